@@ -1,0 +1,45 @@
+package compute
+
+import "fmt"
+
+// DType is the element type of a stored array.
+type DType uint8
+
+// The element types of frozen weights.
+const (
+	F32 DType = iota
+	BF16
+	F16
+)
+
+var dtypes = [...]struct {
+	name string
+	size int
+}{F32: {"F32", 4}, BF16: {"BF16", 2}, F16: {"F16", 2}}
+
+// String is the type's name in a safetensors header.
+func (t DType) String() string { return dtypes[t].name }
+
+// Size is the bytes of one element.
+func (t DType) Size() int { return dtypes[t].size }
+
+// Matrix is a frozen weight of a linear map or an embedding: N rows of K
+// elements, row-major, as stored in the file (often memory-mapped, never
+// written to).
+type Matrix struct {
+	Name string // the tensor's name in the file, for messages
+	N, K int    // output and input width
+	Type DType
+	Raw  []byte // N·K elements, little-endian; nil once a device keeps its own layout
+
+	// Packed is what the device that prepared the matrix keeps for its kernels.
+	Packed any
+}
+
+// NewMatrix wraps raw as an (n, k) matrix of type t without copying.
+func NewMatrix(name string, n, k int, t DType, raw []byte) (*Matrix, error) {
+	if len(raw) != n*k*t.Size() {
+		return nil, fmt.Errorf("matrix %s: %d bytes, want %d for %s (%d, %d)", name, len(raw), n*k*t.Size(), t, n, k)
+	}
+	return &Matrix{Name: name, N: n, K: k, Type: t, Raw: raw}, nil
+}

@@ -1,0 +1,50 @@
+package model
+
+import "fettle/internal/compute"
+
+// Target asks row Row to predict Token; its negative log-likelihood counts
+// Weight times.
+type Target struct {
+	Row    int
+	Token  int32
+	Weight float32
+}
+
+// Batch is what one forward pass sees: sequences packed one after another.
+type Batch struct {
+	Tokens    []int32           // (n)
+	Positions []int32           // (n) RoPE positions; restart in every segment
+	Segments  []compute.Segment // cover the rows in order
+	Targets   []Target          // learned rows, in row order
+
+	// Train turns on what only training does (dropout). Step and Samples key
+	// its randomness: Samples[i] is the index of segment i's sequence within
+	// the optimizer step, whatever micro-batch it came in.
+	Train   bool
+	Seed    uint64
+	Step    uint64
+	Samples []uint64
+}
+
+// Pack lays sequences out as a batch. labels are aligned with the tokens and
+// not shifted: position t is asked for labels[t+1] when that is not Ignore,
+// and no target crosses from one sequence into the next.
+func Pack(tokens, labels [][]int32) *Batch {
+	b := &Batch{}
+	for i, ids := range tokens {
+		row := len(b.Tokens)
+		b.Segments = append(b.Segments, compute.Segment{Row: row, Len: len(ids), Key: row})
+		b.Samples = append(b.Samples, uint64(i))
+		b.Tokens = append(b.Tokens, ids...)
+		for t := range ids {
+			b.Positions = append(b.Positions, int32(t))
+			if labels != nil && t+1 < len(ids) && labels[i][t+1] != Ignore {
+				b.Targets = append(b.Targets, Target{Row: row + t, Token: labels[i][t+1], Weight: 1})
+			}
+		}
+	}
+	return b
+}
+
+// Ignore labels a token that is not learned.
+const Ignore = -100
