@@ -1,0 +1,39 @@
+package cpu
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// each calls f(0) … f(n-1), once each, on up to d.threads goroutines. Items
+// are cut by shape, never by thread count, and write to disjoint places, so
+// who runs which is of no consequence.
+func (d *device) each(n int, f func(i int)) {
+	threads := min(d.threads, n)
+	if threads <= 1 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	var next atomic.Int64
+	work := func() {
+		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+			f(i)
+		}
+	}
+	var done sync.WaitGroup
+	for range threads - 1 {
+		done.Go(work)
+	}
+	work()
+	done.Wait()
+}
+
+// chunks calls f(lo, hi) for consecutive runs of at most size of n things.
+func (d *device) chunks(n, size int, f func(lo, hi int)) {
+	d.each((n+size-1)/size, func(i int) { f(i*size, min(n, (i+1)*size)) })
+}
+
+// rowsPerItem is how many rows of width d make a work item worth a handover.
+func rowsPerItem(d int) int { return max(1, 16384/max(1, d)) }

@@ -1,0 +1,44 @@
+package cpu
+
+import (
+	"math/bits"
+	"sync"
+	"unsafe"
+)
+
+// pool keeps scratch memory between calls, so that the steady state allocates
+// nothing. Its slices start on a cache line; their content is arbitrary.
+type pool struct {
+	mu   sync.Mutex
+	free [48][][]float32 // by the logarithm of the capacity
+}
+
+const line = 64 // bytes of a cache line
+
+func (p *pool) get(n int) []float32 {
+	class := bits.Len(uint(n))
+	p.mu.Lock()
+	list := p.free[class]
+	if len(list) > 0 {
+		s := list[len(list)-1]
+		p.free[class] = list[:len(list)-1]
+		p.mu.Unlock()
+		return s[:n]
+	}
+	p.mu.Unlock()
+	return aligned(1 << class)[:n]
+}
+
+func (p *pool) put(s []float32) {
+	class := bits.Len(uint(cap(s))) - 1
+	p.mu.Lock()
+	p.free[class] = append(p.free[class], s[:0])
+	p.mu.Unlock()
+}
+
+// aligned is a slice of n floats that starts on a cache line.
+func aligned(n int) []float32 {
+	s := make([]float32, n+line/4)
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%line) / 4
+	return s[skip : skip+n : skip+n]
+}

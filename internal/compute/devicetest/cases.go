@@ -1,0 +1,172 @@
+package devicetest
+
+import (
+	"fmt"
+
+	"fettle/internal/compute"
+)
+
+// Cases are all calls the suite makes.
+func Cases() []Case {
+	return concat(products(), gemms(), elementwise(), norms(), ropes(), attentions(), losses())
+}
+
+func concat(lists ...[]Case) (all []Case) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// products: every tail of rows, columns and reduction, of every type, with
+// and without Prepare.
+func products() (cases []Case) {
+	shapes := [][2]int{{1, 1}, {1, 2}, {2, 3}, {3, 1}, {5, 7}, {16, 16}, {17, 31}, {32, 32}, {33, 65}, {48, 64}, {100, 130}, {31, 600}, {70, 1100}, {1100, 70}}
+	rows := []int{0, 1, 2, 3, 5, 8, 13, 14, 15, 29}
+	seed := uint64(0)
+	for _, s := range shapes {
+		for _, typ := range []compute.DType{compute.F32, compute.BF16, compute.F16} {
+			seed++
+			src := newSource(seed)
+			n, k := s[0], s[1]
+			w := src.matrix(n, k, typ)
+			for _, m := range rows {
+				if n*k > 20000 && m > 3 && m != 15 {
+					continue // big shapes with a few numbers of rows suffice
+				}
+				x, dy, dx := src.normal(m*k), src.normal(m*n), src.normal(m*k)
+				for _, ready := range []bool{false, true} {
+					cases = append(cases, Case{fmt.Sprintf("products %v (%d,%d) n=%d prepared=%v", typ, n, k, m, ready), true, func(dev compute.Device) [][]float32 {
+						w := w
+						if ready {
+							w = prepared(dev, w)
+						}
+						y, dx := make([]float32, m*n), clone(dx)
+						for i := range y {
+							y[i] = 99 // must be overwritten
+						}
+						dev.MatMul(y, x, w, m)
+						dev.MatMulT(dx, dy, w, m)
+						return [][]float32{y, dx}
+					}})
+				}
+			}
+			tokens := src.tokens(9, n)
+			cases = append(cases, Case{fmt.Sprintf("embed %v (%d,%d)", typ, n, k), false, func(dev compute.Device) [][]float32 {
+				y, z := make([]float32, 9*k), make([]float32, 9*k)
+				dev.Embed(y, w, tokens)
+				dev.Embed(z, prepared(dev, w), tokens)
+				return [][]float32{y, z}
+			}})
+		}
+	}
+	return cases
+}
+
+// gemms: both transpositions, thin and square shapes, padded leading
+// dimensions, beta 0 over garbage, 1 and other.
+func gemms() (cases []Case) {
+	shapes := [][3]int{{1, 1, 1}, {2, 3, 4}, {5, 1, 9}, {1, 8, 33}, {17, 8, 64}, {8, 40, 17}, {64, 4, 100}, {33, 33, 33}, {4, 130, 20}, {15, 65, 520}, {3, 3, 0}, {0, 3, 3}}
+	for i, s := range shapes {
+		m, n, k := s[0], s[1], s[2]
+		for _, pad := range []int{0, 3} {
+			for trans := range 4 {
+				transA, transB := trans&1 != 0, trans&2 != 0
+				src := newSource(uint64(1000 + i))
+				lda, ldb, ldc := k+pad, n+pad, n+pad
+				if transA {
+					lda = m + pad
+				}
+				if transB {
+					ldb = k + pad
+				}
+				a, b, c := src.normal((max(m, k)+1)*max(lda, 1)), src.normal((max(n, k)+1)*max(ldb, 1)), src.normal((m+1)*ldc)
+				for _, f := range [][2]float32{{1, 0}, {1, 1}, {-0.5, 0.25}} {
+					cases = append(cases, Case{fmt.Sprintf("gemm %v%v m=%d n=%d k=%d pad=%d alpha=%g beta=%g", transA, transB, m, n, k, pad, f[0], f[1]), false, func(dev compute.Device) [][]float32 {
+						c := clone(c)
+						dev.Gemm(transA, transB, m, n, k, f[0], a, lda, b, ldb, f[1], c, ldc)
+						return [][]float32{c}
+					}})
+				}
+			}
+		}
+	}
+	return cases
+}
+
+func elementwise() (cases []Case) {
+	for _, n := range []int{0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 63, 100, 257, 20000} {
+		src := newSource(uint64(2000 + n))
+		x, y, z, u, v := src.normal(n), src.normal(n), src.normal(n), src.normal(n), src.normal(n)
+		for i := range x {
+			x[i] *= 10 // reach both flat ends of silu
+		}
+		cases = append(cases, Case{fmt.Sprintf("swiglu and add n=%d", n), false, func(dev compute.Device) [][]float32 {
+			out, same, sum := make([]float32, n), clone(x), clone(y)
+			dev.SwiGLU(out, x, y)
+			dev.SwiGLU(same, same, y)
+			dev.Add(sum, z)
+			dx, dy := clone(u), clone(v)
+			dev.SwiGLUBackward(dx, dy, z, x, y)
+			return [][]float32{out, same, sum, dx, dy}
+		}})
+	}
+	return cases
+}
+
+func norms() (cases []Case) {
+	for _, d := range []int{1, 2, 3, 7, 16, 33, 64, 100, 288, 2048} {
+		for _, n := range []int{0, 1, 3, 18} {
+			src := newSource(uint64(3000 + d))
+			x, w, dy, dx := src.normal(n*d), src.normal(d), src.normal(n*d), src.normal(n*d)
+			cases = append(cases, Case{fmt.Sprintf("rmsnorm d=%d n=%d", d, n), false, func(dev compute.Device) [][]float32 {
+				y, same, dx := make([]float32, n*d), clone(x), clone(dx)
+				dev.RMSNorm(y, x, w, n, 1e-5)
+				dev.RMSNorm(same, same, w, n, 1e-5)
+				dev.RMSNormBackward(dx, dy, x, w, n, 1e-5)
+				return [][]float32{y, same, dx}
+			}})
+		}
+	}
+	return cases
+}
+
+func ropes() (cases []Case) {
+	for _, s := range [][3]int{{0, 1, 2}, {1, 1, 2}, {3, 2, 6}, {5, 4, 8}, {18, 3, 64}, {40, 8, 128}} {
+		n, h, dh := s[0], s[1], s[2]
+		src := newSource(uint64(4000 + n))
+		x, cos, sin := src.normal(n*h*dh), src.normal(50*dh/2), src.normal(50*dh/2)
+		pos := src.tokens(n, 50)
+		cases = append(cases, Case{fmt.Sprintf("rope n=%d heads=%d dh=%d", n, h, dh), false, func(dev compute.Device) [][]float32 {
+			forth, back := clone(x), clone(x)
+			dev.Rope(forth, n, h, dh, pos, cos, sin, false)
+			dev.Rope(back, n, h, dh, pos, cos, sin, true)
+			return [][]float32{forth, back}
+		}})
+	}
+	return cases
+}
+
+func losses() (cases []Case) {
+	for _, s := range [][3]int{{0, 5, 3}, {1, 1, 1}, {1, 2, 1}, {3, 7, 5}, {17, 100, 33}, {40, 333, 16}} {
+		n, v, k := s[0], s[1], s[2]
+		src := newSource(uint64(5000 + n))
+		w := src.matrix(v, k, compute.F32)
+		x, dx, scale, target := src.normal(n*k), src.normal(n*k), src.normal(n), src.tokens(n, v)
+		cases = append(cases, Case{fmt.Sprintf("cross entropy n=%d v=%d k=%d", n, v, k), true, func(dev compute.Device) [][]float32 {
+			loss, again, dx := make([]float64, n), make([]float64, n), clone(dx)
+			dev.CrossEntropy(loss, nil, x, w, target, scale, n)
+			dev.CrossEntropy(again, dx, x, w, target, scale, n)
+			return [][]float32{narrow(loss), narrow(again), dx}
+		}})
+	}
+	return cases
+}
+
+func narrow(x []float64) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = float32(v)
+	}
+	return y
+}

@@ -1,0 +1,126 @@
+package devicetest
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/compute"
+)
+
+// Gradients holds every backward operation of dev to central differences of
+// its forward operation, along random directions and along the gradient.
+func Gradients(t *testing.T, dev compute.Device) {
+	src := newSource(20)
+	t.Run("MatMulT", func(t *testing.T) {
+		w := src.matrix(9, 14, compute.F32)
+		check(t, src, [][]float32{src.normal(3 * 14)}, 3*9,
+			func(y []float32, in [][]float32) { dev.MatMul(y, in[0], w, 3) },
+			func(g [][]float32, dy []float32, in [][]float32) { dev.MatMulT(g[0], dy, w, 3) })
+	})
+	t.Run("RMSNorm", func(t *testing.T) {
+		w := src.normal(13)
+		check(t, src, [][]float32{src.normal(3 * 13)}, 3*13,
+			func(y []float32, in [][]float32) { dev.RMSNorm(y, in[0], w, 3, 1e-5) },
+			func(g [][]float32, dy []float32, in [][]float32) { dev.RMSNormBackward(g[0], dy, in[0], w, 3, 1e-5) })
+	})
+	t.Run("SwiGLU", func(t *testing.T) {
+		check(t, src, [][]float32{src.normal(40), src.normal(40)}, 40,
+			func(y []float32, in [][]float32) { dev.SwiGLU(y, in[0], in[1]) },
+			func(g [][]float32, dy []float32, in [][]float32) { dev.SwiGLUBackward(g[0], g[1], dy, in[0], in[1]) })
+	})
+	t.Run("Rope", func(t *testing.T) {
+		cos, sin, pos := src.normal(12), src.normal(12), []int32{2, 0, 1}
+		check(t, src, [][]float32{src.normal(3 * 2 * 8)}, 3*2*8,
+			func(y []float32, in [][]float32) { copy(y, in[0]); dev.Rope(y, 3, 2, 8, pos, cos, sin, false) },
+			func(g [][]float32, dy []float32, in [][]float32) {
+				copy(g[0], dy)
+				dev.Rope(g[0], 3, 2, 8, pos, cos, sin, true)
+			})
+	})
+	t.Run("CrossEntropy", func(t *testing.T) {
+		w, target := src.matrix(21, 6, compute.F32), []int32{3, 20, 0}
+		check(t, src, [][]float32{src.normal(3 * 6)}, 3,
+			func(y []float32, in [][]float32) {
+				loss := make([]float64, 3)
+				dev.CrossEntropy(loss, nil, in[0], w, target, nil, 3)
+				copy(y, narrow(loss))
+			},
+			func(g [][]float32, dy []float32, in [][]float32) {
+				dev.CrossEntropy(make([]float64, 3), g[0], in[0], w, target, dy, 3)
+			})
+	})
+	for _, set := range segmentSets {
+		if set.why == "longer than a block" {
+			continue // the differences drown in float32 there
+		}
+		t.Run("Attend "+set.why, func(t *testing.T) {
+			a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 6, Scale: 0.4}
+			rows, keyRows := set.rows()
+			check(t, src, [][]float32{src.normal(rows * 24), src.normal(keyRows * 12), src.normal(keyRows * 12)}, rows*24,
+				func(y []float32, in [][]float32) { dev.Attend(y, in[0], in[1], in[2], set.segs, a) },
+				func(g [][]float32, dy []float32, in [][]float32) {
+					out := make([]float32, len(dy))
+					dev.Attend(out, in[0], in[1], in[2], set.segs, a)
+					dev.AttendBackward(g[0], g[1], g[2], dy, out, in[0], in[1], in[2], set.segs, a)
+				})
+		})
+	}
+}
+
+// check compares ⟨gradient, direction⟩ with the central difference of
+// Σ c·f(in), in float64, for a random c.
+func check(t *testing.T, src source, in [][]float32, outputs int, forward func(y []float32, in [][]float32), backward func(g [][]float32, dy []float32, in [][]float32)) {
+	t.Helper()
+	c := src.normal(outputs)
+	grads := make([][]float32, len(in))
+	for i := range in {
+		grads[i] = make([]float32, len(in[i]))
+	}
+	backward(grads, c, in)
+	value := func(step float64, dir [][]float32) (sum float64) {
+		moved := make([][]float32, len(in))
+		for i := range in {
+			moved[i] = clone(in[i])
+			for j := range moved[i] {
+				moved[i][j] += float32(step * float64(dir[i][j]))
+			}
+		}
+		y := make([]float32, outputs)
+		forward(y, moved)
+		for i := range y {
+			sum += float64(c[i]) * float64(y[i])
+		}
+		return sum
+	}
+	var norm float64
+	for i := range grads {
+		norm += inner(grads[i], grads[i])
+	}
+	for trial := range 3 {
+		dir := make([][]float32, len(in))
+		for i := range in {
+			if dir[i] = src.normal(len(in[i])); trial == 0 {
+				dir[i] = grads[i]
+			}
+		}
+		var want, length float64
+		for i := range dir {
+			want += inner(dir[i], grads[i])
+			length += inner(dir[i], dir[i])
+		}
+		step := 4e-2 / max(1e-6, math.Sqrt(length))
+		// Richardson: cancels the error of order step².
+		d := func(h float64) float64 { return (value(h, dir) - value(-h, dir)) / (2 * h) }
+		got := (4*d(step/2) - d(step)) / 3
+		require.InDelta(t, want, got, 1e-3*math.Sqrt(norm*length)+1e-9, "trial %d", trial)
+	}
+}
+
+func inner(a, b []float32) (s float64) {
+	for i := range a {
+		s += float64(a[i]) * float64(b[i])
+	}
+	return s
+}

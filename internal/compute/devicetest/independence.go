@@ -1,0 +1,160 @@
+package devicetest
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/compute"
+)
+
+// rowsStandAlone requires the same bits however the rows of a batch are cut.
+func rowsStandAlone(t *testing.T, dev compute.Device) {
+	const n, vocab, k = 37, 75, 530
+	src := newSource(7)
+	x, dy, dx := src.normal(n*k), src.normal(n*vocab), src.normal(n*k)
+	norm, scale, target := src.normal(k), src.normal(n), src.tokens(n, vocab)
+	cos, sin, pos := src.normal(20), src.normal(20), src.tokens(n, 4)
+	for _, typ := range []compute.DType{compute.F32, compute.BF16, compute.F16} {
+		w := prepared(dev, src.matrix(vocab, k, typ))
+		all := func(sizes ...int) [][]float32 {
+			y, dx, nll := make([]float32, n*vocab), clone(dx), make([]float64, n)
+			normed, dnorm, dloss, turned := make([]float32, n*k), clone(dx), clone(dx), clone(x)
+			for lo, i := 0, 0; lo < n; i++ {
+				m := min(sizes[i%len(sizes)], n-lo)
+				row := func(s []float32, width int) []float32 { return s[lo*width : (lo+m)*width] }
+				dev.MatMul(row(y, vocab), row(x, k), w, m)
+				dev.MatMulT(row(dx, k), row(dy, vocab), w, m)
+				dev.RMSNorm(row(normed, k), row(x, k), norm, m, 1e-6)
+				dev.RMSNormBackward(row(dnorm, k), row(dx, k), row(x, k), norm, m, 1e-6)
+				dev.CrossEntropy(nll[lo:lo+m], row(dloss, k), row(x, k), w, target[lo:lo+m], scale[lo:lo+m], m)
+				dev.Rope(row(turned, k), m, 53, 10, pos[lo:lo+m], cos, sin, false)
+				lo += m
+			}
+			return [][]float32{y, dx, normed, dnorm, narrow(nll), dloss, turned}
+		}
+		want := all(n)
+		for _, sizes := range [][]int{{1}, {2}, {3, 5}, {14, 1, 8}, {16}, {29}} {
+			for i, got := range all(sizes...) {
+				requireSameBits(t, want[i], got, "split")
+			}
+		}
+	}
+	decodingEqualsPrefill(t, dev)
+	prefixEqualsWhole(t, dev)
+}
+
+// decodingEqualsPrefill requires the bits of a whole sequence from its pieces.
+func decodingEqualsPrefill(t *testing.T, dev compute.Device) {
+	const n = 150
+	a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 24, Scale: 0.2}
+	src := newSource(8)
+	q, k, v := src.normal(n*96), src.normal(n*48), src.normal(n*48)
+	want := make([]float32, n*96)
+	dev.Attend(want, q, k, v, []compute.Segment{{Len: n}}, a)
+	for _, size := range []int{1, 7, 64, 100} {
+		got := make([]float32, n*96)
+		for past := 0; past < n; past += size {
+			m := min(size, n-past)
+			// Keys not yet computed hold NaN, as uninitialised memory may.
+			k, v := clone(k), clone(v)
+			for i := (past + m) * 48; i < len(k); i++ {
+				k[i], v[i] = float32(math.NaN()), float32(math.NaN())
+			}
+			dev.Attend(got[past*96:], q[past*96:], k, v, []compute.Segment{{Len: m, Past: past}}, a)
+		}
+		requireSameBits(t, want, got, "decoding")
+	}
+}
+
+// prefixEqualsWhole requires that sharing a prefix changes no bit of what
+// follows it, forward, and that packing changes no bit of a gradient.
+func prefixEqualsWhole(t *testing.T, dev compute.Device) {
+	const n, p = 90, 33
+	a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 24, Scale: 0.2}
+	src := newSource(9)
+	q, k, v, dout := src.normal(n*96), src.normal(n*48), src.normal(n*48), src.normal(n*96)
+	want, got := make([]float32, n*96), make([]float32, n*96)
+	dev.Attend(want, q, k, v, []compute.Segment{{Len: n}}, a)
+	dev.Attend(got, q, k, v, []compute.Segment{{Len: p}, {Row: p, Len: n - p, Key: p, PrefixLen: p}}, a)
+	requireSameBits(t, want, got, "prefix")
+
+	segs := []compute.Segment{{Len: p}, {Row: p, Len: n - p, Key: p}}
+	dev.Attend(want, q, k, v, segs, a)
+	grads := func(calls ...[]compute.Segment) [][]float32 {
+		dq, dk, dv := make([]float32, n*96), make([]float32, n*48), make([]float32, n*48)
+		for _, segs := range calls {
+			dev.AttendBackward(dq, dk, dv, dout, want, q, k, v, segs, a)
+		}
+		return [][]float32{dq, dk, dv}
+	}
+	packed, single := grads(segs), grads(segs[:1], segs[1:])
+	for i := range packed {
+		requireSameBits(t, packed[i], single[i], "packed gradient")
+	}
+}
+
+// notFinite requires that NaN and infinities reach all they should and
+// nothing else.
+func notFinite(t *testing.T, dev compute.Device) {
+	const n, out, k = 5, 40, 33
+	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
+		src := newSource(10)
+		x, values := src.normal(n*k), src.normal(out*k)
+		x[2*k+7] = bad
+		values[11*k+3] = bad
+		for _, typ := range []compute.DType{compute.F32, compute.BF16, compute.F16} {
+			w := prepared(dev, Matrix(out, k, typ, values))
+			y := make([]float32, n*out)
+			dev.MatMul(y, x, w, n)
+			for i, v := range y {
+				require.Equal(t, i/out == 2 || i%out == 11, !finite(v), "%v %v: y[%d] = %g", bad, typ, i, v)
+			}
+			y, dx := make([]float32, n*out), make([]float32, n*k)
+			for i := range y {
+				y[i] = 0.5
+			}
+			y[3*out] = bad
+			dev.MatMulT(dx, y, w, n)
+			for i := range n {
+				require.False(t, finite(dx[i*k+3]), "%v %v: dx[%d,3] = %g", bad, typ, i, dx[i*k+3])
+				require.Equal(t, i == 3, !finite(dx[i*k+9]), "%v %v: dx[%d,9] = %g", bad, typ, i, dx[i*k+9])
+			}
+		}
+		y, w := make([]float32, n*k), src.normal(k)
+		dev.RMSNorm(y, x, w, n, 1e-5)
+		for i := range n {
+			require.Equal(t, i == 2, !finite(y[i*k+7]), "%v: rmsnorm row %d", bad, i)
+		}
+		futureIsUnseen(t, dev, bad)
+	}
+}
+
+// futureIsUnseen requires that a bad key or value spoils only rows that see it.
+func futureIsUnseen(t *testing.T, dev compute.Device, bad float32) {
+	const n, at = 70, 40
+	a := compute.Attention{Heads: 2, KVHeads: 1, HeadDim: 8, Scale: 0.3}
+	src := newSource(11)
+	q, k, v, out := src.normal(n*16), src.normal(n*8), src.normal(n*8), make([]float32, n*16)
+	v[at*8] = bad
+	dev.Attend(out, q, k, v, []compute.Segment{{Len: n}}, a)
+	for i := range n {
+		require.Equal(t, i >= at, !finite(out[i*16]), "%v: row %d", bad, i)
+		require.True(t, finite(out[i*16+1]), "%v: row %d", bad, i)
+	}
+}
+
+func finite(v float32) bool { return v-v == 0 }
+
+// shortSlices requires a panic with a constant message on a caller's mistake.
+func shortSlices(t *testing.T, dev compute.Device) {
+	w := newSource(12).matrix(3, 4, compute.F32)
+	x := make([]float32, 100)
+	const message = "compute: slice too short"
+	require.PanicsWithValue(t, message, func() { dev.MatMul(x[:5], x, w, 2) })
+	require.PanicsWithValue(t, message, func() { dev.MatMulT(x, x[:5], w, 2) })
+	require.PanicsWithValue(t, message, func() { dev.RMSNorm(x[:5], x, x[:3], 2, 0) })
+	require.PanicsWithValue(t, message, func() { dev.SwiGLU(x[:5], x[:4], x) })
+	require.PanicsWithValue(t, message, func() { dev.Embed(x[:5], w, []int32{0, 1}) })
+}

@@ -1,0 +1,82 @@
+package devicetest
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+
+	"fettle/internal/compute"
+)
+
+// source draws seeded inputs.
+type source struct{ *rand.Rand }
+
+func newSource(seed uint64) source { return source{rand.New(rand.NewPCG(seed, 17))} }
+
+// normal is n draws of N(0, 1).
+func (s source) normal(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(s.NormFloat64())
+	}
+	return x
+}
+
+// matrix is (n, k) draws of N(0, 1), rounded to type t.
+func (s source) matrix(n, k int, t compute.DType) *compute.Matrix {
+	return Matrix(n, k, t, s.normal(n*k))
+}
+
+// Matrix stores values as an (n, k) matrix of type t.
+func Matrix(n, k int, t compute.DType, values []float32) *compute.Matrix {
+	var raw []byte
+	for _, v := range values {
+		switch t {
+		case compute.F32:
+			raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+		case compute.BF16:
+			raw = binary.LittleEndian.AppendUint16(raw, compute.ToBF16(v))
+		case compute.F16:
+			raw = binary.LittleEndian.AppendUint16(raw, half(v))
+		}
+	}
+	w, err := compute.NewMatrix("test", n, k, t, raw)
+	if err != nil {
+		panic(err)
+	}
+	return w
+}
+
+// half cuts a normal float32 of moderate size to an IEEE half; what is not
+// finite stays so.
+func half(v float32) uint16 {
+	u := math.Float32bits(v)
+	sign, exp, man := uint16(u>>16)&0x8000, int(u>>23&255)-127+15, uint16(u>>13&1023)
+	switch {
+	case u>>23&255 == 255:
+		return sign | 31<<10 | man
+	case exp <= 0:
+		return sign
+	}
+	return sign | uint16(exp)<<10 | man
+}
+
+// tokens are n numbers below limit.
+func (s source) tokens(n, limit int) []int32 {
+	x := make([]int32, n)
+	for i := range x {
+		x[i] = int32(s.IntN(limit))
+	}
+	return x
+}
+
+func clone(x []float32) []float32 { return append([]float32(nil), x...) }
+
+// prepared is a copy of w that dev has prepared.
+func prepared(dev compute.Device, w *compute.Matrix) *compute.Matrix {
+	c := *w
+	if err := dev.Prepare(&c); err != nil {
+		panic(err)
+	}
+	return &c
+}
