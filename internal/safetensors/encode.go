@@ -1,0 +1,111 @@
+package safetensors
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// entry is a tensor in the header, its keys in the order every writer uses.
+type entry struct {
+	DType   string    `json:"dtype"`
+	Shape   []int     `json:"shape"`
+	Offsets [2]uint64 `json:"data_offsets"`
+}
+
+// Encode writes a file: metadata first, then the tensors sorted by name; the
+// header padded with spaces so that the data begins at a multiple of 8. The
+// same tensors always give the same bytes.
+func Encode(w io.Writer, tensors []Tensor, meta map[string]string) error {
+	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b Tensor) int {
+		return strings.Compare(a.Name, b.Name)
+	})
+	header := new(bytes.Buffer)
+	header.WriteByte('{')
+	member := func(key string, value any) error {
+		if header.Len() > 1 {
+			header.WriteByte(',')
+		}
+		if err := appendJSON(header, key); err != nil {
+			return err
+		}
+		header.WriteByte(':')
+		return appendJSON(header, value)
+	}
+	if len(meta) > 0 {
+		if err := member("__metadata__", meta); err != nil {
+			return err
+		}
+	}
+	at := uint64(0)
+	for i, t := range tensors {
+		if err := sound(t); err != nil {
+			return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+		}
+		if i > 0 && tensors[i-1].Name == t.Name {
+			return fmt.Errorf("safetensors: tensor %q occurs twice", t.Name)
+		}
+		end := at + uint64(len(t.Data))
+		if err := member(t.Name, entry{t.DType, append([]int{}, t.Shape...), [2]uint64{at, end}}); err != nil {
+			return err
+		}
+		at = end
+	}
+	header.WriteByte('}')
+	for header.Len()%8 != 0 {
+		header.WriteByte(' ')
+	}
+	if header.Len() > maxHeader {
+		return fmt.Errorf("safetensors: header of %d bytes, want at most %d", header.Len(), maxHeader)
+	}
+	if err := binary.Write(w, binary.LittleEndian, uint64(header.Len())); err != nil {
+		return err
+	}
+	if _, err := w.Write(header.Bytes()); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		if _, err := w.Write(t.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sound checks that a tensor is what Parse would accept.
+func sound(t Tensor) error {
+	want, ok := sizes[t.DType]
+	if !ok {
+		return fmt.Errorf("unknown dtype %q", t.DType)
+	}
+	if t.Name == "__metadata__" || !utf8.ValidString(t.Name) {
+		return errors.New("not a name for a tensor")
+	}
+	for _, d := range t.Shape {
+		if d < 0 {
+			return fmt.Errorf("shape %v", t.Shape)
+		}
+		want *= uint64(d)
+	}
+	if want != uint64(len(t.Data)) {
+		return fmt.Errorf("%d bytes of data, want %d for %s %v", len(t.Data), want, t.DType, t.Shape)
+	}
+	return nil
+}
+
+// appendJSON writes v compactly, leaving <, > and & as they are.
+func appendJSON(b *bytes.Buffer, v any) error {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	b.Truncate(b.Len() - 1) // the newline
+	return nil
+}

@@ -1,0 +1,82 @@
+// Package safetensors reads and writes the safetensors file format:
+//
+//	8 bytes   little-endian length N of the header
+//	N bytes   JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {"key": "value"}}
+//	the rest  data; offsets count from its first byte
+//
+// A file is read without trust: whatever it says is checked before it is
+// believed, and no input makes this package panic.
+package safetensors
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+)
+
+// Tensor is one named array, row-major and little-endian.
+type Tensor struct {
+	Name  string
+	DType string // F64 F32 F16 BF16 I64 … as in the header
+	Shape []int
+	Data  []byte // a window into the file while it is open; never write to it
+}
+
+// File is an open file. Its tensors are valid until Close.
+type File struct {
+	tensors  map[string]Tensor
+	metadata map[string]string
+	release  func() error
+}
+
+// Open maps the file at path into memory, or reads it where that is not
+// possible, and checks its header. A mapped file must keep its length while
+// it is open.
+func Open(path string) (*File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("open %s: not a regular file", path)
+	}
+	data, release, err := load(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	file, err := Parse(data)
+	if err != nil {
+		release()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	file.release = release
+	return file, nil
+}
+
+// Names lists the tensors, sorted.
+func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
+
+// Tensor finds a tensor by its name.
+func (f *File) Tensor(name string) (Tensor, bool) {
+	t, ok := f.tensors[name]
+	return t, ok
+}
+
+// Metadata is the free-form part of the header, never nil.
+func (f *File) Metadata() map[string]string { return f.metadata }
+
+// Close releases the file's memory; its tensors must not be used any more.
+func (f *File) Close() error {
+	if f.release == nil {
+		return nil
+	}
+	release := f.release
+	f.release, f.tensors = nil, nil
+	return release()
+}

@@ -1,0 +1,20 @@
+//go:build unix
+
+package safetensors
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// load maps the file read-only. Where the file system cannot map it is read.
+func load(f *os.File, size int64) ([]byte, func() error, error) {
+	if size > 0 && int64(int(size)) == size {
+		data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+		if err == nil {
+			return data, func() error { return unix.Munmap(data) }, nil
+		}
+	}
+	return read(f)
+}
