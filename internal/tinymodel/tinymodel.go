@@ -1,0 +1,153 @@
+// Package tinymodel writes small random LLaMAs for tests: a Hugging Face model
+// directory of a few kilobytes, the same bytes for the same seed.
+package tinymodel
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"fettle/internal/compute"
+	"fettle/internal/safetensors"
+)
+
+// Config describes the model. Zero fields take the value in brackets.
+type Config struct {
+	Hidden       int            // D [16]
+	Intermediate int            // F [24]
+	Layers       int            // L [3]
+	Heads        int            // H [4]
+	KVHeads      int            // G [2]
+	HeadDim      int            // Dh [D/H]
+	Vocab        int            // V [40]
+	MaxPositions int            // [64]
+	Tied         bool           // no lm_head: the embedding is the head
+	DType        string         // F32, BF16 or F16 [F32]
+	Shards       int            // files the tensors are spread over, with an index [one, without]
+	Extra        map[string]any // keys to add to config.json or, with nil, to take out
+}
+
+// Write puts config.json and the weights into dir, which it creates.
+func Write(dir string, c Config, seed uint64) error {
+	c = c.filled()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(c.file(), "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "config.json"), append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	tensors, err := c.tensors(rand.New(rand.NewPCG(seed, 0)))
+	if err != nil {
+		return err
+	}
+	if c.Shards == 0 {
+		return writeTensors(filepath.Join(dir, "model.safetensors"), tensors)
+	}
+	return writeShards(dir, tensors, c.Shards)
+}
+
+func (c Config) filled() Config {
+	fill := func(field *int, value int) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	fill(&c.Hidden, 16)
+	fill(&c.Intermediate, 24)
+	fill(&c.Layers, 3)
+	fill(&c.Heads, 4)
+	fill(&c.KVHeads, 2)
+	fill(&c.HeadDim, c.Hidden/c.Heads)
+	fill(&c.Vocab, 40)
+	fill(&c.MaxPositions, 64)
+	if c.DType == "" {
+		c.DType = "F32"
+	}
+	return c
+}
+
+// file is config.json.
+func (c Config) file() map[string]any {
+	dtypes := map[string]string{"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+	config := map[string]any{
+		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "torch_dtype": dtypes[c.DType],
+		"hidden_size": c.Hidden, "intermediate_size": c.Intermediate, "num_hidden_layers": c.Layers,
+		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
+		"vocab_size": c.Vocab, "max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.Tied,
+		"rms_norm_eps": 1e-5, "rope_theta": 10000.0, "hidden_act": "silu", "bos_token_id": 1, "eos_token_id": 2,
+	}
+	maps.Copy(config, c.Extra)
+	maps.DeleteFunc(config, func(_ string, v any) bool { return v == nil })
+	return config
+}
+
+// tensors draws the weights: matrices N(0, 1/in), doubled so that heads and
+// gates do something; the embedding N(0, 1); norms around 1.
+func (c Config) tensors(rng *rand.Rand) ([]safetensors.Tensor, error) {
+	var list []safetensors.Tensor
+	var failed error
+	add := func(name string, mean, deviation float64, shape ...int) {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(mean + deviation*rng.NormFloat64())
+		}
+		t, err := narrow(safetensors.FromFloat32s(name, shape, values), c.DType)
+		list, failed = append(list, t), err
+	}
+	linear := func(name string, out, in int) { add(name, 0, 2/math.Sqrt(float64(in)), out, in) }
+	add("model.embed_tokens.weight", 0, 1, c.Vocab, c.Hidden)
+	for l := range c.Layers {
+		at := fmt.Sprintf("model.layers.%d.", l)
+		add(at+"input_layernorm.weight", 1, 0.2, c.Hidden)
+		linear(at+"self_attn.q_proj.weight", c.Heads*c.HeadDim, c.Hidden)
+		linear(at+"self_attn.k_proj.weight", c.KVHeads*c.HeadDim, c.Hidden)
+		linear(at+"self_attn.v_proj.weight", c.KVHeads*c.HeadDim, c.Hidden)
+		linear(at+"self_attn.o_proj.weight", c.Hidden, c.Heads*c.HeadDim)
+		add(at+"post_attention_layernorm.weight", 1, 0.2, c.Hidden)
+		linear(at+"mlp.gate_proj.weight", c.Intermediate, c.Hidden)
+		linear(at+"mlp.up_proj.weight", c.Intermediate, c.Hidden)
+		linear(at+"mlp.down_proj.weight", c.Hidden, c.Intermediate)
+	}
+	add("model.norm.weight", 1, 0.2, c.Hidden)
+	if !c.Tied {
+		linear("lm_head.weight", c.Vocab, c.Hidden)
+	}
+	return list, failed
+}
+
+// narrow rounds an F32 tensor to dtype. The random weights are all well inside
+// the range of a half, whose rounding here is toward zero.
+func narrow(t safetensors.Tensor, dtype string) (safetensors.Tensor, error) {
+	if dtype == "F32" {
+		return t, nil
+	}
+	values, err := safetensors.Float32s(t)
+	if err != nil {
+		return t, err
+	}
+	t.DType, t.Data = dtype, nil
+	for _, x := range values {
+		switch dtype {
+		case "BF16":
+			t.Data = binary.LittleEndian.AppendUint16(t.Data, compute.ToBF16(x))
+		case "F16":
+			t.Data = binary.LittleEndian.AppendUint16(t.Data, half(x))
+		default:
+			return t, fmt.Errorf("tinymodel: dtype %s, want F32, BF16 or F16", dtype)
+		}
+	}
+	return t, nil
+}
