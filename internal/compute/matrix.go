@@ -32,6 +32,10 @@ type Matrix struct {
 	Type DType
 	Raw  []byte // N·K elements, little-endian; nil once a device keeps its own layout
 
+	// Release, if not nil, is called when a device has its own layout and no
+	// longer needs Raw, whose pages may then go.
+	Release func()
+
 	// Packed is what the device that prepared the matrix keeps for its kernels.
 	Packed any
 }

@@ -1,9 +1,10 @@
-// Package cpu is the fast device for ordinary processors: packed panels,
-// register tiles, fixed work items spread over threads.
+// Package cpu is the fast device for ordinary processors: weights laid out once
+// in panels, register tiles in assembly, work items spread over threads.
 //
-// Every element of a product is one chain of multiply-adds in ascending order
-// of the reduction index. Neither tiles nor blocks nor threads cut that chain,
-// so the bits of a row depend on that row alone.
+// Every element of a product is a sum of blocks of the reduction, each one chain
+// of multiply-adds in ascending order. Where blocks begin depends on the length
+// of the reduction alone, and neither tiles nor panels nor threads cut a chain:
+// the bits of a row depend on that row alone.
 package cpu
 
 import (
@@ -15,32 +16,57 @@ import (
 
 // Options choose how the device computes.
 type Options struct {
-	Threads int    // 0: GOMAXPROCS
-	Compute string // "auto" (the default) or "f32"
+	Threads int // 0: GOMAXPROCS
+
+	// Compute is how products with frozen weights are computed.
+	//
+	//	f32   exactly as stored, in float32
+	//	bf16  both factors rounded to bfloat16, sums in float32
+	//	auto  (the default) bf16 where the processor multiplies bfloat16 pairs
+	//
+	// All else, products of trainable arrays too, is float32.
+	Compute string
+
+	// Level forces a lower level of the processor's instructions, for tests and
+	// comparisons; "" is $FETTLE_CPU if set, else the best.
+	Level string
 }
 
 type device struct {
+	level
 	threads int
+	bf16    bool // compute bf16
 	free    pool
 }
 
 // New is a device for this machine's processor.
 func New(o Options) (compute.Device, error) {
+	l, err := choose(o.Level)
+	if err != nil {
+		return nil, err
+	}
+	d := &device{level: l, threads: o.Threads}
 	switch o.Compute {
-	case "", "auto", "f32":
+	case "", "auto":
+		d.bf16 = l.bf16
+	case "bf16":
+		d.bf16 = true
+	case "f32":
 	default:
-		return nil, fmt.Errorf("cpu: unknown compute %q, want auto or f32", o.Compute)
+		return nil, fmt.Errorf("cpu: unknown compute %q, want auto, f32 or bf16", o.Compute)
 	}
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads, want 0 (all) or more", o.Threads)
 	}
 	if o.Threads == 0 {
-		o.Threads = runtime.GOMAXPROCS(0)
+		d.threads = runtime.GOMAXPROCS(0)
 	}
-	return &device{threads: o.Threads}, nil
+	return d, nil
 }
 
-func (d *device) Name() string { return "cpu f32" }
-
-// Prepare keeps the matrix as it is.
-func (d *device) Prepare(*compute.Matrix) error { return nil }
+func (d *device) Name() string {
+	if d.bf16 {
+		return "cpu bf16 " + d.level.name
+	}
+	return "cpu f32 " + d.level.name
+}

@@ -8,6 +8,7 @@ import (
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/compute/devicetest"
+	"fettle/internal/compute/ref"
 )
 
 func newDevice(t *testing.T, o cpu.Options) compute.Device {
@@ -17,22 +18,40 @@ func newDevice(t *testing.T, o cpu.Options) compute.Device {
 	return dev
 }
 
+// judges are the plain devices of each way to compute.
+var judges = map[string]devicetest.Judge{
+	"f32":  {Device: ref.New(), Product: 1e-5, Loss: 1e-5},
+	"bf16": {Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3},
+}
+
 func TestEqualsRef(t *testing.T) {
-	devicetest.Run(t, newDevice(t, cpu.Options{Compute: "f32", Threads: 2}), 1e-5)
+	for _, level := range cpu.Levels() {
+		for mode, judge := range judges {
+			t.Run(level+" "+mode, func(t *testing.T) {
+				devicetest.Run(t, newDevice(t, cpu.Options{Compute: mode, Threads: 2, Level: level}), judge)
+			})
+		}
+	}
 }
 
 func TestGradientsAreDerivatives(t *testing.T) {
-	devicetest.Gradients(t, newDevice(t, cpu.Options{Compute: "f32", Threads: 2}))
+	for _, level := range cpu.Levels() {
+		devicetest.Gradients(t, newDevice(t, cpu.Options{Compute: "f32", Threads: 2, Level: level}))
+	}
 }
 
 func TestBitsDoNotDependOnThreads(t *testing.T) {
-	one := newDevice(t, cpu.Options{Threads: 1})
-	for _, threads := range []int{2, 3, 5} {
-		devicetest.SameBits(t, one, newDevice(t, cpu.Options{Threads: threads}))
+	for mode := range judges {
+		one := newDevice(t, cpu.Options{Threads: 1, Compute: mode})
+		for _, threads := range []int{2, 3, 5} {
+			devicetest.SameBits(t, one, newDevice(t, cpu.Options{Threads: threads, Compute: mode}))
+		}
 	}
 }
 
 func TestUnknownComputeIsRefused(t *testing.T) {
 	_, err := cpu.New(cpu.Options{Compute: "fp8"})
 	require.ErrorContains(t, err, `unknown compute "fp8"`)
+	_, err = cpu.New(cpu.Options{Level: "mmx"})
+	require.ErrorContains(t, err, `no level "mmx"`)
 }

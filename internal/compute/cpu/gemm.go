@@ -2,8 +2,7 @@ package cpu
 
 import "fettle/internal/compute"
 
-// Gemm scales C by beta first and A by alpha while packing it, so that every
-// element is one chain that starts at beta·C.
+// Gemm scales A by alpha while packing it, and C by beta before.
 func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
 	if m == 0 || n == 0 {
 		return
@@ -11,51 +10,52 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 	needMatrix(a, lda, m, k, transA)
 	needMatrix(b, ldb, k, n, transB)
 	needMatrix(c, ldc, m, n, false)
-	for i := range m {
-		row := c[i*ldc:][:n]
-		if beta == 0 {
-			clear(row)
-		} else if beta != 1 {
-			for j := range row {
-				row[j] *= beta
-			}
+	if beta != 0 && beta != 1 {
+		for i := range m {
+			scale(c[i*ldc:][:n], beta)
 		}
 	}
-	d.run(product{
-		m: m, n: n, k: k, c: c, ldc: ldc,
-		packA: func(dst []float32, i, rows int) {
+	d.run(&product{
+		rows: m, cols: n, steps: k, depth: depthF32, tile: d.tileF32, c: c, ldc: ldc, add: beta != 0,
+		a: func(dst []float32, i, rows, s0, steps int) {
 			if transA {
-				packCols(dst, rows, a[i:], lda, k, rows)
+				copyRows(dst, rows, a[s0*lda+i:], lda, steps, rows)
 			} else {
-				packRows(dst, a, lda, i, rows, k)
+				d.packF32(&pack{dst: dst, ldd: rows, src: a[i*lda+s0:], lds: lda, rows: rows, cols: steps})
 			}
 			if alpha != 1 {
-				for p := range dst {
-					dst[p] *= alpha
-				}
+				scale(dst[:rows*steps], alpha)
 			}
 		},
-		packB: func(dst []float32, j, p0, depth int) {
-			cols := min(panel, n-j)
-			if cols < panel {
-				clear(dst[:depth*panel])
-			}
-			if !transB {
-				packCols(dst, panel, b[p0*ldb+j:], ldb, depth, cols)
-				return
-			}
-			for col := range cols {
-				for p, v := range b[(j+col)*ldb+p0:][:depth] {
-					dst[p*panel+col] = v
+		b: func(scratch []float32, j, s0, steps int) ([]float32, int) {
+			cols := min(panel, n-j*panel)
+			switch {
+			case !transB && cols == panel:
+				return b[s0*ldb+j*panel:], ldb
+			case !transB:
+				copyRows(scratch, panel, b[s0*ldb+j*panel:], ldb, steps, cols)
+			default:
+				for c := 0; c < cols; c += 16 {
+					d.packF32(&pack{dst: scratch[c:], ldd: panel, src: b[(j*panel+c)*ldb+s0:], lds: ldb, rows: min(16, cols-c), cols: steps})
 				}
 			}
+			return scratch, panel
 		},
 	})
 }
 
-// packCols copies a (depth, cols) rectangle into rows of the given width.
-func packCols(dst []float32, width int, src []float32, ld, depth, cols int) {
-	copyRows(dst, width, src, ld, depth, cols)
+// scale: x *= a.
+func scale(x []float32, a float32) {
+	for i := range x {
+		x[i] *= a
+	}
+}
+
+// copyRows copies a (rows, cols) rectangle.
+func copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+	for i := range rows {
+		copy(dst[i*ldd:][:cols], src[i*lds:][:cols])
+	}
 }
 
 // needMatrix panics unless x can hold an (m, n) matrix, or its transpose.

@@ -2,56 +2,133 @@ package cpu
 
 import "fettle/internal/compute"
 
-// MatMul: the columns of a panel are 32 rows of w.
+// Steps of a block, by what a step is: long enough that C's traffic drowns,
+// short enough that A's block stays near.
+const (
+	depthF32  = 512
+	depthBF16 = 1024
+	depthInt8 = 4096
+)
+
+// MatMul: a step is one element along K, or a pair of them.
 func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	compute.Need(len(y), n*w.N)
 	compute.Need(len(x), n*w.K)
-	clear(y[:n*w.N])
-	d.run(product{
-		m: n, n: w.N, k: w.K, c: y, ldc: w.N,
-		packA: func(a []float32, i, rows int) { packRows(a, x, w.K, i, rows, w.K) },
-		packB: func(b []float32, j, p0, depth int) { packWeightRows(b, w, j, p0, depth) },
-	})
+	g := product{rows: n, cols: w.N, c: y, ldc: w.N}
+	d.reduce(&g, x, w.K)
+	g.b = func(scratch []float32, j, s0, steps int) ([]float32, int) {
+		p, ok := w.Packed.(*panels)
+		if w.Raw != nil || !ok {
+			kind := d.kind(w)
+			if !d.bf16 {
+				kind = compute.F32
+			}
+			d.layOut(scratch, w, kind, j, s0, steps)
+			return scratch, panel
+		}
+		if d.bf16 || p.kind == compute.F32 {
+			return p.panel(j, s0), panel
+		}
+		widen := pack{dst: scratch, src: p.panel(j, s0/2), cols: (steps + 1) / 2}
+		if p.kind == compute.BF16 {
+			d.widenBF16(&widen)
+		} else {
+			d.widenF16(&widen)
+		}
+		return scratch, panel
+	}
+	d.run(&g)
 }
 
-// MatMulT: the columns of a panel are 32 columns of w.
+// MatMulT: a step is one element along N, or a pair of them.
 func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	compute.Need(len(dx), n*w.K)
 	compute.Need(len(dy), n*w.N)
-	d.run(product{
-		m: n, n: w.K, k: w.N, c: dx, ldc: w.K,
-		packA: func(a []float32, i, rows int) { packRows(a, dy, w.N, i, rows, w.N) },
-		packB: func(b []float32, j, p0, depth int) {
-			for p := range depth {
-				widenPadded(b[p*panel:][:panel], w, p0+p, j)
-			}
-		},
-	})
+	g := product{rows: n, cols: w.K, c: dx, ldc: w.K, add: true}
+	d.reduce(&g, dy, w.N)
+	g.b = func(scratch []float32, j, s0, steps int) ([]float32, int) {
+		p, ok := w.Packed.(*panels)
+		if w.Raw != nil || !ok {
+			d.columns(scratch, w, j, s0, steps)
+			return scratch, panel
+		}
+		d.turn(scratch, p, j, s0, steps)
+		return scratch, panel
+	}
+	d.run(&g)
 }
 
-// packWeightRows writes b[p·32+c] = w[j+c, p0+p].
-func packWeightRows(b []float32, w *compute.Matrix, j, p0, depth int) {
-	var row [128]float32
-	for c := range panel {
-		for p := 0; p < depth; p += len(row) {
-			part := row[:min(len(row), depth-p)]
-			if j+c < w.N {
-				w.Row(part, j+c, p0+p)
-			} else {
-				clear(part)
-			}
-			for q, v := range part {
-				b[(p+q)*panel+c] = v
-			}
-		}
+// reduce gives g the rows x (n, k) as its A, and the tile for it.
+func (d *device) reduce(g *product, x []float32, k int) {
+	g.tile, g.steps, g.depth = d.tileF32, k, depthF32
+	packA, per := d.packF32, 1
+	if d.bf16 {
+		g.tile, g.steps, g.depth = d.tileBF16, (k+1)/2, depthBF16
+		packA, per = d.packBF16, 2
+	}
+	g.a = func(dst []float32, i, rows, s0, steps int) {
+		k0 := s0 * per
+		packA(&pack{dst: dst, ldd: rows, src: x[i*k+k0:], lds: k, rows: rows, cols: min(k-k0, steps*per)})
 	}
 }
 
-// widenPadded writes dst[c] = w[i, k0+c], zero beyond the row's end.
-func widenPadded(dst []float32, w *compute.Matrix, i, k0 int) {
-	have := min(len(dst), w.K-k0)
-	w.Row(dst[:have], i, k0)
-	clear(dst[have:])
+// turn writes panel j of columns of prepared weights: element or pair s0+s of
+// the reduction over their rows at scratch[s·32 + c], column 32j+c.
+func (d *device) turn(scratch []float32, w *panels, j, s0, steps int) {
+	if w.kind == compute.F32 {
+		for o := s0; o < s0+steps; o += panel {
+			for c := 0; c < min(panel, w.k-j*panel); c += 16 {
+				d.packF32(&pack{
+					dst: scratch[(o-s0)*panel+c:], ldd: panel,
+					src: w.panel(o/panel, j*panel+c), lds: panel,
+					rows: min(16, w.k-j*panel-c), cols: min(panel, s0+steps-o),
+				})
+			}
+		}
+		return
+	}
+	per := 1
+	if d.bf16 {
+		per = 2
+	}
+	o := s0 * per
+	p := pack{
+		dst: scratch, src: w.panel(o/panel, j*16), lds: w.steps * panel,
+		rows: min(16, w.steps-j*16), cols: (steps*per + panel - 1) / panel,
+	}
+	switch {
+	case d.bf16:
+		d.turnBF16(&p)
+	case w.kind == compute.BF16:
+		d.turnBF16F32(&p)
+	default:
+		d.turnF16F32(&p)
+	}
+}
+
+// columns is turn for a matrix as stored.
+func (d *device) columns(scratch []float32, w *compute.Matrix, j, s0, steps int) {
+	k0, cols := j*panel, min(panel, w.K-j*panel)
+	row := func(dst []float32, i int) {
+		w.Row(dst[:cols], i, k0)
+		clear(dst[cols:panel])
+	}
+	if !d.bf16 {
+		for s := range steps {
+			row(scratch[s*panel:], s0+s)
+		}
+		return
+	}
+	rows := d.free.get(2 * panel)
+	defer d.free.put(rows)
+	for s := range steps {
+		clear(rows)
+		row(rows, 2*(s0+s))
+		if i := 2*(s0+s) + 1; i < w.N {
+			row(rows[panel:], i)
+		}
+		d.pairBF16(&pack{dst: scratch[s*panel:], src: rows, lds: panel, rows: 2})
+	}
 }
 
 // Embed copies rows.

@@ -3,7 +3,6 @@ package cpu
 import (
 	"math/bits"
 	"sync"
-	"unsafe"
 )
 
 // pool keeps scratch memory between calls, so that the steady state allocates
@@ -12,8 +11,6 @@ type pool struct {
 	mu   sync.Mutex
 	free [48][][]float32 // by the logarithm of the capacity
 }
-
-const line = 64 // bytes of a cache line
 
 func (p *pool) get(n int) []float32 {
 	class := bits.Len(uint(n))
@@ -34,11 +31,4 @@ func (p *pool) put(s []float32) {
 	p.mu.Lock()
 	p.free[class] = append(p.free[class], s[:0])
 	p.mu.Unlock()
-}
-
-// aligned is a slice of n floats that starts on a cache line.
-func aligned(n int) []float32 {
-	s := make([]float32, n+line/4)
-	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%line) / 4
-	return s[skip : skip+n : skip+n]
 }

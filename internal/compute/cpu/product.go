@@ -1,80 +1,98 @@
 package cpu
 
-// The shape of a register tile and the length of a block of the reduction.
-const (
-	tileRows = 14  // at most
-	panel    = 32  // columns
-	depth    = 512 // elements of the reduction between two visits of C
-)
-
-// product is C (m, n) += A (m, k)·B (k, n). A is packed whole, in tiles of
-// rows; B in panels of 32 columns, one block of depth at a time.
+// product is C (rows, cols) = or += Σ over steps of A ⊗ B. A step is one
+// element of the reduction, or a word of two or four of them.
 type product struct {
-	m, n, k int
+	rows, cols, steps int
+	depth             int // of a block of steps, between two visits of C
+	tile              func(*tile)
 
-	// packA writes a[p·rows + r] = A[i+r, p] for p < k.
-	packA func(a []float32, i, rows int)
+	// a writes dst[s·rows + r] = A[i+r, s0+s] for s < steps.
+	a func(dst []float32, i, rows, s0, steps int)
 
-	// packB writes b[p·32 + c] = B[p0+p, j+c] for p < depth, zero where j+c ≥ n.
-	packB func(b []float32, j, p0, depth int)
+	// b is B[s0+s, 32·j+c] at [s·ld + c] for s < steps, c < 32; it may use
+	// scratch, of (steps+31)·32 words. s0 is a multiple of 32.
+	b func(scratch []float32, j, s0, steps int) (words []float32, ld int)
 
 	c   []float32
 	ldc int
+	add bool
 }
 
-// run computes the product, parallel over panels.
-func (d *device) run(g product) {
-	if g.m == 0 || g.n == 0 || g.k == 0 {
+const (
+	tilesAtOnce  = 36 // tiles of A that pass over a panel
+	panelsAtOnce = 8  // panels that A's block, once in the cache, passes over
+	aligned32    = 32 // blocks of steps begin at multiples of it
+)
+
+// The blocks of steps are sums of their own, added in order to C. Where they
+// begin depends on the number of steps alone.
+
+// blocks is into how many blocks steps are cut, at least one.
+func (g *product) blocks() int { return max(1, (g.steps+g.depth-1)/g.depth) }
+
+// block is where block i begins.
+func (g *product) block(i int) int {
+	return min(g.steps, i*((g.steps+aligned32-1)/aligned32)/g.blocks()*aligned32)
+}
+
+// run computes the product, in parallel over panels of C.
+func (d *device) run(g *product) {
+	if g.rows == 0 || g.cols == 0 {
 		return
 	}
-	tiles := (g.m + tileRows - 1) / tileRows
-	start := func(t int) int { return t * g.m / tiles } // tiles differ by one row at most
-	a := d.free.get(g.m * g.k)
-	defer d.free.put(a)
-	d.each(tiles, func(t int) {
-		lo, hi := start(t), start(t+1)
-		g.packA(a[lo*g.k:hi*g.k], lo, hi-lo)
-	})
+	for lo := 0; lo < g.rows; lo += tilesAtOnce * tileRows {
+		d.runRows(g, lo, min(g.rows, lo+tilesAtOnce*tileRows))
+	}
+}
 
-	panels := (g.n + panel - 1) / panel
-	d.each(panels, func(item int) {
-		j := item * panel
-		b := d.free.get(depth * panel)
-		defer d.free.put(b)
-		edge := d.free.get(tileRows * panel)
-		defer d.free.put(edge)
-		for p := 0; p < g.k; p += depth {
-			kc := min(depth, g.k-p)
-			g.packB(b, j, p, kc)
-			for t := range tiles {
-				lo, hi := start(t), start(t+1)
-				rows := hi - lo
-				a := a[lo*g.k+p*rows:][:kc*rows]
-				c := g.c[lo*g.ldc+j:]
-				if j+panel <= g.n {
-					tileF32(c, g.ldc, a, b, rows, kc)
-					continue
+// runRows computes rows lo … hi-1. A is packed by blocks, each in tiles of
+// rows that differ by one row at most.
+func (d *device) runRows(g *product, lo, hi int) {
+	n := hi - lo
+	tiles := (n + tileRows - 1) / tileRows
+	start := func(t int) int { return t * n / tiles }
+	a := d.free.get(n*g.steps + panel)
+	defer d.free.put(a)
+	d.chunks(tiles, max(1, elements/(tileRows*g.steps+1)), func(from, to int) {
+		for t := from; t < to; t++ {
+			i, rows := start(t), start(t+1)-start(t)
+			for k := range g.blocks() {
+				s0, s1 := g.block(k), g.block(k+1)
+				g.a(a[s0*n+i*(s1-s0):], lo+i, rows, s0, s1-s0)
+			}
+		}
+	})
+	panels := (g.cols + panel - 1) / panel
+	d.chunks(panels, d.group(panels, n*g.steps*panel), func(from, to int) {
+		scratch := d.free.get((g.depth + 2*aligned32) * panel)
+		defer d.free.put(scratch)
+		t := tile{ldc: g.ldc, mode: modeAdd}
+		for k := range g.blocks() {
+			s0, s1 := g.block(k), g.block(k+1)
+			if t.steps = s1 - s0; k == 0 && !g.add {
+				t.mode = 0
+			} else {
+				t.mode = modeAdd
+			}
+			for j := from; j < to; j++ {
+				t.b, t.ldb = g.b(scratch, j, s0, s1-s0)
+				t.cols = min(panel, g.cols-j*panel)
+				for i := range tiles {
+					r0, r1 := start(i), start(i+1)
+					t.rows, t.lda = r1-r0, r1-r0
+					t.a = a[s0*n+r0*(s1-s0):]
+					t.c = g.c[(lo+r0)*g.ldc+j*panel:]
+					g.tile(&t)
 				}
-				copyRows(edge, panel, c, g.ldc, rows, g.n-j)
-				tileF32(edge, panel, a, b, rows, kc)
-				copyRows(c, g.ldc, edge, panel, rows, g.n-j)
 			}
 		}
 	})
 }
 
-// copyRows copies a (rows, cols) rectangle.
-func copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
-	for i := range rows {
-		copy(dst[i*ldd:][:cols], src[i*lds:][:cols])
-	}
-}
-
-// packRows packs rows of a row-major matrix as the A of a product.
-func packRows(a, x []float32, ld, i, rows, k int) {
-	for r := range rows {
-		for p, v := range x[(i+r)*ld:][:k] {
-			a[p*rows+r] = v
-		}
-	}
+// group is how many panels, of so many multiplications each, make a work item.
+func (d *device) group(panels, work int) int {
+	enough := 1 + 1<<18/(work+1) // what a handover to another thread is worth
+	fair := panels / (4 * d.threads)
+	return max(1, enough, min(fair, panelsAtOnce))
 }

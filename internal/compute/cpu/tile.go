@@ -1,31 +1,71 @@
 package cpu
 
-// tileF32 computes, for i < rows and j < 32, in ascending p,
+import "math"
+
+// The shape of a register tile.
+const (
+	tileRows = 14 // at most
+	panel    = 32 // columns
+)
+
+// tile is one call of a tile kernel. With ⊗ the product of two words,
 //
-//	c[i·ldc+j] += Σ_p a[p·rows+i]·b[p·32+j]
-func tileF32(c []float32, ldc int, a, b []float32, rows, depth int) {
-	i := 0
-	for ; i+2 <= rows; i += 2 {
-		for j := 0; j < panel; j += 4 {
-			tile2x4(c[i*ldc+j:], ldc, a[i:], rows, b[j:], depth)
+//	c[i·ldc+j] = Σ_s a[s·lda+i] ⊗ b[s·ldb+j]    i < rows ≤ 14, j < cols ≤ 32
+//
+// Every sum is one chain in ascending s. All 32 columns of b are read, whatever
+// cols is. Assembly knows the offsets of these fields.
+type tile struct {
+	c     []float32
+	ldc   int
+	a     []float32
+	lda   int
+	b     []float32
+	ldb   int
+	steps int
+	rows  int
+	cols  int
+	mode  int
+}
+
+// The bits of tile.mode.
+const (
+	modeContinue = 1 // sums start at c, not at zero
+	modeAdd      = 2 // sums are added to c, not stored over it
+)
+
+// tileF32Go multiplies float32, in blocks of 2×4 as far as they go.
+func tileF32Go(t *tile) {
+	i, wide := 0, t.cols&^3
+	for ; i+2 <= t.rows; i += 2 {
+		for j := 0; j < wide; j += 4 {
+			t.block2x4(i, j)
 		}
+		t.chains(i, i+2, wide, t.cols)
 	}
-	if i < rows {
-		for j := 0; j < panel; j += 4 {
-			tile1x4(c[i*ldc+j:], a[i:], rows, b[j:], depth)
-		}
-	}
+	t.chains(i, t.rows, 0, t.cols)
 }
 
 // The conversions around the products forbid fusing them into the sums, which
 // would make the bits depend on the machine.
 
-func tile2x4(c []float32, ldc int, a []float32, lda int, b []float32, depth int) {
-	u, v := c[:4:4], c[ldc:][:4:4]
-	u0, u1, u2, u3 := u[0], u[1], u[2], u[3]
-	v0, v1, v2, v3 := v[0], v[1], v[2], v[3]
-	for p := range depth {
-		a, b := a[p*lda:][:2:2], b[p*panel:][:4:4]
+// chains is the plain loop, for rows lo … hi-1 and columns from … to-1.
+func (t *tile) chains(lo, hi, from, to int) {
+	for i := lo; i < hi; i++ {
+		for j := from; j < to; j++ {
+			sum := t.start(i, j)
+			for s := range t.steps {
+				sum += float32(t.a[s*t.lda+i] * t.b[s*t.ldb+j])
+			}
+			t.end(i, j, sum)
+		}
+	}
+}
+
+func (t *tile) block2x4(i, j int) {
+	u0, u1, u2, u3 := t.start(i, j), t.start(i, j+1), t.start(i, j+2), t.start(i, j+3)
+	v0, v1, v2, v3 := t.start(i+1, j), t.start(i+1, j+1), t.start(i+1, j+2), t.start(i+1, j+3)
+	for s := range t.steps {
+		a, b := t.a[s*t.lda+i:][:2:2], t.b[s*t.ldb+j:][:4:4]
 		x, y := a[0], a[1]
 		u0 += float32(x * b[0])
 		u1 += float32(x * b[1])
@@ -36,19 +76,64 @@ func tile2x4(c []float32, ldc int, a []float32, lda int, b []float32, depth int)
 		v2 += float32(y * b[2])
 		v3 += float32(y * b[3])
 	}
-	u[0], u[1], u[2], u[3] = u0, u1, u2, u3
-	v[0], v[1], v[2], v[3] = v0, v1, v2, v3
+	t.end(i, j, u0)
+	t.end(i, j+1, u1)
+	t.end(i, j+2, u2)
+	t.end(i, j+3, u3)
+	t.end(i+1, j, v0)
+	t.end(i+1, j+1, v1)
+	t.end(i+1, j+2, v2)
+	t.end(i+1, j+3, v3)
 }
 
-func tile1x4(c, a []float32, lda int, b []float32, depth int) {
-	u := c[:4:4]
-	u0, u1, u2, u3 := u[0], u[1], u[2], u[3]
-	for p := range depth {
-		x, b := a[p*lda], b[p*panel:][:4:4]
-		u0 += float32(x * b[0])
-		u1 += float32(x * b[1])
-		u2 += float32(x * b[2])
-		u3 += float32(x * b[3])
+// start is what the chain of an element begins with.
+func (t *tile) start(i, j int) float32 {
+	if t.mode&modeContinue != 0 {
+		return t.c[i*t.ldc+j]
 	}
-	u[0], u[1], u[2], u[3] = u0, u1, u2, u3
+	return 0
+}
+
+// end puts the sum of a chain in its place.
+func (t *tile) end(i, j int, sum float32) {
+	if t.mode&modeAdd != 0 {
+		sum += t.c[i*t.ldc+j]
+	}
+	t.c[i*t.ldc+j] = sum
+}
+
+// tileBF16Go multiplies words of two bfloat16 and adds both products.
+func tileBF16Go(t *tile) {
+	for i := range t.rows {
+		for j := range t.cols {
+			sum := t.start(i, j)
+			for s := range t.steps {
+				x, y := math.Float32bits(t.a[s*t.lda+i]), math.Float32bits(t.b[s*t.ldb+j])
+				sum += float32(math.Float32frombits(x&^0xffff) * math.Float32frombits(y&^0xffff))
+				sum += float32(math.Float32frombits(x<<16) * math.Float32frombits(y<<16))
+			}
+			t.end(i, j, sum)
+		}
+	}
+}
+
+// tileInt8Go multiplies words of four bytes, unsigned in a and signed in b,
+// and adds all products; c holds int32.
+func tileInt8Go(t *tile) {
+	for i := range t.rows {
+		for j := range t.cols {
+			at := &t.c[i*t.ldc+j]
+			var sum int32
+			if t.mode != 0 {
+				sum = int32(math.Float32bits(*at))
+			}
+			for s := range t.steps {
+				x, y := math.Float32bits(t.a[s*t.lda+i]), math.Float32bits(t.b[s*t.ldb+j])
+				for k := 0; k < 32; k += 8 {
+					sum += int32(uint8(x>>k)) * int32(int8(y>>k))
+				}
+			}
+			*at = math.Float32frombits(uint32(sum))
+		}
+	}
 }

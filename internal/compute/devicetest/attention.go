@@ -43,7 +43,7 @@ func attentions() (cases []Case) {
 			qn, kn := rows*a.Heads*a.HeadDim, keyRows*a.KVHeads*a.HeadDim
 			q, k, v, dout := src.normal(qn), src.normal(kn), src.normal(kn), src.normal(qn)
 			dq, dk, dv := src.normal(qn), src.normal(kn), src.normal(kn)
-			cases = append(cases, Case{fmt.Sprintf("attention h=%d g=%d dh=%d %s", shape[0], shape[1], shape[2], set.why), false, func(dev compute.Device) [][]float32 {
+			cases = append(cases, Case{fmt.Sprintf("attention h=%d g=%d dh=%d %s", shape[0], shape[1], shape[2], set.why), Exact, func(dev compute.Device) [][]float32 {
 				out, dq, dk, dv := make([]float32, qn), clone(dq), clone(dk), clone(dv)
 				dev.Attend(out, q, k, v, set.segs, a)
 				dev.AttendBackward(dq, dk, dv, dout, out, q, k, v, set.segs, a)

@@ -36,7 +36,7 @@ func products() (cases []Case) {
 				}
 				x, dy, dx := src.normal(m*k), src.normal(m*n), src.normal(m*k)
 				for _, ready := range []bool{false, true} {
-					cases = append(cases, Case{fmt.Sprintf("products %v (%d,%d) n=%d prepared=%v", typ, n, k, m, ready), true, func(dev compute.Device) [][]float32 {
+					cases = append(cases, Case{fmt.Sprintf("products %v (%d,%d) n=%d prepared=%v", typ, n, k, m, ready), Product, func(dev compute.Device) [][]float32 {
 						w := w
 						if ready {
 							w = prepared(dev, w)
@@ -52,7 +52,7 @@ func products() (cases []Case) {
 				}
 			}
 			tokens := src.tokens(9, n)
-			cases = append(cases, Case{fmt.Sprintf("embed %v (%d,%d)", typ, n, k), false, func(dev compute.Device) [][]float32 {
+			cases = append(cases, Case{fmt.Sprintf("embed %v (%d,%d)", typ, n, k), Product, func(dev compute.Device) [][]float32 {
 				y, z := make([]float32, 9*k), make([]float32, 9*k)
 				dev.Embed(y, w, tokens)
 				dev.Embed(z, prepared(dev, w), tokens)
@@ -82,7 +82,7 @@ func gemms() (cases []Case) {
 				}
 				a, b, c := src.normal((max(m, k)+1)*max(lda, 1)), src.normal((max(n, k)+1)*max(ldb, 1)), src.normal((m+1)*ldc)
 				for _, f := range [][2]float32{{1, 0}, {1, 1}, {-0.5, 0.25}} {
-					cases = append(cases, Case{fmt.Sprintf("gemm %v%v m=%d n=%d k=%d pad=%d alpha=%g beta=%g", transA, transB, m, n, k, pad, f[0], f[1]), false, func(dev compute.Device) [][]float32 {
+					cases = append(cases, Case{fmt.Sprintf("gemm %v%v m=%d n=%d k=%d pad=%d alpha=%g beta=%g", transA, transB, m, n, k, pad, f[0], f[1]), Exact, func(dev compute.Device) [][]float32 {
 						c := clone(c)
 						dev.Gemm(transA, transB, m, n, k, f[0], a, lda, b, ldb, f[1], c, ldc)
 						return [][]float32{c}
@@ -101,7 +101,7 @@ func elementwise() (cases []Case) {
 		for i := range x {
 			x[i] *= 10 // reach both flat ends of silu
 		}
-		cases = append(cases, Case{fmt.Sprintf("swiglu and add n=%d", n), false, func(dev compute.Device) [][]float32 {
+		cases = append(cases, Case{fmt.Sprintf("swiglu and add n=%d", n), Exact, func(dev compute.Device) [][]float32 {
 			out, same, sum := make([]float32, n), clone(x), clone(y)
 			dev.SwiGLU(out, x, y)
 			dev.SwiGLU(same, same, y)
@@ -119,7 +119,7 @@ func norms() (cases []Case) {
 		for _, n := range []int{0, 1, 3, 18} {
 			src := newSource(uint64(3000 + d))
 			x, w, dy, dx := src.normal(n*d), src.normal(d), src.normal(n*d), src.normal(n*d)
-			cases = append(cases, Case{fmt.Sprintf("rmsnorm d=%d n=%d", d, n), false, func(dev compute.Device) [][]float32 {
+			cases = append(cases, Case{fmt.Sprintf("rmsnorm d=%d n=%d", d, n), Exact, func(dev compute.Device) [][]float32 {
 				y, same, dx := make([]float32, n*d), clone(x), clone(dx)
 				dev.RMSNorm(y, x, w, n, 1e-5)
 				dev.RMSNorm(same, same, w, n, 1e-5)
@@ -137,7 +137,7 @@ func ropes() (cases []Case) {
 		src := newSource(uint64(4000 + n))
 		x, cos, sin := src.normal(n*h*dh), src.normal(50*dh/2), src.normal(50*dh/2)
 		pos := src.tokens(n, 50)
-		cases = append(cases, Case{fmt.Sprintf("rope n=%d heads=%d dh=%d", n, h, dh), false, func(dev compute.Device) [][]float32 {
+		cases = append(cases, Case{fmt.Sprintf("rope n=%d heads=%d dh=%d", n, h, dh), Exact, func(dev compute.Device) [][]float32 {
 			forth, back := clone(x), clone(x)
 			dev.Rope(forth, n, h, dh, pos, cos, sin, false)
 			dev.Rope(back, n, h, dh, pos, cos, sin, true)
@@ -153,7 +153,7 @@ func losses() (cases []Case) {
 		src := newSource(uint64(5000 + n))
 		w := src.matrix(v, k, compute.F32)
 		x, dx, scale, target := src.normal(n*k), src.normal(n*k), src.normal(n), src.tokens(n, v)
-		cases = append(cases, Case{fmt.Sprintf("cross entropy n=%d v=%d k=%d", n, v, k), true, func(dev compute.Device) [][]float32 {
+		cases = append(cases, Case{fmt.Sprintf("cross entropy n=%d v=%d k=%d", n, v, k), Loss, func(dev compute.Device) [][]float32 {
 			loss, again, dx := make([]float64, n), make([]float64, n), clone(dx)
 			dev.CrossEntropy(loss, nil, x, w, target, scale, n)
 			dev.CrossEntropy(again, dx, x, w, target, scale, n)

@@ -1,4 +1,4 @@
-// Package devicetest judges a compute.Device against the plain device ref.
+// Package devicetest judges a compute.Device against a plain one.
 package devicetest
 
 import (
@@ -8,36 +8,46 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/internal/compute"
-	"fettle/internal/compute/ref"
 )
 
 // exact is what operations other than products of frozen matrices may differ
 // by, relative to the largest element of the result.
 const exact = 2e-5
 
+// Kind sorts cases by how far a device may be from its judge.
+type Kind uint8
+
+// Kinds of cases.
+const (
+	Exact   Kind = iota // arithmetic in float32
+	Product             // of a frozen matrix
+	Loss                // a product of a product
+)
+
 // Case is one call of one operation on fixed, seeded inputs.
 type Case struct {
-	Name    string
-	Product bool // involves a frozen matrix, which a device may compute coarsely
-	Run     func(dev compute.Device) [][]float32
+	Name string
+	Kind Kind
+	Run  func(dev compute.Device) [][]float32
 }
 
-// Run holds dev to ref on every case, to the independence of rows and to the
-// propagation of what is not finite. tolerance is for products of frozen
-// matrices, relative to the largest element of the result.
-func Run(t *testing.T, dev compute.Device, tolerance float64) {
+// Judge is the plain device to compare with, and what products and losses may
+// differ from its by, relative to the largest element of the result.
+type Judge struct {
+	compute.Device
+	Product, Loss float64
+}
+
+// Run holds dev to the judge on every case, to the independence of rows and to
+// the propagation of what is not finite.
+func Run(t *testing.T, dev compute.Device, judge Judge) {
 	for _, c := range Cases() {
-		t.Run(c.Name, func(t *testing.T) {
-			limit := exact
-			if c.Product {
-				limit = tolerance
-			}
-			want, got := c.Run(ref.New()), c.Run(dev)
-			require.Equal(t, len(want), len(got))
-			for i := range want {
-				near(t, want[i], got[i], limit)
-			}
-		})
+		limit := [...]float64{Exact: exact, Product: judge.Product, Loss: judge.Loss}[c.Kind]
+		want, got := c.Run(judge), c.Run(dev)
+		require.Equal(t, len(want), len(got), c.Name)
+		for i := range want {
+			near(t, want[i], got[i], limit, c.Name)
+		}
 	}
 	t.Run("rows stand alone", func(t *testing.T) { rowsStandAlone(t, dev) })
 	t.Run("not finite", func(t *testing.T) { notFinite(t, dev) })
@@ -55,16 +65,16 @@ func SameBits(t *testing.T, a, b compute.Device) {
 }
 
 // near requires |want−got| ≤ limit·max|want| everywhere.
-func near(t *testing.T, want, got []float32, limit float64) {
+func near(t *testing.T, want, got []float32, limit float64, what string) {
 	t.Helper()
-	require.Equal(t, len(want), len(got))
+	require.Equal(t, len(want), len(got), what)
 	var top float64
 	for _, v := range want {
 		top = math.Max(top, math.Abs(float64(v)))
 	}
 	for i := range want {
 		if diff := math.Abs(float64(want[i]) - float64(got[i])); !(diff <= limit*top) {
-			require.Failf(t, "differs", "element %d of %d: got %g, want %g ± %g", i, len(want), got[i], want[i], limit*top)
+			require.Failf(t, "differs", "%s: element %d of %d: got %g, want %g ± %g", what, i, len(want), got[i], want[i], limit*top)
 		}
 	}
 }

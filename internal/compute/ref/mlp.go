@@ -40,6 +40,11 @@ func (device) SwiGLUBackward(dgate, dup, dy, gate, up []float32) {
 //	loss[i] = log Σ_o exp z[o] − z[target]
 //	dx[i]  += scale[i]·Σ_o (p[o] − [o = target])·w[o]
 func (device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int) {
+	crossEntropy(loss, dx, x, w, target, scale, n, func(p float64) float64 { return p })
+}
+
+// crossEntropy passes the gradient of every logit through round.
+func crossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int, round func(float64) float64) {
 	compute.Need(len(loss), n)
 	compute.Need(len(x), n*w.K)
 	compute.Need(len(target), n)
@@ -68,7 +73,7 @@ func (device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, t
 				p--
 			}
 			w.Row(row, o, 0)
-			axpy(grad, p*float64(scale[i]), row)
+			axpy(grad, round(p*float64(scale[i])), row)
 		}
 		addTo(dx[i*w.K:][:w.K], grad)
 	}

@@ -1,0 +1,33 @@
+// Command gen writes the assembly of package cpu: go generate ./internal/compute/cpu.
+//
+// One generator serves a family of kernels: a register tile for every number
+// of rows and every element type, transposes with every prologue and epilogue.
+// Its plain twins, in Go, stand in package cpu.
+package main
+
+import (
+	"log"
+	"os"
+	"path/filepath"
+)
+
+// files lists what is generated, by name.
+func files() map[string][]byte {
+	return map[string][]byte{
+		"pack_avx512_amd64.s": packsAVX512(),
+		"tile_avx512_amd64.s": tilesAVX512(),
+	}
+}
+
+func main() {
+	log.SetFlags(0)
+	dir := "."
+	if len(os.Args) > 1 {
+		dir = os.Args[1]
+	}
+	for name, text := range files() {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			log.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,53 @@
+package cpu
+
+//go:generate go run ./gen .
+
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
+// level is what a kind of processor computes with: assembly where there is
+// some, else the plain twin.
+type level struct {
+	name string
+	bf16 bool // products of bfloat16 pairs are faster than of float32
+	vnni bool // products of bytes are faster still
+
+	tileF32, tileBF16, tileInt8       func(*tile)
+	packF32, packBF16, pairBF16       func(*pack)
+	turnBF16, turnBF16F32, turnF16F32 func(*pack)
+	widenBF16, widenF16               func(*pack)
+}
+
+// plain is the level of every machine.
+func plain() level {
+	return level{
+		name:    "plain",
+		tileF32: tileF32Go, tileBF16: tileBF16Go, tileInt8: tileInt8Go,
+		packF32: packF32Go, packBF16: packBF16Go, pairBF16: pairBF16Go,
+		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,
+		widenBF16: widenBF16Go, widenF16: widenF16Go,
+	}
+}
+
+// levels are those this machine has, the best first and plain last.
+func levels() []level { return append(fast(), plain()) }
+
+// choose finds a level by name: from the options, else from the environment
+// variable FETTLE_CPU, else the best.
+func choose(name string) (level, error) {
+	if name == "" {
+		name = os.Getenv("FETTLE_CPU")
+	}
+	all := levels()
+	var names []string
+	for _, l := range all {
+		if l.name == name || name == "" {
+			return l, nil
+		}
+		names = append(names, l.name)
+	}
+	return level{}, fmt.Errorf("cpu: no level %q on this machine, want one of %s", name, strings.Join(names, ", "))
+}

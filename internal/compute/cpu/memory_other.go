@@ -1,0 +1,10 @@
+//go:build !linux
+
+package cpu
+
+import "errors"
+
+// mapPages has nothing better to offer than Go's own memory.
+func mapPages(int) ([]byte, error) { return nil, errors.ErrUnsupported }
+
+func unmapPages([]byte) {}

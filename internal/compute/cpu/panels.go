@@ -1,0 +1,102 @@
+package cpu
+
+import "fettle/internal/compute"
+
+// panels are the weights of an (n, k) matrix, laid out for the kernels: panel
+// j holds rows 32j … 32j+31, element p of row o at word (p, o−32j) of a
+// (steps, 32) array. A word is a float32, or a pair of halves p and p+1.
+// The one layout serves both products: y = x·Wᵀ reads it as it stands, and
+// dx = dy·W turns blocks of it while they are in the cache.
+type panels struct {
+	n, k  int
+	kind  compute.DType // F32: words of one element; BF16, F16: of two
+	steps int           // words along a row
+	data  []float32     // (⌈n/32⌉, steps, 32)
+}
+
+// per is how many elements of a row a word holds.
+func (w *panels) per() int { return 4 / w.kind.Size() }
+
+// panel is the words of panel j from row s on.
+func (w *panels) panel(j, s int) []float32 { return w.data[(j*w.steps+s)*panel:] }
+
+// Row tells the weights back.
+func (w *panels) Row(dst []float32, i, k0 int) {
+	at := w.panel(i/panel, 0)[i%panel:]
+	for c := range dst {
+		k := k0 + c
+		if w.kind == compute.F32 {
+			dst[c] = at[k*panel]
+			continue
+		}
+		low, high := halves(at[k/2*panel])
+		if k%2 == 1 {
+			low = high
+		}
+		if dst[c] = compute.FromF16(low); w.kind == compute.BF16 {
+			dst[c] = compute.FromBF16(low)
+		}
+	}
+}
+
+// kind is what d keeps the weights of w as. In compute bf16 they are rounded to
+// bfloat16, else kept exactly.
+func (d *device) kind(w *compute.Matrix) compute.DType {
+	switch {
+	case d.bf16:
+		return compute.BF16
+	case w.Type == compute.F16 && (w.K%2 == 1 || !littleEndian):
+		return compute.F32 // halves that do not pair up
+	}
+	return w.Type
+}
+
+// Prepare lays w out in panels and drops Raw.
+func (d *device) Prepare(w *compute.Matrix) error {
+	if w.Raw == nil || w.N == 0 || w.K == 0 {
+		return nil
+	}
+	p := &panels{n: w.N, k: w.K, kind: d.kind(w)}
+	p.steps = (w.K + p.per() - 1) / p.per()
+	count := (w.N + panel - 1) / panel
+	p.data = allocate(p, count*p.steps*panel)
+	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
+	w.Packed, w.Raw = p, nil
+	if w.Release != nil {
+		w.Release()
+	}
+	return nil
+}
+
+// layOut writes words s0 … s0+steps-1 of panel j of w, which is as stored.
+func (d *device) layOut(dst []float32, w *compute.Matrix, kind compute.DType, j, s0, steps int) {
+	lo, hi := j*panel, min(w.N, (j+1)*panel)
+	for i := lo; i < hi; i += 16 {
+		p := pack{dst: dst[i-lo:], ldd: panel, rows: min(16, hi-i)}
+		if w.Type == kind && w.K*w.Type.Size()%4 == 0 && littleEndian {
+			p.lds, p.cols = w.K*w.Type.Size()/4, steps
+			p.src = words(w.Raw)[i*p.lds+s0:]
+			d.packF32(&p) // a transpose of words, whatever they hold
+			continue
+		}
+		per := 4 / kind.Size()
+		k0 := s0 * per
+		p.cols = min(w.K-k0, steps*per)
+		p.src, p.lds = d.widened(w, i, p.rows, k0, p.cols)
+		if kind == compute.F32 {
+			d.packF32(&p)
+		} else {
+			d.packBF16(&p)
+		}
+		d.free.put(p.src)
+	}
+}
+
+// widened is a (rows, cols) piece of w in float32, in memory from the pool.
+func (d *device) widened(w *compute.Matrix, i, rows, k0, cols int) (x []float32, ld int) {
+	x = d.free.get(rows * cols)
+	for r := range rows {
+		w.Row(x[r*cols:][:cols], i+r, k0)
+	}
+	return x, cols
+}

@@ -1,0 +1,65 @@
+package ref
+
+import "fettle/internal/compute"
+
+// bf16 is the plain device of compute bf16: products of frozen weights have
+// both factors rounded to bfloat16, and weights are kept so.
+type bf16 struct{ device }
+
+// NewBF16 is the plain device that rounds as compute bf16 does.
+func NewBF16() compute.Device { return bf16{} }
+
+func (bf16) Name() string { return "ref bf16" }
+
+// Prepare rounds the weights.
+func (bf16) Prepare(w *compute.Matrix) error {
+	if w.Raw != nil {
+		w.Packed, w.Raw = roundedWeights{*w}, nil
+	}
+	return nil
+}
+
+// roundedWeights are the weights of a matrix, rounded when they are read.
+type roundedWeights struct{ compute.Matrix }
+
+func (w roundedWeights) Row(dst []float32, i, k0 int) {
+	w.Matrix.Row(dst, i, k0)
+	copy(dst, rounded(dst))
+}
+
+// MatMul multiplies what is rounded.
+func (d bf16) MatMul(y, x []float32, w *compute.Matrix, n int) {
+	compute.Need(len(x), n*w.K)
+	d.device.MatMul(y, rounded(x[:n*w.K]), weights(w), n)
+}
+
+// MatMulT multiplies what is rounded.
+func (d bf16) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
+	compute.Need(len(dy), n*w.N)
+	d.device.MatMulT(dx, rounded(dy[:n*w.N]), weights(w), n)
+}
+
+// CrossEntropy rounds x, the head, and the gradient of the logits.
+func (d bf16) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int) {
+	compute.Need(len(x), n*w.K)
+	crossEntropy(loss, dx, rounded(x[:n*w.K]), weights(w), target, scale, n, func(p float64) float64 {
+		return float64(round(float32(p)))
+	})
+}
+
+// weights is w with rounded weights.
+func weights(w *compute.Matrix) *compute.Matrix {
+	c := *w
+	c.Packed, c.Raw = roundedWeights{*w}, nil
+	return &c
+}
+
+func round(x float32) float32 { return compute.FromBF16(compute.ToBF16(x)) }
+
+func rounded(x []float32) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = round(v)
+	}
+	return y
+}
