@@ -48,3 +48,35 @@ func Pack(tokens, labels [][]int32) *Batch {
 
 // Ignore labels a token that is not learned.
 const Ignore = -100
+
+// positions is one more than the largest position.
+func (b *Batch) positions() int {
+	n := int32(0)
+	for _, p := range b.Positions {
+		n = max(n, p+1)
+	}
+	return int(n)
+}
+
+// segmentOf is the index of the segment that row belongs to.
+func (b *Batch) segmentOf(row int) int {
+	for i, s := range b.Segments {
+		if row < s.Row+s.Len {
+			return i
+		}
+	}
+	return len(b.Segments) - 1
+}
+
+// sums adds up weight·nll of the targets, segment by segment.
+func (b *Batch) sums(nll []float64) []float64 {
+	out := make([]float64, len(b.Segments))
+	at := 0
+	for i, t := range b.Targets {
+		for t.Row >= b.Segments[at].Row+b.Segments[at].Len {
+			at++
+		}
+		out[at] += float64(t.Weight) * nll[i]
+	}
+	return out
+}

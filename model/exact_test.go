@@ -1,0 +1,135 @@
+package model_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/compute"
+	"fettle/internal/compute/ref"
+	"fettle/internal/tinymodel"
+	"fettle/model"
+)
+
+func bits(x []float32) []uint32 {
+	out := make([]uint32, len(x))
+	for i, v := range x {
+		out[i] = math.Float32bits(v)
+	}
+	return out
+}
+
+func devices(t *testing.T) map[string]compute.Device {
+	return map[string]compute.Device{"ref": ref.New(), "cpu": fast(t, 2)}
+}
+
+func TestDecodeEqualsForward(t *testing.T) {
+	for name, dev := range devices(t) {
+		t.Run(name, func(t *testing.T) {
+			m := load(t, tinymodel.Config{}, dev)
+			tokens, _ := sequences(40, 23)
+			rows := make([]int, len(tokens[0]))
+			for i := range rows {
+				rows[i] = i
+			}
+			want, err := m.Logits(model.Pack(tokens, nil), rows)
+			require.NoError(t, err)
+			s := m.NewSession(0)
+			for i, cut := range []int{0, 1, 2, 9, 10, 23} {
+				if i == 0 {
+					continue
+				}
+				from := []int{0, 0, 1, 2, 9, 10}[i]
+				got, err := s.Decode(tokens[0][from:cut])
+				require.NoError(t, err)
+				require.Equal(t, bits(want[(cut-1)*40:cut*40]), bits(got), "after %d tokens", cut)
+			}
+			s.Truncate(9)
+			got, err := s.Decode(tokens[0][9:10])
+			require.NoError(t, err)
+			require.Equal(t, bits(want[9*40:10*40]), bits(got), "after going back")
+		})
+	}
+}
+
+func TestPackedEqualsOneByOne(t *testing.T) {
+	for name, dev := range devices(t) {
+		t.Run(name, func(t *testing.T) {
+			m, packed := wear(load(t, tinymodel.Config{}, dev), 0, model.QProj, model.Attention, model.DownProj)
+			one, single := wear(m.With(nil), 0, model.QProj, model.Attention, model.DownProj)
+			tokens, labels := sequences(40, 5, 17, 2, 9)
+			want, err := m.Gradients(model.Pack(tokens, labels), 0.25)
+			require.NoError(t, err)
+			for i := range tokens {
+				got, err := one.Gradients(model.Pack(tokens[i:i+1], labels[i:i+1]), 0.25)
+				require.NoError(t, err)
+				require.Equal(t, want[i], got[0])
+			}
+			for i := range packed {
+				require.Equal(t, bits(packed[i].grad), bits(single[i].grad))
+			}
+		})
+	}
+}
+
+func TestKeptEqualsRecomputed(t *testing.T) {
+	base := load(t, tinymodel.Config{Layers: 4}, fast(t, 2))
+	var want [][]uint32
+	for _, keep := range []int64{0, 30000, 60000, 1 << 30} {
+		m, all := wear(base, 1, model.QProj, model.UpProj)
+		m.Keep(keep)
+		for range 2 { // the second time, memory is there already
+			_, err := m.Gradients(model.Pack(sequences(40, 8, 13)), 1)
+			require.NoError(t, err)
+		}
+		for i, a := range all {
+			if keep == 0 {
+				want = append(want, bits(a.grad))
+			}
+			require.Equal(t, want[i], bits(a.grad), "keeping %d bytes", keep)
+		}
+	}
+}
+
+func TestThreadsDoNotChangeBits(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Hidden: 64, Intermediate: 96}, 1))
+	var want [][]uint32
+	for _, threads := range []int{1, 2, 3, 5} {
+		base, err := model.Load(dir, fast(t, threads))
+		require.NoError(t, err)
+		m, all := wear(base, 0, model.Places()...)
+		_, err = m.Gradients(model.Pack(sequences(40, 30, 8, 13)), 1)
+		require.NoError(t, err)
+		for i, a := range all {
+			if threads == 1 {
+				want = append(want, bits(a.grad))
+			}
+			require.Equal(t, want[i], bits(a.grad), "%d threads", threads)
+		}
+	}
+}
+
+func TestWeightGradientsDoNotDependOnMicroBatches(t *testing.T) {
+	for _, tied := range []bool{false, true} {
+		var want [][]uint32
+		for _, cuts := range [][]int{{0, 4}, {0, 1, 4}, {0, 2, 3, 4}} {
+			m := load(t, tinymodel.Config{Tied: tied}, fast(t, 2))
+			u, err := m.Unfreeze()
+			require.NoError(t, err)
+			tokens, labels := sequences(40, 5, 17, 2, 9)
+			for i := 1; i < len(cuts); i++ {
+				_, err := m.Gradients(model.Pack(tokens[cuts[i-1]:cuts[i]], labels[cuts[i-1]:cuts[i]]), 0.1)
+				require.NoError(t, err)
+			}
+			u.Finish()
+			for i, w := range u.Weights() {
+				if len(cuts) == 2 {
+					want = append(want, bits(w.Grad))
+				}
+				require.Equal(t, want[i], bits(w.Grad), w.Name)
+			}
+		}
+	}
+}

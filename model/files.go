@@ -1,0 +1,73 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"fettle/internal/safetensors"
+)
+
+// openTensors maps the checkpoint of a Hugging Face directory: its
+// model.safetensors, or the shards that model.safetensors.index.json names.
+// The files stay open for as long as the program runs.
+func openTensors(dir string) (map[string]safetensors.Tensor, error) {
+	index := filepath.Join(dir, "model.safetensors.index.json")
+	text, err := os.ReadFile(index)
+	if errors.Is(err, os.ErrNotExist) {
+		return openFile(filepath.Join(dir, "model.safetensors"), dir)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, fmt.Errorf("read %s: %w", index, err)
+	}
+	shards := map[string]map[string]safetensors.Tensor{}
+	all := map[string]safetensors.Tensor{}
+	for _, name := range slices.Sorted(maps.Keys(file.WeightMap)) {
+		shard := file.WeightMap[name]
+		if filepath.Base(shard) != shard {
+			return nil, fmt.Errorf("read %s: shard %q is not a file name", index, shard)
+		}
+		if shards[shard] == nil {
+			if shards[shard], err = openFile(filepath.Join(dir, shard), dir); err != nil {
+				return nil, err
+			}
+		}
+		t, ok := shards[shard][name]
+		if !ok {
+			return nil, fmt.Errorf("read %s: tensor %s is not in %s", index, name, shard)
+		}
+		all[name] = t
+	}
+	return all, nil
+}
+
+func openFile(path, dir string) (map[string]safetensors.Tensor, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) && pickled(dir) {
+			return nil, fmt.Errorf("%w: the weights are in PyTorch's pickle format; convert them to safetensors first", err)
+		}
+		return nil, err
+	}
+	all := map[string]safetensors.Tensor{}
+	for _, name := range f.Names() {
+		all[name], _ = f.Tensor(name)
+	}
+	return all, nil
+}
+
+func pickled(dir string) bool {
+	bin, _ := filepath.Glob(filepath.Join(dir, "*.bin"))
+	pth, _ := filepath.Glob(filepath.Join(dir, "*.pth"))
+	return len(bin)+len(pth) > 0
+}

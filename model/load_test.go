@@ -1,0 +1,84 @@
+package model_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/compute/ref"
+	"fettle/internal/tinymodel"
+	"fettle/model"
+)
+
+func TestLayoutsLoadAlike(t *testing.T) {
+	tokens, _ := sequences(40, 9)
+	logits := func(c tinymodel.Config) []float32 {
+		m := load(t, c, ref.New())
+		out, err := m.Logits(model.Pack(tokens, nil), []int{8})
+		require.NoError(t, err)
+		return out
+	}
+	want := logits(tinymodel.Config{})
+	require.Equal(t, want, logits(tinymodel.Config{Shards: 3}), "sharded")
+	require.Equal(t, want, logits(tinymodel.Config{Extra: map[string]any{
+		"rope_theta": nil, "rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 10000.0}, "dtype": "float32",
+		"eos_token_id": []int{2, 3}, "num_key_value_heads": 2, "head_dim": nil}}), "new spelling")
+	for _, dtype := range []string{"BF16", "F16"} {
+		require.InDeltaSlice(t, want, logits(tinymodel.Config{DType: dtype}), 0.5, dtype)
+	}
+}
+
+func TestWrongModelsSayWhatIsWrong(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(t *testing.T, dir string)
+		want  string
+	}{
+		{"no config", func(t *testing.T, dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "config.json"))) }, "config.json"},
+		{"not JSON", func(t *testing.T, dir string) {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o644))
+		}, "config.json"},
+		{"truncated", func(t *testing.T, dir string) {
+			require.NoError(t, os.Truncate(filepath.Join(dir, "model.safetensors"), 5000))
+		}, "model.safetensors"},
+		{"wrong shape", func(t *testing.T, dir string) {
+			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"intermediate_size": 25}}, 1))
+		}, "shape [24 16], want [25 16]"},
+		{"missing layer", func(t *testing.T, dir string) {
+			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"num_hidden_layers": 4}}, 1))
+		}, "tensor model.layers.3.input_layernorm.weight is missing"},
+		{"layer too many", func(t *testing.T, dir string) {
+			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"num_hidden_layers": 2}}, 1))
+		}, "tensor model.layers.2.input_layernorm.weight has no place"},
+		{"other architecture", func(t *testing.T, dir string) {
+			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"architectures": []string{"GPT2LMHeadModel"}}}, 1))
+		}, "GPT2LMHeadModel is not supported"},
+		{"missing shard", func(t *testing.T, dir string) {
+			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Shards: 2}, 1))
+			require.NoError(t, os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors")))
+		}, "model-00002-of-00002.safetensors"},
+		{"pickle", func(t *testing.T, dir string) {
+			require.NoError(t, os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "pytorch_model.bin")))
+		}, "convert them to safetensors"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 1))
+			c.spoil(t, dir)
+			_, err := model.Load(dir, ref.New())
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestBatchesOutsideTheModelAreRefused(t *testing.T) {
+	m := load(t, tinymodel.Config{MaxPositions: 8}, ref.New())
+	_, err := m.Loss(model.Pack([][]int32{{1, 40}}, nil))
+	require.ErrorContains(t, err, "token 40 is outside the vocabulary of 40")
+	_, err = m.Loss(model.Pack([][]int32{make([]int32, 9)}, nil))
+	require.ErrorContains(t, err, "9 tokens is longer than the model's 8 positions")
+	_, err = m.NewSession(4).Decode(make([]int32, 5))
+	require.ErrorContains(t, err, "context of 4")
+}

@@ -1,0 +1,116 @@
+// Package model is the frozen LLaMA: it loads a Hugging Face directory, runs
+// forward, takes the gradient down to the lowest site in use, and decodes with
+// cached keys and values. Touvron et al. 2023, arXiv:2302.13971.
+//
+// It never knows which adapter it wears: an adapter is a Delta at named Sites.
+package model
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"fettle/internal/compute"
+	"fettle/internal/safetensors"
+)
+
+// Model is a view of a frozen LLaMA: the weights are shared by all views, the
+// deltas and the working memory are the view's own. A view serves one
+// goroutine at a time.
+type Model struct {
+	config  *Config
+	dev     compute.Device
+	weights *weights
+	deltas  [][numPlaces]Delta // by layer; nil in a bare model
+	lowest  Site               // where the backward pass ends
+	full    *Unfrozen          // nil while the weights are frozen
+	keep    int64              // bytes of activations to keep between the passes
+	work    work
+}
+
+// Load reads the model in a Hugging Face directory for a device. The weights
+// are used where they lie, memory-mapped, unless the device prefers its own
+// layout.
+func Load(dir string, dev compute.Device) (*Model, error) {
+	c, err := ReadConfig(dir)
+	if err != nil {
+		return nil, fmt.Errorf("load model: %w", err)
+	}
+	tensors, err := openTensors(dir)
+	if err != nil {
+		return nil, fmt.Errorf("load model: %w", err)
+	}
+	m, err := New(c, tensors, dev)
+	if err != nil {
+		return nil, fmt.Errorf("load model %s: %w", dir, err)
+	}
+	return m, nil
+}
+
+// New makes a model of tensors with Hugging Face names. Their data must stay
+// as they are while the model is in use.
+func New(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device) (*Model, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	own := *c
+	own.EOS = slices.Clone(c.EOS)
+	w, err := newWeights(&own, maps.Clone(tensors))
+	if err != nil {
+		return nil, err
+	}
+	if err := w.prepare(dev); err != nil {
+		return nil, err
+	}
+	return (&Model{config: &own, dev: dev, weights: w}).With(nil), nil
+}
+
+// With is a view that wears what delta gives for every site; a nil result, or
+// a nil delta, leaves a site as it is.
+func (m *Model) With(delta func(Site) Delta) *Model {
+	view := &Model{config: m.config, dev: m.dev, weights: m.weights, full: m.full, keep: m.keep, lowest: Site{m.config.Layers, QProj}}
+	if delta == nil {
+		return view
+	}
+	view.deltas = make([][numPlaces]Delta, m.config.Layers)
+	for l := range view.deltas {
+		for _, p := range Places() {
+			d := delta(Site{l, p})
+			view.deltas[l][p] = d
+			if d != nil && view.lowest.Layer == m.config.Layers {
+				view.lowest = Site{l, p}
+			}
+		}
+	}
+	return view
+}
+
+// Keep lets Gradients keep up to this many bytes of activations between the
+// forward and the backward pass instead of recomputing them. The results are
+// the same bits either way.
+func (m *Model) Keep(bytes int64) { m.keep = bytes }
+
+// Config holds the model's dimensions; it must not be changed.
+func (m *Model) Config() *Config { return m.config }
+
+// Device computes for the model.
+func (m *Model) Device() compute.Device { return m.dev }
+
+// Weight is the frozen projection at a site other than Attention.
+func (m *Model) Weight(s Site) *compute.Matrix { return m.weights.blocks[s.Layer].proj[s.At] }
+
+// Fingerprint tells bases apart: a SHA-256 over dimensions, tensor names,
+// shapes, types and the ends of every tensor's data.
+func (m *Model) Fingerprint() string { return m.weights.fingerprint }
+
+func (m *Model) delta(l int, p Place) Delta {
+	if m.deltas == nil {
+		return nil
+	}
+	return m.deltas[l][p]
+}
+
+func (m *Model) attention() compute.Attention {
+	c := m.config
+	return compute.Attention{Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Scale: scale(c.HeadDim)}
+}

@@ -1,0 +1,55 @@
+package model
+
+import (
+	"math"
+	"sync"
+)
+
+// rope tabulates the cosines and sines of RoPE's angles, position by position,
+// as far as they were asked for. Su et al. 2021, arXiv:2104.09864.
+type rope struct {
+	inverse []float64 // (Dh/2) inverse frequencies
+
+	mu       sync.Mutex
+	cos, sin []float32 // (positions, Dh/2)
+}
+
+func newRope(c *Config) *rope {
+	r := &rope{inverse: make([]float64, c.HeadDim/2)}
+	for j := range r.inverse {
+		f := math.Pow(c.RopeTheta, -2*float64(j)/float64(c.HeadDim))
+		r.inverse[j] = scaled(f, c.RopeScaling)
+	}
+	return r
+}
+
+// scaled stretches an inverse frequency. llama3 leaves short wavelengths,
+// divides long ones by the factor, and blends in between.
+func scaled(f float64, s *RopeScaling) float64 {
+	if s == nil {
+		return f
+	}
+	if s.Type == "linear" {
+		return f / s.Factor
+	}
+	turns := float64(s.OriginalMaxPositions) * f / (2 * math.Pi)
+	smooth := min(max((turns-s.LowFreq)/(s.HighFreq-s.LowFreq), 0), 1)
+	return (1-smooth)*f/s.Factor + smooth*f
+}
+
+// table covers at least n positions.
+func (r *rope) table(n int) (cos, sin []float32) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	half := len(r.inverse)
+	if have := len(r.cos) / half; have < n {
+		n = max(n, 2*have)
+		for p := have; p < n; p++ {
+			for _, f := range r.inverse {
+				s, c := math.Sincos(float64(p) * f)
+				r.cos, r.sin = append(r.cos, float32(c)), append(r.sin, float32(s))
+			}
+		}
+	}
+	return r.cos, r.sin
+}

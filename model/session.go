@@ -1,0 +1,106 @@
+package model
+
+import (
+	"fmt"
+
+	"fettle/internal/compute"
+)
+
+// prefillRows is how many tokens of a prompt are computed at once.
+const prefillRows = 512
+
+// Session decodes one sequence, keeping the keys and values it has seen.
+type Session struct {
+	m        *Model
+	cache    cache
+	capacity int
+	x        []float32
+	logits   []float32
+}
+
+// cache holds keys and values (rows, G·Dh) by layer.
+type cache struct {
+	k, v [][]float32
+	rows int // already there
+	kw   int
+}
+
+// append adds a layer's new rows and returns all of them.
+func (c *cache) append(l int, k, v []float32) (ks, vs []float32) {
+	c.k[l] = append(c.k[l][:c.rows*c.kw], k...)
+	c.v[l] = append(c.v[l][:c.rows*c.kw], v...)
+	return c.k[l], c.v[l]
+}
+
+// NewSession starts an empty sequence of at most capacity tokens (0: as many
+// as the model has positions). Memory is taken as the sequence grows.
+func (m *Model) NewSession(capacity int) *Session {
+	c := m.config
+	if capacity <= 0 || capacity > c.MaxPositions {
+		capacity = c.MaxPositions
+	}
+	view := *m
+	view.work = work{}
+	return &Session{
+		m: &view, capacity: capacity, logits: make([]float32, c.Vocab),
+		cache: cache{k: make([][]float32, c.Layers), v: make([][]float32, c.Layers), kw: c.KVHeads * c.HeadDim},
+	}
+}
+
+// Len is the number of tokens decoded so far.
+func (s *Session) Len() int { return s.cache.rows }
+
+// Capacity is the largest Len.
+func (s *Session) Capacity() int { return s.capacity }
+
+// Truncate forgets all tokens but the first n.
+func (s *Session) Truncate(n int) { s.cache.rows = min(s.cache.rows, max(n, 0)) }
+
+// Decode appends tokens and returns the logits (V) after the last of them. The
+// slice is overwritten by the next call. A token's logits are the same bits
+// however the sequence was cut into calls.
+func (s *Session) Decode(tokens []int32) ([]float32, error) {
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("decode: no tokens")
+	}
+	if n := s.cache.rows + len(tokens); n > s.capacity {
+		return nil, fmt.Errorf("decode: %d tokens are more than the context of %d", n, s.capacity)
+	}
+	for len(tokens) > prefillRows {
+		if err := s.step(tokens[:prefillRows]); err != nil {
+			return nil, err
+		}
+		tokens = tokens[prefillRows:]
+	}
+	if err := s.step(tokens); err != nil {
+		return nil, err
+	}
+	m, d := s.m, s.m.config.Hidden
+	x := s.x[(len(tokens)-1)*d:][:d]
+	m.dev.RMSNorm(x, x, m.weights.norm, 1, float32(m.config.NormEps))
+	m.dev.MatMul(s.logits, x, m.weights.head, 1)
+	return s.logits, nil
+}
+
+// step runs the blocks on some tokens and leaves the last output in s.x.
+func (s *Session) step(tokens []int32) error {
+	m, n, past := s.m, len(tokens), s.cache.rows
+	b := &Batch{Tokens: tokens, Segments: []compute.Segment{{Len: n, Past: past}}, Samples: []uint64{0}}
+	for i := range tokens {
+		b.Positions = append(b.Positions, int32(past+i))
+	}
+	if err := m.check(b); err != nil {
+		return err
+	}
+	x := room(&s.x, n*m.config.Hidden)
+	m.dev.Embed(x, m.weights.embed, tokens)
+	for l := range m.config.Layers {
+		st := m.stateOf(l, 0)
+		st.x = x
+		if err := m.forward(l, st, x, b, &s.cache); err != nil {
+			return err
+		}
+	}
+	s.cache.rows += n
+	return nil
+}

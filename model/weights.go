@@ -1,0 +1,157 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"fettle/internal/compute"
+	"fettle/internal/safetensors"
+)
+
+// weights mirror the network. They are shared by all views of a model.
+type weights struct {
+	embed  *compute.Matrix // model.embed_tokens.weight (V, D)
+	blocks []blockWeights
+	norm   []float32       // model.norm.weight (D)
+	head   *compute.Matrix // lm_head.weight (V, D); embed itself when tied
+
+	rope        *rope
+	fingerprint string
+}
+
+type blockWeights struct {
+	norm1 []float32                  // input_layernorm.weight (D)
+	norm2 []float32                  // post_attention_layernorm.weight (D)
+	proj  [Attention]*compute.Matrix // by Place, QProj … DownProj
+}
+
+// tensorNames of a block's projections, by Place.
+var tensorNames = [Attention]string{
+	QProj: "self_attn.q_proj", KProj: "self_attn.k_proj", VProj: "self_attn.v_proj", OProj: "self_attn.o_proj",
+	GateProj: "mlp.gate_proj", UpProj: "mlp.up_proj", DownProj: "mlp.down_proj",
+}
+
+// ModuleName is the Hugging Face path of the projection at a site, e.g.
+// "model.layers.3.self_attn.q_proj"; at Attention it is "….self_attn".
+func (s Site) ModuleName() string {
+	if s.At == Attention {
+		return fmt.Sprintf("model.layers.%d.self_attn", s.Layer)
+	}
+	return fmt.Sprintf("model.layers.%d.%s", s.Layer, tensorNames[s.At])
+}
+
+// loader takes tensors out of a checkpoint and remembers which were taken.
+type loader struct {
+	tensors map[string]safetensors.Tensor
+	taken   map[string]bool
+	err     error
+}
+
+// take finds a tensor of a shape; the first error stays.
+func (l *loader) take(name string, shape ...int) safetensors.Tensor {
+	t, ok := l.tensors[name]
+	l.taken[name] = true
+	switch {
+	case l.err != nil:
+	case !ok:
+		l.err = fmt.Errorf("tensor %s is missing", name)
+	case !slices.Equal(t.Shape, shape):
+		l.err = fmt.Errorf("tensor %s: shape %v, want %v", name, t.Shape, shape)
+	}
+	return t
+}
+
+func (l *loader) matrix(name string, n, k int) *compute.Matrix {
+	t := l.take(name, n, k)
+	if l.err != nil {
+		return nil
+	}
+	types := map[string]compute.DType{"F32": compute.F32, "BF16": compute.BF16, "F16": compute.F16}
+	dtype, ok := types[t.DType]
+	if !ok {
+		l.err = fmt.Errorf("tensor %s: dtype %s, want F32, BF16 or F16", name, t.DType)
+		return nil
+	}
+	m, err := compute.NewMatrix(name, n, k, dtype, t.Data)
+	l.err = err
+	return m
+}
+
+func (l *loader) vector(name string, n int) []float32 {
+	t := l.take(name, n)
+	if l.err != nil {
+		return nil
+	}
+	v, err := safetensors.Float32s(t)
+	l.err = err
+	return v
+}
+
+// newWeights lands every tensor of a checkpoint, or says which does not fit.
+func newWeights(c *Config, tensors map[string]safetensors.Tensor) (*weights, error) {
+	l := &loader{tensors: tensors, taken: map[string]bool{}}
+	w := &weights{rope: newRope(c), blocks: make([]blockWeights, c.Layers)}
+	w.embed = l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)
+	for i := range w.blocks {
+		b, at := &w.blocks[i], fmt.Sprintf("model.layers.%d.", i)
+		b.norm1 = l.vector(at+"input_layernorm.weight", c.Hidden)
+		b.norm2 = l.vector(at+"post_attention_layernorm.weight", c.Hidden)
+		for p := range b.proj {
+			n, k := c.width(Place(p))
+			b.proj[p] = l.matrix(at+tensorNames[p]+".weight", n, k)
+		}
+	}
+	w.norm = l.vector("model.norm.weight", c.Hidden)
+	w.head = w.embed
+	if _, ok := tensors["lm_head.weight"]; ok {
+		if head := l.matrix("lm_head.weight", c.Vocab, c.Hidden); !c.Tied {
+			w.head = head
+		}
+	} else {
+		c.Tied = true // as the files of small models leave it out, whatever their config says
+	}
+	if l.err != nil {
+		return nil, l.err
+	}
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		if !l.taken[name] && !strings.HasSuffix(name, "rotary_emb.inv_freq") {
+			return nil, fmt.Errorf("tensor %s has no place in this architecture", name)
+		}
+	}
+	w.fingerprint = fingerprint(c, l)
+	return w, nil
+}
+
+// prepare lets the device lay out what it multiplies by.
+func (w *weights) prepare(dev compute.Device) error {
+	var errs []error
+	for i := range w.blocks {
+		for _, m := range w.blocks[i].proj {
+			errs = append(errs, dev.Prepare(m))
+		}
+	}
+	return errors.Join(append(errs, dev.Prepare(w.head))...)
+}
+
+// fingerprint is the SHA-256 of the dimensions and of every tensor's name,
+// shape, type and first and last 4 KiB: enough to tell bases apart, cheap for
+// the largest.
+func fingerprint(c *Config, l *loader) string {
+	const end = 4096
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %d %d %d %d %d %d %g %g %+v\n", c.Hidden, c.Intermediate, c.Layers, c.Heads, c.KVHeads, c.HeadDim, c.Vocab, c.NormEps, c.RopeTheta, c.RopeScaling)
+	for _, name := range slices.Sorted(maps.Keys(l.taken)) {
+		t := l.tensors[name]
+		fmt.Fprintf(h, "%s %s %v\n", name, t.DType, t.Shape)
+		binary.Write(h, binary.LittleEndian, uint64(len(t.Data)))
+		h.Write(t.Data[:min(end, len(t.Data))])
+		h.Write(t.Data[max(0, len(t.Data)-end):])
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
