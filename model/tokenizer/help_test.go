@@ -1,0 +1,24 @@
+package tokenizer
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func floatBits(f float32) uint32 { return math.Float32bits(f) }
+
+func byteName(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
+
+func sharedDir(t testing.TB) string {
+	dir := os.Getenv("FETTLE_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("reference material not found; set FETTLE_DATA")
+	}
+	return dir
+}

@@ -1,0 +1,177 @@
+package tokenizer
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// toy is a vocabulary of letters, some of their pairs and words, and bytes.
+func toy(t testing.TB, trim bool) *Tokenizer {
+	var file []byte
+	add := func(name string, score float32, k kind) {
+		var p []byte
+		p = protowire.AppendString(protowire.AppendTag(p, 1, protowire.BytesType), name)
+		p = protowire.AppendFixed32(protowire.AppendTag(p, 2, protowire.Fixed32Type), floatBits(score))
+		p = protowire.AppendVarint(protowire.AppendTag(p, 3, protowire.VarintType), uint64(k))
+		file = protowire.AppendBytes(protowire.AppendTag(file, 1, protowire.BytesType), p)
+	}
+	add("<unk>", 0, unknown)
+	add("<s>", 0, control)
+	add("</s>", 0, control)
+	for i := range 256 {
+		add(byteName(byte(i)), 0, byteValue)
+	}
+	for i, name := range strings.Fields("▁a ab bc ▁ab ▁▁ aa aaaa abc ca ▁▁▁▁ ▁c") {
+		add(name, -float32(i), normal)
+	}
+	for i, c := range "▁abc" {
+		add(string(c), -100-float32(i), normal)
+	}
+	trainer := protowire.AppendVarint(protowire.AppendTag(nil, 3, protowire.VarintType), 2)
+	file = protowire.AppendBytes(protowire.AppendTag(file, 2, protowire.BytesType), trainer)
+	flag := uint64(0)
+	if trim {
+		flag = 1
+	}
+	normalizer := protowire.AppendVarint(protowire.AppendTag(nil, 4, protowire.VarintType), flag)
+	file = protowire.AppendBytes(protowire.AppendTag(file, 3, protowire.BytesType), normalizer)
+	tok, err := Parse(file)
+	require.NoError(t, err)
+	return tok
+}
+
+func TestSearchEqualsQueue(t *testing.T) {
+	tok := toy(t, false)
+	m, err := newMerger(tok.pieces)
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		text := random(rng, "▁abcé", 1+rng.IntN(40))
+		require.Equal(t, m.with(text, m.search), m.with(text, m.queue), text)
+	}
+}
+
+// with merges text by one of the two ways.
+func (m *merger) with(text string, way func([]symbol, string)) []int32 {
+	var symbols []symbol
+	for at, r := range text {
+		symbols = append(symbols, symbol{at, len(string(r)), len(symbols) - 1, len(symbols) + 1})
+	}
+	symbols[len(symbols)-1].next = -1
+	way(symbols, text)
+	var out []int32
+	for i := 0; i >= 0; i = symbols[i].next {
+		out = m.emit(out, text[symbols[i].at:][:symbols[i].len])
+	}
+	return out
+}
+
+func TestWordsMergeAlone(t *testing.T) {
+	tok := toy(t, false)
+	m, err := newMerger(tok.pieces)
+	require.NoError(t, err)
+	require.True(t, m.words)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		text := random(rng, "▁▁abcé", 1+rng.IntN(60))
+		require.Equal(t, m.merge(nil, text), m.encode(text), text)
+	}
+}
+
+func random(rng *rand.Rand, alphabet string, n int) string {
+	letters := []rune(alphabet)
+	var b strings.Builder
+	for range n {
+		b.WriteRune(letters[rng.IntN(len(letters))])
+	}
+	return b.String()
+}
+
+func TestRoundTrip(t *testing.T) {
+	tok := toy(t, false)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		text := random(rng, " abcxé中😀\n\x00", rng.IntN(40))
+		ids := tok.Encode(text)
+		require.Equal(t, text, tok.Decode(ids))
+		s, streamed := tok.NewStream(), ""
+		for _, id := range ids {
+			streamed += s.Push(id)
+		}
+		require.Equal(t, text, streamed+s.Flush())
+	}
+}
+
+func TestControlTokensNeverComeFromText(t *testing.T) {
+	tok := toy(t, false)
+	require.NotContains(t, tok.Encode("a</s>b"), tok.EOS())
+	require.Contains(t, tok.EncodeSpecial("a</s>b"), tok.EOS())
+	require.Equal(t, tok.Encode("<s >"), tok.EncodeSpecial("<s >"))
+	require.Equal(t, "ab", tok.Decode([]int32{1, tok.Encode("ab")[0], 2}))
+}
+
+func TestBytesThatAreNotText(t *testing.T) {
+	tok := toy(t, false)
+	require.Equal(t, "\ufffd\ufffda", tok.Decode([]int32{3 + 0xe4, 3 + 0xb8, 3 + 'a'}))
+	require.Equal(t, "\ufffd", tok.Decode([]int32{9999}))
+	require.Equal(t, tok.Encode("\ufffd"), tok.Encode("\xff"))
+}
+
+func TestLongWordsAreNotQuadratic(t *testing.T) {
+	tok := toy(t, false)
+	start := time.Now()
+	for _, text := range []string{strings.Repeat(" ", 64<<10), strings.Repeat("a", 64<<10), strings.Repeat("x", 64<<10)} {
+		require.Equal(t, text, tok.Decode(tok.Encode(text)))
+	}
+	require.Less(t, time.Since(start), 20*time.Second, "quadratic time would take minutes")
+}
+
+func TestSideFiles(t *testing.T) {
+	root := sharedDir(t)
+	dir := t.TempDir()
+	model, err := os.ReadFile(filepath.Join(root, "data/tokenizers/llama12/tokenizer.model"))
+	require.NoError(t, err)
+	write := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	write("tokenizer.model", string(model))
+	write("added_tokens.json", `{"[PAD]": 32000}`)
+	write("tokenizer_config.json", `{"bos_token": "", "eos_token": {"content": "</s>"}, "added_tokens_decoder": {"32001": {"content": "<|im_end|>"}}}`)
+	tok, err := Load(dir)
+	require.NoError(t, err)
+	require.Equal(t, 32002, tok.Size())
+	require.Equal(t, int32(1), tok.BOS(), "an empty name leaves the vocabulary's own")
+	require.Equal(t, []int32{32000, 15043, 32001}, tok.EncodeSpecial("[PAD]Hello<|im_end|>"))
+	require.Equal(t, "Hello", tok.Decode([]int32{32000, 15043, 32001}))
+	require.Equal(t, "[PAD]", tok.Decode(tok.Encode("[PAD]")))
+
+	write("added_tokens.json", `{"[PAD]": 99999999}`)
+	_, err = Load(dir)
+	require.ErrorContains(t, err, "far outside the vocabulary")
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, file []byte) {
+		if tok, err := Parse(file); err == nil {
+			tok.Decode(tok.Encode("some text é\n"))
+		}
+	})
+}
+
+func FuzzRoundTrip(f *testing.F) {
+	tok := toy(f, false)
+	f.Add("abc  é")
+	f.Fuzz(func(t *testing.T, text string) {
+		if want := strings.ToValidUTF8(text, "\ufffd"); !strings.Contains(want, space) {
+			require.Equal(t, want, tok.Decode(tok.Encode(text)))
+		}
+	})
+}

@@ -1,0 +1,178 @@
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// space is how SentencePiece spells U+0020.
+const space = "▁"
+
+// sentencePiece is the part of a SentencePiece ModelProto that matters here.
+// Kudo and Richardson 2018, arXiv:1808.06226.
+type sentencePiece struct {
+	pieces                    []piece
+	modelType                 uint64
+	unk, bos, eos             int32
+	addDummyPrefix, trimSpace bool
+	charsmap                  int // bytes
+}
+
+// parseSentencePiece reads a tokenizer.model.
+func parseSentencePiece(text []byte) (*Tokenizer, error) {
+	m := sentencePiece{modelType: 1, unk: 0, bos: 1, eos: 2, addDummyPrefix: true, trimSpace: true}
+	if err := m.unmarshal(text); err != nil {
+		return nil, fmt.Errorf("not a SentencePiece model: %w", err)
+	}
+	switch {
+	case len(m.pieces) == 0:
+		return nil, errors.New("not a SentencePiece model: it has no pieces")
+	case m.modelType != 2:
+		return nil, errors.New("a SentencePiece model of another type than BPE is not supported")
+	case m.charsmap > 0:
+		return nil, errors.New("a SentencePiece model that normalises text (precompiled_charsmap) is not supported")
+	}
+	t := &Tokenizer{pieces: m.pieces, prefixed: m.addDummyPrefix, collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos)}
+	b, err := newMerger(m.pieces)
+	if err != nil {
+		return nil, err
+	}
+	t.encode = func(text string) []int32 {
+		text = strings.ToValidUTF8(text, "\ufffd")
+		if m.trimSpace {
+			text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
+			text = strings.TrimRight(text, " "+space)
+			if text == "" {
+				return nil
+			}
+		}
+		if m.addDummyPrefix {
+			text = " " + text
+		}
+		return b.encode(strings.ReplaceAll(text, " ", space))
+	}
+	return t, nil
+}
+
+// id is -1 unless it names a control piece.
+func (m *sentencePiece) id(id int32) int32 {
+	if id < 0 || int(id) >= len(m.pieces) || m.pieces[id].kind != control {
+		return -1
+	}
+	return id
+}
+
+// field is called for every field of a protobuf message.
+type field func(number protowire.Number, kind protowire.Type, value uint64, text []byte) error
+
+// walk calls f for every field of a message.
+func walk(text []byte, f field) error {
+	for len(text) > 0 {
+		number, kind, n := protowire.ConsumeTag(text)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		text = text[n:]
+		var value uint64
+		var inner []byte
+		switch kind {
+		case protowire.VarintType:
+			value, n = protowire.ConsumeVarint(text)
+		case protowire.Fixed32Type:
+			var v uint32
+			v, n = protowire.ConsumeFixed32(text)
+			value = uint64(v)
+		case protowire.BytesType:
+			inner, n = protowire.ConsumeBytes(text)
+		default:
+			n = protowire.ConsumeFieldValue(number, kind, text)
+		}
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		text = text[n:]
+		if err := f(number, kind, value, inner); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *sentencePiece) unmarshal(text []byte) error {
+	return walk(text, func(number protowire.Number, _ protowire.Type, _ uint64, inner []byte) error {
+		switch number {
+		case 1:
+			return m.addPiece(inner)
+		case 2: // trainer_spec
+			return walk(inner, func(number protowire.Number, _ protowire.Type, v uint64, _ []byte) error {
+				switch number {
+				case 3:
+					m.modelType = v
+				case 40:
+					m.unk = int32(v)
+				case 41:
+					m.bos = int32(v)
+				case 42:
+					m.eos = int32(v)
+				}
+				return nil
+			})
+		case 3: // normalizer_spec
+			return walk(inner, func(number protowire.Number, _ protowire.Type, v uint64, text []byte) error {
+				switch number {
+				case 2:
+					m.charsmap = len(text)
+				case 3:
+					m.addDummyPrefix = v != 0
+				case 4:
+					m.trimSpace = v != 0
+				}
+				return nil
+			})
+		}
+		return nil
+	})
+}
+
+func (m *sentencePiece) addPiece(text []byte) error {
+	p := piece{kind: normal}
+	err := walk(text, func(number protowire.Number, _ protowire.Type, v uint64, text []byte) error {
+		switch number {
+		case 1:
+			p.name = string(text)
+		case 2:
+			p.score = math.Float32frombits(uint32(v))
+		case 3:
+			p.kind = kind(v)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	switch p.kind {
+	case normal, userDefined, unused:
+		if !utf8.ValidString(p.name) {
+			return fmt.Errorf("piece %d is not UTF-8", len(m.pieces))
+		}
+		p.text = strings.ReplaceAll(p.name, space, " ")
+	case unknown:
+		p.text = " ⁇ "
+	case byteValue:
+		var b byte
+		if _, err := fmt.Sscanf(p.name, "<0x%02X>", &b); err != nil {
+			return fmt.Errorf("piece %d is no byte: %q", len(m.pieces), p.name)
+		}
+		p.text = string([]byte{b})
+	case control:
+	default:
+		return fmt.Errorf("piece %d is of unknown type %d", len(m.pieces), p.kind)
+	}
+	m.pieces = append(m.pieces, p)
+	return nil
+}
