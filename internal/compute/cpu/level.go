@@ -19,6 +19,7 @@ type level struct {
 	packF32, packBF16, pairBF16       func(*pack)
 	turnBF16, turnBF16F32, turnF16F32 func(*pack)
 	widenBF16, widenF16               func(*pack)
+	prefetch                          func([]float32) // asks the second cache for words
 }
 
 // plain is the level of every machine.
@@ -29,6 +30,7 @@ func plain() level {
 		packF32: packF32Go, packBF16: packBF16Go, pairBF16: pairBF16Go,
 		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,
 		widenBF16: widenBF16Go, widenF16: widenF16Go,
+		prefetch: func([]float32) {},
 	}
 }
 

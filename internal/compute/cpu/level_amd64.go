@@ -12,6 +12,7 @@ func fast() (all []level) {
 		l.tileF32, l.packF32 = tileF32AVX512, packF32AVX512
 		l.turnBF16, l.turnBF16F32, l.turnF16F32 = turnBF16AVX512, turnBF16F32AVX512, turnF16F32AVX512
 		l.widenBF16, l.widenF16 = widenBF16AVX512, widenF16AVX512
+		l.prefetch = prefetchAMD64
 		if cpuid.CPU.Supports(cpuid.AVX512BF16, cpuid.AVX512VNNI) {
 			m := l
 			m.name, m.bf16, m.vnni = "avx512bf16", true, true
@@ -56,3 +57,6 @@ func widenBF16AVX512(p *pack)
 
 //go:noescape
 func widenF16AVX512(p *pack)
+
+//go:noescape
+func prefetchAMD64(x []float32)

@@ -37,6 +37,15 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		}
 		return scratch, panel
 	}
+	g.ahead = func(j, s0, steps, part, parts int) {
+		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
+			if !d.bf16 && p.kind != compute.F32 {
+				s0, steps = s0/2, steps/2
+			}
+			lo, hi := part*steps/parts, (part+1)*steps/parts
+			d.prefetch(p.panel(j, s0+lo)[:(hi-lo)*panel])
+		}
+	}
 	d.run(&g)
 }
 
@@ -54,6 +63,19 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 		}
 		d.turn(scratch, p, j, s0, steps)
 		return scratch, panel
+	}
+	g.ahead = func(j, s0, steps, part, parts int) {
+		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
+			if d.bf16 {
+				s0, steps = s0*2, steps*2
+			}
+			rows, at := panel/p.per(), j*panel/p.per()
+			rows = min(rows, p.steps-at)
+			first, count := s0/panel, steps/panel
+			for o := part * count / parts; o < (part+1)*count/parts; o++ {
+				d.prefetch(p.panel(first+o, at)[:rows*panel])
+			}
+		}
 	}
 	d.run(&g)
 }

@@ -14,15 +14,20 @@ type product struct {
 	// scratch, of (steps+31)·32 words. s0 is a multiple of 32.
 	b func(scratch []float32, j, s0, steps int) (words []float32, ld int)
 
+	// ahead asks for a part of what b will read for a panel, so that memory
+	// works while the tiles do. It may be nil.
+	ahead func(j, s0, steps, part, parts int)
+
 	c   []float32
 	ldc int
 	add bool
 }
 
 const (
-	tilesAtOnce  = 36 // tiles of A that pass over a panel
-	panelsAtOnce = 8  // panels that A's block, once in the cache, passes over
-	aligned32    = 32 // blocks of steps begin at multiples of it
+	tilesAtOnce   = 36 // tiles of A that pass over a panel
+	panelsAtOnce  = 32 // panels that A's block, once in the cache, passes over
+	tilesForAhead = 4  // tiles whose time is enough to fetch the next panel
+	aligned32     = 32 // blocks of steps begin at multiples of it
 )
 
 // The blocks of steps are sums of their own, added in order to C. Where they
@@ -79,6 +84,9 @@ func (d *device) runRows(g *product, lo, hi int) {
 				t.b, t.ldb = g.b(scratch, j, s0, s1-s0)
 				t.cols = min(panel, g.cols-j*panel)
 				for i := range tiles {
+					if g.ahead != nil && j+1 < to && tiles >= tilesForAhead {
+						g.ahead(j+1, s0, s1-s0, i, tiles)
+					}
 					r0, r1 := start(i), start(i+1)
 					t.rows, t.lda = r1-r0, r1-r0
 					t.a = a[s0*n+r0*(s1-s0):]

@@ -80,3 +80,6 @@ func prepared(dev compute.Device, w *compute.Matrix) *compute.Matrix {
 	}
 	return &c
 }
+
+// Normal is n seeded draws of N(0, 1).
+func Normal(seed uint64, n int) []float32 { return newSource(seed).normal(n) }

@@ -61,6 +61,17 @@ func packsAVX512() []byte {
 		a.i("VCVTPH2PS Y%d, Z%d", low, low)
 		a.i("VCVTPH2PS Y%d, Z%d", high, high)
 	})
+	a.function("prefetchAMD64", "x []float32", 24)
+	a.i("MOVQ x_base+0(FP), SI")
+	a.i("MOVQ x_len+8(FP), CX")
+	a.at("line")
+	a.i("SUBQ $16, CX")
+	a.i("JLT fetched")
+	a.i("PREFETCHT1 (SI)")
+	a.i("ADDQ $64, SI")
+	a.i("JMP line")
+	a.at("fetched")
+	a.i("RET")
 	return a.Bytes()
 }
 
@@ -209,9 +220,11 @@ func fillAVX512(a *asm, name string, prepare func(), store func(o int)) {
 	for r := 1; r < 16; r++ {
 		a.i("VPXORD Z%d, Z%d, Z%d", r, r, r)
 	}
+	a.say("R14 is the panel after the next, which no hardware would foresee.")
+	a.i("LEAQ (SI)(R9*2), R14")
 	for r := range 16 {
 		a.i("VMOVUPS %d(SI)(R10*1), Z%d", 128*r, r)
-		a.i("PREFETCHT0 %d(SI)(R10*1)", 128*r+2048)
+		a.i("PREFETCHT0 %d(R14)(R10*1)", 128*r)
 		if r < 15 {
 			a.i("CMPQ DX, $%d", r+1)
 			a.i("JEQ %s", loaded)
