@@ -1,0 +1,289 @@
+package adapter_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/adapter"
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu"
+	"fettle/internal/compute/ref"
+	"fettle/internal/tinymodel"
+	"fettle/model"
+)
+
+// methods are all adapters, each as its papers and PEFT have it.
+var methods = map[string]adapter.Config{
+	"LoRA q, v":      {Type: adapter.LoRA, R: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
+	"LoRA all":       {Type: adapter.LoRA, R: 3, Alpha: 5, Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}},
+	"rsLoRA":         {Type: adapter.LoRA, R: 4, Alpha: 8, RSLoRA: true, Targets: []string{"k_proj", "o_proj"}},
+	"LoRA, dropout":  {Type: adapter.LoRA, R: 4, Alpha: 8, Dropout: 0.3, Targets: []string{"q_proj", "down_proj"}},
+	"LLaMA-Adapter":  {Type: adapter.LLaMAAdapter, Len: 5, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
+	"raw gates":      {Type: adapter.LLaMAAdapter, Len: 5, Layers: 3, Gate: adapter.PerHead, GateActivation: adapter.None},
+	"PEFT's prompts": {Type: adapter.LLaMAAdapter, Len: 5, Layers: 2, Gate: adapter.Scalar, GateActivation: adapter.None},
+}
+
+func fast(t *testing.T, threads int) compute.Device {
+	dev, err := cpu.New(cpu.Options{Threads: threads, Compute: "f32"})
+	require.NoError(t, err)
+	return dev
+}
+
+func load(t *testing.T, dev compute.Device) *model.Model {
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 7))
+	m, err := model.Load(dir, dev)
+	require.NoError(t, err)
+	return m
+}
+
+// batch packs random sequences; their first third is not learned.
+func batch(lengths ...int) *model.Batch {
+	rng := rand.New(rand.NewPCG(3, 3))
+	var tokens, labels [][]int32
+	for _, n := range lengths {
+		ids, want := make([]int32, n), make([]int32, n)
+		for i := range ids {
+			ids[i] = int32(rng.IntN(40))
+			want[i] = ids[i]
+			if i < n/3 {
+				want[i] = model.Ignore
+			}
+		}
+		tokens, labels = append(tokens, ids), append(labels, want)
+	}
+	b := model.Pack(tokens, labels)
+	b.Train, b.Seed, b.Step = true, 9, 4
+	return b
+}
+
+// stir moves the parameters away from their beginning, where gates are zero.
+func stir(t *testing.T, s *adapter.Set) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	for _, p := range s.Params() {
+		for i := range p.Data {
+			p.Data[i] += float32(rng.NormFloat64()) * 0.1
+		}
+	}
+	require.NoError(t, s.Refresh())
+}
+
+func gradients(t *testing.T, m *model.Model, s *adapter.Set, batches ...*model.Batch) {
+	s.ZeroGrad()
+	for _, b := range batches {
+		_, err := m.Gradients(b, 0.5)
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.Finish())
+}
+
+func bits(x []float32) []uint32 {
+	out := make([]uint32, len(x))
+	for i, v := range x {
+		out[i] = math.Float32bits(v)
+	}
+	return out
+}
+
+func TestNewAdapterChangesNothing(t *testing.T) {
+	for device, dev := range map[string]compute.Device{"ref": ref.New(), "cpu": fast(t, 2)} {
+		m := load(t, dev)
+		b := batch(7, 12)
+		rows := []int{0, 3, 6, 7, 18}
+		want, err := m.Logits(b, rows)
+		require.NoError(t, err)
+		for name, c := range methods {
+			t.Run(name+" on "+device, func(t *testing.T) {
+				s, err := adapter.New(c, m, 1)
+				require.NoError(t, err)
+				got, err := m.With(s.Delta).Logits(b, rows)
+				require.NoError(t, err)
+				require.Equal(t, bits(want), bits(got))
+			})
+		}
+	}
+}
+
+// slope compares the gradient of every parameter along itself with central
+// differences of the loss; it returns the worst relative error.
+func slope(t *testing.T, m *model.Model, s *adapter.Set) float64 {
+	b := batch(7, 12, 4)
+	gradients(t, m, s, b)
+	worst := 0.0
+	for _, p := range s.Params() {
+		grad, start, norm := append([]float32(nil), p.Grad...), append([]float32(nil), p.Data...), 0.0
+		for _, g := range grad {
+			norm += float64(g) * float64(g)
+		}
+		norm = math.Sqrt(norm)
+		at := func(step float64) float64 {
+			for i := range p.Data {
+				p.Data[i] = start[i] + float32(step/norm)*grad[i]
+			}
+			require.NoError(t, s.Refresh())
+			losses, err := m.Loss(b)
+			require.NoError(t, err)
+			return 0.5 * (losses[0] + losses[1] + losses[2])
+		}
+		const h = 2e-3
+		got := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
+		copy(p.Data, start)
+		require.NoError(t, s.Refresh())
+		worst = max(worst, math.Abs(got-norm)/norm)
+	}
+	return worst
+}
+
+func TestGradientsMatchDifferences(t *testing.T) {
+	for name, c := range methods {
+		t.Run(name, func(t *testing.T) {
+			base := load(t, ref.New())
+			s, err := adapter.New(c, base, 1)
+			require.NoError(t, err)
+			stir(t, s)
+			require.Less(t, slope(t, base.With(s.Delta), s), 5e-3)
+		})
+	}
+}
+
+func TestBitsDependOnNothingButTheStep(t *testing.T) {
+	for name, c := range methods {
+		t.Run(name, func(t *testing.T) {
+			var want [][]uint32
+			for _, cut := range []struct {
+				threads int
+				batches []*model.Batch
+			}{
+				{2, []*model.Batch{batch(7, 12, 4)}}, {1, []*model.Batch{batch(7, 12, 4)}}, {3, split(batch(7, 12, 4))},
+			} {
+				base := load(t, fast(t, cut.threads))
+				s, err := adapter.New(c, base, 1)
+				require.NoError(t, err)
+				stir(t, s)
+				gradients(t, base.With(s.Delta), s, cut.batches...)
+				for i, p := range s.Params() {
+					if len(want) <= i {
+						want = append(want, bits(p.Grad))
+					}
+					require.Equal(t, want[i], bits(p.Grad), "%s, %d threads, %d micro-batches", p.Name, cut.threads, len(cut.batches))
+				}
+			}
+		})
+	}
+}
+
+// split makes a micro-batch of every sequence.
+func split(b *model.Batch) []*model.Batch {
+	var all []*model.Batch
+	for i, s := range b.Segments {
+		one := *b
+		one.Tokens, one.Positions = b.Tokens[s.Row:s.Row+s.Len], b.Positions[s.Row:s.Row+s.Len]
+		one.Segments, one.Samples = []compute.Segment{{Len: s.Len}}, b.Samples[i:i+1]
+		one.Targets = nil
+		for _, target := range b.Targets {
+			if target.Row >= s.Row && target.Row < s.Row+s.Len {
+				target.Row -= s.Row
+				one.Targets = append(one.Targets, target)
+			}
+		}
+		all = append(all, &one)
+	}
+	return all
+}
+
+func TestFilesComeBack(t *testing.T) {
+	for name, c := range methods {
+		t.Run(name, func(t *testing.T) {
+			m, dir := load(t, ref.New()), t.TempDir()
+			c.BaseModel = "tiny"
+			s, err := adapter.New(c, m, 1)
+			require.NoError(t, err)
+			stir(t, s)
+			require.NoError(t, s.Save(dir))
+			again, err := adapter.Load(dir, m)
+			require.NoError(t, err)
+			want, err := s.Files()
+			require.NoError(t, err)
+			got, err := again.Files()
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		})
+	}
+}
+
+func TestWrongAdaptersSayWhatIsWrong(t *testing.T) {
+	m := load(t, ref.New())
+	other := t.TempDir()
+	require.NoError(t, tinymodel.Write(other, tinymodel.Config{Hidden: 32, Layers: 2}, 7))
+	wide, err := model.Load(other, ref.New())
+	require.NoError(t, err)
+	s, err := adapter.New(methods["LoRA q, v"], m, 1)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name  string
+		spoil func(dir string)
+		on    *model.Model
+		want  string
+	}{
+		{"another base", func(string) {}, wide, "another base"},
+		{"another fingerprint", func(dir string) {
+			os.WriteFile(filepath.Join(dir, "fettle.json"), []byte(`{"base": "some-7b", "base_fingerprint": "123456789abcdef"}`), 0o644)
+		}, m, "trained on another base (some-7b"},
+		{"no weights", func(dir string) { os.Remove(filepath.Join(dir, adapter.WeightsFile)) }, m, adapter.WeightsFile},
+		{"pickle", func(dir string) {
+			os.Rename(filepath.Join(dir, adapter.WeightsFile), filepath.Join(dir, "adapter_model.bin"))
+		}, m, "convert it to safetensors"},
+		{"truncated", func(dir string) { os.Truncate(filepath.Join(dir, adapter.WeightsFile), 4000) }, m, adapter.WeightsFile},
+		{"DoRA", func(dir string) {
+			os.WriteFile(filepath.Join(dir, adapter.ConfigFile), []byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": true}`), 0o644)
+		}, m, "use_dora is set"},
+		{"fewer targets", func(dir string) {
+			os.WriteFile(filepath.Join(dir, adapter.ConfigFile), []byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}`), 0o644)
+		}, m, "v_proj.lora_A.weight has no place"},
+		{"more targets", func(dir string) {
+			os.WriteFile(filepath.Join(dir, adapter.ConfigFile), []byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "o_proj"]}`), 0o644)
+		}, m, "o_proj.lora_A.weight is missing"},
+		{"other type", func(dir string) {
+			os.WriteFile(filepath.Join(dir, adapter.ConfigFile), []byte(`{"peft_type": "IA3"}`), 0o644)
+		}, m, `peft_type "IA3"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, s.Save(dir))
+			c.spoil(dir)
+			_, err := adapter.Load(dir, c.on)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestDialectsConvert(t *testing.T) {
+	m, dir := load(t, ref.New()), t.TempDir()
+	s, err := adapter.New(methods["PEFT's prompts"], m, 1)
+	require.NoError(t, err)
+	for _, p := range s.Params() {
+		if len(p.Data) == 1 {
+			p.Data[0] = 0.4
+		}
+	}
+	require.NoError(t, s.Save(dir))
+	heads, err := adapter.LoadAs(dir, adapter.Config{Gate: adapter.PerHead, GateActivation: adapter.Tanh}, m)
+	require.NoError(t, err)
+	b := batch(9)
+	require.NoError(t, s.Refresh())
+	want, err := m.With(s.Delta).Logits(b, []int{8})
+	require.NoError(t, err)
+	got, err := m.With(heads.Delta).Logits(b, []int{8})
+	require.NoError(t, err)
+	require.InDeltaSlice(t, want, got, 1e-5)
+
+	heads.Params()[1].Data[1] = 0.9
+	require.NoError(t, heads.Save(dir))
+	_, err = adapter.LoadAs(dir, adapter.Config{Gate: adapter.Scalar, GateActivation: adapter.None}, m)
+	require.ErrorContains(t, err, "differ from head to head")
+}
