@@ -1,0 +1,117 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Config is everything that defines a run. The keys are Hugging Face's where
+// they exist; alias lists what other tools call the same thing. A run's
+// output directory holds it as config.yaml, filled in.
+type Config struct {
+	ModelName string `yaml:"model_name_or_path" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
+	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from (its weights only)"`
+	Type      string `yaml:"finetuning_type" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
+	Recipe    string `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, ..."`
+
+	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files"`
+	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca or tokenized"`
+	Cutoff        int      `yaml:"max_seq_length" alias:"cutoff_len,sequence_len,max_length,max_seq_len" help:"longest sequence in tokens; 0: the recipe's"`
+	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"what to do with longer ones: truncate (as the recipes), drop or error"`
+	TrainOn       string   `yaml:"train_on" help:"what is learned: recipe (as upstream), assistant or all"`
+	ValSize       float64  `yaml:"val_size" alias:"val_set_size,val_split_fraction" help:"held out for evaluation: a number of examples, or below 1 a fraction"`
+	EvalDataset   []string `yaml:"eval_dataset" help:"files for evaluation instead of val_size"`
+	Shuffle       bool     `yaml:"shuffle" help:"a new order in every epoch"`
+
+	LoRARank     int      `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA"`
+	LoRAAlpha    float64  `yaml:"lora_alpha" help:"LoRA's scale is alpha/rank"`
+	LoRADropout  float64  `yaml:"lora_dropout" help:"probability of dropping an input of LoRA"`
+	LoRATargets  []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear"`
+	RSLoRA       bool     `yaml:"use_rslora" help:"scale alpha/sqrt(rank)"`
+	PromptLen    int      `yaml:"adapter_len" alias:"adapter_prompt_length" help:"vectors of LLaMA-Adapter's prompt"`
+	PromptLayers int      `yaml:"adapter_layers" alias:"adapter_layer" help:"layers with a prompt, from the top; 0: all but two"`
+	Gate         string   `yaml:"gate" help:"LLaMA-Adapter's gates: per_head (official) or scalar (PEFT)"`
+	GateActive   string   `yaml:"gate_activation" help:"tanh (official) or none (PEFT)"`
+
+	BatchSize    int     `yaml:"per_device_train_batch_size" alias:"micro_batch_size,batch_size" help:"sequences of a micro-batch"`
+	Accumulation int     `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches of an optimizer step"`
+	Epochs       float64 `yaml:"num_train_epochs" alias:"num_epochs,epochs" help:"passes over the data"`
+	MaxSteps     int     `yaml:"max_steps" alias:"iters" help:"optimizer steps instead of epochs; 0 or less: by epochs"`
+	LearningRate float64 `yaml:"learning_rate" help:"peak learning rate"`
+	Schedule     string  `yaml:"lr_scheduler_type" alias:"lr_scheduler" help:"linear, cosine or constant"`
+	WarmupSteps  int     `yaml:"warmup_steps" help:"steps of warm-up"`
+	WarmupRatio  float64 `yaml:"warmup_ratio" help:"warm-up as a fraction of all steps, when warmup_steps is 0"`
+	WeightDecay  float64 `yaml:"weight_decay" help:"AdamW's decoupled decay"`
+	Beta1        float64 `yaml:"adam_beta1" help:"AdamW"`
+	Beta2        float64 `yaml:"adam_beta2" help:"AdamW"`
+	Epsilon      float64 `yaml:"adam_epsilon" help:"AdamW"`
+	MaxGradNorm  float64 `yaml:"max_grad_norm" help:"clip the gradient's norm; 0: never"`
+	Seed         uint64  `yaml:"seed" help:"decides initial values, order and dropout"`
+
+	Compute     string `yaml:"compute" help:"products of frozen weights: auto, f32 or bf16"`
+	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" help:"activations: auto, all (least memory) or none (fastest)"`
+	ActivationM int    `yaml:"activation_memory_mb" help:"memory for activations with recompute: auto, in MiB"`
+
+	OutputDir    string `yaml:"output_dir" help:"directory of the run"`
+	EvalSteps    int    `yaml:"eval_steps" help:"evaluate every so many steps; 0: before and after only"`
+	SaveSteps    int    `yaml:"save_steps" help:"checkpoint every so many steps; 0: at the end only"`
+	SaveLimit    int    `yaml:"save_total_limit" help:"checkpoints to keep; 0: all"`
+	LoggingSteps int    `yaml:"logging_steps" help:"print every so many steps where the terminal cannot update a line"`
+	Resume       string `yaml:"resume" alias:"resume_from_checkpoint" help:"auto, none or a checkpoint directory"`
+}
+
+// Defaults is a run with everything but its model, data and output filled in.
+func Defaults() Config {
+	return Config{
+		Type: "lora", Recipe: "alpaca", DatasetFormat: "auto", OverLong: "truncate", TrainOn: "recipe", Shuffle: true,
+		LoRARank: 8, LoRAAlpha: 16, LoRADropout: 0, LoRATargets: []string{"q_proj", "v_proj"},
+		PromptLen: 10, Gate: "per_head", GateActive: "tanh",
+		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
+		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1, Seed: 42,
+		Compute: "auto", Recompute: "auto", ActivationM: 1024,
+		SaveSteps: 200, SaveLimit: 3, LoggingSteps: 10, Resume: "none",
+	}
+}
+
+// Validate says everything that is wrong with the values, in one error.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(wrong bool, format string, args ...any) {
+		if wrong {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	oneOf := func(key, value string, allowed ...string) {
+		bad(!slices.Contains(allowed, value), "%s is %q, want %s", key, value, strings.Join(allowed, ", "))
+	}
+	bad(c.ModelName == "", "model_name_or_path is missing: the directory of the base model")
+	bad(len(c.Dataset) == 0, "dataset is missing: the file to learn from")
+	bad(c.OutputDir == "", "output_dir is missing: where the run is kept")
+	oneOf("finetuning_type", c.Type, "lora", "llama-adapter", "full")
+	oneOf("dataset_format", c.DatasetFormat, "auto", "alpaca", "tokenized")
+	oneOf("over_long", c.OverLong, "truncate", "drop", "error")
+	oneOf("train_on", c.TrainOn, "recipe", "assistant", "all")
+	oneOf("lr_scheduler_type", c.Schedule, "linear", "cosine", "constant")
+	oneOf("compute", c.Compute, "auto", "f32", "bf16")
+	oneOf("recompute", c.Recompute, "auto", "all", "none")
+	bad(c.Cutoff < 0, "max_seq_length is %d, want 0 or more", c.Cutoff)
+	bad(!(c.ValSize >= 0), "val_size is %v, want 0 or more", c.ValSize)
+	bad(c.BatchSize < 1, "per_device_train_batch_size is %d, want 1 or more", c.BatchSize)
+	bad(c.Accumulation < 1, "gradient_accumulation_steps is %d, want 1 or more", c.Accumulation)
+	bad(c.MaxSteps <= 0 && !(c.Epochs > 0), "num_train_epochs is %v, want more than 0", c.Epochs)
+	bad(!(c.LearningRate >= 0 && c.LearningRate < 10), "learning_rate is %v, want 0 … 10", c.LearningRate)
+	bad(c.WarmupSteps < 0, "warmup_steps is %d, want 0 or more", c.WarmupSteps)
+	bad(!(c.WarmupRatio >= 0 && c.WarmupRatio <= 1), "warmup_ratio is %v, want 0 … 1", c.WarmupRatio)
+	bad(!(c.WeightDecay >= 0), "weight_decay is %v, want 0 or more", c.WeightDecay)
+	bad(!(c.Beta1 >= 0 && c.Beta1 < 1), "adam_beta1 is %v, want 0 ≤ β < 1", c.Beta1)
+	bad(!(c.Beta2 >= 0 && c.Beta2 < 1), "adam_beta2 is %v, want 0 ≤ β < 1", c.Beta2)
+	bad(!(c.Epsilon > 0), "adam_epsilon is %v, want more than 0", c.Epsilon)
+	bad(!(c.MaxGradNorm >= 0), "max_grad_norm is %v, want 0 or more", c.MaxGradNorm)
+	bad(c.EvalSteps < 0 || c.SaveSteps < 0 || c.SaveLimit < 0 || c.LoggingSteps < 0, "eval_steps, save_steps, save_total_limit and logging_steps must be 0 or more")
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("config: %w", errors.Join(errs...))
+}
