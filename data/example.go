@@ -1,3 +1,5 @@
+// Package data turns public instruction sets into examples: token sequences
+// that know which of their tokens are learned.
 package data
 
 // Ignore labels a token that is not learned.
@@ -8,7 +10,7 @@ const Ignore = -100
 type Example struct {
 	Tokens []int32
 	Labels []int32
-	Source string // file:line (or file:#row) for messages
+	Source string // file:line for messages
 }
 
 // Learned counts the tokens the example teaches. The first token has nothing
@@ -21,14 +23,4 @@ func (e Example) Learned() int {
 		}
 	}
 	return n
-}
-
-// Tokenizer is what encoding needs. model/tokenizer's types satisfy it.
-type Tokenizer interface {
-	// Encode returns the ids of plain text: no BOS or EOS is added and text
-	// never becomes a control token.
-	Encode(text string) []int32
-	Decode(ids []int32) string
-	BOS() int32
-	EOS() int32
 }
