@@ -48,3 +48,12 @@ func Split(examples []Example, size float64, seed uint64) (training, evaluation 
 	}
 	return training, evaluation
 }
+
+// InOrder is 0 … n−1.
+func InOrder(n int) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	return order
+}

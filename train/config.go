@@ -71,7 +71,7 @@ func Defaults() Config {
 		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
 		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1, Seed: 42,
 		Compute: "auto", Recompute: "auto", ActivationM: 1024,
-		SaveSteps: 200, SaveLimit: 3, LoggingSteps: 10, Resume: "none",
+		SaveSteps: 200, SaveLimit: 3, LoggingSteps: 10, Resume: "auto",
 	}
 }
 

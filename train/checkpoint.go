@@ -1,0 +1,193 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const (
+	checkpointPrefix = "checkpoint-"
+	manifestFile     = "MANIFEST.json"
+	stateFile        = "state.json"
+	optimizerFile    = "optimizer.safetensors"
+	formatVersion    = 1
+)
+
+// manifest lists a checkpoint's files, so that any damaged byte is noticed.
+type manifest struct {
+	Format int                  `json:"format"`
+	Files  map[string]fileEntry `json:"files"`
+	Self   string               `json:"self"` // SHA-256 of this manifest with Self empty
+}
+
+type fileEntry struct {
+	Size   int    `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// checkpointName is the directory of a step, e.g. checkpoint-000200.
+func checkpointName(step int) string { return fmt.Sprintf("%s%06d", checkpointPrefix, step) }
+
+// writeCheckpoint puts files into dir/checkpoint-step so that it is there
+// whole or not at all, whenever the machine stops: everything is written and
+// synced under another name first, and renamed at the end. Then all but the
+// newest keep checkpoints go (0: none go).
+func writeCheckpoint(d disk, dir string, step int, files map[string][]byte, keep int) error {
+	m := manifest{Format: formatVersion, Files: map[string]fileEntry{}}
+	for name, data := range files {
+		m.Files[name] = fileEntry{len(data), digest(data)}
+	}
+	m.Self = m.digest()
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	final := filepath.Join(dir, checkpointName(step))
+	if verify(final) == nil {
+		return nil // the same step, written before a stop
+	}
+	temporary, err := d.MkdirTemp(dir, ".tmp-")
+	if err != nil {
+		return err
+	}
+	err = func() error {
+		for _, name := range slices.Sorted(maps.Keys(files)) {
+			if err := d.WriteFile(filepath.Join(temporary, name), files[name]); err != nil {
+				return err
+			}
+		}
+		if err := d.WriteFile(filepath.Join(temporary, manifestFile), text); err != nil {
+			return err
+		}
+		if err := d.SyncDir(temporary); err != nil {
+			return err
+		}
+		if err := d.RemoveAll(final); err != nil { // a damaged one
+			return err
+		}
+		if err := d.Rename(temporary, final); err != nil {
+			return err
+		}
+		return d.SyncDir(dir)
+	}()
+	if err != nil {
+		d.RemoveAll(temporary)
+		return fmt.Errorf("write %s: %w", final, err)
+	}
+	return prune(d, dir, keep)
+}
+
+// prune removes all but the newest keep checkpoints; each disappears by a
+// rename first, so that half of one is never taken for a whole.
+func prune(d disk, dir string, keep int) error {
+	steps := checkpoints(dir)
+	if keep == 0 || len(steps) <= max(keep, 1) {
+		return nil
+	}
+	for _, name := range steps[:len(steps)-keep] {
+		gone := filepath.Join(dir, ".del-"+name)
+		if err := d.Rename(filepath.Join(dir, name), gone); err != nil {
+			return fmt.Errorf("remove old checkpoint: %w", err)
+		}
+		if err := d.RemoveAll(gone); err != nil {
+			return fmt.Errorf("remove old checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// sweep removes what an interrupted run left behind.
+func sweep(d disk, dir string) {
+	for _, pattern := range []string{".tmp-*", ".del-*"} {
+		left, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, path := range left {
+			d.RemoveAll(path)
+		}
+	}
+}
+
+// checkpoints lists the checkpoints in dir, oldest first.
+func checkpoints(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), checkpointPrefix) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(a) - len(b)
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+// verify says what is wrong with a checkpoint.
+func verify(dir string) error {
+	text, err := readAll(filepath.Join(dir, manifestFile))
+	if err != nil {
+		return err
+	}
+	var m manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	if m.Self != m.digest() {
+		return fmt.Errorf("%s is damaged", manifestFile)
+	}
+	if m.Format != formatVersion {
+		return fmt.Errorf("%s: format %d, this program reads %d", manifestFile, m.Format, formatVersion)
+	}
+	for name, want := range m.Files {
+		data, err := readAll(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if len(data) != want.Size || digest(data) != want.SHA256 {
+			return fmt.Errorf("%s is damaged", name)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if len(entries) != len(m.Files)+1 {
+		return errors.New("there are files that do not belong to it")
+	}
+	return nil
+}
+
+// newest finds the newest sound checkpoint of dir, "" if there is none, and
+// reports those it passed over.
+func newest(dir string, report func(name string, err error)) string {
+	names := checkpoints(dir)
+	for _, name := range slices.Backward(names) {
+		if err := verify(filepath.Join(dir, name)); err != nil {
+			report(name, err)
+			continue
+		}
+		return filepath.Join(dir, name)
+	}
+	return ""
+}
+
+func (m manifest) digest() string {
+	m.Self = ""
+	text, _ := json.Marshal(m) // map keys are sorted
+	return digest(text)
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}

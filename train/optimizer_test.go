@@ -1,0 +1,102 @@
+package train
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/adapter"
+)
+
+// Learning rates of real runs of Hugging Face's trainer: the log of ChatDoctor's
+// Alpaca stage, and the same formulas at other lengths.
+func TestRatesEqualRealLogs(t *testing.T) {
+	dir := os.Getenv("FETTLE_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared")
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "golden", "seeds_golden_misc.json"))
+	if err != nil {
+		t.Skip("reference material not found; set FETTLE_DATA")
+	}
+	var file map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(text, &file))
+	for _, c := range []struct {
+		key string
+		s   Schedule
+	}{
+		{"lr_alpaca_T609_w19_2e-5", Schedule{"cosine", 2e-5, 19, 609}},
+		{"lr_alpaca_T1218_w37_2e-5", Schedule{"cosine", 2e-5, 37, 1218}},
+		{"lr_alpacalora_linear_w100_3e-4_T1164", Schedule{"linear", 3e-4, 100, 1164}},
+		{"lr_llama_adapter_1625it_per_epoch", Schedule{"cosine", 1.125e-3, 3250, 8125}},
+	} {
+		var want map[string]float64
+		require.NoError(t, json.Unmarshal(file[c.key], &want))
+		require.NotEmpty(t, want)
+		for step, rate := range want {
+			k, err := strconv.Atoi(step)
+			require.NoError(t, err)
+			require.Equal(t, rate, c.s.Rate(k), "%s, step %d", c.key, k)
+		}
+	}
+}
+
+func TestRates(t *testing.T) {
+	s := Schedule{"linear", 1, 2, 6}
+	for k, want := range []float64{0, 0.5, 1, 0.75, 0.5, 0.25, 0} {
+		require.Equal(t, want, s.Rate(k))
+	}
+	require.Equal(t, 1.0, Schedule{"constant", 1, 0, 6}.Rate(0))
+	require.Equal(t, 1.0, Schedule{"cosine", 1, 0, 6}.Rate(0))
+	require.Equal(t, 19, newSchedule(Config{WarmupRatio: 0.03, LearningRate: 1}, 609).Warmup)
+}
+
+// The first updates of AdamW by hand: with constant gradients the corrected
+// moments are g and g², so every update is rate·sign(g) but for ε.
+func TestAdamWByHand(t *testing.T) {
+	p := &adapter.Param{Name: "p", Data: []float32{1, -2, 3}, Grad: []float32{0.5, -0.25, 0}}
+	o := newAdamW(Config{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.1}, []*adapter.Param{p})
+	want := []float64{1, -2, 3}
+	for range 5 {
+		o.step(0.01, 2)
+		for i, sign := range []float64{1, -1, 0} {
+			want[i] = want[i]*(1-0.01*0.1) - 0.01*sign
+		}
+		for i := range want {
+			require.InDelta(t, want[i], p.Data[i], 1e-6)
+		}
+	}
+}
+
+func TestClip(t *testing.T) {
+	p := []*adapter.Param{{Grad: []float32{3}}, {Grad: []float32{0, 4}}}
+	require.Equal(t, 5.0, norm(p))
+	require.InDelta(t, 0.2, clip(5, 1), 1e-6)
+	require.Less(t, clip(5, 1), 0.2, "PyTorch's 1e-6")
+	require.Equal(t, 1.0, clip(0.5, 1))
+	require.Equal(t, 1.0, clip(5, 0))
+}
+
+func TestPlan(t *testing.T) {
+	alpaca := Config{BatchSize: 16, Accumulation: 8, Epochs: 3} // 4 GPUs with 4 sequences each
+	require.Equal(t, 1218, newPlan(alpaca, 52002).total)
+	p := newPlan(Config{BatchSize: 2, Accumulation: 1, Epochs: 2, Shuffle: true, Seed: 5}, 5)
+	require.Equal(t, 6, p.total)
+	for epoch := range 2 {
+		seen := map[int]bool{}
+		for k := range 3 {
+			for _, i := range p.step(3*epoch + k) {
+				require.False(t, seen[i])
+				seen[i] = true
+			}
+		}
+		require.Len(t, seen, 5)
+	}
+	first := append([]int(nil), p.step(1)...)
+	p.step(4)
+	require.Equal(t, first, p.step(1), "a step's examples depend on the step alone")
+}

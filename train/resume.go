@@ -1,0 +1,112 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"fettle/internal/safetensors"
+)
+
+// state is what a checkpoint knows beside the parameters and the moments.
+type state struct {
+	Step       int     `json:"step"`
+	Elapsed    float64 `json:"elapsed_seconds"`
+	EvalBefore float64 `json:"eval_loss_before"`
+	EvalLast   float64 `json:"eval_loss_last"`
+	Evaluated  int     `json:"evaluated"` // the last step with an evaluation, -1: none
+
+	Config Config `json:"config"`
+	Inputs Inputs `json:"inputs"`
+}
+
+// Inputs identify what a run was made from. A run continues only with the
+// same.
+type Inputs struct {
+	Base       string `json:"base_fingerprint"`
+	Tokenizer  string `json:"tokenizer_sha256"`
+	Training   string `json:"training_sha256"`
+	Evaluation string `json:"evaluation_sha256"`
+}
+
+// mayChange are the settings that do not change a run's numbers.
+var mayChange = []string{"output_dir", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute", "activation_memory_mb", "per_device_train_batch_size", "gradient_accumulation_steps", "model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset"}
+
+// continues says why a run may not go on from a checkpoint.
+func (s state) continues(c Config, in Inputs) error {
+	var differ []string
+	old, now := reflect.ValueOf(s.Config), reflect.ValueOf(c)
+	for i := range old.NumField() {
+		key := old.Type().Field(i).Tag.Get("yaml")
+		if !slices.Contains(mayChange, key) && !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()) {
+			differ = append(differ, fmt.Sprintf("%s was %v, is %v", key, old.Field(i), now.Field(i)))
+		}
+	}
+	if a, b := s.Config.BatchSize*s.Config.Accumulation, c.BatchSize*c.Accumulation; a != b {
+		differ = append(differ, fmt.Sprintf("sequences of a step were %d, are %d", a, b))
+	}
+	for _, i := range []struct{ what, old, now string }{
+		{"base model", s.Inputs.Base, in.Base}, {"tokenizer", s.Inputs.Tokenizer, in.Tokenizer},
+		{"training data", s.Inputs.Training, in.Training}, {"evaluation data", s.Inputs.Evaluation, in.Evaluation},
+	} {
+		if i.old != i.now {
+			differ = append(differ, fmt.Sprintf("the %s has changed", i.what))
+		}
+	}
+	if differ == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s; take another output_dir, or --resume none with an empty one", ErrRefused, strings.Join(differ, "; "))
+}
+
+// resume brings the run to where the newest sound checkpoint left it.
+func (r *run) resume() error {
+	dir := r.config.OutputDir
+	from := ""
+	switch r.config.Resume {
+	case "auto":
+		from = newest(dir, func(name string, err error) { r.show.say("passing over %s: %v", name, err) })
+		if from == "" && len(checkpoints(dir)) > 0 {
+			return fmt.Errorf("%w: none of the checkpoints in %s is sound", ErrRefused, dir)
+		}
+	case "none":
+		if len(checkpoints(dir)) > 0 {
+			return fmt.Errorf("%w: %s already holds a run; continue it with --resume auto, or take another output_dir", ErrRefused, dir)
+		}
+	default:
+		from = r.config.Resume
+		if err := verify(from); err != nil {
+			return fmt.Errorf("resume from %s: %w", from, err)
+		}
+	}
+	if from == "" {
+		return nil
+	}
+	text, err := readAll(filepath.Join(from, stateFile))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &r.state); err != nil {
+		return fmt.Errorf("resume from %s: %s: %w", from, stateFile, err)
+	}
+	if err := r.state.continues(r.config, r.job.Inputs); err != nil {
+		return fmt.Errorf("resume from %s: %w", from, err)
+	}
+	if err := r.job.Adapter.Restore(from); err != nil {
+		return err
+	}
+	f, err := safetensors.Open(filepath.Join(from, optimizerFile))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := r.optimizer.restore(f); err != nil {
+		return fmt.Errorf("resume from %s: %s: %w", from, optimizerFile, err)
+	}
+	r.optimizer.steps = r.state.Step
+	r.show.say("continuing from %s", from)
+	return nil
+}

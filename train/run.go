@@ -1,0 +1,277 @@
+// Package train is the loop: batches in, a better adapter and checkpoints out.
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"fettle/adapter"
+	"fettle/data"
+	"fettle/internal/safetensors"
+	"fettle/model"
+)
+
+// The ways a run ends early that a caller may want to tell apart.
+var (
+	ErrStopped   = errors.New("stopped; the state is kept, the same command continues it")
+	ErrNotFinite = errors.New("not a finite number")
+	ErrBusy      = errors.New("another run is using the output directory")
+	ErrRefused   = errors.New("refused")
+)
+
+// Job is a run's material.
+type Job struct {
+	Model      *model.Model // wearing the adapter
+	Adapter    *adapter.Set
+	Training   []data.Example
+	Evaluation []data.Example
+	Inputs     Inputs
+	Record     Record
+	Settings   []byte // config.yaml as it will be kept; may be nil
+
+	Out      io.Writer // for people
+	Terminal bool      // Out can update a line
+}
+
+// Record is fettle.json: what a later program must know to use the adapter.
+type Record struct {
+	Version        string `json:"fettle"`
+	Base           string `json:"base"`
+	Fingerprint    string `json:"base_fingerprint"`
+	Tokenizer      string `json:"tokenizer_sha256"`
+	Recipe         string `json:"recipe"`
+	Type           string `json:"finetuning_type"`
+	Gate           string `json:"gate,omitempty"`
+	GateActivation string `json:"gate_activation,omitempty"`
+	Compute        string `json:"compute"`
+}
+
+// RecordFile is the name of the Record in an adapter's directory.
+const RecordFile = "fettle.json"
+
+// Result is what a run came to.
+type Result struct {
+	Steps      int
+	Loss       float64 // of the last step
+	EvalBefore float64 // 0 without evaluation data
+	EvalAfter  float64
+	Elapsed    time.Duration
+}
+
+type run struct {
+	config    Config
+	job       Job
+	disk      disk
+	optimizer *adamW
+	schedule  Schedule
+	plan      *plan
+	state     state
+	metrics   *metrics
+	show      *progress
+	start     time.Time
+	loss      float64 // of the last step
+}
+
+// Run trains until the configured steps are done, ctx is cancelled (then the
+// last finished step is saved and ErrStopped returned), or something fails.
+// A run that was stopped in any way continues where its newest checkpoint is,
+// to the same bits.
+func Run(ctx context.Context, c Config, job Job) (Result, error) {
+	return runOn(ctx, realDisk{}, c, job)
+}
+
+func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
+	if err := os.MkdirAll(c.OutputDir, 0o755); err != nil {
+		return Result{}, fmt.Errorf("train: %w", err)
+	}
+	lock := flock.New(filepath.Join(c.OutputDir, ".lock"))
+	if ok, err := lock.TryLock(); err != nil {
+		return Result{}, fmt.Errorf("train: lock %s: %w", c.OutputDir, err)
+	} else if !ok {
+		return Result{}, fmt.Errorf("train: %s: %w", c.OutputDir, ErrBusy)
+	}
+	defer lock.Unlock()
+	p := newPlan(c, len(job.Training))
+	r := &run{
+		config: c, job: job, disk: d, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, job.Adapter.Params()),
+		show:  &progress{out: job.Out, terminal: job.Terminal, every: c.LoggingSteps, total: p.total},
+		state: state{Evaluated: -1, Config: c, Inputs: job.Inputs}, start: time.Now(),
+	}
+	if r.show.out == nil {
+		r.show.out = io.Discard
+	}
+	if err := r.train(ctx); err != nil {
+		return r.result(), fmt.Errorf("train: %w", err)
+	}
+	return r.result(), nil
+}
+
+func (r *run) train(ctx context.Context) error {
+	sweep(r.disk, r.config.OutputDir)
+	if err := r.resume(); err != nil {
+		return err
+	}
+	begin := r.state.Step
+	if len(checkpoints(r.config.OutputDir)) == 0 {
+		begin = -1 // nothing of an earlier attempt counts
+	}
+	var err error
+	if r.metrics, err = openMetrics(r.disk, r.config.OutputDir, begin); err != nil {
+		return err
+	}
+	defer r.metrics.close()
+	if r.job.Settings != nil {
+		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, "config.yaml"), r.job.Settings); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := r.keep(ctx); err != nil {
+			return r.stopped(ctx, err)
+		}
+		if r.state.Step == r.plan.total {
+			return r.export()
+		}
+		if err := r.step(ctx); err != nil {
+			return r.stopped(ctx, err)
+		}
+	}
+}
+
+// keep does what is due after the steps so far: an evaluation, a checkpoint.
+func (r *run) keep(ctx context.Context) error {
+	c, step := r.config, r.state.Step
+	due := func(every int) bool { return step == r.plan.total || every > 0 && step%every == 0 }
+	if (step == 0 || due(c.EvalSteps)) && r.state.Evaluated != step {
+		if err := r.evaluation(ctx); err != nil {
+			return err
+		}
+	}
+	if step > 0 && due(c.SaveSteps) {
+		return r.save()
+	}
+	return nil
+}
+
+// step is one optimizer step.
+func (r *run) step(ctx context.Context) error {
+	k, began := r.state.Step, time.Now()
+	row, err := r.gradients(ctx, k, r.plan.step(k))
+	if err != nil {
+		return err
+	}
+	row.LearningRate = r.schedule.Rate(k)
+	r.optimizer.step(row.LearningRate, clip(row.GradNorm, r.config.MaxGradNorm))
+	if err := r.job.Adapter.Refresh(); err != nil {
+		return err
+	}
+	r.state.Step, r.loss = k+1, row.Loss
+	took := time.Since(began)
+	row.Epoch = float64(k+1) / float64(r.plan.perEpoch)
+	row.TokensPerSecond = float64(row.Tokens) / max(took.Seconds(), 1e-9)
+	row.ElapsedSeconds = r.elapsed()
+	r.metrics.add(row)
+	done := float64(k + 1)
+	r.show.step(row, time.Duration(row.ElapsedSeconds/done*float64(r.plan.total-k-1)*1e9))
+	return nil
+}
+
+// evaluation measures the evaluation set, if there is one.
+func (r *run) evaluation(ctx context.Context) error {
+	r.state.Evaluated = r.state.Step
+	if len(r.job.Evaluation) == 0 {
+		return nil
+	}
+	loss, tokens, err := r.evaluate(ctx)
+	if err != nil {
+		r.state.Evaluated = -1
+		return err
+	}
+	if r.state.Step == 0 {
+		r.state.EvalBefore = loss
+	}
+	r.state.EvalLast = loss
+	r.metrics.add(EvalRow{r.state.Step, loss, tokens, r.elapsed()})
+	r.show.say("evaluation at step %d: loss %.4f over %d tokens", r.state.Step, loss, tokens)
+	return nil
+}
+
+// stopped decides what an early end means: after a cancelled context the last
+// finished step is saved.
+func (r *run) stopped(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
+		if names := checkpoints(r.config.OutputDir); errors.Is(err, ErrNotFinite) && len(names) > 0 {
+			return fmt.Errorf("%w (last finite loss %.4f); state kept in %s", err, r.loss, filepath.Join(r.config.OutputDir, names[len(names)-1]))
+		}
+		return err
+	}
+	if r.state.Step > 0 {
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("step %d of %d: %w", r.state.Step, r.plan.total, ErrStopped)
+}
+
+// save writes a checkpoint of the step that was just finished.
+func (r *run) save() error {
+	files, err := r.adapterFiles()
+	if err != nil {
+		return err
+	}
+	var moments bytes.Buffer
+	if err := safetensors.Encode(&moments, r.optimizer.tensors(), map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	files[optimizerFile] = moments.Bytes()
+	s := r.state
+	s.Elapsed = r.elapsed()
+	if files[stateFile], err = json.MarshalIndent(s, "", "  "); err != nil {
+		return err
+	}
+	r.metrics.sync()
+	return writeCheckpoint(r.disk, r.config.OutputDir, r.state.Step, files, r.config.SaveLimit)
+}
+
+// adapterFiles are the adapter's own files and its record.
+func (r *run) adapterFiles() (map[string][]byte, error) {
+	files, err := r.job.Adapter.Files()
+	if err != nil {
+		return nil, err
+	}
+	record, err := json.MarshalIndent(r.job.Record, "", "  ")
+	files[RecordFile] = append(record, '\n')
+	return files, err
+}
+
+// export leaves the finished adapter in the output directory itself.
+func (r *run) export() error {
+	files, err := r.adapterFiles()
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// elapsed is the time spent training, earlier attempts included.
+func (r *run) elapsed() float64 { return r.state.Elapsed + time.Since(r.start).Seconds() }
+
+func (r *run) result() Result {
+	return Result{r.state.Step, r.loss, r.state.EvalBefore, r.state.EvalLast, time.Duration(r.elapsed() * float64(time.Second))}
+}

@@ -1,0 +1,60 @@
+package train
+
+import (
+	"math"
+	"math/big"
+)
+
+// Schedule gives the learning rate of every optimizer step, as Hugging Face's
+// schedulers do: with warm-up, the first step has rate 0.
+type Schedule struct {
+	Kind   string // linear, cosine or constant
+	Peak   float64
+	Warmup int // steps
+	Total  int // steps
+}
+
+// Rate is the learning rate of step k, counted from 0:
+//
+//	k < w     Peak·k/w
+//	linear    Peak·(T−k)/(T−w)
+//	cosine    Peak·(1+cos(π·(k−w)/(T−w)))/2
+//	constant  Peak
+func (s Schedule) Rate(k int) float64 {
+	w, t := float64(s.Warmup), float64(s.Total)
+	at := float64(k)
+	switch {
+	case k < s.Warmup:
+		return s.Peak * (at / max(1, w))
+	case s.Kind == "linear":
+		return s.Peak * max(0, (t-at)/max(1, t-w))
+	case s.Kind == "cosine":
+		return s.Peak * max(0, 0.5*(1+cosine(math.Pi*((at-w)/max(1, t-w)))))
+	}
+	return s.Peak
+}
+
+// newSchedule is the schedule of a run of total steps.
+func newSchedule(c Config, total int) Schedule {
+	warmup := c.WarmupSteps
+	if warmup == 0 {
+		warmup = int(math.Ceil(c.WarmupRatio * float64(total)))
+	}
+	return Schedule{c.Schedule, c.LearningRate, warmup, total}
+}
+
+// cosine rounds cos(x) correctly for 0 ≤ x ≤ π. Towards the end of a run the
+// rate is what is left of 1+cos, where the last bit of math.Cos shows.
+func cosine(x float64) float64 {
+	const bits = 200
+	square := new(big.Float).SetPrec(bits).SetFloat64(x)
+	square.Mul(square, square)
+	sum, term := big.NewFloat(1).SetPrec(bits), big.NewFloat(1).SetPrec(bits)
+	for n := int64(2); n < 80; n += 2 { // π⁸⁰/80! < 2⁻²⁰⁰
+		term.Mul(term, square)
+		term.Quo(term, new(big.Float).SetInt64(-n*(n-1)))
+		sum.Add(sum, term)
+	}
+	y, _ := sum.Float64()
+	return y
+}
