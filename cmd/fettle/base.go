@@ -1,0 +1,130 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"fettle/adapter"
+	"fettle/data"
+	"fettle/internal/compute/cpu"
+	"fettle/model"
+	"fettle/model/generate"
+	"fettle/model/tokenizer"
+	"fettle/train"
+)
+
+// The rooms fit.
+var (
+	_ generate.Decoder = (*model.Session)(nil)
+	_ data.Tokenizer   = (*tokenizer.Tokenizer)(nil)
+)
+
+// speaker is what generate and chat need: a model with its adapter, the
+// tokenizer, and how to ask.
+type speaker struct {
+	model  *model.Model
+	tok    *tokenizer.Tokenizer
+	recipe *data.Recipe // nil: not known
+}
+
+// source says where a speaker's parts are.
+type source struct {
+	Model   string `yaml:"model_name_or_path" alias:"base_model,model" help:"directory of the base model; not needed where the adapter knows it"`
+	Adapter string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"directory of an adapter"`
+	Recipe  string `yaml:"recipe" alias:"template,chat_template" help:"whose prompt to put around the instruction; not needed where the adapter knows it"`
+	Compute string `yaml:"compute" help:"products of frozen weights: auto, f32 or bf16"`
+}
+
+// open loads what a source names.
+func (s source) open() (*speaker, error) {
+	record, err := readRecord(s.Adapter, s.Model)
+	if err != nil {
+		return nil, err
+	}
+	if s.Model == "" {
+		if s.Model = record.Base; s.Model == "" {
+			return nil, usage(errors.New("model_name_or_path is missing: the directory of the base model"))
+		}
+	}
+	if s.Recipe == "" {
+		s.Recipe = record.Recipe
+	}
+	out := &speaker{}
+	if s.Recipe != "" {
+		r, err := data.Find(s.Recipe)
+		if err != nil {
+			return nil, usage(err)
+		}
+		out.recipe = &r
+	}
+	if out.model, err = loadModel(s.Model, s.Compute); err != nil {
+		return nil, err
+	}
+	if out.tok, err = loadTokenizer(s.Model, out.model); err != nil {
+		return nil, err
+	}
+	if s.Adapter != "" && record.Type != adapter.FullWeights {
+		set, err := adapter.Load(s.Adapter, out.model)
+		if err != nil {
+			return nil, input(err)
+		}
+		out.model = out.model.With(set.Delta)
+	}
+	return out, nil
+}
+
+// readRecord reads the fettle.json of an adapter, or of a fully tuned model.
+func readRecord(dirs ...string) (train.Record, error) {
+	var r train.Record
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(dir, train.RecordFile))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(text, &r)
+		}
+		if err != nil {
+			return r, input(fmt.Errorf("read %s: %w", filepath.Join(dir, train.RecordFile), err))
+		}
+		return r, nil
+	}
+	return r, nil
+}
+
+func loadModel(dir, compute string) (*model.Model, error) {
+	dev, err := cpu.New(cpu.Options{Compute: compute})
+	if err != nil {
+		return nil, usage(err)
+	}
+	m, err := model.Load(dir, dev)
+	return m, input(err)
+}
+
+// loadTokenizer loads the tokenizer of a model and checks that it fits.
+func loadTokenizer(dir string, m *model.Model) (*tokenizer.Tokenizer, error) {
+	tok, err := tokenizer.Load(dir)
+	if err != nil {
+		return nil, input(err)
+	}
+	if tok.Size() > m.Config().Vocab {
+		return nil, input(fmt.Errorf("load tokenizer %s: it has %d tokens, the model only %d: is it another model's?", dir, tok.Size(), m.Config().Vocab))
+	}
+	return tok, nil
+}
+
+// ends are the tokens that end an answer: the tokenizer's and the model's.
+func (s *speaker) ends() []int32 {
+	ends := append([]int32(nil), s.model.Config().EOS...)
+	if s.tok.EOS() >= 0 {
+		ends = append(ends, s.tok.EOS())
+	}
+	return ends
+}

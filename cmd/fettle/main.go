@@ -1,0 +1,57 @@
+// Command fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the
+// result.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+func main() { os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// execute runs the program and returns its exit code. The first interrupt
+// asks the command to stop where it can continue; the second kills it.
+func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	return report(stderr, root.ExecuteContext(ctx))
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "fettle",
+		Short: "Tune LLaMA models on ordinary machines, and run the result",
+		Long: `fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the result:
+one program, no Python, no GPU, no network.
+
+  fettle train     learn an adapter from instruction data
+  fettle generate  answer one instruction, or continue a text
+  fettle chat      talk to a model
+  fettle inspect   see what the model would see: prompts, tokens, masks
+
+Flags are spelled --learning_rate or --learning-rate; every setting can also
+come from a YAML file (--config) or the environment (FETTLE_LEARNING_RATE).
+
+Exit codes: 0 done, 64 wrong usage or setting, 65 wrong data or a loss that is
+not finite, 66 an input is missing, 70 a fault of the program, 73 the output
+directory is in use, 74 an input/output error such as a full disk, 75 stopped
+with the state kept (the same command continues), 77 refused for safety.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
+	root.AddCommand(newTrain(), newGenerate(), newChat(), newInspect(), newVersion())
+	return root
+}

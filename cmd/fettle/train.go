@@ -1,0 +1,247 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	"gopkg.in/yaml.v3"
+
+	"fettle/adapter"
+	"fettle/data"
+	"fettle/model"
+	"fettle/model/tokenizer"
+	"fettle/train"
+)
+
+func newTrain() *cobra.Command {
+	c := train.Defaults()
+	cmd := &cobra.Command{
+		Use:     "train",
+		Aliases: []string{"finetune", "sft"},
+		Short:   "Learn an adapter from instruction data",
+		Long: `Learn an adapter from instruction data.
+
+A run can be stopped at any moment, by Ctrl-C or a power cut, and continues with
+the same command where its last checkpoint is, to the same bits.`,
+		Example: `  fettle train --model_name_or_path models/llama-7b --dataset alpaca.json --output_dir runs/first
+  fettle train --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --output_dir runs/lora`,
+		Args: cobra.NoArgs,
+	}
+	settings := addSettings(cmd, &c)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := settings.load(cmd, &c); err != nil {
+			return err
+		}
+		if err := c.Validate(); err != nil {
+			return usage(err)
+		}
+		return runTraining(cmd, c)
+	}
+	return cmd
+}
+
+// runTraining puts a run together: data first, because that is where mistakes
+// are, then the weights.
+func runTraining(cmd *cobra.Command, c train.Config) error {
+	log := newLog(cmd.ErrOrStderr())
+	m, err := readMaterial(&c)
+	if err != nil {
+		return err
+	}
+	log.Info().Int("rows", m.training.Rows).Int("examples", len(m.training.Examples)).Int("evaluation", len(m.evaluation.Examples)).
+		Int("tokens", m.training.Tokens).Int("learned", m.training.Learned).Int("cut", m.training.Cut).Int("dropped", m.training.Dropped).
+		Int("without_learned", m.training.Silent).Msg("data read")
+	base, err := loadModel(c.ModelName, c.Compute)
+	if err != nil {
+		return err
+	}
+	set, err := newAdapter(c, base)
+	if err != nil {
+		return input(err)
+	}
+	base.Keep(keptBytes(c))
+	log.Info().Str("base", c.ModelName).Int("parameters", base.Config().Parameters()).Str("method", c.Type).Int("trainable", set.Size()).
+		Str("compute", base.Device().Name()).Msg("model loaded")
+	filled, err := yaml.Marshal(c)
+	if err != nil {
+		return err
+	}
+	job := train.Job{
+		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples, Settings: filled,
+		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
+		Record: train.Record{
+			Version: version, Base: absolute(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Recipe: c.Recipe, Type: c.Type, Compute: base.Device().Name(),
+		},
+		Out: cmd.OutOrStdout(), Terminal: isTerminal(cmd.OutOrStdout()),
+	}
+	if c.Type == adapter.LLaMAAdapter {
+		job.Record.Gate, job.Record.GateActivation = set.Config().Gate, set.Config().GateActivation
+	}
+	if c.Type == adapter.FullWeights {
+		job.Model = base
+		job.Record.Base, job.Record.Fingerprint = "", ""
+	}
+	result, err := train.Run(cmd.Context(), c, job)
+	if err != nil {
+		return err
+	}
+	if c.Type == adapter.FullWeights {
+		if err := copyTokenizer(c.ModelName, c.OutputDir); err != nil {
+			return err
+		}
+	}
+	summarize(cmd.OutOrStdout(), c, result)
+	return nil
+}
+
+// summarize says what a run came to, and what to type next.
+func summarize(out io.Writer, c train.Config, r train.Result) {
+	fmt.Fprintf(out, "\n%d steps done.", r.Steps)
+	if r.EvalAfter > 0 {
+		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", r.EvalBefore, r.EvalAfter)
+	}
+	flag := "adapter_name_or_path"
+	if c.Type == adapter.FullWeights {
+		flag = "model_name_or_path"
+	}
+	fmt.Fprintf(out, "\nThe result is in %s. Try it:\n  fettle chat --%s %s\n", c.OutputDir, flag, c.OutputDir)
+}
+
+// material is what a run learns from.
+type material struct {
+	training, evaluation *data.Set
+	hash                 string // of the tokenizer
+}
+
+// readMaterial reads the data of a run and fills in what depends on the base.
+func readMaterial(c *train.Config) (*material, error) {
+	base, err := model.ReadConfig(c.ModelName)
+	if err != nil {
+		return nil, input(err)
+	}
+	if c.PromptLayers == 0 {
+		c.PromptLayers = max(1, base.Layers-2)
+	}
+	recipe, err := data.Find(c.Recipe)
+	if err != nil {
+		return nil, usage(fmt.Errorf("config: %w", err))
+	}
+	switch {
+	case c.Cutoff == 0 && c.DatasetFormat == "tokenized":
+		c.Cutoff = base.MaxPositions
+	case c.Cutoff == 0:
+		c.Cutoff = min(recipe.Cutoff, base.MaxPositions)
+	case c.Cutoff > base.MaxPositions:
+		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, base.MaxPositions))
+	}
+	m := &material{evaluation: &data.Set{}}
+	var tok data.Tokenizer
+	if t, err := tokenizer.Load(c.ModelName); err == nil {
+		tok, m.hash = t, t.Hash()
+		if t.Size() > base.Vocab {
+			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?", t.Size(), base.Vocab))
+		}
+	} else if c.DatasetFormat != "tokenized" {
+		return nil, input(err)
+	}
+	options := data.Options{Format: c.DatasetFormat, Cutoff: c.Cutoff, OverLong: c.OverLong, TrainOn: c.TrainOn}
+	if m.training, err = data.Load(tok, recipe, c.Dataset, options); err != nil {
+		return nil, input(err)
+	}
+	if len(c.EvalDataset) > 0 {
+		if m.evaluation, err = data.Load(tok, recipe, c.EvalDataset, options); err != nil {
+			return nil, input(err)
+		}
+	} else if c.ValSize > 0 {
+		m.training.Examples, m.evaluation.Examples = data.Split(m.training.Examples, c.ValSize, c.Seed)
+	}
+	for _, e := range m.training.Examples {
+		for _, id := range e.Tokens {
+			if id < 0 || int(id) >= base.Vocab {
+				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id, base.Vocab))
+			}
+		}
+	}
+	return m, nil
+}
+
+// newAdapter makes what a run trains: a new adapter, one to go on from, or the
+// weights themselves.
+func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
+	if c.Type == adapter.FullWeights {
+		return adapter.Full(base)
+	}
+	config := adapter.Config{Type: c.Type, BaseModel: c.ModelName}
+	if c.Type == adapter.LoRA {
+		config.R, config.Alpha, config.Dropout, config.RSLoRA, config.Targets = c.LoRARank, c.LoRAAlpha, c.LoRADropout, c.RSLoRA, c.LoRATargets
+		if len(c.LoRATargets) == 1 && (c.LoRATargets[0] == "all-linear" || c.LoRATargets[0] == "all") {
+			config.Targets = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+		}
+	} else {
+		config.Len, config.Layers, config.Gate, config.GateActivation = c.PromptLen, c.PromptLayers, c.Gate, c.GateActive
+	}
+	if c.Adapter == "" {
+		return adapter.New(config, base, c.Seed)
+	}
+	set, err := adapter.LoadAs(c.Adapter, config, base)
+	if err == nil && set.Config().Type != c.Type {
+		err = fmt.Errorf("%s is a %s adapter, finetuning_type is %s", c.Adapter, set.Config().Type, c.Type)
+	}
+	return set, err
+}
+
+// keptBytes is the memory that activations may take between the passes.
+func keptBytes(c train.Config) int64 {
+	switch c.Recompute {
+	case "all":
+		return 0
+	case "none":
+		return 1 << 62
+	}
+	return int64(c.ActivationM) << 20
+}
+
+// copyTokenizer puts the base's tokenizer beside fully tuned weights.
+func copyTokenizer(from, to string) error {
+	for _, name := range []string{"tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"} {
+		text, err := os.ReadFile(filepath.Join(from, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(to, name), text, 0o644)
+		}
+		if err != nil {
+			return fmt.Errorf("copy tokenizer: %w", err)
+		}
+	}
+	return nil
+}
+
+// newLog writes for people on a terminal, JSON lines otherwise.
+func newLog(w io.Writer) zerolog.Logger {
+	if isTerminal(w) {
+		w = zerolog.ConsoleWriter{Out: w, PartsExclude: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName}}
+	}
+	return zerolog.New(w).With().Timestamp().Logger()
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// absolute is a path that still holds from another directory.
+func absolute(path string) string {
+	if full, err := filepath.Abs(path); err == nil {
+		return full
+	}
+	return path
+}

@@ -1,0 +1,30 @@
+// Package configs holds ready-made runs: the published recipes, every setting
+// commented with where it comes from.
+package configs
+
+import (
+	"embed"
+	"strings"
+)
+
+//go:embed *.yaml
+var files embed.FS
+
+// Names lists the configs.
+func Names() []string {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		panic(err) // the files are part of the program
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".yaml"))
+	}
+	return names
+}
+
+// Find returns the text of a config by its name, with or without ".yaml".
+func Find(name string) ([]byte, bool) {
+	text, err := files.ReadFile(strings.TrimSuffix(name, ".yaml") + ".yaml")
+	return text, err == nil
+}
