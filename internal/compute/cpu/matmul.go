@@ -115,7 +115,7 @@ func (d *device) turn(scratch []float32, w *panels, j, s0, steps int) {
 	}
 	o := s0 * per
 	p := pack{
-		dst: scratch, src: w.panel(o/panel, j*16), lds: w.steps * panel,
+		dst: scratch, src: w.panel(o/panel, j*16), lds: w.pitch,
 		rows: min(16, w.steps-j*16), cols: (steps*per + panel - 1) / panel,
 	}
 	switch {

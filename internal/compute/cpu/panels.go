@@ -11,14 +11,26 @@ type panels struct {
 	n, k  int
 	kind  compute.DType // F32: words of one element; BF16, F16: of two
 	steps int           // words along a row
-	data  []float32     // (⌈n/32⌉, steps, 32)
+	pitch int           // words from panel to panel, at least steps·32
+	data  []float32     // (⌈n/32⌉, pitch)
+}
+
+// pitch of long panels is an odd number of chunks of 512 words, those that turn
+// reads of each panel, so that chunks do not fall on each other in a cache.
+func pitch(steps int) int {
+	const chunk = 16 * panel
+	words := steps * panel
+	if words < 16*chunk {
+		return words
+	}
+	return (words+chunk-1)/chunk/2*2*chunk + chunk
 }
 
 // per is how many elements of a row a word holds.
 func (w *panels) per() int { return 4 / w.kind.Size() }
 
 // panel is the words of panel j from row s on.
-func (w *panels) panel(j, s int) []float32 { return w.data[(j*w.steps+s)*panel:] }
+func (w *panels) panel(j, s int) []float32 { return w.data[j*w.pitch+s*panel:] }
 
 // Row tells the weights back.
 func (w *panels) Row(dst []float32, i, k0 int) {
@@ -59,7 +71,8 @@ func (d *device) Prepare(w *compute.Matrix) error {
 	p := &panels{n: w.N, k: w.K, kind: d.kind(w)}
 	p.steps = (w.K + p.per() - 1) / p.per()
 	count := (w.N + panel - 1) / panel
-	p.data = allocate(p, count*p.steps*panel)
+	p.pitch = pitch(p.steps)
+	p.data = allocate(p, count*p.pitch)
 	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
 	w.Packed, w.Raw = p, nil
 	if w.Release != nil {

@@ -24,10 +24,10 @@ type product struct {
 }
 
 const (
-	tilesAtOnce   = 36 // tiles of A that pass over a panel
-	panelsAtOnce  = 32 // panels that A's block, once in the cache, passes over
-	tilesForAhead = 4  // tiles whose time is enough to fetch the next panel
-	aligned32     = 32 // blocks of steps begin at multiples of it
+	tilesAtOnce  = 36 // tiles of A that pass over a panel
+	panelsAtOnce = 32 // panels that A's block, once in the cache, passes over
+	tilesAhead   = 6  // the last tiles of a panel, in whose time the next is fetched
+	aligned32    = 32 // blocks of steps begin at multiples of it
 )
 
 // The blocks of steps are sums of their own, added in order to C. Where they
@@ -84,8 +84,8 @@ func (d *device) runRows(g *product, lo, hi int) {
 				t.b, t.ldb = g.b(scratch, j, s0, s1-s0)
 				t.cols = min(panel, g.cols-j*panel)
 				for i := range tiles {
-					if g.ahead != nil && j+1 < to && tiles >= tilesForAhead {
-						g.ahead(j+1, s0, s1-s0, i, tiles)
+					if part := i - (tiles - tilesAhead); g.ahead != nil && part >= 0 && j+1 < to && tiles >= tilesAhead {
+						g.ahead(j+1, s0, s1-s0, part, tilesAhead)
 					}
 					r0, r1 := start(i), start(i+1)
 					t.rows, t.lda = r1-r0, r1-r0

@@ -157,6 +157,9 @@ func packAVX512(a *asm, name string, per int) {
 		a.i("MOVQ SI, R12")
 		for r := range 16 {
 			a.i("VMOVUPS%s (R12), %sZ%d", z, mask[0], r)
+			if !masked {
+				a.i("PREFETCHT0 %d(R12)", 256*per)
+			}
 			if per == 2 {
 				a.i("VMOVUPS%s 64(R12), %sZ16", z, mask[1])
 				a.cvtbf16(r, 16, r)
