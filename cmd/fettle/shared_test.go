@@ -1,0 +1,20 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// sharedData is the reference material, at FETTLE_DATA or beside the
+// repository.
+func sharedData(t testing.TB) string {
+	dir := os.Getenv("FETTLE_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("reference material not found; set FETTLE_DATA")
+	}
+	return dir
+}
