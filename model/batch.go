@@ -32,16 +32,7 @@ type Batch struct {
 func Pack(tokens, labels [][]int32) *Batch {
 	b := &Batch{}
 	for i, ids := range tokens {
-		row := len(b.Tokens)
-		b.Segments = append(b.Segments, compute.Segment{Row: row, Len: len(ids), Key: row})
-		b.Samples = append(b.Samples, uint64(i))
-		b.Tokens = append(b.Tokens, ids...)
-		for t := range ids {
-			b.Positions = append(b.Positions, int32(t))
-			if labels != nil && t+1 < len(ids) && labels[i][t+1] != Ignore {
-				b.Targets = append(b.Targets, Target{Row: row + t, Token: labels[i][t+1], Weight: 1})
-			}
-		}
+		b.append(tokens, labels, []int{i}, 0, len(ids), compute.Segment{})
 	}
 	return b
 }

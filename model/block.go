@@ -44,7 +44,8 @@ func (s *state) resize(c *Config, n int) {
 }
 
 // forward runs block l on s.x and writes its output to out (n, D), which may
-// be s.x. With a cache, keys and values of earlier calls are seen too.
+// be s.x, or nil where only what backward reads is wanted. With a cache, keys
+// and values of earlier calls are seen too.
 func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) error {
 	c, w, dev, n := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens)
 	eps := float32(c.NormEps)
@@ -81,11 +82,16 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 		return err
 	}
 	dev.SwiGLU(s.act, s.gate, s.up)
+	if out == nil && m.delta(l, DownProj) == nil {
+		return nil
+	}
 	if err := m.project(l, s.act, b, at{DownProj, s.down}); err != nil {
 		return err
 	}
-	copy(out, s.mid)
-	dev.Add(out, s.down)
+	if out != nil {
+		copy(out, s.mid)
+		dev.Add(out, s.down)
+	}
 	return nil
 }
 

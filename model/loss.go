@@ -140,7 +140,7 @@ func (m *Model) descend(b *Batch) error {
 		s := m.stateOf(l, kept)
 		if l < c.Layers-kept-1 { // the forward pass left the others as they are
 			s.x = w.inputs[l]
-			if err := m.forward(l, s, w.inputs[l+1], b, nil); err != nil {
+			if err := m.forward(l, s, nil, b, nil); err != nil {
 				return err
 			}
 		}
