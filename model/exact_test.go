@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"math"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -132,4 +133,107 @@ func TestWeightGradientsDoNotDependOnMicroBatches(t *testing.T) {
 			}
 		}
 	}
+}
+
+// nothing is a delta that adds zero.
+type nothing struct{}
+
+func (nothing) Forward(y, x []float32, b *model.Batch) error {
+	for i := range y {
+		y[i] += 0
+	}
+	return nil
+}
+
+func (nothing) Backward(dx, dy, x, y []float32, b *model.Batch) error { return nil }
+
+func TestDeltaOfZeroChangesNothing(t *testing.T) {
+	tokens, labels := sequences(40, 6, 11)
+	b := model.Pack(tokens, labels)
+	for name, dev := range devices(t) {
+		base := load(t, tinymodel.Config{}, dev)
+		want, err := base.Logits(b, []int{0, 5, 6, 16})
+		require.NoError(t, err)
+		losses, err := base.Loss(b)
+		require.NoError(t, err)
+		for _, p := range model.Places() {
+			m := base.With(func(s model.Site) model.Delta {
+				if s.At == p {
+					return nothing{}
+				}
+				return nil
+			})
+			got, err := m.Logits(b, []int{0, 5, 6, 16})
+			require.NoError(t, err)
+			require.Equal(t, bits(want), bits(got), "%s, %v", name, p)
+			again, err := m.Gradients(b, 1)
+			require.NoError(t, err)
+			require.Equal(t, losses, again, "%s, %v", name, p)
+		}
+		decoded, err := base.NewSession(0).Decode(tokens[0])
+		require.NoError(t, err)
+		require.Equal(t, bits(want[40:80]), bits(decoded), "the base is as it was")
+	}
+}
+
+func TestWeightCountsATargetThatOften(t *testing.T) {
+	tokens, labels := sequences(40, 9)
+	once, often := model.Pack(tokens, labels), model.Pack(tokens, labels)
+	for i := range often.Targets {
+		often.Targets[i].Weight = 4 // a power of two scales without rounding
+	}
+	one, want := wear(load(t, tinymodel.Config{}, fast(t, 2)), 0, model.VProj)
+	four, got := wear(one.With(nil), 0, model.VProj)
+	a, err := one.Gradients(once, 0.5)
+	require.NoError(t, err)
+	b, err := four.Gradients(often, 0.125)
+	require.NoError(t, err)
+	require.Equal(t, 4*a[0], b[0])
+	for i := range want {
+		require.Equal(t, bits(want[i].grad), bits(got[i].grad))
+	}
+	often.Targets[0].Weight = 0
+	fewer := model.Pack(tokens, labels)
+	fewer.Targets = fewer.Targets[1:]
+	a, err = one.Loss(often)
+	require.NoError(t, err)
+	b, err = one.Loss(fewer)
+	require.NoError(t, err)
+	require.Equal(t, a[0], 4*b[0])
+}
+
+func TestDevicesAgree(t *testing.T) {
+	for _, dtype := range []string{"F32", "BF16", "F16"} {
+		c := tinymodel.Config{Hidden: 64, Intermediate: 96, DType: dtype}
+		plain, want := wear(load(t, c, ref.New()), 0, model.Places()...)
+		quick, got := wear(load(t, c, fast(t, 2)), 0, model.Places()...)
+		b := model.Pack(sequences(40, 30, 8, 13))
+		x, err := plain.Gradients(b, 0.02)
+		require.NoError(t, err)
+		y, err := quick.Gradients(b, 0.02)
+		require.NoError(t, err)
+		require.InEpsilonSlice(t, x, y, 1e-5)
+		for i := range want {
+			require.InDeltaSlice(t, want[i].grad, got[i].grad, 1e-4, "%s, delta %d", dtype, i)
+		}
+	}
+}
+
+func TestStepsReuseMemory(t *testing.T) {
+	m := load(t, tinymodel.Config{Hidden: 64, Intermediate: 192, MaxPositions: 128}, fast(t, 2)).With(func(model.Site) model.Delta { return nothing{} })
+	b := model.Pack(sequences(40, 100, 80))
+	step := func() {
+		_, err := m.Gradients(b, 1)
+		require.NoError(t, err)
+	}
+	step()
+	step()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 10 {
+		step()
+	}
+	runtime.ReadMemStats(&after)
+	block := uint64(180 * 64 * 4) // one array of the block's width, of some twenty in use
+	require.Less(t, (after.TotalAlloc-before.TotalAlloc)/10, 4*block, "bytes a step")
 }

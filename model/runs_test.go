@@ -131,6 +131,7 @@ func play(t *testing.T, run goldenRun, data goldenSteps, m *model.Model, set *ad
 		return b
 	}
 	require.NoError(t, set.Refresh())
+	m.Keep(1 << 30)
 	o := newAdamW(set.Params())
 	worstLoss, worstNorm := 0.0, 0.0
 	for k := range data.Steps {
