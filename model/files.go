@@ -71,3 +71,13 @@ func pickled(dir string) bool {
 	pth, _ := filepath.Glob(filepath.Join(dir, "*.pth"))
 	return len(bin)+len(pth) > 0
 }
+
+// StoredType is the element type of a directory's projections as safetensors
+// names it, e.g. "BF16".
+func StoredType(dir string) (string, error) {
+	tensors, err := openTensors(dir)
+	if err != nil {
+		return "", fmt.Errorf("load model: %w", err)
+	}
+	return tensors["model.layers.0.self_attn.q_proj.weight"].DType, nil
+}

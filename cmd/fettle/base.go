@@ -99,7 +99,19 @@ func readRecord(dirs ...string) (train.Record, error) {
 	return r, nil
 }
 
+// loadModel loads a model for the processor. With compute auto, weights that
+// are stored as bfloat16 are multiplied as such where the processor can; what
+// has more digits is computed with all of them.
 func loadModel(dir, compute string) (*model.Model, error) {
+	if compute == "auto" {
+		stored, err := model.StoredType(dir)
+		if err != nil {
+			return nil, input(err)
+		}
+		if stored != "BF16" {
+			compute = "f32"
+		}
+	}
 	dev, err := cpu.New(cpu.Options{Compute: compute})
 	if err != nil {
 		return nil, usage(err)

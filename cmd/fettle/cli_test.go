@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/tinymodel"
+)
+
+// call runs the program.
+func call(stdin string, args ...string) (code int, stdout, stderr string) {
+	var out, errs bytes.Buffer
+	code = execute(args, strings.NewReader(stdin), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// must runs the program, which must succeed, and returns what it printed.
+func must(t testing.TB, args ...string) string {
+	code, stdout, stderr := call("", args...)
+	require.Zero(t, code, "%s\n%s", stdout, stderr)
+	return stdout
+}
+
+// tiny writes a model with a tokenizer.
+func tiny(t testing.TB, c tinymodel.Config) string {
+	dir := t.TempDir()
+	if c.Vocab == 0 {
+		c.Vocab = tinymodel.TokenizerSize
+	}
+	if c.MaxPositions == 0 {
+		c.MaxPositions = 512
+	}
+	require.NoError(t, tinymodel.Write(dir, c, 7))
+	require.NoError(t, tinymodel.WriteTokenizer(dir))
+	return dir
+}
+
+// rows writes an Alpaca data set of n short records.
+func rows(t testing.TB, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `{"instruction": "say %c", "input": "", "output": "%c%c"}`+"\n", 'a'+i%26, 'a'+i%26, 'a'+i%26)
+	}
+	return file(t, "rows.json", b.String())
+}
+
+func file(t testing.TB, name, text string) string {
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+// training are the flags of a short run.
+func training(base, set, out string, more ...string) []string {
+	return append([]string{
+		"train", "--model_name_or_path", base, "--dataset", set, "--output_dir", out, "--recipe", "alpaca-lora-short",
+		"--num_train_epochs", "2", "--val_size", "2", "--per_device_train_batch_size", "3", "--learning-rate", "1e-2",
+	}, more...)
+}
+
+func TestTrainThenTalk(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	for _, method := range [][]string{{"--finetuning_type", "lora"}, {"--finetuning_type", "llama-adapter"}, {"--finetuning_type", "full"}} {
+		t.Run(method[1], func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "run")
+			said := must(t, training(base, set, out, method...)...)
+			require.Contains(t, said, "Held-out loss: ")
+			require.Contains(t, said, "fettle chat --")
+			flag := "--adapter_name_or_path"
+			if method[1] == "full" {
+				flag = "--model_name_or_path"
+			}
+			answer := must(t, "generate", flag, out, "--prompt", "say a", "--max_new_tokens", "5", "--temperature", "0", "--verbose")
+			require.NotEmpty(t, answer)
+			code, chat, _ := call("say a\n\n/help\n/quit\n", "chat", flag, out, "--max_new_tokens", "5", "--temperature", "0")
+			require.Zero(t, code)
+			require.Contains(t, chat, strings.TrimSuffix(answer, "\n"), "chat answers as generate does")
+		})
+	}
+}
+
+func TestSameSeedSameText(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	say := func(more ...string) string {
+		return must(t, append([]string{"generate", "--model_name_or_path", base, "--raw", "--prompt", "ab", "--max_new_tokens", "30", "--temperature", "1.5"}, more...)...)
+	}
+	require.Equal(t, say("--seed", "3"), say("--seed", "3"))
+	require.NotEqual(t, say("--seed", "3"), say("--seed", "4"))
+}
+
+func TestGenerateEqualsPublishedText(t *testing.T) {
+	root := sharedData(t)
+	want, err := os.ReadFile(filepath.Join(root, "golden", "stories260K_greedy200.txt"))
+	require.NoError(t, err)
+	got := must(t, "generate", "--model_name_or_path", filepath.Join(root, "data/weights/stories260K/hf"), "--raw", "--prompt", "", "--max_new_tokens", "200", "--temperature", "0")
+	require.Equal(t, string(want), got)
+}
+
+func TestWrongInputSaysWhatIsWrong(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
+	trained := filepath.Join(t.TempDir(), "run")
+	must(t, training(base, set, trained)...)
+	other := tiny(t, tinymodel.Config{Hidden: 32})
+	cut := tiny(t, tinymodel.Config{})
+	require.NoError(t, os.Truncate(filepath.Join(cut, "model.safetensors"), 9000))
+	wrong := tiny(t, tinymodel.Config{Extra: map[string]any{"intermediate_size": 25}})
+	long := fmt.Sprintf(`{"instruction": %q, "output": "x"}`, strings.Repeat("long ", 200))
+	out := func() string { return filepath.Join(t.TempDir(), "run") }
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		want string
+	}{
+		{"unknown command", []string{"trian"}, exitUsage, "trian"},
+		{"unknown flag", []string{"train", "--lerning_rate", "1"}, exitUsage, `did you mean "--learning_rate"`},
+		{"unknown key", training(base, set, out(), "--config", file(t, "c.yaml", "lerning_rate: 1e-4\n")), exitUsage, `unknown key "lerning_rate", did you mean "learning_rate"`},
+		{"broken YAML", training(base, set, out(), "--config", file(t, "c.yaml", "a: [1\n")), exitUsage, "c.yaml"},
+		{"no such config", training(base, set, out(), "--config", "alpaca-lora-8b"), exitMissing, "alpaca-lora-7b"},
+		{"text for a number", training(base, set, out(), "--config", file(t, "c.yaml", "lora_rank: many\n")), exitUsage, "lora_rank"},
+		{"half a step", training(base, set, out(), "--config", file(t, "c.yaml", "warmup_steps: 1.5\n")), exitUsage, "1.5 is not a whole number"},
+		{"nothing given", []string{"train"}, exitUsage, "dataset is missing"},
+		{"wrong value", training(base, set, out(), "--lr_scheduler_type", "cosin"), exitUsage, `lr_scheduler_type is "cosin"`},
+		{"unknown recipe", training(base, set, out(), "--recipe", "alpacca"), exitUsage, `did you mean "alpaca"`},
+		{"unknown target", training(base, set, out(), "--lora_target_modules", "query"), exitData, `"query" is not a projection`},
+		{"missing data", training(base, "none.json", out()), exitMissing, "none.json"},
+		{"missing base", training("none", set, out()), exitMissing, "none"},
+		{"broken JSON", training(base, file(t, "b.json", "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"instruction\" 5}"), out()), exitData, "b.json:2: broken JSON"},
+		{"no output", training(base, file(t, "b.json", "\n{\"instruction\": \"a\"}"), out()), exitData, `b.json:2: no "output"`},
+		{"empty data", training(base, file(t, "e.json", "[]"), out()), exitData, "the data set is empty"},
+		{"all masked", training(base, file(t, "m.json", long), out(), "--train_on", "assistant", "--max_seq_length", "64"), exitData, "no record has a learned token"},
+		{"too long for the base", training(base, set, out(), "--max_seq_length", "4096"), exitUsage, "the base has 512 positions"},
+		{"truncated weights", training(cut, set, out()), exitData, "model.safetensors"},
+		{"wrong shapes", training(wrong, set, out()), exitData, "shape [24 16], want [25 16]"},
+		{"adapter for another base", []string{"generate", "--model_name_or_path", other, "--adapter_name_or_path", trained, "--prompt", "a"}, exitData, "trained on another base"},
+		{"missing adapter", []string{"generate", "--model_name_or_path", base, "--adapter_name_or_path", "none", "--recipe", "alpaca", "--prompt", "a"}, exitMissing, "none"},
+		{"unknown prompt", []string{"generate", "--model_name_or_path", base, "--prompt", "a"}, exitUsage, "Give --recipe"},
+		{"wrong temperature", []string{"generate", "--model_name_or_path", base, "--raw", "--temperature", "-1"}, exitUsage, "temperature is -1"},
+		{"another run's directory", training(base, set, trained, "--learning_rate", "3"), exitRefused, "learning_rate was 0.01, is 3"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			code, _, stderr := call("", c.args...)
+			require.Equal(t, c.code, code, stderr)
+			require.Contains(t, stderr, c.want)
+			require.NotContains(t, stderr, "goroutine")
+		})
+	}
+}
+
+func TestSettingsComeFromEverywhere(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
+	config := file(t, "c.json", `{"learning_rate": 1e-4, "lora_r": 2, "lora-alpha": 3, "lora_target": "all-linear", "seed": null}`)
+	t.Setenv("FETTLE_LORA_RANK", "3")
+	t.Setenv("FETTLE_WEIGHT_DECAY", "0.5")
+	out := filepath.Join(t.TempDir(), "run")
+	must(t, "train", "--base_model", base, "--data", set, "--output-dir", out, "--config", config, "--weight_decay", "0.25", "--max_steps", "1", "--recipe", "alpaca-lora-short")
+	text, err := os.ReadFile(filepath.Join(out, "config.yaml"))
+	require.NoError(t, err)
+	for _, want := range []string{"learning_rate: 0.0001\n", "lora_rank: 3\n", "lora_alpha: 3\n", "weight_decay: 0.25\n", "- all-linear\n", "seed: 42\n"} {
+		require.Contains(t, string(text), want)
+	}
+	again := filepath.Join(t.TempDir(), "run")
+	must(t, "train", "--config", filepath.Join(out, "config.yaml"), "--output_dir", again)
+	a, err := os.ReadFile(filepath.Join(out, "adapter_model.safetensors"))
+	require.NoError(t, err)
+	b, err := os.ReadFile(filepath.Join(again, "adapter_model.safetensors"))
+	require.NoError(t, err)
+	require.Equal(t, a, b, "a run's own config.yaml repeats it")
+}
+
+func TestInspectMarksWhatIsLearned(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
+	said := must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca", "--samples", "1")
+	require.Contains(t, said, "<s>Below is an instruction")
+	require.Contains(t, said, "### Response:⟦aa</s>⟧")
+	require.Contains(t, said, "8 examples")
+	said = must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca-lora", "--samples", "1", "--json")
+	require.Contains(t, said, `"labels":[1,`)
+}
+
+func TestVersion(t *testing.T) {
+	require.Contains(t, must(t, "version"), "fettle "+version)
+	require.Contains(t, must(t, "--help"), "75 stopped")
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/tinymodel"
+)
+
+// TestMain lets the test binary be the program, so that it can be killed.
+func TestMain(m *testing.M) {
+	if os.Getenv("FETTLE_TEST_RUN") != "" {
+		os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// outcome is what must not depend on how a run got there: the adapter's bytes
+// and the metrics, times left out.
+func outcome(t *testing.T, dir string) string {
+	weights, err := os.ReadFile(filepath.Join(dir, "adapter_model.safetensors"))
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
+	require.NoError(t, err)
+	var b strings.Builder
+	for line := range strings.Lines(string(text)) {
+		var row map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &row))
+		delete(row, "elapsed_seconds")
+		delete(row, "tokens_per_second")
+		fmt.Fprintln(&b, row)
+	}
+	return string(weights) + b.String()
+}
+
+// A run is killed, or interrupted, at random moments, each attempt with another
+// number of processors, until it is through.
+func TestKilledRunsEndWithTheSameBits(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 64, Layers: 4}), rows(t, 40)
+	for method, signal := range map[string]syscall.Signal{"lora": syscall.SIGKILL, "llama-adapter": syscall.SIGINT} {
+		t.Run(fmt.Sprintf("%s, %v", method, signal), func(t *testing.T) {
+			flags := []string{"--finetuning_type", method, "--save_steps", "2", "--eval_steps", "3", "--lora_dropout", "0.1", "--num_train_epochs", "3"}
+			whole := filepath.Join(t.TempDir(), "run")
+			began := time.Now()
+			must(t, training(base, set, whole, flags...)...)
+			took := time.Since(began)
+			rng, killed := rand.New(rand.NewPCG(1, 1)), 0
+			for trial := range 3 {
+				out := filepath.Join(t.TempDir(), "run")
+				for attempt := 0; ; attempt++ {
+					cmd := exec.Command(os.Args[0], training(base, set, out, flags...)...)
+					cmd.Env = append(os.Environ(), "FETTLE_TEST_RUN=1", fmt.Sprint("GOMAXPROCS=", 1+attempt%3))
+					require.NoError(t, cmd.Start())
+					if attempt < 25 {
+						timer := time.AfterFunc(time.Duration(rng.Float64()*float64(took)*0.8), func() { cmd.Process.Signal(signal) })
+						defer timer.Stop()
+					}
+					err := cmd.Wait()
+					if err == nil {
+						break
+					}
+					killed++
+					var exit *exec.ExitError
+					require.True(t, errors.As(err, &exit))
+					if signal == syscall.SIGINT && exit.ExitCode() >= 0 {
+						require.Equal(t, exitStopped, exit.ExitCode())
+					}
+				}
+				require.Equal(t, outcome(t, whole), outcome(t, out), "trial %d", trial)
+			}
+			t.Logf("stopped %d times", killed)
+		})
+	}
+}
