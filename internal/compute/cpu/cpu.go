@@ -36,7 +36,7 @@ type device struct {
 	level
 	threads int
 	bf16    bool // compute bf16
-	free    pool
+	free    *pool
 }
 
 // New is a device for this machine's processor.
@@ -45,7 +45,7 @@ func New(o Options) (compute.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{level: l, threads: o.Threads}
+	d := &device{level: l, threads: o.Threads, free: &pool{}}
 	switch o.Compute {
 	case "", "auto":
 		d.bf16 = l.bf16

@@ -27,19 +27,22 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 				scale(dst[:rows*steps], alpha)
 			}
 		},
-		b: func(scratch []float32, j, s0, steps int) ([]float32, int) {
-			cols := min(panel, n-j*panel)
-			switch {
-			case !transB && cols == panel:
-				return b[s0*ldb+j*panel:], ldb
-			case !transB:
-				copyRows(scratch, panel, b[s0*ldb+j*panel:], ldb, steps, cols)
-			default:
+		b: func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
+			if !transB && (j+count)*panel <= n {
+				return b[s0*ldb+j*panel:], ldb, panel
+			}
+			pitch := steps * panel
+			for i := range count {
+				at, cols, dst := (j+i)*panel, min(panel, n-(j+i)*panel), scratch[i*pitch:]
+				if !transB {
+					copyRows(dst, panel, b[s0*ldb+at:], ldb, steps, cols)
+					continue
+				}
 				for c := 0; c < cols; c += 16 {
-					d.packF32(&pack{dst: scratch[c:], ldd: panel, src: b[(j*panel+c)*ldb+s0:], lds: ldb, rows: min(16, cols-c), cols: steps})
+					d.packF32(&pack{dst: dst[c:], ldd: panel, src: b[(at+c)*ldb+s0:], lds: ldb, rows: min(16, cols-c), cols: steps})
 				}
 			}
-			return scratch, panel
+			return scratch, panel, pitch
 		},
 	})
 }

@@ -16,34 +16,34 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	compute.Need(len(x), n*w.K)
 	g := product{rows: n, cols: w.N, c: y, ldc: w.N}
 	d.reduce(&g, x, w.K)
-	g.b = func(scratch []float32, j, s0, steps int) ([]float32, int) {
+	g.b = func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
 		p, ok := w.Packed.(*panels)
-		if w.Raw != nil || !ok {
-			kind := d.kind(w)
-			if !d.bf16 {
-				kind = compute.F32
+		if ok && w.Raw == nil && (d.bf16 || p.kind == compute.F32) {
+			return p.panel(j, s0), panel, p.pitch
+		}
+		pitch := (steps + 1) * panel
+		for i := range count {
+			dst := scratch[i*pitch:]
+			switch {
+			case w.Raw != nil || !ok:
+				d.layOut(dst, w, d.wordKind(), j+i, s0, steps)
+			case p.kind == compute.BF16:
+				d.widenBF16(&pack{dst: dst, src: p.panel(j+i, s0/2), cols: (steps + 1) / 2})
+			default:
+				d.widenF16(&pack{dst: dst, src: p.panel(j+i, s0/2), cols: (steps + 1) / 2})
 			}
-			d.layOut(scratch, w, kind, j, s0, steps)
-			return scratch, panel
 		}
-		if d.bf16 || p.kind == compute.F32 {
-			return p.panel(j, s0), panel
-		}
-		widen := pack{dst: scratch, src: p.panel(j, s0/2), cols: (steps + 1) / 2}
-		if p.kind == compute.BF16 {
-			d.widenBF16(&widen)
-		} else {
-			d.widenF16(&widen)
-		}
-		return scratch, panel
+		return scratch, panel, pitch
 	}
-	g.ahead = func(j, s0, steps, part, parts int) {
+	g.ahead = func(j, count, s0, steps, part, parts int) {
 		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
 			if !d.bf16 && p.kind != compute.F32 {
 				s0, steps = s0/2, steps/2
 			}
 			lo, hi := part*steps/parts, (part+1)*steps/parts
-			d.prefetch(p.panel(j, s0+lo)[:(hi-lo)*panel])
+			for i := range count {
+				d.prefetch(p.panel(j+i, s0+lo)[:(hi-lo)*panel])
+			}
 		}
 	}
 	d.run(&g)
@@ -55,24 +55,27 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	compute.Need(len(dy), n*w.N)
 	g := product{rows: n, cols: w.K, c: dx, ldc: w.K, add: true}
 	d.reduce(&g, dy, w.N)
-	g.b = func(scratch []float32, j, s0, steps int) ([]float32, int) {
+	g.b = func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
+		pitch := (steps + panel) * panel
 		p, ok := w.Packed.(*panels)
-		if w.Raw != nil || !ok {
-			d.columns(scratch, w, j, s0, steps)
-			return scratch, panel
+		if ok && w.Raw == nil {
+			d.turn(scratch, pitch, p, j, count, s0, steps)
+			return scratch, panel, pitch
 		}
-		d.turn(scratch, p, j, s0, steps)
-		return scratch, panel
+		for i := range count {
+			d.columns(scratch[i*pitch:], w, j+i, s0, steps)
+		}
+		return scratch, panel, pitch
 	}
-	g.ahead = func(j, s0, steps, part, parts int) {
+	g.ahead = func(j, count, s0, steps, part, parts int) {
 		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
 			if d.bf16 {
 				s0, steps = s0*2, steps*2
 			}
-			rows, at := panel/p.per(), j*panel/p.per()
-			rows = min(rows, p.steps-at)
-			first, count := s0/panel, steps/panel
-			for o := part * count / parts; o < (part+1)*count/parts; o++ {
+			at := j * panel / p.per()
+			rows := min(count*panel/p.per(), p.steps-at)
+			first, chunks := s0/panel, steps/panel
+			for o := part * chunks / parts; o < (part+1)*chunks/parts; o++ {
 				d.prefetch(p.panel(first+o, at)[:rows*panel])
 			}
 		}
@@ -94,37 +97,35 @@ func (d *device) reduce(g *product, x []float32, k int) {
 	}
 }
 
-// turn writes panel j of columns of prepared weights: element or pair s0+s of
-// the reduction over their rows at scratch[s·32 + c], column 32j+c.
-func (d *device) turn(scratch []float32, w *panels, j, s0, steps int) {
-	if w.kind == compute.F32 {
-		for o := s0; o < s0+steps; o += panel {
-			for c := 0; c < min(panel, w.k-j*panel); c += 16 {
-				d.packF32(&pack{
-					dst: scratch[(o-s0)*panel+c:], ldd: panel,
-					src: w.panel(o/panel, j*panel+c), lds: panel,
-					rows: min(16, w.k-j*panel-c), cols: min(panel, s0+steps-o),
-				})
-			}
-		}
-		return
-	}
-	per := 1
-	if d.bf16 {
-		per = 2
-	}
-	o := s0 * per
-	p := pack{
-		dst: scratch, src: w.panel(o/panel, j*16), lds: w.pitch,
-		rows: min(16, w.steps-j*16), cols: (steps*per + panel - 1) / panel,
-	}
+// turn writes count panels of columns of prepared weights, from j on: element
+// or pair s0+s of the reduction over their rows at [i·pitch + s·32 + c], column
+// 32(j+i)+c. What it reads lies in chunks, one for all count panels in each
+// panel of w.
+func (d *device) turn(scratch []float32, pitch int, w *panels, j, count, s0, steps int) {
+	kernel, per := d.turnF16F32, 1
 	switch {
 	case d.bf16:
-		d.turnBF16(&p)
+		kernel, per = d.turnBF16, 2
 	case w.kind == compute.BF16:
-		d.turnBF16F32(&p)
-	default:
-		d.turnF16F32(&p)
+		kernel = d.turnBF16F32
+	}
+	var p pack
+	for o := s0 * per; o < (s0+steps)*per && o < w.n; o += panel {
+		for i := range count {
+			k, dst := (j+i)*panel, scratch[i*pitch+(o/per-s0)*panel:]
+			if w.kind != compute.F32 {
+				p = pack{dst: dst, src: w.panel(o/panel, k/2), rows: min(16, w.steps-k/2), cols: 1, lds: w.pitch}
+				kernel(&p)
+				continue
+			}
+			for c := 0; c < min(panel, w.k-k); c += 16 {
+				p = pack{
+					dst: dst[c:], ldd: panel, src: w.panel(o/panel, k+c), lds: panel,
+					rows: min(16, w.k-k-c), cols: min(panel, s0+steps-o),
+				}
+				d.packF32(&p)
+			}
+		}
 	}
 }
 
@@ -151,6 +152,14 @@ func (d *device) columns(scratch []float32, w *compute.Matrix, j, s0, steps int)
 		}
 		d.pairBF16(&pack{dst: scratch[s*panel:], src: rows, lds: panel, rows: 2})
 	}
+}
+
+// wordKind is what the words of the tile hold.
+func (d *device) wordKind() compute.DType {
+	if d.bf16 {
+		return compute.BF16
+	}
+	return compute.F32
 }
 
 // Embed copies rows.

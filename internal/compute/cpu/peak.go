@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"runtime"
+	"slices"
 	"time"
 )
 
@@ -79,12 +80,15 @@ func (l *level) bandwidth() float64 {
 	return rate
 }
 
-// best is the highest of some rates, taken on one thread.
-func best(rate func() float64) (top float64) {
+// best is the upper quartile of some rates, taken on one thread: higher ones
+// are the clock's mistakes, lower ones the neighbours' doing.
+func best(rate func() float64) float64 {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	var rates []float64
 	for range 12 {
-		top = max(top, rate())
+		rates = append(rates, rate())
 	}
-	return top
+	slices.Sort(rates)
+	return rates[8]
 }

@@ -6,7 +6,8 @@ import (
 )
 
 // pool keeps scratch memory between calls, so that the steady state allocates
-// nothing. Its slices start on a cache line; their content is arbitrary.
+// nothing. Its slices start on a cache line, large ones on huge pages; their
+// content is arbitrary.
 type pool struct {
 	mu   sync.Mutex
 	free [48][][]float32 // by the logarithm of the capacity
@@ -23,7 +24,7 @@ func (p *pool) get(n int) []float32 {
 		return s[:n]
 	}
 	p.mu.Unlock()
-	return aligned(1 << class)[:n]
+	return allocate(p, 1<<class)[:n]
 }
 
 func (p *pool) put(s []float32) {

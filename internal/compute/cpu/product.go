@@ -10,13 +10,14 @@ type product struct {
 	// a writes dst[s·rows + r] = A[i+r, s0+s] for s < steps.
 	a func(dst []float32, i, rows, s0, steps int)
 
-	// b is B[s0+s, 32·j+c] at [s·ld + c] for s < steps, c < 32; it may use
-	// scratch, of (steps+31)·32 words. s0 is a multiple of 32.
-	b func(scratch []float32, j, s0, steps int) (words []float32, ld int)
+	// b gives count panels from j on: B[s0+s, 32·(j+i)+c] at [i·pitch + s·ld + c]
+	// for i < count, s < steps, c < 32. It may use scratch, of count·(steps+31)·32
+	// words. s0 is a multiple of 32.
+	b func(scratch []float32, j, count, s0, steps int) (words []float32, ld, pitch int)
 
-	// ahead asks for a part of what b will read for a panel, so that memory
+	// ahead asks for a part of what b will read for count panels, so that memory
 	// works while the tiles do. It may be nil.
-	ahead func(j, s0, steps, part, parts int)
+	ahead func(j, count, s0, steps, part, parts int)
 
 	c   []float32
 	ldc int
@@ -26,7 +27,8 @@ type product struct {
 const (
 	tilesAtOnce  = 36 // tiles of A that pass over a panel
 	panelsAtOnce = 32 // panels that A's block, once in the cache, passes over
-	tilesAhead   = 6  // the last tiles of a panel, in whose time the next is fetched
+	tilesAhead   = 12 // the last tiles of a panel, in whose time the next is fetched
+	turnedAtOnce = 2  // panels that b gives at a time
 	aligned32    = 32 // blocks of steps begin at multiples of it
 )
 
@@ -70,7 +72,7 @@ func (d *device) runRows(g *product, lo, hi int) {
 	})
 	panels := (g.cols + panel - 1) / panel
 	d.chunks(panels, d.group(panels, n*g.steps*panel), func(from, to int) {
-		scratch := d.free.get((g.depth + 2*aligned32) * panel)
+		scratch := d.free.get(turnedAtOnce * (g.depth + 2*aligned32) * panel)
 		defer d.free.put(scratch)
 		t := tile{ldc: g.ldc, mode: modeAdd}
 		for k := range g.blocks() {
@@ -80,12 +82,21 @@ func (d *device) runRows(g *product, lo, hi int) {
 			} else {
 				t.mode = modeAdd
 			}
+			var words []float32
+			var pitch int
 			for j := from; j < to; j++ {
-				t.b, t.ldb = g.b(scratch, j, s0, s1-s0)
+				if (j-from)%turnedAtOnce == 0 {
+					words, t.ldb, pitch = g.b(scratch, j, min(turnedAtOnce, to-j), s0, s1-s0)
+				}
+				t.b = words[(j-from)%turnedAtOnce*pitch:]
+				next := to // what to fetch meanwhile
+				if (j+1-from)%turnedAtOnce == 0 {
+					next = j + 1
+				}
 				t.cols = min(panel, g.cols-j*panel)
 				for i := range tiles {
-					if part := i - (tiles - tilesAhead); g.ahead != nil && part >= 0 && j+1 < to && tiles >= tilesAhead {
-						g.ahead(j+1, s0, s1-s0, part, tilesAhead)
+					if part := i - (tiles - tilesAhead); g.ahead != nil && part >= 0 && tiles >= tilesAhead && next < to {
+						g.ahead(next, min(turnedAtOnce, to-next), s0, s1-s0, part, tilesAhead)
 					}
 					r0, r1 := start(i), start(i+1)
 					t.rows, t.lda = r1-r0, r1-r0
