@@ -41,11 +41,7 @@ func (h heads) probabilities(p, q, k []float32, s compute.Segment, i, at int) []
 			p = append(p, h.Scale*dot(q, k[(run[0]+j)*h.kw+at:][:h.HeadDim]))
 		}
 	}
-	top, sum := normalizer(p)
-	inverse := float32(1 / sum)
-	for j, v := range p {
-		p[j] = exp32(v-top) * inverse
-	}
+	scaleGo(p, float32(1/expSumGo(p, topGo(p))))
 	return p
 }
 

@@ -12,7 +12,7 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 	needMatrix(c, ldc, m, n, false)
 	if beta != 0 && beta != 1 {
 		for i := range m {
-			scale(c[i*ldc:][:n], beta)
+			d.scale(c[i*ldc:][:n], beta)
 		}
 	}
 	d.run(&product{
@@ -24,7 +24,7 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 				d.packF32(&pack{dst: dst, ldd: rows, src: a[i*lda+s0:], lds: lda, rows: rows, cols: steps})
 			}
 			if alpha != 1 {
-				scale(dst[:rows*steps], alpha)
+				d.scale(dst[:rows*steps], alpha)
 			}
 		},
 		b: func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
@@ -45,13 +45,6 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 			return scratch, panel, pitch
 		},
 	})
-}
-
-// scale: x *= a.
-func scale(x []float32, a float32) {
-	for i := range x {
-		x[i] *= a
-	}
 }
 
 // copyRows copies a (rows, cols) rectangle.

@@ -13,6 +13,9 @@ func fast() (all []level) {
 		l.turnBF16, l.turnBF16F32, l.turnF16F32 = turnBF16AVX512, turnBF16F32AVX512, turnF16F32AVX512
 		l.widenBF16, l.widenF16 = widenBF16AVX512, widenF16AVX512
 		l.prefetch = prefetchAMD64
+		l.add, l.scale, l.top, l.finite, l.expSum = addAVX512, scaleAVX512, topAVX512, finiteAVX512, expSumAVX512
+		l.dot, l.dot3, l.norm, l.normBack = dotAVX512, dot3AVX512, normAVX512, normBackAVX512
+		l.softmaxBack, l.rotate, l.swiglu, l.swigluBack = softmaxBackAVX512, rotateAVX512, swigluAVX512, swigluBackAVX512
 		if cpuid.CPU.Supports(cpuid.AVX512BF16, cpuid.AVX512VNNI) {
 			m := l
 			m.name, m.bf16, m.vnni = "avx512bf16", true, true
@@ -60,3 +63,42 @@ func widenF16AVX512(p *pack)
 
 //go:noescape
 func prefetchAMD64(x []float32)
+
+//go:noescape
+func addAVX512(y, x []float32)
+
+//go:noescape
+func scaleAVX512(x []float32, a float32)
+
+//go:noescape
+func topAVX512(x []float32) (top float32)
+
+//go:noescape
+func finiteAVX512(x []float32) (zero float32)
+
+//go:noescape
+func expSumAVX512(x []float32, top float32) (sum float64)
+
+//go:noescape
+func dotAVX512(x, y []float32) (sum float64)
+
+//go:noescape
+func dot3AVX512(x, y, z []float32) (sum float64)
+
+//go:noescape
+func normAVX512(y, x, w []float32, r float32)
+
+//go:noescape
+func normBackAVX512(dx, dy, x, w []float32, r, r3 float32)
+
+//go:noescape
+func softmaxBackAVX512(ds, p []float32, delta, scale float32)
+
+//go:noescape
+func rotateAVX512(x, y, cos, sin []float32, sign float32)
+
+//go:noescape
+func swigluAVX512(y, gate, up []float32)
+
+//go:noescape
+func swigluBackAVX512(dgate, dup, dy, gate, up []float32)

@@ -7,7 +7,7 @@ import (
 )
 
 // logitsAtOnce bounds the logits that exist at one time.
-const logitsAtOnce = 1 << 22
+const logitsAtOnce = 1 << 23
 
 // CrossEntropy computes logits for a chunk of rows, turns them in place into
 // the gradient, and multiplies back.
@@ -27,31 +27,17 @@ func (d *device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix
 		d.MatMul(z, x[lo*w.K:], w, m)
 		d.each(m, func(i int) {
 			row, t := z[i*w.N:][:w.N], target[lo+i]
-			top, sum := normalizer(row)
-			loss[lo+i] = math.Log(sum) + float64(top) - float64(row[t])
+			top, learned := d.top(row), float64(row[t])
+			sum := d.expSum(row, top)
+			loss[lo+i] = math.Log(sum) + float64(top) - learned
 			if dx == nil {
 				return
 			}
-			s := float32(float64(scale[lo+i]) / sum)
-			for o, v := range row {
-				row[o] = s * exp32(v-top)
-			}
+			d.level.scale(row, float32(float64(scale[lo+i])/sum))
 			row[t] -= scale[lo+i]
 		})
 		if dx != nil {
 			d.MatMulT(dx[lo*w.K:], z, w, m)
 		}
 	}
-}
-
-// normalizer is the largest of z, and Σ exp(z − largest).
-func normalizer(z []float32) (top float32, sum float64) {
-	top = z[0]
-	for _, v := range z {
-		top = max(top, v) // NaN wins
-	}
-	for _, v := range z {
-		sum += float64(exp32(v - top))
-	}
-	return top, sum
 }

@@ -14,8 +14,9 @@ import (
 // files lists what is generated, by name.
 func files() map[string][]byte {
 	return map[string][]byte{
-		"pack_avx512_amd64.s": packsAVX512(),
-		"tile_avx512_amd64.s": tilesAVX512(),
+		"pack_avx512_amd64.s":   packsAVX512(),
+		"tile_avx512_amd64.s":   tilesAVX512(),
+		"vector_avx512_amd64.s": vectorsAVX512(),
 	}
 }
 

@@ -1,0 +1,229 @@
+package main
+
+import "fmt"
+
+// A loop over slices of the same length: sixteen elements a turn, the rest
+// under a mask. The first slice gives the length.
+type vectorLoop struct {
+	*asm
+	slices []string // names of the Go parameters, in order
+}
+
+// registers that hold the slices' positions, in order.
+var positions = []string{"DI", "SI", "R8", "R9", "R10"}
+
+// emit writes prepare, then body for full and masked turns. In body, load(i, z)
+// reads slice i and store(z, i) writes it.
+func (v vectorLoop) emit(prepare func(), body func(load func(i, z int), store func(z, i int))) {
+	v.turns(prepare, func(load func(i, z int), store func(z, i int), _ bool) { body(load, store) })
+}
+
+// turns is emit for a body that must know whether it is under the mask K1.
+func (v vectorLoop) turns(prepare func(), body func(load func(i, z int), store func(z, i int), masked bool)) {
+	for i, name := range v.slices {
+		v.i("MOVQ %s_base+%d(FP), %s", name, 24*i, positions[i])
+	}
+	v.i("MOVQ %s_len+8(FP), BX", v.slices[0])
+	prepare()
+	loop, tail, done := v.label("loop"), v.label("tail"), v.label("done")
+	v.i("SUBQ $16, BX")
+	v.i("JLT %s", tail)
+	v.at(loop)
+	body(
+		func(i, z int) { v.i("VMOVUPS (%s), Z%d", positions[i], z) },
+		func(z, i int) { v.i("VMOVUPS Z%d, (%s)", z, positions[i]) }, false)
+	for i := range v.slices {
+		v.i("ADDQ $64, %s", positions[i])
+	}
+	v.i("SUBQ $16, BX")
+	v.i("JGE %s", loop)
+	v.at(tail)
+	v.i("ADDQ $16, BX")
+	v.i("JEQ %s", done)
+	v.mask("BX", "K1")
+	body(
+		func(i, z int) { v.i("VMOVUPS.Z (%s), K1, Z%d", positions[i], z) },
+		func(z, i int) { v.i("VMOVUPS Z%d, K1, (%s)", z, positions[i]) }, true)
+	v.at(done)
+}
+
+// scalar broadcasts the float32 parameter after the slices and n others.
+func (v vectorLoop) scalar(name string, n, z int) {
+	v.i("VBROADCASTSS %s+%d(FP), Z%d", name, 24*len(v.slices)+4*n, z)
+}
+
+// vectorsAVX512 is the elementwise operations in 512-bit registers.
+func vectorsAVX512() []byte {
+	a := newAsm("amd64")
+	a.expConstants()
+	simple := func(name, scalars string, bytes int, slices ...string) vectorLoop {
+		params := ""
+		for i, s := range slices {
+			if i > 0 {
+				params += ", "
+			}
+			params += s
+		}
+		a.function(name, params+" []float32"+scalars, 24*len(slices)+bytes)
+		return vectorLoop{a, slices}
+	}
+	end := func() {
+		a.i("VZEROUPPER")
+		a.i("RET")
+	}
+
+	v := simple("addAVX512", "", 0, "y", "x")
+	v.emit(func() {}, func(load func(i, z int), store func(z, i int)) {
+		load(0, 0)
+		load(1, 1)
+		a.i("VADDPS Z1, Z0, Z0")
+		store(0, 0)
+	})
+	end()
+
+	v = simple("scaleAVX512", ", a float32", 4, "x")
+	v.emit(func() { v.scalar("a", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
+		load(0, 0)
+		a.i("VMULPS Z31, Z0, Z0")
+		store(0, 0)
+	})
+	end()
+
+	v = simple("normAVX512", ", r float32", 4, "y", "x", "w")
+	v.emit(func() { v.scalar("r", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
+		load(1, 0)
+		load(2, 1)
+		a.i("VMULPS Z31, Z0, Z0")
+		a.i("VMULPS Z1, Z0, Z0")
+		store(0, 0)
+	})
+	end()
+
+	v = simple("normBackAVX512", ", r, r3 float32", 8, "dx", "dy", "x", "w")
+	v.emit(func() { v.scalar("r", 0, 31); v.scalar("r3", 1, 30) }, func(load func(i, z int), store func(z, i int)) {
+		load(0, 0)
+		load(1, 1)
+		load(2, 2)
+		load(3, 3)
+		a.i("VMULPS Z31, Z1, Z1")
+		a.i("VFMADD231PS Z3, Z1, Z0")
+		a.i("VFNMADD231PS Z30, Z2, Z0")
+		store(0, 0)
+	})
+	end()
+
+	v = simple("softmaxBackAVX512", ", delta, scale float32", 8, "ds", "p")
+	v.emit(func() { v.scalar("delta", 0, 31); v.scalar("scale", 1, 30) }, func(load func(i, z int), store func(z, i int)) {
+		load(0, 0)
+		load(1, 1)
+		a.i("VSUBPS Z31, Z0, Z0")
+		a.i("VMULPS Z30, Z1, Z1")
+		a.i("VMULPS Z1, Z0, Z0")
+		store(0, 0)
+	})
+	end()
+
+	v = simple("rotateAVX512", ", sign float32", 4, "x", "y", "cos", "sin")
+	v.emit(func() { v.scalar("sign", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
+		load(0, 0)
+		load(1, 1)
+		load(2, 2)
+		load(3, 3)
+		a.i("VMULPS Z31, Z3, Z3")
+		a.i("VMULPS Z3, Z1, Z4") // y·sin
+		a.i("VMULPS Z3, Z0, Z5") // x·sin
+		a.i("VFMSUB213PS Z4, Z2, Z0")
+		a.i("VFMADD213PS Z5, Z2, Z1")
+		store(0, 0)
+		store(1, 1)
+	})
+	end()
+
+	v = simple("swigluAVX512", "", 0, "y", "gate", "up")
+	v.emit(func() { a.loadExp() }, func(load func(i, z int), store func(z, i int)) {
+		load(1, 1)
+		load(2, 2)
+		a.sigmoid(1, 3)
+		a.i("VMULPS Z3, Z1, Z1")
+		a.i("VMULPS Z2, Z1, Z1")
+		store(1, 0)
+	})
+	end()
+
+	v = simple("swigluBackAVX512", "", 0, "dgate", "dup", "dy", "gate", "up")
+	v.emit(func() { a.loadExp() }, func(load func(i, z int), store func(z, i int)) {
+		load(2, 1)
+		load(3, 2)
+		a.sigmoid(2, 4)          // σ
+		a.i("VMULPS Z4, Z2, Z5") // gate·σ
+		load(1, 0)
+		a.i("VFMADD231PS Z5, Z1, Z0") // dup += dy·gate·σ
+		store(0, 1)
+		a.i("VADDPS Z4, Z5, Z6")
+		a.i("VFNMADD231PS Z4, Z5, Z6") // σ + gate·σ − gate·σ·σ
+		load(4, 3)
+		a.i("VMULPS Z3, Z1, Z1")
+		load(0, 0)
+		a.i("VFMADD231PS Z6, Z1, Z0")
+		store(0, 0)
+	})
+	end()
+
+	a.reductions()
+	return a.Bytes()
+}
+
+// The registers of exp: Z16 … Z25 hold its constants.
+var expTable = []struct {
+	name string
+	bits uint32
+}{
+	{"log2e", 0x3fb8aa3b}, {"ln2hi", 0x3f318000}, {"ln2lo", 0xb95e8083},
+	{"c5", 0x39506967}, {"c4", 0x3ab743ce}, {"c3", 0x3c088908}, {"c2", 0x3d2aa9c1}, {"c1", 0x3e2aaaaa}, {"c0", 0x3f000000},
+	{"one", 0x3f800000}, {"upper", 0x42b20000}, {"lower", 0xc2d20000},
+}
+
+func (a *asm) expConstants() {
+	for _, c := range expTable {
+		a.Printf("DATA %s<>+0(SB)/4, $%#x\nGLOBL %s<>(SB), RODATA|NOPTR, $4\n", c.name, c.bits, c.name)
+	}
+	a.Printf("DATA lowest<>+0(SB)/4, $0xff800000\nGLOBL lowest<>(SB), RODATA|NOPTR, $4\n")
+}
+
+func (a *asm) loadExp() {
+	for i, c := range expTable {
+		a.i("VBROADCASTSS %s<>(SB), Z%d", c.name, 16+i)
+	}
+}
+
+// exp computes Z(x) = exp(Z(x)) by way of Z(t), Z(u): 2ⁿ·exp(r), r = x − n·ln 2.
+func (a *asm) exp(x, t, u int) {
+	c := func(name string) string {
+		for i := range expTable {
+			if expTable[i].name == name {
+				return fmt.Sprintf("Z%d", 16+i)
+			}
+		}
+		panic(name)
+	}
+	a.i("VMINPS Z%d, %s, Z%d", x, c("upper"), x) // NaN, the second source, stays
+	a.i("VMAXPS Z%d, %s, Z%d", x, c("lower"), x)
+	a.i("VMULPS %s, Z%d, Z%d", c("log2e"), x, t)
+	a.i("VRNDSCALEPS $8, Z%d, Z%d", t, t)
+	a.i("VFNMADD231PS %s, Z%d, Z%d", c("ln2hi"), t, x)
+	a.i("VFNMADD231PS %s, Z%d, Z%d", c("ln2lo"), t, x)
+	a.i("VMOVAPS %s, Z%d", c("c5"), u)
+	for _, k := range []string{"c4", "c3", "c2", "c1", "c0", "one", "one"} {
+		a.i("VFMADD213PS %s, Z%d, Z%d", c(k), x, u)
+	}
+	a.i("VSCALEFPS Z%d, Z%d, Z%d", t, u, x)
+}
+
+// sigmoid computes Z(s) = 1/(1+exp(−Z(x))) by way of Z14, Z15.
+func (a *asm) sigmoid(x, s int) {
+	a.i("VPXORD Z%d, Z%d, Z%d", s, s, s)
+	a.i("VSUBPS Z%d, Z%d, Z%d", x, s, s)
+	a.exp(s, 14, 15)
+	a.i("VADDPS Z25, Z%d, Z%d", s, s)
+	a.i("VDIVPS Z%d, Z25, Z%d", s, s)
+}
