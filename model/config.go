@@ -18,7 +18,7 @@ type Config struct {
 	KVHeads      int    // G, divides H
 	HeadDim      int    // Dh, often D/H
 	Vocab        int    // V
-	MaxPositions int
+	MaxPositions int    // at most a sliding window's length
 	NormEps      float64
 	RopeTheta    float64
 	RopeScaling  *RopeScaling // nil: none
@@ -128,6 +128,9 @@ func (f configFile) config() (*Config, error) {
 	if c.MaxPositions == 0 {
 		c.MaxPositions = 2048
 	}
+	if f.Window != nil && *f.Window > 0 {
+		c.MaxPositions = min(c.MaxPositions, *f.Window) // within the window every token sees all before it
+	}
 	if f.NormEps != nil {
 		c.NormEps = *f.NormEps
 	}
@@ -178,8 +181,6 @@ func (f configFile) supported() error {
 		return fmt.Errorf("attention_bias and mlp_bias are not supported")
 	case f.Quantization != nil:
 		return fmt.Errorf("the checkpoint is already quantised (quantization_config): take the original weights and set quantization instead")
-	case f.Window != nil && *f.Window < f.MaxPositions:
-		return fmt.Errorf("sliding_window %d is not supported", *f.Window)
 	}
 	return nil
 }

@@ -40,7 +40,7 @@ func Load(dir string, dev compute.Device) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
-	m, err := New(c, tensors, dev)
+	m, err := build(c, tensors, dev, release)
 	if err != nil {
 		return nil, fmt.Errorf("load model %s: %w", dir, err)
 	}
@@ -50,12 +50,18 @@ func Load(dir string, dev compute.Device) (*Model, error) {
 // New makes a model of tensors with Hugging Face names. Their data must stay
 // as they are while the model is in use.
 func New(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device) (*Model, error) {
+	return build(c, tensors, dev, nil)
+}
+
+// build is New; release, if not nil, makes what is called when the device no
+// longer needs a tensor's data.
+func build(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device, release func(data []byte) func()) (*Model, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
 	own := *c
 	own.EOS = slices.Clone(c.EOS)
-	w, err := newWeights(&own, maps.Clone(tensors))
+	w, err := newWeights(&own, maps.Clone(tensors), release)
 	if err != nil {
 		return nil, err
 	}

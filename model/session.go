@@ -64,7 +64,7 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 		return nil, fmt.Errorf("decode: no tokens")
 	}
 	if n := s.cache.rows + len(tokens); n > s.capacity {
-		return nil, fmt.Errorf("decode: %d tokens are more than the context of %d", n, s.capacity)
+		return nil, fmt.Errorf("decode: %d tokens are more than the context of %d; %s", n, s.capacity, s.advice())
 	}
 	for len(tokens) > prefillRows {
 		if err := s.step(tokens[:prefillRows]); err != nil {
@@ -80,6 +80,14 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 	m.dev.RMSNorm(x, x, m.weights.norm, 1, float32(m.config.NormEps))
 	m.dev.MatMul(s.logits, x, m.weights.head, 1)
 	return s.logits, nil
+}
+
+// advice says what to do about a full context.
+func (s *Session) advice() string {
+	if most := s.m.config.MaxPositions; s.capacity < most {
+		return fmt.Sprintf("shorten the prompt, or allow up to the model's %d", most)
+	}
+	return "that is the model's limit: shorten the prompt or ask for fewer new tokens"
 }
 
 // step runs the blocks on some tokens and leaves the last output in s.x.

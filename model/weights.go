@@ -50,6 +50,7 @@ func (s Site) ModuleName() string {
 type loader struct {
 	tensors map[string]safetensors.Tensor
 	taken   map[string]bool
+	release func(data []byte) func() // may be nil
 	err     error
 }
 
@@ -79,7 +80,9 @@ func (l *loader) matrix(name string, n, k int) *compute.Matrix {
 		return nil
 	}
 	m, err := compute.NewMatrix(name, n, k, dtype, t.Data)
-	l.err = err
+	if l.err = err; err == nil && l.release != nil {
+		m.Release = l.release(t.Data)
+	}
 	return m
 }
 
@@ -94,8 +97,8 @@ func (l *loader) vector(name string, n int) []float32 {
 }
 
 // newWeights lands every tensor of a checkpoint, or says which does not fit.
-func newWeights(c *Config, tensors map[string]safetensors.Tensor) (*weights, error) {
-	l := &loader{tensors: tensors, taken: map[string]bool{}}
+func newWeights(c *Config, tensors map[string]safetensors.Tensor, release func([]byte) func()) (*weights, error) {
+	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
 	w := &weights{rope: newRope(c), blocks: make([]blockWeights, c.Layers)}
 	w.embed = l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)
 	for i := range w.blocks {
