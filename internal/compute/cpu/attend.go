@@ -2,101 +2,103 @@ package cpu
 
 import "fettle/internal/compute"
 
-// queriesPerItem is how many query rows of one head make a work item.
-const queriesPerItem = 16
-
 // heads are the layouts of an attention call.
 type heads struct {
 	compute.Attention
 	group  int // query heads per key head
 	qw, kw int // widths of a query row and a key row
+	wide   int // the head width, rounded up to whole panels
 }
 
 func newHeads(a compute.Attention) heads {
-	return heads{a, a.Heads / a.KVHeads, a.Heads * a.HeadDim, a.KVHeads * a.HeadDim}
+	return heads{a, a.Heads / a.KVHeads, a.Heads * a.HeadDim, a.KVHeads * a.HeadDim, (a.HeadDim + panel - 1) / panel * panel}
 }
-
-// runs are the key rows query i of s sees, in order: the prefix, its own.
-func runs(s compute.Segment, i int) [2][2]int {
-	return [2][2]int{{s.Prefix, s.PrefixLen}, {s.Key, s.Past + i + 1}}
-}
-
-// visible is how many keys the last query of s sees.
-func visible(s compute.Segment) int { return s.PrefixLen + s.Past + s.Len }
 
 // needSegments panics unless the arrays hold every row the segments name.
-func (h heads) needSegments(q, k []float32, segs []compute.Segment) {
+func (h *heads) needSegments(q, k []float32, segs []compute.Segment) {
 	for _, s := range segs {
 		compute.Need(len(q), (s.Row+s.Len)*h.qw)
 		compute.Need(len(k), max(s.Key+s.Past+s.Len, s.Prefix+s.PrefixLen)*h.kw)
 	}
 }
 
-// probabilities writes softmax(scale·q·kᵀ) over the keys query i of s sees
-// into p; at is where the head starts in a key row.
-func (h heads) probabilities(p, q, k []float32, s compute.Segment, i, at int) []float32 {
-	p = p[:0]
-	for _, run := range runs(s, i) {
-		for j := range run[1] {
-			p = append(p, h.Scale*dot(q, k[(run[0]+j)*h.kw+at:][:h.HeadDim]))
-		}
-	}
-	scaleGo(p, float32(1/expSumGo(p, topGo(p))))
-	return p
+// visible is how many keys query i of s sees; they are counted from the first
+// of the prefix through to its own.
+func visible(s compute.Segment, i int) int { return s.PrefixLen + s.Past + i + 1 }
+
+// runs are the two stretches of key rows that s sees: first row, number, and
+// what the first counts as.
+func runs(s compute.Segment) [2]struct{ row, n, from int } {
+	return [2]struct{ row, n, from int }{{s.Prefix, s.PrefixLen, 0}, {s.Key, s.Past + s.Len, s.PrefixLen}}
 }
 
-// Attend: out = Σ_j p[j]·v[j]. One row of scores exists at a time per thread.
+// Attend works on tiles of rows: the queries that share a key head, each with
+// all the group's heads. Scores of a tile exist at one time, (rows, keys); every
+// score is one chain along the head, every output one chain along the keys.
+// A key that only later queries of the tile see has probability zero for the
+// earlier ones, and does not touch their bits unless its value is not finite:
+// then each query is a tile.
 func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a compute.Attention) {
 	h := newHeads(a)
 	h.needSegments(q, k, segs)
 	h.needSegments(out, v, segs)
 	for _, s := range segs {
-		d.chunks(s.Len*h.Heads, queriesPerItem, func(lo, hi int) {
-			scratch := d.free.get(visible(s))
-			defer d.free.put(scratch)
-			for item := lo; item < hi; item++ {
-				head, i := item/s.Len, item%s.Len
-				qAt, kAt := (s.Row+i)*h.qw+head*h.HeadDim, head/h.group*h.HeadDim
-				p := h.probabilities(scratch, q[qAt:][:h.HeadDim], k, s, i, kAt)
-				out := out[qAt:][:h.HeadDim]
-				clear(out)
-				for _, run := range runs(s, i) {
-					for j := range run[1] {
-						axpy(out, p[j], v[(run[0]+j)*h.kw+kAt:][:h.HeadDim])
-					}
-					p = p[run[1]:]
+		if s.Len == 0 {
+			continue
+		}
+		keys := d.turnRows(&h, k, s)
+		step := max(1, tileRows/h.group) // queries of a tile
+		if !d.finiteTail(&h, v, s) {
+			step = 1
+		}
+		tiles := (s.Len + step - 1) / step
+		d.each(h.KVHeads*tiles, func(item int) {
+			t := d.newAttending(&h, s, item/tiles)
+			defer d.endAttending(t)
+			lo := item % tiles * step
+			hi := min(s.Len, lo+step)
+			for at := 0; at < (hi-lo)*h.group; at += tileRows {
+				t.rows(lo*h.group+at, min(lo*h.group+at+tileRows, hi*h.group))
+				t.probabilities(q, keys)
+				t.times(t.packed, t.n, v)
+				for r := range t.n {
+					d.level.scale(t.result[r*h.wide:][:h.HeadDim], 1/t.sums[r])
+					copy(t.row(out, r), t.result[r*h.wide:])
 				}
 			}
 		})
+		d.free.put(keys)
 	}
 }
 
-// dot is Σ a·b with eight sums.
-func dot(a, b []float32) float32 {
-	var s [8]float32
-	b = b[:len(a)]
-	for len(a) >= 8 {
-		x, y := a[:8:8], b[:8:8]
-		s[0] += float32(x[0] * y[0])
-		s[1] += float32(x[1] * y[1])
-		s[2] += float32(x[2] * y[2])
-		s[3] += float32(x[3] * y[3])
-		s[4] += float32(x[4] * y[4])
-		s[5] += float32(x[5] * y[5])
-		s[6] += float32(x[6] * y[6])
-		s[7] += float32(x[7] * y[7])
-		a, b = a[8:], b[8:]
-	}
-	for i, v := range a {
-		s[i] += float32(v * b[i])
-	}
-	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
+// turnRows transposes the rows of k or v that s sees into panels of 32 keys:
+// (key heads, panels, Dh, 32).
+func (d *device) turnRows(h *heads, k []float32, s compute.Segment) []float32 {
+	count := visible(s, s.Len-1)
+	panels := (count + panel - 1) / panel
+	turned := d.free.get(h.KVHeads * panels * h.HeadDim * panel)
+	d.each(h.KVHeads*((panels+7)/8), func(item int) {
+		head := item % h.KVHeads
+		for j := item / h.KVHeads * 8; j < min(panels, (item/h.KVHeads+1)*8); j++ {
+			dst := turned[(head*panels+j)*h.HeadDim*panel:][:h.HeadDim*panel]
+			for _, run := range runs(s) {
+				// The panel's keys in this run, sixteen at a time at most.
+				lo, hi := max(j*panel, run.from), min((j+1)*panel, run.from+run.n)
+				for ; lo < hi; lo += 16 {
+					d.packF32(&pack{
+						dst: dst[lo-j*panel:], ldd: panel, lds: h.kw, rows: min(16, hi-lo), cols: h.HeadDim,
+						src: k[(run.row+lo-run.from)*h.kw+head*h.HeadDim:],
+					})
+				}
+			}
+		}
+	})
+	return turned
 }
 
-// axpy: y += a·x.
-func axpy(y []float32, a float32, x []float32) {
-	x = x[:len(y)]
-	for i, v := range x {
-		y[i] += float32(a * v)
-	}
+// finiteTail is whether the rows of v are finite that the first query of s does
+// not see.
+func (d *device) finiteTail(h *heads, v []float32, s compute.Segment) bool {
+	first := s.Key + s.Past + 1
+	return s.Len == 1 || d.finite(v[first*h.kw:(s.Key+s.Past+s.Len)*h.kw]) == 0
 }

@@ -71,7 +71,7 @@ func (d *device) runRows(g *product, lo, hi int) {
 		}
 	})
 	panels := (g.cols + panel - 1) / panel
-	d.chunks(panels, d.group(panels, n*g.steps*panel), func(from, to int) {
+	d.chunks(panels, d.panelsPerItem(panels, n*g.steps*panel), func(from, to int) {
 		scratch := d.free.get(turnedAtOnce * (g.depth + 2*aligned32) * panel)
 		defer d.free.put(scratch)
 		t := tile{ldc: g.ldc, mode: modeAdd}
@@ -109,8 +109,8 @@ func (d *device) runRows(g *product, lo, hi int) {
 	})
 }
 
-// group is how many panels, of so many multiplications each, make a work item.
-func (d *device) group(panels, work int) int {
+// panelsPerItem is how many panels, of so many multiplications each, make a work item.
+func (d *device) panelsPerItem(panels, work int) int {
 	enough := 1 + 1<<18/(work+1) // what a handover to another thread is worth
 	fair := panels / (4 * d.threads)
 	return max(1, enough, min(fair, panelsAtOnce))
