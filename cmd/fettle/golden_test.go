@@ -37,6 +37,8 @@ func TestGoldenRuns(t *testing.T) {
 			{"h_lora_qv_accum2x2", []string{"--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "2"}},
 			{"i_lora_qv_packed", nil},
 			{"j_lora_qv_tree", nil},
+			{"g_full_tied", []string{"--finetuning_type", "full"}},
+			{"g2_full_untied", []string{"--finetuning_type", "full"}},
 		} {
 			t.Run(name+"/"+c.run, func(t *testing.T) {
 				dir := filepath.Join(root, name, c.run)
@@ -56,8 +58,12 @@ func replay(t *testing.T, dir string, run goldenRun, data goldenData, flags []st
 	writeTokenized(t, set, data, run.DataSet)
 	o := run.Optimizer
 	schedule := map[string]string{"constant": "constant", "warmup_half_cosine": "cosine"}[o.Schedule]
+	base := filepath.Join(dir, "..", "base")
+	if run.Method.Method == "full_untied" {
+		base = untied(t, base)
+	}
 	args := []string{
-		"train", "--model_name_or_path", filepath.Join(dir, "..", "base"), "--output_dir", out,
+		"train", "--model_name_or_path", base, "--output_dir", out,
 		"--dataset", set, "--dataset_format", "tokenized", "--shuffle=false", "--val_size", "0", "--compute", "f32",
 		"--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1", "--num_train_epochs", "1",
 		"--learning_rate", fmt.Sprint(o.LR), "--lr_scheduler_type", schedule, "--warmup_steps", fmt.Sprint(o.WarmUp), "--warmup_ratio", "0",
@@ -122,7 +128,11 @@ func compareTensors(t *testing.T, dir, out string, run goldenRun, full bool, d *
 	for name, want := range run.FinalL2 {
 		d.FinalL2 = max(d.FinalL2, relative(l2(ours[name]), want))
 	}
-	golden, initial := tensors(t, filepath.Join(dir, "final"), full), tensors(t, filepath.Join(dir, "init"), full)
+	start := filepath.Join(dir, "init")
+	if full {
+		start = filepath.Join(dir, "..", "base")
+	}
+	golden, initial := tensors(t, filepath.Join(dir, "final"), full), tensors(t, start, full)
 	if golden == nil {
 		return
 	}
@@ -279,4 +289,30 @@ func l2(x []float32) float64 {
 		sum += float64(v) * float64(v)
 	}
 	return math.Sqrt(sum)
+}
+
+// untied is a copy of a tied model whose head is an array of its own.
+func untied(t *testing.T, base string) string {
+	dir := t.TempDir()
+	text, err := os.ReadFile(filepath.Join(base, "config.json"))
+	require.NoError(t, err)
+	text = bytes.Replace(text, []byte(`"tie_word_embeddings": true`), []byte(`"tie_word_embeddings": false`), 1)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644))
+	f, err := safetensors.Open(filepath.Join(base, "model.safetensors"))
+	require.NoError(t, err)
+	defer f.Close()
+	var all []safetensors.Tensor
+	for _, name := range f.Names() {
+		tensor, _ := f.Tensor(name)
+		all = append(all, tensor)
+		if name == "model.embed_tokens.weight" {
+			tensor.Name = "lm_head.weight"
+			all = append(all, tensor)
+		}
+	}
+	out, err := os.Create(filepath.Join(dir, "model.safetensors"))
+	require.NoError(t, err)
+	require.NoError(t, safetensors.Encode(out, all, nil))
+	require.NoError(t, out.Close())
+	return dir
 }

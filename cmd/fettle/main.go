@@ -57,6 +57,6 @@ with the state kept (the same command continues), 77 refused for safety.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
-	root.AddCommand(newTrain(), newGenerate(), newChat(), newInspect(), newVersion())
+	root.AddCommand(newTrain(), newGenerate(), newChat(), newInspect(), newBench(), newVersion())
 	return root
 }

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/tinymodel"
+	"fettle/model"
+)
+
+func TestBenchMeasures(t *testing.T) {
+	dir := tiny(t, tinymodel.Config{})
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"matmul", "--shape", dir, "--tokens", "8", "--threads", "1"}, []string{"machine", "products"}},
+		{[]string{"train", "--shape", dir, "--tokens", "32", "--sequences", "3", "--learned", "0.5"}, []string{"machine", "step", "work_per_step", "peak_memory_bytes"}},
+		{[]string{"train", "--shape", dir, "--tokens", "32", "--adapter", "llama-adapter", "--recompute", "all"}, []string{"step"}},
+		{[]string{"train", "--shape", dir + "/config.json", "--tokens", "16", "--dtype", "f16", "--lora_target_modules", "all-linear"}, []string{"step"}},
+		{[]string{"generate", "--shape", dir + "/config.json", "--tokens", "32", "--dtype", "f32", "--compute", "f32"}, []string{"prompt", "decode"}},
+	} {
+		t.Run(c.args[0], func(t *testing.T) {
+			said := must(t, append(append([]string{"bench"}, c.args...), "--steps", "2", "--json")...)
+			var got map[string]any
+			require.NoError(t, json.Unmarshal([]byte(said), &got), said)
+			for _, key := range c.want {
+				require.Contains(t, got, key)
+			}
+			said = must(t, append(append([]string{"bench"}, c.args...), "--steps", "1")...)
+			require.Contains(t, said, "machine  ")
+		})
+	}
+}
+
+func TestBenchRefusesNonsense(t *testing.T) {
+	for _, args := range [][]string{
+		{"matmul", "--shape", "8b"}, {"matmul", "--dtype", "q4"}, {"matmul", "--tokens", "0"}, {"train", "--sequences", "600"},
+		{"train", "--shape", "tiny", "--tokens", "5000"}, {"train", "--learned", "2"}, {"train", "--recompute", "some"}, {"generate", "--shape", "tiny", "--tokens", "5000"},
+	} {
+		code, _, stderr := call("", append([]string{"bench"}, args...)...)
+		require.Equal(t, exitUsage, code, "%v: %s", args, stderr)
+	}
+}
+
+func TestBenchCountsTheWorkOfAStep(t *testing.T) {
+	c, err := benching{Shape: "1b"}.config()
+	require.NoError(t, err)
+	blocks, head := matrices(c)
+	require.InDelta(t, 0.97e9, blocks, 0.01e9, "spec of TinyLlama 1.1B")
+	require.InDelta(t, 0.0655e9, head, 0.001e9)
+
+	// One layer of width 2, one head, MLP width 3: q, k, v, o of 4 and the MLP's 6 each.
+	small := &model.Config{Hidden: 2, Intermediate: 3, Layers: 2, Heads: 1, KVHeads: 1, HeadDim: 2, Vocab: 5}
+	layer := 4*4.0 + 3*6
+	forward, loss := 2*10*2*layer, 4*7*5*2.0
+	require.Equal(t, forward+loss+2*10*(2*layer-12), stepping{Recompute: "none"}.work(small, 0, 10, 7), "down to the lowest layer's q, k and v, not through them")
+	require.Equal(t, forward+loss+2*10*(layer-12), stepping{Recompute: "none"}.work(small, 1, 10, 7), "the upper layer only")
+	require.Equal(t, forward+loss+2*10*(2*layer-12)+2*10*layer, stepping{Recompute: "all"}.work(small, 0, 10, 7), "the upper layer's activations are still there")
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fettle/model"
+)
+
+func newBenchGenerate() *cobra.Command {
+	b := benching{Shape: "1b", DType: "bf16", Compute: "auto", Tokens: 512, Steps: 32}
+	cmd := &cobra.Command{
+		Use:   "generate",
+		Short: "Reading a prompt and decoding after it",
+		Args:  cobra.NoArgs,
+	}
+	settings := addSettings(cmd, &b)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := settings.load(cmd, &b); err != nil {
+			return err
+		}
+		if err := b.check(); err != nil {
+			return err
+		}
+		return benchGenerate(cmd, b)
+	}
+	return cmd
+}
+
+func benchGenerate(cmd *cobra.Command, b benching) error {
+	w, done, err := b.open()
+	defer done()
+	if err != nil {
+		return err
+	}
+	m, err := b.model(w.dev)
+	if err != nil {
+		return err
+	}
+	c := m.Config()
+	if b.Tokens+b.Steps+1 > c.MaxPositions {
+		return usage(fmt.Errorf("%d tokens and %d steps are more than the model's %d positions", b.Tokens, b.Steps, c.MaxPositions))
+	}
+	prompt := make([]int32, b.Tokens)
+	for i := range prompt {
+		prompt[i] = int32((i*104729 + 3) % c.Vocab)
+	}
+	s := m.NewSession(0)
+	const readings = 3
+	wall, processor, err := clock(readings, func() error {
+		s.Truncate(0)
+		_, err := s.Decode(prompt)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	blocks, head := matrices(c)
+	reading := rated(wall, processor, readings, b.Tokens, 2*float64(b.Tokens)*blocks+2*head, w.top)
+	each, busy, err := clock(b.Steps, func() error {
+		_, err := s.Decode(prompt[:1])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	decoding := rated(each, busy, b.Steps, 1, (blocks+head)*w.bytesPerWeight(m), w.peak.Memory)
+	return w.generated(cmd, b, m, reading, decoding)
+}
+
+// bytesPerWeight is what a product reads for each of its weights.
+func (w *workbench) bytesPerWeight(m *model.Model) float64 {
+	switch w.mode {
+	case "bf16":
+		return 2
+	case "int8":
+		return 1
+	}
+	return float64(m.Weight(model.Site{At: model.QProj}).Type.Size())
+}
+
+// generated reports.
+func (w *workbench) generated(cmd *cobra.Command, b benching, m *model.Model, reading, decoding rate) error {
+	out, memory := cmd.OutOrStdout(), peakMemory()
+	if b.JSON {
+		return emit(out, map[string]any{
+			"machine": w.machine(), "shape": b.Shape, "tokens": b.Tokens, "prompt": reading, "decode": decoding, "peak_memory_bytes": memory,
+		})
+	}
+	w.machine().print(out)
+	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, m.Config()))
+	fmt.Fprintf(out, "prompt   %d tokens: %.1f tokens/s, %.1f per CPU-second; %.1f GFLOP per CPU-second, %.1f %% of the %s limit\n",
+		b.Tokens, reading.Tokens, reading.TokensCPU, reading.Work/1e9, 100*reading.Share, w.mode)
+	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of what one thread reads\n",
+		decoding.Tokens, decoding.TokensCPU, time.Duration(decoding.Seconds*1e9).Round(10*time.Microsecond), decoding.Work/1e9, 100*decoding.Share)
+	fmt.Fprintf(out, "memory   %s at most\n", gib(memory))
+	return nil
+}
