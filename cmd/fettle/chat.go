@@ -13,7 +13,7 @@ import (
 )
 
 func newChat() *cobra.Command {
-	from, draw := source{Compute: "auto"}, drawing{MaxNewTokens: 256, Temperature: 0.7, TopP: 0.95, Repetition: 1}
+	from, draw := source{Compute: "auto"}, usualDrawing()
 	cmd := &cobra.Command{
 		Use:     "chat",
 		Short:   "Talk to a model",
@@ -35,16 +35,16 @@ func newChat() *cobra.Command {
 		if s.recipe == nil {
 			return usage(errors.New("which prompt does this model know? Give --recipe (alpaca, alpaca-lora, ...)"))
 		}
-		return s.chat(cmd, draw)
+		return s.converse().chat(cmd, draw)
 	}
 	return cmd
 }
 
 // chat answers line after line. The recipe's prompt has room for one
 // instruction: every message stands for itself.
-func (s *speaker) chat(cmd *cobra.Command, draw drawing) error {
+func (c *conversation) chat(cmd *cobra.Command, draw drawing) error {
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "Recipe %s: every message is answered on its own. /quit or Ctrl-D ends, Ctrl-C stops an answer.\n", s.recipe.Name)
+	fmt.Fprintf(out, "Recipe %s: every message is answered on its own. /quit or Ctrl-D ends, Ctrl-C stops an answer.\n", c.recipe.Name)
 	lines := bufio.NewScanner(cmd.InOrStdin())
 	lines.Buffer(nil, 1<<20)
 	for {
@@ -63,14 +63,10 @@ func (s *speaker) chat(cmd *cobra.Command, draw drawing) error {
 			fmt.Fprintln(out, "/quit ends the conversation.")
 			continue
 		}
-		sampler, err := draw.sampler()
-		if err != nil {
-			return err
-		}
-		draw.Seed++
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-		_, err = s.answer(ctx, out, s.model.NewSession(0), s.recipe.Prompt(s.tok, message, ""), sampler, draw.MaxNewTokens, false)
+		_, err := c.ask(ctx, question{prompt: c.recipe.Prompt(c.tok, message, ""), draw: draw}, writer(out))
 		stop()
+		draw.Seed++
 		if err != nil {
 			fmt.Fprintf(out, "(%v)", err)
 		}

@@ -2,19 +2,18 @@
 package generate
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // Sampler chooses the next token. With Temperature 0 it takes the most
 // probable one. Otherwise it does what Hugging Face's generate does, in its
-// order: repetition penalty, temperature, top k, top p, and a draw.
+// order: repetition penalty, temperature, top k, top p, min p, and a draw.
 type Sampler struct {
 	Temperature       float64
 	TopK              int     // 0: all
 	TopP              float64 // 1: all
+	MinP              float64 // drops what is less probable than MinP times the most probable; 0: nothing
 	RepetitionPenalty float64 // 1: none (Keskar et al. 2019, arXiv:1909.05858)
 	Seed              uint64
 
@@ -24,13 +23,15 @@ type Sampler struct {
 // Check says which setting makes no sense.
 func (s *Sampler) Check() error {
 	switch {
-	case !(s.Temperature >= 0):
+	case !(s.Temperature >= 0) || math.IsInf(s.Temperature, 0):
 		return fmt.Errorf("temperature is %v, want 0 or more", s.Temperature)
 	case s.TopK < 0:
 		return fmt.Errorf("top_k is %d, want 0 or more", s.TopK)
 	case !(s.TopP > 0 && s.TopP <= 1):
 		return fmt.Errorf("top_p is %v, want 0 < p ≤ 1", s.TopP)
-	case !(s.RepetitionPenalty > 0):
+	case !(s.MinP >= 0 && s.MinP <= 1):
+		return fmt.Errorf("min_p is %v, want 0 ≤ p ≤ 1", s.MinP)
+	case !(s.RepetitionPenalty > 0) || math.IsInf(s.RepetitionPenalty, 0):
 		return fmt.Errorf("repetition_penalty is %v, want more than 0", s.RepetitionPenalty)
 	}
 	return nil
@@ -44,29 +45,42 @@ func (s *Sampler) Next(logits []float32, before []int32) int32 {
 		z[i] = float64(v)
 	}
 	if s.RepetitionPenalty != 1 {
-		seen := map[int32]bool{}
-		for _, t := range before {
-			if int(t) < len(z) && !seen[t] {
-				seen[t] = true
-				if z[t] < 0 {
-					z[t] *= s.RepetitionPenalty
-				} else {
-					z[t] /= s.RepetitionPenalty
-				}
-			}
-		}
+		s.penalize(z, before)
 	}
 	if s.Temperature == 0 {
 		return best(z)
 	}
 	candidates := s.candidates(z)
-	u := s.uniform()
+	if len(candidates) == 0 { // logits that are not numbers
+		return best(z)
+	}
+	sum := 0.0
+	for _, c := range candidates {
+		sum += c.p
+	}
+	u := s.uniform() * sum
 	for _, c := range candidates {
 		if u -= c.p; u < 0 {
 			return c.token
 		}
 	}
 	return candidates[len(candidates)-1].token
+}
+
+// penalize makes every token that was there already less probable, once.
+func (s *Sampler) penalize(z []float64, before []int32) {
+	seen := map[int32]bool{}
+	for _, t := range before {
+		if int(t) >= len(z) || seen[t] {
+			continue
+		}
+		seen[t] = true
+		if z[t] < 0 {
+			z[t] *= s.RepetitionPenalty
+		} else {
+			z[t] /= s.RepetitionPenalty
+		}
+	}
 }
 
 func best(z []float64) int32 {
@@ -79,41 +93,32 @@ func best(z []float64) int32 {
 	return int32(at)
 }
 
-type candidate struct {
-	token int32
-	p     float64
-}
-
-// candidates are the tokens that may be drawn, most probable first, their
-// probabilities summing to 1.
+// candidates are the tokens that may be drawn, with weights relative to the
+// most probable one's, which is 1.
 func (s *Sampler) candidates(z []float64) []candidate {
 	top, sum := z[best(z)], 0.0
 	all := make([]candidate, len(z))
 	for i, v := range z {
 		all[i] = candidate{int32(i), math.Exp((v - top) / s.Temperature)}
+		sum += all[i].p
 	}
-	slices.SortStableFunc(all, func(a, b candidate) int { return cmp.Compare(b.p, a.p) })
-	if s.TopK > 0 {
-		all = all[:min(s.TopK, len(all))]
-	}
-	for _, c := range all {
-		sum += c.p
-	}
-	reached := 0.0
-	for i, c := range all {
-		if reached += c.p / sum; reached >= s.TopP { // the one that crosses stays
-			all = all[:i+1]
-			break
+	if s.TopK > 0 && s.TopK < len(all) {
+		all = byWeight(all, func(n int, _ float64) bool { return n == s.TopK })
+		sum = 0
+		for _, c := range all {
+			sum += c.p
 		}
 	}
-	sum = 0
+	if s.TopP < 1 {
+		all = byWeight(all, func(_ int, reached float64) bool { return reached >= s.TopP*sum }) // the one that crosses stays
+	}
+	kept := all[:0]
 	for _, c := range all {
-		sum += c.p
+		if c.p >= s.MinP {
+			kept = append(kept, c)
+		}
 	}
-	for i := range all {
-		all[i].p /= sum
-	}
-	return all
+	return kept
 }
 
 // uniform is in [0, 1): the finaliser of SplitMix64 over seed and draw.

@@ -1,0 +1,51 @@
+package generate
+
+// candidate is a token with a weight proportional to its probability.
+type candidate struct {
+	token int32
+	p     float64
+}
+
+// before orders by weight, the heavier first, then by token.
+func (c candidate) before(d candidate) bool {
+	return c.p > d.p || c.p == d.p && c.token < d.token
+}
+
+// byWeight takes candidates, the heaviest first, until enough says so of their
+// number and weight. It orders no more than it takes: a heap of all, then one
+// after the other.
+func byWeight(all []candidate, enough func(n int, weight float64) bool) []candidate {
+	for i := len(all)/2 - 1; i >= 0; i-- {
+		sink(all, i)
+	}
+	var taken []candidate
+	weight := 0.0
+	for len(all) > 0 {
+		taken = append(taken, all[0])
+		if weight += all[0].p; enough(len(taken), weight) {
+			break
+		}
+		all[0] = all[len(all)-1]
+		all = all[:len(all)-1]
+		sink(all, 0)
+	}
+	return taken
+}
+
+// sink moves an element down to where none of its two children is before it.
+func sink(heap []candidate, i int) {
+	for {
+		child := 2*i + 1
+		if child >= len(heap) {
+			return
+		}
+		if child+1 < len(heap) && heap[child+1].before(heap[child]) {
+			child++
+		}
+		if !heap[child].before(heap[i]) {
+			return
+		}
+		heap[i], heap[child] = heap[child], heap[i]
+		i = child
+	}
+}
