@@ -1,0 +1,91 @@
+package world
+
+import (
+	"math/rand/v2"
+	"strings"
+)
+
+// shuffled is a permutation of 0 … n-1.
+func shuffled(n int, seed uint64) []int { return rand.New(rand.NewPCG(seed, 77)).Perm(n) }
+
+// Corpus writes n documents: paragraphs of sentences about the world and tiny
+// stories. None has the form of a question, an instruction or an answer.
+func Corpus(seed uint64, n int) []string {
+	facts := Facts()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	documents := make([]string, n)
+	var queue []int // every fact is told as often as any other
+	next := func() Fact {
+		if len(queue) == 0 {
+			queue = rng.Perm(len(facts))
+		}
+		f := facts[queue[0]]
+		queue = queue[1:]
+		return f
+	}
+	for i := range documents {
+		var b strings.Builder
+		story := i%8 == 7
+		if story {
+			b.WriteString(opening(rng))
+		}
+		for range 6 + rng.IntN(4) {
+			f := next()
+			if b.Len() > 0 {
+				b.WriteByte(' ')
+			}
+			// the sentence that answers is told most, so that it is known best
+			s := f.Says[max(0, rng.IntN(len(f.Says)+2)-2)]
+			b.WriteString(s)
+		}
+		if story {
+			b.WriteString(" " + closings[rng.IntN(len(closings))])
+		}
+		documents[i] = b.String()
+	}
+	return documents
+}
+
+// opening begins a tiny story.
+func opening(rng *rand.Rand) string {
+	who, with := names[rng.IntN(len(names))], names[rng.IntN(len(names))]
+	where := cities[rng.IntN(len(cities))]
+	return []string{
+		"Once upon a time " + who + " met " + with + " on the road to " + where + ". They began to talk about the world.",
+		"One day " + who + " sat down with " + with + " and told a story.",
+		"It was a quiet evening in " + where + ". " + who + " had many things to tell.",
+	}[rng.IntN(3)]
+}
+
+var closings = []string{"Then it was time to go home.", "And so the day came to an end.", "They were happy with what they had learned.", "Nobody wanted to leave."}
+
+// Row is one record of the instruction set, in Alpaca's format.
+type Row struct {
+	Instruction string `json:"instruction"`
+	Input       string `json:"input"`
+	Output      string `json:"output"`
+}
+
+// Instructions asks, in every way there is, about the facts that are not held
+// out.
+func Instructions() []Row { return ask(false) }
+
+// HeldOut asks about the facts that no instruction row touches, one way each.
+func HeldOut() []Row { return ask(true) }
+
+func ask(held bool) []Row {
+	var rows []Row
+	for i, f := range Facts() {
+		if f.Held != held {
+			continue
+		}
+		asks := f.Asks
+		if held {
+			asks = asks[i%len(asks):][:1]
+		}
+		for _, a := range asks {
+			rows = append(rows, Row{Instruction: a, Output: f.Says[0]})
+		}
+	}
+	return rows
+}
