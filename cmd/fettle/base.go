@@ -13,6 +13,7 @@ import (
 	"fettle/internal/compute/cpu"
 	"fettle/model"
 	"fettle/model/generate"
+	"fettle/model/serve"
 	"fettle/model/tokenizer"
 	"fettle/train"
 )
@@ -21,6 +22,7 @@ import (
 var (
 	_ generate.Decoder = (*model.Session)(nil)
 	_ data.Tokenizer   = (*tokenizer.Tokenizer)(nil)
+	_ serve.Engine     = (*engine)(nil)
 )
 
 // speaker is what generate and chat need: a model with its adapter, the

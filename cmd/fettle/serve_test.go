@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/tinymodel"
+	"fettle/model/serve"
+)
+
+// served opens a model as serve does.
+func served(t *testing.T, from source) *engine {
+	s, err := from.open()
+	require.NoError(t, err)
+	draw := usualDrawing()
+	draw.Temperature, draw.MaxNewTokens = 0, 6
+	return newEngine(s, from, draw)
+}
+
+func reply(t *testing.T, e *engine, r serve.Request) (string, serve.Result) {
+	var b strings.Builder
+	result, err := e.Answer(t.Context(), r, func(text string) error {
+		b.WriteString(text)
+		return nil
+	})
+	require.NoError(t, err)
+	return b.String(), result
+}
+
+func TestServeAnswersAsGenerateDoes(t *testing.T) {
+	base, run := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "run")
+	must(t, training(base, rows(t, 8), run, "--learning_rate", "0.3")...)
+	e := served(t, source{Adapter: run, Compute: "f32"})
+	require.Equal(t, []string{"run", "base"}, e.Models())
+	ask := func(model, text string) string {
+		said, result := reply(t, e, serve.Request{Model: model, Messages: []serve.Message{{Role: "user", Content: text}}})
+		require.Positive(t, result.PromptTokens)
+		return said
+	}
+	generate := func(more ...string) string {
+		said := must(t, append([]string{"generate", "--max_new_tokens", "6", "--temperature", "0", "--compute", "f32", "--recipe", "alpaca-lora-short"}, more...)...)
+		return strings.TrimSuffix(said, "\n")
+	}
+	for _, text := range []string{"say a", "say b", "say a", "say a and b"} { // what is reused changes nothing
+		require.Equal(t, generate("--adapter_name_or_path", run, "--prompt", text), ask("run", text))
+		require.Equal(t, generate("--model_name_or_path", base, "--prompt", text), ask("base", text))
+	}
+	said, _ := reply(t, e, serve.Request{Model: "base", Prompt: "ab"})
+	require.Equal(t, must(t, "generate", "--model_name_or_path", base, "--raw", "--prompt", "ab", "--max_new_tokens", "6", "--temperature", "0", "--compute", "f32"), said)
+}
+
+func TestServeSaysWhatIsWrongWithARequest(t *testing.T) {
+	e := served(t, source{Model: tiny(t, tinymodel.Config{})})
+	name := e.Models()[0]
+	for _, c := range []struct {
+		r    serve.Request
+		want string
+	}{
+		{serve.Request{Messages: []serve.Message{{Role: "user", Content: "a"}}}, "no prompt for chats"},
+		{serve.Request{Prompt: strings.Repeat("long ", 600)}, "the model's context is 512"},
+		{serve.Request{Tokens: []int32{1, 5000}}, "token 5000 is outside"},
+		{serve.Request{Tokens: []int32{-1}}, "token -1 is outside"},
+		{serve.Request{Tokens: []int32{}}, "no tokens"},
+	} {
+		c.r.Model = name
+		_, err := e.Answer(t.Context(), c.r, func(string) error { return nil })
+		var wrong serve.Wrong
+		require.True(t, errors.As(err, &wrong), "%v", err)
+		require.Contains(t, wrong.Message, c.want)
+	}
+}
+
+func TestServeOverHTTP(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	root := newRoot()
+	out, in := io.Pipe()
+	root.SetArgs([]string{"serve", "--model_name_or_path", base, "--recipe", "alpaca", "--port", "0", "--max_tokens", "3"})
+	root.SetOut(in)
+	root.SetErr(io.Discard)
+	ended := make(chan error, 1)
+	go func() { ended <- root.ExecuteContext(ctx) }()
+	line := make([]byte, 200)
+	n, err := out.Read(line)
+	require.NoError(t, err)
+	_, url, _ := strings.Cut(string(line[:n]), "Chat at ")
+	url, _, _ = strings.Cut(url, "/,")
+	r, err := http.Post(url+"/v1/chat/completions", "application/json", strings.NewReader(`{"messages": [{"role": "user", "content": "a"}], "stream": true}`))
+	require.NoError(t, err)
+	text, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "data: [DONE]")
+	require.NoError(t, r.Body.Close())
+	stop()
+	require.NoError(t, <-ended)
+}
+
+func TestServeRefusesToBeOpen(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	empty := filepath.Join(t.TempDir(), "key")
+	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"--host", "0.0.0.0", "--port", "0"}, exitRefused, "needs a token: set FETTLE_API_KEY"},
+		{[]string{"--api_key_file", empty}, exitData, "is empty"},
+		{[]string{"--api_key_file", "none"}, exitMissing, "none"},
+		{[]string{"--port", "70000"}, exitUsage, "port is 70000"},
+		{[]string{"--host", "999.1.1.1"}, exitUsage, "999.1.1.1"},
+		{[]string{"--port", "0", "--adapter_name_or_path", "none"}, exitMissing, "none"},
+	} {
+		code, _, stderr := call("", append([]string{"serve", "--model_name_or_path", base}, c.args...)...)
+		require.Equal(t, c.code, code, "%v: %s", c.args, stderr)
+		require.Contains(t, stderr, c.want)
+	}
+}

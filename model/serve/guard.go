@@ -1,0 +1,134 @@
+package serve
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"mime"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// guarded lets through to next what may ask, and logs what came of it: never
+// what was said.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, id := time.Now(), newID("req-")
+		watched := &watched{ResponseWriter: w}
+		defer func() {
+			if fault := recover(); fault != nil {
+				s.o.Log.Error().Str("id", id).Str("stack", string(debug.Stack())).Msg("fault")
+				if watched.status == 0 {
+					fail(watched, http.StatusInternalServerError, "", "a fault of the server; its log has the request "+id)
+				}
+			}
+			s.o.Log.Info().Str("id", id).Str("method", r.Method).Str("path", r.URL.Path).Int("status", watched.status).Dur("took", time.Since(began)).Msg("request")
+		}()
+		h := watched.Header()
+		h.Set("X-Request-Id", id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		if s.admitted(watched, r) {
+			r.Body = http.MaxBytesReader(watched, r.Body, s.o.MaxBody)
+			next.ServeHTTP(watched, r)
+		}
+	})
+}
+
+// admitted checks host, origin, token and content type; it answers what it
+// turns away.
+func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
+	if !s.knownHost(r) {
+		fail(w, http.StatusForbidden, "", "unknown host: this server answers to its address, localhost, and the names it was given")
+		return false
+	}
+	if origin := r.Header.Get("Origin"); origin != "" && !s.knownOrigin(origin, r) {
+		fail(w, http.StatusForbidden, "", "requests from web pages elsewhere are not allowed")
+		return false
+	} else if origin != "" && slices.Contains(s.o.Origins, origin) {
+		w.Header().Set("Access-Control-Allow-Origin", origin)
+		w.Header().Set("Vary", "Origin")
+		if r.Method == http.MethodOptions {
+			w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
+			w.WriteHeader(http.StatusNoContent)
+			return false
+		}
+	}
+	if strings.HasPrefix(r.URL.Path, "/v1/") && s.o.Token != "" {
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.o.Token))
+		if subtle.ConstantTimeCompare(a[:], b[:]) == 0 {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			fail(w, http.StatusUnauthorized, "", "this server wants a token: Authorization: Bearer …")
+			return false
+		}
+	}
+	if r.Method == http.MethodPost {
+		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+			fail(w, http.StatusUnsupportedMediaType, "", "Content-Type must be application/json")
+			return false
+		}
+	}
+	return true
+}
+
+// knownHost guards against names that were bound to this address by others
+// (DNS rebinding).
+func (s *Server) knownHost(r *http.Request) bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+	if strings.EqualFold(host, "localhost") || slices.ContainsFunc(s.o.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+		return true
+	}
+	ip := net.ParseIP(host)
+	if ip == nil {
+		return false
+	}
+	own, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	return ip.IsLoopback() || own != nil && ip.Equal(own.IP)
+}
+
+// knownOrigin accepts the server's own page and those it was told.
+func (s *Server) knownOrigin(origin string, r *http.Request) bool {
+	return origin == "http://"+r.Host || origin == "https://"+r.Host || slices.Contains(s.o.Origins, origin)
+}
+
+// watched remembers the status.
+type watched struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watched) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *watched) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func newID(prefix string) string {
+	var b [12]byte
+	rand.Read(b[:])
+	return prefix + hex.EncodeToString(b[:])
+}

@@ -1,0 +1,170 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+)
+
+func TestLetsInWhoMayAsk(t *testing.T) {
+	const page, json = "https://example.org", "application/json"
+	open := Options{Hosts: []string{"tuner.lan"}, Origins: []string{page}}
+	locked := Options{Token: "sesame"}
+	for _, c := range []struct {
+		name                      string
+		o                         Options
+		host, origin, kind, token string
+		status                    int
+	}{
+		{"localhost", open, "localhost:8080", "", json, "", 200},
+		{"loopback", open, "127.0.0.1", "", json, "", 200},
+		{"loopback, version 6", open, "[::1]:80", "", json, "", 200},
+		{"a name it was given", open, "Tuner.LAN:8080", "", json, "", 200},
+		{"a name bound to this address by others", open, "evil.example", "", json, "", 403},
+		{"names that look local are not", open, "fettle.local", "", json, "", 403},
+		{"another machine's address", open, "192.168.1.5", "", json, "", 403},
+		{"no name", open, "", "", json, "", 403},
+		{"its own page", open, "localhost:8080", "http://localhost:8080", json, "", 200},
+		{"another page", open, "localhost:8080", "http://evil.example", json, "", 403},
+		{"a page of another port", open, "localhost:8080", "http://localhost:9", json, "", 403},
+		{"a page it was told", open, "localhost:8080", page, json, "", 200},
+		{"a form", open, "localhost", "", "text/plain", "", 415},
+		{"no content type", open, "localhost", "", "", "", 415},
+		{"with charset", open, "localhost", "", "application/json; charset=utf-8", "", 200},
+		{"no token", locked, "localhost", "", json, "", 401},
+		{"another token", locked, "localhost", "", json, "Bearer sesam", 401},
+		{"the token", locked, "localhost", "", json, "Bearer sesame", 200},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/v1/completions", strings.NewReader(`{"prompt": "a"}`))
+		r.Host = c.host
+		for key, value := range map[string]string{"Origin": c.origin, "Content-Type": c.kind, "Authorization": c.token} {
+			if value != "" {
+				r.Header.Set(key, value)
+			}
+		}
+		w := httptest.NewRecorder()
+		New(&parrot{}, c.o).ServeHTTP(w, r)
+		require.Equal(t, c.status, w.Code, "%s: %s", c.name, w.Body)
+		if c.origin == page {
+			require.Equal(t, page, w.Header().Get("Access-Control-Allow-Origin"))
+		} else {
+			require.Empty(t, w.Header().Get("Access-Control-Allow-Origin"))
+		}
+	}
+}
+
+func TestTooLargeAndTooManyAreTurnedAway(t *testing.T) {
+	p := &parrot{hold: make(chan struct{})}
+	s := New(p, Options{Slots: 1, Queue: 3})
+	w := post(s, "/v1/completions", `{"prompt": "`+strings.Repeat("x", 2<<20)+`"}`)
+	require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
+
+	codes := make(chan int, 50)
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			w := post(s, "/v1/completions", `{"prompt": "a"}`)
+			if w.Code == http.StatusTooManyRequests {
+				require.NotEmpty(t, w.Header().Get("Retry-After"))
+			}
+			codes <- w.Code
+		})
+	}
+	count := map[int]int{}
+	for range 46 {
+		count[<-codes]++
+	}
+	close(p.hold)
+	all.Wait()
+	for range 4 {
+		count[<-codes]++
+	}
+	require.Equal(t, map[int]int{http.StatusOK: 4, http.StatusTooManyRequests: 46}, count)
+}
+
+func TestSlowClientsAreLetGo(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	s := New(&parrot{}, Options{})
+	s.limits.header, s.limits.read = 100*time.Millisecond, 200*time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	for i := range 20 {
+		c, err := net.Dial("tcp", l.Addr().String())
+		require.NoError(t, err)
+		defer c.Close()
+		if i%2 == 0 {
+			fmt.Fprint(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-")
+		} else {
+			fmt.Fprint(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+		}
+		defer func() {
+			require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
+			_, err := io.ReadAll(c)
+			require.NoError(t, err, "the server hung up")
+		}()
+	}
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
+}
+
+func TestListensToOthersOnlyWithAToken(t *testing.T) {
+	l, err := net.Listen("tcp", "0.0.0.0:0")
+	require.NoError(t, err)
+	require.ErrorIs(t, New(&parrot{}, Options{}).Serve(t.Context(), l), ErrExposed)
+}
+
+func TestStoppingLetsAnswersEnd(t *testing.T) {
+	p := &parrot{hold: make(chan struct{})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended, answered := make(chan error, 1), make(chan int, 1)
+	s := New(p, Options{})
+	go func() { ended <- s.Serve(ctx, l) }()
+	go func() {
+		r, err := http.Post("http://"+l.Addr().String()+"/v1/completions", "application/json", strings.NewReader(`{"prompt": "a"}`))
+		if err != nil {
+			answered <- 0
+			return
+		}
+		r.Body.Close()
+		answered <- r.StatusCode
+	}()
+	for len(s.slots) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	stop()
+	close(p.hold)
+	require.Equal(t, http.StatusOK, <-answered)
+	require.NoError(t, <-ended)
+}
+
+func TestLogsSayNothingOfWhatWasSaid(t *testing.T) {
+	var log bytes.Buffer
+	o := Options{Token: "canary-token", Log: zerolog.New(&log)}
+	for _, prompt := range []string{"canary-prompt", "fault", "broken", "wrong"} {
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/v1/completions", strings.NewReader(`{"prompt": "`+prompt+`"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.Header.Set("Authorization", "Bearer canary-token")
+		New(&parrot{}, o).ServeHTTP(httptest.NewRecorder(), r)
+	}
+	require.Equal(t, 4, strings.Count(log.String(), `"path":"/v1/completions","status"`), log.String())
+	require.NotContains(t, log.String(), "canary")
+	require.NotContains(t, log.String(), "secret prompt")
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", o, o, o, o.Token), "canary-token")
+}
