@@ -3,6 +3,7 @@ package data
 import (
 	"bufio"
 	"bytes"
+	"compress/bzip2"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -10,148 +11,155 @@ import (
 	"io"
 	"iter"
 	"os"
-	"sort"
+	"path/filepath"
+	"strconv"
 	"strings"
 )
 
 // Row is one record of a data set, and where it stands.
 type Row struct {
 	Fields map[string]json.RawMessage
-	Source string // file:line
+	Source string // file:line; the row's number instead where a file has no lines
 }
 
 // ErrEmpty is a data set without a record.
 var ErrEmpty = errors.New("the data set is empty")
 
-// Rows reads the objects of a file one by one: a JSON array of objects or one
-// object after another (JSON lines), plain or gzipped (.gz). An error names
-// file and line and ends the sequence.
+// record is a row that is not parsed yet: files are cut into records in order
+// and parsed in parallel.
+type record struct {
+	raw    []byte // JSON; nil: fields are known
+	fields map[string]json.RawMessage
+	path   string
+	line   int
+	err    error // what is wrong with it; the records behind it can still be read
+}
+
+// Rows reads the records of a file one by one, whatever its layout: a JSON
+// array, JSON lines, CSV with a header, parquet, plain text; gzipped or not.
+// An error names file and line and ends the sequence.
 func Rows(path string) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		f, err := os.Open(path)
-		if err != nil {
-			yield(Row{}, fmt.Errorf("read data set: %w", err))
-			return
-		}
-		defer f.Close()
-		var in io.Reader = f
-		if strings.HasSuffix(path, ".gz") {
-			if in, err = gzip.NewReader(f); err != nil {
-				yield(Row{}, fmt.Errorf("read %s: %w", path, err))
+		for r, err := range records(path) {
+			row := Row{}
+			if err == nil {
+				row, err = r.row()
+			}
+			if !yield(row, err) || err != nil {
 				return
 			}
 		}
-		rows(path, in, yield)
 	}
 }
 
-// rows decodes objects from in; path is for messages.
-func rows(path string, in io.Reader, yield func(Row, error) bool) {
-	buffered := bufio.NewReaderSize(in, 1<<16)
-	if mark, _ := buffered.Peek(3); bytes.Equal(mark, []byte("\ufeff")) {
-		buffered.Discard(3)
+// records cuts a file into records. Memory does not grow with the file.
+func records(path string) iter.Seq2[record, error] {
+	return func(yield func(record, error) bool) {
+		count := 0
+		err := cutFile(path, func(r record) bool {
+			count++
+			r.path = path
+			return yield(r, nil)
+		})
+		if err == nil && count == 0 {
+			err = fmt.Errorf("read %s: %w", path, ErrEmpty)
+		}
+		if err != nil && err != errStopped {
+			yield(record{}, err)
+		}
 	}
-	lines := &lineReader{in: buffered}
-	d := json.NewDecoder(lines)
-	fail := func(at int64, err error) {
-		yield(Row{}, fmt.Errorf("read %s:%d: %w", path, lines.line(at), err))
-	}
-	array, err := opens(d, buffered)
+}
+
+// errStopped: whoever took the records wants no more.
+var errStopped = errors.New("stopped")
+
+// cutFile hands every record of a file to put, until that says stop.
+func cutFile(path string, put func(record) bool) error {
+	f, err := os.Open(path)
 	if err != nil {
-		fail(d.InputOffset(), err)
-		return
+		return fmt.Errorf("read data set: %w", err)
 	}
-	count := 0
-	for !array || d.More() {
-		var raw json.RawMessage
-		before := d.InputOffset()
-		err := d.Decode(&raw)
-		if err == io.EOF && !array {
-			break
-		}
-		at := d.InputOffset() - int64(len(raw))
-		if err != nil {
-			fail(errorOffset(err, before), plain(err))
-			return
-		}
-		row := Row{Source: fmt.Sprintf("%s:%d", path, lines.line(at))}
-		if err := json.Unmarshal(raw, &row.Fields); err != nil || row.Fields == nil {
-			fail(at, fmt.Errorf("want an object {…}, got %.40s", raw))
-			return
-		}
-		count++
-		if !yield(row, nil) {
-			return
-		}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return fmt.Errorf("read data set: %s is a directory; name its files, %s for all", path, filepath.Join(path, "*.json"))
 	}
-	if array {
-		if _, err := d.Token(); err != nil {
-			fail(d.InputOffset(), plain(err))
-			return
-		}
+	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
+	if extension == ".parquet" {
+		return cutParquet(path, f, put)
 	}
-	if count == 0 {
-		yield(Row{}, fmt.Errorf("read %s: %w", path, ErrEmpty))
+	in, err := plainText(f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
 	}
+	switch extension {
+	case ".csv":
+		return cutCSV(path, in, ',', put)
+	case ".tsv":
+		return cutCSV(path, in, '\t', put)
+	case ".txt", ".md":
+		return cutText(path, in, put)
+	}
+	return cutJSON(path, in, put)
 }
 
-// opens reports whether the input begins an array, and steps into it.
-func opens(d *json.Decoder, in *bufio.Reader) (bool, error) {
-	for n := 1; ; n++ {
-		b, err := in.Peek(n)
+// plainText takes compression and a byte-order mark off.
+func plainText(f io.Reader) (*bufio.Reader, error) {
+	in := bufio.NewReaderSize(f, 1<<17)
+	magic, _ := in.Peek(4)
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(in)
 		if err != nil {
-			return false, nil // nothing but space: Decode will see
+			return nil, err
 		}
-		if c := b[n-1]; c == '[' {
-			_, err := d.Token()
-			return true, err
-		} else if !strings.ContainsRune(" \t\r\n", rune(c)) {
-			return false, nil
-		}
+		in = bufio.NewReaderSize(z, 1<<17)
+	case bytes.HasPrefix(magic, []byte("BZh")):
+		in = bufio.NewReaderSize(bzip2.NewReader(in), 1<<17)
 	}
+	mark, _ := in.Peek(3)
+	switch {
+	case bytes.Equal(mark, []byte("\ufeff")):
+		in.Discard(3)
+	case bytes.HasPrefix(mark, []byte{0xff, 0xfe}), bytes.HasPrefix(mark, []byte{0xfe, 0xff}):
+		return nil, errors.New("the file is UTF-16, want UTF-8")
+	}
+	return in, nil
 }
 
-// plain takes package names out of a JSON error's text.
-func plain(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
-		return errors.New("the file ends in the middle of a record")
+// source is file:line.
+func (r record) source() string { return r.path + ":" + strconv.Itoa(r.line) }
+
+// row parses a record.
+func (r record) row() (Row, error) {
+	if r.err != nil {
+		return Row{}, fmt.Errorf("read %s: %w", r.source(), r.err)
+	}
+	row := Row{Fields: r.fields, Source: r.source()}
+	if r.raw == nil {
+		return row, nil
+	}
+	if r.raw[0] == '"' { // a text by itself
+		row.Fields = map[string]json.RawMessage{"text": r.raw}
+		var text string
+		return row, r.broken(json.Unmarshal(r.raw, &text))
+	}
+	err := json.Unmarshal(r.raw, &row.Fields)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) || err == nil && row.Fields == nil {
+		return row, fmt.Errorf("read %s: want an object {…}, got %.40s", r.source(), r.raw)
+	}
+	return row, r.broken(err)
+}
+
+// broken names the line of a JSON error.
+func (r record) broken(err error) error {
+	if err == nil {
+		return nil
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("broken JSON: %s", syntax.Error())
+		upTo := max(0, min(int(syntax.Offset)-1, len(r.raw)))
+		r.line += bytes.Count(r.raw[:upTo], []byte("\n"))
 	}
-	return err
-}
-
-// errorOffset is where an error happened.
-func errorOffset(err error, otherwise int64) int64 {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) && syntax.Offset > 0 {
-		return max(syntax.Offset-1, 0)
-	}
-	return otherwise
-}
-
-// lineReader remembers where lines end, to tell the line of an offset.
-type lineReader struct {
-	in   io.Reader
-	read int64
-	ends []int64
-}
-
-// Read passes through.
-func (l *lineReader) Read(p []byte) (int, error) {
-	n, err := l.in.Read(p)
-	for i, c := range p[:n] {
-		if c == '\n' {
-			l.ends = append(l.ends, l.read+int64(i))
-		}
-	}
-	l.read += int64(n)
-	return n, err
-}
-
-// line is the number, from 1, of the line that offset is on.
-func (l *lineReader) line(offset int64) int {
-	return 1 + sort.Search(len(l.ends), func(i int) bool { return l.ends[i] >= offset })
+	return fmt.Errorf("read %s: broken JSON: %w", r.source(), err)
 }

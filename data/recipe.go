@@ -7,23 +7,34 @@ import (
 )
 
 // Recipe is how one system turns conversations into what its model sees: a
-// value, not code. Its sources are in docs/RECIPES.md.
+// value, not code.
 type Recipe struct {
 	Name    string
 	Paper   string
 	Source  string // the code the details follow
 	License string // of the data the system published
+	Note    string // what a user should know
 	Format  string // the format of its data sets, for dataset_format: auto
 
-	Template Template
+	Template Template                                           // around one instruction, when Dialogue is nil
+	Dialogue *Dialogue                                          // around the turns of a conversation
+	Render   func(c Conversation, open bool) ([]Segment, error) // instead of both: a chat template; open ends it where an answer begins
+	Upstream *Dialogue                                          // what the system's own chat put around the turns, where training had other words
 
-	BOS         Special // what begins a sequence
-	LearnPrompt bool    // the loss is on the prompt too
-	Specials    bool    // "</s>" in the data becomes the control token, as in Hugging Face's slow tokenizer
-	EndIfRoom   bool    // EOS follows only if the cut sequence leaves room; else it is cut with the text
-	Cutoff      int     // tokens of the longest sequence
+	BOS         Special  // what begins a sequence
+	LearnPrompt bool     // the loss is on the prompt too
+	Specials    bool     // "</s>" in the data becomes the control token, as in Hugging Face's slow tokenizer
+	EndIfRoom   bool     // EOS follows only if the cut sequence leaves room; else it is cut with the text
+	Finish      bool     // one more EOS ends the sequence
+	HalfPrompt  bool     // the prompt is cut at half of the cutoff first
+	Joined      bool     // text behind a control token goes on as if that were text ("legacy=False")
+	ShiftMask   bool     // the mask lies too far left, by the length of the first segment
+	Spoils      []string // texts that make the system learn nothing from a sample
+	Stream      bool     // sequences are strung together and cut every Cutoff tokens
+	Cutoff      int      // tokens of the longest sequence
 
-	Stop []string // texts at which generation ends, beside EOS
+	Stop    []string // texts at which generation ends, beside EOS
+	Presets []Preset // hyper-parameters, as published
 }
 
 // Special names a control token.
@@ -36,47 +47,9 @@ const (
 	EOSToken
 )
 
-// Template is the text around an instruction and its input.
-type Template struct {
-	WithInput string // has {instruction} and {input}
-	NoInput   string // has {instruction}
-	Split     string // what stands right before the answer
-}
-
-// Prompt renders an instruction. The variant with input is taken when there is
-// any input at all, a single space included.
-func (t Template) Prompt(instruction, input string) string {
-	if input == "" {
-		return strings.NewReplacer("{instruction}", instruction).Replace(t.NoInput)
-	}
-	return strings.NewReplacer("{instruction}", instruction, "{input}", input).Replace(t.WithInput)
-}
-
-// Recipes lists the recipes, in the order of their publication.
+// Recipes lists the recipes, system by system.
 func Recipes() []Recipe {
-	alpaca := Recipe{
-		Name: "alpaca", Paper: "Taori et al. 2023, Stanford Alpaca", Source: "github.com/tatsu-lab/stanford_alpaca", License: "CC BY-NC 4.0",
-		Format: "alpaca", Template: alpacaTemplate, Specials: true, Cutoff: 512,
-	}
-	march := alpaca
-	march.Name, march.BOS = "alpaca-mar2023", EOSToken
-	lora := Recipe{
-		Name: "alpaca-lora", Paper: "Wang 2023, Alpaca-LoRA; Hu et al. 2021, arXiv:2106.09685", Source: "github.com/tloen/alpaca-lora", License: "CC BY-NC 4.0",
-		Format: "alpaca", Template: alpacaTemplate.newline(), LearnPrompt: true, Specials: true, EndIfRoom: true, Cutoff: 256,
-	}
-	masked := lora
-	masked.Name, masked.LearnPrompt = "alpaca-lora-masked", false
-	legacy, short, vigogne := lora, lora, lora
-	legacy.Name, legacy.Template = "alpaca-lora-legacy", alpacaTemplate
-	short.Name, short.Template = "alpaca-lora-short", shortTemplate
-	vigogne.Name, vigogne.Template = "alpaca-lora-vigogne", vigogneTemplate
-	adapter := alpaca
-	adapter.Name, adapter.Paper, adapter.Source = "llama-adapter", "Zhang et al. 2023, arXiv:2303.16199", "github.com/OpenGVLab/LLaMA-Adapter"
-	adapter.Specials = false
-	doctor := march
-	doctor.Name, doctor.Paper, doctor.Source = "chatdoctor", "Li et al. 2023, arXiv:2303.14070", "github.com/Kent0n-Li/ChatDoctor"
-	doctor.License = "Apache-2.0 code; data for research"
-	return []Recipe{alpaca, march, lora, masked, legacy, short, vigogne, adapter, doctor}
+	return slices.Concat(alpacaRecipes(), loraRecipes(), adapterRecipes(), vicunaRecipes(), koalaRecipes(), baizeRecipes(), gpt4allRecipes(), doctorRecipes())
 }
 
 // Find looks a recipe up by name.
@@ -88,11 +61,16 @@ func Find(name string) (Recipe, error) {
 		}
 		names = append(names, r.Name)
 	}
-	nearest := slices.MinFunc(names, func(a, b string) int { return distance(a, name) - distance(b, name) })
-	if distance(nearest, name) <= 3 {
-		return Recipe{}, fmt.Errorf("unknown recipe %q, did you mean %q", name, nearest)
+	return Recipe{}, unknown("recipe", name, names)
+}
+
+// unknown says that a name is none of those allowed, and which was meant.
+func unknown(what, name string, allowed []string) error {
+	nearest := slices.MinFunc(allowed, func(a, b string) int { return distance(a, name) - distance(b, name) })
+	if distance(nearest, name) <= 3 && len(name) > 3 {
+		return fmt.Errorf("unknown %s %q, did you mean %q", what, name, nearest)
 	}
-	return Recipe{}, fmt.Errorf("unknown recipe %q, want one of %s", name, strings.Join(names, ", "))
+	return fmt.Errorf("unknown %s %q, want one of %s", what, name, strings.Join(allowed, ", "))
 }
 
 // distance is Levenshtein's.
@@ -114,32 +92,4 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
-}
-
-// The prompts of Stanford Alpaca: nothing follows the last colon.
-var alpacaTemplate = Template{
-	WithInput: "Below is an instruction that describes a task, paired with an input that provides further context. " +
-		"Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:",
-	NoInput: "Below is an instruction that describes a task. " +
-		"Write a response that appropriately completes the request.\n\n### Instruction:\n{instruction}\n\n### Response:",
-	Split: "### Response:",
-}
-
-// newline ends the prompts with a line break, as Alpaca-LoRA does.
-func (t Template) newline() Template {
-	return Template{t.WithInput + "\n", t.NoInput + "\n", t.Split}
-}
-
-var shortTemplate = Template{
-	WithInput: "### Instruction:\n{instruction}\n\n### Input:\n{input}\n\n### Response:\n",
-	NoInput:   "### Instruction:\n{instruction}\n\n### Response:\n",
-	Split:     "### Response:",
-}
-
-var vigogneTemplate = Template{
-	WithInput: "Ci-dessous se trouve une instruction qui décrit une tâche, associée à une entrée qui fournit un contexte supplémentaire. " +
-		"Écrivez une réponse qui complète correctement la demande.\n\n### Instruction:\n{instruction}\n\n### Entrée:\n{input}\n\n### Réponse:\n",
-	NoInput: "Ci-dessous se trouve une instruction qui décrit une tâche. " +
-		"Écrivez une réponse qui complète correctement la demande.\n\n### Instruction:\n{instruction}\n\n### Réponse:\n",
-	Split: "### Réponse:",
 }

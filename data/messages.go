@@ -1,0 +1,148 @@
+package data
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// listKeys are what data sets call a list of messages.
+var listKeys = []string{"messages", "conversations", "conversation", "items", "dialog", "dialogue"}
+
+// readMessages reads ShareGPT's {"conversations": [{"from", "value"}]} and
+// OpenAI's {"messages": [{"role", "content"}]}, with "system" and "tools"
+// beside the list.
+func readMessages(f fields) (Conversation, error) {
+	c := Conversation{Source: f.Source}
+	for _, key := range listKeys {
+		if f.has(key) {
+			return c, c.messages(f, key)
+		}
+	}
+	return c, fmt.Errorf("read %s: no %q", f.Source, listKeys[0])
+}
+
+// message is one element of such a list, under all the names it goes by.
+type message struct {
+	Role, From, Speaker string
+	Content, Value      json.RawMessage
+	Text                *string
+	ToolCalls           json.RawMessage `json:"tool_calls"`
+	Weight              *float64
+	Loss, Train         *bool
+}
+
+// messages appends the messages of a field: a list, or one by itself.
+func (c *Conversation) messages(f fields, key string) error {
+	raw, _ := f.raw(key)
+	var list []message
+	if raw[0] == '{' {
+		list = make([]message, 1)
+		if _, err := f.into(key, "a message", &list[0]); err != nil {
+			return err
+		}
+	} else if _, err := f.into(key, "a list of messages", &list); err != nil {
+		return err
+	}
+	for i, m := range list {
+		if err := c.message(m); err != nil {
+			return fmt.Errorf("read %s: %q, message %d: %w", f.Source, key, i+1, err)
+		}
+	}
+	return c.around(f)
+}
+
+// around reads what stands beside the messages.
+func (c *Conversation) around(f fields) error {
+	system, err := f.text(false, "system")
+	if err != nil {
+		return err
+	}
+	if system != "" {
+		c.System = system
+	}
+	if raw, ok := f.raw("tools"); ok {
+		c.Tools = string(raw)
+		var text string
+		if json.Unmarshal(raw, &text) == nil {
+			c.Tools = text
+		}
+	}
+	for _, key := range []string{"kto_tag", "label"} {
+		raw, _ := f.raw(key)
+		if n := len(c.Turns); string(raw) == "false" && n > 0 && c.Turns[n-1].Role == Assistant {
+			c.Turns[n-1].Bad = true
+		}
+	}
+	return nil
+}
+
+func (c *Conversation) message(m message) error {
+	name := m.Role + m.From + m.Speaker
+	t := Turn{Role: roleOf(name)}
+	if t.Role == "" {
+		return fmt.Errorf("unknown role %q", name)
+	}
+	var err error
+	if t.Text, err = m.text(); err != nil {
+		return err
+	}
+	if t.Learn, err = m.learn(); err != nil {
+		return err
+	}
+	if t.Role == System && len(c.Turns) == 0 && c.System == "" {
+		c.System = t.Text
+		return nil
+	}
+	c.Turns = append(c.Turns, t)
+	return nil
+}
+
+// text is the message's text: a string, or OpenAI's list of text parts; the
+// calls of a message without text are its text.
+func (m message) text() (string, error) {
+	raw := m.Content
+	if raw == nil {
+		raw = m.Value
+	}
+	switch {
+	case m.Text != nil:
+		return *m.Text, nil
+	case (len(raw) == 0 || string(raw) == "null") && len(m.ToolCalls) > 0:
+		return string(m.ToolCalls), nil
+	case len(raw) == 0 || string(raw) == "null":
+		return "", fmt.Errorf("no %q", "content")
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil {
+		return text, nil
+	}
+	var parts []struct{ Type, Text string }
+	if err := json.Unmarshal(raw, &parts); err != nil {
+		return "", fmt.Errorf("the content is %.20s, want a text", raw)
+	}
+	var b strings.Builder
+	for _, p := range parts {
+		if p.Type != "text" {
+			return "", fmt.Errorf("the content has a part of type %q, want text", p.Type)
+		}
+		b.WriteString(p.Text)
+	}
+	return b.String(), nil
+}
+
+// learn is what the message says about being learned.
+func (m message) learn() (*bool, error) {
+	switch {
+	case m.Loss != nil:
+		return m.Loss, nil
+	case m.Train != nil:
+		return m.Train, nil
+	case m.Weight == nil:
+		return nil, nil
+	case *m.Weight != 0 && *m.Weight != 1:
+		return nil, fmt.Errorf("weight is %v, want 0 or 1", *m.Weight)
+	}
+	learn := *m.Weight == 1
+	return &learn, nil
+}

@@ -1,0 +1,91 @@
+package data
+
+import (
+	"iter"
+	"runtime"
+	"sync"
+)
+
+// batchSize is how many records a worker takes at once.
+const batchSize = 64
+
+// job is a batch of records on its way.
+type job struct {
+	records []record
+	out     []outcome
+	err     error // of reading on
+	done    chan struct{}
+}
+
+// parallel works on records on all processors and keeps their order. Few are
+// under way at a time, so memory does not grow with the file.
+func parallel(records iter.Seq2[record, error], work func(record) outcome) iter.Seq2[outcome, error] {
+	return func(yield func(outcome, error) bool) {
+		workers := runtime.GOMAXPROCS(0)
+		jobs, ordered := make(chan *job), make(chan *job, 2*workers)
+		stop := make(chan struct{})
+		var all sync.WaitGroup
+		defer all.Wait()
+		defer close(stop)
+		for range workers {
+			all.Go(func() {
+				for j := range jobs {
+					for _, r := range j.records {
+						j.out = append(j.out, work(r))
+					}
+					close(j.done)
+				}
+			})
+		}
+		all.Go(func() {
+			defer close(ordered)
+			defer close(jobs)
+			feed(records, jobs, ordered, stop)
+		})
+		for j := range ordered {
+			<-j.done
+			for _, o := range j.out {
+				if !yield(o, nil) {
+					return
+				}
+			}
+			if j.err != nil {
+				yield(outcome{}, j.err)
+				return
+			}
+		}
+	}
+}
+
+// feed hands batches to the workers and, in order, to whoever collects.
+func feed(records iter.Seq2[record, error], jobs, ordered chan<- *job, stop <-chan struct{}) {
+	send := func(j *job) bool {
+		select {
+		case ordered <- j:
+		case <-stop:
+			return false
+		}
+		select {
+		case jobs <- j:
+			return true
+		case <-stop:
+			return false
+		}
+	}
+	j := &job{done: make(chan struct{})}
+	for r, err := range records {
+		if err != nil {
+			j.err = err
+			break
+		}
+		if j.records = append(j.records, r); len(j.records) == batchSize {
+			if !send(j) {
+				return
+			}
+			j = &job{done: make(chan struct{})}
+		}
+	}
+	if len(j.records) > 0 || j.err != nil {
+		send(j)
+	}
+}

@@ -1,0 +1,123 @@
+package data
+
+// Segment is a piece of what the model sees, and whether it is learned.
+type Segment struct {
+	Text  string
+	Learn bool
+
+	End    bool // the control token that ends a sequence follows, learned as the text is
+	Apart  bool // tokenized on its own, not as one text with the segment before
+	Markup bool // the names of control tokens in Text become them
+}
+
+// layout is a conversation in tokens, before any is cut off.
+type layout struct {
+	Example
+	prompt int // tokens of the first segment, with what begins the sequence
+}
+
+// lay tokenizes segments. Neighbours are one text for the tokenizer, as in all
+// these systems, unless one stands apart or a control token comes between.
+func (e *encoder) lay(segments []Segment) layout {
+	var l layout
+	first := e.tok.BOS()
+	if e.recipe.BOS == EOSToken {
+		first = e.tok.EOS()
+	}
+	if first >= 0 {
+		l.add(len(segments) > 0 && segments[0].Learn, first)
+	}
+	for i := 0; i < len(segments); {
+		j := i + 1
+		for j < len(segments) && !segments[j].Apart && !segments[j-1].End {
+			j++
+		}
+		after := i > 0 && segments[i-1].End && !segments[i].Apart
+		e.run(&l, segments[i:j], after && e.recipe.Joined)
+		if i == 0 {
+			l.prompt = len(l.Tokens)
+		}
+		if s := segments[j-1]; s.End && e.tok.EOS() >= 0 {
+			l.add(s.Learn, e.tok.EOS())
+		}
+		i = j
+	}
+	return l
+}
+
+// run appends segments that are one text. joined: it goes on behind a control
+// token as if that were text, without the space that begins a text.
+func (e *encoder) run(l *layout, segments []Segment, joined bool) {
+	text, markup := "", false
+	for _, s := range segments {
+		text += s.Text
+		markup = markup || s.Markup
+	}
+	if markup && !e.recipe.Specials {
+		e.markup(l, segments)
+		return
+	}
+	ids := e.text(text)
+	if joined {
+		ids = e.continued(text)
+	}
+	e.label(l, segments, text, ids)
+}
+
+// label appends the tokens of a text with each one's mask: a token belongs to
+// the segment that its first byte lies in. So what a token shares with the end
+// of a prompt is prompt, and counting the prompt's own tokens gives the same.
+func (e *encoder) label(l *layout, segments []Segment, text string, ids []int32) {
+	same := true
+	for _, s := range segments {
+		same = same && s.Learn == segments[0].Learn
+	}
+	if same {
+		l.add(segments[0].Learn, ids...)
+		return
+	}
+	starts, ok := e.starts(text, ids)
+	if !ok {
+		starts = e.counted(segments, ids)
+	}
+	k, end := 0, len(segments[0].Text)
+	for i, id := range ids {
+		for k < len(segments)-1 && starts[i] >= end {
+			k++
+			end += len(segments[k].Text)
+		}
+		l.add(segments[k].Learn, id)
+	}
+}
+
+// counted finds where tokens start, to the segment, by counting the tokens of
+// every beginning of the text: for tokenizers that do not tell their pieces.
+func (e *encoder) counted(segments []Segment, ids []int32) []int {
+	starts, begin, text, from := make([]int, len(ids)), 0, "", 0
+	for _, s := range segments {
+		text += s.Text
+		upTo := len(ids)
+		if len(text) > begin {
+			upTo = min(len(e.text(text)), len(ids))
+		}
+		for i := from; i < upTo; i++ {
+			starts[i] = begin
+		}
+		from, begin = max(from, upTo), len(text)
+	}
+	for i := from; i < len(ids); i++ {
+		starts[i] = begin
+	}
+	return starts
+}
+
+// add appends tokens, learned or not.
+func (l *layout) add(learn bool, ids ...int32) {
+	l.Tokens = append(l.Tokens, ids...)
+	for _, id := range ids {
+		if !learn {
+			id = Ignore
+		}
+		l.Labels = append(l.Labels, id)
+	}
+}

@@ -1,0 +1,91 @@
+package data
+
+// worker turns records into examples. It is safe for concurrent use.
+type worker struct {
+	*encoder
+	format            format
+	columns           map[string]string
+	cutoff            int
+	overLong, trainOn string
+}
+
+// work parses, lays out and encodes one record.
+func (w worker) work(r record) outcome {
+	row, err := r.row()
+	if err != nil {
+		return outcome{bad: err}
+	}
+	f := fields{row, w.columns}
+	if w.format.name == "tokenized" {
+		return w.tokenized(f)
+	}
+	c, err := w.format.read(f)
+	if err != nil {
+		return outcome{bad: err}
+	}
+	w.restrict(&c)
+	var out outcome
+	out.examples, out.length, err = w.fit(c, w.cutoff, w.overLong)
+	switch {
+	case err != nil && out.length > 0:
+		out.fatal = err
+	case err != nil:
+		out.bad = err
+	}
+	return out
+}
+
+// tokenized takes a record as it is.
+func (w worker) tokenized(f fields) outcome {
+	e, err := readTokenized(f)
+	if err != nil {
+		return outcome{bad: err}
+	}
+	out := outcome{length: len(e.Tokens)}
+	if w.cutoff == 0 || out.length <= w.cutoff {
+		out.examples = []Example{e}
+		return out
+	}
+	out.examples, out.fatal = w.fitTokens(e)
+	return out
+}
+
+// trainOn says what is learned.
+var trainOn = []string{"recipe", "assistant", "last_turn", "completion", "all"}
+
+// trainOn changes what a recipe learns; which turns of a conversation is up to
+// restrict.
+func (r Recipe) trainOn(what string) Recipe {
+	if what == "" || what == "recipe" {
+		return r
+	}
+	r.LearnPrompt, r.ShiftMask = what == "all", false
+	if r.Dialogue != nil {
+		d := *r.Dialogue
+		d.LearnFrame = false
+		r.Dialogue = &d
+	}
+	return r
+}
+
+// restrict keeps from learning the turns that train_on leaves out: all answers
+// but the last (last_turn), or all before the last question (completion); and
+// answers that are marked as bad, unless the recipe tells them from good ones.
+func (w worker) restrict(c *Conversation) {
+	last, asked := -1, -1
+	for i, t := range c.Turns {
+		if t.Role == Assistant {
+			last = i
+		} else if t.Role == User {
+			asked = i
+		}
+	}
+	no := false
+	for i := range c.Turns {
+		t := &c.Turns[i]
+		bad := t.Bad && (w.recipe.Dialogue == nil || w.recipe.Dialogue.Bad == "")
+		if t.Role == Assistant && (bad || w.trainOn == "last_turn" && i != last || w.trainOn == "completion" && i < asked) {
+			t.Learn = &no
+		}
+	}
+}
