@@ -10,17 +10,19 @@ const (
 	F32 DType = iota
 	BF16
 	F16
+	Int8 // Int8Weights
+	NF4  // NF4Weights
 )
 
 var dtypes = [...]struct {
 	name string
 	size int
-}{F32: {"F32", 4}, BF16: {"BF16", 2}, F16: {"F16", 2}}
+}{F32: {"F32", 4}, BF16: {"BF16", 2}, F16: {"F16", 2}, Int8: {"I8", 1}, NF4: {"NF4", 0}}
 
 // String is the type's name in a safetensors header.
 func (t DType) String() string { return dtypes[t].name }
 
-// Size is the bytes of one element.
+// Size is the bytes of one element as stored, zero if there is less than one.
 func (t DType) Size() int { return dtypes[t].size }
 
 // Matrix is a frozen weight of a linear map or an embedding: N rows of K
@@ -42,6 +44,9 @@ type Matrix struct {
 
 // NewMatrix wraps raw as an (n, k) matrix of type t without copying.
 func NewMatrix(name string, n, k int, t DType, raw []byte) (*Matrix, error) {
+	if t > F16 {
+		return nil, fmt.Errorf("matrix %s: type %s is made by Quantize", name, t)
+	}
 	if len(raw) != n*k*t.Size() {
 		return nil, fmt.Errorf("matrix %s: %d bytes, want %d for %s (%d, %d)", name, len(raw), n*k*t.Size(), t, n, k)
 	}

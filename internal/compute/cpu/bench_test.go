@@ -99,3 +99,76 @@ func BenchmarkProducts(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkAttend measures causal attention over one sequence; its work is that
+// of the visible half.
+func BenchmarkAttend(b *testing.B) {
+	for _, s := range []struct {
+		name             string
+		h, g, dh, length int
+	}{{"1B", 32, 4, 64, 512}, {"7B", 32, 32, 128, 512}, {"7B.long", 32, 32, 128, 2048}, {"15M", 6, 6, 48, 256}} {
+		d, _ := New(Options{})
+		l := d.(*device).level
+		a := compute.Attention{Heads: s.h, KVHeads: s.g, HeadDim: s.dh, Scale: 0.1}
+		qn, kn := s.length*s.h*s.dh, s.length*s.g*s.dh
+		q, k, v, dout, out := random(qn), random(kn), random(kn), random(qn), make([]float32, qn)
+		dq, dk, dv := make([]float32, qn), make([]float32, kn), make([]float32, kn)
+		segs := []compute.Segment{{Len: s.length}}
+		work := 2 * float64(s.length*s.length*s.h*s.dh)
+		b.Run(s.name+"/forward", func(b *testing.B) {
+			report(b, work, l.rate(l.tileF32, 1), func() { d.Attend(out, q, k, v, segs, a) })
+		})
+		b.Run(s.name+"/backward", func(b *testing.B) {
+			report(b, 2.5*work, l.rate(l.tileF32, 1), func() { d.AttendBackward(dq, dk, dv, dout, out, q, k, v, segs, a) })
+		})
+		step := []compute.Segment{{Len: 1, Past: s.length - 1}}
+		b.Run(s.name+"/decode", func(b *testing.B) {
+			report(b, 8*float64(kn), l.bandwidth(), func() { d.Attend(out, q, k, v, step, a) })
+		})
+	}
+}
+
+// BenchmarkElements measures what passes over memory once, in bytes.
+func BenchmarkElements(b *testing.B) {
+	const n, width = 512, 2048
+	d, _ := New(Options{})
+	l := d.(*device).level
+	x, y, z, u, v, w := random(n*width), random(n*width), random(n*width), random(n*width), random(n*width), random(width)
+	pos := make([]int32, n)
+	peak := l.bandwidth()
+	for _, c := range []struct {
+		name   string
+		arrays float64
+		f      func()
+	}{
+		{"norm", 2, func() { d.RMSNorm(y, x, w, n, 1e-5) }},
+		{"normback", 4, func() { d.RMSNormBackward(y, x, z, w, n, 1e-5) }},
+		{"swiglu", 3, func() { d.SwiGLU(y, x, z) }},
+		{"swigluback", 7, func() { d.SwiGLUBackward(x, y, z, u, v) }},
+		{"add", 3, func() { d.Add(y, x) }},
+		{"rope", 2, func() { d.Rope(x, n, 32, 64, pos, w, w, false) }},
+	} {
+		b.Run(c.name, func(b *testing.B) { report(b, c.arrays*4*n*width, peak, c.f) })
+	}
+}
+
+// BenchmarkGemm measures LoRA's products at rank 8 and width 2048.
+func BenchmarkGemm(b *testing.B) {
+	const n, width, r = 512, 2048, 8
+	d, _ := New(Options{})
+	l := d.(*device).level
+	x, a, u := random(n*width), random(r*width), random(n*r)
+	for _, c := range []struct {
+		name string
+		f    func()
+	}{
+		{"x·Aᵀ", func() { d.Gemm(false, true, n, r, width, 1, x, width, a, width, 0, u, r) }},
+		{"u·Bᵀ", func() { d.Gemm(false, true, n, width, r, 1, u, r, a, r, 1, x, width) }},
+		{"uᵀ·x", func() { d.Gemm(true, false, r, width, n, 1, u, r, x, width, 1, a, width) }},
+		{"xᵀ·u", func() { d.Gemm(true, false, width, r, n, 1, x, width, u, r, 1, a, r) }},
+		{"u·A", func() { d.Gemm(false, false, n, width, r, 1, u, r, a, width, 1, x, width) }},
+		{"dy·B", func() { d.Gemm(false, false, n, r, width, 1, x, width, a, r, 0, u, r) }},
+	} {
+		b.Run(c.name, func(b *testing.B) { report(b, 2*n*width*r, l.rate(l.tileF32, 1), c.f) })
+	}
+}

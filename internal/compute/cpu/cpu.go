@@ -22,6 +22,8 @@ type Options struct {
 	//
 	//	f32   exactly as stored, in float32
 	//	bf16  both factors rounded to bfloat16, sums in float32
+	//	int8  Int8 weights times the other factor rounded to eight bits row by
+	//	      row, exactly; other weights as auto
 	//	auto  (the default) bf16 where the processor multiplies bfloat16 pairs
 	//
 	// All else, products of trainable arrays too, is float32.
@@ -36,6 +38,7 @@ type device struct {
 	level
 	threads int
 	bf16    bool // compute bf16
+	int8    bool // compute int8
 	free    *pool
 }
 
@@ -51,9 +54,11 @@ func New(o Options) (compute.Device, error) {
 		d.bf16 = l.bf16
 	case "bf16":
 		d.bf16 = true
+	case "int8":
+		d.bf16, d.int8 = l.bf16, true
 	case "f32":
 	default:
-		return nil, fmt.Errorf("cpu: unknown compute %q, want auto, f32 or bf16", o.Compute)
+		return nil, fmt.Errorf("cpu: unknown compute %q, want auto, f32, bf16 or int8", o.Compute)
 	}
 	if o.Threads < 0 {
 		return nil, fmt.Errorf("cpu: %d threads, want 0 (all) or more", o.Threads)
@@ -65,6 +70,9 @@ func New(o Options) (compute.Device, error) {
 }
 
 func (d *device) Name() string {
+	if d.int8 {
+		return "cpu int8 " + d.level.name
+	}
 	if d.bf16 {
 		return "cpu bf16 " + d.level.name
 	}

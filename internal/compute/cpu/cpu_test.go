@@ -18,16 +18,24 @@ func newDevice(t *testing.T, o cpu.Options) compute.Device {
 	return dev
 }
 
-// judges are the plain devices of each way to compute.
-var judges = map[string]devicetest.Judge{
-	"f32":  {Device: ref.New(), Product: 1e-5, Loss: 1e-5},
-	"bf16": {Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3},
+// judges are the plain devices of each way to compute at a level.
+func judges(level string) map[string]devicetest.Judge {
+	rest := ref.New()
+	if level == "avx512bf16" {
+		rest = ref.NewBF16()
+	}
+	return map[string]devicetest.Judge{
+		"f32":  {Device: ref.New(), Product: 1e-5, Loss: 1e-5},
+		"bf16": {Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3},
+		"int8": {Device: ref.NewInt8(rest), Product: 1e-5, Loss: 4e-3},
+	}
 }
 
 func TestEqualsRef(t *testing.T) {
 	for _, level := range cpu.Levels() {
-		for mode, judge := range judges {
+		for mode, judge := range judges(level) {
 			t.Run(level+" "+mode, func(t *testing.T) {
+				t.Parallel()
 				devicetest.Run(t, newDevice(t, cpu.Options{Compute: mode, Threads: 2, Level: level}), judge)
 			})
 		}
@@ -41,7 +49,7 @@ func TestGradientsAreDerivatives(t *testing.T) {
 }
 
 func TestBitsDoNotDependOnThreads(t *testing.T) {
-	for mode := range judges {
+	for mode := range judges("") {
 		one := newDevice(t, cpu.Options{Threads: 1, Compute: mode})
 		for _, threads := range []int{2, 3, 5} {
 			devicetest.SameBits(t, one, newDevice(t, cpu.Options{Threads: threads, Compute: mode}))

@@ -15,25 +15,33 @@ type level struct {
 	bf16 bool // products of bfloat16 pairs are faster than of float32
 	vnni bool // products of bytes are faster still
 
+	// Products: tiles, and layouts for them.
 	tileF32, tileBF16, tileInt8       func(*tile)
 	packF32, packBF16, pairBF16       func(*pack)
 	turnBF16, turnBF16F32, turnF16F32 func(*pack)
 	widenBF16, widenF16               func(*pack)
-	prefetch                          func([]float32) // asks the second cache for words
+	openInt8, openNF4, turnInt8       func(*pack)
+	prefetch                          func(words []float32) // asks the second cache for them
 
-	add         func(y, x []float32)
-	scale       func(x []float32, a float32)
-	top         func(x []float32) float32
-	finite      func(x []float32) float32
-	expSum      func(x []float32, top float32) float64
-	dot         func(x, y []float32) float64
-	dot3        func(x, y, z []float32) float64
-	norm        func(y, x, w []float32, r float32)
-	normBack    func(dx, dy, x, w []float32, r, r3 float32)
-	softmaxBack func(ds, p []float32, delta, scale float32)
-	rotate      func(x, y, cos, sin []float32, sign float32)
-	swiglu      func(y, gate, up []float32)
-	swigluBack  func(dgate, dup, dy, gate, up []float32)
+	// To bytes and back.
+	toBytes             func(x, dst []float32, inverse float32)
+	fromInt32, addInt32 func(y, sums, offset, scale []float32, r float32)
+
+	// Element by element.
+	add, multiply func(y, x []float32)
+	scale         func(x []float32, a float32)
+	norm          func(y, x, w []float32, r float32)
+	normBack      func(dx, dy, x, w []float32, r, r3 float32)
+	softmaxBack   func(ds, p []float32, delta, scale float32)
+	rotate        func(x, y, cos, sin []float32, sign float32)
+	swiglu        func(y, gate, up []float32)
+	swigluBack    func(dgate, dup, dy, gate, up []float32)
+
+	// To one number.
+	top, magnitude, finite func(x []float32) float32
+	expSum                 func(x []float32, top float32) float64
+	dot                    func(x, y []float32) float64
+	dot3                   func(x, y, z []float32) float64
 }
 
 // plain is the level of every machine.
@@ -45,7 +53,9 @@ func plain() level {
 		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,
 		widenBF16: widenBF16Go, widenF16: widenF16Go,
 		prefetch: func([]float32) {},
-		add:      addGo, scale: scaleGo, top: topGo, finite: finiteGo, expSum: expSumGo, dot: dotGo, dot3: dot3Go,
+		openInt8: openInt8Go, openNF4: openNF4Go, turnInt8: turnInt8Go,
+		toBytes: toBytesGo, fromInt32: fromInt32Go, addInt32: addInt32Go, magnitude: magnitudeGo, multiply: multiplyGo,
+		add: addGo, scale: scaleGo, top: topGo, finite: finiteGo, expSum: expSumGo, dot: dotGo, dot3: dot3Go,
 		norm: normGo, normBack: normBackGo, softmaxBack: softmaxBackGo, rotate: rotateGo, swiglu: swigluGo, swigluBack: swigluBackGo,
 	}
 }

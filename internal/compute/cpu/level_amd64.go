@@ -13,6 +13,8 @@ func fast() (all []level) {
 		l.turnBF16, l.turnBF16F32, l.turnF16F32 = turnBF16AVX512, turnBF16F32AVX512, turnF16F32AVX512
 		l.widenBF16, l.widenF16 = widenBF16AVX512, widenF16AVX512
 		l.prefetch = prefetchAMD64
+		l.openInt8, l.openNF4, l.turnInt8, l.toBytes = openInt8AVX512, openNF4AVX512, turnInt8AVX512, toBytesAVX512
+		l.fromInt32, l.addInt32, l.magnitude, l.multiply = fromInt32AVX512, addInt32AVX512, magnitudeAVX512, multiplyAVX512
 		l.add, l.scale, l.top, l.finite, l.expSum = addAVX512, scaleAVX512, topAVX512, finiteAVX512, expSumAVX512
 		l.dot, l.dot3, l.norm, l.normBack = dotAVX512, dot3AVX512, normAVX512, normBackAVX512
 		l.softmaxBack, l.rotate, l.swiglu, l.swigluBack = softmaxBackAVX512, rotateAVX512, swigluAVX512, swigluBackAVX512
@@ -102,3 +104,27 @@ func swigluAVX512(y, gate, up []float32)
 
 //go:noescape
 func swigluBackAVX512(dgate, dup, dy, gate, up []float32)
+
+//go:noescape
+func openInt8AVX512(p *pack)
+
+//go:noescape
+func openNF4AVX512(p *pack)
+
+//go:noescape
+func turnInt8AVX512(p *pack)
+
+//go:noescape
+func toBytesAVX512(x, dst []float32, inverse float32)
+
+//go:noescape
+func fromInt32AVX512(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func addInt32AVX512(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func magnitudeAVX512(x []float32) (top float32)
+
+//go:noescape
+func multiplyAVX512(y, x []float32)

@@ -7,13 +7,16 @@ import "fettle/internal/compute"
 const (
 	depthF32  = 512
 	depthBF16 = 1024
-	depthInt8 = 4096
 )
 
 // MatMul: a step is one element along K, or a pair of them.
 func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	compute.Need(len(y), n*w.N)
 	compute.Need(len(x), n*w.K)
+	if p := d.intWeights(w); p != nil {
+		d.matMulInt8(y, x, p, n)
+		return
+	}
 	g := product{rows: n, cols: w.N, c: y, ldc: w.N}
 	d.reduce(&g, x, w.K)
 	g.b = func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
@@ -21,10 +24,13 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		if ok && w.Raw == nil && (d.bf16 || p.kind == compute.F32) {
 			return p.panel(j, s0), panel, p.pitch
 		}
-		pitch := (steps + 1) * panel
+		pitch := (steps + 8) * panel
+		q, isQuantized := w.Packed.(quantized)
 		for i := range count {
 			dst := scratch[i*pitch:]
 			switch {
+			case isQuantized:
+				d.openRows(dst, q, j+i, s0, steps, w.K)
 			case w.Raw != nil || !ok:
 				d.layOut(dst, w, d.wordKind(), j+i, s0, steps)
 			case p.kind == compute.BF16:
@@ -53,6 +59,10 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	compute.Need(len(dx), n*w.K)
 	compute.Need(len(dy), n*w.N)
+	if p := d.intWeights(w); p != nil {
+		d.matMulTInt8(dx, dy, p, n)
+		return
+	}
 	g := product{rows: n, cols: w.K, c: dx, ldc: w.K, add: true}
 	d.reduce(&g, dy, w.N)
 	g.b = func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
@@ -62,8 +72,13 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 			d.turn(scratch, pitch, p, j, count, s0, steps)
 			return scratch, panel, pitch
 		}
+		q, isQuantized := w.Packed.(quantized)
 		for i := range count {
-			d.columns(scratch[i*pitch:], w, j+i, s0, steps)
+			if isQuantized {
+				d.openColumns(scratch[i*pitch:], q, j+i, s0, steps, w.N, w.K)
+			} else {
+				d.columns(scratch[i*pitch:], w, j+i, s0, steps)
+			}
 		}
 		return scratch, panel, pitch
 	}

@@ -15,6 +15,8 @@ type pack struct {
 	lds  int
 	rows int
 	cols int
+
+	scale []float32
 }
 
 // packF32Go transposes: dst[c·ldd+r] = src[r·lds+c], r < rows ≤ 16, c < cols.

@@ -63,9 +63,18 @@ func (d *device) kind(w *compute.Matrix) compute.DType {
 	return w.Type
 }
 
-// Prepare lays w out in panels and drops Raw.
+// Prepare lays w out in panels and drops Raw. Quantized weights stay so.
 func (d *device) Prepare(w *compute.Matrix) error {
-	if w.Raw == nil || w.N == 0 || w.K == 0 {
+	if w.N == 0 || w.K == 0 {
+		return nil
+	}
+	switch p := w.Packed.(type) {
+	case *compute.Int8Weights:
+		w.Packed = packBytes(p)
+	case *compute.NF4Weights:
+		w.Packed = packNF4(p)
+	}
+	if w.Raw == nil {
 		return nil
 	}
 	p := &panels{n: w.N, k: w.K, kind: d.kind(w)}

@@ -16,6 +16,13 @@ func addGo(y, x []float32) {
 	}
 }
 
+// multiplyGo: y *= x.
+func multiplyGo(y, x []float32) {
+	for i, v := range x[:len(y)] {
+		y[i] *= v
+	}
+}
+
 // scaleGo: x *= a.
 func scaleGo(x []float32, a float32) {
 	for i := range x {

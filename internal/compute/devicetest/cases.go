@@ -25,7 +25,7 @@ func products() (cases []Case) {
 	rows := []int{0, 1, 2, 3, 5, 8, 13, 14, 15, 29}
 	seed := uint64(0)
 	for _, s := range shapes {
-		for _, typ := range []compute.DType{compute.F32, compute.BF16, compute.F16} {
+		for _, typ := range types {
 			seed++
 			src := newSource(seed)
 			n, k := s[0], s[1]

@@ -27,8 +27,19 @@ func (s source) matrix(n, k int, t compute.DType) *compute.Matrix {
 	return Matrix(n, k, t, s.normal(n*k))
 }
 
+// types are those of frozen matrices.
+var types = []compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8, compute.NF4}
+
 // Matrix stores values as an (n, k) matrix of type t.
 func Matrix(n, k int, t compute.DType, values []float32) *compute.Matrix {
+	if t == compute.Int8 || t == compute.NF4 {
+		kind := map[compute.DType]string{compute.Int8: "int8", compute.NF4: "nf4"}[t]
+		w, err := compute.Quantize(Matrix(n, k, compute.F32, values), kind)
+		if err != nil {
+			panic(err)
+		}
+		return w
+	}
 	var raw []byte
 	for _, v := range values {
 		switch t {

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRefIsADevice(t *testing.T) {
-	for _, dev := range []compute.Device{ref.New(), ref.NewBF16()} {
+	for _, dev := range []compute.Device{ref.New(), ref.NewBF16(), ref.NewInt8(ref.New())} {
 		devicetest.Run(t, dev, devicetest.Judge{Device: dev})
 	}
 }

@@ -14,6 +14,7 @@ import (
 // files lists what is generated, by name.
 func files() map[string][]byte {
 	return map[string][]byte{
+		"bytes_avx512_amd64.s":  bytesAVX512(),
 		"pack_avx512_amd64.s":   packsAVX512(),
 		"tile_avx512_amd64.s":   tilesAVX512(),
 		"vector_avx512_amd64.s": vectorsAVX512(),

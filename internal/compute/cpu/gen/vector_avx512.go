@@ -81,6 +81,15 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
+	v = simple("multiplyAVX512", "", 0, "y", "x")
+	v.emit(func() {}, func(load func(i, z int), store func(z, i int)) {
+		load(0, 0)
+		load(1, 1)
+		a.i("VMULPS Z1, Z0, Z0")
+		store(0, 0)
+	})
+	end()
+
 	v = simple("scaleAVX512", ", a float32", 4, "x")
 	v.emit(func() { v.scalar("a", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)

@@ -1,0 +1,93 @@
+package ref
+
+import (
+	"math"
+
+	"fettle/internal/compute"
+)
+
+// int8Device is the plain device of compute int8: products with Int8 weights
+// have the other factor rounded row by row to eight bits; the rest is another
+// device's.
+type int8Device struct{ compute.Device }
+
+// NewInt8 is the plain device that rounds as compute int8 does, and computes
+// all but products with Int8 weights as rest does.
+func NewInt8(rest compute.Device) compute.Device { return int8Device{rest} }
+
+// Prepare leaves Int8 weights as they are.
+func (d int8Device) Prepare(w *compute.Matrix) error {
+	if w.Type == compute.Int8 {
+		return nil
+	}
+	return d.Device.Prepare(w)
+}
+
+// MatMul: y[i,o] = scale(x[i])·Scale[o]·Σ_k q(x[i])[k]·Q[o,k].
+func (d int8Device) MatMul(y, x []float32, w *compute.Matrix, n int) {
+	q, ok := w.Packed.(*compute.Int8Weights)
+	if !ok {
+		d.Device.MatMul(y, x, w, n)
+		return
+	}
+	compute.Need(len(y), n*w.N)
+	compute.Need(len(x), n*w.K)
+	for i := range n {
+		codes, scale := toInt8(x[i*w.K:][:w.K])
+		for o := range w.N {
+			var sum float64
+			for k, c := range codes {
+				sum += c * float64(q.Q[o*w.K+k])
+			}
+			y[i*w.N+o] = float32(sum * float64(scale) * float64(q.Scale[o]))
+		}
+	}
+}
+
+// MatMulT: dx[i,k] += scale(g)·Σ_o q(g)[o]·Q[o,k] with g[o] = dy[i,o]·Scale[o].
+func (d int8Device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
+	q, ok := w.Packed.(*compute.Int8Weights)
+	if !ok {
+		d.Device.MatMulT(dx, dy, w, n)
+		return
+	}
+	compute.Need(len(dx), n*w.K)
+	compute.Need(len(dy), n*w.N)
+	for i := range n {
+		g := make([]float32, w.N)
+		for o := range g {
+			g[o] = dy[i*w.N+o] * q.Scale[o]
+		}
+		codes, scale := toInt8(g)
+		sums := make([]float64, w.K)
+		for o, c := range codes {
+			for k := range sums {
+				sums[k] += c * float64(q.Q[o*w.K+k])
+			}
+		}
+		for k := range sums {
+			sums[k] *= float64(scale)
+		}
+		addTo(dx[i*w.K:][:w.K], sums)
+	}
+}
+
+// toInt8 is x rounded to whole multiples, −127 … 127, of the scale. If x is not
+// finite, neither is the scale.
+func toInt8(x []float32) (codes []float64, scale float32) {
+	var top, zero float32
+	for _, v := range x {
+		top, zero = max(top, float32(math.Abs(float64(v)))), zero+(v-v)
+	}
+	codes = make([]float64, len(x))
+	if top == 0 {
+		return codes, 0
+	}
+	inverse := 127 / top
+	for i, v := range x {
+		if zero == 0 {
+			codes[i] = math.RoundToEven(float64(v * inverse))
+		}
+	}
+	return codes, top/127 + zero
+}
