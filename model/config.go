@@ -115,7 +115,7 @@ func (f configFile) config() (*Config, error) {
 	}
 	c := &Config{
 		Type: f.ModelType, Hidden: f.Hidden, Intermediate: f.Intermediate, Layers: f.Layers, Heads: f.Heads, KVHeads: f.Heads,
-		Vocab: f.Vocab, MaxPositions: max(f.MaxPositions, f.MaxSequence), NormEps: 1e-6, RopeTheta: 10000, Tied: f.Tied, BOS: -1, EOS: f.EOS,
+		Vocab: f.Vocab, MaxPositions: max(f.MaxPositions, f.MaxSequence), NormEps: 1e-6, RopeTheta: 10000, Tied: f.Tied, BOS: -1,
 	}
 	if f.KVHeads != nil {
 		c.KVHeads = *f.KVHeads
@@ -135,7 +135,10 @@ func (f configFile) config() (*Config, error) {
 		c.NormEps = *f.NormEps
 	}
 	if len(f.BOS) > 0 {
-		c.BOS = f.BOS[0]
+		c.BOS = max(f.BOS[0], -1)
+	}
+	if len(f.EOS) > 0 {
+		c.EOS = f.EOS
 	}
 	if f.RopeTheta != nil {
 		c.RopeTheta = *f.RopeTheta
@@ -157,7 +160,10 @@ func (f configFile) config() (*Config, error) {
 	switch kind {
 	case "", "default":
 		return c, nil
-	case "linear", "llama3":
+	case "linear":
+		c.RopeScaling = &RopeScaling{Type: kind, Factor: rope.Factor}
+		return c, nil
+	case "llama3":
 		c.RopeScaling = &RopeScaling{kind, rope.Factor, rope.LowFreq, rope.HighFreq, rope.OriginalMax}
 		return c, nil
 	}
@@ -193,12 +199,15 @@ func (c *Config) check() error {
 	}{
 		{"hidden_size", c.Hidden}, {"intermediate_size", c.Intermediate}, {"num_hidden_layers", c.Layers},
 		{"num_attention_heads", c.Heads}, {"num_key_value_heads", c.KVHeads}, {"head_dim", c.HeadDim}, {"vocab_size", c.Vocab},
+		{"max_position_embeddings", c.MaxPositions},
 	} {
 		if d.value < 1 || d.value > 1<<24 {
-			return fmt.Errorf("%s is %d, want 1 or more", d.name, d.value)
+			return fmt.Errorf("%s is %d, want 1 to %d", d.name, d.value, 1<<24)
 		}
 	}
 	switch {
+	case c.Layers > 1<<12:
+		return fmt.Errorf("num_hidden_layers is %d, want at most %d", c.Layers, 1<<12)
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	case c.HeadDim%2 != 0:
