@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"fettle/data"
 )
 
 // Config is everything that defines a run. The keys are Hugging Face's where
@@ -14,13 +16,17 @@ type Config struct {
 	ModelName string `yaml:"model_name_or_path" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
 	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from (its weights only)"`
 	Type      string `yaml:"finetuning_type" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
-	Recipe    string `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, ..."`
+	Recipe    string `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..."`
 
 	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files"`
-	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca or tokenized"`
+	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`
+	Weights       []string `yaml:"dataset_weights" help:"how often an epoch sees each training file, such as 1,0.5; empty: once"`
+	Columns       []string `yaml:"columns" help:"fields under other names, such as instruction=question,output=answer"`
+	OnBadRow      string   `yaml:"on_bad_row" help:"what to do with a record that cannot be read: stop or skip"`
+	Specials      string   `yaml:"parse_specials" help:"whether names of control tokens in the data become them: recipe (as upstream), yes or no"`
 	Cutoff        int      `yaml:"max_seq_length" alias:"cutoff_len,sequence_len,max_length,max_seq_len" help:"longest sequence in tokens; 0: the recipe's"`
-	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"what to do with longer ones: truncate (as the recipes), drop or error"`
-	TrainOn       string   `yaml:"train_on" help:"what is learned: recipe (as upstream), assistant or all"`
+	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"what to do with longer ones: truncate (as the recipes), drop, truncate_prompt, split, error; auto: truncate, but split plain text"`
+	TrainOn       string   `yaml:"train_on" help:"what is learned: recipe (as upstream), assistant, last_turn, completion or all"`
 	ValSize       float64  `yaml:"val_size" alias:"val_set_size,val_split_fraction" help:"held out for evaluation: a number of examples, or below 1 a fraction"`
 	EvalDataset   []string `yaml:"eval_dataset" help:"files for evaluation instead of val_size"`
 	Shuffle       bool     `yaml:"shuffle" help:"a new order in every epoch"`
@@ -65,7 +71,7 @@ type Config struct {
 // Defaults is a run with everything but its model, data and output filled in.
 func Defaults() Config {
 	return Config{
-		Type: "lora", Recipe: "alpaca", DatasetFormat: "auto", OverLong: "truncate", TrainOn: "recipe", Shuffle: true,
+		Type: "lora", Recipe: "alpaca", DatasetFormat: "auto", OverLong: "auto", OnBadRow: "stop", Specials: "recipe", TrainOn: "recipe", Shuffle: true,
 		LoRARank: 8, LoRAAlpha: 16, LoRADropout: 0, LoRATargets: []string{"q_proj", "v_proj"},
 		PromptLen: 10, Gate: "per_head", GateActive: "tanh",
 		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
@@ -90,9 +96,11 @@ func (c Config) Validate() error {
 	bad(len(c.Dataset) == 0, "dataset is missing: the file to learn from")
 	bad(c.OutputDir == "", "output_dir is missing: where the run is kept")
 	oneOf("finetuning_type", c.Type, "lora", "llama-adapter", "full")
-	oneOf("dataset_format", c.DatasetFormat, "auto", "alpaca", "tokenized")
-	oneOf("over_long", c.OverLong, "truncate", "drop", "error")
-	oneOf("train_on", c.TrainOn, "recipe", "assistant", "all")
+	oneOf("dataset_format", c.DatasetFormat, data.Formats()...)
+	oneOf("over_long", c.OverLong, "auto", "truncate", "drop", "truncate_prompt", "split", "error")
+	oneOf("on_bad_row", c.OnBadRow, "stop", "skip")
+	oneOf("parse_specials", c.Specials, "recipe", "yes", "no")
+	oneOf("train_on", c.TrainOn, "recipe", "assistant", "last_turn", "completion", "all")
 	oneOf("lr_scheduler_type", c.Schedule, "linear", "cosine", "constant")
 	oneOf("compute", c.Compute, "auto", "f32", "bf16")
 	oneOf("recompute", c.Recompute, "auto", "all", "none")

@@ -5,24 +5,36 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"fettle/data"
+	"fettle/model/generate"
 )
 
+// chatting are the settings of chat beside those of answers.
+type chatting struct {
+	System string `yaml:"system" help:"the system message"`
+}
+
 func newChat() *cobra.Command {
-	from, draw := source{Compute: "auto"}, usualDrawing()
+	from, chat, draw := source{Compute: "auto"}, chatting{}, usualDrawing()
 	cmd := &cobra.Command{
-		Use:     "chat",
-		Short:   "Talk to a model",
+		Use:   "chat",
+		Short: "Talk to a model",
+		Long: `Talk to a model in the words it was tuned with, which an adapter's directory
+knows. Where the recipe knows conversations it is told what was said before;
+a recipe for single instructions is not.`,
 		Example: "  fettle chat --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &from, &draw)
+	settings := addSettings(cmd, &from, &chat, &draw)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &from, &draw); err != nil {
+		if err := settings.load(cmd, &from, &chat, &draw); err != nil {
 			return err
 		}
 		if _, err := draw.sampler(); err != nil {
@@ -33,43 +45,105 @@ func newChat() *cobra.Command {
 			return err
 		}
 		if s.recipe == nil {
-			return usage(errors.New("which prompt does this model know? Give --recipe (alpaca, alpaca-lora, ...)"))
+			return usage(errors.New("which prompt does this model know? Give --recipe (alpaca, alpaca-lora, vicuna, ...)"))
 		}
-		return s.converse().chat(cmd, draw)
+		c := chatter{conversation: s.converse(), said: data.Conversation{System: chat.System}, draw: draw, out: cmd.OutOrStdout()}
+		return c.run(cmd.InOrStdin())
 	}
 	return cmd
 }
 
-// chat answers line after line. The recipe's prompt has room for one
-// instruction: every message stands for itself.
-func (c *conversation) chat(cmd *cobra.Command, draw drawing) error {
-	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "Recipe %s: every message is answered on its own. /quit or Ctrl-D ends, Ctrl-C stops an answer.\n", c.recipe.Name)
-	lines := bufio.NewScanner(cmd.InOrStdin())
+// chatter is a conversation with a person at a terminal.
+type chatter struct {
+	*conversation
+	said data.Conversation
+	draw drawing
+	out  io.Writer
+}
+
+const chatHelp = `/reset    forget what was said
+/retry    answer the last message again
+/system   set the system message, or without a text take it back
+/quit     end, as Ctrl-D does; Ctrl-C stops an answer`
+
+// run answers line after line.
+func (c *chatter) run(in io.Reader) error {
+	fmt.Fprintf(c.out, "Recipe %s: %s. /help lists commands.\n", c.recipe.Name, map[bool]string{
+		true: "the model is told what was said before", false: "every message is answered on its own",
+	}[c.recipe.Dialogue != nil])
+	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	for {
-		fmt.Fprint(out, "\n> ")
+		fmt.Fprint(c.out, "\n> ")
 		if !lines.Scan() {
-			fmt.Fprintln(out)
+			fmt.Fprintln(c.out)
 			return lines.Err()
 		}
 		message := strings.TrimSpace(lines.Text())
-		switch {
-		case message == "":
-			continue
-		case message == "/quit" || message == "/exit":
+		command, rest, _ := strings.Cut(message, " ")
+		switch command {
+		case "":
+		case "/quit", "/exit":
 			return nil
-		case strings.HasPrefix(message, "/"):
-			fmt.Fprintln(out, "/quit ends the conversation.")
-			continue
+		case "/reset", "/new", "/clear":
+			c.said.Turns = nil
+			fmt.Fprintln(c.out, "Forgotten.")
+		case "/system":
+			c.said.System, c.said.Turns = strings.TrimSpace(rest), nil
+			fmt.Fprintln(c.out, "A new conversation.")
+		case "/retry":
+			if n := len(c.said.Turns); n >= 2 {
+				c.said.Turns = c.said.Turns[:n-1]
+				c.answer()
+			}
+		default:
+			if strings.HasPrefix(command, "/") {
+				fmt.Fprintln(c.out, chatHelp)
+				continue
+			}
+			c.said.Turns = append(c.said.Turns, data.Turn{Role: data.User, Text: message})
+			c.answer()
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-		_, err := c.ask(ctx, question{prompt: c.recipe.Prompt(c.tok, message, ""), draw: draw}, writer(out))
-		stop()
-		draw.Seed++
-		if err != nil {
-			fmt.Fprintf(out, "(%v)", err)
+	}
+}
+
+// answer answers the last turn. Ctrl-C stops it; what was said until then stays.
+func (c *chatter) answer() {
+	prompt, forgotten := c.fitting(&c.said, c.draw.MaxNewTokens)
+	if forgotten > 0 {
+		fmt.Fprintf(c.out, "(%d earlier turns no longer fit the model's context)\n", forgotten)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	a, err := c.ask(ctx, question{prompt: prompt, draw: c.draw}, writer(c.out))
+	c.draw.Seed++
+	switch {
+	case err != nil:
+		fmt.Fprintf(c.out, "(%v)", err)
+	case a.reason == generate.MaxTokens || a.reason == generate.ContextFull || a.reason == generate.Cancelled:
+		fmt.Fprintf(c.out, " … (%s)", a.reason)
+	}
+	fmt.Fprintln(c.out)
+	c.said.Turns = append(c.said.Turns, data.Turn{Role: data.Assistant, Text: strings.TrimSpace(a.text)})
+}
+
+// fitting renders a conversation, without its first turns if it must be to
+// leave room for an answer.
+func (c *conversation) fitting(said *data.Conversation, room int) (prompt []int32, forgotten int) {
+	limit := max(c.session.Capacity()-room, c.session.Capacity()/2)
+	for {
+		prompt = c.recipe.Ask(c.tok, *said)
+		if len(prompt) < limit || len(said.Turns) < 3 {
+			return prompt, forgotten
 		}
-		fmt.Fprintln(out)
+		n := 1
+		if len(prompt) >= 2*limit {
+			n = len(said.Turns) / 2 // far too long: not turn by turn
+		}
+		for n < len(said.Turns)-1 && said.Turns[n].Role != data.User {
+			n++
+		} // up to a question
+		said.Turns = said.Turns[n:]
+		forgotten += n
 	}
 }

@@ -40,7 +40,7 @@ tokenized samples, with what is learned between ⟦ and ⟧, and how long they a
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		m, err := readMaterial(&c)
+		m, err := readMaterial(&c, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}

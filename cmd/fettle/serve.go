@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fettle/data"
 	"fettle/model/generate"
 	"fettle/model/serve"
 )
@@ -127,7 +128,7 @@ func (e *engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 	q := question{draw: e.drawing(r)}
 	var err error
 	if r.Messages != nil {
-		if q.prompt, err = c.chatPrompt(r.Messages); err != nil {
+		if q.prompt, err = c.chatPrompt(r.Messages, q.draw.MaxNewTokens); err != nil {
 			return serve.Result{}, serve.Wrong{Param: "messages", Message: err.Error()}
 		}
 	} else {
@@ -163,16 +164,25 @@ func set[T any](to, from *T) {
 	}
 }
 
-// chatPrompt renders a conversation in the model's recipe.
-func (s *speaker) chatPrompt(messages []serve.Message) ([]int32, error) {
-	if s.recipe == nil {
+// chatPrompt renders a conversation in the words of the recipe, without its
+// first turns if it is too long.
+func (c *conversation) chatPrompt(messages []serve.Message, room int) ([]int32, error) {
+	if c.recipe == nil {
 		return nil, errors.New("this model has no prompt for chats: start the server with --recipe, or use /v1/completions")
 	}
-	last := messages[len(messages)-1]
-	if last.Role != "user" {
-		return nil, fmt.Errorf("the last message is the %s's, there is nothing to answer", last.Role)
+	var said data.Conversation
+	for _, m := range messages {
+		if m.Role == "system" {
+			said.System = strings.TrimSpace(said.System + "\n\n" + m.Content)
+			continue
+		}
+		said.Turns = append(said.Turns, data.Turn{Role: data.Role(m.Role), Text: m.Content})
 	}
-	return s.recipe.Prompt(s.tok, last.Content, ""), nil
+	if n := len(said.Turns); n == 0 || said.Turns[n-1].Role == data.Assistant {
+		return nil, errors.New("the last message is not the user's, there is nothing to answer")
+	}
+	prompt, _ := c.fitting(&said, room)
+	return prompt, nil
 }
 
 // textPrompt begins with BOS and is the text as it stands, or the tokens as they are.

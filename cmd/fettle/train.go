@@ -14,9 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"fettle/adapter"
-	"fettle/data"
 	"fettle/model"
-	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
@@ -51,13 +49,17 @@ the same command where its last checkpoint is, to the same bits.`,
 // are, then the weights.
 func runTraining(cmd *cobra.Command, c train.Config) error {
 	log := newLog(cmd.ErrOrStderr())
-	m, err := readMaterial(&c)
+	m, err := readMaterial(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	log.Info().Int("rows", m.training.Rows).Int("examples", len(m.training.Examples)).Int("evaluation", len(m.evaluation.Examples)).
-		Int("tokens", m.training.Tokens).Int("learned", m.training.Learned).Int("cut", m.training.Cut).Int("dropped", m.training.Dropped).
+		Int("tokens", m.training.Tokens).Int("learned", m.training.Learned).
 		Int("without_learned", m.training.Silent).Msg("data read")
+	if n := m.training.Cut + m.training.Dropped + m.training.Split + m.training.BadRows; n > 0 {
+		log.Warn().Int("max_seq_length", c.Cutoff).Int("keeps_95_percent", m.training.Keeps(0.95)).Int("keeps_all", m.training.Keeps(1)).Int("cut", m.training.Cut).
+			Int("dropped", m.training.Dropped).Int("split", m.training.Split).Int("unreadable", m.training.BadRows).Strs("first_unreadable", m.training.Bad).Msg("not all rows as they are")
+	}
 	base, err := loadModel(c.ModelName, c.Compute)
 	if err != nil {
 		return err
@@ -112,64 +114,6 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 		flag = "model_name_or_path"
 	}
 	fmt.Fprintf(out, "\nThe result is in %s. Try it:\n  fettle chat --%s %s\n", c.OutputDir, flag, c.OutputDir)
-}
-
-// material is what a run learns from.
-type material struct {
-	training, evaluation *data.Set
-	hash                 string // of the tokenizer
-}
-
-// readMaterial reads the data of a run and fills in what depends on the base.
-func readMaterial(c *train.Config) (*material, error) {
-	base, err := model.ReadConfig(c.ModelName)
-	if err != nil {
-		return nil, input(err)
-	}
-	if c.PromptLayers == 0 {
-		c.PromptLayers = max(1, base.Layers-2)
-	}
-	recipe, err := data.Find(c.Recipe)
-	if err != nil {
-		return nil, usage(fmt.Errorf("config: %w", err))
-	}
-	switch {
-	case c.Cutoff == 0 && c.DatasetFormat == "tokenized":
-		c.Cutoff = base.MaxPositions
-	case c.Cutoff == 0:
-		c.Cutoff = min(recipe.Cutoff, base.MaxPositions)
-	case c.Cutoff > base.MaxPositions:
-		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, base.MaxPositions))
-	}
-	m := &material{evaluation: &data.Set{}}
-	var tok data.Tokenizer
-	if t, err := tokenizer.Load(c.ModelName); err == nil {
-		tok, m.hash = t, t.Hash()
-		if t.Size() > base.Vocab {
-			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?", t.Size(), base.Vocab))
-		}
-	} else if c.DatasetFormat != "tokenized" {
-		return nil, input(err)
-	}
-	options := data.Options{Format: c.DatasetFormat, Cutoff: c.Cutoff, OverLong: c.OverLong, TrainOn: c.TrainOn}
-	if m.training, err = data.Load(tok, recipe, c.Dataset, options); err != nil {
-		return nil, input(err)
-	}
-	if len(c.EvalDataset) > 0 {
-		if m.evaluation, err = data.Load(tok, recipe, c.EvalDataset, options); err != nil {
-			return nil, input(err)
-		}
-	} else if c.ValSize > 0 {
-		m.training.Examples, m.evaluation.Examples = data.Split(m.training.Examples, c.ValSize, c.Seed)
-	}
-	for _, e := range m.training.Examples {
-		for _, id := range e.Tokens {
-			if id < 0 || int(id) >= base.Vocab {
-				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id, base.Vocab))
-			}
-		}
-	}
-	return m, nil
 }
 
 // newAdapter makes what a run trains: a new adapter, one to go on from, or the

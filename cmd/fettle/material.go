@@ -1,0 +1,120 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"fettle/data"
+	"fettle/model"
+	"fettle/model/tokenizer"
+	"fettle/train"
+)
+
+// material is what a run learns from.
+type material struct {
+	training, evaluation *data.Set
+	recipe               data.Recipe
+	hash                 string // of the tokenizer
+}
+
+// readMaterial reads the data of a run and fills in what depends on the base.
+// On a terminal, progress tells how far it is.
+func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
+	base, err := model.ReadConfig(c.ModelName)
+	if err != nil {
+		return nil, input(err)
+	}
+	if c.PromptLayers == 0 {
+		c.PromptLayers = max(1, base.Layers-2)
+	}
+	m := &material{evaluation: &data.Set{}}
+	if m.recipe, err = data.Find(c.Recipe); err != nil {
+		return nil, usage(fmt.Errorf("config: %w", err))
+	}
+	switch {
+	case c.Cutoff == 0 && c.DatasetFormat == "tokenized":
+		c.Cutoff = base.MaxPositions
+	case c.Cutoff == 0:
+		c.Cutoff = min(m.recipe.Cutoff, base.MaxPositions)
+	case c.Cutoff > base.MaxPositions:
+		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, base.MaxPositions))
+	}
+	var tok data.Tokenizer
+	if t, err := tokenizer.Load(c.ModelName); err == nil {
+		tok, m.hash = t, t.Hash()
+		if t.Size() > base.Vocab {
+			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?", t.Size(), base.Vocab))
+		}
+	} else if c.DatasetFormat != "tokenized" {
+		return nil, input(err)
+	}
+	if err := m.read(c, tok, progress); err != nil {
+		return nil, err
+	}
+	for _, e := range m.training.Examples {
+		for _, id := range e.Tokens {
+			if id < 0 || int(id) >= base.Vocab {
+				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id, base.Vocab))
+			}
+		}
+	}
+	return m, nil
+}
+
+// read encodes the files of a run.
+func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer) error {
+	options, files, err := dataOptions(c)
+	if err != nil {
+		return usage(fmt.Errorf("config: %w", err))
+	}
+	if progress != nil && isTerminal(progress) {
+		options.Progress = func(rows int) { fmt.Fprintf(progress, "\rreading data: %d rows", rows) }
+		defer fmt.Fprint(progress, "\r\x1b[K")
+	}
+	if m.training, err = data.LoadFiles(tok, m.recipe, files, options); err != nil {
+		return input(err)
+	}
+	if len(c.EvalDataset) > 0 {
+		m.evaluation, err = data.Load(tok, m.recipe, c.EvalDataset, options)
+	} else if c.ValSize > 0 {
+		m.training.Examples, m.evaluation.Examples = data.Split(m.training.Examples, c.ValSize, c.Seed)
+	}
+	return input(err)
+}
+
+// dataOptions are what data needs to know of a run.
+func dataOptions(c *train.Config) (data.Options, []data.File, error) {
+	o := data.Options{Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow, Columns: map[string]string{}, Seed: c.Seed}
+	if c.OverLong != "auto" {
+		o.OverLong = c.OverLong
+	}
+	if c.Specials != "recipe" {
+		parse := c.Specials == "yes"
+		o.ParseSpecials = &parse
+	}
+	for _, column := range c.Columns {
+		ours, theirs, ok := strings.Cut(column, "=")
+		if !ok || ours == "" || theirs == "" {
+			return o, nil, fmt.Errorf("columns: %q, want field=name", column)
+		}
+		o.Columns[ours] = theirs
+	}
+	if n := len(c.Weights); n > 0 && n != len(c.Dataset) {
+		return o, nil, fmt.Errorf("dataset_weights: %d weights for %d files", n, len(c.Dataset))
+	}
+	var files []data.File
+	for i, path := range c.Dataset {
+		f := data.File{Path: path, Format: o.Format, Columns: o.Columns}
+		if len(c.Weights) > 0 {
+			w, err := strconv.ParseFloat(c.Weights[i], 64)
+			if err != nil || !(w > 0 && w <= 1000) {
+				return o, nil, fmt.Errorf("dataset_weights: %q, want a number above 0, at most 1000", c.Weights[i])
+			}
+			f.Weight = w
+		}
+		files = append(files, f)
+	}
+	return o, files, nil
+}
