@@ -1,12 +1,6 @@
 package data
 
-import (
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"fmt"
-	"slices"
-)
+import "slices"
 
 // Options say how files become examples.
 type Options struct {
@@ -30,23 +24,6 @@ type File struct {
 	Format  string
 	Columns map[string]string
 	Weight  float64 // how often an epoch sees each of its rows; 0: once
-}
-
-// Set is a loaded data set and what there is to know about it.
-type Set struct {
-	Examples []Example
-	Rows     int // read from the files
-	Cut      int // rows longer than the cutoff, and shortened
-	Dropped  int // rows longer than the cutoff, and left out
-	Split    int // rows longer than the cutoff, and split
-	BadRows  int // rows that could not be read, and were skipped
-	Silent   int // among Examples, those without a learned token
-	Tokens   int
-	Learned  int
-	Cutoff   int
-	Lengths  []int32  // of the rows, uncut
-	Bad      []string // what was wrong with the first bad rows
-	Hash     string   // SHA-256 over tokens and labels
 }
 
 // Load reads and encodes files.
@@ -79,19 +56,22 @@ func LoadFiles(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 
 // load encodes what expand found.
 func load(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
-	s := &Set{Cutoff: o.Cutoff}
+	s := &Set{Cutoff: o.Cutoff, answers: map[uint64]int{}, asked: map[uint64]string{}}
 	var paths []string
+	seen := map[uint64]string{}
 	for i, f := range files {
 		from := len(s.Examples)
 		if err := s.load(&encoder{tok: tok, recipe: r}, f, o); err != nil {
 			return nil, err
 		}
+		s.Examples = append(s.Examples[:from], s.Report.duplicates(s.Examples[from:], seen, o.Fix)...)
 		s.Examples = append(s.Examples[:from], weigh(s.Examples[from:], f.Weight, o.Seed+uint64(i))...)
 		paths = append(paths, f.Path)
 	}
 	if r.Stream {
 		s.Examples = Stream(s.Examples, o.Cutoff)
 	}
+	s.lint(tok)
 	return s, s.finish(paths)
 }
 
@@ -117,11 +97,18 @@ type outcome struct {
 	length   int // uncut
 	bad      error
 	fatal    error
+
+	source   string
+	marks    []mark
+	fixed    []string // rules
+	repaired bool     // by leaving the record out
+	fused    bool
+	answer   uint64 // a hash of what the assistant says
 }
 
 // load appends a file.
 func (s *Set) load(e *encoder, f File, o Options) error {
-	w := worker{encoder: e, columns: f.Columns, cutoff: o.Cutoff, overLong: o.OverLong, trainOn: o.TrainOn}
+	w := worker{encoder: e, columns: f.Columns, cutoff: o.Cutoff, overLong: o.OverLong, trainOn: o.TrainOn, fix: o.Fix}
 	var err error
 	if f.Format == "" || f.Format == "auto" {
 		w.format, err = detect(f.Path, f.Columns)
@@ -147,55 +134,6 @@ func (s *Set) load(e *encoder, f File, o Options) error {
 		if o.Progress != nil && s.Rows%batchSize == 0 {
 			o.Progress(s.Rows)
 		}
-	}
-	return nil
-}
-
-// take counts an outcome.
-func (s *Set) take(out outcome) {
-	s.Rows++
-	if out.bad != nil {
-		if s.BadRows++; len(s.Bad) < 20 {
-			s.Bad = append(s.Bad, out.bad.Error())
-		}
-		return
-	}
-	s.Lengths = append(s.Lengths, int32(min(out.length, 1<<31-1)))
-	switch {
-	case len(out.examples) == 0:
-		s.Dropped++
-	case len(out.examples) > 1:
-		s.Split++
-	case len(out.examples[0].Tokens) < out.length:
-		s.Cut++
-	}
-	s.Examples = append(s.Examples, out.examples...)
-}
-
-// finish counts, and refuses a set that teaches nothing.
-func (s *Set) finish(paths []string) error {
-	h := sha256.New()
-	for _, e := range s.Examples {
-		learned := e.Learned()
-		s.Tokens += len(e.Tokens)
-		s.Learned += learned
-		if learned == 0 {
-			s.Silent++
-		}
-		binary.Write(h, binary.LittleEndian, int64(len(e.Tokens)))
-		binary.Write(h, binary.LittleEndian, e.Tokens)
-		binary.Write(h, binary.LittleEndian, e.Labels)
-	}
-	s.Hash = hex.EncodeToString(h.Sum(nil))
-	switch {
-	case len(s.Examples) == 0 && s.Dropped > 0:
-		return fmt.Errorf("read %v: all %d records are longer than max_seq_length %d", paths, s.Dropped, s.Cutoff)
-	case len(s.Examples) == 0 && s.BadRows > 0:
-		return fmt.Errorf("read %v: none of %d records can be read; the first: %s", paths, s.BadRows, s.Bad[0])
-	case len(s.Examples) == 0:
-		return fmt.Errorf("read %v: %w", paths, ErrEmpty)
-	case s.Learned == 0:
-		return fmt.Errorf("read %v: no record has a learned token (all labels are masked); are the answers empty, or beyond max_seq_length %d?", paths, s.Cutoff)
 	}
 	return nil
 }

@@ -10,35 +10,37 @@ import (
 // overLong says what becomes of sequences longer than the cutoff.
 var overLong = []string{"truncate", "drop", "truncate_prompt", "split", "error"}
 
-// fit makes the examples of a conversation, none longer than cutoff. length is
-// what it has uncut.
-func (e *encoder) fit(c Conversation, cutoff int, policy string) (examples []Example, length int, err error) {
+// fit makes the examples of a conversation, none longer than cutoff.
+func (e *encoder) fit(c Conversation, cutoff int, policy string) (out outcome) {
 	l, err := e.layout(c)
 	if err != nil {
-		return nil, 0, err
+		return outcome{bad: err}
 	}
-	length = e.length(l)
+	out.length, out.fused = e.length(l), l.fused
 	if e.recipe.Stream {
-		return []Example{e.cut(l, longest)}, length, nil
+		out.examples = []Example{e.cut(l, longest)}
+		return out
 	}
-	if length > cutoff {
+	if out.length > cutoff {
 		switch policy {
 		case "drop":
-			return nil, length, nil
+			return out
 		case "error":
-			return nil, length, fmt.Errorf("read %s: %d tokens, more than max_seq_length %d", c.Source, length, cutoff)
+			out.fatal = fmt.Errorf("read %s: %d tokens, more than max_seq_length %d", c.Source, out.length, cutoff)
+			return out
 		case "truncate_prompt":
 			short, ok := e.shorten(c, cutoff)
 			if !ok {
-				return nil, length, nil
+				return out
 			}
 			l = short
 		case "split":
-			examples, err = e.split(c, cutoff)
-			return examples, length, err
+			out.examples, out.bad = e.split(c, cutoff)
+			return out
 		}
 	}
-	return []Example{e.cut(l, cutoff)}, length, nil
+	out.examples = []Example{e.cut(l, cutoff)}
+	return out
 }
 
 // shorten takes from the ends of what the user says, the longest texts first,

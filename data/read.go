@@ -32,6 +32,7 @@ type record struct {
 	fields map[string]json.RawMessage
 	path   string
 	line   int
+	nth    int   // of the records that begin on this line, from 1
 	err    error // what is wrong with it; the records behind it can still be read
 }
 
@@ -56,9 +57,13 @@ func Rows(path string) iter.Seq2[Row, error] {
 func records(path string) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		count := 0
+		line, nth := 0, 0
 		err := cutFile(path, func(r record) bool {
 			count++
-			r.path = path
+			if nth++; r.line != line {
+				line, nth = r.line, 1
+			}
+			r.path, r.nth = path, nth
 			return yield(r, nil)
 		})
 		if err == nil && count == 0 {
@@ -126,8 +131,14 @@ func plainText(f io.Reader) (*bufio.Reader, error) {
 	return in, nil
 }
 
-// source is file:line.
-func (r record) source() string { return r.path + ":" + strconv.Itoa(r.line) }
+// source is file:line, and which record where a line has several.
+func (r record) source() string {
+	source := r.path + ":" + strconv.Itoa(r.line)
+	if r.nth > 1 {
+		source += " (record " + strconv.Itoa(r.nth) + ")"
+	}
+	return source
+}
 
 // row parses a record.
 func (r record) row() (Row, error) {

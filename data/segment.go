@@ -13,7 +13,8 @@ type Segment struct {
 // layout is a conversation in tokens, before any is cut off.
 type layout struct {
 	Example
-	prompt int // tokens of the first segment, with what begins the sequence
+	prompt int  // tokens of the first segment, with what begins the sequence
+	fused  bool // a token has the end of what is not learned and the beginning of what is
 }
 
 // lay tokenizes segments. Neighbours are one text for the tokenizer, as in all
@@ -85,6 +86,7 @@ func (e *encoder) label(l *layout, segments []Segment, text string, ids []int32)
 		for k < len(segments)-1 && starts[i] >= end {
 			k++
 			end += len(segments[k].Text)
+			l.fused = l.fused || ok && segments[k].Learn && starts[i] > end-len(segments[k].Text)
 		}
 		l.add(segments[k].Learn, id)
 	}

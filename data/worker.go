@@ -1,5 +1,10 @@
 package data
 
+import (
+	"fmt"
+	"hash/maphash"
+)
+
 // worker turns records into examples. It is safe for concurrent use.
 type worker struct {
 	*encoder
@@ -7,6 +12,7 @@ type worker struct {
 	columns           map[string]string
 	cutoff            int
 	overLong, trainOn string
+	fix               bool
 }
 
 // work parses, lays out and encodes one record.
@@ -23,15 +29,25 @@ func (w worker) work(r record) outcome {
 	if err != nil {
 		return outcome{bad: err}
 	}
-	w.restrict(&c)
-	var out outcome
-	out.examples, out.length, err = w.fit(c, w.cutoff, w.overLong)
-	switch {
-	case err != nil && out.length > 0:
-		out.fatal = err
-	case err != nil:
-		out.bad = err
+	var fixed []string
+	if w.fix {
+		drop := false
+		if fixed, drop = c.repair(); drop {
+			return outcome{fixed: fixed, repaired: true}
+		}
 	}
+	w.restrict(&c)
+	marks := w.look(c)
+	out := w.fit(c, w.cutoff, w.overLong)
+	out.source, out.fixed, out.answer = c.Source, fixed, maphash.String(seed, c.Answers())
+	if len(out.examples) > 0 {
+		first := out.examples[0]
+		marks = append(marks, w.inspect(first, len(first.Tokens) >= out.length, c)...)
+	}
+	if out.fused {
+		marks = append(marks, mark{"boundary-fusion", fmt.Sprintf("the answer %.20q shares a token with the prompt", c.Answers())})
+	}
+	out.marks = marks
 	return out
 }
 
@@ -41,7 +57,7 @@ func (w worker) tokenized(f fields) outcome {
 	if err != nil {
 		return outcome{bad: err}
 	}
-	out := outcome{length: len(e.Tokens)}
+	out := outcome{length: len(e.Tokens), source: e.Source, marks: w.inspect(e, false, Conversation{})}
 	if w.cutoff == 0 || out.length <= w.cutoff {
 		out.examples = []Example{e}
 		return out
