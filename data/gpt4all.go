@@ -9,14 +9,14 @@ func gpt4allRecipes() []Recipe {
 	lora := Recipe{
 		Name: "gpt4all", Paper: "Anand et al. 2023, GPT4All", Source: "github.com/nomic-ai/gpt4all, gpt4all-training at cd70db2", License: "of the data: research only",
 		Note:   "prompt, line break and answer are tokenized apart; a cut answer has no </s>, so long code is not taught to stop early",
-		Format: "prompt_completion", Render: promptAndAnswer, Specials: true, EndIfRoom: true, HalfPrompt: true, Cutoff: 1024, Upstream: &bindingsChat,
+		Format: "prompt_completion", Render: promptAndAnswer, RenderKey: "prompt, line break, answer", Specials: true, EndIfRoom: true, HalfPrompt: true, Cutoff: 1024, Upstream: &bindingsChat,
 		Presets: []Preset{
 			{Name: "repo", Method: "lora", LearningRate: 5e-5, Schedule: "constant", WarmupSteps: 100, Epochs: 4, Batch: 32, Cutoff: 1024, Beta2: 0.999, Clip: 1,
 				Normalise: "micro-batch", Rank: 8, Alpha: 32, Dropout: 0.1, Targets: queryValue},
 		},
 	}
 	head := lora
-	head.Name, head.Render, head.EndIfRoom, head.HalfPrompt = "gpt4all-head", nil, false, false
+	head.Name, head.Render, head.RenderKey, head.EndIfRoom, head.HalfPrompt = "gpt4all-head", nil, "", false, false
 	head.Template = bareTemplate.newline()
 	head.Note = "the later data.py: one text, cut with the </s> at its end"
 	return []Recipe{lora, head}

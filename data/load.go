@@ -51,7 +51,11 @@ func LoadFiles(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 	if o.ParseSpecials != nil {
 		r.Specials = *o.ParseSpecials
 	}
-	return load(tok, r.trainOn(o.TrainOn), files, o)
+	r = r.trainOn(o.TrainOn)
+	if o.Cache != "" {
+		return cached(tok, r, files, o)
+	}
+	return load(tok, r, files, o)
 }
 
 // load encodes what expand found.

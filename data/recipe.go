@@ -16,10 +16,11 @@ type Recipe struct {
 	Note    string // what a user should know
 	Format  string // the format of its data sets, for dataset_format: auto
 
-	Template Template                                           // around one instruction, when Dialogue is nil
-	Dialogue *Dialogue                                          // around the turns of a conversation
-	Render   func(c Conversation, open bool) ([]Segment, error) // instead of both: a chat template; open ends it where an answer begins
-	Upstream *Dialogue                                          // what the system's own chat put around the turns, where training had other words
+	Template  Template                                           // around one instruction, when Dialogue is nil
+	Dialogue  *Dialogue                                          // around the turns of a conversation
+	Render    func(c Conversation, open bool) ([]Segment, error) `json:"-"` // instead of both: a chat template; open ends it where an answer begins
+	RenderKey string                                             // what tells one Render from another; needed to cache what it made
+	Upstream  *Dialogue                                          // what the system's own chat put around the turns, where training had other words
 
 	BOS         Special  // what begins a sequence
 	LearnPrompt bool     // the loss is on the prompt too

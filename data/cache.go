@@ -1,0 +1,193 @@
+package data
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// cacheMagic changes with the layout of cached sets.
+const cacheMagic = "fettle encoded data 1\n"
+
+// errNoCache is why a set cannot be cached; it is not a failure.
+var errNoCache = errors.New("not cacheable")
+
+// cached loads through a cache: what is kept there was made from the same
+// bytes, tokenizer, recipe and options by the same program, or is not used.
+func cached(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
+	key, err := cacheKey(tok, r, files, o)
+	if errors.Is(err, errNoCache) {
+		return load(tok, r, files, o)
+	} else if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(o.Cache, key+".fettle")
+	if s, err := readCache(path); err == nil {
+		return s, nil
+	}
+	s, err := load(tok, r, files, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeCache(path, s); err != nil {
+		return nil, fmt.Errorf("cache data set: %w", err)
+	}
+	return s, nil
+}
+
+// cacheKey is a SHA-256 over everything that decides what a set becomes.
+func cacheKey(tok Tokenizer, r Recipe, files []File, o Options) (string, error) {
+	s, ok := tok.(speller)
+	if !ok || r.Render != nil && r.RenderKey == "" {
+		return "", errNoCache
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n", cacheMagic)
+	if program, err := os.Executable(); err == nil {
+		if info, err := os.Stat(program); err == nil {
+			fmt.Fprintf(h, "%d %d\n", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	for id := range int32(s.Size()) {
+		fmt.Fprintf(h, "%q%t", s.Piece(id), s.Control(id))
+	}
+	for _, probe := range []string{" a  b", "Übung\n</s><s>1234", "<|eot_id|>"} {
+		fmt.Fprintln(h, tok.BOS(), tok.EOS(), tok.Encode(probe), tok.EncodeSpecial(probe))
+	}
+	o.Progress, o.Cache = nil, ""
+	for _, v := range []any{r, files, o.OverLong, o.TrainOn, o.OnBadRow, o.Cutoff, o.Fix, o.Seed, o.ParseSpecials} {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return "", fmt.Errorf("cache data set: %w", err)
+		}
+		fmt.Fprintf(h, "%s\n", text)
+	}
+	for _, f := range files {
+		in, err := os.Open(f.Path)
+		if err != nil {
+			return "", fmt.Errorf("read data set: %w", err)
+		}
+		n, err := io.Copy(h, in)
+		in.Close()
+		if err != nil {
+			return "", fmt.Errorf("read %s: %w", f.Path, err)
+		}
+		fmt.Fprintf(h, "\n%d\n", n)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// writeCache writes a set whole or not at all:
+//
+//	magic · n uint32 · n bytes of JSON, the Set without its examples ·
+//	sources, a line each · lengths uint32 · tokens int32 · mask, a byte a token · SHA-256 of it all
+func writeCache(path string, s *Set) error {
+	bare := *s
+	bare.Examples = nil
+	head, err := json.Marshal(struct {
+		Set
+		Count, SourceBytes int
+	}{bare, len(s.Examples), sourceBytes(s.Examples)})
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	b.WriteString(cacheMagic)
+	binary.Write(&b, binary.LittleEndian, uint32(len(head)))
+	b.Write(head)
+	for _, e := range s.Examples {
+		b.WriteString(e.Source)
+		b.WriteByte('\n')
+	}
+	for _, e := range s.Examples {
+		binary.Write(&b, binary.LittleEndian, uint32(len(e.Tokens)))
+	}
+	for _, e := range s.Examples {
+		binary.Write(&b, binary.LittleEndian, e.Tokens)
+	}
+	for _, e := range s.Examples {
+		for _, l := range e.Labels {
+			b.WriteByte(map[bool]byte{true: 1}[l != Ignore])
+		}
+	}
+	sum := sha256.Sum256(b.Bytes())
+	b.Write(sum[:])
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "writing-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(b.Bytes())
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func sourceBytes(examples []Example) int {
+	n := 0
+	for _, e := range examples {
+		n += len(e.Source) + 1
+	}
+	return n
+}
+
+// readCache reads what writeCache wrote; anything else is an error.
+func readCache(path string) (*Set, error) {
+	all, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	text := len(all) - sha256.Size
+	if text < len(cacheMagic)+4 || !bytes.HasPrefix(all, []byte(cacheMagic)) {
+		return nil, errors.New("not a cached set")
+	}
+	if sum := sha256.Sum256(all[:text]); !bytes.Equal(sum[:], all[text:]) {
+		return nil, errors.New("damaged")
+	}
+	rest := all[len(cacheMagic):text]
+	n := int(binary.LittleEndian.Uint32(rest))
+	var head struct {
+		Set
+		Count, SourceBytes int
+	}
+	if err := json.Unmarshal(rest[4:4+n], &head); err != nil {
+		return nil, err
+	}
+	s, rest := &head.Set, rest[4+n:]
+	sources := strings.Split(string(rest[:head.SourceBytes]), "\n")
+	lengths := rest[head.SourceBytes:]
+	rest = lengths[4*head.Count:]
+	total := 0
+	for i := range head.Count {
+		total += int(binary.LittleEndian.Uint32(lengths[4*i:]))
+	}
+	tokens, labels, mask := make([]int32, total), make([]int32, total), rest[4*total:]
+	for i := range tokens {
+		tokens[i], labels[i] = int32(binary.LittleEndian.Uint32(rest[4*i:])), Ignore
+		if mask[i] != 0 {
+			labels[i] = tokens[i]
+		}
+	}
+	s.Examples = make([]Example, head.Count)
+	for i, at := 0, 0; i < head.Count; i++ {
+		end := at + int(binary.LittleEndian.Uint32(lengths[4*i:]))
+		s.Examples[i] = Example{Tokens: tokens[at:end:end], Labels: labels[at:end:end], Source: sources[i]}
+		at = end
+	}
+	return s, nil
+}
