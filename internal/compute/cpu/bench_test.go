@@ -58,46 +58,46 @@ func report(b *testing.B, work, peak float64, f func()) {
 
 func random(n int) []float32 { return devicetest.Normal(9, n) }
 
-// BenchmarkProducts measures both products with frozen weights.
+// ways are the modes and types of weights measured.
+var ways = []struct {
+	mode string
+	typ  compute.DType
+}{{"bf16", compute.BF16}, {"f32", compute.F32}, {"f32", compute.BF16}, {"int8", compute.Int8}, {"bf16", compute.Int8}, {"bf16", compute.NF4}}
+
+// BenchmarkProducts measures both products with frozen weights at 512 rows, and
+// the one of decoding, a row, against the bandwidth.
 func BenchmarkProducts(b *testing.B) {
-	for _, mode := range []string{"bf16", "f32"} {
-		for _, typ := range []compute.DType{compute.BF16, compute.F32} {
-			for _, s := range shapes {
-				var d compute.Device
-				var w *compute.Matrix
-				for _, rows := range []int{512, 1} {
-					for _, way := range []string{"y", "dx"} {
-						if rows == 1 && way == "dx" {
-							continue
-						}
-						b.Run(fmt.Sprintf("%s/%v/%s/n=%d/%s", mode, typ, s.name, rows, way), func(b *testing.B) {
-							if w == nil {
-								d, _ = New(Options{Compute: mode})
-								w = devicetest.Matrix(s.n, s.k, typ, random(s.n*s.k))
-								_ = d.Prepare(w)
-							}
-							x, y := random(rows*s.k), random(rows*s.n)
-							l := d.(*device).level
-							peak, work := l.rate(l.tileF32, 1), 2*float64(rows*s.n*s.k)
-							if mode == "bf16" {
-								peak = l.rate(l.tileBF16, 2)
-							}
-							if rows == 1 {
-								peak, work = 20e9, float64(len(w.Packed.(*panels).data)*4)
-							}
-							report(b, work, peak, func() {
-								if way == "y" {
-									d.MatMul(y, x, w, rows)
-								} else {
-									d.MatMulT(x, y, w, rows)
-								}
-							})
-						})
-					}
-				}
+	for _, way := range ways {
+		dev, _ := New(Options{Compute: way.mode})
+		l := &dev.(*device).level
+		for _, s := range shapes {
+			w := devicetest.Matrix(s.n, s.k, compute.F32, random(s.n*s.k))
+			if way.typ > compute.F16 {
+				w = devicetest.Matrix(s.n, s.k, way.typ, random(s.n*s.k))
+			} else if way.typ == compute.BF16 {
+				w = devicetest.Matrix(s.n, s.k, compute.BF16, random(s.n*s.k))
 			}
+			_ = dev.Prepare(w)
+			const n = 512
+			x, y, work := random(n*s.k), random(n*s.n), 2*float64(n*s.n*s.k)
+			name := fmt.Sprintf("%s/%v/%s/", way.mode, way.typ, s.name)
+			b.Run(name+"y", func(b *testing.B) { report(b, work, l.peak(way.mode), func() { dev.MatMul(y, x, w, n) }) })
+			b.Run(name+"dx", func(b *testing.B) { report(b, work, l.peak(way.mode), func() { dev.MatMulT(x, y, w, n) }) })
+			size := float64(s.n*s.k) * map[compute.DType]float64{compute.F32: 4, compute.BF16: 2, compute.Int8: 1, compute.NF4: 0.516}[way.typ]
+			b.Run(name+"one", func(b *testing.B) { report(b, size, l.bandwidth(), func() { dev.MatMul(y, x, w, 1) }) })
 		}
 	}
+}
+
+// peak is the rate of the kernel of a mode.
+func (l *level) peak(mode string) float64 {
+	switch mode {
+	case "bf16":
+		return l.rate(l.tileBF16, 2)
+	case "int8":
+		return l.rate(l.tileInt8, 4)
+	}
+	return l.rate(l.tileF32, 1)
 }
 
 // BenchmarkAttend measures causal attention over one sequence; its work is that

@@ -1,0 +1,133 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"fettle/internal/compute"
+)
+
+// pairs are words of two normal bfloat16.
+func pairs(n int) []float32 {
+	x, y := random(2*n), make([]float32, n)
+	for i := range y {
+		y[i] = pair(compute.ToBF16(x[2*i]), compute.ToBF16(x[2*i+1]))
+	}
+	return y
+}
+
+// codes are words of four bytes.
+func codes(n int) []float32 {
+	x := random(n)
+	for i, v := range x {
+		x[i] = math.Float32frombits(math.Float32bits(v) * 2654435761)
+	}
+	return x
+}
+
+func TestTilesEqualTwins(t *testing.T) {
+	kinds := []struct {
+		name  string
+		of    func(l *level) func(*tile)
+		words func(n int) []float32
+		limit float64
+	}{
+		{"f32", func(l *level) func(*tile) { return l.tileF32 }, random, 1e-6},
+		{"bf16", func(l *level) func(*tile) { return l.tileBF16 }, pairs, 1e-6},
+		{"int8", func(l *level) func(*tile) { return l.tileInt8 }, codes, 0},
+	}
+	assembly(t, func(t *testing.T, fast, slow level) {
+		for _, k := range kinds {
+			for rows := 1; rows <= tileRows; rows++ {
+				for _, cols := range []int{1, 7, 15, 16, 17, 31, 32} {
+					for _, steps := range []int{0, 1, 2, 3, 5, 40} {
+						for _, mode := range []int{0, modeContinue, modeAdd} {
+							what := fmt.Sprintf("%s rows=%d cols=%d steps=%d mode=%d", k.name, rows, cols, steps, mode)
+							ldc, lda := cols+3, rows+1
+							want := small(random(rows*ldc - 3))
+							if k.name != "int8" {
+								want = random(rows*ldc - 3)
+							}
+							got, check := guarded(t, want)
+							call := tile{
+								a: k.words(steps*lda + 1), lda: lda, b: k.words(steps*35 + 32), ldb: 35,
+								c: want, ldc: ldc, rows: rows, cols: cols, steps: steps, mode: mode,
+							}
+							k.of(&slow)(&call)
+							call.c = got
+							k.of(&fast)(&call)
+							requireNear(t, want, got, k.limit, math.Sqrt(float64(steps))+1, what)
+							check(what)
+						}
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestLayoutsEqualTwins(t *testing.T) {
+	kinds := []struct {
+		name  string
+		of    func(l *level) func(*pack)
+		words func(n int) []float32
+		call  func(rows, cols int) pack // without dst and src
+		dst   func(rows, cols int) int
+	}{
+		{"packF32", func(l *level) func(*pack) { return l.packF32 }, random,
+			func(rows, cols int) pack { return pack{ldd: 17, lds: cols + 1} }, func(rows, cols int) int { return max(0, cols-1)*17 + rows }},
+		{"packBF16", func(l *level) func(*pack) { return l.packBF16 }, random,
+			func(rows, cols int) pack { return pack{ldd: 17, lds: cols + 1} }, func(rows, cols int) int { return max(0, (cols+1)/2-1)*17 + rows }},
+		{"pairBF16", func(l *level) func(*pack) { return l.pairBF16 }, random,
+			func(rows, cols int) pack { return pack{lds: 33} }, func(rows, cols int) int { return (rows + 1) / 2 * panel }},
+		{"turnBF16", func(l *level) func(*pack) { return l.turnBF16 }, pairs,
+			func(rows, cols int) pack { return pack{lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 16 * panel }},
+		{"turnBF16F32", func(l *level) func(*pack) { return l.turnBF16F32 }, pairs,
+			func(rows, cols int) pack { return pack{lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 32 * panel }},
+		{"turnF16F32", func(l *level) func(*pack) { return l.turnF16F32 }, pairs,
+			func(rows, cols int) pack { return pack{lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 32 * panel }},
+		{"widenBF16", func(l *level) func(*pack) { return l.widenBF16 }, pairs,
+			func(rows, cols int) pack { return pack{} }, func(rows, cols int) int { return cols * 2 * panel }},
+		{"widenF16", func(l *level) func(*pack) { return l.widenF16 }, pairs,
+			func(rows, cols int) pack { return pack{} }, func(rows, cols int) int { return cols * 2 * panel }},
+		{"openInt8", func(l *level) func(*pack) { return l.openInt8 }, codes,
+			func(rows, cols int) pack { return pack{scale: random(panel)} }, func(rows, cols int) int { return cols * 4 * panel }},
+		{"openNF4", func(l *level) func(*pack) { return l.openNF4 }, codes,
+			func(rows, cols int) pack { return pack{scale: random(panel)} }, func(rows, cols int) int { return cols * 8 * panel }},
+		{"turnInt8", func(l *level) func(*pack) { return l.turnInt8 }, codes,
+			func(rows, cols int) pack { return pack{ldd: 8 * panel} }, func(rows, cols int) int { return 16 * panel }},
+	}
+	assembly(t, func(t *testing.T, fast, slow level) {
+		for _, k := range kinds {
+			for rows := 1; rows <= 16; rows++ {
+				for _, cols := range []int{1, 2, 3, 15, 16, 17, 31, 32, 33, 70} {
+					what := fmt.Sprintf("%s rows=%d cols=%d", k.name, rows, cols)
+					p := k.call(rows, cols)
+					p.rows, p.cols, p.src = rows, cols, k.words(17*max(p.lds, 16*panel+3)+cols*(16*panel+3))
+					want := make([]float32, k.dst(rows, cols))
+					got, check := guarded(t, want)
+					p.dst = want
+					k.of(&slow)(&p)
+					p.dst = got
+					k.of(&fast)(&p)
+					for i := range want {
+						if math.Float32bits(want[i]) != math.Float32bits(got[i]) && (want[i] == want[i] || got[i] == got[i]) {
+							t.Fatalf("%s: word %d: want %x, got %x", what, i, math.Float32bits(want[i]), math.Float32bits(got[i]))
+						}
+					}
+					check(what)
+				}
+			}
+		}
+		for n := range 1001 {
+			x := random(n + 1)[1:]
+			want := make([]float32, (n+15)/16*4)
+			got, check := guarded(t, want)
+			slow.toBytes(x, want, 25)
+			fast.toBytes(x, got, 25)
+			requireNear(t, want, got, 0, 0, fmt.Sprint("toBytes n=", n))
+			check("toBytes")
+		}
+	})
+}

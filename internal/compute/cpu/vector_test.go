@@ -1,0 +1,159 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// guard is what stands around every slice that assembly may write.
+const guard = 12345.678
+
+// guarded is a copy of x between guards, at an odd offset; check fails the test
+// if a guard has changed.
+func guarded(t *testing.T, x []float32) (inner []float32, check func(what string)) {
+	t.Helper()
+	const band = 19
+	all := make([]float32, len(x)+2*band)
+	for i := range all {
+		all[i] = guard
+	}
+	inner = all[band : band+len(x) : band+len(x)]
+	copy(inner, x)
+	return inner, func(what string) {
+		t.Helper()
+		for i := range band {
+			if all[i] != guard || all[len(all)-1-i] != guard {
+				require.Failf(t, "guard overwritten", what)
+			}
+		}
+	}
+}
+
+// assembly runs a test for every level with assembly against the plain one.
+func assembly(t *testing.T, f func(t *testing.T, fast, slow level)) {
+	for _, l := range levels() {
+		if l.name != "plain" {
+			t.Run(l.name, func(t *testing.T) { f(t, l, plain()) })
+		}
+	}
+}
+
+// requireNear compares elements, relative to their size and that of the terms.
+func requireNear(t *testing.T, want, got []float32, limit, size float64, what string) {
+	t.Helper()
+	for i := range want {
+		w, g := float64(want[i]), float64(got[i])
+		if w != w && g != g || w == g {
+			continue
+		}
+		if !(math.Abs(w-g) <= limit*(size+math.Abs(w))) {
+			require.Failf(t, "differs", "%s: element %d of %d: want %g, got %g", what, i, len(want), w, g)
+		}
+	}
+}
+
+func TestElementsEqualTwins(t *testing.T) {
+	type op func(l *level, x [][]float32) float64
+	ops := map[string]struct {
+		slices int
+		run    op
+	}{
+		"add":         {2, func(l *level, x [][]float32) float64 { l.add(x[0], x[1]); return 0 }},
+		"multiply":    {2, func(l *level, x [][]float32) float64 { l.multiply(x[0], x[1]); return 0 }},
+		"scale":       {1, func(l *level, x [][]float32) float64 { l.scale(x[0], 0.3); return 0 }},
+		"norm":        {3, func(l *level, x [][]float32) float64 { l.norm(x[0], x[1], x[2], 0.7); return 0 }},
+		"normBack":    {4, func(l *level, x [][]float32) float64 { l.normBack(x[0], x[1], x[2], x[3], 0.7, 0.2); return 0 }},
+		"softmaxBack": {2, func(l *level, x [][]float32) float64 { l.softmaxBack(x[0], x[1], 0.7, 0.2); return 0 }},
+		"rotate":      {4, func(l *level, x [][]float32) float64 { l.rotate(x[0], x[1], x[2], x[3], -1); return 0 }},
+		"swiglu":      {3, func(l *level, x [][]float32) float64 { l.swiglu(x[0], x[1], x[2]); return 0 }},
+		"swigluBack":  {5, func(l *level, x [][]float32) float64 { l.swigluBack(x[0], x[1], x[2], x[3], x[4]); return 0 }},
+		"top":         {1, func(l *level, x [][]float32) float64 { return float64(l.top(x[0])) }},
+		"magnitude":   {1, func(l *level, x [][]float32) float64 { return float64(l.magnitude(x[0])) }},
+		"finite":      {1, func(l *level, x [][]float32) float64 { return float64(l.finite(x[0])) }},
+		"expSum":      {1, func(l *level, x [][]float32) float64 { return l.expSum(x[0], 1.5) }},
+		"dot":         {2, func(l *level, x [][]float32) float64 { return l.dot(x[0], x[1]) }},
+		"dot3":        {3, func(l *level, x [][]float32) float64 { return l.dot3(x[0], x[1], x[2]) }},
+		"fromInt32": {4, func(l *level, x [][]float32) float64 {
+			l.fromInt32(x[0], small(x[1]), small(x[2]), x[3], 0.1)
+			return 0
+		}},
+		"addInt32": {4, func(l *level, x [][]float32) float64 { l.addInt32(x[0], small(x[1]), small(x[2]), x[3], 0.1); return 0 }},
+	}
+	assembly(t, func(t *testing.T, fast, slow level) {
+		for name, o := range ops {
+			for n := range 1001 {
+				var want, got [][]float32
+				var checks []func(string)
+				for range o.slices {
+					x := random(n + 5)[5:]
+					inner, check := guarded(t, x)
+					want, got, checks = append(want, x), append(got, inner), append(checks, check)
+				}
+				what := fmt.Sprintf("%s n=%d", name, n)
+				a, b := o.run(&slow, want), o.run(&fast, got)
+				requireNear(t, []float32{float32(a)}, []float32{float32(b)}, 2e-6, math.Sqrt(float64(n)), what)
+				for i := range want {
+					requireNear(t, want[i], got[i], 1e-6, 1, what)
+					checks[i](what)
+				}
+			}
+		}
+	})
+}
+
+// small holds int32 in the place of x.
+func small(x []float32) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = math.Float32frombits(uint32(int32(v * 1000)))
+	}
+	return y
+}
+
+// TestExpIsWithinTwoUlp tries one in a thousand of all float32 between −104 and
+// 0 and some beyond, against float64.
+func TestExpIsWithinTwoUlp(t *testing.T) {
+	for _, l := range levels() {
+		for bits := uint32(0); bits < math.Float32bits(104); bits += 997 * 16 {
+			var x, want [16]float32
+			for i := range x {
+				x[i] = -math.Float32frombits(bits + uint32(i)*997)
+				want[i] = float32(math.Exp(float64(x[i])))
+			}
+			l.expSum(x[:], 0)
+			for i := range x {
+				a, b := int64(math.Float32bits(x[i])), int64(math.Float32bits(want[i]))
+				require.LessOrEqual(t, max(a-b, b-a), int64(2), "%s: exp: want %g, got %g", l.name, want[i], x[i])
+			}
+		}
+	}
+	for _, l := range levels() {
+		x := []float32{float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), 88, 100, -200, 0}
+		sum := l.expSum(x, 0)
+		require.True(t, sum != sum, "%s: the sum is NaN", l.name)
+		require.True(t, math.IsInf(float64(x[0]), 1) && x[1] == 0 && x[2] != x[2] && math.IsInf(float64(x[4]), 1) && x[5] == 0 && x[6] == 1, "%s: %v", l.name, x)
+	}
+}
+
+func TestSpecialElements(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, l := range levels() {
+		for _, n := range []int{1, 15, 16, 17, 40} {
+			for at := range n {
+				x := random(n)
+				for _, bad := range []float32{nan, inf, -inf} {
+					x[at] = bad
+					require.NotZero(t, l.finite(x), "%s: %v at %d of %d", l.name, bad, at, n)
+				}
+				x[at] = 3e38
+				require.Zero(t, l.finite(x), l.name)
+			}
+		}
+		y, g := make([]float32, 5), []float32{nan, inf, -inf, 1e30, -1e30}
+		l.swiglu(y, g, []float32{1, 1, 1, 1, 1})
+		require.True(t, y[0] != y[0] && y[1] == inf && y[2] != y[2] && y[3] == 1e30 && y[4] == 0, "%s: %v", l.name, y)
+	}
+}
