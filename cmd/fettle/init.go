@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
+
+	"fettle/data"
+	"fettle/model"
+	"fettle/train"
+)
+
+// initial are the settings of init beside a run's.
+type initial struct {
+	Output string `yaml:"output" help:"file to write; -: standard output"`
+	Preset string `yaml:"preset" help:"published settings of the recipe to begin with: repo, paper, official or ours; none: the program's own"`
+	Force  bool   `yaml:"force" help:"replace a file that exists"`
+}
+
+func newInit() *cobra.Command {
+	c, from := train.Defaults(), initial{Output: "config.yaml", Preset: "auto"}
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a commented config for a model and a data set",
+		Long: `Write a config with every setting and what it means, for a model and a data
+set: to be read, changed, and given to fettle train --config. Settings that the
+recipe's authors published are filled in, flags go before them.`,
+		Example: "  fettle init --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca-lora --output_dir runs/first",
+		Args:    cobra.NoArgs,
+	}
+	settings := addSettings(cmd, &c, &from)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := settings.load(cmd, &c, &from); err != nil {
+			return err
+		}
+		recipe, err := data.Find(c.Recipe)
+		if err != nil {
+			return usage(err)
+		}
+		given := func(key string) bool {
+			return cmd.Flags().Changed(key) || os.Getenv("FETTLE_"+strings.ToUpper(key)) != ""
+		}
+		if path, _ := cmd.Flags().GetString("config"); path == "" && from.Preset != "none" {
+			if err := published(&c, recipe, from.Preset, given); err != nil {
+				return usage(err)
+			}
+		}
+		if c.OutputDir == "" {
+			c.OutputDir = filepath.Join("runs", recipe.Name)
+		}
+		text, err := written(c, recipe)
+		if err != nil {
+			return err
+		}
+		if from.Output == "-" {
+			_, err := fmt.Fprint(cmd.OutOrStdout(), text)
+			return err
+		}
+		if err := writeNew(from.Output, text, from.Force); err != nil {
+			return err
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "%s is written. Look at it, then:\n  fettle inspect --config %s\n  fettle train --config %s\n", from.Output, from.Output, from.Output)
+		return nil
+	}
+	return cmd
+}
+
+func writeNew(path, text string, force bool) error {
+	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
+	if force {
+		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return mark(fmt.Errorf("init: %s exists; --force replaces it", path), exitRefused)
+	}
+	if err != nil {
+		return fmt.Errorf("init: %w", err)
+	}
+	if _, err := f.WriteString(text); err != nil {
+		f.Close()
+		return fmt.Errorf("init: %w", err)
+	}
+	return f.Close()
+}
+
+// published fills in a preset's settings where none is given. auto is the first
+// preset for the method.
+func published(c *train.Config, r data.Recipe, name string, given func(key string) bool) error {
+	var p data.Preset
+	if name == "auto" {
+		for _, q := range r.Presets {
+			if p.Name == "" && q.Method == c.Type {
+				p = q
+			}
+		}
+		if p.Name == "" {
+			return nil
+		}
+	} else {
+		var err error
+		if p, err = r.Preset(name); err != nil {
+			return err
+		}
+		if !given("finetuning_type") {
+			c.Type = p.Method
+		}
+	}
+	per := min(c.BatchSize, p.Batch)
+	put(c, given, map[string]any{
+		"learning_rate": p.LearningRate, "lr_scheduler_type": p.Schedule, "warmup_steps": p.WarmupSteps, "warmup_ratio": p.WarmupRatio, "num_train_epochs": p.Epochs,
+		"per_device_train_batch_size": per, "gradient_accumulation_steps": p.Batch / per, "max_seq_length": p.Cutoff, "weight_decay": p.WeightDecay,
+		"adam_beta2": p.Beta2, "max_grad_norm": p.Clip,
+	})
+	if p.Method == c.Type && p.Rank > 0 {
+		put(c, given, map[string]any{"lora_rank": p.Rank, "lora_alpha": p.Alpha, "lora_dropout": p.Dropout, "lora_target_modules": p.Targets})
+	}
+	if p.Method == c.Type && p.PromptLen > 0 {
+		put(c, given, map[string]any{"adapter_len": p.PromptLen, "adapter_layers": p.PromptLayers})
+	}
+	return nil
+}
+
+// put sets the settings that are not given, by their keys.
+func put(c *train.Config, given func(key string) bool, values map[string]any) {
+	for _, f := range fields(c) {
+		if v, ok := values[f.key]; ok && !given(f.key) {
+			switch v := v.(type) {
+			case int:
+				f.value.SetInt(int64(v))
+			case float64:
+				f.value.SetFloat(v)
+			case string:
+				f.value.SetString(v)
+			case []string:
+				*f.value.Addr().Interface().(*[]string) = v
+			}
+		}
+	}
+}
+
+// written is a config as a person may read it: every setting and its meaning.
+func written(c train.Config, r data.Recipe) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# fettle train --config THIS_FILE\n#\n# Recipe %s: %s.\n", r.Name, r.Paper)
+	if r.Note != "" {
+		fmt.Fprintf(&b, "# Note: %s.\n", r.Note)
+	}
+	if base, err := model.ReadConfig(c.ModelName); err == nil {
+		fmt.Fprintf(&b, "# Model: %d layers of width %d, %.3g parameters, %d positions.\n", base.Layers, base.Hidden, float64(base.Parameters()), base.MaxPositions)
+		if c.Cutoff > base.MaxPositions {
+			c.Cutoff = base.MaxPositions
+		}
+	} else if c.ModelName != "" {
+		return "", input(err)
+	}
+	b.WriteString("\n")
+	for _, f := range fields(&c) {
+		if isAnother(f.key, c.Type) {
+			continue
+		}
+		var node yaml.Node
+		if err := node.Encode(f.value.Interface()); err != nil {
+			return "", err
+		}
+		node.Style = yaml.FlowStyle
+		text, err := yaml.Marshal(&node)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "%-42s # %s\n", f.key+": "+strings.TrimSpace(string(text)), f.help)
+	}
+	return b.String(), nil
+}
+
+// isAnother reports whether a setting is another method's.
+func isAnother(key, method string) bool {
+	switch {
+	case strings.HasPrefix(key, "lora_") || key == "use_rslora":
+		return method != "lora"
+	case key == "gate" || key == "gate_activation" || key == "adapter_len" || key == "adapter_layers":
+		return method != "llama-adapter"
+	}
+	return false
+}
