@@ -27,6 +27,12 @@ func fast() (all []level) {
 		}
 		all = append(all, l)
 	}
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+		l := plain()
+		l.name, l.prefetch = "avx2", prefetchAMD64
+		l.tileF32 = func(t *tile) { smallTiles(t, smallF32AVX2) }
+		all = append(all, l)
+	}
 	return all
 }
 
@@ -128,3 +134,6 @@ func magnitudeAVX512(x []float32) (top float32)
 
 //go:noescape
 func multiplyAVX512(y, x []float32)
+
+//go:noescape
+func smallF32AVX2(t *tile)

@@ -1,0 +1,172 @@
+package main
+
+// smallRows is the most rows of a tile of 16 columns: sums, columns and a row's
+// element fit sixteen registers of eight, or thirty-two of four.
+const smallRows = 6
+
+// smallTile is what differs between processors with small tiles.
+type smallTile struct {
+	*asm
+	name              string
+	enter             func() // loads the fields of the tile
+	row, next         func() // goes to the first row of C, to the next
+	load, add, store  func(i int)
+	zero              func(i int)
+	columns           func()      // loads 16 columns and goes on
+	multiply          func(i int) // adds the products of element i of the rows
+	endStep           func()
+	ifRows            func(r int, label string) // jumps if there are r rows
+	ifMode            func(mode int, label string)
+	jump              func(label string)
+	ifNoSteps, repeat func(label string)
+	leave             func()
+}
+
+// emit writes a function that computes tiles of r ≤ 6 rows and 16 columns.
+func (s *smallTile) emit() {
+	s.function(s.name, "t *tile", 8)
+	s.enter()
+	for r := 1; r < smallRows; r++ {
+		s.ifRows(r, "rows"+itoa(r))
+	}
+	for r := smallRows; r >= 1; r-- {
+		s.at("rows" + itoa(r))
+		start, loop, done, put, from := s.label("start"), s.label("loop"), s.label("done"), s.label("put"), s.label("from")
+		each := func(do func(i int)) {
+			s.row()
+			for i := range r {
+				do(i)
+				s.next()
+			}
+		}
+		s.ifMode(modeContinue, from)
+		for i := range r {
+			s.zero(i)
+		}
+		s.jump(start)
+		s.at(from)
+		each(s.load)
+		s.at(start)
+		s.ifNoSteps(done)
+		s.at(loop)
+		s.columns()
+		for i := range r {
+			s.multiply(i)
+		}
+		s.endStep()
+		s.repeat(loop)
+		s.at(done)
+		sum := s.label("sum")
+		s.ifMode(modeAdd, sum)
+		s.jump(put)
+		s.at(sum)
+		each(s.add)
+		s.at(put)
+		each(s.store)
+		s.leave()
+	}
+}
+
+// tilesAVX2: Y0 … Y11 sum, Y12, Y13 hold columns, Y14, Y15 elements.
+func tilesAVX2() []byte {
+	a := newAsm("amd64")
+	s := &smallTile{
+		asm: a, name: "smallF32AVX2",
+		enter: func() {
+			a.i("MOVQ t+0(FP), R15")
+			for _, f := range []struct {
+				at  int
+				reg string
+			}{{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"}, {tileSteps, "CX"}, {tileMode, "DX"}, {tileRows, "R10"}} {
+				a.i("MOVQ %d(R15), %s", f.at, f.reg)
+			}
+			for _, stride := range []string{"BX", "R8", "R9"} {
+				a.i("SHLQ $2, %s", stride)
+			}
+		},
+		row:  func() { a.i("MOVQ AX, R12") },
+		next: func() { a.i("ADDQ BX, R12") },
+		load: func(i int) { a.i("VMOVUPS (R12), Y%d", 2*i); a.i("VMOVUPS 32(R12), Y%d", 2*i+1) },
+		add: func(i int) {
+			a.i("VADDPS (R12), Y%d, Y%d", 2*i, 2*i)
+			a.i("VADDPS 32(R12), Y%d, Y%d", 2*i+1, 2*i+1)
+		},
+		store: func(i int) { a.i("VMOVUPS Y%d, (R12)", 2*i); a.i("VMOVUPS Y%d, 32(R12)", 2*i+1) },
+		zero: func(i int) {
+			a.i("VXORPS Y%d, Y%d, Y%d", 2*i, 2*i, 2*i)
+			a.i("VXORPS Y%d, Y%d, Y%d", 2*i+1, 2*i+1, 2*i+1)
+		},
+		columns: func() {
+			a.i("VMOVUPS (DI), Y12")
+			a.i("VMOVUPS 32(DI), Y13")
+			a.i("PREFETCHT0 (DI)(R9*8)")
+		},
+		multiply: func(i int) {
+			a.i("VBROADCASTSS %d(SI), Y%d", 4*i, 14+i%2)
+			a.i("VFMADD231PS Y12, Y%d, Y%d", 14+i%2, 2*i)
+			a.i("VFMADD231PS Y13, Y%d, Y%d", 14+i%2, 2*i+1)
+		},
+		endStep:   func() { a.i("ADDQ R8, SI"); a.i("ADDQ R9, DI") },
+		ifRows:    func(r int, label string) { a.i("CMPQ R10, $%d", r); a.i("JEQ %s", label) },
+		ifMode:    func(mode int, label string) { a.i("TESTQ $%d, DX", mode); a.i("JNE %s", label) },
+		jump:      func(label string) { a.i("JMP %s", label) },
+		ifNoSteps: func(label string) { a.i("TESTQ CX, CX"); a.i("JEQ %s", label) },
+		repeat:    func(label string) { a.i("DECQ CX"); a.i("JNE %s", label) },
+		leave:     func() { a.i("VZEROUPPER"); a.i("RET") },
+	}
+	s.emit()
+	return a.Bytes()
+}
+
+// tilesNEON: V0 … V23 sum, V24 … V27 hold columns, V28 an element, V29 ones.
+func tilesNEON() []byte {
+	a := newAsm("arm64")
+	four := func(i int) string {
+		return "[V" + itoa(4*i) + ".S4, V" + itoa(4*i+1) + ".S4, V" + itoa(4*i+2) + ".S4, V" + itoa(4*i+3) + ".S4]"
+	}
+	s := &smallTile{
+		asm: a, name: "smallF32NEON",
+		enter: func() {
+			a.i("MOVD t+0(FP), R15")
+			for i, at := range []int{tileC, tileLDC, tileA, tileLDA, tileB, tileLDB, tileSteps, tileMode, tileRows} {
+				a.i("MOVD %d(R15), R%d", at, i)
+			}
+			for _, stride := range []int{1, 3, 5} {
+				a.i("LSL $2, R%d, R%d", stride, stride)
+			}
+			a.i("FMOVS $1.0, F29")
+			a.i("VDUP V29.S[0], V29.S4")
+		},
+		row:  func() { a.i("MOVD R0, R12") },
+		next: func() { a.i("ADD R1, R12") },
+		load: func(i int) { a.i("VLD1 (R12), %s", four(i)) },
+		add: func(i int) { // there is no VFADD: times one
+			a.i("VLD1 (R12), %s", four(6))
+			for j := range 4 {
+				a.i("VFMLA V%d.S4, V29.S4, V%d.S4", 24+j, 4*i+j)
+			}
+		},
+		store: func(i int) { a.i("VST1 %s, (R12)", four(i)) },
+		zero: func(i int) {
+			for j := range 4 {
+				a.i("VEOR V%d.B16, V%d.B16, V%d.B16", 4*i+j, 4*i+j, 4*i+j)
+			}
+		},
+		columns: func() { a.i("VLD1 (R4), %s", four(6)); a.i("MOVD R2, R13") },
+		multiply: func(i int) {
+			a.i("VLD1R.P 4(R13), [V28.S4]")
+			for j := range 4 {
+				a.i("VFMLA V%d.S4, V28.S4, V%d.S4", 24+j, 4*i+j)
+			}
+		},
+		endStep:   func() { a.i("ADD R3, R2"); a.i("ADD R5, R4") },
+		ifRows:    func(r int, label string) { a.i("CMP $%d, R8", r); a.i("BEQ %s", label) },
+		ifMode:    func(mode int, label string) { a.i("TST $%d, R7", mode); a.i("BNE %s", label) },
+		jump:      func(label string) { a.i("B %s", label) },
+		ifNoSteps: func(label string) { a.i("CBZ R6, %s", label) },
+		repeat:    func(label string) { a.i("SUB $1, R6"); a.i("CBNZ R6, %s", label) },
+		leave:     func() { a.i("RET") },
+	}
+	s.emit()
+	return a.Bytes()
+}
