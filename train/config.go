@@ -24,6 +24,9 @@ type Config struct {
 	Columns       []string `yaml:"columns" help:"fields under other names, such as instruction=question,output=answer"`
 	OnBadRow      string   `yaml:"on_bad_row" help:"what to do with a record that cannot be read: stop or skip"`
 	Specials      string   `yaml:"parse_specials" help:"whether names of control tokens in the data become them: recipe (as upstream), yes or no"`
+	Fix           bool     `yaml:"fix" help:"repair in the data what can be repaired safely"`
+	Allow         []string `yaml:"allow" help:"rules of the linter that may be broken; see fettle inspect"`
+	DataCache     string   `yaml:"data_cache" help:"directory that keeps encoded data for the next run; empty: none"`
 	Cutoff        int      `yaml:"max_seq_length" alias:"cutoff_len,sequence_len,max_length,max_seq_len" help:"longest sequence in tokens; 0: the recipe's"`
 	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"what to do with longer ones: truncate (as the recipes), drop, truncate_prompt, split, error; auto: truncate, but split plain text"`
 	TrainOn       string   `yaml:"train_on" help:"what is learned: recipe (as upstream), assistant, last_turn, completion or all"`

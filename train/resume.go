@@ -33,7 +33,7 @@ type Inputs struct {
 }
 
 // mayChange are the settings that do not change a run's numbers.
-var mayChange = []string{"output_dir", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute", "activation_memory_mb", "per_device_train_batch_size", "gradient_accumulation_steps", "model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset"}
+var mayChange = []string{"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute", "activation_memory_mb", "per_device_train_batch_size", "gradient_accumulation_steps", "model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset"}
 
 // continues says why a run may not go on from a checkpoint.
 func (s state) continues(c Config, in Inputs) error {
