@@ -151,7 +151,7 @@ func (e *encoder) markup(l *layout, segments []Segment) {
 			text += s.Text
 		}
 		if text != "" {
-			e.label(l, parts, text, e.tok.Encode(text))
+			e.label(l, parts, text, e.tok.Encode)
 		}
 		parts = nil
 	}

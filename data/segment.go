@@ -58,18 +58,18 @@ func (e *encoder) run(l *layout, segments []Segment, joined bool) {
 		e.markup(l, segments)
 		return
 	}
-	ids := e.text(text)
+	encode := e.text
 	if joined {
-		ids = e.continued(text)
+		encode = e.continued
 	}
-	e.label(l, segments, text, ids)
+	e.label(l, segments, text, encode)
 }
 
 // label appends the tokens of a text with each one's mask: a token belongs to
 // the segment that its first byte lies in. So what a token shares with the end
 // of a prompt is prompt, and counting the prompt's own tokens gives the same.
-func (e *encoder) label(l *layout, segments []Segment, text string, ids []int32) {
-	same := true
+func (e *encoder) label(l *layout, segments []Segment, text string, encode func(string) []int32) {
+	ids, same := encode(text), true
 	for _, s := range segments {
 		same = same && s.Learn == segments[0].Learn
 	}
@@ -79,7 +79,7 @@ func (e *encoder) label(l *layout, segments []Segment, text string, ids []int32)
 	}
 	starts, ok := e.starts(text, ids)
 	if !ok {
-		starts = e.counted(segments, ids)
+		starts = counted(segments, ids, encode)
 	}
 	k, end := 0, len(segments[0].Text)
 	for i, id := range ids {
@@ -94,13 +94,13 @@ func (e *encoder) label(l *layout, segments []Segment, text string, ids []int32)
 
 // counted finds where tokens start, to the segment, by counting the tokens of
 // every beginning of the text: for tokenizers that do not tell their pieces.
-func (e *encoder) counted(segments []Segment, ids []int32) []int {
+func counted(segments []Segment, ids []int32, encode func(string) []int32) []int {
 	starts, begin, text, from := make([]int, len(ids)), 0, "", 0
 	for _, s := range segments {
 		text += s.Text
 		upTo := len(ids)
 		if len(text) > begin {
-			upTo = min(len(e.text(text)), len(ids))
+			upTo = min(len(encode(text)), len(ids))
 		}
 		for i := from; i < upTo; i++ {
 			starts[i] = begin
