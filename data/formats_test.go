@@ -1,0 +1,160 @@
+package data_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/stretchr/testify/require"
+
+	"fettle/data"
+)
+
+func TestTablesReadLikeJSON(t *testing.T) {
+	want, err := load(write(t, "a.jsonl", twoRows), data.Options{})
+	require.NoError(t, err)
+	type row struct {
+		Instruction string `parquet:"instruction,dict"`
+		Input       string `parquet:"input,optional"`
+		Output      string `parquet:"output,snappy"`
+	}
+	table := filepath.Join(t.TempDir(), "a.parquet")
+	require.NoError(t, parquet.WriteFile(table, []row{{"Say hi.", "", "Hi."}, {"Add.", "2 3", "5"}}))
+	for _, path := range []string{
+		table,
+		write(t, "a.csv", "instruction,input,output\nSay hi.,,Hi.\nAdd.,2 3,5\n"),
+		write(t, "b.csv", "\ufeffoutput,instruction,input,more\r\nHi.,\"Say hi.\",,x\r\n5,Add.,2 3,\r\n"),
+		write(t, "a.tsv", "instruction\tinput\toutput\nSay hi.\t\tHi.\nAdd.\t2 3\t5\n"),
+	} {
+		got, err := load(path, data.Options{})
+		require.NoError(t, err, path)
+		require.Equal(t, want.Hash, got.Hash, path)
+	}
+}
+
+func TestParquetKeepsConversations(t *testing.T) {
+	type message struct {
+		From  string `parquet:"from"`
+		Value string `parquet:"value"`
+	}
+	type row struct {
+		Conversations []message `parquet:"conversations,list"`
+	}
+	path := filepath.Join(t.TempDir(), "a.parquet")
+	var rows []row
+	for i := range 200 {
+		rows = append(rows, row{[]message{{"human", fmt.Sprint("q", i)}, {"gpt", fmt.Sprint("a", i)}}})
+	}
+	require.NoError(t, parquet.WriteFile(path, rows, parquet.Compression(&parquet.Zstd)))
+	r, err := data.Find("vicuna")
+	require.NoError(t, err)
+	s, err := data.Load(letters{}, r, []string{path}, data.Options{})
+	require.NoError(t, err)
+	require.Len(t, s.Examples, 200)
+	require.Contains(t, marked(s.Examples[150]), "USER: q150 ASSISTANT:⟦ a150¶⟧")
+	require.Equal(t, path+":151", s.Examples[150].Source)
+}
+
+func TestBadTablesNameFileAndRow(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"few.csv", "instruction,output\na,b\nc\n", "few.csv:3: broken CSV: 1 cells under a header of 2"},
+		{"quote.csv", "instruction,output\n\"a,b\n", "quote.csv:2: broken CSV"},
+		{"empty.csv", "", "the data set is empty"},
+		{"head.csv", "instruction,output\n", "the data set is empty"},
+		{"keys.csv", "a,b\n1,2\n", `no format has these keys: ["a" "b"]`},
+		{"a.parquet", "PAR1 and then nothing", "broken parquet"},
+		{"b.parquet", "", "the data set is empty"},
+		{"a.txt", "fine\n\xff\xfe\n", "not UTF-8"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := load(write(t, c.name, c.text), data.Options{})
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+	_, err := load(t.TempDir(), data.Options{})
+	require.ErrorContains(t, err, "is a directory")
+}
+
+func TestColumnsCanBeMapped(t *testing.T) {
+	want, err := load(write(t, "a.jsonl", twoRows), data.Options{})
+	require.NoError(t, err)
+	renamed := strings.NewReplacer("instruction", "task", "output", "solution").Replace(twoRows)
+	o := data.Options{Columns: map[string]string{"instruction": "task", "output": "solution"}}
+	got, err := load(write(t, "a.jsonl", renamed), o)
+	require.NoError(t, err)
+	require.Equal(t, want.Hash, got.Hash)
+}
+
+func TestFormatCanBeForced(t *testing.T) {
+	path := write(t, "a.jsonl", `{"prompt": "q", "completion": "a", "text": "q a"}`)
+	s, err := load(path, data.Options{Format: "text"})
+	require.NoError(t, err)
+	require.Equal(t, "⟦q a¶⟧", marked(s.Examples[0]))
+	_, err = load(path, data.Options{Format: "sharegtp"})
+	require.ErrorContains(t, err, `did you mean "sharegpt"`)
+	_, err = load(path, data.Options{Format: "messages"})
+	require.ErrorContains(t, err, `no "messages"`)
+}
+
+func TestWeightsRepeatAndThin(t *testing.T) {
+	var b strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&b, `{"instruction": "say", "output": "%d"}`+"\n", i)
+	}
+	r, err := data.Find("alpaca")
+	require.NoError(t, err)
+	a, c := write(t, "a.jsonl", b.String()), write(t, "c.jsonl", twoRows)
+	get := func(seed uint64) *data.Set {
+		s, err := data.LoadFiles(letters{}, r, []data.File{{Path: a, Weight: 1.25}, {Path: c, Weight: 3}, {Path: a, Weight: 0.5}}, data.Options{Seed: seed})
+		require.NoError(t, err)
+		return s
+	}
+	s := get(1)
+	require.Equal(t, 82, s.Rows)
+	require.Len(t, s.Examples, 50+6+20)
+	require.Equal(t, s.Hash, get(1).Hash)
+	require.NotEqual(t, s.Hash, get(2).Hash)
+	_, err = data.LoadFiles(letters{}, r, []data.File{{Path: a, Weight: -1}}, data.Options{})
+	require.ErrorContains(t, err, "weight is -1")
+}
+
+func TestPatternsNameManyFiles(t *testing.T) {
+	dir := t.TempDir()
+	for i, row := range strings.Split(strings.TrimSpace(twoRows), "\n") {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.jsonl", i)), []byte(row), 0o644))
+	}
+	want, err := load(write(t, "a.jsonl", twoRows), data.Options{})
+	require.NoError(t, err)
+	got, err := load(filepath.Join(dir, "*.jsonl"), data.Options{})
+	require.NoError(t, err)
+	require.Equal(t, want.Hash, got.Hash)
+	_, err = load(filepath.Join(dir, "*.json"), data.Options{})
+	require.ErrorContains(t, err, "no file matches")
+}
+
+func TestRecordsThatShareALineAreTold(t *testing.T) {
+	rows := strings.Split(strings.TrimSpace(twoRows), "\n")
+	s, err := load(write(t, "a.json", "["+rows[0]+", "+rows[1]+"]"), data.Options{})
+	require.NoError(t, err)
+	require.True(t, strings.HasSuffix(s.Examples[1].Source, "a.json:1 (record 2)"), s.Examples[1].Source)
+}
+
+// A broken line does not take the next ones with it.
+func TestSkippedRowsAreFew(t *testing.T) {
+	good := strings.Split(twoRows, "\n")[0]
+	for _, bad := range []string{`{"instruction": "a"`, `{"instruction": "a`, `{"instruction": "a", "output": }`, `"text`, `7`, `{"instruction": {"a": [1, 2}, "output": "b"}`, `nonsense`} {
+		s, err := load(write(t, "a.jsonl", good+"\n"+bad+"\n"+good+"\n"+good+"\n"), data.Options{OnBadRow: "skip"})
+		require.NoError(t, err, bad)
+		require.Equal(t, []int{1, 3}, []int{s.BadRows, len(s.Examples)}, "%s: %v", bad, s.Bad)
+		require.Contains(t, s.Bad[0], "a.jsonl:2")
+	}
+}
+
+func TestReadTokenized(t *testing.T) {
+	got, err := data.ReadTokenized(write(t, "a.jsonl", `{"input_ids": [1, 5, 2], "labels": [-100, 5, 2]}`))
+	require.NoError(t, err)
+	require.Equal(t, []int32{data.Ignore, 5, 2}, got[0].Labels)
+}
