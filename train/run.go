@@ -255,10 +255,21 @@ func (r *run) adapterFiles() (map[string][]byte, error) {
 	return files, err
 }
 
-// export leaves the finished adapter in the output directory itself.
+// export leaves the finished adapter in the output directory itself, with
+// what people and other programs read of the run.
 func (r *run) export() error {
 	files, err := r.adapterFiles()
 	if err != nil {
+		return err
+	}
+	h, err := readHistory(r.config.OutputDir)
+	if err != nil {
+		return err
+	}
+	if files[StateFile], err = r.hfState(h); err != nil {
+		return err
+	}
+	if files[ReportFile], err = r.report(h); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -266,6 +277,15 @@ func (r *run) export() error {
 			return err
 		}
 	}
+	board := filepath.Join(r.config.OutputDir, "tensorboard")
+	if err := os.MkdirAll(board, 0o755); err != nil {
+		return err
+	}
+	started := float64(r.start.Unix()) - r.state.Elapsed
+	if err := replaceFile(r.disk, filepath.Join(board, "events.out.tfevents.0.fettle"), tensorboard(h, started)); err != nil {
+		return err
+	}
+	r.show.say("%s", sparkline(h.Steps))
 	return nil
 }
 

@@ -1,0 +1,96 @@
+package train
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"hash/crc32"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// finished is the directory of a finished run.
+func finished(t *testing.T, method string) (string, Config) {
+	c := config(t.TempDir())
+	j := job(t, methods[method], 1)
+	j.Settings = []byte("learning_rate: 0.01 # <b>\n")
+	_, err := Run(context.Background(), c, j)
+	require.NoError(t, err)
+	return c.OutputDir, c
+}
+
+func TestTrainerStateHasHuggingFacesKeys(t *testing.T) {
+	dir, _ := finished(t, "LoRA")
+	text, err := os.ReadFile(filepath.Join(dir, StateFile))
+	require.NoError(t, err)
+	var file map[string]any
+	require.NoError(t, json.Unmarshal(text, &file))
+	require.Equal(t, strings.Fields(`best_global_step best_metric best_model_checkpoint epoch eval_steps global_step is_hyper_param_search
+		is_local_process_zero is_world_process_zero log_history logging_steps max_steps num_input_tokens_seen num_train_epochs save_steps
+		stateful_callbacks total_flos train_batch_size trial_name trial_params`), slices.Sorted(maps.Keys(file)))
+	require.EqualValues(t, 6, file["global_step"])
+	history := file["log_history"].([]any)
+	require.Len(t, history, 8, "six steps, two evaluations after the first")
+	require.Equal(t, strings.Fields("epoch grad_norm learning_rate loss step"), slices.Sorted(maps.Keys(history[0].(map[string]any))))
+	require.Contains(t, history[3], "eval_loss")
+}
+
+// The event file, read as TFRecord and protobuf are defined.
+func TestTensorBoardFile(t *testing.T) {
+	dir, _ := finished(t, "LoRA")
+	paths, err := filepath.Glob(filepath.Join(dir, "tensorboard", "events.out.tfevents.*"))
+	require.NoError(t, err)
+	require.Len(t, paths, 1)
+	data, err := os.ReadFile(paths[0])
+	require.NoError(t, err)
+	h, err := readHistory(dir)
+	require.NoError(t, err)
+	masked := func(b []byte) uint32 {
+		c := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
+		return (c>>15 | c<<17) + 0xa282ead8
+	}
+	var losses, evals []float32
+	for first := true; len(data) > 0; first = false {
+		n := binary.LittleEndian.Uint64(data)
+		require.Equal(t, masked(data[:8]), binary.LittleEndian.Uint32(data[8:]))
+		message := data[12 : 12+n]
+		require.Equal(t, masked(message), binary.LittleEndian.Uint32(data[12+n:]))
+		data = data[16+n:]
+		require.Equal(t, first, strings.Contains(string(message), "brain.Event:2"))
+		for tag, into := range map[string]*[]float32{"train/loss": &losses, "eval/loss": &evals} {
+			if at := strings.Index(string(message), tag); at >= 0 {
+				number, kind, skip := protowire.ConsumeTag(message[at+len(tag):])
+				require.Equal(t, protowire.Number(2), number)
+				require.Equal(t, protowire.Fixed32Type, kind)
+				*into = append(*into, math.Float32frombits(binary.LittleEndian.Uint32(message[at+len(tag)+skip:])))
+			}
+		}
+	}
+	require.Len(t, losses, len(h.Steps))
+	require.Len(t, evals, len(h.Evals))
+	for i, s := range h.Steps {
+		require.Equal(t, float32(s.Loss), losses[i])
+	}
+}
+
+func TestReportNeedsNothingElse(t *testing.T) {
+	dir, _ := finished(t, "LLaMA-Adapter")
+	text, err := os.ReadFile(filepath.Join(dir, ReportFile))
+	require.NoError(t, err)
+	page := string(text)
+	for _, want := range []string{"<polyline class=\"loss\"", "<polyline class=\"eval\"", "layer 2", "Learning rate", "&lt;b&gt;"} {
+		require.Contains(t, page, want)
+	}
+	for _, no := range []string{"http://", "https://", "<script", "<link", "<img", "ZgotmplZ"} {
+		require.NotContains(t, page, no)
+	}
+	require.Contains(t, sparkline([]StepRow{{Loss: 3}, {Loss: 2}, {Loss: 1}}), "█▅▁")
+}
