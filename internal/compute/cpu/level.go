@@ -21,7 +21,6 @@ type level struct {
 	turnBF16, turnBF16F32, turnF16F32 func(*pack)
 	widenBF16, widenF16               func(*pack)
 	openInt8, openNF4, turnInt8       func(*pack)
-	prefetch                          func(words []float32) // asks the second cache for them
 
 	// To bytes and back.
 	toBytes             func(x, dst []float32, inverse float32)
@@ -52,7 +51,6 @@ func plain() level {
 		packF32: packF32Go, packBF16: packBF16Go, pairBF16: pairBF16Go,
 		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,
 		widenBF16: widenBF16Go, widenF16: widenF16Go,
-		prefetch: func([]float32) {},
 		openInt8: openInt8Go, openNF4: openNF4Go, turnInt8: turnInt8Go,
 		toBytes: toBytesGo, fromInt32: fromInt32Go, addInt32: addInt32Go, magnitude: magnitudeGo, multiply: multiplyGo,
 		add: addGo, scale: scaleGo, top: topGo, finite: finiteGo, expSum: expSumGo, dot: dotGo, dot3: dot3Go,

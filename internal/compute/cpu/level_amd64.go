@@ -12,7 +12,6 @@ func fast() (all []level) {
 		l.tileF32, l.packF32 = tileF32AVX512, packF32AVX512
 		l.turnBF16, l.turnBF16F32, l.turnF16F32 = turnBF16AVX512, turnBF16F32AVX512, turnF16F32AVX512
 		l.widenBF16, l.widenF16 = widenBF16AVX512, widenF16AVX512
-		l.prefetch = prefetchAMD64
 		l.openInt8, l.openNF4, l.turnInt8, l.toBytes = openInt8AVX512, openNF4AVX512, turnInt8AVX512, toBytesAVX512
 		l.fromInt32, l.addInt32, l.magnitude, l.multiply = fromInt32AVX512, addInt32AVX512, magnitudeAVX512, multiplyAVX512
 		l.add, l.scale, l.top, l.finite, l.expSum = addAVX512, scaleAVX512, topAVX512, finiteAVX512, expSumAVX512
@@ -29,7 +28,7 @@ func fast() (all []level) {
 	}
 	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
 		l := plain()
-		l.name, l.prefetch = "avx2", prefetchAMD64
+		l.name = "avx2"
 		l.tileF32 = func(t *tile) { smallTiles(t, smallF32AVX2) }
 		all = append(all, l)
 	}
@@ -68,9 +67,6 @@ func widenBF16AVX512(p *pack)
 
 //go:noescape
 func widenF16AVX512(p *pack)
-
-//go:noescape
-func prefetchAMD64(x []float32)
 
 //go:noescape
 func addAVX512(y, x []float32)

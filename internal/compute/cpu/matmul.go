@@ -41,16 +41,18 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		}
 		return scratch, panel, pitch
 	}
-	g.ahead = func(j, count, s0, steps, part, parts int) {
-		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
-			if !d.bf16 && p.kind != compute.F32 {
-				s0, steps = s0/2, steps/2
-			}
-			lo, hi := part*steps/parts, (part+1)*steps/parts
-			for i := range count {
-				d.prefetch(p.panel(j+i, s0+lo)[:(hi-lo)*panel])
-			}
+	g.ahead = func(j, count, s0, steps, part, parts int) []float32 {
+		p, ok := w.Packed.(*panels)
+		if !ok || w.Raw != nil {
+			return nil
 		}
+		if !d.bf16 && p.kind != compute.F32 {
+			s0, steps = s0/2, steps/2
+		}
+		// All panels' words as one row, cut into parts.
+		lo, hi := part*count*steps/parts, (part+1)*count*steps/parts
+		i := lo / max(1, steps)
+		return p.panel(j+i, s0+lo-i*steps)[:max(0, min(hi-i*steps, steps)-(lo-i*steps))*panel]
 	}
 	d.run(&g)
 }
@@ -82,18 +84,19 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 		}
 		return scratch, panel, pitch
 	}
-	g.ahead = func(j, count, s0, steps, part, parts int) {
-		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
-			if d.bf16 {
-				s0, steps = s0*2, steps*2
-			}
-			at := j * panel / p.per()
-			rows := min(count*panel/p.per(), p.steps-at)
-			first, chunks := s0/panel, steps/panel
-			for o := part * chunks / parts; o < (part+1)*chunks/parts; o++ {
-				d.prefetch(p.panel(first+o, at)[:rows*panel])
-			}
+	g.ahead = func(j, count, s0, steps, part, parts int) []float32 {
+		p, ok := w.Packed.(*panels)
+		if !ok || w.Raw != nil {
+			return nil
 		}
+		if d.bf16 {
+			s0, steps = s0*2, steps*2
+		}
+		at, chunks := j*panel/p.per(), (steps+panel-1)/panel // one chunk in each panel of w
+		if part >= chunks {
+			return nil
+		}
+		return p.panel(s0/panel+part, at)[:min(count*panel/p.per(), p.steps-at)*panel]
 	}
 	d.run(&g)
 }

@@ -1863,18 +1863,3 @@ loop24:
 	JNE loop24
 	VZEROUPPER
 	RET
-
-// func prefetchAMD64(x []float32)
-TEXT ·prefetchAMD64(SB), NOSPLIT, $0-24
-	MOVQ x_base+0(FP), SI
-	MOVQ x_len+8(FP), CX
-
-line:
-	SUBQ $16, CX
-	JLT fetched
-	PREFETCHT1 (SI)
-	ADDQ $64, SI
-	JMP line
-
-fetched:
-	RET

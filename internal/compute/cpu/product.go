@@ -15,9 +15,9 @@ type product struct {
 	// words. s0 is a multiple of 32.
 	b func(scratch []float32, j, count, s0, steps int) (words []float32, ld, pitch int)
 
-	// ahead asks for a part of what b will read for count panels, so that memory
+	// ahead is a part of the words b will read for count panels, so that memory
 	// works while the tiles do. It may be nil.
-	ahead func(j, count, s0, steps, part, parts int)
+	ahead func(j, count, s0, steps, part, parts int) []float32
 
 	c   []float32
 	ldc int
@@ -27,7 +27,7 @@ type product struct {
 const (
 	tilesAtOnce  = 36 // tiles of A that pass over a panel
 	panelsAtOnce = 32 // panels that A's block, once in the cache, passes over
-	tilesAhead   = 12 // the last tiles of a panel, in whose time the next is fetched
+	tilesAhead   = 8  // tiles in whose time the next panels can be fetched
 	turnedAtOnce = 2  // panels that b gives at a time
 	aligned32    = 32 // blocks of steps begin at multiples of it
 )
@@ -85,23 +85,21 @@ func (d *device) runRows(g *product, lo, hi int) {
 			var words []float32
 			var pitch int
 			for j := from; j < to; j++ {
-				if (j-from)%turnedAtOnce == 0 {
-					words, t.ldb, pitch = g.b(scratch, j, min(turnedAtOnce, to-j), s0, s1-s0)
+				in, next := (j-from)%turnedAtOnce, (j-from)/turnedAtOnce*turnedAtOnce+turnedAtOnce+from
+				count := min(turnedAtOnce, to-j+in)
+				if in == 0 {
+					words, t.ldb, pitch = g.b(scratch, j, count, s0, s1-s0)
 				}
-				t.b = words[(j-from)%turnedAtOnce*pitch:]
-				next := to // what to fetch meanwhile
-				if (j+1-from)%turnedAtOnce == 0 {
-					next = j + 1
-				}
+				t.b = words[in*pitch:]
 				t.cols = min(panel, g.cols-j*panel)
 				for i := range tiles {
-					if part := i - (tiles - tilesAhead); g.ahead != nil && part >= 0 && tiles >= tilesAhead && next < to {
-						g.ahead(next, min(turnedAtOnce, to-next), s0, s1-s0, part, tilesAhead)
-					}
 					r0, r1 := start(i), start(i+1)
 					t.rows, t.lda = r1-r0, r1-r0
 					t.a = a[s0*n+r0*(s1-s0):]
 					t.c = g.c[(lo+r0)*g.ldc+j*panel:]
+					if t.next = nil; g.ahead != nil && next < to && tiles >= tilesAhead {
+						t.next = g.ahead(next, min(turnedAtOnce, to-next), s0, s1-s0, in*tiles+i, count*tiles)
+					}
 					g.tile(&t)
 				}
 			}

@@ -25,6 +25,10 @@ type tile struct {
 	rows  int
 	cols  int
 	mode  int
+
+	// next are words that will be needed soon; some kernels ask the second
+	// cache for them as they go.
+	next []float32
 }
 
 // The bits of tile.mode.

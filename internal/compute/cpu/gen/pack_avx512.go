@@ -61,17 +61,6 @@ func packsAVX512() []byte {
 		a.i("VCVTPH2PS Y%d, Z%d", low, low)
 		a.i("VCVTPH2PS Y%d, Z%d", high, high)
 	})
-	a.function("prefetchAMD64", "x []float32", 24)
-	a.i("MOVQ x_base+0(FP), SI")
-	a.i("MOVQ x_len+8(FP), CX")
-	a.at("line")
-	a.i("SUBQ $16, CX")
-	a.i("JLT fetched")
-	a.i("PREFETCHT1 (SI)")
-	a.i("ADDQ $64, SI")
-	a.i("JMP line")
-	a.at("fetched")
-	a.i("RET")
 	return a.Bytes()
 }
 

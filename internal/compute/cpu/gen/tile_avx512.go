@@ -12,6 +12,7 @@ const (
 	tileRows  = 104
 	tileCols  = 112
 	tileMode  = 120
+	tileNext  = 128
 )
 
 // The bits of tile.mode.
@@ -56,6 +57,12 @@ func tileAVX512(a *asm, name string, multiply func(dst, x, b int), add string) {
 	a.i("KMOVW R11, K1")
 	a.i("SHRQ $16, R11")
 	a.i("KMOVW R11, K2")
+	a.say("R13 walks to R14 through the words to fetch; without any it stays at a.")
+	a.i("MOVQ %d(R15), R13", tileNext)
+	a.i("MOVQ %d(R15), R14", tileNext+8)
+	a.i("TESTQ R14, R14")
+	a.i("CMOVQEQ SI, R13")
+	a.i("LEAQ (R13)(R14*4), R14")
 	a.i("MOVQ %d(R15), CX", tileSteps)
 	for r := 1; r < maxRows; r++ {
 		a.i("CMPQ R10, $%d", r)
@@ -124,6 +131,10 @@ func tileRowsAVX512(a *asm, r int, multiply func(dst, x, b int), add string) {
 	for range unroll {
 		step()
 	}
+	a.i("PREFETCHT1 (R13)")
+	a.i("ADDQ $64, R13")
+	a.i("CMPQ R13, R14")
+	a.i("CMOVQGT R14, R13")
 	a.i("SUBQ $%d, CX", unroll)
 	a.i("JGE %s", loop)
 	a.at(tail)
