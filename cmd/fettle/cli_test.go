@@ -125,7 +125,7 @@ func TestWrongInputSaysWhatIsWrong(t *testing.T) {
 		{"no such config", training(base, set, out(), "--config", "alpaca-lora-8b"), exitMissing, "alpaca-lora-7b"},
 		{"text for a number", training(base, set, out(), "--config", file(t, "c.yaml", "lora_rank: many\n")), exitUsage, "lora_rank"},
 		{"half a step", training(base, set, out(), "--config", file(t, "c.yaml", "warmup_steps: 1.5\n")), exitUsage, "1.5 is not a whole number"},
-		{"nothing given", []string{"train"}, exitUsage, "dataset is missing"},
+		{"no data", []string{"train", "--model_name_or_path", base}, exitUsage, "dataset is missing"},
 		{"wrong value", training(base, set, out(), "--lr_scheduler_type", "cosin"), exitUsage, `lr_scheduler_type is "cosin"`},
 		{"unknown recipe", training(base, set, out(), "--recipe", "alpacca"), exitUsage, `did you mean "alpaca"`},
 		{"unknown target", training(base, set, out(), "--lora_target_modules", "query"), exitData, `"query" is not a projection`},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -16,8 +17,9 @@ import (
 
 // looking are the settings of inspect beside a run's.
 type looking struct {
-	Samples int  `yaml:"samples" help:"how many samples to show"`
-	JSON    bool `yaml:"json" help:"write JSON lines, a sample each, and a summary"`
+	Samples int    `yaml:"samples" help:"how many samples to show"`
+	JSON    bool   `yaml:"json" help:"write JSON lines, a sample each, and a summary"`
+	HTML    string `yaml:"html" help:"write a page with samples, lengths and findings to this file"`
 }
 
 func newInspect() *cobra.Command {
@@ -27,7 +29,12 @@ func newInspect() *cobra.Command {
 		Aliases: []string{"preprocess"},
 		Short:   "See what the model would see: prompts, tokens, masks",
 		Long: `See what a training run with the same settings would learn: rendered,
-tokenized samples, with what is learned between ⟦ and ⟧, and how long they are.`,
+tokenized samples, with what is learned between ⟦ and ⟧, how long they are, and
+what is wrong with them. What would stop a run makes the exit code 65.
+
+Rules that data is held to (--allow RULE lets a run go on all the same):
+
+` + ruleList(),
 		Example: "  fettle inspect --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca",
 		Args:    cobra.NoArgs,
 	}
@@ -40,26 +47,52 @@ tokenized samples, with what is learned between ⟦ and ⟧, and how long they a
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		m, err := readMaterial(&c, cmd.ErrOrStderr())
-		if err != nil {
-			return err
+		if look.Samples < 0 {
+			return usage(fmt.Errorf("samples is %d, want 0 or more", look.Samples))
 		}
-		tok, err := tokenizer.Load(c.ModelName)
-		if err != nil {
-			return input(err)
+		return inspect(cmd, c, look)
+	}
+	return cmd
+}
+
+// ruleList explains the linter's rules.
+func ruleList() string {
+	var b strings.Builder
+	for _, r := range data.Rules() {
+		fmt.Fprintf(&b, "  %-22s %s\n", r.Name, r.Fix)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func inspect(cmd *cobra.Command, c train.Config, look looking) error {
+	m, err := readMaterial(&c, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	tok, err := tokenizer.Load(c.ModelName)
+	if err != nil {
+		return input(err)
+	}
+	v := viewer{tok: tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout())}
+	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
+	verdict := m.judge(c)
+	switch {
+	case look.JSON:
+		err = v.json(shown, m.training)
+	case look.HTML != "":
+		if err = v.html(look.HTML, shown, c, m.training); err == nil {
+			_, err = fmt.Fprintf(v.out, "%s is written\n", look.HTML)
 		}
-		v := viewer{tok: tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout())}
-		shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
-		if look.JSON {
-			return v.json(shown, m.training)
-		}
+	default:
 		for i, e := range shown {
 			v.sample(i, e)
 		}
 		v.summary(c, m.training)
-		return nil
 	}
-	return cmd
+	if err != nil {
+		return err
+	}
+	return verdict
 }
 
 // viewer shows examples.
@@ -69,66 +102,107 @@ type viewer struct {
 	color bool
 }
 
+// span is a run of an example's text that is learned, or not.
+type span struct {
+	Text  string
+	Learn bool
+}
+
+// spans are an example's text, control tokens by name.
+func (v viewer) spans(e data.Example) []span {
+	var out []span
+	put := func(text string, learn bool) {
+		if n := len(out); n > 0 && out[n-1].Learn == learn {
+			out[n-1].Text += text
+		} else if text != "" {
+			out = append(out, span{text, learn})
+		}
+	}
+	stream, learning := v.tok.NewStream(), false
+	for i, id := range e.Tokens {
+		learn := e.Labels[i] != data.Ignore && i > 0
+		if learn != learning || v.tok.Control(id) {
+			put(stream.Flush(), learning)
+		}
+		learning = learn
+		if v.tok.Control(id) {
+			put(v.tok.Piece(id), learn)
+			continue
+		}
+		put(stream.Push(id), learn)
+	}
+	put(stream.Flush(), learning)
+	return out
+}
+
 // sample shows an example with its learned spans.
 func (v viewer) sample(i int, e data.Example) {
 	fmt.Fprintf(v.out, "── sample %d · %s · %d tokens, %d learned\n", i+1, e.Source, len(e.Tokens), e.Learned())
 	fmt.Fprintln(v.out, v.marked(e))
 }
 
-// marked is the example's text, its learned spans between ⟦ and ⟧ (green on a
-// terminal), control tokens by name.
+// marked is the example's text, its learned spans between ⟦ and ⟧, green on a
+// terminal.
 func (v viewer) marked(e data.Example) string {
 	open, end := "⟦", "⟧"
 	if v.color {
 		open, end = "\x1b[32m⟦", "⟧\x1b[0m"
 	}
 	var b strings.Builder
-	stream, learning := v.tok.NewStream(), false
-	for i, id := range e.Tokens {
-		if learn := e.Labels[i] != data.Ignore && i > 0; learn != learning {
-			b.WriteString(stream.Flush())
-			b.WriteString(map[bool]string{true: open, false: end}[learn])
-			learning = learn
+	for _, s := range v.spans(e) {
+		if s.Learn {
+			b.WriteString(open + s.Text + end)
+		} else {
+			b.WriteString(s.Text)
 		}
-		if v.tok.Control(id) {
-			b.WriteString(stream.Flush() + v.tok.Piece(id))
-			continue
-		}
-		b.WriteString(stream.Push(id))
-	}
-	b.WriteString(stream.Flush())
-	if learning {
-		b.WriteString(end)
 	}
 	return b.String()
 }
 
-// summary counts, and draws the lengths.
+// summary counts, draws the lengths, and says what is wrong.
 func (v viewer) summary(c train.Config, s *data.Set) {
-	fmt.Fprintf(v.out, "── %d examples, %d tokens, %d learned (%.0f %%)\n", len(s.Examples), s.Tokens, s.Learned, 100*float64(s.Learned)/float64(s.Tokens))
-	fmt.Fprintf(v.out, "recipe %s, max_seq_length %d: %d cut, %d dropped, %d without a learned token\n", c.Recipe, c.Cutoff, s.Cut, s.Dropped, s.Silent)
+	fmt.Fprintf(v.out, "── %d examples, %d tokens, %d learned (%.0f %%); recipe %s\n", len(s.Examples), s.Tokens, s.Learned, 100*float64(s.Learned)/float64(max(s.Tokens, 1)), c.Recipe)
+	fmt.Fprint(v.out, s.OverLongTable())
+	lengths := lengthsOf(s)
+	at := func(share float64) int { return lengths[min(int(share*float64(len(lengths))), len(lengths)-1)] }
+	fmt.Fprintf(v.out, "lengths: half up to %d, 95 %% up to %d, 99 %% up to %d, longest %d\n", at(0.5), at(0.95), at(0.99), at(1))
+	const width = 50
+	classes := histogram(lengths)
+	top := 0
+	for _, c := range classes {
+		top = max(top, c.Count)
+	}
+	for _, c := range classes {
+		fmt.Fprintf(v.out, "%6d–%-6d %s %d\n", c.From, c.To, strings.Repeat("█", (c.Count*width+top-1)/top), c.Count)
+	}
+	fmt.Fprintf(v.out, "── %s", s.Report.String())
+}
+
+// lengthsOf are the tokens of the examples, sorted.
+func lengthsOf(s *data.Set) []int {
 	lengths := make([]int, len(s.Examples))
 	for i, e := range s.Examples {
 		lengths[i] = len(e.Tokens)
 	}
 	slices.Sort(lengths)
-	at := func(share float64) int { return lengths[min(int(share*float64(len(lengths))), len(lengths)-1)] }
-	fmt.Fprintf(v.out, "lengths: half up to %d, 95 %% up to %d, 99 %% up to %d, longest %d\n", at(0.5), at(0.95), at(0.99), at(1))
-	v.histogram(lengths)
+	return lengths
 }
 
-// histogram draws sorted lengths in twelve classes.
-func (v viewer) histogram(lengths []int) {
-	const classes, width = 12, 50
-	step := lengths[len(lengths)-1]/classes + 1
-	counts, top := make([]int, classes), 0
-	for _, n := range lengths {
-		counts[n/step]++
-		top = max(top, counts[n/step])
+// class counts the lengths From … To.
+type class struct{ From, To, Count int }
+
+// histogram sorts lengths into twelve classes.
+func histogram(sorted []int) []class {
+	const classes = 12
+	step := sorted[len(sorted)-1]/classes + 1
+	out := make([]class, classes)
+	for i := range out {
+		out[i].From, out[i].To = i*step, (i+1)*step-1
 	}
-	for i, n := range counts {
-		fmt.Fprintf(v.out, "%6d–%-6d %s %d\n", i*step, (i+1)*step-1, strings.Repeat("█", (n*width+top-1)/top), n)
+	for _, n := range sorted {
+		out[n/step].Count++
 	}
+	return out
 }
 
 // json writes the samples and the counts for other programs.
@@ -141,6 +215,21 @@ func (v viewer) json(shown []data.Example, s *data.Set) error {
 		}
 	}
 	return out.Encode(map[string]any{
-		"examples": len(s.Examples), "rows": s.Rows, "tokens": s.Tokens, "learned": s.Learned, "cut": s.Cut, "dropped": s.Dropped, "without_learned": s.Silent,
+		"examples": len(s.Examples), "rows": s.Rows, "tokens": s.Tokens, "learned": s.Learned, "cut": s.Cut, "dropped": s.Dropped, "split": s.Split,
+		"bad_rows": s.BadRows, "without_learned": s.Silent, "max_seq_length": s.Cutoff, "keeps_95": s.Keeps(0.95), "keeps_99": s.Keeps(0.99), "keeps_all": s.Keeps(1),
+		"lengths": histogram(lengthsOf(s)), "report": s.Report,
 	})
+}
+
+// html writes a page that needs nothing else.
+func (v viewer) html(path string, shown []data.Example, c train.Config, s *data.Set) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("inspect: %w", err)
+	}
+	if err := inspection(f, v, shown, c, s); err != nil {
+		f.Close()
+		return fmt.Errorf("inspect: write %s: %w", path, err)
+	}
+	return f.Close()
 }

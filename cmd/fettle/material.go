@@ -17,6 +17,7 @@ type material struct {
 	training, evaluation *data.Set
 	recipe               data.Recipe
 	hash                 string // of the tokenizer
+	doubles              int    // rows left out as they are held out elsewhere
 }
 
 // readMaterial reads the data of a run and fills in what depends on the base.
@@ -79,14 +80,28 @@ func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer)
 	if len(c.EvalDataset) > 0 {
 		m.evaluation, err = data.Load(tok, m.recipe, c.EvalDataset, options)
 	} else if c.ValSize > 0 {
-		m.training.Examples, m.evaluation.Examples = data.Split(m.training.Examples, c.ValSize, c.Seed)
+		m.split(c)
 	}
 	return input(err)
 }
 
+// split holds examples out. Rows that say the same as one of them are learned no
+// more: the held-out loss is of what was never seen.
+func (m *material) split(c *train.Config) {
+	all, held := data.Split(m.training.Examples, c.ValSize, c.Seed)
+	var doubles data.Report
+	if kept := doubles.Leakage(all, held); len(kept) > 0 {
+		m.doubles, all = len(all)-len(kept), kept
+	}
+	m.training.Examples, m.evaluation.Examples = all, held
+}
+
 // dataOptions are what data needs to know of a run.
 func dataOptions(c *train.Config) (data.Options, []data.File, error) {
-	o := data.Options{Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow, Columns: map[string]string{}, Seed: c.Seed}
+	o := data.Options{
+		Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow, Columns: map[string]string{}, Seed: c.Seed,
+		Fix: c.Fix, Cache: c.DataCache,
+	}
 	if c.OverLong != "auto" {
 		o.OverLong = c.OverLong
 	}

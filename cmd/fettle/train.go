@@ -56,9 +56,12 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	log.Info().Int("rows", m.training.Rows).Int("examples", len(m.training.Examples)).Int("evaluation", len(m.evaluation.Examples)).
 		Int("tokens", m.training.Tokens).Int("learned", m.training.Learned).
 		Int("without_learned", m.training.Silent).Msg("data read")
-	if n := m.training.Cut + m.training.Dropped + m.training.Split + m.training.BadRows; n > 0 {
+	if n := m.training.Cut + m.training.Dropped + m.training.Split + m.training.BadRows + m.doubles; n > 0 {
 		log.Warn().Int("max_seq_length", c.Cutoff).Int("keeps_95_percent", m.training.Keeps(0.95)).Int("keeps_all", m.training.Keeps(1)).Int("cut", m.training.Cut).
-			Int("dropped", m.training.Dropped).Int("split", m.training.Split).Int("unreadable", m.training.BadRows).Strs("first_unreadable", m.training.Bad).Msg("not all rows as they are")
+			Int("dropped", m.training.Dropped).Int("split", m.training.Split).Int("unreadable", m.training.BadRows).Int("held_out_elsewhere", m.doubles).Strs("first_unreadable", m.training.Bad).Msg("not all rows as they are")
+	}
+	if err := m.judge(c); err != nil {
+		return err
 	}
 	base, err := loadModel(c.ModelName, c.Compute)
 	if err != nil {

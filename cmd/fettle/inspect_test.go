@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/tinymodel"
+)
+
+const unanswered = `{"instruction": "say a", "output": ""}
+{"instruction": "say b", "output": "b"}
+`
+
+func TestInspectSaysWhatIsWrong(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	bad := file(t, "bad.jsonl", unanswered)
+	code, said, stderr := call("", "inspect", "--model_name_or_path", base, "--dataset", bad)
+	require.Equal(t, exitData, code)
+	require.Contains(t, said, "error empty-answer: 1\n    "+bad+":1")
+	require.Contains(t, stderr, "--allow empty-answer goes on all the same")
+	must(t, "inspect", "--model_name_or_path", base, "--dataset", bad, "--allow", "empty-answer,no-learned-tokens")
+	must(t, "inspect", "--model_name_or_path", base, "--dataset", bad, "--fix")
+	code, _, stderr = call("", "inspect", "--model_name_or_path", base, "--dataset", bad, "--allow", "empty-answers")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, `did you mean "empty-answer"`)
+}
+
+func TestTrainRefusesWhatInspectFinds(t *testing.T) {
+	base, out := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "run")
+	args := []string{"train", "--model_name_or_path", base, "--dataset", file(t, "bad.jsonl", unanswered), "--output_dir", out, "--num_train_epochs", "1"}
+	code, _, stderr := call("", args...)
+	require.Equal(t, exitData, code)
+	require.Contains(t, stderr, "the data would be learned badly")
+	require.NoDirExists(t, out)
+	must(t, append(args, "--fix")...)
+	code, _, stderr = call("", "train", "--model_name_or_path", base, "--dataset", rows(t, 4), "--output_dir", out+"2", "--adapter_name_or_path", out, "--recipe", "vicuna", "--max_steps", "1")
+	require.Equal(t, exitData, code)
+	require.Contains(t, stderr, "the adapter was trained with recipe alpaca, this run uses vicuna")
+}
+
+func TestInspectForPrograms(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	lines := strings.Split(strings.TrimSpace(must(t, "inspect", "--model_name_or_path", base, "--dataset", rows(t, 5), "--samples", "2", "--json")), "\n")
+	require.Len(t, lines, 3)
+	var sample struct {
+		IDs    []int32 `json:"input_ids"`
+		Labels []int32 `json:"labels"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &sample))
+	require.Len(t, sample.Labels, len(sample.IDs))
+	var summary map[string]any
+	require.NoError(t, json.Unmarshal([]byte(lines[2]), &summary))
+	require.Equal(t, 5.0, summary["examples"])
+	require.Contains(t, summary, "report")
+}
+
+func TestInspectWritesAPage(t *testing.T) {
+	base, page := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "page.html")
+	set := file(t, "rows.jsonl", `{"instruction": "say <b>", "output": "<script>"}`+"\n"+`{"instruction": "say c", "output": "c"}`)
+	must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--html", page)
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "say &lt;b&gt;")
+	require.Contains(t, string(text), "<mark>&lt;script&gt;")
+	require.NotContains(t, string(text), "<script")
+	require.NotContains(t, string(text), "http")
+}
+
+func TestColumnsWeightsAndBadRows(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	set := file(t, "rows.jsonl", `{"q": "say a", "a": "a"}`+"\n{broken\n"+`{"q": "say b", "a": "b"}`)
+	inspect := func(more ...string) (int, string, string) {
+		return call("", append([]string{"inspect", "--model_name_or_path", base, "--dataset", set, "--columns", "instruction=q,output=a"}, more...)...)
+	}
+	code, _, stderr := inspect()
+	require.Equal(t, exitData, code)
+	require.Contains(t, stderr, "rows.jsonl:2")
+	code, said, stderr := inspect("--on_bad_row", "skip", "--allow", "bad-row", "--dataset_weights", "3")
+	require.Zero(t, code, stderr)
+	require.Contains(t, said, "── 6 examples")
+	require.Contains(t, said, "error bad-row: 1")
+	for _, wrong := range [][]string{{"--dataset_weights", "1,2"}, {"--dataset_weights", "x"}, {"--columns", "q"}} {
+		code, _, _ := inspect(wrong...)
+		require.Equal(t, exitUsage, code, "%v", wrong)
+	}
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"fettle/train"
+)
+
+// judge holds a run's data to the rules of the linter: an error lists what
+// should stop the run before the weights are loaded.
+func (m *material) judge(c train.Config) error {
+	report := &m.training.Report
+	if len(c.EvalDataset) > 0 {
+		if kept := report.Leakage(m.training.Examples, m.evaluation.Examples); c.Fix {
+			m.training.Examples = kept
+		}
+	}
+	if c.Adapter != "" {
+		record, err := readRecord(c.Adapter)
+		if err != nil {
+			return err
+		}
+		if record.Recipe != "" {
+			report.Template(record.Recipe, c.Recipe)
+		}
+	}
+	found, err := report.Errors(c.Allow)
+	if err != nil {
+		return usage(err)
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	lines := []string{"the data would be learned badly:"}
+	var rules []string
+	for _, f := range found {
+		text := strings.TrimPrefix(f.Source+": "+f.Text, ": ")
+		if n := len(rules); n == 0 || rules[n-1] != f.Rule {
+			rules = append(rules, f.Rule)
+			lines = append(lines, fmt.Sprintf("%s (%d): %s", f.Rule, report.Counts[f.Rule], text))
+		}
+	}
+	lines = append(lines, fmt.Sprintf("fettle inspect says more; --allow %s goes on all the same", strings.Join(rules, ",")))
+	return input(fmt.Errorf("%s", strings.Join(lines, "\n")))
+}
