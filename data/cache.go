@@ -159,22 +159,23 @@ func readCache(path string) (*Set, error) {
 	if sum := sha256.Sum256(all[:text]); !bytes.Equal(sum[:], all[text:]) {
 		return nil, errors.New("damaged")
 	}
-	rest := all[len(cacheMagic):text]
-	n := int(binary.LittleEndian.Uint32(rest))
+	r := reader{rest: all[len(cacheMagic):text]}
 	var head struct {
 		Set
 		Count, SourceBytes int
 	}
-	if err := json.Unmarshal(rest[4:4+n], &head); err != nil {
+	if err := json.Unmarshal(r.take(int(r.number())), &head); err != nil {
 		return nil, err
 	}
-	s, rest := &head.Set, rest[4+n:]
-	sources := strings.Split(string(rest[:head.SourceBytes]), "\n")
-	lengths := rest[head.SourceBytes:]
-	rest = lengths[4*head.Count:]
+	s, sources, lengths := &head.Set, strings.Split(string(r.take(head.SourceBytes)), "\n"), make([]int, 0, min(head.Count, text))
 	total := 0
-	for i := range head.Count {
-		total += int(binary.LittleEndian.Uint32(lengths[4*i:]))
+	for range cap(lengths) {
+		lengths = append(lengths, int(r.number()))
+		total += lengths[len(lengths)-1]
+	}
+	rest := r.rest
+	if r.short || len(rest) != 5*total || len(sources) != head.Count+1 || len(lengths) != head.Count {
+		return nil, errors.New("not a cached set")
 	}
 	tokens, labels, mask := make([]int32, total), make([]int32, total), rest[4*total:]
 	for i := range tokens {
@@ -185,9 +186,32 @@ func readCache(path string) (*Set, error) {
 	}
 	s.Examples = make([]Example, head.Count)
 	for i, at := 0, 0; i < head.Count; i++ {
-		end := at + int(binary.LittleEndian.Uint32(lengths[4*i:]))
+		end := at + lengths[i]
 		s.Examples[i] = Example{Tokens: tokens[at:end:end], Labels: labels[at:end:end], Source: sources[i]}
 		at = end
 	}
 	return s, nil
+}
+
+// reader takes bytes off, and notes where there are too few.
+type reader struct {
+	rest  []byte
+	short bool
+}
+
+func (r *reader) take(n int) []byte {
+	if n < 0 || n > len(r.rest) {
+		r.short = true
+		return nil
+	}
+	out := r.rest[:n]
+	r.rest = r.rest[n:]
+	return out
+}
+
+func (r *reader) number() uint32 {
+	if b := r.take(4); b != nil {
+		return binary.LittleEndian.Uint32(b)
+	}
+	return 0
 }

@@ -188,12 +188,3 @@ func TestUnknownRecipe(t *testing.T) {
 	_, err = data.Find("something else")
 	require.ErrorContains(t, err, "want one of alpaca,")
 }
-
-func FuzzRows(f *testing.F) {
-	f.Add([]byte(twoRows))
-	f.Add([]byte("[" + strings.Split(twoRows, "\n")[0] + "]"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		path := write(t, "a.json", string(text))
-		load(path, data.Options{Cutoff: 100})
-	})
-}
