@@ -10,6 +10,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
+	"fettle/internal/base"
 	"fettle/internal/compute/cpu"
 	"fettle/model"
 	"fettle/model/generate"
@@ -101,10 +102,28 @@ func readRecord(dirs ...string) (train.Record, error) {
 	return r, nil
 }
 
+// located is the directory of a model: what was given, or the built-in model's
+// for its name.
+func located(name string) (string, error) {
+	if name == base.Name && !isDir(name) {
+		return base.Dir()
+	}
+	return name, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // loadModel loads a model for the processor. With compute auto, weights that
 // are stored as bfloat16 are multiplied as such where the processor can; what
 // has more digits is computed with all of them.
-func loadModel(dir, compute string) (*model.Model, error) {
+func loadModel(name, compute string) (*model.Model, error) {
+	dir, err := located(name)
+	if err != nil {
+		return nil, err
+	}
 	if compute == "auto" {
 		stored, err := model.StoredType(dir)
 		if err != nil {
@@ -123,7 +142,11 @@ func loadModel(dir, compute string) (*model.Model, error) {
 }
 
 // loadTokenizer loads the tokenizer of a model and checks that it fits.
-func loadTokenizer(dir string, m *model.Model) (*tokenizer.Tokenizer, error) {
+func loadTokenizer(name string, m *model.Model) (*tokenizer.Tokenizer, error) {
+	dir, err := located(name)
+	if err != nil {
+		return nil, err
+	}
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
 		return nil, input(err)

@@ -69,7 +69,11 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	if err != nil {
 		return err
 	}
-	tok, err := tokenizer.Load(c.ModelName)
+	where, err := located(c.ModelName)
+	if err != nil {
+		return err
+	}
+	tok, err := tokenizer.Load(where)
 	if err != nil {
 		return input(err)
 	}

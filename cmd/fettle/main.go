@@ -44,6 +44,7 @@ one program, no Python, no GPU, no network.
   fettle generate  answer one instruction, or continue a text
   fettle chat      talk to a model
   fettle inspect   see what the model would see: prompts, tokens, masks
+  fettle demo      tune and question the built-in model
   fettle init      write a commented config
   fettle serve     answer over HTTP, with a page to chat on
 
@@ -59,6 +60,6 @@ with the state kept (the same command continues), 77 refused for safety.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
-	root.AddCommand(newTrain(), newGenerate(), newChat(), newInspect(), newInit(), newServe(), newBench(), newVersion())
+	root.AddCommand(newTrain(), newGenerate(), newChat(), newInspect(), newInit(), newServe(), newDemo(), newBench(), newVersion())
 	return root
 }

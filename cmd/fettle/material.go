@@ -23,7 +23,11 @@ type material struct {
 // readMaterial reads the data of a run and fills in what depends on the base.
 // On a terminal, progress tells how far it is.
 func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
-	base, err := model.ReadConfig(c.ModelName)
+	where, err := located(c.ModelName)
+	if err != nil {
+		return nil, err
+	}
+	base, err := model.ReadConfig(where)
 	if err != nil {
 		return nil, input(err)
 	}
@@ -43,7 +47,7 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, base.MaxPositions))
 	}
 	var tok data.Tokenizer
-	if t, err := tokenizer.Load(c.ModelName); err == nil {
+	if t, err := tokenizer.Load(where); err == nil {
 		tok, m.hash = t, t.Hash()
 		if t.Size() > base.Vocab {
 			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?", t.Size(), base.Vocab))

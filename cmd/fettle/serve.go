@@ -109,10 +109,10 @@ func newEngine(s *speaker, from source, draw drawing) *engine {
 		e.talks[name] = s.converse()
 	}
 	if from.Adapter == "" {
-		add(filepath.Base(absolute(from.Model)), s)
+		add(filepath.Base(lasting(from.Model)), s)
 		return e
 	}
-	add(filepath.Base(absolute(from.Adapter)), s)
+	add(filepath.Base(lasting(from.Adapter)), s)
 	bare := *s
 	bare.model = s.model.With(nil)
 	add("base", &bare)

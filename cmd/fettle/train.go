@@ -14,6 +14,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"fettle/adapter"
+	built "fettle/internal/base"
 	"fettle/model"
 	"fettle/train"
 )
@@ -27,7 +28,9 @@ func newTrain() *cobra.Command {
 		Long: `Learn an adapter from instruction data.
 
 A run can be stopped at any moment, by Ctrl-C or a power cut, and continues with
-the same command where its last checkpoint is, to the same bits.`,
+the same command where its last checkpoint is, to the same bits.
+
+Without a model and data it tunes the built-in model, as fettle demo does.`,
 		Example: `  fettle train --model_name_or_path models/llama-7b --dataset alpaca.json --output_dir runs/first
   fettle train --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --output_dir runs/lora`,
 		Args: cobra.NoArgs,
@@ -36,6 +39,9 @@ the same command where its last checkpoint is, to the same bits.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := settings.load(cmd, &c); err != nil {
 			return err
+		}
+		if c.ModelName == "" && len(c.Dataset) == 0 && !cmd.Flags().Changed("config") {
+			return demonstrate(cmd, c)
 		}
 		if err := c.Validate(); err != nil {
 			return usage(err)
@@ -82,7 +88,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples, Settings: filled,
 		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
 		Record: train.Record{
-			Version: version, Base: absolute(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Recipe: c.Recipe, Type: c.Type, Compute: base.Device().Name(),
+			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Recipe: c.Recipe, Type: c.Type, Compute: base.Device().Name(),
 		},
 		Out: cmd.OutOrStdout(), Terminal: isTerminal(cmd.OutOrStdout()),
 	}
@@ -98,7 +104,11 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		return err
 	}
 	if c.Type == adapter.FullWeights {
-		if err := copyTokenizer(c.ModelName, c.OutputDir); err != nil {
+		where, err := located(c.ModelName)
+		if err == nil {
+			err = copyTokenizer(where, c.OutputDir)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -185,10 +195,13 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// absolute is a path that still holds from another directory.
-func absolute(path string) string {
-	if full, err := filepath.Abs(path); err == nil {
+// lasting is a model's name that still holds from another directory.
+func lasting(name string) string {
+	if name == built.Name && !isDir(name) {
+		return name
+	}
+	if full, err := filepath.Abs(name); err == nil {
 		return full
 	}
-	return path
+	return name
 }

@@ -29,14 +29,13 @@ func Corpus(seed uint64, n int) []string {
 		if story {
 			b.WriteString(opening(rng))
 		}
-		for range 6 + rng.IntN(4) {
-			f := next()
-			if b.Len() > 0 {
-				b.WriteByte(' ')
+		for range 4 {
+			for _, sentence := range tell(next(), rng) {
+				if b.Len() > 0 {
+					b.WriteByte(' ')
+				}
+				b.WriteString(sentence)
 			}
-			// the sentence that answers is told most, so that it is known best
-			s := f.Says[max(0, rng.IntN(len(f.Says)+2)-2)]
-			b.WriteString(s)
 		}
 		if story {
 			b.WriteString(" " + closings[rng.IntN(len(closings))])
@@ -45,6 +44,24 @@ func Corpus(seed uint64, n int) []string {
 	}
 	return documents
 }
+
+// tell states a fact: perhaps what the talk is about, then the sentence that
+// would answer a question, or others, which say the same again. Repeating a
+// fact in other words is how a reader learns to look back at what was named.
+func tell(f Fact, rng *rand.Rand) []string {
+	var out []string
+	if rng.IntN(10) < 6 {
+		out = append(out, topics[rng.IntN(len(topics))]+f.About+".", f.Says[0])
+	} else {
+		out = append(out, f.Says[rng.IntN(len(f.Says))])
+	}
+	if rng.IntN(2) == 0 {
+		out = append(out, f.Says[rng.IntN(len(f.Says))])
+	}
+	return out
+}
+
+var topics = []string{"They talked about ", "This part is about ", "Now we come to ", "Many people think of ", "It is good to know ", "Listen to a word about "}
 
 // opening begins a tiny story.
 func opening(rng *rand.Rand) string {

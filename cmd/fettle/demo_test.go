@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// share is the percentage of right answers that a demonstration ended with.
+func share(t *testing.T, said string) int {
+	found := regexp.MustCompile(`After: .*\((\d+) %\)`).FindStringSubmatch(said)
+	require.NotNil(t, found, said)
+	n, err := strconv.Atoi(found[1])
+	require.NoError(t, err)
+	return n
+}
+
+func TestTrainAloneDemonstrates(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	out := filepath.Join(t.TempDir(), "run")
+	said := must(t, "train", "--output_dir", out, "--max_steps", "2")
+	require.Contains(t, said, "Before: 0 of 116 answers are exactly right (0 %)")
+	require.Contains(t, said, "fettle chat --adapter_name_or_path "+out)
+	require.Less(t, share(t, said), 20, "two steps teach little")
+	require.NotEmpty(t, must(t, "generate", "--adapter_name_or_path", out, "--prompt", "Where does Lena live?", "--temperature", "0"))
+	for _, name := range []string{"report.html", "trainer_state.json", "config.yaml", "metrics.jsonl", "fettle.json", "adapter_config.json"} {
+		require.FileExists(t, filepath.Join(out, name))
+	}
+}
+
+func TestDemonstrationElicitsWhatTheBaseKnows(t *testing.T) {
+	if os.Getenv("FETTLE_LONG") == "" {
+		t.Skip("takes two minutes; set FETTLE_LONG=1")
+	}
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	for _, method := range []string{"lora", "llama-adapter"} {
+		for seed := range 3 {
+			said := must(t, "train", "--output_dir", filepath.Join(t.TempDir(), "run"), "--adapter", method, "--seed", fmt.Sprint(42+seed))
+			t.Logf("%s, seed %d: %d %%", method, 42+seed, share(t, said))
+			require.GreaterOrEqual(t, share(t, said), 80)
+		}
+	}
+}

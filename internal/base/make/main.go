@@ -1,0 +1,161 @@
+// Command make trains fettle's built-in base from nothing: it generates the
+// text, trains the tokenizer, pre-trains the model with fettle's own loop, and
+// writes the files that package base embeds.
+//
+//	go run ./internal/base/make
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"log"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+
+	"fettle/adapter"
+	"fettle/data"
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu"
+	"fettle/internal/safetensors"
+	"fettle/internal/world"
+	"fettle/model"
+	"fettle/model/tokenizer"
+	"fettle/train"
+)
+
+const (
+	seed      = 1
+	pieces    = 1024 // at most
+	documents = 18000
+	batch     = 24
+)
+
+// shape is the network: 1.7 million weights.
+var shape = model.Config{
+	Type: "llama", Hidden: 160, Intermediate: 416, Layers: 5, Heads: 5, KVHeads: 5, HeadDim: 32,
+	MaxPositions: 256, NormEps: 1e-5, RopeTheta: 10000, Tied: true, BOS: 1, EOS: []int32{2},
+}
+
+func main() {
+	log.SetFlags(0)
+	out := flag.String("out", filepath.Join("internal", "base", "files"), "where the files go")
+	work := flag.String("work", filepath.Join(os.TempDir(), "fettle-base"), "where the run is kept")
+	untrained := flag.Bool("untrained", false, "write the model as it is before training, to compare with")
+	flag.Parse()
+	if err := makeBase(*out, *work, *untrained); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// makeBase makes the model's files.
+func makeBase(out, work string, asItIs bool) error {
+	corpus := world.Corpus(seed, documents)
+	vocabulary := world.Tokenizer(corpus[:4000], pieces)
+	tok, err := tokenizer.Parse(vocabulary)
+	if err != nil {
+		return err
+	}
+	shape.Vocab = tok.Size()
+	m, err := drawn()
+	if err != nil {
+		return err
+	}
+	set, err := adapter.Full(m)
+	if err != nil {
+		return err
+	}
+	if asItIs {
+		return write(out, set, vocabulary)
+	}
+	c := train.Defaults()
+	c.Type, c.OutputDir, c.Recompute = adapter.FullWeights, work, "none"
+	c.BatchSize, c.Epochs, c.LearningRate, c.Schedule, c.WarmupSteps = batch, 1, 3e-3, "cosine", 60
+	c.Beta2, c.WeightDecay, c.SaveSteps, c.SaveLimit, c.LoggingSteps = 0.95, 0.02, 200, 1, 25
+	m.Keep(1 << 30)
+	job := train.Job{Model: m, Adapter: set, Out: os.Stdout}
+	for _, text := range corpus {
+		ids := append(append([]int32{tok.BOS()}, tok.Encode(text)...), tok.EOS())
+		job.Training = append(job.Training, data.Example{Tokens: ids, Labels: ids})
+	}
+	held := len(job.Training) / 100
+	job.Training, job.Evaluation = job.Training[held:], job.Training[:held]
+	if _, err := train.Run(context.Background(), c, job); err != nil {
+		return err
+	}
+	return write(out, set, vocabulary)
+}
+
+// drawn draws the weights: N(0, 0.02²), projections into the residual
+// stream smaller by 1/√(2L).
+func drawn() (*model.Model, error) {
+	rng := rand.New(rand.NewPCG(seed, 2))
+	tensors := map[string]safetensors.Tensor{}
+	add := func(name string, mean, deviation float64, dims ...int) {
+		n := 1
+		for _, d := range dims {
+			n *= d
+		}
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(mean + deviation*rng.NormFloat64())
+		}
+		tensors[name] = safetensors.FromFloat32s(name, dims, values)
+	}
+	d, f, q, kv := shape.Hidden, shape.Intermediate, shape.Heads*shape.HeadDim, shape.KVHeads*shape.HeadDim
+	const in = 0.04
+	into := in / math.Sqrt(float64(2*shape.Layers))
+	add("model.embed_tokens.weight", 0, in, shape.Vocab, d)
+	add("model.norm.weight", 1, 0, d)
+	for l := range shape.Layers {
+		at := fmt.Sprintf("model.layers.%d.", l)
+		add(at+"input_layernorm.weight", 1, 0, d)
+		add(at+"post_attention_layernorm.weight", 1, 0, d)
+		add(at+"self_attn.q_proj.weight", 0, in, q, d)
+		add(at+"self_attn.k_proj.weight", 0, in, kv, d)
+		add(at+"self_attn.v_proj.weight", 0, in, kv, d)
+		add(at+"self_attn.o_proj.weight", 0, into, d, q)
+		add(at+"mlp.gate_proj.weight", 0, in, f, d)
+		add(at+"mlp.up_proj.weight", 0, in, f, d)
+		add(at+"mlp.down_proj.weight", 0, into, d, f)
+	}
+	dev, err := cpu.New(cpu.Options{Compute: "f32"})
+	if err != nil {
+		return nil, err
+	}
+	return model.New(&shape, tensors, dev)
+}
+
+// write rounds the weights to bfloat16 and puts the model's files into dir.
+func write(dir string, set *adapter.Set, vocabulary []byte) error {
+	var tensors []safetensors.Tensor
+	for _, p := range set.Params() {
+		t := safetensors.Tensor{Name: p.Name, DType: "BF16", Shape: p.Shape}
+		for _, v := range p.Data {
+			t.Data = binary.LittleEndian.AppendUint16(t.Data, compute.ToBF16(v))
+		}
+		tensors = append(tensors, t)
+	}
+	var weights bytes.Buffer
+	if err := safetensors.Encode(&weights, tensors, map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	config, err := shape.JSON()
+	if err != nil {
+		return err
+	}
+	config = bytes.Replace(config, []byte(`"float32"`), []byte(`"bfloat16"`), 1)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, text := range map[string][]byte{"config.json": config, "model.safetensors": weights.Bytes(), "tokenizer.model": vocabulary} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
