@@ -56,8 +56,6 @@ func report(b *testing.B, work, peak float64, f func()) {
 	}
 }
 
-func random(n int) []float32 { return devicetest.Normal(9, n) }
-
 // ways are the modes and types of weights measured.
 var ways = []struct {
 	mode string

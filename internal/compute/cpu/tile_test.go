@@ -6,7 +6,10 @@ import (
 	"testing"
 
 	"fettle/internal/compute"
+	"fettle/internal/compute/devicetest"
 )
+
+func random(n int) []float32 { return devicetest.Normal(9, n) }
 
 // pairs are words of two normal bfloat16.
 func pairs(n int) []float32 {
