@@ -89,17 +89,19 @@ func (r *run) report(h history) ([]byte, error) {
 			{"base", r.job.Record.Base}, {"recipe", r.config.Recipe}, {"compute", r.job.Record.Compute},
 			{"examples", fmt.Sprintf("%d, %d learned tokens in an epoch", len(r.job.Training), learned)}, {"held out", fmt.Sprint(len(r.job.Evaluation))},
 			{"steps", fmt.Sprint(r.state.Step)}, {"loss of the last step", fmt.Sprintf("%.4f", r.loss)},
-			{"held-out loss", fmt.Sprintf("%.4f before, %.4f after", r.state.EvalBefore, r.state.EvalLast)},
 			{"time", fmt.Sprintf("%.0f s", r.elapsed())}, {"machine", fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))},
 		},
 		Settings: string(r.job.Settings),
+	}
+	if len(r.job.Evaluation) > 0 {
+		page.Facts = append(page.Facts, [2]string{"held-out loss", fmt.Sprintf("%.4f before, %.4f after", r.state.EvalBefore, r.state.EvalLast)})
 	}
 	if len(page.Gates) > 0 {
 		page.FirstOne = r.job.Model.Config().Layers - len(page.Gates)
 	}
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"add":   func(a, b int) int { return a + b },
-		"shade": func(g float32) string { return fmt.Sprintf("%.2f", min(1, math.Abs(float64(g))*4)) },
+		"shade": func(g float32) string { return fmt.Sprintf("%.2f", min(1, math.Abs(float64(g)))) },
 		"sign":  func(g float32) string { return map[bool]string{true: "minus", false: "plus"}[g < 0] },
 	}).Parse(reportText)
 	if err != nil {
