@@ -63,7 +63,7 @@ func cacheKey(tok Tokenizer, r Recipe, files []File, o Options) (string, error) 
 		fmt.Fprintln(h, tok.BOS(), tok.EOS(), tok.Encode(probe), tok.EncodeSpecial(probe))
 	}
 	o.Progress, o.Cache = nil, ""
-	for _, v := range []any{r, files, o.OverLong, o.TrainOn, o.OnBadRow, o.Cutoff, o.Fix, o.Seed, o.ParseSpecials} {
+	for _, v := range []any{r, files, o.OverLong, o.TrainOn, o.OnBadRow, o.Cutoff, o.Fix, o.Clean, o.Seed, o.ParseSpecials} {
 		text, err := json.Marshal(v)
 		if err != nil {
 			return "", fmt.Errorf("cache data set: %w", err)

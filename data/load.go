@@ -12,6 +12,7 @@ type Options struct {
 	OnBadRow string            // stop or skip; "": stop
 
 	ParseSpecials *bool          // whether names of control tokens in the data become them; nil: as the recipe
+	Clean         bool           // clean shared conversations as FastChat did for Vicuna; a conversation seen before is left out
 	Fix           bool           // repair what can be repaired safely
 	Seed          uint64         // decides which rows a set with a fractional weight gives
 	Cache         string         // a directory for encoded sets; "": none
@@ -60,7 +61,7 @@ func LoadFiles(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 
 // load encodes what expand found.
 func load(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
-	s := &Set{Cutoff: o.Cutoff, answers: map[uint64]int{}, asked: map[uint64]string{}}
+	s := &Set{Cutoff: o.Cutoff, answers: map[uint64]int{}, asked: map[uint64]string{}, opened: map[uint64]bool{}}
 	var paths []string
 	seen := map[uint64]string{}
 	for i, f := range files {
@@ -102,17 +103,19 @@ type outcome struct {
 	bad      error
 	fatal    error
 
-	source   string
-	marks    []mark
-	fixed    []string // rules
-	repaired bool     // by leaving the record out
-	fused    bool
-	answer   uint64 // a hash of what the assistant says
+	source  string
+	marks   []mark
+	fixed   []string // rules
+	left    bool     // the record was left out
+	cleaned bool     // because it is of no use
+	opening uint64   // a hash of the first two turns
+	fused   bool
+	answer  uint64 // a hash of what the assistant says
 }
 
 // load appends a file.
 func (s *Set) load(e *encoder, f File, o Options) error {
-	w := worker{encoder: e, columns: f.Columns, cutoff: o.Cutoff, overLong: o.OverLong, trainOn: o.TrainOn, fix: o.Fix}
+	w := worker{encoder: e, columns: f.Columns, cutoff: o.Cutoff, overLong: o.OverLong, trainOn: o.TrainOn, fix: o.Fix, clean: o.Clean}
 	var err error
 	if f.Format == "" || f.Format == "auto" {
 		w.format, err = detect(f.Path, f.Columns)

@@ -14,6 +14,7 @@ type Set struct {
 	Cut      int // rows longer than the cutoff, and shortened
 	Dropped  int // rows longer than the cutoff, and left out
 	Split    int // rows longer than the cutoff, and split
+	Cleaned  int // rows that cleaning left out
 	BadRows  int // rows that could not be read, and were skipped
 	Silent   int // among Examples, those without a learned token
 	Tokens   int
@@ -26,6 +27,7 @@ type Set struct {
 
 	answers map[uint64]int    // how often each answer is given
 	asked   map[uint64]string // and a row of each
+	opened  map[uint64]bool   // the first turns of conversations, when cleaning
 }
 
 // take counts an outcome.
@@ -44,7 +46,15 @@ func (s *Set) take(out outcome) {
 	for _, rule := range out.fixed {
 		s.Report.fixed(rule)
 	}
-	if out.repaired {
+	if out.opening != 0 {
+		out.left = out.left || s.opened[out.opening]
+		out.cleaned = out.cleaned || out.left
+		s.opened[out.opening] = true
+	}
+	if out.cleaned {
+		s.Cleaned++
+	}
+	if out.left {
 		return
 	}
 	if out.answer != 0 {
@@ -100,6 +110,6 @@ func (s *Set) lint(tok Tokenizer) {
 	if s.Report.identical(s.answers, s.asked); tok != nil && len(s.answers) == 0 {
 		s.Report.ends(s.Examples, tok.EOS())
 	}
-	s.answers, s.asked = nil, nil
+	s.answers, s.asked, s.opened = nil, nil, nil
 	s.Report.settle()
 }

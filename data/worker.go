@@ -12,7 +12,7 @@ type worker struct {
 	columns           map[string]string
 	cutoff            int
 	overLong, trainOn string
-	fix               bool
+	fix, clean        bool
 }
 
 // work parses, lays out and encodes one record.
@@ -33,13 +33,20 @@ func (w worker) work(r record) outcome {
 	if w.fix {
 		drop := false
 		if fixed, drop = c.repair(); drop {
-			return outcome{fixed: fixed, repaired: true}
+			return outcome{fixed: fixed, left: true}
 		}
+	}
+	opening := uint64(0)
+	if w.clean {
+		if f.has("plugins") || c.clean() != "" {
+			return outcome{left: true, cleaned: true}
+		}
+		opening = maphash.String(seed, c.Turns[0].Text+"\x00"+c.Turns[1].Text)
 	}
 	w.restrict(&c)
 	marks := w.look(c)
 	out := w.fit(c, w.cutoff, w.overLong)
-	out.source, out.fixed, out.answer = c.Source, fixed, maphash.String(seed, c.Answers())
+	out.opening, out.source, out.fixed, out.answer = opening, c.Source, fixed, maphash.String(seed, c.Answers())
 	if len(out.examples) > 0 {
 		first := out.examples[0]
 		marks = append(marks, w.inspect(first, len(first.Tokens) >= out.length, c)...)
