@@ -67,12 +67,16 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	}
 	g := product{rows: n, cols: w.K, c: dx, ldc: w.K, add: true}
 	d.reduce(&g, dy, w.N)
-	g.b = func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
-		pitch := (steps + panel) * panel
-		p, ok := w.Packed.(*panels)
-		if ok && w.Raw == nil {
+	g.pieceSteps = panel
+	if d.bf16 {
+		g.pieceSteps = panel / 2
+	}
+	g.piece = func(scratch []float32, pitch, j, count, s0, steps, i int) {
+		at := i * g.pieceSteps
+		scratch, s0, steps = scratch[at*panel:], s0+at, min(g.pieceSteps, steps-at)
+		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
 			d.turn(scratch, pitch, p, j, count, s0, steps)
-			return scratch, panel, pitch
+			return
 		}
 		q, isQuantized := w.Packed.(quantized)
 		for i := range count {
@@ -82,7 +86,6 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 				d.columns(scratch[i*pitch:], w, j+i, s0, steps)
 			}
 		}
-		return scratch, panel, pitch
 	}
 	g.ahead = func(j, count, s0, steps, part, parts int) []float32 {
 		p, ok := w.Packed.(*panels)

@@ -19,6 +19,13 @@ type product struct {
 	// works while the tiles do. It may be nil.
 	ahead func(j, count, s0, steps, part, parts int) []float32
 
+	// piece, if not nil, does what b does piece by piece, so that the panels
+	// that come next are laid out between tiles, each piece when ahead has
+	// fetched it. Piece i is pieceSteps steps from i·pieceSteps on; panels lie
+	// pitch apart.
+	piece      func(scratch []float32, pitch, j, count, s0, steps, i int)
+	pieceSteps int
+
 	c   []float32
 	ldc int
 	add bool
@@ -27,7 +34,6 @@ type product struct {
 const (
 	tilesAtOnce  = 36 // tiles of A that pass over a panel
 	panelsAtOnce = 32 // panels that A's block, once in the cache, passes over
-	tilesAhead   = 8  // tiles in whose time the next panels can be fetched
 	turnedAtOnce = 2  // panels that b gives at a time
 	aligned32    = 32 // blocks of steps begin at multiples of it
 )
@@ -72,38 +78,8 @@ func (d *device) runRows(g *product, lo, hi int) {
 	})
 	panels := (g.cols + panel - 1) / panel
 	d.chunks(panels, d.panelsPerItem(panels, n*g.steps*panel), func(from, to int) {
-		scratch := d.free.get(turnedAtOnce * (g.depth + 2*aligned32) * panel)
-		defer d.free.put(scratch)
-		t := tile{ldc: g.ldc, mode: modeAdd}
-		for k := range g.blocks() {
-			s0, s1 := g.block(k), g.block(k+1)
-			if t.steps = s1 - s0; k == 0 && !g.add {
-				t.mode = 0
-			} else {
-				t.mode = modeAdd
-			}
-			var words []float32
-			var pitch int
-			for j := from; j < to; j++ {
-				in, next := (j-from)%turnedAtOnce, (j-from)/turnedAtOnce*turnedAtOnce+turnedAtOnce+from
-				count := min(turnedAtOnce, to-j+in)
-				if in == 0 {
-					words, t.ldb, pitch = g.b(scratch, j, count, s0, s1-s0)
-				}
-				t.b = words[in*pitch:]
-				t.cols = min(panel, g.cols-j*panel)
-				for i := range tiles {
-					r0, r1 := start(i), start(i+1)
-					t.rows, t.lda = r1-r0, r1-r0
-					t.a = a[s0*n+r0*(s1-s0):]
-					t.c = g.c[(lo+r0)*g.ldc+j*panel:]
-					if t.next = nil; g.ahead != nil && next < to && tiles >= tilesAhead {
-						t.next = g.ahead(next, min(turnedAtOnce, to-next), s0, s1-s0, in*tiles+i, count*tiles)
-					}
-					g.tile(&t)
-				}
-			}
-		}
+		w := panelWork{device: d, product: g, lo: lo, n: n, tiles: tiles, a: a, from: from, to: to}
+		w.run()
 	})
 }
 
