@@ -36,8 +36,14 @@ func (b benching) check() error {
 			return usage(fmt.Errorf("%s is %d, want 1 or more", v.key, v.n))
 		}
 	}
+	if _, ok := dtypes[b.DType]; !ok {
+		return usage(fmt.Errorf("dtype is %q, want bf16, f16 or f32", b.DType))
+	}
 	return nil
 }
+
+// dtypes are how random weights can be stored.
+var dtypes = map[string]compute.DType{"f32": compute.F32, "bf16": compute.BF16, "f16": compute.F16}
 
 func newBench() *cobra.Command {
 	cmd := &cobra.Command{

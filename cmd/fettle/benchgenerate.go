@@ -30,6 +30,13 @@ func newBenchGenerate() *cobra.Command {
 }
 
 func benchGenerate(cmd *cobra.Command, b benching) error {
+	c, err := b.config()
+	if err != nil {
+		return err
+	}
+	if b.Tokens+b.Steps+1 > c.MaxPositions {
+		return usage(fmt.Errorf("%d tokens and %d steps are more than the model's %d positions", b.Tokens, b.Steps, c.MaxPositions))
+	}
 	w, done, err := b.open()
 	defer done()
 	if err != nil {
@@ -38,10 +45,6 @@ func benchGenerate(cmd *cobra.Command, b benching) error {
 	m, err := b.model(w.dev)
 	if err != nil {
 		return err
-	}
-	c := m.Config()
-	if b.Tokens+b.Steps+1 > c.MaxPositions {
-		return usage(fmt.Errorf("%d tokens and %d steps are more than the model's %d positions", b.Tokens, b.Steps, c.MaxPositions))
 	}
 	prompt := make([]int32, b.Tokens)
 	for i := range prompt {

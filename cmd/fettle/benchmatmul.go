@@ -18,16 +18,21 @@ type product struct {
 	rate
 }
 
+// quantizing is how weights are quantised before they are multiplied.
+type quantizing struct {
+	Kind string `yaml:"quantization" help:"none, int8 or nf4"`
+}
+
 func newBenchMatmul() *cobra.Command {
-	b := benching{Shape: "1b", DType: "bf16", Compute: "auto", Tokens: 512, Steps: 7}
+	b, q := benching{Shape: "1b", DType: "bf16", Compute: "auto", Tokens: 512, Steps: 7}, quantizing{Kind: "none"}
 	cmd := &cobra.Command{
 		Use:   "matmul",
 		Short: "Products with frozen weights, both ways",
 		Args:  cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &b)
+	settings := addSettings(cmd, &b, &q)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &b); err != nil {
+		if err := settings.load(cmd, &b, &q); err != nil {
 			return err
 		}
 		if err := b.check(); err != nil {
@@ -53,7 +58,7 @@ func newBenchMatmul() *cobra.Command {
 				continue // as q_proj
 			}
 			n, k := projection(c, p)
-			measured, err := w.products(p.String(), b, n, k)
+			measured, err := w.products(p.String(), b, q, n, k)
 			if err != nil {
 				return err
 			}
@@ -73,14 +78,16 @@ func newBenchMatmul() *cobra.Command {
 }
 
 // products measures y = x·Wᵀ and dx += dy·W for one matrix.
-func (w *workbench) products(name string, b benching, n, k int) ([]product, error) {
-	dtype, ok := map[string]compute.DType{"f32": compute.F32, "bf16": compute.BF16, "f16": compute.F16}[b.DType]
-	if !ok {
-		return nil, usage(fmt.Errorf("dtype is %q, want bf16, f16 or f32", b.DType))
-	}
+func (w *workbench) products(name string, b benching, q quantizing, n, k int) ([]product, error) {
+	dtype := dtypes[b.DType]
 	matrix, err := compute.NewMatrix(name, n, k, dtype, randomWeights(n*k, dtype))
 	if err != nil {
 		return nil, err
+	}
+	if q.Kind != "none" {
+		if matrix, err = compute.Quantize(matrix, q.Kind); err != nil {
+			return nil, usage(err)
+		}
 	}
 	if err := w.dev.Prepare(matrix); err != nil {
 		return nil, err

@@ -51,12 +51,7 @@ func (b benching) model(dev compute.Device) (*model.Model, error) {
 		m, err := model.Load(b.Shape, dev)
 		return m, input(err)
 	}
-	dtype := map[string]compute.DType{"f32": compute.F32, "bf16": compute.BF16, "f16": compute.F16}
-	t, ok := dtype[b.DType]
-	if !ok {
-		return nil, usage(fmt.Errorf("dtype is %q, want bf16, f16 or f32", b.DType))
-	}
-	return model.New(c, randomTensors(c, t), dev)
+	return model.New(c, randomTensors(c, dtypes[b.DType]), dev)
 }
 
 // randomTensors are weights of a shape: norms of one, and matrices that all

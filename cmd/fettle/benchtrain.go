@@ -60,6 +60,13 @@ func newBenchTrain() *cobra.Command {
 
 // benchTrain measures whole steps: gradients, a plain update, refresh.
 func benchTrain(cmd *cobra.Command, b benching, s stepping) error {
+	c, err := b.config()
+	if err != nil {
+		return err
+	}
+	if n := (b.Tokens + s.Sequences - 1) / s.Sequences; n > c.MaxPositions {
+		return usage(fmt.Errorf("sequences of %d tokens are longer than the model's %d positions", n, c.MaxPositions))
+	}
 	w, done, err := b.open()
 	defer done()
 	if err != nil {
@@ -76,10 +83,7 @@ func benchTrain(cmd *cobra.Command, b benching, s stepping) error {
 	if s.Recompute == "none" {
 		base.Keep(1 << 62)
 	}
-	m, batch := base.With(set.Delta), s.batch(b.Tokens, base.Config().Vocab)
-	if n := (b.Tokens + s.Sequences - 1) / s.Sequences; n > base.Config().MaxPositions {
-		return usage(fmt.Errorf("sequences of %d tokens are longer than the model's %d positions", n, base.Config().MaxPositions))
-	}
+	m, batch := base.With(set.Delta), s.batch(b.Tokens, c.Vocab)
 	step := func() error {
 		batch.Step++
 		set.ZeroGrad()
@@ -100,7 +104,7 @@ func benchTrain(cmd *cobra.Command, b benching, s stepping) error {
 	if err != nil {
 		return err
 	}
-	work := s.work(base.Config(), lowestLayer(set, base.Config()), b.Tokens, len(batch.Targets))
+	work := s.work(c, lowestLayer(set, c), b.Tokens, len(batch.Targets))
 	r := rated(wall, processor, b.Steps, b.Tokens, work, w.top)
 	out, memory := cmd.OutOrStdout(), peakMemory()
 	if b.JSON {
@@ -110,7 +114,7 @@ func benchTrain(cmd *cobra.Command, b benching, s stepping) error {
 		})
 	}
 	w.machine().print(out)
-	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, base.Config()))
+	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, c))
 	fmt.Fprintf(out, "step     %d tokens in %d sequences, %d learned; %s, %d trainable; recompute %s\n", b.Tokens, s.Sequences, len(batch.Targets), s.Adapter, set.Size(), s.Recompute)
 	fmt.Fprintf(out, "result   %.1f tokens/s, %.1f tokens per CPU-second; %.2f s a step (median of %d)\n", r.Tokens, r.TokensCPU, r.Seconds, b.Steps)
 	fmt.Fprintf(out, "         %.1f GFLOP per CPU-second, %.1f %% of the %s limit; %.1f GFLOP a step\n", r.Work/1e9, 100*r.Share, w.mode, work/1e9)
