@@ -26,7 +26,7 @@ func loraRecipes() []Recipe {
 		Note:   "the loss is on the prompt too; alpaca-lora-masked learns answers only",
 		Format: "alpaca", Template: alpacaTemplate.newline(), LearnPrompt: true, Specials: true, EndIfRoom: true, Cutoff: 256,
 		Presets: []Preset{
-			trainer("repo", "lora").rate(3e-4, 3, 128, 256).warm(100).lora(16, 0.05, queryValue),
+			trainer("repo", "lora").rate(3e-4, 3, 128, 256).warm(100).lora(16, 0.05, queryValue()),
 			official(),
 		},
 	}

@@ -144,8 +144,10 @@ func TestManyRowsKeepTheirOrder(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&b, `{"instruction": "say", "output": "%d"}`+"\n", i)
 	}
-	s, err := load(write(t, "a.jsonl", b.String()), data.Options{})
+	told := 0
+	s, err := load(write(t, "a.jsonl", b.String()), data.Options{Progress: func(rows int) { told = rows }})
 	require.NoError(t, err)
+	require.Equal(t, 960, told)
 	for i, e := range s.Examples {
 		require.Contains(t, letters{}.Decode(e.Tokens), fmt.Sprintf("Response:%d", i))
 		require.Equal(t, i+1, line(e.Source))
@@ -179,6 +181,24 @@ func TestSplit(t *testing.T) {
 		training, held := data.Split(all, size, 1)
 		require.Len(t, held, want)
 		require.Len(t, training, 100-want)
+	}
+}
+
+// Parts of one row, and its repetitions, are on one side.
+func TestSplitKeepsRowsTogether(t *testing.T) {
+	all := make([]data.Example, 300)
+	for i := range all {
+		all[i].Source = fmt.Sprint("f:", i%100)
+	}
+	training, held := data.Split(all, 0.1, 1)
+	require.Len(t, held, 30)
+	sides := map[string]bool{}
+	for _, e := range held {
+		sides[e.Source] = true
+	}
+	require.Len(t, sides, 10)
+	for _, e := range training {
+		require.False(t, sides[e.Source])
 	}
 }
 

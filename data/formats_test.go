@@ -158,3 +158,32 @@ func TestReadTokenized(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int32{data.Ignore, 5, 2}, got[0].Labels)
 }
+
+func TestDatasetInfoIsUnderstood(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+	}
+	put("dataset_info.json", `{
+		"plain": {"file_name": "plain.json", "columns": {"prompt": "task", "query": "about", "response": "done"}},
+		"chat": {"file_name": "chat.json", "formatting": "sharegpt", "columns": {"messages": "talk", "system": "rules"},
+			"tags": {"role_tag": "who", "content_tag": "says", "user_tag": "me", "assistant_tag": "you"}},
+		"pairs": {"file_name": "pairs.json", "ranking": true, "columns": {"prompt": "prompt", "chosen": "good", "rejected": "bad"}},
+		"far": {"hf_hub_url": "somewhere"}}`)
+	put("plain.json", `[{"task": "q", "about": "", "done": "a"}]`)
+	put("chat.json", `[{"talk": [{"who": "me", "says": "q"}, {"who": "you", "says": "a"}], "rules": "R."}]`)
+	put("pairs.json", `[{"prompt": "q", "good": "a", "bad": "b"}]`)
+	r, err := data.Find("vicuna")
+	require.NoError(t, err)
+	for name, want := range map[string]string{"plain": "USER: q ASSISTANT:⟦ a¶⟧", "chat": "R. USER: q ASSISTANT:⟦ a¶⟧", "pairs": "USER: q ASSISTANT:⟦ a¶⟧"} {
+		f, err := data.ReadDatasetInfo(filepath.Join(dir, "dataset_info.json"), name)
+		require.NoError(t, err)
+		s, err := data.LoadFiles(letters{}, r, []data.File{f}, data.Options{})
+		require.NoError(t, err, name)
+		require.True(t, strings.HasSuffix(marked(s.Examples[0]), want), marked(s.Examples[0]))
+	}
+	_, err = data.ReadDatasetInfo(filepath.Join(dir, "dataset_info.json"), "plan")
+	require.ErrorContains(t, err, "plain")
+	_, err = data.ReadDatasetInfo(filepath.Join(dir, "dataset_info.json"), "far")
+	require.ErrorContains(t, err, "no file_name")
+}

@@ -9,10 +9,10 @@ func gpt4allRecipes() []Recipe {
 	lora := Recipe{
 		Name: "gpt4all", Paper: "Anand et al. 2023, GPT4All", Source: "github.com/nomic-ai/gpt4all, gpt4all-training at cd70db2", License: "of the data: research only",
 		Note:   "prompt, line break and answer are tokenized apart; a cut answer has no </s>, so long code is not taught to stop early",
-		Format: "prompt_completion", Render: promptAndAnswer, RenderKey: "prompt, line break, answer", Specials: true, EndIfRoom: true, HalfPrompt: true, Cutoff: 1024, Upstream: &bindingsChat,
+		Format: "prompt_completion", Render: promptAndAnswer, RenderKey: "prompt, line break, answer", Specials: true, EndIfRoom: true, HalfPrompt: true, Cutoff: 1024, Upstream: bindingsChat(),
 		Presets: []Preset{
 			{Name: "repo", Method: "lora", LearningRate: 5e-5, Schedule: "constant", WarmupSteps: 100, Epochs: 4, Batch: 32, Cutoff: 1024, Beta2: 0.999, Clip: 1,
-				Normalise: "micro-batch", Rank: 8, Alpha: 32, Dropout: 0.1, Targets: queryValue},
+				Normalise: "micro-batch", Rank: 8, Alpha: 32, Dropout: 0.1, Targets: queryValue()},
 		},
 	}
 	head := lora
@@ -42,8 +42,10 @@ func promptAndAnswer(c Conversation, open bool) ([]Segment, error) {
 }
 
 // bindingsChat is what the first bindings put around the turns.
-var bindingsChat = Dialogue{
-	System: "### Instruction: \n            The prompt below is a question to answer, a task to complete, or a conversation \n" +
-		"            to respond to; decide which and write an appropriate response.\n            ",
-	User: "\n### Prompt: \n", Assistant: "\n### Response:", Gap: " ",
+func bindingsChat() *Dialogue {
+	return &Dialogue{
+		System: "### Instruction: \n            The prompt below is a question to answer, a task to complete, or a conversation \n" +
+			"            to respond to; decide which and write an appropriate response.\n            ",
+		User: "\n### Prompt: \n", Assistant: "\n### Response:", Gap: " ",
+	}
 }

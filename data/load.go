@@ -74,7 +74,7 @@ func load(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 		paths = append(paths, f.Path)
 	}
 	if r.Stream {
-		s.Examples = Stream(s.Examples, o.Cutoff)
+		s.Examples = Stream(s.Examples, max(o.Cutoff-1, 1))
 	}
 	s.lint(tok)
 	return s, s.finish(paths)

@@ -32,20 +32,52 @@ type message struct {
 	Loss, Train         *bool
 }
 
+// readMessage decodes a message. The columns may give its fields and the roles
+// other names.
+func readMessage(raw json.RawMessage, columns map[string]string) (message, error) {
+	var m message
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return m, fmt.Errorf("it is %.40s, want {\"role\", \"content\"}", raw)
+	}
+	if len(columns) == 0 {
+		return m, nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &all); err != nil {
+		return m, err
+	}
+	if name, ok := columns["role"]; ok {
+		m.From, m.Speaker = "", ""
+		if err := json.Unmarshal(all[name], &m.Role); err != nil {
+			return m, fmt.Errorf("no %q", name)
+		}
+	}
+	if name, ok := columns["content"]; ok {
+		m.Content = all[name]
+	}
+	for _, role := range []Role{User, Assistant, System, Tool} {
+		if name, ok := columns["role:"+string(role)]; ok && name == m.Role+m.From+m.Speaker {
+			m.Role, m.From, m.Speaker = string(role), "", ""
+		}
+	}
+	return m, nil
+}
+
 // messages appends the messages of a field: a list, or one by itself.
 func (c *Conversation) messages(f fields, key string) error {
 	raw, _ := f.raw(key)
-	var list []message
+	var list []json.RawMessage
 	if raw[0] == '{' {
-		list = make([]message, 1)
-		if _, err := f.into(key, "a message", &list[0]); err != nil {
-			return err
-		}
+		list = []json.RawMessage{raw}
 	} else if _, err := f.into(key, "a list of messages", &list); err != nil {
 		return err
 	}
-	for i, m := range list {
-		if err := c.message(m); err != nil {
+	for i, raw := range list {
+		m, err := readMessage(raw, f.columns)
+		if err == nil {
+			err = c.message(m)
+		}
+		if err != nil {
 			return fmt.Errorf("read %s: %q, message %d: %w", f.Source, key, i+1, err)
 		}
 	}

@@ -33,7 +33,7 @@ func trainer(name, method string) Preset {
 	return Preset{Name: name, Method: method, Schedule: "linear", Beta2: 0.999, Clip: 1, Normalise: "micro-batch"}
 }
 
-var queryValue = []string{"q_proj", "v_proj"}
+func queryValue() []string { return []string{"q_proj", "v_proj"} }
 
 // lora is PEFT's usual rank 8 on queries and values.
 func (p Preset) lora(alpha, dropout float64, targets []string) Preset {

@@ -14,7 +14,7 @@ func vicunaRecipes() []Recipe {
 		},
 		Presets: []Preset{
 			trainer("repo", "full").rate(2e-5, 3, 128, 2048).cosine(0.03),
-			trainer("ours", "lora").rate(2e-4, 3, 128, 2048).cosine(0.03).lora(16, 0.05, queryValue).note("rank, alpha and targets are FastChat's LoRA script's; its 150 epochs are not"),
+			trainer("ours", "lora").rate(2e-4, 3, 128, 2048).cosine(0.03).lora(16, 0.05, queryValue()).note("rank, alpha and targets are FastChat's LoRA script's; its 150 epochs are not"),
 		},
 	}
 	joined := vicuna
@@ -23,7 +23,7 @@ func vicunaRecipes() []Recipe {
 	early := Recipe{
 		Name: "vicuna-v0", Paper: vicuna.Paper, Source: vicuna.Source, License: vicuna.License,
 		Note:   "the first release: no </s> anywhere, the header and \"### Assistant:\" are learned; its chat used other words",
-		Format: "sharegpt", Specials: true, Cutoff: 2048, BOS: EOSToken, Upstream: &earlyChat, Stop: []string{"###"},
+		Format: "sharegpt", Specials: true, Cutoff: 2048, BOS: EOSToken, Upstream: earlyChat(), Stop: []string{"###"},
 		Dialogue: &Dialogue{
 			System: earlySystem, SystemEnd: "\n\n", User: "### Human: ", UserEnd: "\n",
 			Assistant: "### Assistant:", Gap: " ", AssistantEnd: "\n", LearnFrame: true,
@@ -40,20 +40,22 @@ const earlySystem = "A chat between a curious human and an artificial intelligen
 	"The assistant gives helpful, detailed, and polite answers to the human's questions."
 
 // earlyChat is FastChat's conv_v1_2, with its example.
-var earlyChat = Dialogue{
-	System: earlySystem,
-	SystemEnd: "###Human: What are the key differences between renewable and non-renewable energy sources?" +
-		"###Assistant: Renewable energy sources are those that can be replenished naturally in a relatively short amount of time, " +
-		"such as solar, wind, hydro, geothermal, and biomass. Non-renewable energy sources, on the other hand, are finite and will " +
-		"eventually be depleted, such as coal, oil, and natural gas. Here are some key differences between renewable and non-renewable energy sources:\n" +
-		"1. Availability: Renewable energy sources are virtually inexhaustible, while non-renewable energy sources are finite and will eventually run out.\n" +
-		"2. Environmental impact: Renewable energy sources have a much lower environmental impact than non-renewable sources, " +
-		"which can lead to air and water pollution, greenhouse gas emissions, and other negative effects.\n" +
-		"3. Cost: Renewable energy sources can be more expensive to initially set up, but they typically have lower operational costs than non-renewable sources.\n" +
-		"4. Reliability: Renewable energy sources are often more reliable and can be used in more remote locations than non-renewable sources.\n" +
-		"5. Flexibility: Renewable energy sources are often more flexible and can be adapted to different situations and needs, " +
-		"while non-renewable sources are more rigid and inflexible.\n" +
-		"6. Sustainability: Renewable energy sources are more sustainable over the long term, while non-renewable sources are not, " +
-		"and their depletion can lead to economic and social instability.\n",
-	User: "###Human: ", Assistant: "###Assistant:", Gap: " ",
+func earlyChat() *Dialogue {
+	return &Dialogue{
+		System: earlySystem,
+		SystemEnd: "###Human: What are the key differences between renewable and non-renewable energy sources?" +
+			"###Assistant: Renewable energy sources are those that can be replenished naturally in a relatively short amount of time, " +
+			"such as solar, wind, hydro, geothermal, and biomass. Non-renewable energy sources, on the other hand, are finite and will " +
+			"eventually be depleted, such as coal, oil, and natural gas. Here are some key differences between renewable and non-renewable energy sources:\n" +
+			"1. Availability: Renewable energy sources are virtually inexhaustible, while non-renewable energy sources are finite and will eventually run out.\n" +
+			"2. Environmental impact: Renewable energy sources have a much lower environmental impact than non-renewable sources, " +
+			"which can lead to air and water pollution, greenhouse gas emissions, and other negative effects.\n" +
+			"3. Cost: Renewable energy sources can be more expensive to initially set up, but they typically have lower operational costs than non-renewable sources.\n" +
+			"4. Reliability: Renewable energy sources are often more reliable and can be used in more remote locations than non-renewable sources.\n" +
+			"5. Flexibility: Renewable energy sources are often more flexible and can be adapted to different situations and needs, " +
+			"while non-renewable sources are more rigid and inflexible.\n" +
+			"6. Sustainability: Renewable energy sources are more sustainable over the long term, while non-renewable sources are not, " +
+			"and their depletion can lead to economic and social instability.\n",
+		User: "###Human: ", Assistant: "###Assistant:", Gap: " ",
+	}
 }
