@@ -63,7 +63,7 @@ func (m *Model) Unfreeze() (*Unfrozen, error) {
 		u.byName[u.weights[i].Name] = &u.weights[i]
 	}
 	m.full = u
-	return u, w.prepare(m.dev)
+	return u, w.prepare(m.dev, "none")
 }
 
 // Weights lists the weights; a tied head is the embedding.
@@ -90,7 +90,7 @@ func (u *Unfrozen) Refresh() error {
 	for _, m := range all {
 		m.Raw, m.Packed = bytesOf(u.byName[m.Name].Data), nil
 	}
-	return w.prepare(u.m.dev)
+	return w.prepare(u.m.dev, "none")
 }
 
 // bytesOf is the memory of data, which is little-endian on every machine Go

@@ -31,7 +31,12 @@ type Model struct {
 // Load reads the model in a Hugging Face directory for a device. The weights
 // are used where they lie, memory-mapped, unless the device prefers its own
 // layout.
-func Load(dir string, dev compute.Device) (*Model, error) {
+func Load(dir string, dev compute.Device) (*Model, error) { return LoadAs(dir, dev, "none") }
+
+// LoadAs is Load with the projections of the blocks quantised to int8 or nf4 one
+// by one as they are read, or not at all (none). Embedding and head stay as they
+// are. Dettmers et al. 2023, arXiv:2305.14314.
+func LoadAs(dir string, dev compute.Device, quantization string) (*Model, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
@@ -40,7 +45,7 @@ func Load(dir string, dev compute.Device) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
-	m, err := build(c, tensors, dev, release)
+	m, err := build(c, tensors, dev, quantization, release)
 	if err != nil {
 		return nil, fmt.Errorf("load model %s: %w", dir, err)
 	}
@@ -50,12 +55,17 @@ func Load(dir string, dev compute.Device) (*Model, error) {
 // New makes a model of tensors with Hugging Face names. Their data must stay
 // as they are while the model is in use.
 func New(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device) (*Model, error) {
-	return build(c, tensors, dev, nil)
+	return NewAs(c, tensors, dev, "none")
 }
 
-// build is New; release, if not nil, makes what is called when the device no
+// NewAs is New, quantised as LoadAs does.
+func NewAs(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device, quantization string) (*Model, error) {
+	return build(c, tensors, dev, quantization, nil)
+}
+
+// build is NewAs; release, if not nil, makes what is called when the device no
 // longer needs a tensor's data.
-func build(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device, release func(data []byte) func()) (*Model, error) {
+func build(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device, quantization string, release func(data []byte) func()) (*Model, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -65,7 +75,7 @@ func build(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device,
 	if err != nil {
 		return nil, err
 	}
-	if err := w.prepare(dev); err != nil {
+	if err := w.prepare(dev, quantization); err != nil {
 		return nil, err
 	}
 	return (&Model{config: &own, dev: dev, weights: w}).With(nil), nil

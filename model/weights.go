@@ -131,11 +131,22 @@ func newWeights(c *Config, tensors map[string]safetensors.Tensor, release func([
 	return w, nil
 }
 
-// prepare lets the device lay out what it multiplies by.
-func (w *weights) prepare(dev compute.Device) error {
+// prepare lets the device lay out what it multiplies by, quantised first where
+// that is wanted.
+func (w *weights) prepare(dev compute.Device, quantization string) error {
 	var errs []error
 	for i := range w.blocks {
-		for _, m := range w.blocks[i].proj {
+		for p, m := range w.blocks[i].proj {
+			if quantization != "none" {
+				q, err := compute.Quantize(m, quantization)
+				if err != nil {
+					return err
+				}
+				if m.Release != nil {
+					m.Release()
+				}
+				w.blocks[i].proj[p], m = q, q
+			}
 			errs = append(errs, dev.Prepare(m))
 		}
 	}
