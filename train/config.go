@@ -59,7 +59,8 @@ type Config struct {
 	MaxGradNorm  float64 `yaml:"max_grad_norm" help:"clip the gradient's norm; 0: never"`
 	Seed         uint64  `yaml:"seed" help:"decides initial values, order and dropout"`
 
-	Compute     string `yaml:"compute" help:"products of frozen weights: auto, f32 or bf16"`
+	Compute     string `yaml:"compute" help:"products of frozen weights: auto, f32, bf16 or int8 (which quantises them to int8)"`
+	Quantized   string `yaml:"quantization" alias:"quantize" help:"how the frozen projections are kept in memory: none (as stored), int8 or nf4 (QLoRA)"`
 	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" help:"activations: auto, all (least memory) or none (fastest)"`
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for activations with recompute: auto, in MiB"`
 
@@ -79,7 +80,7 @@ func Defaults() Config {
 		PromptLen: 10, Gate: "per_head", GateActive: "tanh",
 		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
 		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1, Seed: 42,
-		Compute: "auto", Recompute: "auto", ActivationM: 1024,
+		Compute: "auto", Quantized: "none", Recompute: "auto", ActivationM: 1024,
 		SaveSteps: 200, SaveLimit: 3, LoggingSteps: 10, Resume: "auto",
 	}
 }
@@ -105,7 +106,9 @@ func (c Config) Validate() error {
 	oneOf("parse_specials", c.Specials, "recipe", "yes", "no")
 	oneOf("train_on", c.TrainOn, "recipe", "assistant", "last_turn", "completion", "all")
 	oneOf("lr_scheduler_type", c.Schedule, "linear", "cosine", "constant")
-	oneOf("compute", c.Compute, "auto", "f32", "bf16")
+	oneOf("compute", c.Compute, "auto", "f32", "bf16", "int8")
+	oneOf("quantization", c.Quantized, "none", "int8", "nf4")
+	bad(c.Type == "full" && (c.Quantized != "none" || c.Compute == "int8"), "quantization is %s with compute %s: what is tuned cannot be quantised", c.Quantized, c.Compute)
 	oneOf("recompute", c.Recompute, "auto", "all", "none")
 	bad(c.Cutoff < 0, "max_seq_length is %d, want 0 or more", c.Cutoff)
 	bad(!(c.ValSize >= 0), "val_size is %v, want 0 or more", c.ValSize)

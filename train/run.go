@@ -55,6 +55,7 @@ type Record struct {
 	Gate           string `json:"gate,omitempty"`
 	GateActivation string `json:"gate_activation,omitempty"`
 	Compute        string `json:"compute"`
+	Quantization   string `json:"quantization,omitempty"`
 }
 
 // RecordFile is the name of the Record in an adapter's directory.

@@ -36,10 +36,11 @@ type speaker struct {
 
 // source says where a speaker's parts are.
 type source struct {
-	Model   string `yaml:"model_name_or_path" alias:"base_model,model" help:"directory of the base model; not needed where the adapter knows it"`
-	Adapter string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"directory of an adapter"`
-	Recipe  string `yaml:"recipe" alias:"template,chat_template" help:"whose prompt to put around the instruction; not needed where the adapter knows it"`
-	Compute string `yaml:"compute" help:"products of frozen weights: auto, f32 or bf16"`
+	Model     string `yaml:"model_name_or_path" alias:"base_model,model" help:"directory of the base model; not needed where the adapter knows it"`
+	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"directory of an adapter"`
+	Recipe    string `yaml:"recipe" alias:"template,chat_template" help:"whose prompt to put around the instruction; not needed where the adapter knows it"`
+	Compute   string `yaml:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
+	Quantized string `yaml:"quantization" alias:"quantize" help:"how the frozen projections are kept in memory: none, int8 or nf4; auto: as the adapter was trained"`
 }
 
 // open loads what a source names.
@@ -56,6 +57,9 @@ func (s source) open() (*speaker, error) {
 	if s.Recipe == "" {
 		s.Recipe = record.Recipe
 	}
+	if s.Quantized == "" || s.Quantized == "auto" {
+		s.Quantized = record.Quantization
+	}
 	out := &speaker{}
 	if s.Recipe != "" {
 		r, err := data.Find(s.Recipe)
@@ -64,7 +68,7 @@ func (s source) open() (*speaker, error) {
 		}
 		out.recipe = &r
 	}
-	if out.model, err = loadModel(s.Model, s.Compute); err != nil {
+	if out.model, err = loadModel(s.Model, s.Compute, s.Quantized); err != nil {
 		return nil, err
 	}
 	if out.tok, err = loadTokenizer(s.Model, out.model); err != nil {
@@ -118,8 +122,9 @@ func isDir(path string) bool {
 
 // loadModel loads a model for the processor. With compute auto, weights that
 // are stored as bfloat16 are multiplied as such where the processor can; what
-// has more digits is computed with all of them.
-func loadModel(name, compute string) (*model.Model, error) {
+// has more digits is computed with all of them. With compute int8 they are
+// quantised to that, if to nothing else.
+func loadModel(name, compute, quantization string) (*model.Model, error) {
 	dir, err := located(name)
 	if err != nil {
 		return nil, err
@@ -137,8 +142,19 @@ func loadModel(name, compute string) (*model.Model, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	m, err := model.Load(dir, dev)
+	m, err := model.LoadAs(dir, dev, quantized(compute, quantization))
 	return m, input(err)
+}
+
+// quantized is how weights are kept for a way to compute.
+func quantized(compute, quantization string) string {
+	switch {
+	case quantization != "" && quantization != "none":
+		return quantization
+	case compute == "int8":
+		return "int8"
+	}
+	return "none"
 }
 
 // loadTokenizer loads the tokenizer of a model and checks that it fits.

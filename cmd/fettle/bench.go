@@ -18,13 +18,14 @@ import (
 
 // benching are the settings that all benchmarks share.
 type benching struct {
-	Shape   string `yaml:"shape" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model directory"`
-	DType   string `yaml:"dtype" help:"how random weights are stored: bf16, f16 or f32"`
-	Compute string `yaml:"compute" help:"products of frozen weights: auto, f32 or bf16"`
-	Tokens  int    `yaml:"tokens" help:"rows of a product, tokens of a step or of a prompt"`
-	Steps   int    `yaml:"steps" help:"measured repetitions, after one to warm up; for generate, decoded tokens"`
-	Threads int    `yaml:"threads" help:"0: all cores"`
-	JSON    bool   `yaml:"json" help:"write one JSON object"`
+	Shape     string `yaml:"shape" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model directory"`
+	DType     string `yaml:"dtype" help:"how random weights are stored: bf16, f16 or f32"`
+	Compute   string `yaml:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
+	Quantized string `yaml:"quantization" help:"none, int8 or nf4"`
+	Tokens    int    `yaml:"tokens" help:"rows of a product, tokens of a step or of a prompt"`
+	Steps     int    `yaml:"steps" help:"measured repetitions, after one to warm up; for generate, decoded tokens"`
+	Threads   int    `yaml:"threads" help:"0: all cores"`
+	JSON      bool   `yaml:"json" help:"write one JSON object"`
 }
 
 func (b benching) check() error {
@@ -38,6 +39,9 @@ func (b benching) check() error {
 	}
 	if _, ok := dtypes[b.DType]; !ok {
 		return usage(fmt.Errorf("dtype is %q, want bf16, f16 or f32", b.DType))
+	}
+	if !slices.Contains([]string{"", "none", "int8", "nf4"}, b.Quantized) {
+		return usage(fmt.Errorf("quantization is %q, want none, int8 or nf4", b.Quantized))
 	}
 	return nil
 }

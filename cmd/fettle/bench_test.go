@@ -20,7 +20,7 @@ func TestBenchMeasures(t *testing.T) {
 		{[]string{"train", "--shape", dir, "--tokens", "32", "--sequences", "3", "--learned", "0.5"}, []string{"machine", "step", "work_per_step", "peak_memory_bytes"}},
 		{[]string{"train", "--shape", dir, "--tokens", "32", "--adapter", "llama-adapter", "--recompute", "all"}, []string{"step"}},
 		{[]string{"train", "--shape", dir + "/config.json", "--tokens", "16", "--dtype", "f16", "--lora_target_modules", "all-linear"}, []string{"step"}},
-		{[]string{"generate", "--shape", dir + "/config.json", "--tokens", "32", "--dtype", "f32", "--compute", "f32"}, []string{"prompt", "decode"}},
+		{[]string{"generate", "--shape", dir + "/config.json", "--tokens", "32", "--dtype", "f32", "--compute", "f32", "--quantization", "nf4"}, []string{"prompt", "decode"}},
 	} {
 		t.Run(c.args[0], func(t *testing.T) {
 			said := must(t, append(append([]string{"bench"}, c.args...), "--steps", "1", "--json")...)

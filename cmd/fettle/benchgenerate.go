@@ -6,11 +6,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fettle/internal/compute"
 	"fettle/model"
 )
 
 func newBenchGenerate() *cobra.Command {
-	b := benching{Shape: "1b", DType: "bf16", Compute: "auto", Tokens: 512, Steps: 32}
+	b := benching{Shape: "1b", DType: "bf16", Compute: "auto", Quantized: "none", Tokens: 512, Steps: 32}
 	cmd := &cobra.Command{
 		Use:   "generate",
 		Short: "Reading a prompt and decoding after it",
@@ -69,19 +70,24 @@ func benchGenerate(cmd *cobra.Command, b benching) error {
 	if err != nil {
 		return err
 	}
-	decoding := rated(each, busy, b.Steps, 1, (blocks+head)*w.bytesPerWeight(m), w.peak.Memory)
+	decoding := rated(each, busy, b.Steps, 1, w.reads(b, m), w.peak.Memory)
 	return w.generated(cmd, b, m, reading, decoding)
 }
 
-// bytesPerWeight is what a product reads for each of its weights.
-func (w *workbench) bytesPerWeight(m *model.Model) float64 {
-	switch w.mode {
-	case "bf16":
-		return 2
-	case "int8":
-		return 1
+// reads is how many bytes of weights a decoded token needs.
+func (w *workbench) reads(b benching, m *model.Model) float64 {
+	blocks, head := matrices(m.Config())
+	floats := float64(dtypes[b.DType].Size())
+	if w.mode != "f32" {
+		floats = 2
 	}
-	return float64(m.Weight(model.Site{At: model.QProj}).Type.Size())
+	switch m.Weight(model.Site{At: model.QProj}).Type {
+	case compute.Int8:
+		return blocks + floats*head
+	case compute.NF4:
+		return blocks*(0.5+1.0/compute.NF4Block) + floats*head
+	}
+	return floats * (blocks + head)
 }
 
 // generated reports.

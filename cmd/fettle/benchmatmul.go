@@ -18,21 +18,16 @@ type product struct {
 	rate
 }
 
-// quantizing is how weights are quantised before they are multiplied.
-type quantizing struct {
-	Kind string `yaml:"quantization" help:"none, int8 or nf4"`
-}
-
 func newBenchMatmul() *cobra.Command {
-	b, q := benching{Shape: "1b", DType: "bf16", Compute: "auto", Tokens: 512, Steps: 7}, quantizing{Kind: "none"}
+	b := benching{Shape: "1b", DType: "bf16", Compute: "auto", Quantized: "none", Tokens: 512, Steps: 7}
 	cmd := &cobra.Command{
 		Use:   "matmul",
 		Short: "Products with frozen weights, both ways",
 		Args:  cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &b, &q)
+	settings := addSettings(cmd, &b)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &b, &q); err != nil {
+		if err := settings.load(cmd, &b); err != nil {
 			return err
 		}
 		if err := b.check(); err != nil {
@@ -58,7 +53,7 @@ func newBenchMatmul() *cobra.Command {
 				continue // as q_proj
 			}
 			n, k := projection(c, p)
-			measured, err := w.products(p.String(), b, q, n, k)
+			measured, err := w.products(p.String(), b, n, k)
 			if err != nil {
 				return err
 			}
@@ -78,14 +73,14 @@ func newBenchMatmul() *cobra.Command {
 }
 
 // products measures y = x·Wᵀ and dx += dy·W for one matrix.
-func (w *workbench) products(name string, b benching, q quantizing, n, k int) ([]product, error) {
+func (w *workbench) products(name string, b benching, n, k int) ([]product, error) {
 	dtype := dtypes[b.DType]
 	matrix, err := compute.NewMatrix(name, n, k, dtype, randomWeights(n*k, dtype))
 	if err != nil {
 		return nil, err
 	}
-	if q.Kind != "none" {
-		if matrix, err = compute.Quantize(matrix, q.Kind); err != nil {
+	if kind := quantized(b.Compute, b.Quantized); kind != "none" {
+		if matrix, err = compute.Quantize(matrix, kind); err != nil {
 			return nil, usage(err)
 		}
 	}

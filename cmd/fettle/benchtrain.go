@@ -35,7 +35,7 @@ func (s stepping) check(tokens int) error {
 }
 
 func newBenchTrain() *cobra.Command {
-	b := benching{Shape: "1b", DType: "bf16", Compute: "auto", Tokens: 512, Steps: 5}
+	b := benching{Shape: "1b", DType: "bf16", Compute: "auto", Quantized: "none", Tokens: 512, Steps: 5}
 	s := stepping{Adapter: adapter.LoRA, Rank: 8, Targets: []string{"q_proj", "v_proj"}, Len: 10, Sequences: 1, Learned: 1, Recompute: "none"}
 	cmd := &cobra.Command{
 		Use:   "train",

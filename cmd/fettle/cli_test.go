@@ -188,3 +188,22 @@ func TestVersion(t *testing.T) {
 	require.Contains(t, must(t, "version"), "fettle "+version)
 	require.Contains(t, must(t, "--help"), "75 stopped")
 }
+
+func TestTrainOverAQuantizedBase(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	for _, kind := range []string{"int8", "nf4"} {
+		out := filepath.Join(t.TempDir(), "run")
+		must(t, training(base, set, out, "--quantization", kind)...)
+		record, err := os.ReadFile(filepath.Join(out, "fettle.json"))
+		require.NoError(t, err)
+		require.Contains(t, string(record), `"quantization": "`+kind+`"`)
+		ask := func(more ...string) string {
+			return must(t, append([]string{"generate", "--adapter_name_or_path", out, "--prompt", "say a", "--max_new_tokens", "9", "--temperature", "0"}, more...)...)
+		}
+		require.Equal(t, ask("--quantization", kind), ask(), "what the adapter knows of its base is used")
+		ask("--quantization", "none")
+	}
+	code, _, stderr := call("", training(base, set, filepath.Join(t.TempDir(), "run"), "--finetuning_type", "full", "--quantization", "nf4")...)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "what is tuned cannot be quantised")
+}

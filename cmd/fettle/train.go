@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
@@ -69,7 +70,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err := m.judge(c); err != nil {
 		return err
 	}
-	base, err := loadModel(c.ModelName, c.Compute)
+	base, err := loadModel(c.ModelName, c.Compute, c.Quantized)
 	if err != nil {
 		return err
 	}
@@ -89,6 +90,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
 		Record: train.Record{
 			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Recipe: c.Recipe, Type: c.Type, Compute: base.Device().Name(),
+			Quantization: strings.TrimPrefix(quantized(c.Compute, c.Quantized), "none"),
 		},
 		Out: cmd.OutOrStdout(), Terminal: isTerminal(cmd.OutOrStdout()),
 	}
