@@ -1,99 +1,180 @@
 package tokenizer
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"strconv"
+	"slices"
+	"sort"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// maxAdded bounds the ids that side files may add to a vocabulary.
+// maxAdded bounds the ids that may lie beyond a vocabulary.
 const maxAdded = 1 << 16
 
-// addTokens reads what a Hugging Face directory says beside the vocabulary:
-// added_tokens.json {"text": id}, and tokenizer_config.json's
-// added_tokens_decoder {"id": {"content"}}, bos_token and eos_token.
-func (t *Tokenizer) addTokens(dir string) error {
-	var added map[string]int32
-	if err := readJSON(filepath.Join(dir, "added_tokens.json"), &added); err != nil {
-		return err
-	}
-	for text, id := range added {
-		if err := t.addToken(text, id); err != nil {
-			return err
-		}
-	}
-	var config struct {
-		Decoder map[string]struct {
-			Content string `json:"content"`
-		} `json:"added_tokens_decoder"`
-		BOS tokenText `json:"bos_token"`
-		EOS tokenText `json:"eos_token"`
-	}
-	if err := readJSON(filepath.Join(dir, "tokenizer_config.json"), &config); err != nil {
-		return err
-	}
-	for key, token := range config.Decoder {
-		id, err := strconv.ParseInt(key, 10, 32)
-		if err != nil {
-			return fmt.Errorf("tokenizer_config.json: added token %q: %w", key, err)
-		}
-		if err := t.addToken(token.Content, int32(id)); err != nil {
-			return err
-		}
-	}
-	// An empty name, as some files of 2023 have, leaves the vocabulary's own.
-	if id, ok := t.specials[string(config.BOS)]; ok {
-		t.bos = id
-	}
-	if id, ok := t.specials[string(config.EOS)]; ok {
-		t.eos = id
-	}
-	return nil
+// addedToken is a text that is one token whatever the merges say: an entry of
+// tokenizer.json's added_tokens or tokenizer_config.json's added_tokens_decoder.
+type addedToken struct {
+	ID         int32  `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"` // not next to a letter, digit or _
+	LStrip     bool   `json:"lstrip"`      // with the white space before it
+	RStrip     bool   `json:"rstrip"`      // with the white space behind it
+	Normalized bool   `json:"normalized"`  // looked for in normalized text
+	Special    bool   `json:"special"`     // a control token
 }
 
-// addToken gives an id a text that Encode never produces.
-func (t *Tokenizer) addToken(text string, id int32) error {
-	if id < 0 || int(id) > len(t.pieces)+maxAdded {
-		return fmt.Errorf("added token %q has id %d, far outside the vocabulary of %d", text, id, len(t.pieces))
+// place gives every added token its id: a new one beyond the vocabulary, or one
+// of the vocabulary's own. Of entries with the same id the last one counts, those
+// beside the file after the file's.
+func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) {
+	limit := len(t.pieces) + maxAdded
+	at := map[int32]int{}
+	var placed []addedToken
+	for _, a := range slices.Concat(file, beside.added) {
+		a.Special = a.Special || beside.special[a.Content]
+		if a.Content == "" {
+			continue
+		}
+		if a.ID < 0 || int(a.ID) > limit {
+			return nil, fmt.Errorf("added token %q has id %d, far outside the vocabulary of %d", a.Content, a.ID, len(t.pieces))
+		}
+		for int(a.ID) >= len(t.pieces) {
+			t.pieces = append(t.pieces, piece{kind: control})
+		}
+		p := &t.pieces[a.ID]
+		i, again := at[a.ID]
+		if again && p.name == placed[i].Content || p.name == "" {
+			p.name = a.Content
+		}
+		if again {
+			placed[i] = a
+		} else {
+			at[a.ID] = len(placed)
+			placed = append(placed, a)
+		}
+		switch {
+		case p.kind == unknown || p.name != a.Content: // another name for a piece
+		case a.Special:
+			p.kind, p.text = control, ""
+		case p.kind == control:
+			p.kind, p.text = userDefined, a.Content
+		default:
+			p.text = a.Content
+		}
 	}
-	for int(id) >= len(t.pieces) {
-		t.pieces = append(t.pieces, piece{kind: control})
-	}
-	if t.pieces[id].name == "" {
-		t.pieces[id] = piece{name: text, kind: control}
-	}
-	t.addSpecial(text, id)
-	return nil
+	return placed, nil
 }
 
-// tokenText is "</s>" or {"content": "</s>", …}.
-type tokenText string
-
-// UnmarshalJSON reads both spellings, and null.
-func (s *tokenText) UnmarshalJSON(text []byte) error {
-	var object struct{ Content string }
-	if json.Unmarshal(text, &object) == nil {
-		*s = tokenText(object.Content)
-		return nil
+// seek prepares looking for the added tokens that place gave, and for the
+// vocabulary's own control pieces. Texts of normalized ones are normalized too.
+func (t *Tokenizer) seek(placed []addedToken) {
+	t.added = map[string]int32{}
+	var raw, normalized []addedToken
+	for _, a := range placed {
+		t.added[a.Content] = a.ID
+		if !a.Normalized || t.normalize == nil {
+			raw = append(raw, a)
+		} else if a.Content = t.normalize(a.Content); a.Content != "" {
+			normalized = append(normalized, a)
+		}
 	}
-	return json.Unmarshal(text, (*string)(s))
+	for id, p := range t.pieces {
+		if _, ok := t.added[p.name]; !ok && p.name != "" && (p.kind == control || p.kind == unknown) {
+			t.added[p.name] = int32(id)
+			raw = append(raw, addedToken{ID: int32(id), Content: p.name, Special: true})
+		}
+	}
+	t.raw, t.normalized = newFinder(raw), newFinder(normalized)
 }
 
-// readJSON reads an optional file.
-func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+// finder finds added tokens in text.
+type finder struct {
+	tokens []addedToken // in the order of their texts
+	first  [256]bool    // bytes that tokens begin with
+}
+
+// newFinder: of tokens with the same text, the last one counts.
+func newFinder(tokens []addedToken) finder {
+	var f finder
+	sort.SliceStable(tokens, func(i, j int) bool { return tokens[i].Content < tokens[j].Content })
+	for i, a := range tokens {
+		if i+1 < len(tokens) && tokens[i+1].Content == a.Content {
+			continue
+		}
+		f.tokens = append(f.tokens, a)
+		f.first[a.Content[0]] = true
 	}
-	if err == nil {
-		err = json.Unmarshal(text, into)
+	return f
+}
+
+// longest is the longest token that text begins with.
+func (f *finder) longest(text string, special bool) *addedToken {
+	var best *addedToken
+	// All of tokens share their first k bytes with text.
+	tokens := f.tokens
+	for k := 0; len(tokens) > 0; k++ {
+		if len(tokens[0].Content) == k {
+			if special || !tokens[0].Special {
+				best = &tokens[0]
+			}
+			tokens = tokens[1:]
+		}
+		if k == len(text) {
+			break
+		}
+		tokens = tokens[sort.Search(len(tokens), func(i int) bool { return tokens[i].Content[k] >= text[k] }):]
+		tokens = tokens[:sort.Search(len(tokens), func(i int) bool { return tokens[i].Content[k] > text[k] })]
 	}
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+	return best
+}
+
+// cut calls yield for the parts of text from left to right: added tokens with
+// their ids, the leftmost and longest first, and what is between them with -1.
+// at is where a part begins.
+func (f *finder) cut(text string, special bool, yield func(part string, at int, id int32)) {
+	done := 0
+	for at := 0; at < len(text) && len(f.tokens) > 0; at++ {
+		if !f.first[text[at]] {
+			continue
+		}
+		a := f.longest(text[at:], special)
+		if a == nil {
+			continue
+		}
+		from, to := at, at+len(a.Content)
+		if a.SingleWord && (wordEnds(text[:from]) || wordBegins(text[to:])) {
+			at = to - 1
+			continue
+		}
+		if a.LStrip {
+			from = done + len(strings.TrimRightFunc(text[done:from], unicode.IsSpace))
+		}
+		if a.RStrip {
+			to = len(text) - len(strings.TrimLeftFunc(text[to:], unicode.IsSpace))
+		}
+		if done < from {
+			yield(text[done:from], done, -1)
+		}
+		yield(text[from:to], from, a.ID)
+		done, at = to, to-1
 	}
-	return nil
+	if done < len(text) {
+		yield(text[done:], done, -1)
+	}
+}
+
+func wordEnds(text string) bool {
+	r, n := utf8.DecodeLastRuneInString(text)
+	return n > 0 && isWord(r)
+}
+
+func wordBegins(text string) bool {
+	r, n := utf8.DecodeRuneInString(text)
+	return n > 0 && isWord(r)
+}
+
+// isWord is a regular expression's \w.
+func isWord(r rune) bool {
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
 }

@@ -1,7 +1,6 @@
 package tokenizer
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -9,8 +8,6 @@ import (
 )
 
 func floatBits(f float32) uint32 { return math.Float32bits(f) }
-
-func byteName(b byte) string { return fmt.Sprintf("<0x%02X>", b) }
 
 func sharedDir(t testing.TB) string {
 	dir := os.Getenv("FETTLE_DATA")

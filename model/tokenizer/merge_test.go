@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -26,7 +27,7 @@ func toy(t testing.TB, trim bool) *Tokenizer {
 	add("<s>", 0, control)
 	add("</s>", 0, control)
 	for i := range 256 {
-		add(byteName(byte(i)), 0, byteValue)
+		add(fmt.Sprintf("<0x%02X>", i), 0, byteValue)
 	}
 	for i, name := range strings.Fields("▁a ab bc ▁ab ▁▁ aa aaaa abc ca ▁▁▁▁ ▁c") {
 		add(name, -float32(i), normal)
@@ -47,41 +48,36 @@ func toy(t testing.TB, trim bool) *Tokenizer {
 	return tok
 }
 
+// pairs is how toy merges.
+func pairs(t *testing.T, tok *Tokenizer) *bpe {
+	b := &bpe{unk: 0}
+	require.NoError(t, b.index(tok.pieces, byName))
+	b.pairs = byText{tok.pieces, b.ids}
+	return b
+}
+
 func TestSearchEqualsQueue(t *testing.T) {
-	tok := toy(t, false)
-	m, err := newMerger(tok.pieces)
-	require.NoError(t, err)
+	b := pairs(t, toy(t, false))
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
 		text := random(rng, "▁abcé", 1+rng.IntN(40))
-		require.Equal(t, m.with(text, m.search), m.with(text, m.queue), text)
+		one, other := b.symbols(nil, text), b.symbols(nil, text)
+		search(b.pairs, one, text)
+		queue(b.pairs, other, text)
+		for i := 0; i >= 0; i = one[i].next {
+			require.Equal(t, one[i].len, other[i].len, text)
+			require.Equal(t, one[i].id, other[i].id, text)
+		}
 	}
-}
-
-// with merges text by one of the two ways.
-func (m *merger) with(text string, way func([]symbol, string)) []int32 {
-	var symbols []symbol
-	for at, r := range text {
-		symbols = append(symbols, symbol{at, len(string(r)), len(symbols) - 1, len(symbols) + 1})
-	}
-	symbols[len(symbols)-1].next = -1
-	way(symbols, text)
-	var out []int32
-	for i := 0; i >= 0; i = symbols[i].next {
-		out = m.emit(out, text[symbols[i].at:][:symbols[i].len])
-	}
-	return out
 }
 
 func TestWordsMergeAlone(t *testing.T) {
-	tok := toy(t, false)
-	m, err := newMerger(tok.pieces)
-	require.NoError(t, err)
-	require.True(t, m.words)
+	b := pairs(t, toy(t, false))
+	require.True(t, b.spaced)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {
 		text := random(rng, "▁▁abcé", 1+rng.IntN(60))
-		require.Equal(t, m.merge(nil, text), m.encode(text), text)
+		require.Equal(t, b.word(nil, text), b.encode(nil, text), text)
 	}
 }
 

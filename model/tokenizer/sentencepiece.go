@@ -13,7 +13,7 @@ import (
 // space is how SentencePiece spells U+0020.
 const space = "▁"
 
-// sentencePiece is the part of a SentencePiece ModelProto that matters here.
+// sentencePiece is the part of SentencePiece's ModelProto that matters here.
 // Kudo and Richardson 2018, arXiv:1808.06226.
 type sentencePiece struct {
 	pieces                    []piece
@@ -23,8 +23,8 @@ type sentencePiece struct {
 	charsmap                  int // bytes
 }
 
-// parseSentencePiece reads a tokenizer.model.
-func parseSentencePiece(text []byte) (*Tokenizer, error) {
+// parseSentencePiece reads SentencePiece's tokenizer.model.
+func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	m := sentencePiece{modelType: 1, unk: 0, bos: 1, eos: 2, addDummyPrefix: true, trimSpace: true}
 	if err := m.unmarshal(text); err != nil {
 		return nil, fmt.Errorf("not a SentencePiece model: %w", err)
@@ -37,26 +37,63 @@ func parseSentencePiece(text []byte) (*Tokenizer, error) {
 	case m.charsmap > 0:
 		return nil, errors.New("a SentencePiece model that normalises text (precompiled_charsmap) is not supported")
 	}
+	frozen := m.frozen()
 	t := &Tokenizer{pieces: m.pieces, prefixed: m.addDummyPrefix, collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos)}
-	b, err := newMerger(m.pieces)
+	placed, err := t.place(nil, beside)
 	if err != nil {
 		return nil, err
 	}
-	t.encode = func(text string) []int32 {
-		text = strings.ToValidUTF8(text, "\ufffd")
-		if m.trimSpace {
-			text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
-			text = strings.TrimRight(text, " "+space)
-			if text == "" {
-				return nil
-			}
+	b := &bpe{unk: -1, fuse: true}
+	for id, p := range t.pieces {
+		if p.kind == unknown {
+			b.unk = int32(id)
 		}
-		if m.addDummyPrefix {
-			text = " " + text
-		}
-		return b.encode(strings.ReplaceAll(text, " ", space))
 	}
+	if b.unk < 0 {
+		return nil, errors.New("there is no <unk> piece")
+	}
+	if err := b.index(t.pieces, byName); err != nil {
+		return nil, err
+	}
+	b.pairs = byText{t.pieces, b.ids}
+	t.encode = func(out []int32, text string, _ bool) []int32 {
+		frozen.cut(m.escape(text), true, func(text string, _ int, id int32) {
+			if id >= 0 {
+				out = append(out, id)
+			} else {
+				out = b.encode(out, text)
+			}
+		})
+		return out
+	}
+	t.seek(placed)
 	return t, nil
+}
+
+// escape is the text that is merged: spaces are ▁, one is in front.
+func (m *sentencePiece) escape(text string) string {
+	if m.trimSpace {
+		text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
+		text = strings.TrimRight(text, " "+space)
+		if text == "" {
+			return ""
+		}
+	}
+	if m.addDummyPrefix {
+		text = " " + text
+	}
+	return strings.ReplaceAll(text, " ", space)
+}
+
+// frozen finds the user-defined pieces, which never merge with their neighbours.
+func (m *sentencePiece) frozen() finder {
+	var tokens []addedToken
+	for id, p := range m.pieces {
+		if p.kind == userDefined && p.name != "" {
+			tokens = append(tokens, addedToken{ID: int32(id), Content: p.name})
+		}
+	}
+	return newFinder(tokens)
 }
 
 // id is -1 unless it names a control piece.

@@ -1,28 +1,26 @@
-// Package tokenizer turns text into a LLaMA's tokens and back: SentencePiece
-// tokenizer.model files, with the side files of a Hugging Face directory.
+// Package tokenizer turns text into a LLaMA's tokens and back. It reads
+// SentencePiece's tokenizer.model (LLaMA 1 and 2), the tiktoken-style
+// tokenizer.model of LLaMA 3 and Hugging Face's tokenizer.json, with the side
+// files of a Hugging Face directory.
 package tokenizer
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Tokenizer is safe for concurrent use.
 type Tokenizer struct {
-	pieces   []piece
-	encode   func(text string) []int32 // plain text, never a control token
-	prefixed bool                      // encoding puts a space in front, so decoding takes one off
-	collapse bool                      // encoding drops extra spaces (SentencePiece's remove_extra_whitespaces)
+	pieces []piece
+
+	normalize func(text string) string
+	// encode appends the tokens of normalized text, never a control token.
+	// start: the text begins what the caller encodes.
+	encode func(out []int32, text string, start bool) []int32
+	// Added tokens are cut out before and after normalizing.
+	raw, normalized finder
+	added           map[string]int32
+
+	prefixed bool // encoding puts a space in front, so decoding takes one off
+	collapse bool // encoding drops extra spaces (SentencePiece's remove_extra_whitespaces)
 	bos, eos int32
-	specials map[string]int32 // control and added tokens by their text
-	ordered  []string         // the same texts, longest first
 	hash     string
 }
 
@@ -46,99 +44,38 @@ const (
 	byteValue   kind = 6
 )
 
-// Load reads the tokenizer of a model directory, or a tokenizer file itself.
-func Load(path string) (*Tokenizer, error) {
-	dir, file := filepath.Split(path)
-	if info, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("load tokenizer: %w", err)
-	} else if info.IsDir() {
-		if dir, file, err = find(path); err != nil {
-			return nil, err
-		}
-	}
-	full := filepath.Join(dir, file)
-	text, err := os.ReadFile(full)
-	if err != nil {
-		return nil, fmt.Errorf("load tokenizer: %w", err)
-	}
-	t, err := parse(text)
-	if err == nil {
-		err = t.addTokens(dir)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("load tokenizer %s: %w", full, err)
-	}
-	return t, nil
-}
-
-// Parse reads the bytes of a tokenizer file.
-func Parse(text []byte) (*Tokenizer, error) { return parse(text) }
-
-func parse(text []byte) (*Tokenizer, error) {
-	t, err := parseSentencePiece(text)
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(text)
-	t.hash = hex.EncodeToString(sum[:])
-	t.specials = map[string]int32{}
-	for id, p := range t.pieces {
-		if p.kind == control || p.kind == unknown {
-			t.addSpecial(p.name, int32(id))
-		}
-	}
-	return t, nil
-}
-
-// find looks for a tokenizer file in a directory.
-func find(dir string) (string, string, error) {
-	for _, name := range []string{"tokenizer.model"} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return dir, name, nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", "", fmt.Errorf("load tokenizer: %w", err)
-		}
-	}
-	return "", "", fmt.Errorf("load tokenizer: no tokenizer.model in %s", dir)
-}
-
-func (t *Tokenizer) addSpecial(text string, id int32) {
-	if text == "" {
-		return
-	}
-	if _, ok := t.specials[text]; !ok {
-		t.ordered = append(t.ordered, text)
-		slices.SortStableFunc(t.ordered, func(a, b string) int { return len(b) - len(a) })
-	}
-	t.specials[text] = id
-}
-
 // Encode returns the tokens of plain text. No BOS or EOS is added, and text
-// that spells a control token stays text.
-func (t *Tokenizer) Encode(text string) []int32 {
+// that spells a control token stays text. Bytes that are not UTF-8 count as
+// U+FFFD.
+func (t *Tokenizer) Encode(text string) []int32 { return t.tokens(text, false) }
+
+// EncodeSpecial is Encode, except that the texts of control tokens become
+// those tokens, as Hugging Face's tokenizers do with any text.
+func (t *Tokenizer) EncodeSpecial(text string) []int32 { return t.tokens(text, true) }
+
+func (t *Tokenizer) tokens(text string, special bool) []int32 {
 	if text == "" {
 		return nil
 	}
-	return t.encode(text)
-}
-
-// EncodeSpecial is Encode, except that the texts of control and added tokens
-// become those tokens, as Hugging Face's slow tokenizers do with any text.
-func (t *Tokenizer) EncodeSpecial(text string) []int32 {
-	var out []int32
-	for text != "" {
-		at, special := len(text), ""
-		for _, s := range t.ordered {
-			if i := strings.Index(text[:min(len(text), at+len(s))], s); i >= 0 && i < at {
-				at, special = i, s
+	text = strings.ToValidUTF8(text, "\ufffd")
+	out := make([]int32, 0, len(text)/3+2)
+	t.raw.cut(text, special, func(text string, at int, id int32) {
+		if id >= 0 {
+			out = append(out, id)
+			return
+		}
+		start := at == 0
+		if t.normalize != nil {
+			text = t.normalize(text)
+		}
+		t.normalized.cut(text, special, func(text string, at int, id int32) {
+			if id >= 0 {
+				out = append(out, id)
+				return
 			}
-		}
-		out = append(out, t.Encode(text[:at])...)
-		if special != "" {
-			out = append(out, t.specials[special])
-		}
-		text = text[at+len(special):]
-	}
+			out = t.encode(out, text, start && at == 0)
+		})
+	})
 	return out
 }
 
@@ -163,7 +100,8 @@ func (t *Tokenizer) EOS() int32 { return t.eos }
 // Size is one more than the largest id.
 func (t *Tokenizer) Size() int { return len(t.pieces) }
 
-// Piece is how the vocabulary spells an id, e.g. "▁the", "<0x0A>", "</s>".
+// Piece is how the vocabulary spells an id: "▁the", "<0x0A>", "</s>"; with
+// byte-level vocabularies, GPT-2's "Ġthe".
 func (t *Tokenizer) Piece(id int32) string {
 	if id < 0 || int(id) >= len(t.pieces) {
 		return ""
@@ -178,11 +116,11 @@ func (t *Tokenizer) Control(id int32) bool {
 
 // ID finds a token by the vocabulary's spelling.
 func (t *Tokenizer) ID(name string) (int32, bool) {
-	if id, ok := t.specials[name]; ok {
+	if id, ok := t.added[name]; ok {
 		return id, true
 	}
 	for id, p := range t.pieces {
-		if p.name == name {
+		if p.name == name && name != "" {
 			return int32(id), true
 		}
 	}

@@ -35,9 +35,13 @@ func TestVectors(t *testing.T) {
 		{"llamacpp_llama-spm", llama, false},
 		{"llamajs", llama, true},
 		{"sp_open_llama", "data/tokenizers/open_llama/tokenizer.model", false},
+		{"llamacpp_llama-bpe", "data/tokenizers/llama3/tokenizer.model", false},
+		{"sp_llama12", "data/tokenizers/llama12/tokenizer.json", false},
+		{"llamacpp_llama-spm", "data/tokenizers/llama12/tokenizer.json", false},
+		{"llamajs", "data/tokenizers/llama12/tokenizer.json", true},
 		{"sp_tok512", "data/weights/stories260K/tok512.model", false},
 	} {
-		t.Run(c.file, func(t *testing.T) {
+		t.Run(c.file+" "+filepath.Base(c.model), func(t *testing.T) {
 			tok, err := tokenizer.Load(filepath.Join(root, c.model))
 			require.NoError(t, err)
 			n := 0

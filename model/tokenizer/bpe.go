@@ -1,0 +1,170 @@
+package tokenizer
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// bpe turns words into pieces. A word starts as its characters, or as its
+// bytes, and its neighbours merge.
+type bpe struct {
+	pairs pairer
+	ids   map[string]int32 // pieces by what they are in a word
+	bytes [256]int32       // the pieces of single bytes; -1: none
+	unk   int32            // for characters that are neither piece nor bytes; -1: none
+
+	fuse      bool // neighbouring unknown characters are one unknown
+	byteLevel bool // words start as bytes
+	whole     bool // a word that is a piece needs no merges
+	spaced    bool // no piece goes on behind a space: words merge on their own
+}
+
+// index files the pieces that words can be made of. spell is what a piece is in
+// a word, false if it can be in none.
+func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
+	b.ids = make(map[string]int32, len(pieces))
+	b.spaced = true
+	for i := range b.bytes {
+		b.bytes[i] = -1
+	}
+	for id, p := range pieces {
+		if p.kind == byteValue {
+			b.bytes[p.text[0]] = int32(id)
+		}
+		name, ok := spell(p)
+		if p.kind != normal || !ok {
+			continue
+		}
+		if _, ok := b.ids[name]; ok {
+			return fmt.Errorf("the piece %q occurs twice", name)
+		}
+		b.ids[name] = int32(id)
+		if strings.Contains(strings.TrimLeft(name, space), space) {
+			b.spaced = false
+		}
+		if b.byteLevel && len(name) == 1 {
+			b.bytes[name[0]] = int32(id)
+		}
+	}
+	return nil
+}
+
+// byName and byBytes are two ways to spell.
+func byName(p piece) (string, bool)  { return p.name, true }
+func byBytes(p piece) (string, bool) { return p.text, true }
+
+// complete is an error unless every byte has a piece.
+func (b *bpe) complete() error {
+	for value, id := range b.bytes {
+		if id < 0 {
+			return fmt.Errorf("the vocabulary has no piece for the byte %#02x: text would get lost", value)
+		}
+	}
+	return nil
+}
+
+// encode appends the pieces of text. Where no piece has a space after another
+// character, a word and the spaces before it can be merged by themselves.
+func (b *bpe) encode(out []int32, text string) []int32 {
+	if b.byteLevel || !b.spaced {
+		return b.word(out, text)
+	}
+	for text != "" {
+		end := len(text)
+		lead := len(text) - len(strings.TrimLeft(text, space))
+		if i := strings.Index(text[lead:], space); i >= 0 {
+			end = lead + i
+		}
+		out = b.word(out, text[:end])
+		text = text[end:]
+	}
+	return out
+}
+
+// word appends the pieces of one word.
+func (b *bpe) word(out []int32, text string) []int32 {
+	if b.whole {
+		if id, ok := b.ids[text]; ok {
+			return append(out, id)
+		}
+	}
+	var few [smallWord]symbol
+	symbols := b.symbols(few[:0], text)
+	merge(b.pairs, symbols, text)
+	for i := 0; i >= 0 && len(symbols) > 0; i = symbols[i].next {
+		s := symbols[i]
+		if s.id >= 0 {
+			out = append(out, s.id)
+		} else {
+			out = b.spellOut(out, text[s.at:s.at+s.len])
+		}
+	}
+	return out
+}
+
+// symbols appends what text starts as.
+func (b *bpe) symbols(to []symbol, text string) []symbol {
+	for at := 0; at < len(text); {
+		s := symbol{at: at, len: 1, prev: len(to) - 1, next: len(to) + 1, id: -1}
+		if b.byteLevel {
+			s.id = b.bytes[text[at]]
+		} else {
+			_, s.len = utf8.DecodeRuneInString(text[at:])
+			if id, ok := b.ids[text[at:at+s.len]]; ok {
+				s.id = id
+			}
+		}
+		to = append(to, s)
+		at += s.len
+	}
+	if len(to) > 0 {
+		to[len(to)-1].next = -1
+	}
+	return to
+}
+
+// spellOut appends a character's bytes, or the unknown piece.
+func (b *bpe) spellOut(out []int32, char string) []int32 {
+	for i := range len(char) {
+		if b.bytes[char[i]] < 0 {
+			if n := len(out); b.unk < 0 || b.fuse && n > 0 && out[n-1] == b.unk {
+				return out
+			}
+			return append(out, b.unk)
+		}
+	}
+	for i := range len(char) {
+		out = append(out, b.bytes[char[i]])
+	}
+	return out
+}
+
+// byText pairs neighbours whose texts together are a piece, as SentencePiece
+// and tiktoken do.
+type byText struct {
+	pieces []piece
+	ids    map[string]int32
+}
+
+func (p byText) pair(text string, left, right *symbol) (int32, float32, bool) {
+	id, ok := p.ids[text[left.at:right.at+right.len]]
+	if !ok {
+		return 0, 0, false
+	}
+	return id, p.pieces[id].score, true
+}
+
+// byRule pairs neighbours that a list of merges names, as tokenizer.json does.
+type byRule map[[2]int32]rule
+
+// rule is what two pieces make, and the place in the list, negative.
+type rule struct {
+	id    int32
+	score float32
+}
+
+func (p byRule) pair(_ string, left, right *symbol) (int32, float32, bool) {
+	r, ok := p[[2]int32{left.id, right.id}]
+	return r.id, r.score, ok
+}

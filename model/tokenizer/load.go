@@ -1,0 +1,99 @@
+package tokenizer
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Files are the names that Load looks for in a model directory.
+func Files() []string { return []string{"tokenizer.model", "tokenizer.json"} }
+
+// SideFiles are what else of a model directory concerns the tokenizer.
+func SideFiles() []string {
+	return []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
+}
+
+// Load reads the tokenizer of a model directory, or a tokenizer file itself;
+// what kind it is, its content tells. Of a directory with both tokenizer.model
+// and tokenizer.json it takes tokenizer.model where both have the same number
+// of tokens, as its spaces are the original ones; otherwise tokenizer.json,
+// which Hugging Face goes by; and where only one can be read, that one.
+func Load(path string) (*Tokenizer, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("load tokenizer: %w", err)
+	}
+	if !info.IsDir() {
+		return loadFile(path)
+	}
+	var found []*Tokenizer
+	var problems []error
+	for _, name := range Files() {
+		t, err := loadFile(filepath.Join(path, name))
+		switch {
+		case err == nil:
+			found = append(found, t)
+		case !errors.Is(err, fs.ErrNotExist):
+			problems = append(problems, err)
+		}
+	}
+	switch {
+	case len(found) == 2 && found[0].Size() != found[1].Size():
+		return found[1], nil
+	case len(found) > 0:
+		return found[0], nil
+	case len(problems) > 0:
+		return nil, errors.Join(problems...)
+	}
+	return nil, fmt.Errorf("load tokenizer: neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in %s", path)
+}
+
+func loadFile(path string) (*Tokenizer, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("load tokenizer: %w", err)
+	}
+	beside, err := readSide(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	t, err := parse(text, beside)
+	if err != nil {
+		return nil, fmt.Errorf("load tokenizer %s: %w", path, err)
+	}
+	return t, nil
+}
+
+// Parse reads the bytes of a tokenizer file that stands alone.
+func Parse(text []byte) (*Tokenizer, error) { return parse(text, side{}) }
+
+func parse(text []byte, beside side) (*Tokenizer, error) {
+	read := parseSentencePiece
+	switch {
+	case isJSON(text):
+		read = parseJSON
+	case isTiktoken(text):
+		read = parseTiktoken
+	}
+	t, err := read(text, beside)
+	if err != nil {
+		return nil, err
+	}
+	t.bos, t.eos = beside.pick(t, beside.bos, t.bos), beside.pick(t, beside.eos, t.eos)
+	sum := sha256.Sum256(text)
+	t.hash = hex.EncodeToString(sum[:])
+	return t, nil
+}
+
+// isJSON: an object, from its first character to its last. A SentencePiece
+// file may begin like one, with the length of its first piece.
+func isJSON(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) > 1 && text[0] == '{' && text[len(text)-1] == '}'
+}

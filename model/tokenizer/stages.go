@@ -1,0 +1,246 @@
+package tokenizer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// stage is an entry of tokenizer.json's normalizer, pre_tokenizer,
+// post_processor and decoder: the fields of all the types known here.
+type stage struct {
+	Type          string  `json:"type"`
+	Normalizers   []stage `json:"normalizers"`
+	PreTokenizers []stage `json:"pretokenizers"`
+	Processors    []stage `json:"processors"`
+	Decoders      []stage `json:"decoders"`
+
+	Prepend string `json:"prepend"`
+	Pattern struct {
+		String *string `json:"String"`
+		Regex  *string `json:"Regex"`
+	} `json:"pattern"`
+	Content  string `json:"content"`
+	Behavior string `json:"behavior"`
+	Invert   bool   `json:"invert"`
+
+	AddPrefixSpace *bool   `json:"add_prefix_space"`
+	UseRegex       *bool   `json:"use_regex"`
+	Replacement    string  `json:"replacement"`
+	PrependScheme  *string `json:"prepend_scheme"`
+	Split          *bool   `json:"split"`
+	Individual     bool    `json:"individual_digits"`
+
+	Start  int `json:"start"`
+	Stop   int `json:"stop"`
+	Single []struct {
+		SpecialToken *struct {
+			ID string `json:"id"`
+		} `json:"SpecialToken"`
+		Sequence *struct{} `json:"Sequence"`
+	} `json:"single"`
+}
+
+// flat is a stage without its nested sequences; none for null.
+func (s *stage) flat() []stage {
+	if s == nil {
+		return nil
+	}
+	if s.Type != "Sequence" {
+		return []stage{*s}
+	}
+	var all []stage
+	for _, inner := range [][]stage{s.Normalizers, s.PreTokenizers, s.Processors, s.Decoders} {
+		for i := range inner {
+			all = append(all, inner[i].flat()...)
+		}
+	}
+	return all
+}
+
+// pattern is what the stage looks for.
+func (s *stage) pattern() (*pattern, error) {
+	var p *pattern
+	var err error
+	switch {
+	case s.Pattern.String != nil:
+		p, err = newLiteral(*s.Pattern.String)
+	case s.Pattern.Regex != nil:
+		p, err = newPattern(*s.Pattern.Regex)
+	default:
+		err = errors.New("no pattern")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", s.Type, err)
+	}
+	return p, nil
+}
+
+// newNormalizer changes text before it is split into words; nil if nothing
+// does.
+func newNormalizer(s *stage) (func(string) string, error) {
+	var steps []func(string) string
+	for _, s := range s.flat() {
+		switch s.Type {
+		case "Prepend":
+			steps = append(steps, func(text string) string {
+				if text == "" {
+					return ""
+				}
+				return s.Prepend + text
+			})
+		case "Replace":
+			p, err := s.pattern()
+			if err != nil {
+				return nil, fmt.Errorf("normalizer %w", err)
+			}
+			steps = append(steps, func(text string) string { return p.replace(text, s.Content) })
+		case "NFC":
+			steps = append(steps, norm.NFC.String)
+		case "NFD":
+			steps = append(steps, norm.NFD.String)
+		case "NFKC":
+			steps = append(steps, norm.NFKC.String)
+		case "NFKD":
+			steps = append(steps, norm.NFKD.String)
+		default:
+			return nil, fmt.Errorf("normalizer type %q is not supported", s.Type)
+		}
+	}
+	if len(steps) == 0 {
+		return nil, nil
+	}
+	return func(text string) string {
+		for _, step := range steps {
+			text = step(text)
+		}
+		return text
+	}, nil
+}
+
+// replace puts content in the place of every match.
+func (p *pattern) replace(text, content string) string {
+	if p.re == nil {
+		return strings.ReplaceAll(text, p.text, content)
+	}
+	var b strings.Builder
+	p.split(text, func(part string, match bool) {
+		if match {
+			part = content
+		}
+		b.WriteString(part)
+	})
+	return b.String()
+}
+
+// newDecoder tells what a piece's name decodes to, and whether the first space
+// of a text is taken off.
+func newDecoder(s *stage, byteLevel bool) (spell func(string) string, prefixed bool, err error) {
+	var steps []func(string) string
+	stages := s.flat()
+	fused, bytes := false, false
+	for _, s := range stages {
+		switch s.Type {
+		case "ByteLevel":
+			alphabet := newByteAlphabet()
+			bytes = true
+			steps = append(steps, func(name string) string { text, _ := alphabet.read(name); return text })
+		case "Replace":
+			p, err := s.pattern()
+			if err != nil {
+				return nil, false, fmt.Errorf("decoder %w", err)
+			}
+			steps = append(steps, func(name string) string { return p.replace(name, s.Content) })
+		case "Metaspace":
+			scheme, err := s.scheme()
+			if err != nil {
+				return nil, false, fmt.Errorf("decoder %w", err)
+			}
+			prefixed = prefixed || scheme != "never"
+			steps = append(steps, func(name string) string { return strings.ReplaceAll(name, s.replacement(), " ") })
+		case "Strip":
+			if !fused || s.Content != " " || s.Start > 1 || s.Start < 0 || s.Stop != 0 {
+				return nil, false, fmt.Errorf("decoder Strip of %d and %d times %q is not supported, want one space at the start after Fuse", s.Start, s.Stop, s.Content)
+			}
+			prefixed = prefixed || s.Start == 1
+		case "Fuse":
+			fused = true
+		case "ByteFallback": // the model's pieces know
+		default:
+			return nil, false, fmt.Errorf("decoder type %q is not supported", s.Type)
+		}
+	}
+	if len(stages) == 0 {
+		return nil, false, errors.New("a tokenizer.json without a decoder is not supported")
+	}
+	if bytes != byteLevel {
+		return nil, false, errors.New("of pre_tokenizer and decoder only one is ByteLevel")
+	}
+	return func(name string) string {
+		for _, step := range steps {
+			name = step(name)
+		}
+		return name
+	}, prefixed, nil
+}
+
+// replacement is what Metaspace writes for a space.
+func (s *stage) replacement() string {
+	if s.Replacement == "" {
+		return space
+	}
+	return s.Replacement
+}
+
+// scheme is when Metaspace puts a space in front: always, first or never.
+func (s *stage) scheme() (string, error) {
+	switch {
+	case s.PrependScheme == nil && s.AddPrefixSpace != nil && !*s.AddPrefixSpace:
+		return "never", nil
+	case s.PrependScheme == nil:
+		return "always", nil
+	case *s.PrependScheme == "always" || *s.PrependScheme == "first" || *s.PrependScheme == "never":
+		if utf8.RuneCountInString(s.replacement()) != 1 {
+			return "", fmt.Errorf("Metaspace: replacement %q, want one character", s.Replacement)
+		}
+		return *s.PrependScheme, nil
+	}
+	return "", fmt.Errorf("Metaspace: prepend_scheme %q, want always, first or never", *s.PrependScheme)
+}
+
+// ends finds BOS and EOS: what the template puts around a text, else the usual
+// names. tokenizer_config.json has the last word.
+func (t *Tokenizer) ends(s *stage) error {
+	usual := func(names ...string) int32 {
+		for _, name := range names {
+			if id, ok := t.added[name]; ok && t.Control(id) {
+				return id
+			}
+		}
+		return -1
+	}
+	t.bos, t.eos = usual("<s>", "<|begin_of_text|>"), usual("</s>", "<|end_of_text|>")
+	for _, s := range s.flat() {
+		switch s.Type {
+		case "ByteLevel":
+			continue
+		case "TemplateProcessing":
+		default:
+			return fmt.Errorf("post_processor type %q is not supported", s.Type)
+		}
+		behind := false
+		for _, part := range s.Single {
+			if part.SpecialToken == nil {
+				behind = true
+			} else if id, ok := t.added[part.SpecialToken.ID]; ok && behind {
+				t.eos = id
+			} else if ok {
+				t.bos = id
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,165 @@
+package tokenizer
+
+import (
+	"fmt"
+	"strings"
+)
+
+// gpt2Words is how GPT-2 splits text before merging.
+const gpt2Words = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+
+// splitter cuts a part of a text into smaller ones. start: the part begins the
+// text.
+type splitter func(part string, start bool, yield func(part string))
+
+// splitters work one after another, each on what the one before yields.
+type splitters []splitter
+
+func (s splitters) split(text string, start bool, yield func(word string)) {
+	if len(s) == 0 {
+		yield(text)
+		return
+	}
+	s[0](text, start, func(part string) {
+		if part != "" {
+			s[1:].split(part, start, yield)
+			start = false
+		}
+	})
+}
+
+// newSplitters builds a pre_tokenizer; byteLevel: words are merged as bytes.
+func newSplitters(s *stage) (all splitters, byteLevel bool, err error) {
+	for _, s := range s.flat() {
+		if byteLevel {
+			return nil, false, fmt.Errorf("pre_tokenizer %s behind ByteLevel is not supported", s.Type)
+		}
+		var next splitter
+		switch s.Type {
+		case "Split":
+			next, err = s.splitter()
+		case "Digits":
+			expression := `\p{N}+`
+			if s.Individual {
+				expression = `\p{N}`
+			}
+			next, err = isolate(expression)
+		case "ByteLevel":
+			byteLevel = true
+			if s.AddPrefixSpace == nil || *s.AddPrefixSpace {
+				all = append(all, prefix)
+			}
+			if s.UseRegex != nil && !*s.UseRegex {
+				continue
+			}
+			next, err = isolate(gpt2Words)
+		case "Metaspace":
+			next, err = s.metaspace()
+		default:
+			return nil, false, fmt.Errorf("pre_tokenizer type %q is not supported", s.Type)
+		}
+		if err != nil {
+			return nil, false, fmt.Errorf("pre_tokenizer %w", err)
+		}
+		all = append(all, next)
+	}
+	return all, byteLevel, nil
+}
+
+// prefix puts a space in front of what has none.
+func prefix(part string, _ bool, yield func(string)) {
+	if !strings.HasPrefix(part, " ") {
+		part = " " + part
+	}
+	yield(part)
+}
+
+// isolate makes a part of every match.
+func isolate(expression string) (splitter, error) {
+	p, err := newPattern(expression)
+	if err != nil {
+		return nil, err
+	}
+	return func(part string, _ bool, yield func(string)) {
+		p.split(part, func(part string, _ bool) { yield(part) })
+	}, nil
+}
+
+// splitter is a Split: what becomes of the matches is its behavior.
+func (s *stage) splitter() (splitter, error) {
+	p, err := s.pattern()
+	if err != nil {
+		return nil, err
+	}
+	switch s.Behavior {
+	case "Isolated":
+		return func(part string, _ bool, yield func(string)) {
+			p.split(part, func(part string, _ bool) { yield(part) })
+		}, nil
+	case "Removed":
+		return func(part string, _ bool, yield func(string)) {
+			p.split(part, func(part string, match bool) {
+				if match == s.Invert {
+					yield(part)
+				}
+			})
+		}, nil
+	case "MergedWithNext":
+		if !s.Invert {
+			return p.withNext, nil
+		}
+	case "MergedWithPrevious":
+		if !s.Invert {
+			return p.withPrevious, nil
+		}
+	}
+	return nil, fmt.Errorf("Split: behavior %q with invert %t is not supported", s.Behavior, s.Invert)
+}
+
+// withNext keeps a match with what is behind it.
+func (p *pattern) withNext(part string, _ bool, yield func(string)) {
+	from, to := 0, 0
+	p.split(part, func(piece string, match bool) {
+		if match {
+			yield(part[from:to])
+			from = to
+		}
+		to += len(piece)
+	})
+	yield(part[from:])
+}
+
+// withPrevious keeps a match with what is before it.
+func (p *pattern) withPrevious(part string, _ bool, yield func(string)) {
+	from, to := 0, 0
+	p.split(part, func(piece string, match bool) {
+		to += len(piece)
+		if match {
+			yield(part[from:to])
+			from = to
+		}
+	})
+	yield(part[from:])
+}
+
+// metaspace writes spaces as ▁, puts one in front, and may cut before each.
+func (s *stage) metaspace() (splitter, error) {
+	scheme, err := s.scheme()
+	if err != nil {
+		return nil, err
+	}
+	mark := s.replacement()
+	p := &pattern{text: mark}
+	cut := s.Split == nil || *s.Split
+	return func(part string, start bool, yield func(string)) {
+		part = strings.ReplaceAll(part, " ", mark)
+		if !strings.HasPrefix(part, mark) && (scheme == "always" || scheme == "first" && start) {
+			part = mark + part
+		}
+		if cut {
+			p.withNext(part, start, yield)
+		} else {
+			yield(part)
+		}
+	}, nil
+}
