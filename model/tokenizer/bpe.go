@@ -9,21 +9,23 @@ import (
 // bpe turns words into pieces. A word starts as its characters, or as its
 // bytes, and its neighbours merge.
 type bpe struct {
-	pairs pairer
-	ids   map[string]int32 // pieces by what they are in a word
-	bytes [256]int32       // the pieces of single bytes; -1: none
-	unk   int32            // for characters that are neither piece nor bytes; -1: none
+	pieces []piece
+	ids    map[string]int32  // pieces by what they are in a word
+	rules  map[[2]int32]rule // what two pieces make; nil: what their texts together are
+	alone  []bool            // pieces that their own texts merge to
+	bytes  [256]int32        // the pieces of single bytes; -1: none
+	unk    int32             // for characters that are neither piece nor bytes; -1: none
 
 	fuse      bool // neighbouring unknown characters are one unknown
 	byteLevel bool // words start as bytes
-	whole     bool // a word that is a piece needs no merges
+	whole     bool // a word that is a piece is that piece, whatever the merges say
 	spaced    bool // no piece goes on behind a space: words merge on their own
 }
 
 // index files the pieces that words can be made of. spell is what a piece is in
 // a word, false if it can be in none.
 func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
-	b.ids = make(map[string]int32, len(pieces))
+	b.pieces, b.ids = pieces, make(map[string]int32, len(pieces))
 	b.spaced = true
 	for i := range b.bytes {
 		b.bytes[i] = -1
@@ -53,6 +55,20 @@ func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
 // byName and byBytes are two ways to spell.
 func byName(p piece) (string, bool)  { return p.name, true }
 func byBytes(p piece) (string, bool) { return p.text, true }
+
+// settle finds the pieces that need no merging when they are a word.
+func (b *bpe) settle() {
+	if b.whole {
+		return
+	}
+	alone := make([]bool, len(b.pieces))
+	var ids []int32
+	for text, id := range b.ids {
+		ids = b.word(ids[:0], text)
+		alone[id] = len(ids) == 1 && ids[0] == id
+	}
+	b.alone = alone
+}
 
 // complete is an error unless every byte has a piece.
 func (b *bpe) complete() error {
@@ -84,15 +100,13 @@ func (b *bpe) encode(out []int32, text string) []int32 {
 
 // word appends the pieces of one word.
 func (b *bpe) word(out []int32, text string) []int32 {
-	if b.whole {
-		if id, ok := b.ids[text]; ok {
-			return append(out, id)
-		}
+	if id, ok := b.ids[text]; ok && (b.whole || b.alone != nil && b.alone[id]) {
+		return append(out, id)
 	}
 	var few [smallWord]symbol
 	symbols := b.symbols(few[:0], text)
-	merge(b.pairs, symbols, text)
-	for i := 0; i >= 0 && len(symbols) > 0; i = symbols[i].next {
+	b.merge(symbols, text)
+	for i := int32(0); i >= 0 && len(symbols) > 0; i = symbols[i].next {
 		s := symbols[i]
 		if s.id >= 0 {
 			out = append(out, s.id)
@@ -106,17 +120,18 @@ func (b *bpe) word(out []int32, text string) []int32 {
 // symbols appends what text starts as.
 func (b *bpe) symbols(to []symbol, text string) []symbol {
 	for at := 0; at < len(text); {
-		s := symbol{at: at, len: 1, prev: len(to) - 1, next: len(to) + 1, id: -1}
+		n, id := 1, int32(-1)
 		if b.byteLevel {
-			s.id = b.bytes[text[at]]
+			id = b.bytes[text[at]]
 		} else {
-			_, s.len = utf8.DecodeRuneInString(text[at:])
-			if id, ok := b.ids[text[at:at+s.len]]; ok {
-				s.id = id
+			_, n = utf8.DecodeRuneInString(text[at:])
+			if known, ok := b.ids[text[at:at+n]]; ok {
+				id = known
 			}
 		}
-		to = append(to, s)
-		at += s.len
+		i := int32(len(to))
+		to = append(to, symbol{at: int32(at), len: int32(n), prev: i - 1, next: i + 1, id: id})
+		at += n
 	}
 	if len(to) > 0 {
 		to[len(to)-1].next = -1
@@ -140,31 +155,22 @@ func (b *bpe) spellOut(out []int32, char string) []int32 {
 	return out
 }
 
-// byText pairs neighbours whose texts together are a piece, as SentencePiece
-// and tiktoken do.
-type byText struct {
-	pieces []piece
-	ids    map[string]int32
-}
-
-func (p byText) pair(text string, left, right *symbol) (int32, float32, bool) {
-	id, ok := p.ids[text[left.at:right.at+right.len]]
-	if !ok {
-		return 0, 0, false
-	}
-	return id, p.pieces[id].score, true
-}
-
-// byRule pairs neighbours that a list of merges names, as tokenizer.json does.
-type byRule map[[2]int32]rule
-
-// rule is what two pieces make, and the place in the list, negative.
+// rule is what two pieces make, with a score: the lower in the list of merges,
+// the lower.
 type rule struct {
 	id    int32
 	score float32
 }
 
-func (p byRule) pair(_ string, left, right *symbol) (int32, float32, bool) {
-	r, ok := p[[2]int32{left.id, right.id}]
-	return r.id, r.score, ok
+// pair is the piece that two neighbours make. In tokenizer.json a list of merges
+// tells; with SentencePiece and tiktoken they merge if their text is a piece.
+func (b *bpe) pair(text string, left, right int32) (id int32, score float32, ok bool) {
+	if b.rules != nil {
+		r, ok := b.rules[[2]int32{left, right}]
+		return r.id, r.score, ok
+	}
+	if id, ok = b.ids[text]; ok {
+		score = b.pieces[id].score
+	}
+	return id, score, ok
 }

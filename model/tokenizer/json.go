@@ -157,21 +157,21 @@ func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {
 			return nil, err
 		}
 	}
-	rules, err := m.rules(pieces)
-	if err != nil {
+	var err error
+	if b.rules, err = m.rules(pieces); err != nil {
 		return nil, err
 	}
-	b.pairs = rules
+	b.settle()
 	return b, nil
 }
 
 // rules reads the merges.
-func (m *jsonModel) rules(pieces []piece) (byRule, error) {
+func (m *jsonModel) rules(pieces []piece) (map[[2]int32]rule, error) {
 	pairs, err := m.pairs()
 	if err != nil {
 		return nil, err
 	}
-	rules := make(byRule, len(pairs))
+	rules := make(map[[2]int32]rule, len(pairs))
 	for i, pair := range pairs {
 		left, okLeft := m.Vocab[pair[0]]
 		right, okRight := m.Vocab[pair[1]]

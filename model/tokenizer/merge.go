@@ -2,16 +2,10 @@ package tokenizer
 
 import "container/heap"
 
-// pairer tells which piece two neighbours make, and with which score: the pair
-// with the highest one merges first.
-type pairer interface {
-	pair(text string, left, right *symbol) (id int32, score float32, ok bool)
-}
-
 // symbol is a run of text in the list of what is not merged yet.
 type symbol struct {
-	at, len    int   // len 0: merged into its left neighbour
-	prev, next int   // -1: none
+	at, len    int32 // len 0: merged into its left neighbour
+	prev, next int32 // -1: none
 	id         int32 // its piece, -1: none
 	to         int32 // the piece that it and its right neighbour make, -1: none
 	score      float32
@@ -21,25 +15,25 @@ type symbol struct {
 // quicker than a heap.
 const smallWord = 24
 
-// merge joins neighbours, the best pair first and the leftmost of equals, until
-// no pair makes a piece. Sennrich et al. 2016, arXiv:1508.07909.
-func merge(p pairer, symbols []symbol, text string) {
+// merge joins neighbours until no pair makes a piece: the pair with the highest
+// score first, the leftmost of equals. Sennrich et al. 2016, arXiv:1508.07909.
+func (b *bpe) merge(symbols []symbol, text string) {
 	if len(symbols) <= smallWord {
-		search(p, symbols, text)
+		b.search(symbols, text)
 	} else {
-		queue(p, symbols, text)
+		b.queue(symbols, text)
 	}
 }
 
 // search looks through the list for the best pair, again and again; the plain
 // twin of queue.
-func search(p pairer, symbols []symbol, text string) {
+func (b *bpe) search(symbols []symbol, text string) {
 	for i := range symbols {
-		rate(p, symbols, i, text)
+		b.rate(symbols, int32(i), text)
 	}
 	for {
-		best := -1
-		for i := 0; i >= 0; i = symbols[i].next {
+		best := int32(-1)
+		for i := int32(0); i >= 0; i = symbols[i].next {
 			if symbols[i].to >= 0 && (best < 0 || symbols[i].score > symbols[best].score) {
 				best = i
 			}
@@ -48,13 +42,13 @@ func search(p pairer, symbols []symbol, text string) {
 			return
 		}
 		join(symbols, best)
-		rate(p, symbols, best, text)
-		rate(p, symbols, symbols[best].prev, text)
+		b.rate(symbols, best, text)
+		b.rate(symbols, symbols[best].prev, text)
 	}
 }
 
 // rate finds out what symbol i and its right neighbour make.
-func rate(p pairer, symbols []symbol, i int, text string) bool {
+func (b *bpe) rate(symbols []symbol, i int32, text string) bool {
 	if i < 0 {
 		return false
 	}
@@ -63,7 +57,8 @@ func rate(p pairer, symbols []symbol, i int, text string) bool {
 	if s.next < 0 {
 		return false
 	}
-	id, score, ok := p.pair(text, s, &symbols[s.next])
+	right := &symbols[s.next]
+	id, score, ok := b.pair(text[s.at:right.at+right.len], s.id, right.id)
 	if ok {
 		s.to, s.score = id, score
 	}
@@ -71,7 +66,7 @@ func rate(p pairer, symbols []symbol, i int, text string) bool {
 }
 
 // join merges symbol i with its right neighbour.
-func join(symbols []symbol, i int) {
+func join(symbols []symbol, i int32) {
 	s, right := &symbols[i], &symbols[symbols[i].next]
 	s.id = s.to
 	s.len += right.len
@@ -85,7 +80,7 @@ func join(symbols []symbol, i int) {
 // candidate is a pair that could merge: left is its first symbol, len its
 // length when it was found, by which outdated ones are known.
 type candidate struct {
-	left, len int
+	left, len int32
 	score     float32
 }
 
@@ -104,11 +99,11 @@ func (c *candidates) Pop() any {
 }
 
 // queue merges with a heap of candidates: n·log n for any text.
-func queue(p pairer, symbols []symbol, text string) {
+func (b *bpe) queue(symbols []symbol, text string) {
 	var q candidates
-	length := func(i int) int { return symbols[i].len + symbols[symbols[i].next].len }
+	length := func(i int32) int32 { return symbols[i].len + symbols[symbols[i].next].len }
 	for i := range symbols {
-		if rate(p, symbols, i, text) {
+		if i := int32(i); b.rate(symbols, i, text) {
 			q = append(q, candidate{i, length(i), symbols[i].score})
 		}
 	}
@@ -119,8 +114,8 @@ func queue(p pairer, symbols []symbol, text string) {
 			continue
 		}
 		join(symbols, c.left)
-		for _, i := range []int{symbols[c.left].prev, c.left} {
-			if rate(p, symbols, i, text) {
+		for _, i := range [2]int32{symbols[c.left].prev, c.left} {
+			if b.rate(symbols, i, text) {
 				heap.Push(&q, candidate{i, length(i), symbols[i].score})
 			}
 		}

@@ -52,7 +52,6 @@ func toy(t testing.TB, trim bool) *Tokenizer {
 func pairs(t *testing.T, tok *Tokenizer) *bpe {
 	b := &bpe{unk: 0}
 	require.NoError(t, b.index(tok.pieces, byName))
-	b.pairs = byText{tok.pieces, b.ids}
 	return b
 }
 
@@ -62,9 +61,9 @@ func TestSearchEqualsQueue(t *testing.T) {
 	for range 3000 {
 		text := random(rng, "▁abcé", 1+rng.IntN(40))
 		one, other := b.symbols(nil, text), b.symbols(nil, text)
-		search(b.pairs, one, text)
-		queue(b.pairs, other, text)
-		for i := 0; i >= 0; i = one[i].next {
+		b.search(one, text)
+		b.queue(other, text)
+		for i := int32(0); i >= 0; i = one[i].next {
 			require.Equal(t, one[i].len, other[i].len, text)
 			require.Equal(t, one[i].id, other[i].id, text)
 		}

@@ -55,7 +55,7 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	if err := b.index(t.pieces, byName); err != nil {
 		return nil, err
 	}
-	b.pairs = byText{t.pieces, b.ids}
+	b.settle()
 	t.encode = func(out []int32, text string, _ bool) []int32 {
 		frozen.cut(m.escape(text), true, func(text string, _ int, id int32) {
 			if id >= 0 {

@@ -77,7 +77,6 @@ func parseTiktoken(text []byte, beside side) (*Tokenizer, error) {
 	if err := b.complete(); err != nil {
 		return nil, err
 	}
-	b.pairs = byText{t.pieces, b.ids}
 	words, err := newPattern(llama3Words)
 	if err != nil {
 		return nil, err
