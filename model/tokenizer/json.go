@@ -191,7 +191,8 @@ func (m *jsonModel) rules(pieces []piece) (map[[2]int32]rule, error) {
 
 // pairs reads both spellings of merges.
 func (m *jsonModel) pairs() ([][]string, error) {
-	if first := bytes.TrimLeft(m.Merges, "[ \t\r\n"); len(first) > 0 && first[0] == '"' {
+	list := bytes.TrimPrefix(bytes.TrimSpace(m.Merges), []byte("["))
+	if bytes.HasPrefix(bytes.TrimSpace(list), []byte(`"`)) {
 		var lines []string
 		if err := json.Unmarshal(m.Merges, &lines); err != nil {
 			return nil, fmt.Errorf("merges: %w", err)
