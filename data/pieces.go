@@ -21,13 +21,24 @@ func (e *encoder) starts(text string, ids []int32) ([]int, bool) {
 	if !ok {
 		return nil, false
 	}
+	// One alphabet for all of them: GPT-2's Ã is a byte, SentencePiece's a letter.
+	for _, means := range []func(rune) string{sentencePiece, gpt2} {
+		if starts, ok := laidOut(s, text, ids, means); ok {
+			return starts, true
+		}
+	}
+	return nil, false
+}
+
+// laidOut is starts with the letters of the pieces read in one way.
+func laidOut(s speller, text string, ids []int32, means func(rune) string) ([]int, bool) {
 	starts, at, fresh := make([]int, len(ids)), 0, true
 	for i, id := range ids {
 		starts[i] = at
 		piece := s.Piece(id)
-		n, ok := spelled(piece, text[at:])
+		n, ok := spelled(piece, text[at:], means)
 		if !ok && fresh { // the space that SentencePiece puts in front of a text
-			n, ok = spelled(strings.TrimPrefix(piece, "▁"), text[at:])
+			n, ok = spelled(strings.TrimPrefix(piece, "▁"), text[at:], means)
 		}
 		fresh = false
 		if !ok {
@@ -41,30 +52,26 @@ func (e *encoder) starts(text string, ids []int32) ([]int, bool) {
 	return starts, at == len(text)
 }
 
-// spelled is how many bytes a piece takes from the beginning of text. Pieces
-// are spelled as SentencePiece does ("▁the", "<0x0A>") or as GPT-2 ("Ġthe").
-func spelled(piece, text string) (int, bool) {
+// sentencePiece and gpt2 are what a letter of a piece means: "▁the", "Ġthe".
+func sentencePiece(r rune) string {
+	if r == '▁' {
+		return " "
+	}
+	return string(r)
+}
+
+func gpt2(r rune) string {
+	if b, ok := byteRune(r); ok {
+		return string([]byte{b})
+	}
+	return string(r)
+}
+
+// spelled is how many bytes a piece takes from the beginning of text.
+func spelled(piece, text string, means func(rune) string) (int, bool) {
 	if b, ok := bytePiece(piece); ok {
 		return 1, text != "" && text[0] == b
 	}
-	if n, ok := matches(piece, text, func(r rune) string {
-		if r == '▁' {
-			return " "
-		}
-		return string(r)
-	}); ok {
-		return n, true
-	}
-	return matches(piece, text, func(r rune) string {
-		if b, ok := byteRune(r); ok {
-			return string([]byte{b})
-		}
-		return string(r)
-	})
-}
-
-// matches compares a piece, rune by rune, with what text begins with.
-func matches(piece, text string, means func(rune) string) (int, bool) {
 	at := 0
 	for _, r := range piece {
 		m := string(r)

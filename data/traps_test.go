@@ -16,7 +16,7 @@ import (
 // tokenizers are the real ones at hand.
 func tokenizers(t *testing.T) map[string]*tokenizer.Tokenizer {
 	out := map[string]*tokenizer.Tokenizer{}
-	for _, name := range []string{"tokenizers/llama12/tokenizer.model", "tokenizers/open_llama/tokenizer.model", "weights/stories260K/tok512.model"} {
+	for _, name := range []string{"tokenizers/llama12/tokenizer.model", "tokenizers/open_llama/tokenizer.model", "weights/stories260K/tok512.model", "tokenizers/llama3/tokenizer.model"} {
 		tok, err := tokenizer.Load(filepath.Join(shared(t), "data", name))
 		require.NoError(t, err)
 		out[name] = tok

@@ -85,6 +85,37 @@ func TestTrainThenTalk(t *testing.T) {
 	}
 }
 
+// tinyBytes writes a model with a tokenizer.json as LLaMA 3's.
+func tinyBytes(t testing.TB) string {
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{
+		Vocab: tinymodel.ByteLevelSize, MaxPositions: 512,
+		Extra: map[string]any{"bos_token_id": tinymodel.ByteLevelBOS, "eos_token_id": []int{tinymodel.ByteLevelEOS, tinymodel.ByteLevelEOT}},
+	}, 7))
+	require.NoError(t, tinymodel.WriteByteLevelTokenizer(dir))
+	return dir
+}
+
+func TestTrainThenTalkWithByteLevelTokenizer(t *testing.T) {
+	base, set := tinyBytes(t), rows(t, 8)
+	for method, flag := range map[string]string{"lora": "--adapter_name_or_path", "full": "--model_name_or_path"} {
+		out := filepath.Join(t.TempDir(), "run")
+		must(t, training(base, set, out, "--finetuning_type", method)...)
+		answer := must(t, "generate", flag, out, "--prompt", "say a", "--max_new_tokens", "5", "--temperature", "0")
+		require.NotEmpty(t, answer, method)
+	}
+	shown := must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca-lora-short", "--samples", "1")
+	require.Contains(t, shown, "### Response:\naa<|eot_id|>⟧")
+}
+
+func TestNoTokenizerSaysWhatIsLookedFor(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
+	require.NoError(t, os.Remove(filepath.Join(base, "tokenizer.model")))
+	code, _, stderr := call("", training(base, set, filepath.Join(t.TempDir(), "run"))...)
+	require.NotZero(t, code)
+	require.Contains(t, stderr, "neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in "+base)
+}
+
 func TestSameSeedSameText(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	say := func(more ...string) string {

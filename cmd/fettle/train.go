@@ -17,6 +17,7 @@ import (
 	"fettle/adapter"
 	built "fettle/internal/base"
 	"fettle/model"
+	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
@@ -169,7 +170,7 @@ func keptBytes(c train.Config) int64 {
 
 // copyTokenizer puts the base's tokenizer beside fully tuned weights.
 func copyTokenizer(from, to string) error {
-	for _, name := range []string{"tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"} {
+	for _, name := range append(tokenizer.Files(), tokenizer.SideFiles()...) {
 		text, err := os.ReadFile(filepath.Join(from, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
