@@ -103,6 +103,8 @@ func TestWhatIsUnknownIsNamed(t *testing.T) {
 		{"pre_tokenizer", object{"type": "Split", "pattern": object{"Regex": "a"}, "behavior": "Contiguous"}, `behavior "Contiguous"`},
 		{"pre_tokenizer", object{"type": "Split", "pattern": object{"Regex": "(?<"}, "behavior": "Isolated"}, `pattern "(?<"`},
 		{"pre_tokenizer", object{"type": "Split", "pattern": object{"Regex": "(a+)+$"}, "behavior": "Isolated"}, "repeats a repetition"},
+		{"normalizer", object{"type": "Replace", "pattern": object{"String": "a"}, "content": strings.Repeat("a", 65)}, "more than 64 times as long"},
+		{"decoder", object{"type": "Metaspace", "replacement": "ab"}, "want one character"},
 		{"pre_tokenizer", object{"type": "ByteLevel"}, "only one is ByteLevel"},
 		{"post_processor", object{"type": "BertProcessing"}, `post_processor type "BertProcessing"`},
 		{"decoder", object{"type": "WordPiece"}, `decoder type "WordPiece"`},

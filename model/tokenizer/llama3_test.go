@@ -101,6 +101,24 @@ func TestLLaMA3JSONEqualsTiktoken(t *testing.T) {
 	require.Equal(t, "<|end_of_text|>", other.Piece(other.EOS()))
 }
 
+func TestLLaMA2JSONEqualsSentencePiece(t *testing.T) {
+	dir := filepath.Join(shared(t), "data/tokenizers/llama12")
+	one, err := tokenizer.Load(filepath.Join(dir, "tokenizer.model"))
+	require.NoError(t, err)
+	other, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
+	require.NoError(t, err)
+	require.Equal(t, []int32{one.BOS(), one.EOS(), int32(one.Size())}, []int32{other.BOS(), other.EOS(), int32(other.Size())})
+	for id := range int32(one.Size()) {
+		if one.Piece(id) != other.Piece(id) || one.Control(id) != other.Control(id) || id > 0 && one.Decode([]int32{5, id}) != other.Decode([]int32{5, id}) {
+			t.Fatalf("token %d is %q and %q", id, one.Piece(id), other.Piece(id))
+		}
+	}
+	for _, text := range []string{"<s>Hello</s> world", "a<s></s>", " <s> x", "<unk>a", "</s", "a\xffb"} {
+		require.Equal(t, one.EncodeSpecial(text), other.EncodeSpecial(text), text)
+		require.Equal(t, one.Encode(text), other.Encode(text), text)
+	}
+}
+
 func TestTypedControlTokensStayText(t *testing.T) {
 	root := shared(t)
 	for name, path := range files(t, root) {

@@ -79,11 +79,38 @@ func (s *stage) pattern() (*pattern, error) {
 	return p, nil
 }
 
+// maxGrowth is how many times as long stages may make a text; those in use at
+// most triple it (a space becomes ▁).
+const maxGrowth = 64
+
+// grow is by how much the stages lengthen a text at most, an error if too much.
+func grow(stages []stage) error {
+	growth := 1
+	for _, s := range stages {
+		if len(s.Prepend) > maxGrowth {
+			return fmt.Errorf("%s: %d bytes to prepend, want at most %d", s.Type, len(s.Prepend), maxGrowth)
+		}
+		from := 1
+		if s.Pattern.String != nil {
+			from = max(1, len(*s.Pattern.String))
+		}
+		growth *= max(1, min(maxGrowth+1, (len(s.Content)+from-1)/from))
+		if growth > maxGrowth {
+			return fmt.Errorf("%s: text would become more than %d times as long", s.Type, maxGrowth)
+		}
+	}
+	return nil
+}
+
 // newNormalizer changes text before it is split into words; nil if nothing
 // does.
 func newNormalizer(s *stage) (func(string) string, error) {
+	stages := s.flat()
+	if err := grow(stages); err != nil {
+		return nil, fmt.Errorf("normalizer %w", err)
+	}
 	var steps []func(string) string
-	for _, s := range s.flat() {
+	for _, s := range stages {
 		switch s.Type {
 		case "Prepend":
 			steps = append(steps, func(text string) string {
@@ -141,6 +168,9 @@ func (p *pattern) replace(text, content string) string {
 func newDecoder(s *stage, byteLevel bool) (spell func(string) string, prefixed bool, err error) {
 	var steps []func(string) string
 	stages := s.flat()
+	if err := grow(stages); err != nil {
+		return nil, false, fmt.Errorf("decoder %w", err)
+	}
 	fused, bytes := false, false
 	for _, s := range stages {
 		switch s.Type {
@@ -197,15 +227,15 @@ func (s *stage) replacement() string {
 
 // scheme is when Metaspace puts a space in front: always, first or never.
 func (s *stage) scheme() (string, error) {
+	if utf8.RuneCountInString(s.replacement()) != 1 {
+		return "", fmt.Errorf("Metaspace: replacement %q, want one character", s.Replacement)
+	}
 	switch {
 	case s.PrependScheme == nil && s.AddPrefixSpace != nil && !*s.AddPrefixSpace:
 		return "never", nil
 	case s.PrependScheme == nil:
 		return "always", nil
 	case *s.PrependScheme == "always" || *s.PrependScheme == "first" || *s.PrependScheme == "never":
-		if utf8.RuneCountInString(s.replacement()) != 1 {
-			return "", fmt.Errorf("Metaspace: replacement %q, want one character", s.Replacement)
-		}
 		return *s.PrependScheme, nil
 	}
 	return "", fmt.Errorf("Metaspace: prepend_scheme %q, want always, first or never", *s.PrependScheme)
