@@ -142,6 +142,34 @@ func TestMergesNeverMakeControlTokens(t *testing.T) {
 	require.Equal(t, []int32{3, 4}, tok.EncodeSpecial("abc"))
 }
 
+func TestIgnoreMerges(t *testing.T) {
+	text := `{"decoder": {"type": "Fuse"}, "model": {"type": "BPE", "unk_token": "?", "vocab": {"?": 0, "a": 1, "b": 2, "ab": 3, "aba": 4},
+		"merges": ["a b"], "ignore_merges": false, "fuse_unk": true}}`
+	tok, err := tokenizer.Parse([]byte(text))
+	require.NoError(t, err)
+	require.Equal(t, []int32{3, 1}, tok.Encode("aba"), "no merge makes aba")
+	require.Equal(t, []int32{3, 0, 1}, tok.Encode("abxya"), "fuse_unk")
+	tok, err = tokenizer.Parse([]byte(strings.Replace(strings.Replace(text, `"fuse_unk": true`, `"fuse_unk": false`, 1), `merges": false`, `merges": true`, 1)))
+	require.NoError(t, err)
+	require.Equal(t, []int32{4}, tok.Encode("aba"))
+	require.Equal(t, []int32{3, 0, 0, 1}, tok.Encode("abxya"))
+}
+
+// TestOnlyTheBeginningGetsASpace: prepend_scheme "first" means the text, not each
+// part of it.
+func TestOnlyTheBeginningGetsASpace(t *testing.T) {
+	tok, err := tokenizer.Parse([]byte(`{"decoder": {"type": "Metaspace"}, "normalizer": {"type": "NFC"},
+		"added_tokens": [{"id": 3, "content": "<x>", "normalized": true}],
+		"pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+			{"type": "Split", "pattern": {"String": "-"}, "behavior": "Removed"}, {"type": "Metaspace", "prepend_scheme": "first"}]},
+		"model": {"type": "BPE", "unk_token": "?", "vocab": {"?": 0, "a": 1, "▁": 2}, "merges": []}}`))
+	require.NoError(t, err)
+	require.Equal(t, []int32{2, 1, 1}, tok.Encode("a-a"))
+	require.Equal(t, []int32{2, 1, 3, 1}, tok.Encode("a<x>a"))
+	require.Equal(t, []int32{3, 1}, tok.Encode("<x>a"))
+	require.Equal(t, "a a", tok.Decode([]int32{2, 1, 2, 1}))
+}
+
 // TestNoTextIsQuadratic takes 64 thousand characters; quadratic time would be
 // minutes.
 func TestNoTextIsQuadratic(t *testing.T) {

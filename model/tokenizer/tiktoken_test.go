@@ -38,10 +38,17 @@ func TestTiktoken(t *testing.T) {
 		require.Equal(t, name, tok.Piece(258+id))
 		require.True(t, tok.Control(258+id))
 	}
-	require.Equal(t, []int32{'b', ' ', 257}, tok.Encode("b aaa")[:3], "a piece as a word is that piece")
+	require.Equal(t, []int32{'b', ' ', 257}, tok.Encode("b aaa"))
 	require.Equal(t, []int32{256, 256}, tok.Encode("aaaa"), "the leftmost pair of the lowest rank first")
 	require.Equal(t, "Ġ", tok.Piece(' '))
 	require.Equal(t, "é\ufffd", tok.Decode(append(tok.Encode("é"), 0xc3)))
+}
+
+func TestAPieceAsAWordIsThatPiece(t *testing.T) {
+	tok, err := tokenizer.Parse([]byte(ranks(256) + "eHl6 256\n")) // xyz, and no way to merge to it
+	require.NoError(t, err)
+	require.Equal(t, []int32{256}, tok.Encode("xyz"))
+	require.Equal(t, []int32{'a', 'x', 'y', 'z'}, tok.Encode("axyz"))
 }
 
 func TestTiktokenThatIsBroken(t *testing.T) {
