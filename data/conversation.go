@@ -18,6 +18,10 @@ type Turn struct {
 	Input string // what an instruction is about; Alpaca's second field
 	Learn *bool  // the record's own word on whether it is learned; nil: it has none
 	Bad   bool   // an answer to be told from a good one (Koala)
+
+	Calls  string // the calls of tools in an answer, as JSON; Text is the same where there are no words beside them
+	CallID string // of the call that a tool's turn answers, "" if there is none
+	Name   string // of the tool
 }
 
 // Role is who speaks.

@@ -119,22 +119,22 @@ func (e *encoder) continued(text string) []int32 {
 }
 
 // Prompt is what generation begins with: the training text up to the answer.
-func (r Recipe) Prompt(tok Tokenizer, instruction, input string) []int32 {
+func (r Recipe) Prompt(tok Tokenizer, instruction, input string) ([]int32, error) {
 	return r.Ask(tok, Conversation{Turns: []Turn{{Role: User, Text: instruction, Input: input}}})
 }
 
 // Ask is what generation begins with in a conversation whose last turn is the
 // user's: the training text up to the next answer. A recipe that has room for
 // one instruction sees the last turn only. A space at the very end is left for
-// the answer's first word, whose token has it.
-func (r Recipe) Ask(tok Tokenizer, c Conversation) []int32 {
+// the answer's first word, whose token has it. A chat template may refuse.
+func (r Recipe) Ask(tok Tokenizer, c Conversation) ([]int32, error) {
 	e := &encoder{tok: tok, recipe: r}
 	segments, err := r.asking(c)
 	if err != nil || len(segments) == 0 {
-		return nil
+		return nil, err
 	}
 	if last := &segments[len(segments)-1]; !last.Markup {
 		last.Text = strings.TrimSuffix(last.Text, " ")
 	}
-	return e.lay(segments).Tokens
+	return e.lay(segments).Tokens, nil
 }

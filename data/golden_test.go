@@ -132,7 +132,8 @@ func TestSeedPromptsEncodeAsUpstream(t *testing.T) {
 	spaced.Gap = " "
 	other, err := spaced.Text(history, "</s>")
 	require.NoError(t, err)
-	trained := r.Ask(tok, history)
+	trained, err := r.Ask(tok, history)
+	require.NoError(t, err)
 	for _, g := range goldens(t, "seeds_golden.json") {
 		if g.Name == "koala/inference-prompt round 2" {
 			require.Equal(t, g.Text, official)
@@ -217,7 +218,8 @@ func TestPromptIsThePrefixOfTraining(t *testing.T) {
 			c := data.Conversation{Turns: []data.Turn{{Role: data.User, Text: "Add the numbers.", Input: input}, {Role: data.Assistant, Text: "Five"}}}
 			e, err := r.Encode(tok, c, 512)
 			require.NoError(t, err)
-			prompt := r.Prompt(tok, "Add the numbers.", input)
+			prompt, err := r.Prompt(tok, "Add the numbers.", input)
+			require.NoError(t, err)
 			require.Equal(t, prompt, e.Tokens[:len(prompt)], r.Name)
 			if !strings.HasPrefix(r.Name, "vicuna-v0") {
 				require.Equal(t, tok.EOS(), e.Tokens[len(e.Tokens)-1], r.Name)

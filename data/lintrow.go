@@ -19,7 +19,7 @@ func (e *encoder) look(c Conversation) []mark {
 	if text := orderOf(c); text != "" {
 		found("role-order", "%s", text)
 	}
-	if c.Tools != "" && e.recipe.Render == nil {
+	if c.Tools != "" && c.Tools != "[]" && !e.recipe.Tools {
 		found("tools-ignored", "tools %.60s", c.Tools)
 	}
 	seen := map[string]bool{}
@@ -136,7 +136,7 @@ func (e *encoder) inspect(ex Example, whole bool, c Conversation) []mark {
 	if whole && eos >= 0 && e.recipe.ends() && len(c.Laid) == 0 {
 		ends := false
 		for i := len(ex.Labels) - 1; i > 0 && !ends; i-- {
-			ends = ex.Labels[i] == eos
+			ends = ex.Labels[i] == eos || e.endsAnswer(ex.Labels[i])
 		}
 		if !ends {
 			out = append(out, mark{"end-not-learned", "no end of an answer is learned"})
@@ -156,6 +156,17 @@ func (e *encoder) inspect(ex Example, whole bool, c Conversation) []mark {
 // ends reports whether the recipe ends answers with the control token.
 func (r Recipe) ends() bool {
 	return r.Dialogue == nil || r.Dialogue.End || r.Dialogue.Closing != "" || r.Finish
+}
+
+// endsAnswer reports whether a token is one of the recipe's that end an answer.
+func (e *encoder) endsAnswer(id int32) bool {
+	e.controls()
+	for _, name := range e.recipe.Ends {
+		if e.named[name] == id && id >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // whySilent guesses why nothing is learned.

@@ -28,6 +28,8 @@ type message struct {
 	Content, Value      json.RawMessage
 	Text                *string
 	ToolCalls           json.RawMessage `json:"tool_calls"`
+	ToolCallID          string          `json:"tool_call_id"`
+	Name                string
 	Weight              *float64
 	Loss, Train         *bool
 }
@@ -121,6 +123,14 @@ func (c *Conversation) message(m message) error {
 	}
 	if t.Learn, err = m.learn(); err != nil {
 		return err
+	}
+	switch {
+	case t.Role == Assistant && isCall(string(m.ToolCalls)):
+		t.Calls = string(m.ToolCalls)
+	case t.Role == Assistant && strings.EqualFold(name, "function_call") && isCall(t.Text):
+		t.Calls = t.Text
+	case t.Role == Tool:
+		t.CallID, t.Name = m.ToolCallID, m.Name
 	}
 	if t.Role == System && len(c.Turns) == 0 && c.System == "" {
 		c.System = t.Text

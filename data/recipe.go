@@ -20,6 +20,8 @@ type Recipe struct {
 	Dialogue  *Dialogue                                          // around the turns of a conversation
 	Render    func(c Conversation, open bool) ([]Segment, error) `json:"-"` // instead of both: a chat template; open ends it where an answer begins
 	RenderKey string                                             // what tells one Render from another; needed to cache what it made
+	Chat      bool                                               // Render has room for a conversation
+	Tools     bool                                               // and says which tools are on offer
 	Upstream  *Dialogue                                          // what the system's own chat put around the turns, where training had other words
 
 	BOS         Special  // what begins a sequence
@@ -35,6 +37,7 @@ type Recipe struct {
 	Cutoff      int      // tokens of the longest sequence
 
 	Stop    []string // texts at which generation ends, beside EOS
+	Ends    []string // control tokens that end an answer as EOS does, by name
 	Presets []Preset // hyper-parameters, as published
 }
 
@@ -46,12 +49,16 @@ type Special int
 const (
 	BOSToken Special = iota
 	EOSToken
+	NoToken // what is laid out says all there is
 )
 
 // Recipes lists the recipes, system by system.
 func Recipes() []Recipe {
 	return slices.Concat(alpacaRecipes(), loraRecipes(), adapterRecipes(), vicunaRecipes(), koalaRecipes(), baizeRecipes(), gpt4allRecipes(), doctorRecipes())
 }
+
+// Converses reports whether the recipe has room for what was said before.
+func (r Recipe) Converses() bool { return r.Dialogue != nil || r.Chat }
 
 // Find looks a recipe up by name.
 func Find(name string) (Recipe, error) {

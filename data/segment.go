@@ -22,8 +22,11 @@ type layout struct {
 func (e *encoder) lay(segments []Segment) layout {
 	var l layout
 	first := e.tok.BOS()
-	if e.recipe.BOS == EOSToken {
+	switch e.recipe.BOS {
+	case EOSToken:
 		first = e.tok.EOS()
+	case NoToken:
+		first = -1
 	}
 	if first >= 0 {
 		l.add(len(segments) > 0 && segments[0].Learn, first)

@@ -168,7 +168,10 @@ func TestT6OneLineBreakTellsTwoTemplates(t *testing.T) {
 	require.NoError(t, err)
 	lora, err := data.Find("alpaca-lora")
 	require.NoError(t, err)
-	a, b := alpaca.Prompt(tok, "Name a color.", ""), lora.Prompt(tok, "Name a color.", "")
+	a, err := alpaca.Prompt(tok, "Name a color.", "")
+	require.NoError(t, err)
+	b, err := lora.Prompt(tok, "Name a color.", "")
+	require.NoError(t, err)
 	require.Equal(t, append(slices.Clone(a), 13), b)
 }
 
@@ -200,7 +203,8 @@ func TestT8PromptsArePrefixesOfTraining(t *testing.T) {
 		for n := 1; n < len(c.Turns); n += 2 {
 			asked := c
 			asked.Turns = c.Turns[:n]
-			prompt := r.Ask(tok, asked)
+			prompt, err := r.Ask(tok, asked)
+			require.NoError(t, err)
 			require.Equal(t, prompt, e.Tokens[:len(prompt)])
 		}
 	})

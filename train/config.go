@@ -16,7 +16,7 @@ type Config struct {
 	ModelName string `yaml:"model_name_or_path" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
 	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from (its weights only)"`
 	Type      string `yaml:"finetuning_type" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
-	Recipe    string `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..."`
+	Recipe    string `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
 	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files"`
 	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`

@@ -38,7 +38,8 @@ type Job struct {
 	Evaluation []data.Example
 	Inputs     Inputs
 	Record     Record
-	Settings   []byte // config.yaml as it will be kept; may be nil
+	Settings   []byte            // config.yaml as it will be kept; may be nil
+	Beside     map[string][]byte // files that are kept with the adapter
 
 	Out      io.Writer // for people
 	Terminal bool      // Out can update a line
@@ -51,6 +52,7 @@ type Record struct {
 	Fingerprint    string `json:"base_fingerprint"`
 	Tokenizer      string `json:"tokenizer_sha256"`
 	Recipe         string `json:"recipe"`
+	Template       string `json:"chat_template_sha256,omitempty"`
 	Type           string `json:"finetuning_type"`
 	Gate           string `json:"gate,omitempty"`
 	GateActivation string `json:"gate_activation,omitempty"`
@@ -251,6 +253,7 @@ func (r *run) adapterFiles() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(files, r.job.Beside)
 	record, err := json.MarshalIndent(r.job.Record, "", "  ")
 	files[RecordFile] = append(record, '\n')
 	return files, err

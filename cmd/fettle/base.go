@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"fettle/adapter"
 	"fettle/data"
@@ -32,13 +33,16 @@ type speaker struct {
 	model  *model.Model
 	tok    *tokenizer.Tokenizer
 	recipe *data.Recipe // nil: not known
+	own    bool         // it is the model's own chat template, which nobody asked for
+	why    error        // why that cannot be used
+	also   []int32      // tokens that generation_config.json ends answers with
 }
 
 // source says where a speaker's parts are.
 type source struct {
 	Model     string `yaml:"model_name_or_path" alias:"base_model,model" help:"directory of the base model; not needed where the adapter knows it"`
 	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"directory of an adapter"`
-	Recipe    string `yaml:"recipe" alias:"template,chat_template" help:"whose prompt to put around the instruction; not needed where the adapter knows it"`
+	Recipe    string `yaml:"recipe" alias:"template,chat_template" help:"whose prompt to put around the instruction: a recipe, chat_template (the model's own) or a file.jinja; not needed where the adapter knows it"`
 	Compute   string `yaml:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" alias:"quantize" help:"how the frozen projections are kept in memory: none, int8 or nf4; auto: as the adapter was trained"`
 }
@@ -54,25 +58,30 @@ func (s source) open() (*speaker, error) {
 			return nil, usage(errors.New("model_name_or_path is missing: the directory of the base model"))
 		}
 	}
-	if s.Recipe == "" {
-		s.Recipe = record.Recipe
-	}
 	if s.Quantized == "" || s.Quantized == "auto" {
 		s.Quantized = record.Quantization
 	}
 	out := &speaker{}
-	if s.Recipe != "" {
-		r, err := data.Find(s.Recipe)
-		if err != nil {
-			return nil, usage(err)
+	if r := s.Recipe; r != "" && r != ownTemplate && !strings.HasSuffix(r, ".jinja") {
+		if _, _, err := findRecipe(r, nil); err != nil { // before the weights are loaded
+			return nil, err
 		}
-		out.recipe = &r
 	}
 	if out.model, err = loadModel(s.Model, s.Compute, s.Quantized); err != nil {
 		return nil, err
 	}
 	if out.tok, err = loadTokenizer(s.Model, out.model); err != nil {
 		return nil, err
+	}
+	if err := out.speak(s, record); err != nil {
+		return nil, err
+	}
+	where, err := located(s.Model)
+	if err != nil {
+		return nil, err
+	}
+	if out.also, err = generationEnds(where); err != nil {
+		return nil, input(err)
 	}
 	if s.Adapter != "" && record.Type != adapter.FullWeights {
 		set, err := adapter.Load(s.Adapter, out.model)
@@ -173,11 +182,19 @@ func loadTokenizer(name string, m *model.Model) (*tokenizer.Tokenizer, error) {
 	return tok, nil
 }
 
-// ends are the tokens that end an answer: the tokenizer's and the model's.
+// ends are the tokens that end an answer: the tokenizer's, the model's and the
+// recipe's.
 func (s *speaker) ends() []int32 {
-	ends := append([]int32(nil), s.model.Config().EOS...)
+	ends := append(append([]int32(nil), s.model.Config().EOS...), s.also...)
 	if s.tok.EOS() >= 0 {
 		ends = append(ends, s.tok.EOS())
+	}
+	if s.recipe != nil {
+		for _, name := range s.recipe.Ends {
+			if id, ok := s.tok.ID(name); ok {
+				ends = append(ends, id)
+			}
+		}
 	}
 	return ends
 }

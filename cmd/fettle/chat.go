@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -45,7 +44,7 @@ a recipe for single instructions is not.`,
 			return err
 		}
 		if s.recipe == nil {
-			return usage(errors.New("which prompt does this model know? Give --recipe (alpaca, alpaca-lora, vicuna, ...)"))
+			return s.unspoken("Give --recipe (alpaca, alpaca-lora, vicuna, ..., or a file.jinja)")
 		}
 		c := chatter{conversation: s.converse(), said: data.Conversation{System: chat.System}, draw: draw, out: cmd.OutOrStdout()}
 		return c.run(cmd.InOrStdin())
@@ -68,9 +67,13 @@ const chatHelp = `/reset    forget what was said
 
 // run answers line after line.
 func (c *chatter) run(in io.Reader) error {
-	fmt.Fprintf(c.out, "Recipe %s: %s. /help lists commands.\n", c.recipe.Name, map[bool]string{
+	name := c.recipe.Name
+	if c.own {
+		name += ", the model's own"
+	}
+	fmt.Fprintf(c.out, "Recipe %s: %s. /help lists commands.\n", name, map[bool]string{
 		true: "the model is told what was said before", false: "every message is answered on its own",
-	}[c.recipe.Dialogue != nil])
+	}[c.recipe.Converses()])
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	for {
@@ -109,7 +112,12 @@ func (c *chatter) run(in io.Reader) error {
 
 // answer answers the last turn. Ctrl-C stops it; what was said until then stays.
 func (c *chatter) answer() {
-	prompt, forgotten := c.fitting(&c.said, c.draw.MaxNewTokens)
+	prompt, forgotten, err := c.fitting(&c.said, c.draw.MaxNewTokens)
+	if err != nil {
+		fmt.Fprintf(c.out, "(%v)\n", err)
+		c.said.Turns = c.said.Turns[:len(c.said.Turns)-1] // it cannot be asked
+		return
+	}
 	if forgotten > 0 {
 		fmt.Fprintf(c.out, "(%d earlier turns no longer fit the model's context)\n", forgotten)
 	}
@@ -129,12 +137,12 @@ func (c *chatter) answer() {
 
 // fitting renders a conversation, without its first turns if it must be to
 // leave room for an answer.
-func (c *conversation) fitting(said *data.Conversation, room int) (prompt []int32, forgotten int) {
+func (c *conversation) fitting(said *data.Conversation, room int) (prompt []int32, forgotten int, err error) {
 	limit := max(c.session.Capacity()-room, c.session.Capacity()/2)
 	for {
-		prompt = c.recipe.Ask(c.tok, *said)
-		if len(prompt) < limit || len(said.Turns) < 3 {
-			return prompt, forgotten
+		prompt, err = c.recipe.Ask(c.tok, *said)
+		if err != nil || len(prompt) < limit || len(said.Turns) < 3 {
+			return prompt, forgotten, err
 		}
 		n := 1
 		if len(prompt) >= 2*limit {

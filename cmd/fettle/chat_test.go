@@ -40,12 +40,14 @@ func TestLongConversationsLoseTheirBeginning(t *testing.T) {
 		said.Turns = append(said.Turns, data.Turn{Role: []data.Role{data.User, data.Assistant}[i%2], Text: "some words"})
 	}
 	said.Turns = append(said.Turns, data.Turn{Role: data.User, Text: "the last"})
-	prompt, forgotten := c.fitting(&said, 64)
+	prompt, forgotten, err := c.fitting(&said, 64)
+	require.NoError(t, err)
 	require.Less(t, len(prompt), 512-64)
 	require.Equal(t, 201, forgotten+len(said.Turns))
 	require.Equal(t, data.User, said.Turns[0].Role, "it begins with a question")
 	require.Equal(t, "the last", said.Turns[len(said.Turns)-1].Text)
-	again, forgotten := c.fitting(&said, 64)
+	again, forgotten, err := c.fitting(&said, 64)
+	require.NoError(t, err)
 	require.Zero(t, forgotten)
 	require.Equal(t, prompt, again)
 }

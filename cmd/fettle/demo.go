@@ -173,7 +173,10 @@ func (s source) quiz(ctx context.Context, rows []world.Row) (quizzed, error) {
 	}
 	asked, greedy := sp.converse(), drawing{MaxNewTokens: 40, TopP: 1, Repetition: 1}
 	for _, r := range rows {
-		prompt := sp.recipe.Prompt(sp.tok, r.Instruction, r.Input)
+		prompt, err := sp.recipe.Prompt(sp.tok, r.Instruction, r.Input)
+		if err != nil {
+			return q, err
+		}
 		a, err := asked.ask(ctx, question{prompt: prompt, draw: greedy}, func(string) error { return nil })
 		if err != nil {
 			return q, err

@@ -41,6 +41,9 @@ func newGenerate() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if s.own && !ask.Raw {
+			fmt.Fprintf(cmd.ErrOrStderr(), "The prompt is put into the model's own chat template, %s.\n", s.recipe.Source)
+		}
 		q := question{prompt: prompt, draw: draw, goingOn: ask.Raw && len(prompt) > 1}
 		a, err := s.converse().ask(cmd.Context(), q, writer(cmd.OutOrStdout()))
 		if err != nil {
@@ -67,12 +70,13 @@ func (s *speaker) prompt(a asking) ([]int32, error) {
 		return append(ids, s.tok.Encode(a.Prompt)...), nil
 	}
 	if s.recipe == nil {
-		return nil, usage(errors.New("which prompt does this model know? Give --recipe (alpaca, alpaca-lora, ...), or --raw to continue the text as it is"))
+		return nil, s.unspoken("Give --recipe (alpaca, alpaca-lora, ..., or a file.jinja), or --raw to continue the text as it is")
 	}
 	if a.Prompt == "" {
 		return nil, usage(errors.New("prompt is missing: the instruction"))
 	}
-	return s.recipe.Prompt(s.tok, a.Prompt, a.Input), nil
+	prompt, err := s.recipe.Prompt(s.tok, a.Prompt, a.Input)
+	return prompt, input(err)
 }
 
 // writer writes texts as they come.

@@ -13,6 +13,7 @@ import (
 
 	"fettle/data"
 	"fettle/model"
+	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
@@ -39,9 +40,9 @@ recipe's authors published are filled in, flags go before them.`,
 		if err := settings.load(cmd, &c, &from); err != nil {
 			return err
 		}
-		recipe, err := data.Find(c.Recipe)
+		recipe, err := initialRecipe(c)
 		if err != nil {
-			return usage(err)
+			return err
 		}
 		given := func(key string) bool {
 			return cmd.Flags().Changed(key) || os.Getenv("FETTLE_"+strings.ToUpper(key)) != ""
@@ -69,6 +70,25 @@ recipe's authors published are filled in, flags go before them.`,
 		return nil
 	}
 	return cmd
+}
+
+// initialRecipe is the config's recipe; one that is a chat template is looked
+// at with the model's tokenizer.
+func initialRecipe(c train.Config) (data.Recipe, error) {
+	if c.Recipe != ownTemplate && !strings.HasSuffix(c.Recipe, ".jinja") {
+		r, _, err := findRecipe(c.Recipe, nil)
+		return r, err
+	}
+	where, err := located(c.ModelName)
+	if err != nil {
+		return data.Recipe{}, err
+	}
+	tok, err := tokenizer.Load(where)
+	if err != nil {
+		return data.Recipe{}, input(err)
+	}
+	r, _, err := findRecipe(c.Recipe, tok, c.ModelName)
+	return r, err
 }
 
 func writeNew(path, text string, force bool) error {
@@ -148,7 +168,11 @@ func put(c *train.Config, given func(key string) bool, values map[string]any) {
 // written is a config as a person may read it: every setting and its meaning.
 func written(c train.Config, r data.Recipe) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# fettle train --config THIS_FILE\n#\n# Recipe %s: %s.\n", r.Name, r.Paper)
+	from := r.Paper
+	if r.Chat {
+		from = r.Source
+	}
+	fmt.Fprintf(&b, "# fettle train --config THIS_FILE\n#\n# Recipe %s: %s.\n", r.Name, from)
 	if r.Note != "" {
 		fmt.Fprintf(&b, "# Note: %s.\n", r.Note)
 	}
@@ -159,6 +183,9 @@ func written(c train.Config, r data.Recipe) (string, error) {
 		}
 	} else if c.ModelName != "" {
 		return "", input(err)
+	}
+	if t, err := readTemplate(c.ModelName); err == nil && t.path != "" && !r.Chat {
+		fmt.Fprintf(&b, "# The model has a chat template of its own: recipe: %s uses it.\n", ownTemplate)
 	}
 	b.WriteString("\n")
 	for _, f := range fields(&c) {

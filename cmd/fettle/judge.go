@@ -22,7 +22,7 @@ func (m *material) judge(c train.Config) error {
 			return err
 		}
 		if record.Recipe != "" {
-			report.Template(record.Recipe, c.Recipe)
+			report.Template(fullName(record.Recipe, record.Template), fullName(recordedRecipe(m.recipe)))
 		}
 	}
 	found, err := report.Errors(c.Allow)

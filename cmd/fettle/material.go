@@ -16,8 +16,9 @@ import (
 type material struct {
 	training, evaluation *data.Set
 	recipe               data.Recipe
-	hash                 string // of the tokenizer
-	doubles              int    // rows left out as they are held out elsewhere
+	template             chatTemplate // the recipe's, if it has one
+	hash                 string       // of the tokenizer
+	doubles              int          // rows left out as they are held out elsewhere
 }
 
 // readMaterial reads the data of a run and fills in what depends on the base.
@@ -35,17 +36,6 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 		c.PromptLayers = max(1, base.Layers-2)
 	}
 	m := &material{evaluation: &data.Set{}}
-	if m.recipe, err = data.Find(c.Recipe); err != nil {
-		return nil, usage(fmt.Errorf("config: %w", err))
-	}
-	switch {
-	case c.Cutoff == 0 && c.DatasetFormat == "tokenized":
-		c.Cutoff = base.MaxPositions
-	case c.Cutoff == 0:
-		c.Cutoff = min(m.recipe.Cutoff, base.MaxPositions)
-	case c.Cutoff > base.MaxPositions:
-		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, base.MaxPositions))
-	}
 	var tok data.Tokenizer
 	if t, err := tokenizer.Load(where); err == nil {
 		tok, m.hash = t, t.Hash()
@@ -54,6 +44,17 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 		}
 	} else if c.DatasetFormat != "tokenized" {
 		return nil, input(err)
+	}
+	if m.recipe, m.template, err = findRecipe(c.Recipe, tok, c.ModelName); err != nil {
+		return nil, fmt.Errorf("config: %w", err)
+	}
+	switch {
+	case c.Cutoff == 0 && c.DatasetFormat == "tokenized":
+		c.Cutoff = base.MaxPositions
+	case c.Cutoff == 0:
+		c.Cutoff = min(m.recipe.Cutoff, base.MaxPositions)
+	case c.Cutoff > base.MaxPositions:
+		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, base.MaxPositions))
 	}
 	if err := m.read(c, tok, progress); err != nil {
 		return nil, err

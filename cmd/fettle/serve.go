@@ -67,6 +67,12 @@ and "base" without it. Nothing can be loaded or changed over HTTP.`,
 			return err
 		}
 		e := newEngine(s, from, draw)
+		switch {
+		case s.own:
+			fmt.Fprintf(cmd.OutOrStdout(), "Chats are in the words of the model's own chat template, %s.\n", s.recipe.Source)
+		case s.why != nil:
+			fmt.Fprintf(cmd.OutOrStdout(), "There are no chats, as the model's own chat template cannot be used: %v\n", s.why)
+		}
 		fmt.Fprintf(cmd.OutOrStdout(), "Chat at http://%s/, the API is under http://%s/v1 (models: %s). Ctrl-C ends.\n", l.Addr(), l.Addr(), strings.Join(e.names, ", "))
 		return serve.New(e, options).Serve(cmd.Context(), l)
 	}
@@ -181,8 +187,8 @@ func (c *conversation) chatPrompt(messages []serve.Message, room int) ([]int32, 
 	if n := len(said.Turns); n == 0 || said.Turns[n-1].Role == data.Assistant {
 		return nil, errors.New("the last message is not the user's, there is nothing to answer")
 	}
-	prompt, _ := c.fitting(&said, room)
-	return prompt, nil
+	prompt, _, err := c.fitting(&said, room)
+	return prompt, err
 }
 
 // textPrompt begins with BOS and is the text as it stands, or the tokens as they are.

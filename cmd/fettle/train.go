@@ -90,11 +90,13 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples, Settings: filled,
 		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
 		Record: train.Record{
-			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Recipe: c.Recipe, Type: c.Type, Compute: base.Device().Name(),
+			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Type: c.Type, Compute: base.Device().Name(),
 			Quantization: strings.TrimPrefix(quantized(c.Compute, c.Quantized), "none"),
 		},
-		Out: cmd.OutOrStdout(), Terminal: isTerminal(cmd.OutOrStdout()),
+		Beside: m.template.files(),
+		Out:    cmd.OutOrStdout(), Terminal: isTerminal(cmd.OutOrStdout()),
 	}
+	job.Record.Recipe, job.Record.Template = recordedRecipe(m.recipe)
 	if c.Type == adapter.LLaMAAdapter {
 		job.Record.Gate, job.Record.GateActivation = set.Config().Gate, set.Config().GateActivation
 	}

@@ -100,6 +100,8 @@ CONVERSATIONS = {
         message("assistant", "Let me see.", tool_calls=[call("weather", {"city": "Bern", "more": [1, 2.5, None, True, {"a": "<"}]}), call("now", {}, "call00002")]),
         message("tool", "rain", tool_call_id="call00001", name="weather"), message("tool", "12:00", tool_call_id="call00002", name="now"),
         message("assistant", "Rain at noon.")], "tools": TOOLS},
+    "functions and a date": {"messages": [message("user", "Weather?"), message("assistant", "", tool_calls=[call("weather", '{"city": "Bern"}')]), message("tool", "rain"),
+                                          message("assistant", "Rain.")], "functions": json.dumps(TOOLS, indent=4), "datetime": "2024-07-26"},
     "nobody said anything": {"messages": []},
     "unknown role": {"messages": [message("user", "a"), message("critic", "b")]},
 }
