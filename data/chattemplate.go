@@ -77,9 +77,14 @@ func (h *chat) probe(r *Recipe) {
 	ask := Turn{Role: User, Text: "a"}
 	call := Turn{Role: Assistant, Calls: `[{"name": "` + tool + `", "arguments": {"b": "` + argument + `"}}]`}
 	with := Conversation{Turns: []Turn{ask, call, {Role: Tool, Text: "c"}}, Tools: `[{"name": "` + tool + `", "description": "d", "parameters": {"type": "object", "properties": {}}}]`}
+	var costly *jinja.Error
 	for _, style := range callStyles {
 		h.style = style
 		out, err := h.render(with, 2, false)
+		if errors.As(err, &costly) && costly.Costly {
+			h.style = asText
+			return
+		}
 		if own := ownText(out, turnID(1)); err == nil && strings.Contains(own, tool) && strings.Contains(own, argument) {
 			if token, _ := h.closing(out); token != "" {
 				r.Ends = []string{token}

@@ -1,5 +1,7 @@
 package jinja
 
+import "fmt"
+
 // scope is the variables of a loop's turn, a macro or the whole template.
 type scope struct {
 	vars map[string]any
@@ -41,7 +43,7 @@ func (e *eval) fail(format string, args ...any) { fail(e.line, format, args...) 
 // spend counts work, in units of a node.
 func (e *eval) spend(n int) {
 	if e.work += n; e.work > maxWork {
-		e.fail("it takes too long: more than %d steps", maxWork)
+		panic(&Error{Line: e.line, Text: fmt.Sprintf("it takes too long: more than %d steps", maxWork), Costly: true})
 	}
 }
 
@@ -50,7 +52,7 @@ func (e *eval) located() {
 	switch p := recover().(type) {
 	case nil:
 	case overflow:
-		e.fail("%s", string(p))
+		panic(&Error{Line: e.line, Text: string(p), Costly: true})
 	case typeError:
 		e.fail("%s", string(p))
 	default:

@@ -13,7 +13,7 @@ import "fmt"
 // Bounds on what one rendering may cost. Chat templates with long conversations
 // stay a hundred times below.
 const (
-	maxWork  = 3_000_000 // nodes evaluated, and 16ths of bytes made
+	maxWork  = 1_000_000 // nodes evaluated, and 16ths of bytes made
 	maxText  = 8 << 20   // bytes of any text
 	maxDepth = 150       // macros within macros; brackets within brackets
 	maxRange = 100_000   // as in Jinja's sandbox
@@ -25,6 +25,7 @@ type Error struct {
 	Line   int
 	Text   string
 	Raised bool // by the template's raise_exception
+	Costly bool // one of the bounds was met: trying again is as long
 }
 
 // Error names the line.
