@@ -13,24 +13,39 @@ import (
 type stretch struct{ from, to int }
 
 // extent is what a template prints for a turn: whole, and from the first to the
-// last byte that is the turn's own. They are empty where there is none.
-func extent(out jinja.Text, id int32) (whole, own stretch) {
+// last byte of that which the turn itself wrote. They are empty where there is
+// none; pieces is how often the template comes back to the turn to print more
+// than space.
+func extent(out jinja.Text, id int32) (whole, own stretch, pieces int) {
+	var piece stretch
 	at := 0
+	finish := func() {
+		if strings.TrimSpace(out.String()[piece.from:piece.to]) != "" {
+			whole = piece
+			pieces++
+		}
+		piece = stretch{}
+	}
 	for _, r := range out.Runs() {
-		for _, s := range []struct {
-			hit bool
-			*stretch
-		}{{r.Within == id, &whole}, {r.From == id, &own}} {
-			if s.hit {
-				if s.to == 0 {
-					s.from = at
-				}
-				s.to = r.End
+		switch {
+		case r.Within != id:
+			finish()
+		case piece.to == 0:
+			piece.from = at
+			fallthrough
+		default:
+			piece.to = r.End
+		}
+		if r.From == id && (r.Within == id || r.Within == 0) {
+			if own.to == 0 {
+				own.from = at
 			}
+			own.to = r.End
 		}
 		at = r.End
 	}
-	return whole, own
+	finish()
+	return whole, own, pieces
 }
 
 // ownText is what an id wrote, of a rendering.
@@ -77,9 +92,12 @@ func (h *chat) learned(c Conversation, out jinja.Text) ([]stretch, error) {
 // answer is what is learned of turn i: what the template prints for it, behind
 // what inference supplies, up to the end of the turn.
 func (h *chat) answer(c Conversation, i int, out jinja.Text) (stretch, error) {
-	whole, own := extent(out, turnID(i))
+	whole, own, pieces := extent(out, turnID(i))
 	asked, err := h.render(c, i, true)
 	supplied := err == nil && strings.HasPrefix(out.String(), asked.String()) // all of it, byte for byte
+	if pieces > 1 {
+		return stretch{}, fmt.Errorf("it cannot be told which part of the text is turn %d: it is printed in pieces", i+1)
+	}
 	if whole.to == 0 {
 		after, err := h.render(c, i+1, false)
 		if !supplied || err != nil || !strings.HasPrefix(out.String(), after.String()) {
@@ -123,14 +141,19 @@ func invitation(asked jinja.Text) string {
 	return asked.String()[end:]
 }
 
-// behind is where a turn goes on behind an invitation: ok if it begins with all
-// of it, otherwise the bytes of whole tokens that they share.
+// behind is where a turn goes on behind an invitation: ok if it begins with how
+// that ends, otherwise the bytes of whole tokens with which both begin.
 func (h *chat) behind(turn, invitation string) (n int, ok bool) {
+	if invitation == "" {
+		return 0, true
+	}
 	for n < min(len(turn), len(invitation)) && turn[n] == invitation[n] {
 		n++
 	}
-	if n == len(invitation) {
-		return n, true
+	for k := min(len(turn), len(invitation)); k >= max(n, 1); k-- {
+		if turn[:k] == invitation[len(invitation)-k:] {
+			return k, true
+		}
 	}
 	for at := 0; ; {
 		i, name := nextControl(turn[at:], h.controls)

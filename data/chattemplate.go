@@ -114,7 +114,7 @@ func (h *chat) probe(r *Recipe) {
 // closing is what a template prints behind the words of the second turn: the
 // last control token, if there is one, and all of the text.
 func (h *chat) closing(out jinja.Text) (token, text string) {
-	whole, own := extent(out, turnID(1))
+	whole, own, _ := extent(out, turnID(1))
 	if own.to == 0 || whole.to <= own.to {
 		return "", ""
 	}

@@ -34,7 +34,7 @@ type eval struct {
 	line      int
 	work      int
 	depth     int   // of macros
-	within    int32 // the item of the innermost loop over marked ones
+	within    int32 // the item of the outermost loop over marked ones
 	generated bool
 }
 
@@ -180,7 +180,7 @@ func (e *eval) bind(names []string, v any, s *scope) {
 }
 
 // loop runs {% for %}. While an item with an ID is on, what is printed is
-// marked with it.
+// marked with it, also what loops inside print of other items.
 func (e *eval) loop(n *forNode, s *scope) flow {
 	e.line = n.line
 	items := e.items(e.value(n.over, s))
@@ -205,7 +205,7 @@ func (e *eval) loop(n *forNode, s *scope) flow {
 		in.vars["loop"] = state
 		e.bind(n.targets, item, in)
 		e.within = outer
-		if d, ok := item.(*Dict); ok && d.ID != 0 {
+		if d, ok := item.(*Dict); ok && outer == 0 {
 			e.within = d.ID
 		}
 		if e.run(n.body, in) == broken {

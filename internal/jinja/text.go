@@ -8,7 +8,7 @@ import (
 // Mark says where a byte of a text is from.
 type Mark struct {
 	From      int32 // who wrote it: 0 for the template, else what NewText was told
-	Within    int32 // the Dict.ID of the loop's item that was printed; 0: none
+	Within    int32 // the Dict.ID of the outermost loop's item that was on; 0: none
 	Generated bool  // it stands between {% generation %} and {% endgeneration %}
 }
 

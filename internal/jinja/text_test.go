@@ -79,6 +79,7 @@ func TestLoopsMarkWhatTheyPrint(t *testing.T) {
 		`{% macro m(i) %}<{{ i.s }}>{% endmacro %}{% for i in items[1:] %}{{ m(i) }}{% endfor %}`:      "‹<x>›",
 		`{% for i in items %}{% for j in [1, 2] %}{{ j }}{% endfor %}.{% endfor %}`:                    "12.‹12.›",
 		`{% set ns = namespace(s='') %}{% for i in items %}{% set ns.s = i.s %}{% endfor %}{{ ns.s }}`: "x",
+		`{% for i in items[1:] %}{% for j in items %}[{{ j.s }}]{% endfor %}.{% endfor %}`:             "‹[][x].›",
 		`{% for i in items if i.s %}{% generation %}a{% endgeneration %}b{% endfor %}`:                 "⟦‹a›⟧‹b›",
 		`{% generation %}a{% filter upper %}b{% endfilter %}{% endgeneration %}c`:                      "⟦aB⟧c",
 	} {
