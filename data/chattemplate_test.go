@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
+	"fettle/model/tokenizer"
 )
 
 // named is a tokenizer of single bytes with control tokens behind them.
@@ -414,4 +415,40 @@ func TestEndsWithoutTokensAreTexts(t *testing.T) {
 	e, err := r.Encode(named{}, talk("q", "a"), 512)
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(named{}.shown(e), "⟦a<|eot_id|>⟧"))
+}
+
+// With LLaMA 3's own tokenizer, what a template lays out are the tokens that
+// its text has when the names of control tokens in it are taken for them.
+func TestChatTemplatesGiveTheTokensOfTheirText(t *testing.T) {
+	tok, err := tokenizer.Load(filepath.Join(shared(t), "data/tokenizers/llama3/tokenizer.model"))
+	require.NoError(t, err)
+	for _, name := range []string{"meta-llama-Llama-3.1-8B-Instruct", "meta-llama-Llama-3.2-3B-Instruct", "meta-llama-Llama-3.3-70B-Instruct", "meetkai-functionary-medium-v3.1", "meetkai-functionary-medium-v3.2"} {
+		source, err := os.ReadFile(filepath.Join(shared(t), "data/tokenizers/chat_templates", name+".jinja"))
+		require.NoError(t, err)
+		r, err := data.ChatTemplate(name, data.ChatTemplates{Default: string(source)}, tok)
+		require.NoError(t, err)
+		require.Contains(t, r.Ends, "<|eot_id|>")
+		require.True(t, r.Tools)
+		s, err := data.Load(tok, r, []string{filepath.Join(shared(t), "data/datasets/llamafactory/glaive_toolcall_en_demo.json")}, data.Options{Cutoff: 1 << 20})
+		require.NoError(t, err)
+		require.Zero(t, s.BadRows+s.Silent)
+		require.Zero(t, s.Report.Counts["tools-ignored"]+s.Report.Counts["end-not-learned"]+s.Report.Counts["double-bos"])
+		t.Logf("%s: %d rows, %d of %d tokens learned", name, s.Rows, s.Learned, s.Tokens)
+		for chat, c := range chats {
+			if chat == "hostile" || chat == "with a call" || chat == "with a system" {
+				continue
+			}
+			segments, err := r.Segments(c)
+			require.NoError(t, err)
+			var text strings.Builder
+			for _, s := range segments {
+				text.WriteString(s.Text)
+			}
+			e, err := r.Encode(tok, c, 1<<20)
+			require.NoError(t, err)
+			require.Equal(t, tok.EncodeSpecial(text.String()), e.Tokens, "%s, %s", name, chat)
+			require.Equal(t, tok.BOS(), e.Tokens[0])
+			require.NotContains(t, e.Tokens[1:], tok.BOS())
+		}
+	}
 }
