@@ -73,13 +73,15 @@ func TestLoopsMarkWhatTheyPrint(t *testing.T) {
 	item := jinja.NewDict()
 	item.ID = 5
 	item.Set("s", "x")
-	vars := map[string]any{"items": jinja.NewList(jinja.NewDict(), item)}
+	other := jinja.NewDict()
+	other.ID = 6
+	vars := map[string]any{"items": jinja.NewList(jinja.NewDict(), item), "others": jinja.NewList(other)}
 	for source, want := range map[string]string{
 		`({% for i in items %}[{{ i.s }}]{% endfor %})`:                                                "([]‹[x]›)",
 		`{% macro m(i) %}<{{ i.s }}>{% endmacro %}{% for i in items[1:] %}{{ m(i) }}{% endfor %}`:      "‹<x>›",
 		`{% for i in items %}{% for j in [1, 2] %}{{ j }}{% endfor %}.{% endfor %}`:                    "12.‹12.›",
 		`{% set ns = namespace(s='') %}{% for i in items %}{% set ns.s = i.s %}{% endfor %}{{ ns.s }}`: "x",
-		`{% for i in items[1:] %}{% for j in items %}[{{ j.s }}]{% endfor %}.{% endfor %}`:             "‹[][x].›",
+		`{% for i in items[1:] %}{% for j in others %}[]{% endfor %}.{% endfor %}`:                     "‹[].›",
 		`{% for i in items if i.s %}{% generation %}a{% endgeneration %}b{% endfor %}`:                 "⟦‹a›⟧‹b›",
 		`{% generation %}a{% filter upper %}b{% endfilter %}{% endgeneration %}c`:                      "⟦aB⟧c",
 	} {
