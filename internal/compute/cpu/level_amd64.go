@@ -26,13 +26,28 @@ func fast() (all []level) {
 		}
 		all = append(all, l)
 	}
-	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3) {
+	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
 		l := plain()
 		l.name = "avx2"
 		l.tileF32 = func(t *tile) { smallTiles(t, smallF32AVX2) }
+		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
+		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
+		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
+		l.widenBF16, l.widenF16 = widenBF16AVX2, widenF16AVX2
+		l.add, l.multiply, l.scale, l.top, l.finite, l.expSum = addAVX2, multiplyAVX2, scaleAVX2, topAVX2, finiteAVX2, expSumAVX2
+		l.dot, l.dot3, l.norm, l.normBack = dotAVX2, dot3AVX2, normAVX2, normBackAVX2
+		l.softmaxBack, l.rotate, l.swiglu, l.swigluBack = softmaxBackAVX2, rotateAVX2, swigluAVX2, swigluBackAVX2
 		all = append(all, l)
 	}
 	return all
+}
+
+// either calls a kernel where it can do the work, else its twin.
+func either(p *pack, able bool, kernel, twin func(*pack)) {
+	if !able {
+		kernel = twin
+	}
+	kernel(p)
 }
 
 //go:noescape
@@ -133,3 +148,60 @@ func multiplyAVX512(y, x []float32)
 
 //go:noescape
 func smallF32AVX2(t *tile)
+
+//go:noescape
+func packF32AVX2(p *pack)
+
+//go:noescape
+func turnBF16F32AVX2(p *pack)
+
+//go:noescape
+func turnF16F32AVX2(p *pack)
+
+//go:noescape
+func widenBF16AVX2(p *pack)
+
+//go:noescape
+func widenF16AVX2(p *pack)
+
+//go:noescape
+func addAVX2(y, x []float32)
+
+//go:noescape
+func multiplyAVX2(y, x []float32)
+
+//go:noescape
+func scaleAVX2(x []float32, a float32)
+
+//go:noescape
+func topAVX2(x []float32) (top float32)
+
+//go:noescape
+func finiteAVX2(x []float32) (zero float32)
+
+//go:noescape
+func expSumAVX2(x []float32, top float32) (sum float64)
+
+//go:noescape
+func dotAVX2(x, y []float32) (sum float64)
+
+//go:noescape
+func dot3AVX2(x, y, z []float32) (sum float64)
+
+//go:noescape
+func normAVX2(y, x, w []float32, r float32)
+
+//go:noescape
+func normBackAVX2(dx, dy, x, w []float32, r, r3 float32)
+
+//go:noescape
+func softmaxBackAVX2(ds, p []float32, delta, scale float32)
+
+//go:noescape
+func rotateAVX2(x, y, cos, sin []float32, sign float32)
+
+//go:noescape
+func swigluAVX2(y, gate, up []float32)
+
+//go:noescape
+func swigluBackAVX2(dgate, dup, dy, gate, up []float32)

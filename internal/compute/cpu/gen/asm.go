@@ -3,12 +3,15 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"regexp"
+	"strconv"
 )
 
 // asm is the text of one assembly file.
 type asm struct {
 	bytes.Buffer
 	labels int
+	narrow bool // registers Zn are written Yn, of 256 bits
 }
 
 // newAsm starts a file for one architecture.
@@ -22,7 +25,38 @@ func newAsm(arch string) *asm {
 func (a *asm) Printf(format string, args ...any) { fmt.Fprintf(a, format, args...) }
 
 // i writes one instruction.
-func (a *asm) i(format string, args ...any) { fmt.Fprintf(a, "\t"+format+"\n", args...) }
+func (a *asm) i(format string, args ...any) {
+	text := fmt.Sprintf("\t"+format+"\n", args...)
+	if a.narrow {
+		text = wide.ReplaceAllStringFunc(text, narrowed)
+	}
+	a.WriteString(text)
+}
+
+var wide = regexp.MustCompile(`\bZ\d+\b`)
+
+// narrowed is the register of 256 bits that stands for one of 512. There are
+// sixteen; of the upper ones only two, the scalars, have a stand-in.
+func narrowed(z string) string {
+	switch z {
+	case "Z30":
+		return "Y8"
+	case "Z31":
+		return "Y11"
+	}
+	if n, err := strconv.Atoi(z[1:]); err != nil || n > 15 {
+		panic("no narrow register for " + z)
+	}
+	return "Y" + z[1:]
+}
+
+// lanes is how many float32 a register holds.
+func (a *asm) lanes() int {
+	if a.narrow {
+		return 8
+	}
+	return 16
+}
 
 // say writes a comment.
 func (a *asm) say(format string, args ...any) { fmt.Fprintf(a, "\n\t// "+format+"\n", args...) }

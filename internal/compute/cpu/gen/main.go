@@ -16,10 +16,12 @@ func files() map[string][]byte {
 	return map[string][]byte{
 		"bytes_avx512_amd64.s":  bytesAVX512(),
 		"pack_avx512_amd64.s":   packsAVX512(),
+		"pack_avx2_amd64.s":     packsAVX2(),
 		"tile_avx2_amd64.s":     tilesAVX2(),
 		"tile_neon_arm64.s":     tilesNEON(),
 		"tile_avx512_amd64.s":   tilesAVX512(),
-		"vector_avx512_amd64.s": vectorsAVX512(),
+		"vector_avx2_amd64.s":   vectors(true),
+		"vector_avx512_amd64.s": vectors(false),
 	}
 }
 

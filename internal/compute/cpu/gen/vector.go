@@ -2,8 +2,8 @@ package main
 
 import "fmt"
 
-// A loop over slices of the same length: sixteen elements a turn, the rest
-// under a mask. The first slice gives the length.
+// A loop over slices of the same length: a register of elements a turn, the
+// rest under a mask. The first slice gives the length.
 type vectorLoop struct {
 	*asm
 	slices []string // names of the Go parameters, in order
@@ -18,7 +18,8 @@ func (v vectorLoop) emit(prepare func(), body func(load func(i, z int), store fu
 	v.turns(prepare, func(load func(i, z int), store func(z, i int), _ bool) { body(load, store) })
 }
 
-// turns is emit for a body that must know whether it is under the mask K1.
+// turns is emit for a body that must know whether it is under the mask: K1, or
+// Y9 in registers of 256 bits.
 func (v vectorLoop) turns(prepare func(), body func(load func(i, z int), store func(z, i int), masked bool)) {
 	for i, name := range v.slices {
 		v.i("MOVQ %s_base+%d(FP), %s", name, 24*i, positions[i])
@@ -26,24 +27,34 @@ func (v vectorLoop) turns(prepare func(), body func(load func(i, z int), store f
 	v.i("MOVQ %s_len+8(FP), BX", v.slices[0])
 	prepare()
 	loop, tail, done := v.label("loop"), v.label("tail"), v.label("done")
-	v.i("SUBQ $16, BX")
+	v.i("SUBQ $%d, BX", v.lanes())
 	v.i("JLT %s", tail)
 	v.at(loop)
 	body(
 		func(i, z int) { v.i("VMOVUPS (%s), Z%d", positions[i], z) },
 		func(z, i int) { v.i("VMOVUPS Z%d, (%s)", z, positions[i]) }, false)
 	for i := range v.slices {
-		v.i("ADDQ $64, %s", positions[i])
+		v.i("ADDQ $%d, %s", 4*v.lanes(), positions[i])
 	}
-	v.i("SUBQ $16, BX")
+	v.i("SUBQ $%d, BX", v.lanes())
 	v.i("JGE %s", loop)
 	v.at(tail)
-	v.i("ADDQ $16, BX")
+	v.i("ADDQ $%d, BX", v.lanes())
 	v.i("JEQ %s", done)
-	v.mask("BX", "K1")
-	body(
-		func(i, z int) { v.i("VMOVUPS.Z (%s), K1, Z%d", positions[i], z) },
-		func(z, i int) { v.i("VMOVUPS Z%d, K1, (%s)", z, positions[i]) }, true)
+	if v.narrow {
+		v.i("LEAQ firstLanes<>+32(SB), R11")
+		v.i("SHLQ $2, BX")
+		v.i("SUBQ BX, R11")
+		v.i("VMOVUPS (R11), Y9")
+		body(
+			func(i, z int) { v.i("VMASKMOVPS (%s), Y9, Z%d", positions[i], z) },
+			func(z, i int) { v.i("VMASKMOVPS Z%d, Y9, (%s)", z, positions[i]) }, true)
+	} else {
+		v.mask("BX", "K1")
+		body(
+			func(i, z int) { v.i("VMOVUPS.Z (%s), K1, Z%d", positions[i], z) },
+			func(z, i int) { v.i("VMOVUPS Z%d, K1, (%s)", z, positions[i]) }, true)
+	}
 	v.at(done)
 }
 
@@ -52,9 +63,14 @@ func (v vectorLoop) scalar(name string, n, z int) {
 	v.i("VBROADCASTSS %s+%d(FP), Z%d", name, 24*len(v.slices)+4*n, z)
 }
 
-// vectorsAVX512 is the elementwise operations in 512-bit registers.
-func vectorsAVX512() []byte {
+// vectors is the elementwise operations, in registers of 512 bits or, narrow,
+// of 256.
+func vectors(narrow bool) []byte {
 	a := newAsm("amd64")
+	kind := "AVX512"
+	if a.narrow = narrow; narrow {
+		kind = "AVX2"
+	}
 	a.expConstants()
 	simple := func(name, scalars string, bytes int, slices ...string) vectorLoop {
 		params := ""
@@ -64,7 +80,7 @@ func vectorsAVX512() []byte {
 			}
 			params += s
 		}
-		a.function(name, params+" []float32"+scalars, 24*len(slices)+bytes)
+		a.function(name+kind, params+" []float32"+scalars, 24*len(slices)+bytes)
 		return vectorLoop{a, slices}
 	}
 	end := func() {
@@ -72,7 +88,7 @@ func vectorsAVX512() []byte {
 		a.i("RET")
 	}
 
-	v := simple("addAVX512", "", 0, "y", "x")
+	v := simple("add", "", 0, "y", "x")
 	v.emit(func() {}, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)
 		load(1, 1)
@@ -81,7 +97,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("multiplyAVX512", "", 0, "y", "x")
+	v = simple("multiply", "", 0, "y", "x")
 	v.emit(func() {}, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)
 		load(1, 1)
@@ -90,7 +106,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("scaleAVX512", ", a float32", 4, "x")
+	v = simple("scale", ", a float32", 4, "x")
 	v.emit(func() { v.scalar("a", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)
 		a.i("VMULPS Z31, Z0, Z0")
@@ -98,7 +114,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("normAVX512", ", r float32", 4, "y", "x", "w")
+	v = simple("norm", ", r float32", 4, "y", "x", "w")
 	v.emit(func() { v.scalar("r", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
 		load(1, 0)
 		load(2, 1)
@@ -108,7 +124,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("normBackAVX512", ", r, r3 float32", 8, "dx", "dy", "x", "w")
+	v = simple("normBack", ", r, r3 float32", 8, "dx", "dy", "x", "w")
 	v.emit(func() { v.scalar("r", 0, 31); v.scalar("r3", 1, 30) }, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)
 		load(1, 1)
@@ -121,7 +137,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("softmaxBackAVX512", ", delta, scale float32", 8, "ds", "p")
+	v = simple("softmaxBack", ", delta, scale float32", 8, "ds", "p")
 	v.emit(func() { v.scalar("delta", 0, 31); v.scalar("scale", 1, 30) }, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)
 		load(1, 1)
@@ -132,7 +148,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("rotateAVX512", ", sign float32", 4, "x", "y", "cos", "sin")
+	v = simple("rotate", ", sign float32", 4, "x", "y", "cos", "sin")
 	v.emit(func() { v.scalar("sign", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)
 		load(1, 1)
@@ -148,7 +164,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("swigluAVX512", "", 0, "y", "gate", "up")
+	v = simple("swiglu", "", 0, "y", "gate", "up")
 	v.emit(func() { a.loadExp() }, func(load func(i, z int), store func(z, i int)) {
 		load(1, 1)
 		load(2, 2)
@@ -159,7 +175,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	v = simple("swigluBackAVX512", "", 0, "dgate", "dup", "dy", "gate", "up")
+	v = simple("swigluBack", "", 0, "dgate", "dup", "dy", "gate", "up")
 	v.emit(func() { a.loadExp() }, func(load func(i, z int), store func(z, i int)) {
 		load(2, 1)
 		load(3, 2)
@@ -178,7 +194,7 @@ func vectorsAVX512() []byte {
 	})
 	end()
 
-	a.reductions()
+	a.reductions(kind)
 	return a.Bytes()
 }
 
@@ -192,47 +208,107 @@ var expTable = []struct {
 	{"one", 0x3f800000}, {"upper", 0x42b20000}, {"lower", 0xc2d20000},
 }
 
+// expConstants emits them, and what begins a search for the largest; for narrow
+// registers, which are few, as operands in memory, beside the masks of tails.
 func (a *asm) expConstants() {
+	times := 1
+	if a.narrow {
+		times = 8
+	}
 	for _, c := range expTable {
-		a.Printf("DATA %s<>+0(SB)/4, $%#x\nGLOBL %s<>(SB), RODATA|NOPTR, $4\n", c.name, c.bits, c.name)
+		for i := range times {
+			a.Printf("DATA %s<>+%d(SB)/4, $%#x\n", c.name, 4*i, c.bits)
+		}
+		a.Printf("GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", c.name, 4*times)
 	}
 	a.Printf("DATA lowest<>+0(SB)/4, $0xff800000\nGLOBL lowest<>(SB), RODATA|NOPTR, $4\n")
+	if !a.narrow {
+		return
+	}
+	a.Printf("DATA bias<>+0(SB)/4, $127\nGLOBL bias<>(SB), RODATA|NOPTR, $4\n")
+	for i := range 8 {
+		a.Printf("DATA firstLanes<>+%d(SB)/4, $0xffffffff\n", 4*i)
+	}
+	for i := range 8 {
+		a.Printf("DATA firstLanes<>+%d(SB)/4, $0\n", 32+4*i)
+	}
+	a.Printf("GLOBL firstLanes<>(SB), RODATA|NOPTR, $64\n")
 }
 
 func (a *asm) loadExp() {
+	if a.narrow {
+		return
+	}
 	for i, c := range expTable {
 		a.i("VBROADCASTSS %s<>(SB), Z%d", c.name, 16+i)
 	}
 }
 
+// constant is the operand that holds a constant of exp.
+func (a *asm) constant(name string) string {
+	if a.narrow {
+		return name + "<>(SB)"
+	}
+	for i := range expTable {
+		if expTable[i].name == name {
+			return fmt.Sprintf("Z%d", 16+i)
+		}
+	}
+	panic(name)
+}
+
+// second is constant for an instruction's second operand, which cannot be in
+// memory: then it goes by way of Z(t).
+func (a *asm) second(name string, t int) string {
+	if !a.narrow {
+		return a.constant(name)
+	}
+	a.i("VMOVUPS %s, Z%d", a.constant(name), t)
+	return fmt.Sprintf("Z%d", t)
+}
+
 // exp computes Z(x) = exp(Z(x)) by way of Z(t), Z(u): 2ⁿ·exp(r), r = x − n·ln 2.
 func (a *asm) exp(x, t, u int) {
-	c := func(name string) string {
-		for i := range expTable {
-			if expTable[i].name == name {
-				return fmt.Sprintf("Z%d", 16+i)
-			}
-		}
-		panic(name)
+	a.i("VMINPS Z%d, %s, Z%d", x, a.second("upper", t), x) // NaN, the second source, stays
+	a.i("VMAXPS Z%d, %s, Z%d", x, a.second("lower", t), x)
+	a.i("VMULPS %s, Z%d, Z%d", a.constant("log2e"), x, t)
+	if a.narrow {
+		a.i("VROUNDPS $8, Z%d, Z%d", t, t)
+	} else {
+		a.i("VRNDSCALEPS $8, Z%d, Z%d", t, t)
 	}
-	a.i("VMINPS Z%d, %s, Z%d", x, c("upper"), x) // NaN, the second source, stays
-	a.i("VMAXPS Z%d, %s, Z%d", x, c("lower"), x)
-	a.i("VMULPS %s, Z%d, Z%d", c("log2e"), x, t)
-	a.i("VRNDSCALEPS $8, Z%d, Z%d", t, t)
-	a.i("VFNMADD231PS %s, Z%d, Z%d", c("ln2hi"), t, x)
-	a.i("VFNMADD231PS %s, Z%d, Z%d", c("ln2lo"), t, x)
-	a.i("VMOVAPS %s, Z%d", c("c5"), u)
+	a.i("VFNMADD231PS %s, Z%d, Z%d", a.constant("ln2hi"), t, x)
+	a.i("VFNMADD231PS %s, Z%d, Z%d", a.constant("ln2lo"), t, x)
+	if a.narrow {
+		a.i("VMOVUPS %s, Z%d", a.constant("c5"), u)
+	} else {
+		a.i("VMOVAPS %s, Z%d", a.constant("c5"), u)
+	}
 	for _, k := range []string{"c4", "c3", "c2", "c1", "c0", "one", "one"} {
-		a.i("VFMADD213PS %s, Z%d, Z%d", c(k), x, u)
+		a.i("VFMADD213PS %s, Z%d, Z%d", a.constant(k), x, u)
 	}
-	a.i("VSCALEFPS Z%d, Z%d, Z%d", t, u, x)
+	if !a.narrow {
+		a.i("VSCALEFPS Z%d, Z%d, Z%d", t, u, x)
+		return
+	}
+	// n goes into the exponent by halves: 2ⁿ itself may be out of range.
+	a.i("VCVTPS2DQ Z%d, Z%d", t, t)
+	a.i("VPSRAD $1, Z%d, Z%d", t, x)
+	a.i("VPSUBD Z%d, Z%d, Z%d", x, t, t)
+	for _, half := range []int{x, t} {
+		a.i("VPBROADCASTD bias<>(SB), Z10")
+		a.i("VPADDD Z10, Z%d, Z%d", half, half)
+		a.i("VPSLLD $23, Z%d, Z%d", half, half)
+		a.i("VMULPS Z%d, Z%d, Z%d", half, u, u)
+	}
+	a.i("VMOVAPS Z%d, Z%d", u, x)
 }
 
 // sigmoid computes Z(s) = 1/(1+exp(−Z(x))) by way of Z14, Z15.
 func (a *asm) sigmoid(x, s int) {
-	a.i("VPXORD Z%d, Z%d, Z%d", s, s, s)
+	a.zero(s)
 	a.i("VSUBPS Z%d, Z%d, Z%d", x, s, s)
 	a.exp(s, 14, 15)
-	a.i("VADDPS Z25, Z%d, Z%d", s, s)
-	a.i("VDIVPS Z%d, Z25, Z%d", s, s)
+	a.i("VADDPS %s, Z%d, Z%d", a.constant("one"), s, s)
+	a.i("VDIVPS Z%d, %s, Z%d", s, a.second("one", 14), s)
 }
