@@ -36,10 +36,11 @@ type Options struct {
 
 type device struct {
 	level
-	threads int
-	bf16    bool // compute bf16
-	int8    bool // compute int8
-	free    *pool
+	threads   int
+	bf16      bool // compute bf16
+	int8      bool // compute int8
+	widenUpTo int  // see widenedOnce
+	free      *pool
 }
 
 // New is a device for this machine's processor.
@@ -48,7 +49,7 @@ func New(o Options) (compute.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{level: l, threads: o.Threads, free: &pool{}}
+	d := &device{level: l, threads: o.Threads, widenUpTo: widenedOnce, free: &pool{}}
 	switch o.Compute {
 	case "", "auto":
 		d.bf16 = l.bf16

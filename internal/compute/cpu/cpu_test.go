@@ -15,7 +15,7 @@ func newDevice(t *testing.T, o cpu.Options) compute.Device {
 	t.Helper()
 	dev, err := cpu.New(o)
 	require.NoError(t, err)
-	return dev
+	return cpu.AsStored(dev) // tests are small
 }
 
 // judges are the plain devices of each way to compute at a level.
@@ -38,6 +38,29 @@ func TestEqualsRef(t *testing.T) {
 				t.Parallel()
 				devicetest.Run(t, newDevice(t, cpu.Options{Compute: mode, Threads: 2, Level: level}), judge)
 			})
+		}
+	}
+}
+
+// TestSmallMatricesAreWidenedExactly compares products of matrices as stored
+// and kept as float32.
+func TestSmallMatricesAreWidenedExactly(t *testing.T) {
+	const n, out, in = 5, 70, 66
+	for _, level := range cpu.Levels() {
+		for _, kind := range []compute.DType{compute.BF16, compute.F16} {
+			var results [2][]float32
+			for i, keep := range []func(compute.Device) compute.Device{cpu.AsStored, func(d compute.Device) compute.Device { return d }} {
+				dev, err := cpu.New(cpu.Options{Compute: "f32", Level: level})
+				require.NoError(t, err)
+				dev = keep(dev)
+				w := devicetest.Matrix(out, in, kind, devicetest.Normal(3, out*in))
+				require.NoError(t, dev.Prepare(w))
+				y, dx := make([]float32, n*out), make([]float32, n*in)
+				dev.MatMul(y, devicetest.Normal(4, n*in), w, n)
+				dev.MatMulT(dx, devicetest.Normal(5, n*out), w, n)
+				results[i] = append(y, dx...)
+			}
+			require.Equal(t, results[0], results[1], "%s %v", level, kind)
 		}
 	}
 }

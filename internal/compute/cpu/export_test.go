@@ -1,9 +1,17 @@
 package cpu
 
+import "fettle/internal/compute"
+
 // Levels names the levels of this machine.
 func Levels() (names []string) {
 	for _, l := range levels() {
 		names = append(names, l.name)
 	}
 	return names
+}
+
+// AsStored makes dev keep even small matrices as they are stored.
+func AsStored(dev compute.Device) compute.Device {
+	dev.(*device).widenUpTo = 0
+	return dev
 }

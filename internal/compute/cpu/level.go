@@ -12,6 +12,7 @@ import (
 // some, else the plain twin.
 type level struct {
 	name string
+	rows int  // of a tile, as suits tileF32; at most tileRows
 	bf16 bool // products of bfloat16 pairs are faster than of float32
 	vnni bool // products of bytes are faster still
 
@@ -46,7 +47,7 @@ type level struct {
 // plain is the level of every machine.
 func plain() level {
 	return level{
-		name:    "plain",
+		name: "plain", rows: tileRows,
 		tileF32: tileF32Go, tileBF16: tileBF16Go, tileInt8: tileInt8Go,
 		packF32: packF32Go, packBF16: packBF16Go, pairBF16: pairBF16Go,
 		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,

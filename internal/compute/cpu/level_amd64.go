@@ -29,7 +29,7 @@ func fast() (all []level) {
 	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
 		l := plain()
 		l.name = "avx2"
-		l.tileF32 = func(t *tile) { smallTiles(t, smallF32AVX2) }
+		l.tileF32, l.rows = smallTilesF32, 2*smallRows
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
 		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
 		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
@@ -147,7 +147,7 @@ func magnitudeAVX512(x []float32) (top float32)
 func multiplyAVX512(y, x []float32)
 
 //go:noescape
-func smallF32AVX2(t *tile)
+func smallF32(t *tile)
 
 //go:noescape
 func packF32AVX2(p *pack)

@@ -6,9 +6,9 @@ package cpu
 func fast() []level {
 	l := plain()
 	l.name = "neon"
-	l.tileF32 = func(t *tile) { smallTiles(t, smallF32NEON) }
+	l.tileF32, l.rows = smallTilesF32, 2*smallRows
 	return []level{l}
 }
 
 //go:noescape
-func smallF32NEON(t *tile)
+func smallF32(t *tile)

@@ -51,12 +51,19 @@ func (w *panels) Row(dst []float32, i, k0 int) {
 	}
 }
 
+// widenedOnce is how many weights at most a matrix has that is kept as float32
+// whatever it is stored as: it takes little memory so, and widening it in every
+// product of a few rows is much of their work.
+const widenedOnce = 1 << 18
+
 // kind is what d keeps the weights of w as. In compute bf16 they are rounded to
 // bfloat16, else kept exactly.
 func (d *device) kind(w *compute.Matrix) compute.DType {
 	switch {
 	case d.bf16:
 		return compute.BF16
+	case w.N*w.K <= d.widenUpTo:
+		return compute.F32
 	case w.Type == compute.F16 && (w.K%2 == 1 || !littleEndian):
 		return compute.F32 // halves that do not pair up
 	}
@@ -104,7 +111,7 @@ func (d *device) layOut(dst []float32, w *compute.Matrix, kind compute.DType, j,
 		per := 4 / kind.Size()
 		k0 := s0 * per
 		p.cols = min(w.K-k0, steps*per)
-		p.src, p.lds = d.widened(w, i, p.rows, k0, p.cols)
+		p.src, p.lds = d.asFloat32(w, i, p.rows, k0, p.cols)
 		if kind == compute.F32 {
 			d.packF32(&p)
 		} else {
@@ -114,8 +121,8 @@ func (d *device) layOut(dst []float32, w *compute.Matrix, kind compute.DType, j,
 	}
 }
 
-// widened is a (rows, cols) piece of w in float32, in memory from the pool.
-func (d *device) widened(w *compute.Matrix, i, rows, k0, cols int) (x []float32, ld int) {
+// asFloat32 is a (rows, cols) piece of w in float32, in memory from the pool.
+func (d *device) asFloat32(w *compute.Matrix, i, rows, k0, cols int) (x []float32, ld int) {
 	x = d.free.get(rows * cols)
 	for r := range rows {
 		w.Row(x[r*cols:][:cols], i+r, k0)

@@ -63,7 +63,7 @@ func (d *device) run(g *product) {
 // rows that differ by one row at most.
 func (d *device) runRows(g *product, lo, hi int) {
 	n := hi - lo
-	tiles := (n + tileRows - 1) / tileRows
+	tiles := (n + d.rows - 1) / d.rows
 	start := func(t int) int { return t * n / tiles }
 	a := d.free.get(n*g.steps + panel)
 	defer d.free.put(a)

@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func smallF32AVX2(t *tile)
-TEXT ·smallF32AVX2(SB), NOSPLIT, $0-8
+// func smallF32(t *tile)
+TEXT ·smallF32(SB), NOSPLIT, $0-8
 	MOVQ t+0(FP), R15
 	MOVQ 0(R15), AX
 	MOVQ 24(R15), BX

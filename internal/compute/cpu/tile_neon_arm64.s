@@ -4,8 +4,8 @@
 
 #include "textflag.h"
 
-// func smallF32NEON(t *tile)
-TEXT ·smallF32NEON(SB), NOSPLIT, $0-8
+// func smallF32(t *tile)
+TEXT ·smallF32(SB), NOSPLIT, $0-8
 	MOVD t+0(FP), R15
 	MOVD 0(R15), R0
 	MOVD 24(R15), R1

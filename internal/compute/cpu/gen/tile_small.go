@@ -71,7 +71,7 @@ func (s *smallTile) emit() {
 func tilesAVX2() []byte {
 	a := newAsm("amd64")
 	s := &smallTile{
-		asm: a, name: "smallF32AVX2",
+		asm: a, name: "smallF32",
 		enter: func() {
 			a.i("MOVQ t+0(FP), R15")
 			for _, f := range []struct {
@@ -125,7 +125,7 @@ func tilesNEON() []byte {
 		return "[V" + itoa(4*i) + ".S4, V" + itoa(4*i+1) + ".S4, V" + itoa(4*i+2) + ".S4, V" + itoa(4*i+3) + ".S4]"
 	}
 	s := &smallTile{
-		asm: a, name: "smallF32NEON",
+		asm: a, name: "smallF32",
 		enter: func() {
 			a.i("MOVD t+0(FP), R15")
 			for i, at := range []int{tileC, tileLDC, tileA, tileLDA, tileB, tileLDB, tileSteps, tileMode, tileRows} {
