@@ -53,6 +53,10 @@ type Device interface {
 	// beta = 0 overwrites C without reading it.
 	Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int)
 
+	// GemmBySegment computes C[i] = alpha·Aᵀ·B + beta·C[i] over the rows of
+	// segment i alone: A (rows, m), B (rows, n), C[i] (m, n) at c[i·stride:].
+	GemmBySegment(segs []Segment, m, n int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, stride int)
+
 	// Embed copies rows: y[i] = w[tokens[i]], y (n, K).
 	Embed(y []float32, w *Matrix, tokens []int32)
 
@@ -83,6 +87,12 @@ type Device interface {
 
 	// SwiGLUBackward adds the gradients of gate and up.
 	SwiGLUBackward(dgate, dup, dy, gate, up []float32)
+
+	// Softmax turns every width numbers of x into exp(x)/Σ exp(x).
+	Softmax(x []float32, width int)
+
+	// SoftmaxBackward adds the gradient of Softmax's input to dx; p is its result.
+	SoftmaxBackward(dx, dy, p []float32, width int)
 
 	// Add computes y += x.
 	Add(y, x []float32)

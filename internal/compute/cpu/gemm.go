@@ -47,6 +47,14 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 	})
 }
 
+// GemmBySegment is a Gemm for every segment, in parallel.
+func (d *device) GemmBySegment(segs []compute.Segment, m, n int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, stride int) {
+	d.each(len(segs), func(i int) {
+		s := segs[i]
+		d.Gemm(true, false, m, n, s.Len, alpha, a[s.Row*lda:], lda, b[s.Row*ldb:], ldb, beta, c[i*stride:], ldc)
+	})
+}
+
 // copyRows copies a (rows, cols) rectangle.
 func copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
 	for i := range rows {

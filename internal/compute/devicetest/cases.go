@@ -8,7 +8,7 @@ import (
 
 // Cases are all calls the suite makes.
 func Cases() []Case {
-	return concat(products(), gemms(), elementwise(), norms(), ropes(), attentions(), losses())
+	return concat(products(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(), losses())
 }
 
 func concat(lists ...[]Case) (all []Case) {
@@ -90,6 +90,42 @@ func gemms() (cases []Case) {
 				}
 			}
 		}
+	}
+	return cases
+}
+
+// segmentGemms: sequences of every length, none and one row among them, into
+// blocks that lie apart.
+func segmentGemms() (cases []Case) {
+	segs := []compute.Segment{{Len: 3}, {Row: 3, Len: 1}, {Row: 4}, {Row: 4, Len: 40}}
+	for i, s := range [][2]int{{1, 1}, {8, 33}, {33, 8}, {5, 70}} {
+		src, m, n := newSource(uint64(1500+i)), s[0], s[1]
+		lda, ldb, ldc, stride := m+2, n+1, n+3, m*(n+3)+5
+		a, b, c := src.normal(44*lda), src.normal(44*ldb), src.normal(len(segs)*stride)
+		for _, beta := range []float32{0, 1} {
+			cases = append(cases, Case{fmt.Sprintf("gemm by segment m=%d n=%d beta=%g", m, n, beta), Exact, func(dev compute.Device) [][]float32 {
+				c := clone(c)
+				dev.GemmBySegment(segs, m, n, 0.5, a, lda, b, ldb, beta, c, ldc, stride)
+				return [][]float32{c}
+			}})
+		}
+	}
+	return cases
+}
+
+func softmaxes() (cases []Case) {
+	for i, width := range []int{1, 2, 7, 8, 10, 16, 33, 300} {
+		src := newSource(uint64(2500 + i))
+		x, dy, dx := src.normal(5*width), src.normal(5*width), src.normal(5*width)
+		for j := range x {
+			x[j] *= 5
+		}
+		cases = append(cases, Case{fmt.Sprintf("softmax width=%d", width), Exact, func(dev compute.Device) [][]float32 {
+			p, dx := clone(x), clone(dx)
+			dev.Softmax(p, width)
+			dev.SoftmaxBackward(dx, dy, p, width)
+			return [][]float32{p, dx}
+		}})
 	}
 	return cases
 }

@@ -30,6 +30,15 @@ func Gradients(t *testing.T, dev compute.Device) {
 			func(y []float32, in [][]float32) { dev.SwiGLU(y, in[0], in[1]) },
 			func(g [][]float32, dy []float32, in [][]float32) { dev.SwiGLUBackward(g[0], g[1], dy, in[0], in[1]) })
 	})
+	t.Run("Softmax", func(t *testing.T) {
+		check(t, src, [][]float32{src.normal(3 * 11)}, 3*11,
+			func(y []float32, in [][]float32) { copy(y, in[0]); dev.Softmax(y, 11) },
+			func(g [][]float32, dy []float32, in [][]float32) {
+				p := clone(in[0])
+				dev.Softmax(p, 11)
+				dev.SoftmaxBackward(g[0], dy, p, 11)
+			})
+	})
 	t.Run("Rope", func(t *testing.T) {
 		cos, sin, pos := src.normal(12), src.normal(12), []int32{2, 0, 1}
 		check(t, src, [][]float32{src.normal(3 * 2 * 8)}, 3*2*8,

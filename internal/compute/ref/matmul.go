@@ -90,3 +90,10 @@ func addTo(y []float32, x []float64) {
 		y[i] = float32(float64(y[i]) + x[i])
 	}
 }
+
+// GemmBySegment is a Gemm for every segment.
+func (d device) GemmBySegment(segs []compute.Segment, m, n int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, stride int) {
+	for i, s := range segs {
+		d.Gemm(true, false, m, n, s.Len, alpha, a[s.Row*lda:], lda, b[s.Row*ldb:], ldb, beta, c[i*stride:], ldc)
+	}
+}
