@@ -130,35 +130,23 @@ func loraScale(alpha float64, r int, rs bool) float32 {
 
 // loraGraphs differentiates y = (s·x·Aᵀ)·Bᵀ with respect to A, B and x.
 func loraGraphs(l loraShape) *graphs {
-	return &graphs{build: func(rows int, below bool) (*vjp, error) {
-		inputs := []input{{"x", tensor.Shape{rows, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
+	return &graphs{build: func(g *graph, size graphSize) (*vjp, error) {
+		inputs := []input{{"x", tensor.Shape{size.rows, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
 		wrt := []int{1, 2}
-		if below {
+		if size.below {
 			wrt = append(wrt, 0)
 		}
-		return newVJP(inputs, tensor.Shape{rows, l.out}, wrt, l.expression)
+		return newVJP(g, inputs, tensor.Shape{size.rows, l.out}, wrt, l.expression)
 	}}
 }
 
 // expression is the module as Gorgonia sees it.
-func (l loraShape) expression(in []*G.Node) (*G.Node, error) {
-	x, a, b := in[0], in[1], in[2]
-	at, err := G.Transpose(a, 1, 0)
+func (l loraShape) expression(g *graph, in []*G.Node) (*G.Node, error) {
+	u, err := g.linear(in[0], in[1], l.s)
 	if err != nil {
 		return nil, err
 	}
-	u, err := G.Mul(x, at)
-	if err != nil {
-		return nil, err
-	}
-	if u, err = G.Mul(u, G.NewConstant(l.s)); err != nil {
-		return nil, err
-	}
-	bt, err := G.Transpose(b, 1, 0)
-	if err != nil {
-		return nil, err
-	}
-	return G.Mul(u, bt)
+	return g.linear(u, in[2], 1)
 }
 
 // Forward adds the module's output, on the device.
@@ -171,27 +159,26 @@ func (l *lora) Forward(y, x []float32, b *model.Batch) error {
 	return nil
 }
 
-// Backward plays the Gorgonia graph for one sequence after another, so that
-// sums do not depend on how the sequences are packed.
+// Backward plays the Gorgonia graph. The gradients of A and B come sequence by
+// sequence and are added in that order, so that sums do not depend on how the
+// sequences are packed.
 func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
-	in, out := l.a.Shape[1], l.b.Shape[0]
-	x = l.drop(x, b)
-	for i, s := range b.Segments {
-		v, err := l.graphs.of(s.Len, dx != nil)
-		if err != nil {
-			return err
-		}
-		lo, hi := s.Row, s.Row+s.Len
-		grads, err := v.run(l.dev, x[lo*in:hi*in:hi*in], l.a.Data, l.b.Data, dy[lo*out:hi*out:hi*out])
-		if err != nil {
-			return err
-		}
-		add(l.a.Grad, grads[0])
-		add(l.b.Grad, grads[1])
-		if dx != nil {
+	n := len(b.Tokens)
+	v, err := l.graphs.of(b, dx != nil)
+	if err != nil {
+		return err
+	}
+	grads, err := v.run(l.dev, b.Segments, l.drop(x, b)[:n*l.a.Shape[1]], l.a.Data, l.b.Data, dy[:n*l.b.Shape[0]])
+	if err != nil {
+		return err
+	}
+	addAll(l.dev, l.a.Grad, grads[0])
+	addAll(l.dev, l.b.Grad, grads[1])
+	if dx != nil {
+		for i := range b.Segments {
 			l.mask(grads[2], b, i)
-			add(dx[lo*in:hi*in], grads[2])
 		}
+		l.dev.Add(dx[:len(grads[2])], grads[2])
 	}
 	return nil
 }
@@ -204,13 +191,13 @@ func (l *lora) drop(x []float32, b *model.Batch) []float32 {
 	in := l.a.Shape[1]
 	dropped := room(&l.dropped, len(b.Tokens)*in)
 	copy(dropped, x)
-	for i, s := range b.Segments {
-		l.mask(dropped[s.Row*in:(s.Row+s.Len)*in], b, i)
+	for i := range b.Segments {
+		l.mask(dropped, b, i)
 	}
 	return dropped
 }
 
-// mask zeroes elements of segment i's rows with probability p and scales the
+// mask zeroes elements of segment i among all rows with probability p and scales the
 // others by 1/(1−p). Which ones is a function of the run's seed, the step, the
 // sequence, the site and the element alone.
 func (l *lora) mask(rows []float32, b *model.Batch, i int) {
@@ -220,8 +207,8 @@ func (l *lora) mask(rows []float32, b *model.Batch, i int) {
 	in, keep := l.a.Shape[1], float32(1/(1-l.dropout))
 	r := stream(b.Seed, b.Step, b.Samples[i], uint64(l.site.Layer), uint64(l.site.At))
 	for t := range b.Segments[i].Len {
-		position := int(b.Positions[b.Segments[i].Row+t])
-		row := rows[t*in:][:in]
+		at := b.Segments[i].Row + t
+		position, row := int(b.Positions[at]), rows[at*in:][:in]
 		for j := range row {
 			if r.uniform(position*in+j) < l.dropout {
 				row[j] = 0

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"fettle/internal/compute"
@@ -33,9 +32,10 @@ type prompt struct {
 	dk, dv []float32 // their gradients over the step
 	raw    []float32 // (H) the gate of every head before its activation
 	c      []float32 // (H) and after
+	shape  promptShape
 	graphs *graphs
 
-	scores, heads, dheads, keys, values []float32
+	scores, gates []float32
 }
 
 // Names of the official checkpoint.
@@ -54,7 +54,8 @@ func (s *Set) buildPrompts() {
 		query = newParam(queryName, c.Layers*c.Len, m.Hidden)
 		s.params = append(s.params, query)
 	}
-	shared := promptGraphs(m, c)
+	shape := promptShape{m.Heads, m.KVHeads, m.HeadDim, c.Len, c.GateActivation == Tanh}
+	shared := promptGraphs(shape)
 	kv := c.Len * m.KVHeads * m.HeadDim
 	for layer := range m.Layers {
 		if layer < first {
@@ -64,7 +65,7 @@ func (s *Set) buildPrompts() {
 			continue
 		}
 		p := &prompt{
-			model: s.model, dev: s.model.Device(), layer: layer, tanh: c.GateActivation == Tanh, graphs: shared,
+			model: s.model, dev: s.model.Device(), layer: layer, tanh: c.GateActivation == Tanh, shape: shape, graphs: shared,
 			k: make([]float32, kv), v: make([]float32, kv), dk: make([]float32, kv), dv: make([]float32, kv),
 			raw: make([]float32, m.Heads), c: make([]float32, m.Heads),
 		}
@@ -88,137 +89,65 @@ func (s *Set) buildPrompts() {
 }
 
 // promptGraphs differentiates the module with respect to K_P, V_P, the gates
-// and q, all with the heads as the first axis.
-func promptGraphs(m *model.Config, c Config) *graphs {
-	shape := promptShape{m.Heads, m.HeadDim, c.Len, c.GateActivation == Tanh}
-	return &graphs{build: func(rows int, below bool) (*vjp, error) {
-		h, d, k := shape.heads, shape.headDim, shape.len
-		inputs := []input{{"q", tensor.Shape{h, rows, d}}, {"k", tensor.Shape{h, k, d}}, {"v", tensor.Shape{h, k, d}}, {"gate", tensor.Shape{h, 1, 1}}}
+// and q.
+func promptGraphs(s promptShape) *graphs {
+	return &graphs{build: func(g *graph, size graphSize) (*vjp, error) {
+		qw, kw, _ := s.widths()
+		inputs := []input{
+			{"q", tensor.Shape{size.rows, qw}}, {"k", tensor.Shape{s.len, kw}}, {"v", tensor.Shape{s.len, kw}},
+			{"gate", tensor.Shape{size.sequences, s.heads}},
+		}
 		wrt := []int{1, 2, 3}
-		if below {
+		if size.below {
 			wrt = append(wrt, 0)
 		}
-		return newVJP(inputs, tensor.Shape{h, rows, d}, wrt, shape.expression)
+		return newVJP(g, inputs, tensor.Shape{size.rows, qw}, wrt, s.expression)
 	}}
-}
-
-type promptShape struct {
-	heads, headDim, len int
-	tanh                bool
-}
-
-// expression is the module as Gorgonia sees it.
-func (s promptShape) expression(in []*G.Node) (*G.Node, error) {
-	q, k, v, gate := in[0], in[1], in[2], in[3]
-	scores, err := G.BatchedMatMul(q, k, false, true)
-	if err != nil {
-		return nil, err
-	}
-	if scores, err = G.Mul(scores, G.NewConstant(float32(invSqrt(s.headDim)))); err != nil {
-		return nil, err
-	}
-	weights, err := G.SoftMax(scores, 2)
-	if err != nil {
-		return nil, err
-	}
-	out, err := G.BatchedMatMul(weights, v)
-	if err != nil {
-		return nil, err
-	}
-	if s.tanh {
-		if gate, err = G.Tanh(gate); err != nil {
-			return nil, err
-		}
-	}
-	return G.BroadcastHadamardProd(out, gate, nil, []byte{1, 2})
 }
 
 // Forward adds the gated attention to the prompt, on the device. A gate of
 // exactly zero adds nothing.
 func (p *prompt) Forward(y, x []float32, b *model.Batch) error {
-	c, n := p.model.Config(), len(b.Tokens)
-	d, kw, width := c.HeadDim, c.KVHeads*c.HeadDim, c.Heads*c.HeadDim
-	length := len(p.k) / kw
+	s, n := p.shape, len(b.Tokens)
+	qw, kw, zw := s.widths()
+	z := room(&p.scores, n*zw)
+	s.rowsByKeys(p.dev, z, x, p.k, n, float32(invSqrt(s.headDim)))
+	p.dev.Softmax(z, s.len)
 	for h, gate := range p.c {
-		if gate == 0 {
-			continue
+		if gate != 0 {
+			atQ, atK, atZ := s.of(h)
+			p.dev.Gemm(false, false, n, s.headDim, s.len, gate, z[atZ:], zw, p.v[atK:], kw, 1, y[atQ:], qw)
 		}
-		at := h / (c.Heads / c.KVHeads) * d
-		s := room(&p.scores, n*length)
-		p.dev.Gemm(false, true, n, length, d, float32(invSqrt(d)), x[h*d:], width, p.k[at:], kw, 0, s, length)
-		for i := range n {
-			softmax(s[i*length:][:length])
-		}
-		p.dev.Gemm(false, false, n, d, length, gate, s, length, p.v[at:], kw, 1, y[h*d:], width)
 	}
 	return nil
 }
 
-// softmax in place.
-func softmax(z []float32) {
-	top, sum := z[0], 0.0
-	for _, v := range z {
-		top = max(top, v)
-	}
-	for i, v := range z {
-		e := math.Exp(float64(v - top))
-		z[i] = float32(e)
-		sum += e
-	}
-	for i := range z {
-		z[i] = float32(float64(z[i]) / sum)
-	}
-}
-
-// Backward plays the Gorgonia graph for one sequence after another.
+// Backward plays the Gorgonia graph. The gradients of the parameters come
+// sequence by sequence and are added in that order.
 func (p *prompt) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
-	c := p.model.Config()
-	d, kw, group := c.HeadDim, c.KVHeads*c.HeadDim, c.Heads/c.KVHeads
-	length := len(p.k) / kw
-	keys, values := room(&p.keys, c.Heads*length*d), room(&p.values, c.Heads*length*d)
-	for h := range c.Heads {
-		gather(keys[h*length*d:], p.k[h/group*d:], length, d, kw)
-		gather(values[h*length*d:], p.v[h/group*d:], length, d, kw)
+	qw, _, _ := p.shape.widths()
+	size := len(b.Tokens) * qw
+	v, err := p.graphs.of(b, dx != nil)
+	if err != nil {
+		return err
 	}
-	for _, s := range b.Segments {
-		v, err := p.graphs.of(s.Len, dx != nil)
-		if err != nil {
-			return err
-		}
-		q, g := room(&p.heads, s.Len*c.Heads*d), room(&p.dheads, s.Len*c.Heads*d)
-		row := s.Row * c.Heads * d
-		for h := range c.Heads {
-			gather(q[h*s.Len*d:], x[row+h*d:], s.Len, d, c.Heads*d)
-			gather(g[h*s.Len*d:], dy[row+h*d:], s.Len, d, c.Heads*d)
-		}
-		grads, err := v.run(p.dev, q, keys, values, p.raw, g)
-		if err != nil {
-			return err
-		}
-		for h := range c.Heads {
-			scatter(p.dk[h/group*d:], grads[0][h*length*d:], length, d, kw)
-			scatter(p.dv[h/group*d:], grads[1][h*length*d:], length, d, kw)
-			p.gradGate[min(h, len(p.gate)-1)] += grads[2][h]
-			if dx != nil {
-				scatter(dx[row+h*d:], grads[3][h*s.Len*d:], s.Len, d, c.Heads*d)
-			}
-		}
+	gates := room(&p.gates, len(b.Segments)*len(p.raw))
+	for i := range b.Segments {
+		copy(gates[i*len(p.raw):], p.raw)
+	}
+	grads, err := v.run(p.dev, b.Segments, x[:size], p.k, p.v, gates, dy[:size])
+	if err != nil {
+		return err
+	}
+	addAll(p.dev, p.dk, grads[0])
+	addAll(p.dev, p.dv, grads[1])
+	for i, g := range grads[2] {
+		p.gradGate[min(i%len(p.raw), len(p.gate)-1)] += g
+	}
+	if dx != nil {
+		p.dev.Add(dx[:size], grads[3])
 	}
 	return nil
-}
-
-// gather copies n rows of width d that lie stride apart.
-func gather(dst, src []float32, n, d, stride int) {
-	for i := range n {
-		copy(dst[i*d:][:d], src[i*stride:])
-	}
-}
-
-// scatter adds n rows of width d to rows that lie stride apart.
-func scatter(dst, src []float32, n, d, stride int) {
-	for i := range n {
-		add(dst[i*stride:][:d], src[i*d:])
-	}
 }
 
 // finish brings the gradients of K_P and V_P through the frozen projections to

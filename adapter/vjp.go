@@ -7,11 +7,13 @@ import (
 	"gorgonia.org/tensor"
 
 	"fettle/internal/compute"
+	"fettle/model"
 )
 
 // vjp is a Gorgonia graph that turns dy, the gradient of a module's output,
 // into the gradients of its inputs: a vector-Jacobian product by autodiff.
 type vjp struct {
+	*slot
 	vm     G.VM
 	inputs []*G.Node // dy last
 	grads  []*G.Node // of the inputs that were asked for
@@ -26,16 +28,16 @@ type input struct {
 
 // newVJP builds the graph of y = module(inputs) and its gradient with respect
 // to the inputs listed in wrt. y has shape out.
-func newVJP(inputs []input, out tensor.Shape, wrt []int, module func(in []*G.Node) (*G.Node, error)) (*vjp, error) {
-	g := G.NewGraph()
+func newVJP(g *graph, inputs []input, out tensor.Shape, wrt []int, module func(g *graph, in []*G.Node) (*G.Node, error)) (*vjp, error) {
+	nodes := G.NewGraph()
 	leaf := func(i input) *G.Node {
-		return G.NewTensor(g, tensor.Float32, len(i.shape), G.WithShape(i.shape...), G.WithName(i.name))
+		return G.NewTensor(nodes, tensor.Float32, len(i.shape), G.WithShape(i.shape...), G.WithName(i.name))
 	}
-	v := &vjp{}
+	v := &vjp{slot: g.slot}
 	for _, i := range inputs {
 		v.inputs = append(v.inputs, leaf(i))
 	}
-	y, err := module(v.inputs)
+	y, err := module(g, v.inputs)
 	if err != nil {
 		return nil, fmt.Errorf("gorgonia: %w", err)
 	}
@@ -48,18 +50,18 @@ func newVJP(inputs []input, out tensor.Shape, wrt []int, module func(in []*G.Nod
 		return nil, fmt.Errorf("gorgonia: differentiate: %w", err)
 	}
 	v.inputs = append(v.inputs, dy)
-	program, locations, err := G.CompileFunction(g, v.inputs, v.grads)
+	program, locations, err := G.CompileFunction(nodes, v.inputs, v.grads)
 	if err != nil {
 		return nil, fmt.Errorf("gorgonia: compile: %w", err)
 	}
-	v.vm = G.NewTapeMachine(g, G.WithPrecompiled(program, locations))
+	v.vm = G.NewTapeMachine(nodes, G.WithPrecompiled(program, locations))
 	return v, nil
 }
 
-// run plays the graph. The gradients it returns are Gorgonia's own and valid
-// until the next run.
-func (v *vjp) run(dev compute.Device, values ...[]float32) ([][]float32, error) {
-	use(dev)
+// run plays the graph for the rows of segments. The gradients it returns are
+// the graph's own and valid until the next run of any on the same slot.
+func (v *vjp) run(dev compute.Device, segments []compute.Segment, values ...[]float32) ([][]float32, error) {
+	v.dev, v.segments = dev, segments
 	for i, n := range v.inputs {
 		value := tensor.New(tensor.WithShape(n.Shape()...), tensor.WithBacking(values[i]))
 		if err := G.Let(n, value); err != nil {
@@ -77,41 +79,43 @@ func (v *vjp) run(dev compute.Device, values ...[]float32) ([][]float32, error) 
 	return out, nil
 }
 
-// graphs keeps one vjp for every number of rows seen lately: building one
-// takes about a millisecond, and most lengths come again.
+// graphs keeps one vjp for every size of batch seen lately: building one takes
+// some tenths of a millisecond, and modules of the same shape share it. They all
+// run on one slot.
 type graphs struct {
-	build func(rows int, below bool) (*vjp, error)
-	known map[graphKey]*vjp
+	slot
+	build func(g *graph, size graphSize) (*vjp, error)
+	known map[graphSize]*vjp
 }
 
-type graphKey struct {
-	rows  int
-	below bool // the gradient of x is wanted
+// graphSize is what a graph depends on beside the module's shape.
+type graphSize struct {
+	rows, sequences int
+	below           bool // the gradient of x is wanted
 }
 
 // maxGraphs bounds the graphs kept.
 const maxGraphs = 256
 
-func (s *graphs) of(rows int, below bool) (*vjp, error) {
-	key := graphKey{rows, below}
-	if v := s.known[key]; v != nil {
+func (s *graphs) of(b *model.Batch, below bool) (*vjp, error) {
+	size := graphSize{len(b.Tokens), len(b.Segments), below}
+	if v := s.known[size]; v != nil {
 		return v, nil
 	}
-	v, err := s.build(rows, below)
+	v, err := s.build(&graph{slot: &s.slot, sequences: size.sequences}, size)
 	if err != nil {
 		return nil, err
 	}
 	if s.known == nil || len(s.known) >= maxGraphs {
-		s.known = map[graphKey]*vjp{}
+		s.known = map[graphSize]*vjp{}
 	}
-	s.known[key] = v
+	s.known[size] = v
 	return v, nil
 }
 
-// add is y += x.
-func add(y, x []float32) {
-	x = x[:len(y)]
-	for i, v := range x {
-		y[i] += v
+// addAll adds the blocks of x, each as long as y, to y in their order.
+func addAll(dev compute.Device, y, x []float32) {
+	for ; len(x) > 0; x = x[len(y):] {
+		dev.Add(y, x[:len(y)])
 	}
 }
