@@ -29,7 +29,7 @@ func fast() (all []level) {
 	if cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
 		l := plain()
 		l.name = "avx2"
-		l.tileF32, l.rows = smallTilesF32, 2*smallRows
+		l.tileF32, l.rows = tileF32AVX2, 2*smallRows
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
 		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
 		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
@@ -148,6 +148,18 @@ func multiplyAVX512(y, x []float32)
 
 //go:noescape
 func smallF32(t *tile)
+
+//go:noescape
+func wideF32(t *tile)
+
+// tileF32AVX2 has a kernel of its own for one row or two.
+func tileF32AVX2(t *tile) {
+	if t.rows <= 2 && t.cols == panel {
+		wideF32(t)
+	} else {
+		smallTilesF32(t)
+	}
+}
 
 //go:noescape
 func packF32AVX2(p *pack)

@@ -8,6 +8,7 @@ const smallRows = 6
 type smallTile struct {
 	*asm
 	name              string
+	rows              int    // at most
 	enter             func() // loads the fields of the tile
 	row, next         func() // goes to the first row of C, to the next
 	load, add, store  func(i int)
@@ -22,14 +23,15 @@ type smallTile struct {
 	leave             func()
 }
 
-// emit writes a function that computes tiles of r ≤ 6 rows and 16 columns.
+// emit writes a function that computes tiles of r ≤ rows rows and the columns
+// that one call of columns loads.
 func (s *smallTile) emit() {
 	s.function(s.name, "t *tile", 8)
 	s.enter()
-	for r := 1; r < smallRows; r++ {
+	for r := 1; r < s.rows; r++ {
 		s.ifRows(r, "rows"+itoa(r))
 	}
-	for r := smallRows; r >= 1; r-- {
+	for r := s.rows; r >= 1; r-- {
 		s.at("rows" + itoa(r))
 		start, loop, done, put, from := s.label("start"), s.label("loop"), s.label("done"), s.label("put"), s.label("from")
 		each := func(do func(i int)) {
@@ -67,11 +69,25 @@ func (s *smallTile) emit() {
 	}
 }
 
-// tilesAVX2: Y0 … Y11 sum, Y12, Y13 hold columns, Y14, Y15 elements.
+// tilesAVX2 is the tile of six rows and 16 columns, and one of two rows and 32,
+// which sum in as many registers as keep the processor busy.
 func tilesAVX2() []byte {
 	a := newAsm("amd64")
+	tileAVX2(a, "smallF32", smallRows, 2, 12)
+	tileAVX2(a, "wideF32", 2, 4, 8)
+	return a.Bytes()
+}
+
+// tileAVX2 sums a row in count registers of eight columns, all rows in Y0 and
+// on; the registers from first on hold columns, Y14, Y15 elements.
+func tileAVX2(a *asm, name string, rows, count, first int) {
+	all := func(do func(j int)) {
+		for j := range count {
+			do(j)
+		}
+	}
 	s := &smallTile{
-		asm: a, name: "smallF32",
+		asm: a, name: name, rows: rows,
 		enter: func() {
 			a.i("MOVQ t+0(FP), R15")
 			for _, f := range []struct {
@@ -84,27 +100,21 @@ func tilesAVX2() []byte {
 				a.i("SHLQ $2, %s", stride)
 			}
 		},
-		row:  func() { a.i("MOVQ AX, R12") },
-		next: func() { a.i("ADDQ BX, R12") },
-		load: func(i int) { a.i("VMOVUPS (R12), Y%d", 2*i); a.i("VMOVUPS 32(R12), Y%d", 2*i+1) },
-		add: func(i int) {
-			a.i("VADDPS (R12), Y%d, Y%d", 2*i, 2*i)
-			a.i("VADDPS 32(R12), Y%d, Y%d", 2*i+1, 2*i+1)
-		},
-		store: func(i int) { a.i("VMOVUPS Y%d, (R12)", 2*i); a.i("VMOVUPS Y%d, 32(R12)", 2*i+1) },
-		zero: func(i int) {
-			a.i("VXORPS Y%d, Y%d, Y%d", 2*i, 2*i, 2*i)
-			a.i("VXORPS Y%d, Y%d, Y%d", 2*i+1, 2*i+1, 2*i+1)
-		},
+		row:   func() { a.i("MOVQ AX, R12") },
+		next:  func() { a.i("ADDQ BX, R12") },
+		load:  func(i int) { all(func(j int) { a.i("VMOVUPS %d(R12), Y%d", 32*j, count*i+j) }) },
+		add:   func(i int) { all(func(j int) { a.i("VADDPS %d(R12), Y%d, Y%d", 32*j, count*i+j, count*i+j) }) },
+		store: func(i int) { all(func(j int) { a.i("VMOVUPS Y%d, %d(R12)", count*i+j, 32*j) }) },
+		zero:  func(i int) { all(func(j int) { a.i("VXORPS Y%d, Y%d, Y%d", count*i+j, count*i+j, count*i+j) }) },
 		columns: func() {
-			a.i("VMOVUPS (DI), Y12")
-			a.i("VMOVUPS 32(DI), Y13")
-			a.i("PREFETCHT0 (DI)(R9*8)")
+			all(func(j int) { a.i("VMOVUPS %d(DI), Y%d", 32*j, first+j) })
+			for j := 0; j < count; j += 2 {
+				a.i("PREFETCHT0 %d(DI)(R9*8)", 32*j)
+			}
 		},
 		multiply: func(i int) {
 			a.i("VBROADCASTSS %d(SI), Y%d", 4*i, 14+i%2)
-			a.i("VFMADD231PS Y12, Y%d, Y%d", 14+i%2, 2*i)
-			a.i("VFMADD231PS Y13, Y%d, Y%d", 14+i%2, 2*i+1)
+			all(func(j int) { a.i("VFMADD231PS Y%d, Y%d, Y%d", first+j, 14+i%2, count*i+j) })
 		},
 		endStep:   func() { a.i("ADDQ R8, SI"); a.i("ADDQ R9, DI") },
 		ifRows:    func(r int, label string) { a.i("CMPQ R10, $%d", r); a.i("JEQ %s", label) },
@@ -115,7 +125,6 @@ func tilesAVX2() []byte {
 		leave:     func() { a.i("VZEROUPPER"); a.i("RET") },
 	}
 	s.emit()
-	return a.Bytes()
 }
 
 // tilesNEON: V0 … V23 sum, V24 … V27 hold columns, V28 an element, V29 ones.
@@ -125,7 +134,7 @@ func tilesNEON() []byte {
 		return "[V" + itoa(4*i) + ".S4, V" + itoa(4*i+1) + ".S4, V" + itoa(4*i+2) + ".S4, V" + itoa(4*i+3) + ".S4]"
 	}
 	s := &smallTile{
-		asm: a, name: "smallF32",
+		asm: a, name: "smallF32", rows: smallRows,
 		enter: func() {
 			a.i("MOVD t+0(FP), R15")
 			for i, at := range []int{tileC, tileLDC, tileA, tileLDA, tileB, tileLDB, tileSteps, tileMode, tileRows} {
