@@ -33,6 +33,7 @@ type Config struct {
 	ValSize       float64  `yaml:"val_size" alias:"val_set_size,val_split_fraction" help:"held out for evaluation: a number of examples, or below 1 a fraction"`
 	EvalDataset   []string `yaml:"eval_dataset" help:"files for evaluation instead of val_size"`
 	Shuffle       bool     `yaml:"shuffle" help:"a new order in every epoch"`
+	DropLast      bool     `yaml:"dataloader_drop_last" help:"whole steps only: what is left over at the end of an epoch sits it out, as in trainers of 2023"`
 
 	LoRARank     int      `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA"`
 	LoRAAlpha    float64  `yaml:"lora_alpha" help:"LoRA's scale is alpha/rank"`

@@ -23,12 +23,16 @@ type plan struct {
 	order []int
 }
 
-// newPlan counts as Hugging Face's trainer does: an epoch has as many steps as
-// whole groups of accumulated micro-batches, at least one; what is left over
-// sits that epoch out.
+// newPlan counts an epoch's steps: as many as it takes for every example to be
+// seen once, the last of them short. With dataloader_drop_last whole steps only,
+// at least one: what is left over sits that epoch out, another few in every epoch.
+// Neither depends on how a step is cut into micro-batches.
 func newPlan(c Config, examples int) *plan {
-	micro := (examples + c.BatchSize - 1) / c.BatchSize
-	p := &plan{examples: examples, perStep: c.BatchSize * c.Accumulation, perEpoch: max(1, micro/c.Accumulation), seed: c.Seed, shuffle: c.Shuffle, epoch: -1}
+	p := &plan{examples: examples, perStep: c.BatchSize * c.Accumulation, seed: c.Seed, shuffle: c.Shuffle, epoch: -1}
+	p.perEpoch = (examples + p.perStep - 1) / p.perStep
+	if c.DropLast {
+		p.perEpoch = max(1, examples/p.perStep)
+	}
 	p.total = int(math.Ceil(c.Epochs * float64(p.perEpoch)))
 	if c.MaxSteps > 0 {
 		p.total = c.MaxSteps

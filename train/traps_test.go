@@ -1,0 +1,361 @@
+package train
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/adapter"
+	"fettle/data"
+)
+
+// begun is a run that has not made a step. Its adapter no longer starts as
+// nothing: every parameter has a gradient.
+func begun(t *testing.T, c Config, method adapter.Config) *run {
+	j := job(t, method, 2)
+	for _, p := range j.Adapter.Params() {
+		for i := range p.Data {
+			p.Data[i] += 0.05 * float32(i%7-3)
+		}
+	}
+	require.NoError(t, j.Adapter.Refresh())
+	p := newPlan(c, len(j.Training))
+	return &run{config: c, job: j, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, j.Adapter.Params())}
+}
+
+// gradientOf is the gradient of a step on these examples, and its row.
+func gradientOf(t *testing.T, r *run, examples []int) ([]float32, StepRow) {
+	row, err := r.gradients(context.Background(), 0, examples)
+	require.NoError(t, err)
+	var all []float32
+	for _, p := range r.job.Adapter.Params() {
+		all = append(all, p.Grad...)
+	}
+	return all, row
+}
+
+// distance is |a−b|/|b|.
+func distance(a, b []float32) float64 {
+	var apart, size float64
+	for i := range a {
+		apart += float64(a[i]-b[i]) * float64(a[i]-b[i])
+		size += float64(b[i]) * float64(b[i])
+	}
+	return math.Sqrt(apart / size)
+}
+
+// However a batch of unequal lengths is cut into micro-batches, the gradient is
+// the same, bit by bit; the mean of micro-batches' means is another one.
+func TestT20AccumulationIsNormalisedOnce(t *testing.T) {
+	for name, method := range methods {
+		t.Run(name, func(t *testing.T) {
+			step := data.InOrder(8)
+			var want []float32
+			for _, batch := range []int{8, 4, 2, 1, 3} {
+				c := config(t.TempDir())
+				c.BatchSize, c.Accumulation = batch, (8+batch-1)/batch
+				got, _ := gradientOf(t, begun(t, c, method), step)
+				if want == nil {
+					want = got
+				}
+				require.Equal(t, want, got, "micro-batches of %d", batch)
+			}
+			naive := make([]float32, len(want))
+			for i := range step {
+				one, _ := gradientOf(t, begun(t, config(t.TempDir()), method), step[i:i+1])
+				for k := range one {
+					naive[k] += one[k] / float32(len(step))
+				}
+			}
+			require.Greater(t, distance(naive, want), 0.01, "the case that breaks a naive version")
+		})
+	}
+}
+
+// The last step of an epoch is short. Its gradient is that of its examples as
+// one batch: divided by its own tokens, not by what a whole step would have.
+func TestT21TheShortLastStepHasItsOwnDivisor(t *testing.T) {
+	c := config(t.TempDir())
+	c.BatchSize, c.Accumulation = 2, 4
+	r := begun(t, c, lora)
+	require.Equal(t, 2, r.plan.perEpoch)
+	last := append([]int(nil), r.plan.step(1)...)
+	require.Len(t, last, 4, "12 examples are 8 and 4")
+	got, row := gradientOf(t, r, last)
+	tokens, sum := 0, 0.0
+	for _, i := range last {
+		tokens += r.job.Training[i].Learned()
+	}
+	require.Equal(t, tokens, row.LearnedTokens)
+
+	whole := begun(t, c, lora)
+	b := whole.pack(last)
+	b.Train, b.Seed, b.Samples = true, c.Seed, []uint64{0, 1, 2, 3}
+	whole.job.Adapter.ZeroGrad()
+	losses, err := whole.job.Model.Gradients(b, 1/float64(tokens))
+	require.NoError(t, err)
+	require.NoError(t, whole.job.Adapter.Finish())
+	for _, l := range losses {
+		sum += l
+	}
+	var want []float32
+	for _, p := range whole.job.Adapter.Params() {
+		want = append(want, p.Grad...)
+	}
+	require.Equal(t, want, got)
+	require.InDelta(t, sum/float64(tokens), row.Loss, 1e-12)
+}
+
+// A run of two epochs learns every example twice, those that fill no whole step
+// and the longest too.
+func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
+	for examples := 1; examples < 40; examples++ {
+		for _, c := range []Config{{BatchSize: 1, Accumulation: 1}, {BatchSize: 3, Accumulation: 1}, {BatchSize: 2, Accumulation: 4}, {BatchSize: 8, Accumulation: 8}} {
+			c.Epochs, c.Seed, c.Shuffle = 2, 7, examples%2 == 0
+			p := newPlan(c, examples)
+			seen := make([]int, examples)
+			for k := range p.total {
+				which := p.step(k)
+				require.NotEmpty(t, which, "no step is empty")
+				for _, i := range which {
+					seen[i]++
+				}
+				if k+1 == p.perEpoch || k+1 == p.total {
+					for i, n := range seen {
+						require.Equal(t, (k+1)/p.perEpoch, n, "example %d of %d, %d × %d", i, examples, c.BatchSize, c.Accumulation)
+					}
+				}
+			}
+		}
+	}
+}
+
+// With dataloader_drop_last an epoch has whole steps only, as Alpaca's had; who
+// sits out changes from epoch to epoch.
+func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
+	alpaca := Config{BatchSize: 16, Accumulation: 8, Epochs: 3, DropLast: true}
+	require.Equal(t, 1218, newPlan(alpaca, 52002).total, "trainer_state.json of Alpaca 7B")
+	require.Equal(t, 8125, newPlan(Config{BatchSize: 32, Accumulation: 1, Epochs: 5, DropLast: true}, 52002).total, "LLaMA-Adapter: 1625 an epoch")
+	alpaca.DropLast = false
+	require.Equal(t, 1221, newPlan(alpaca, 52002).total)
+	p := newPlan(Config{BatchSize: 4, Accumulation: 1, Epochs: 30, DropLast: true, Shuffle: true}, 11)
+	seen := make([]int, 11)
+	for k := range p.total {
+		require.Len(t, p.step(k), 4)
+		for _, i := range p.step(k) {
+			seen[i]++
+		}
+	}
+	for _, n := range seen {
+		require.Greater(t, n, 10)
+		require.Less(t, n, 30)
+	}
+	require.Equal(t, 1, newPlan(Config{BatchSize: 4, Accumulation: 1, Epochs: 1, DropLast: true}, 3).total, "one step at least")
+}
+
+// The held-out loss is Σ/Σ over all of the set, whatever the batches, and
+// without dropout. A mean of batch means is another number.
+func TestT24EvaluationIsWeightedByTokens(t *testing.T) {
+	wet := lora
+	wet.Dropout = 0.5
+	dry := lora
+	dry.Dropout = 0
+	var losses, means []float64
+	for _, c := range []struct {
+		batch  int
+		method adapter.Config
+	}{{1, wet}, {2, wet}, {3, wet}, {100, wet}, {2, dry}} {
+		settings := config(t.TempDir())
+		settings.BatchSize = c.batch
+		r := begun(t, settings, c.method)
+		loss, tokens, err := r.evaluate(context.Background())
+		require.NoError(t, err)
+		sum, learned, mean := 0.0, 0, 0.0
+		for i, e := range r.job.Evaluation {
+			one, err := r.job.Model.Loss(pack(r.job.Evaluation, []int{i}))
+			require.NoError(t, err)
+			sum, learned, mean = sum+one[0], learned+e.Learned(), mean+one[0]/float64(e.Learned())/float64(len(r.job.Evaluation))
+		}
+		require.Equal(t, learned, tokens)
+		require.InDelta(t, sum/float64(learned), loss, 1e-12)
+		losses, means = append(losses, loss), append(means, mean)
+	}
+	for _, l := range losses {
+		require.Equal(t, losses[0], l)
+	}
+	require.Greater(t, math.Abs(means[0]-losses[0]), 1e-4, "the case that breaks a naive version")
+}
+
+// Rates at the steps where formulas go wrong by one: k/w up to the w-th step,
+// then (T−k)/(T−w) or half a cosine, as Hugging Face's schedulers have it. A step
+// is an optimizer step, however many micro-batches it has.
+func TestT28RatesOfEverySchedule(t *testing.T) {
+	const peak, warm, total = 3e-4, 100, 1164
+	middle := (warm + total) / 2
+	for _, c := range []struct {
+		kind string
+		want map[int]float64
+	}{
+		{"linear", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, 101: peak * 1063 / 1064, middle: peak / 2, 1163: peak / 1064, 1164: 0}},
+		{"cosine", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak / 2, 1163: peak * (1 + math.Cos(math.Pi*1063/1064)) / 2, 1164: 0}},
+		{"constant", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak, 1163: peak}},
+	} {
+		s := Schedule{c.kind, peak, warm, total}
+		for k, want := range c.want {
+			require.InDelta(t, want, s.Rate(k), 1e-15, "%s, step %d", c.kind, k)
+		}
+		s.Warmup = 0
+		require.Equal(t, peak, s.Rate(0), "without warm-up the first step is not wasted")
+	}
+	for _, micro := range []int{1, 2, 4} {
+		c := config(t.TempDir())
+		c.BatchSize, c.Accumulation, c.WarmupSteps, c.Schedule, c.LearningRate, c.Epochs = micro, 4/micro, 2, "linear", 1, 2
+		j := job(t, lora, 1)
+		j.Training = j.Training[:10] // two whole steps and a short one
+		finish(t, c, j)
+		h, err := readHistory(c.OutputDir)
+		require.NoError(t, err)
+		var rates []float64
+		for _, row := range h.Steps {
+			rates = append(rates, row.LearningRate)
+		}
+		require.InDeltaSlice(t, []float64{0, 0.5, 1, 0.75, 0.5, 0.25}, rates, 1e-15)
+	}
+}
+
+// The norm is of all parameters together, after all micro-batches, and logged as
+// it was before clipping. Clipping each micro-batch would be something else.
+func TestT29ClippingActsOnTheWholeGradient(t *testing.T) {
+	logged := map[float64]float64{}
+	for _, limit := range []float64{0, 1e-3} {
+		c := config(t.TempDir())
+		c.MaxGradNorm = limit
+		finish(t, c, job(t, lora, 1))
+		h, err := readHistory(c.OutputDir)
+		require.NoError(t, err)
+		logged[limit] = h.Steps[0].GradNorm
+	}
+	require.Greater(t, logged[1e-3], 1e-2)
+	require.Equal(t, logged[0], logged[1e-3])
+
+	c := config(t.TempDir())
+	c.BatchSize, c.Accumulation = 1, 4
+	all, row := gradientOf(t, begun(t, c, lora), data.InOrder(4))
+	sum := 0.0
+	for _, g := range all {
+		sum += float64(g) * float64(g)
+	}
+	require.InDelta(t, math.Sqrt(sum), row.GradNorm, 1e-12)
+	factor := clip(row.GradNorm, row.GradNorm/2)
+	require.InDelta(t, 0.5, factor, 1e-4)
+	naive := make([]float32, len(all))
+	for i := range 4 {
+		one, part := gradientOf(t, begun(t, c, lora), []int{i})
+		for k := range one {
+			naive[k] += one[k] * float32(clip(part.GradNorm, row.GradNorm/2)) / 4
+		}
+	}
+	for k := range all {
+		all[k] *= float32(factor)
+	}
+	require.Greater(t, distance(naive, all), 0.01, "the case that breaks a naive version")
+}
+
+// Every trainable tensor decays, the gates of a LLaMA-Adapter and the norms of a
+// fully tuned model too: in the official code the gate has four dimensions, so
+// that its helper decays it, and PEFT's trainer exempts layer norms and biases
+// only, which adapters have none of.
+func TestT30WhatDecays(t *testing.T) {
+	for name, method := range methods {
+		t.Run(name, func(t *testing.T) {
+			c := config(t.TempDir())
+			c.WeightDecay = 0.5
+			r := begun(t, c, method)
+			params, before := r.job.Adapter.Params(), map[string][]float32{}
+			for _, p := range params {
+				clear(p.Grad)
+				before[p.Name] = append([]float32(nil), p.Data...)
+			}
+			r.optimizer.step(0.1, 1)
+			kinds := map[string]int{}
+			for _, p := range params {
+				for i, x := range p.Data {
+					require.InDelta(t, 0.95*before[p.Name][i], x, 1e-6, p.Name)
+				}
+				parts := strings.Split(strings.TrimSuffix(p.Name, ".weight"), ".")
+				kinds[parts[len(parts)-1]]++
+			}
+			t.Log("decayed:", kinds)
+			want := map[string][]string{"LoRA": {"lora_A", "lora_B"}, "LLaMA-Adapter": {"adapter_query", "gate"}, "full": {"embed_tokens", "q_proj", "input_layernorm", "norm"}}
+			for _, kind := range want[name] {
+				require.NotZero(t, kinds[kind], "%s among %v", kind, kinds)
+			}
+		})
+	}
+}
+
+// Ten steps against PyTorch's AdamW, with decay, an ε that is felt, and gradients
+// over many magnitudes. testdata/adamw.py makes the numbers.
+func TestT31TenStepsEqualPyTorch(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("testdata", "adamw.json"))
+	require.NoError(t, err)
+	var file struct {
+		Rate, Beta1, Beta2, Epsilon, Decay float64
+		Start                              []float32
+		Gradients                          [][]float32
+		Steps                              [][]float64
+	}
+	require.NoError(t, json.Unmarshal(text, &file))
+	p := &adapter.Param{Name: "p", Data: append([]float32(nil), file.Start...), Grad: make([]float32, len(file.Start))}
+	o := newAdamW(Config{Beta1: file.Beta1, Beta2: file.Beta2, Epsilon: file.Epsilon, WeightDecay: file.Decay}, []*adapter.Param{p})
+	require.Len(t, file.Steps, 10)
+	for k, want := range file.Steps {
+		copy(p.Grad, file.Gradients[k])
+		o.step(file.Rate, 1)
+		for i := range want {
+			require.InDelta(t, want[i], p.Data[i], 2e-7*max(1, math.Abs(want[i])), "step %d, element %d", k+1, i)
+		}
+	}
+}
+
+// What is logged is what was optimised: the sum of the step's token losses over
+// their number, and something that is no number stops the run and is said.
+func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
+	c := config(t.TempDir())
+	c.BatchSize, c.Accumulation, c.LearningRate, c.Epochs = 2, 2, 0, 1
+	j := job(t, lora, 1)
+	j.Training = j.Training[:10]
+	finish(t, c, j)
+	h, err := readHistory(c.OutputDir)
+	require.NoError(t, err)
+	require.Len(t, h.Steps, 3)
+	fresh := job(t, lora, 1) // its B is zero: dropout changes nothing
+	p, apart := newPlan(c, 10), 0.0
+	for k, row := range h.Steps {
+		sum, tokens, means := 0.0, 0, 0.0
+		for _, i := range p.step(k) {
+			one, err := fresh.Model.Loss(pack(fresh.Training, []int{i}))
+			require.NoError(t, err)
+			sum, tokens, means = sum+one[0], tokens+fresh.Training[i].Learned(), means+one[0]/float64(fresh.Training[i].Learned())
+		}
+		require.InDelta(t, sum/float64(tokens), row.Loss, 1e-9)
+		apart = max(apart, math.Abs(means/float64(len(p.step(k)))-row.Loss))
+	}
+	require.Greater(t, apart, 1e-4, "the case that breaks a naive version: a mean of means")
+	var said strings.Builder
+	c = config(t.TempDir())
+	c.LoggingSteps = 1
+	j = job(t, lora, 1)
+	j.Out = &said
+	j.Adapter.Params()[0].Data[0] = float32(math.NaN())
+	_, err = Run(context.Background(), c, j)
+	require.ErrorIs(t, err, ErrNotFinite)
+	require.Contains(t, fmt.Sprint(err), "loss is NaN")
+}
