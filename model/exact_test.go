@@ -54,7 +54,7 @@ func TestDecodeEqualsForward(t *testing.T) {
 	}
 }
 
-func TestPackedEqualsOneByOne(t *testing.T) {
+func TestT25PackedEqualsOneByOne(t *testing.T) {
 	for name, dev := range devices(t) {
 		t.Run(name, func(t *testing.T) {
 			m, packed := wear(load(t, tinymodel.Config{}, dev), 0, model.QProj, model.Attention, model.DownProj)

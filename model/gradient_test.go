@@ -24,7 +24,7 @@ func load(t *testing.T, c tinymodel.Config, dev compute.Device) *model.Model {
 	return m
 }
 
-func fast(t *testing.T, threads int) compute.Device {
+func fast(t testing.TB, threads int) compute.Device {
 	dev, err := cpu.New(cpu.Options{Threads: threads, Compute: "f32"})
 	require.NoError(t, err)
 	return dev
