@@ -15,7 +15,7 @@ import (
 )
 
 // cacheMagic changes with the layout of cached sets.
-const cacheMagic = "fettle encoded data 1\n"
+const cacheMagic = "fettle encoded data 2\n"
 
 // errNoCache is why a set cannot be cached; it is not a failure.
 var errNoCache = errors.New("not cacheable")

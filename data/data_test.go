@@ -144,10 +144,11 @@ func TestManyRowsKeepTheirOrder(t *testing.T) {
 	for i := range 1000 {
 		fmt.Fprintf(&b, `{"instruction": "say", "output": "%d"}`+"\n", i)
 	}
-	told := 0
-	s, err := load(write(t, "a.jsonl", b.String()), data.Options{Progress: func(rows int) { told = rows }})
+	told, part := 0, 0.0
+	s, err := load(write(t, "a.jsonl", b.String()), data.Options{Progress: func(rows int, share float64) { told, part = rows, share }})
 	require.NoError(t, err)
 	require.Equal(t, 960, told)
+	require.Equal(t, 1.0, part, "all bytes are read by then")
 	for i, e := range s.Examples {
 		require.Contains(t, letters{}.Decode(e.Tokens), fmt.Sprintf("Response:%d", i))
 		require.Equal(t, i+1, line(e.Source))

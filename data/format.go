@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // format is one way that data sets write records down.
@@ -52,7 +53,7 @@ func findFormat(name string) (format, error) {
 // detect tells a file's format by its first good record.
 func detect(path string, columns map[string]string) (format, error) {
 	var first error
-	for r, err := range records(path) {
+	for r, err := range records(path, nil) {
 		if err != nil {
 			return format{}, err
 		}
@@ -71,7 +72,8 @@ func detect(path string, columns map[string]string) (format, error) {
 				}
 			}
 		}
-		return format{}, fmt.Errorf("read %s: no format has these keys: %q; name one (%q) or map the columns", row.Source, f.keys(), Formats()[1:])
+		return format{}, fmt.Errorf("read %s: no format has the fields %s; name a format (%s) or map the fields (instruction=…, output=…)",
+			row.Source, f.quoted(), strings.Join(Formats()[1:], ", "))
 	}
 	return format{}, first
 }
@@ -129,9 +131,22 @@ func (f fields) text(needed bool, keys ...string) (string, error) {
 		}
 	}
 	if needed {
-		return "", fmt.Errorf("read %s: no %q", f.Source, keys[0])
+		return "", fmt.Errorf("read %s: no %q among the fields %s", f.Source, keys[0], f.quoted())
 	}
 	return "", nil
+}
+
+// quoted lists the keys for people, not too many.
+func (f fields) quoted() string {
+	const most = 12
+	keys, rest := f.keys(), ""
+	if len(keys) > most {
+		keys, rest = keys[:most], ", …"
+	}
+	for i, key := range keys {
+		keys[i] = fmt.Sprintf("%.40q", key)
+	}
+	return strings.Join(keys, ", ") + rest
 }
 
 // into decodes a field of another type; false where it is missing.

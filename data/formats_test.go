@@ -64,7 +64,7 @@ func TestBadTablesNameFileAndRow(t *testing.T) {
 		{"quote.csv", "instruction,output\n\"a,b\n", "quote.csv:2: broken CSV"},
 		{"empty.csv", "", "the data set is empty"},
 		{"head.csv", "instruction,output\n", "the data set is empty"},
-		{"keys.csv", "a,b\n1,2\n", `no format has these keys: ["a" "b"]`},
+		{"keys.csv", "a,b\n1,2\n", `no format has the fields "a", "b"; name a format`},
 		{"a.parquet", "PAR1 and then nothing", "broken parquet"},
 		{"b.parquet", "", "the data set is empty"},
 		{"a.txt", "fine\n\xff\xfe\n", "not UTF-8"},
@@ -186,4 +186,27 @@ func TestDatasetInfoIsUnderstood(t *testing.T) {
 	require.ErrorContains(t, err, "plain")
 	_, err = data.ReadDatasetInfo(filepath.Join(dir, "dataset_info.json"), "far")
 	require.ErrorContains(t, err, "no file_name")
+}
+
+// A footer's length is believed only as far as the file goes.
+func TestHugeFootersAreRefused(t *testing.T) {
+	path := write(t, "a.parquet", "PAR1 some bytes \xff\xff\xff\xf0PAR1")
+	_, err := load(path, data.Options{})
+	require.ErrorContains(t, err, "broken parquet: its footer has 4043309055 bytes, more than the file's 24")
+	_, err = load(write(t, "b.parquet", "PAR1"), data.Options{})
+	require.ErrorContains(t, err, "unexpected EOF")
+}
+
+// Koala's sequences are cut from a string of rows: no row is too long for them.
+func TestStreamsHaveNoLongRows(t *testing.T) {
+	r, err := data.Find("koala")
+	require.NoError(t, err)
+	path := write(t, "a.jsonl", strings.Repeat(`{"messages": [{"role": "user", "content": "a question"}, {"role": "assistant", "content": "an answer"}]}`+"\n", 2))
+	s, err := data.Load(letters{}, r, []string{path}, data.Options{Cutoff: 16})
+	require.NoError(t, err)
+	require.Zero(t, s.Report.Counts["over-long"])
+	require.Contains(t, s.OverLongTable(), "2 rows are strung together and cut every 16 tokens")
+	for _, e := range s.Examples {
+		require.LessOrEqual(t, len(e.Tokens), 16)
+	}
 }

@@ -74,11 +74,26 @@ func FuzzParquet(f *testing.F) {
 		Instruction string `parquet:"instruction"`
 		Output      string `parquet:"output,optional"`
 	}
-	path := filepath.Join(f.TempDir(), "a.parquet")
-	require.NoError(f, parquet.WriteFile(path, []row{{"a", "b"}, {"c", "d"}}))
-	seed, err := os.ReadFile(path)
-	require.NoError(f, err)
-	fuzzFile(f, "a.parquet", data.Options{}, string(seed))
+	type message struct {
+		Role    string `parquet:"role"`
+		Content string `parquet:"content"`
+	}
+	type talk struct {
+		Messages []message `parquet:"messages,list"`
+	}
+	dir := f.TempDir()
+	plain, nested := filepath.Join(dir, "a.parquet"), filepath.Join(dir, "b.parquet")
+	require.NoError(f, parquet.WriteFile(plain, []row{{"a", "b"}, {"c", "d"}}))
+	require.NoError(f, parquet.WriteFile(nested, []talk{{[]message{{"user", "q"}, {"assistant", "a"}}}}, parquet.Compression(&parquet.Gzip)))
+	var seeds []string
+	for _, path := range []string{plain, nested} {
+		seed, err := os.ReadFile(path)
+		require.NoError(f, err)
+		huge := bytes.Clone(seed)
+		copy(huge[len(huge)-8:], "\x01\x00\x00\xff") // a footer of 4 GiB
+		seeds = append(seeds, string(seed), string(huge))
+	}
+	fuzzFile(f, "a.parquet", data.Options{}, seeds...)
 }
 
 // A JSON array is cut into the elements that encoding/json finds.

@@ -84,7 +84,7 @@ func (e *encoder) controlIn(text string) string {
 		names = nil
 	}
 	if at, name := nextControl(text, append([]string{"<|eot_id|>", "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|im_start|>", "<|im_end|>",
-		"<|endoftext|>", "[INST]", "[/INST]", "<</SYS>>", "</s>", "<s>"}, names...)); at >= 0 {
+		"<|endoftext|>", "[INST]", "[/INST]", "<</SYS>>", "</s>", "<s>", "<unk>"}, names...)); at >= 0 {
 		return fmt.Sprintf("%s in %q", name, around(text, at))
 	}
 	return ""

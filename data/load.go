@@ -11,12 +11,12 @@ type Options struct {
 	TrainOn  string            // recipe, assistant, last_turn, completion or all; "": recipe
 	OnBadRow string            // stop or skip; "": stop
 
-	ParseSpecials *bool          // whether names of control tokens in the data become them; nil: as the recipe
-	Clean         bool           // clean shared conversations as FastChat did for Vicuna; a conversation seen before is left out
-	Fix           bool           // repair what can be repaired safely
-	Seed          uint64         // decides which rows a set with a fractional weight gives
-	Cache         string         // a directory for encoded sets; "": none
-	Progress      func(rows int) // called now and then, with the rows read so far
+	ParseSpecials *bool                         // whether names of control tokens in the data become them; nil: as the recipe
+	Clean         bool                          // clean shared conversations as FastChat did for Vicuna; a conversation seen before is left out
+	Fix           bool                          // repair what can be repaired safely
+	Seed          uint64                        // decides which rows a set with a fractional weight gives
+	Cache         string                        // a directory for encoded sets; "": none
+	Progress      func(rows int, share float64) // called now and then, with the rows read so far and the share of the bytes
 }
 
 // File is one of the files of a data set, with what differs from Options.
@@ -61,12 +61,12 @@ func LoadFiles(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 
 // load encodes what expand found.
 func load(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
-	s := &Set{Cutoff: o.Cutoff, answers: map[uint64]int{}, asked: map[uint64]string{}, opened: map[uint64]bool{}}
+	s := &Set{Cutoff: o.Cutoff, Stream: r.Stream, answers: map[uint64]int{}, asked: map[uint64]string{}, opened: map[uint64]bool{}}
 	var paths []string
-	seen := map[uint64]string{}
+	seen, m := map[uint64]string{}, newMeter(files)
 	for i, f := range files {
 		from := len(s.Examples)
-		if err := s.load(&encoder{tok: tok, recipe: r}, f, o); err != nil {
+		if err := s.load(&encoder{tok: tok, recipe: r}, f, o, m); err != nil {
 			return nil, err
 		}
 		s.Examples = append(s.Examples[:from], s.Report.duplicates(s.Examples[from:], seen, o.Fix)...)
@@ -114,7 +114,7 @@ type outcome struct {
 }
 
 // load appends a file.
-func (s *Set) load(e *encoder, f File, o Options) error {
+func (s *Set) load(e *encoder, f File, o Options, m *meter) error {
 	w := worker{encoder: e, columns: f.Columns, cutoff: o.Cutoff, overLong: o.OverLong, trainOn: o.TrainOn, fix: o.Fix, clean: o.Clean}
 	var err error
 	if f.Format == "" || f.Format == "auto" {
@@ -128,7 +128,7 @@ func (s *Set) load(e *encoder, f File, o Options) error {
 	if w.overLong == "" && w.format.name == "text" {
 		w.overLong = "split"
 	}
-	for out, err := range parallel(records(f.Path), w.work) {
+	for out, err := range parallel(records(f.Path, m), w.work) {
 		switch {
 		case err != nil:
 			return err
@@ -139,7 +139,7 @@ func (s *Set) load(e *encoder, f File, o Options) error {
 		}
 		s.take(out)
 		if o.Progress != nil && s.Rows%batchSize == 0 {
-			o.Progress(s.Rows)
+			o.Progress(s.Rows, m.share())
 		}
 	}
 	return nil

@@ -187,6 +187,9 @@ func (s *Set) Keeps(share float64) int {
 // OverLongTable tells how many rows are longer than the cutoff, by how much, and
 // what max_seq_length would keep more.
 func (s *Set) OverLongTable() string {
+	if s.Stream {
+		return fmt.Sprintf("%d rows are strung together and cut every %d tokens; the longest has %d\n", len(s.Lengths), s.Cutoff, s.Keeps(1))
+	}
 	var b strings.Builder
 	over := 0
 	by := map[string]int{}

@@ -41,7 +41,7 @@ type record struct {
 // An error names file and line and ends the sequence.
 func Rows(path string) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		for r, err := range records(path) {
+		for r, err := range records(path, nil) {
 			row := Row{}
 			if err == nil {
 				row, err = r.row()
@@ -53,12 +53,13 @@ func Rows(path string) iter.Seq2[Row, error] {
 	}
 }
 
-// records cuts a file into records. Memory does not grow with the file.
-func records(path string) iter.Seq2[record, error] {
+// records cuts a file into records. Memory does not grow with the file. How far
+// it is goes to m, if there is one.
+func records(path string, m *meter) iter.Seq2[record, error] {
 	return func(yield func(record, error) bool) {
 		count := 0
 		line, nth := 0, 0
-		err := cutFile(path, func(r record) bool {
+		err := cutFile(path, m, func(r record) bool {
 			count++
 			if nth++; r.line != line {
 				line, nth = r.line, 1
@@ -79,7 +80,7 @@ func records(path string) iter.Seq2[record, error] {
 var errStopped = errors.New("stopped")
 
 // cutFile hands every record of a file to put, until that says stop.
-func cutFile(path string, put func(record) bool) error {
+func cutFile(path string, m *meter, put func(record) bool) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read data set: %w", err)
@@ -90,9 +91,9 @@ func cutFile(path string, put func(record) bool) error {
 	}
 	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
 	if extension == ".parquet" {
-		return cutParquet(path, f, put)
+		return cutParquet(path, f, m, put)
 	}
-	in, err := plainText(f)
+	in, err := plainText(m.watch(f))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}

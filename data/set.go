@@ -20,6 +20,7 @@ type Set struct {
 	Tokens   int
 	Learned  int
 	Cutoff   int
+	Stream   bool     // rows are strung together and cut every Cutoff tokens: none is too long
 	Lengths  []int32  // of the rows, uncut
 	Bad      []string // what was wrong with the first bad rows
 	Hash     string   // SHA-256 over tokens and labels
@@ -61,7 +62,7 @@ func (s *Set) take(out outcome) {
 		s.answers[out.answer]++
 		s.asked[out.answer] = out.source
 	}
-	if out.length > s.Cutoff && s.Cutoff > 0 && len(out.examples) < 2 {
+	if out.length > s.Cutoff && s.Cutoff > 0 && len(out.examples) < 2 && !s.Stream {
 		s.Report.add("over-long", out.source, "%d tokens, %d are room", out.length, s.Cutoff)
 	}
 	s.Lengths = append(s.Lengths, int32(min(out.length, 1<<31-1)))

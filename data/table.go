@@ -2,6 +2,7 @@ package data
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -62,7 +63,7 @@ func quote(text string) json.RawMessage {
 }
 
 // cutParquet reads the rows of a parquet file; a record's line is its row.
-func cutParquet(path string, f *os.File, put func(record) bool) (err error) {
+func cutParquet(path string, f *os.File, m *meter, put func(record) bool) (err error) {
 	defer func() { // a broken file can make the library panic
 		if r := recover(); r != nil {
 			err = fmt.Errorf("read %s: broken parquet: %v", path, r)
@@ -75,7 +76,10 @@ func cutParquet(path string, f *os.File, put func(record) bool) (err error) {
 	if info.Size() == 0 {
 		return nil
 	}
-	file, err := parquet.OpenFile(f, info.Size())
+	if err := checkFooter(f, info.Size()); err != nil {
+		return fmt.Errorf("read %s: broken parquet: %w", path, err)
+	}
+	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return fmt.Errorf("read %s: broken parquet: %w", path, err)
 	}
@@ -101,12 +105,29 @@ func cutParquet(path string, f *os.File, put func(record) bool) (err error) {
 			}
 			line++
 		}
+		m.count(int64(float64(info.Size()) * float64(n) / float64(max(r.NumRows(), 1))))
 		if err == io.EOF {
 			return nil
 		} else if err != nil {
 			return fmt.Errorf("read %s:%d: broken parquet: %w", path, line, err)
 		}
 	}
+}
+
+// checkFooter refuses a file whose last eight bytes, the footer's length and
+// "PAR1", promise more than there is: the library would make room for it.
+func checkFooter(f io.ReaderAt, size int64) error {
+	var end [8]byte
+	if size < 12 {
+		return io.ErrUnexpectedEOF
+	}
+	if _, err := f.ReadAt(end[:], size-8); err != nil {
+		return err
+	}
+	if n := int64(binary.LittleEndian.Uint32(end[:])); n > size-12 {
+		return fmt.Errorf("its footer has %d bytes, more than the file's %d", n, size)
+	}
+	return nil
 }
 
 // plainValue turns bytes into text, all the way down.

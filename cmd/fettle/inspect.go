@@ -3,9 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,7 +75,7 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	if err != nil {
 		return input(err)
 	}
-	v := viewer{tok: tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout())}
+	v := viewer{tok: tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
 	verdict := m.judge(c)
 	switch {
@@ -99,129 +97,19 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	return verdict
 }
 
-// viewer shows examples.
-type viewer struct {
-	tok   *tokenizer.Tokenizer
-	out   io.Writer
-	color bool
-}
-
-// span is a run of an example's text that is learned, or not.
-type span struct {
-	Text  string
-	Learn bool
-}
-
-// spans are an example's text, control tokens by name.
-func (v viewer) spans(e data.Example) []span {
-	var out []span
-	put := func(text string, learn bool) {
-		if n := len(out); n > 0 && out[n-1].Learn == learn {
-			out[n-1].Text += text
-		} else if text != "" {
-			out = append(out, span{text, learn})
-		}
-	}
-	stream, learning := v.tok.NewStream(), false
-	for i, id := range e.Tokens {
-		learn := e.Labels[i] != data.Ignore && i > 0
-		if learn != learning || v.tok.Control(id) {
-			put(stream.Flush(), learning)
-		}
-		learning = learn
-		if v.tok.Control(id) {
-			put(v.tok.Piece(id), learn)
-			continue
-		}
-		put(stream.Push(id), learn)
-	}
-	put(stream.Flush(), learning)
-	return out
-}
-
-// sample shows an example with its learned spans.
-func (v viewer) sample(i int, e data.Example) {
-	fmt.Fprintf(v.out, "── sample %d · %s · %d tokens, %d learned\n", i+1, e.Source, len(e.Tokens), e.Learned())
-	fmt.Fprintln(v.out, v.marked(e))
-}
-
-// marked is the example's text, its learned spans between ⟦ and ⟧, green on a
-// terminal.
-func (v viewer) marked(e data.Example) string {
-	open, end := "⟦", "⟧"
-	if v.color {
-		open, end = "\x1b[32m⟦", "⟧\x1b[0m"
-	}
-	var b strings.Builder
-	for _, s := range v.spans(e) {
-		if s.Learn {
-			b.WriteString(open + s.Text + end)
-		} else {
-			b.WriteString(s.Text)
-		}
-	}
-	return b.String()
-}
-
-// summary counts, draws the lengths, and says what is wrong.
-func (v viewer) summary(c train.Config, s *data.Set) {
-	fmt.Fprintf(v.out, "── %d examples, %d tokens, %d learned (%.0f %%); recipe %s\n", len(s.Examples), s.Tokens, s.Learned, 100*float64(s.Learned)/float64(max(s.Tokens, 1)), c.Recipe)
-	fmt.Fprint(v.out, s.OverLongTable())
-	lengths := lengthsOf(s)
-	at := func(share float64) int { return lengths[min(int(share*float64(len(lengths))), len(lengths)-1)] }
-	fmt.Fprintf(v.out, "lengths: half up to %d, 95 %% up to %d, 99 %% up to %d, longest %d\n", at(0.5), at(0.95), at(0.99), at(1))
-	const width = 50
-	classes := histogram(lengths)
-	top := 0
-	for _, c := range classes {
-		top = max(top, c.Count)
-	}
-	for _, c := range classes {
-		fmt.Fprintf(v.out, "%6d–%-6d %s %d\n", c.From, c.To, strings.Repeat("█", (c.Count*width+top-1)/top), c.Count)
-	}
-	fmt.Fprintf(v.out, "── %s", s.Report.String())
-}
-
-// lengthsOf are the tokens of the examples, sorted.
-func lengthsOf(s *data.Set) []int {
-	lengths := make([]int, len(s.Examples))
-	for i, e := range s.Examples {
-		lengths[i] = len(e.Tokens)
-	}
-	slices.Sort(lengths)
-	return lengths
-}
-
-// class counts the lengths From … To.
-type class struct{ From, To, Count int }
-
-// histogram sorts lengths into twelve classes.
-func histogram(sorted []int) []class {
-	const classes = 12
-	step := sorted[len(sorted)-1]/classes + 1
-	out := make([]class, classes)
-	for i := range out {
-		out[i].From, out[i].To = i*step, (i+1)*step-1
-	}
-	for _, n := range sorted {
-		out[n/step].Count++
-	}
-	return out
-}
-
 // json writes the samples and the counts for other programs.
 func (v viewer) json(shown []data.Example, s *data.Set) error {
 	out := json.NewEncoder(v.out)
 	out.SetEscapeHTML(false)
 	for _, e := range shown {
-		if err := out.Encode(map[string]any{"source": e.Source, "text": viewer{tok: v.tok}.marked(e), "input_ids": e.Tokens, "labels": e.Labels}); err != nil {
+		if err := out.Encode(map[string]any{"source": e.Source, "text": viewer{tok: v.tok}.marked(e, plainText), "input_ids": e.Tokens, "labels": e.Labels}); err != nil {
 			return err
 		}
 	}
 	return out.Encode(map[string]any{
 		"examples": len(s.Examples), "rows": s.Rows, "tokens": s.Tokens, "learned": s.Learned, "cut": s.Cut, "dropped": s.Dropped, "split": s.Split,
 		"bad_rows": s.BadRows, "without_learned": s.Silent, "max_seq_length": s.Cutoff, "keeps_95": s.Keeps(0.95), "keeps_99": s.Keeps(0.99), "keeps_all": s.Keeps(1),
-		"lengths": histogram(lengthsOf(s)), "report": s.Report,
+		"lengths": histogram(lengthsOf(s, allTokens)), "report": s.Report,
 	})
 }
 

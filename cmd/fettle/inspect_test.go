@@ -9,7 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/data"
 	"fettle/internal/tinymodel"
+	"fettle/model/tokenizer"
 )
 
 const unanswered = `{"instruction": "say a", "output": ""}
@@ -68,7 +70,8 @@ func TestInspectWritesAPage(t *testing.T) {
 	require.Contains(t, string(text), "say &lt;b&gt;")
 	require.Contains(t, string(text), "<mark>&lt;script&gt;")
 	require.NotContains(t, string(text), "<script")
-	require.NotContains(t, string(text), "http")
+	require.NotContains(t, string(text), "://")
+	require.Contains(t, string(text), "default-src 'none'", "the page may load nothing")
 }
 
 func TestColumnsWeightsAndBadRows(t *testing.T) {
@@ -88,4 +91,48 @@ func TestColumnsWeightsAndBadRows(t *testing.T) {
 		code, _, _ := inspect(wrong...)
 		require.Equal(t, exitUsage, code, "%v", wrong)
 	}
+}
+
+// What a row says to the terminal is shown, not obeyed; what is invisible is
+// written out.
+func TestInspectShowsWhatATerminalWouldObey(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	set := file(t, "rows.jsonl", `{"instruction": "clear \u001b[2J\r\ufeff", "output": "a\u202eb\u0007"}`)
+	said := must(t, "inspect", "--model_name_or_path", base, "--dataset", set)
+	require.Contains(t, said, "clear <U+001B>[2J<U+000D><U+FEFF>")
+	require.Contains(t, said, "⟦a<U+202E>b<U+0007></s>⟧")
+	require.NotContains(t, said, "\x1b")
+}
+
+func TestInspectColoursOnATerminal(t *testing.T) {
+	tok, err := tokenizer.Load(tiny(t, tinymodel.Config{}))
+	require.NoError(t, err)
+	e := data.Example{Tokens: append([]int32{1}, append(tok.Encode("q"), append(tok.Encode("a"), 2)...)...)}
+	e.Labels = append([]int32{data.Ignore, data.Ignore, data.Ignore}, e.Tokens[3:]...)
+	v := viewer{tok: tok, color: true}
+	require.Equal(t, "\x1b[35m<s>\x1b[0mq\x1b[32m⟦\x1b[0m\x1b[32m a\x1b[0m\x1b[35m</s>\x1b[0m\x1b[32m⟧\x1b[0m", v.marked(e, visible))
+	v.color = false
+	require.Equal(t, "<s>q⟦ a</s>⟧", v.marked(e, visible))
+	require.Equal(t, "\x1b[1;31merror\x1b[0m double-bos: 1", viewer{color: true}.finding("error double-bos: 1"))
+}
+
+func TestHistogramCountsEveryLength(t *testing.T) {
+	for _, lengths := range [][]int{{5}, {5, 5}, {1, 2}, {1, 500}, {60, 61, 62, 90, 95}} {
+		counted := 0
+		classes := histogram(lengths)
+		for i, c := range classes {
+			counted += c.Count
+			require.LessOrEqual(t, c.From, c.To)
+			if i > 0 {
+				require.Equal(t, classes[i-1].To+1, c.From)
+			}
+		}
+		require.Equal(t, len(lengths), counted)
+		require.LessOrEqual(t, len(classes), 12)
+		require.Equal(t, []int{lengths[0], lengths[len(lengths)-1]}, []int{classes[0].From, classes[len(classes)-1].To})
+	}
+}
+
+func TestReadingBar(t *testing.T) {
+	require.Equal(t, "reading data "+strings.Repeat("█", 15)+strings.Repeat("░", 15)+"  50 %, 640 rows", readingBar(640, 0.5))
 }

@@ -76,7 +76,7 @@ func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer)
 		return usage(fmt.Errorf("config: %w", err))
 	}
 	if progress != nil && isTerminal(progress) {
-		options.Progress = func(rows int) { fmt.Fprintf(progress, "\rreading data: %d rows", rows) }
+		options.Progress = func(rows int, share float64) { fmt.Fprint(progress, "\r\x1b[K", readingBar(rows, share)) }
 		defer fmt.Fprint(progress, "\r\x1b[K")
 	}
 	if m.training, err = data.LoadFiles(tok, m.recipe, files, options); err != nil {
@@ -88,6 +88,13 @@ func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer)
 		m.split(c)
 	}
 	return input(err)
+}
+
+// readingBar draws how far the reading is.
+func readingBar(rows int, share float64) string {
+	const width = 30
+	done := int(share * width)
+	return fmt.Sprintf("reading data %s%s %3.0f %%, %d rows", strings.Repeat("█", done), strings.Repeat("░", width-done), 100*share, rows)
 }
 
 // split holds examples out. Rows that say the same as one of them are learned no
