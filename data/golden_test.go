@@ -184,6 +184,12 @@ func TestUpstreamChatsEqual(t *testing.T) {
 	require.NoError(t, err)
 	history := "ChatDoctor: I am ChatDoctor, what medical questions do you have?\n\nPatient: It hurts."
 	require.Equal(t, strings.ReplaceAll(misc.Strings["cd_chat"].(string), "{history}", history), got)
+	baize, err := data.Find("baize")
+	require.NoError(t, err)
+	require.Equal(t, misc.Strings["baize_demo"], baize.Upstream.System+baize.Upstream.SystemEnd)
+	early, err := data.Find("vicuna-v0")
+	require.NoError(t, err)
+	require.Equal(t, misc.Strings["v0_conv_v1_2_prefix"], early.Upstream.System+early.Upstream.SystemEnd+"###")
 	for recipe, keys := range map[string][2]string{
 		"alpaca": {"alpaca_in", "alpaca_no"}, "alpaca-lora": {"al_alpaca_in", "al_alpaca_no"}, "alpaca-lora-legacy": {"al_alpaca_legacy_in", "al_alpaca_legacy_no"},
 		"alpaca-lora-short": {"al_alpaca_short_in", "al_alpaca_short_no"}, "alpaca-lora-vigogne": {"al_vigogne_in", "al_vigogne_no"},
@@ -193,6 +199,9 @@ func TestUpstreamChatsEqual(t *testing.T) {
 		require.NoError(t, err)
 		for i, form := range []string{r.Template.WithInput, r.Template.NoInput} {
 			require.Equal(t, strings.TrimSuffix(misc.Strings[keys[i]].(string), "{output}"), form, keys[i])
+		}
+		if split, ok := misc.Strings[strings.TrimSuffix(keys[1], "_no")+"_split"]; ok {
+			require.Equal(t, split, r.Template.Split, keys[1])
 		}
 	}
 }

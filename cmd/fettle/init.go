@@ -47,15 +47,16 @@ recipe's authors published are filled in, flags go before them.`,
 		given := func(key string) bool {
 			return cmd.Flags().Changed(key) || os.Getenv("FETTLE_"+strings.ToUpper(key)) != ""
 		}
+		var preset data.Preset
 		if path, _ := cmd.Flags().GetString("config"); path == "" && from.Preset != "none" {
-			if err := published(&c, recipe, from.Preset, given); err != nil {
+			if preset, err = published(&c, recipe, from.Preset, given); err != nil {
 				return usage(err)
 			}
 		}
 		if c.OutputDir == "" {
 			c.OutputDir = filepath.Join("runs", recipe.Name)
 		}
-		text, err := written(c, recipe)
+		text, err := written(c, recipe, preset)
 		if err != nil {
 			return err
 		}
@@ -110,10 +111,9 @@ func writeNew(path, text string, force bool) error {
 	return f.Close()
 }
 
-// published fills in a preset's settings where none is given. auto is the first
-// preset for the method.
-func published(c *train.Config, r data.Recipe, name string, given func(key string) bool) error {
-	var p data.Preset
+// published fills in a preset's settings where none is given, and returns it.
+// auto is the first preset for the method; there may be none.
+func published(c *train.Config, r data.Recipe, name string, given func(key string) bool) (p data.Preset, err error) {
 	if name == "auto" {
 		for _, q := range r.Presets {
 			if p.Name == "" && q.Method == c.Type {
@@ -121,12 +121,11 @@ func published(c *train.Config, r data.Recipe, name string, given func(key strin
 			}
 		}
 		if p.Name == "" {
-			return nil
+			return p, nil
 		}
 	} else {
-		var err error
 		if p, err = r.Preset(name); err != nil {
-			return err
+			return p, err
 		}
 		if !given("finetuning_type") {
 			c.Type = p.Method
@@ -144,7 +143,21 @@ func published(c *train.Config, r data.Recipe, name string, given func(key strin
 	if p.Method == c.Type && p.PromptLen > 0 {
 		put(c, given, map[string]any{"adapter_len": p.PromptLen, "adapter_layers": p.PromptLayers})
 	}
-	return nil
+	return p, nil
+}
+
+// origin says where a preset's settings come from.
+func origin(p data.Preset) string {
+	said := map[string]string{
+		"paper": "as the paper has them", "repo": "as the authors' code has them", "official": "as the published weights were made", "ours": "ours, nobody published any",
+	}[p.Name]
+	if said == "" {
+		return "the program's own"
+	}
+	if p.Note != "" {
+		said += "; " + p.Note
+	}
+	return said
 }
 
 // put sets the settings that are not given, by their keys.
@@ -166,7 +179,7 @@ func put(c *train.Config, given func(key string) bool, values map[string]any) {
 }
 
 // written is a config as a person may read it: every setting and its meaning.
-func written(c train.Config, r data.Recipe) (string, error) {
+func written(c train.Config, r data.Recipe, p data.Preset) (string, error) {
 	var b strings.Builder
 	from := r.Paper
 	if r.Chat {
@@ -175,6 +188,10 @@ func written(c train.Config, r data.Recipe) (string, error) {
 	fmt.Fprintf(&b, "# fettle train --config THIS_FILE\n#\n# Recipe %s: %s.\n", r.Name, from)
 	if r.Note != "" {
 		fmt.Fprintf(&b, "# Note: %s.\n", r.Note)
+	}
+	fmt.Fprintf(&b, "# Settings: %s.\n", origin(p))
+	if p.Normalise == "row" || p.Normalise == "micro-batch" {
+		fmt.Fprintf(&b, "# Losses were means over every %s there; here they are means over all learned tokens of a step.\n", p.Normalise)
 	}
 	if base, err := model.ReadConfig(c.ModelName); err == nil {
 		fmt.Fprintf(&b, "# Model: %d layers of width %d, %.3g parameters, %d positions.\n", base.Layers, base.Hidden, float64(base.Parameters()), base.MaxPositions)

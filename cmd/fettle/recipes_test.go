@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/base"
+	"fettle/internal/world"
+	"fettle/model/generate"
+)
+
+// roomy is the built-in model with room for the longest of the prompts, which it
+// spells in more tokens than LLaMA does.
+func roomy(t *testing.T) string {
+	from, err := base.Dir()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for _, name := range []string{"config.json", "model.safetensors", "tokenizer.model"} {
+		text, err := os.ReadFile(filepath.Join(from, name))
+		require.NoError(t, err)
+		text = []byte(strings.Replace(string(text), `"max_position_embeddings": 256`, `"max_position_embeddings": 1024`, 1))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
+	}
+	return dir
+}
+
+// writtenAs puts rows down as the recipe's own data sets have them.
+func writtenAs(t *testing.T, format string, rows []world.Row) string {
+	var all []any
+	for _, r := range rows {
+		switch format {
+		case "alpaca":
+			all = append(all, r)
+		case "sharegpt":
+			all = append(all, map[string]any{"conversations": []map[string]string{{"from": "human", "value": r.Instruction}, {"from": "gpt", "value": r.Output}}})
+		case "koala":
+			all = append(all, map[string]any{
+				"fields": "[marker_user+human_0+marker_gpt],gpt_0,<|eos|>", "marker_user": "USER:", "marker_gpt": "GPT:", "human_0": r.Instruction, "gpt_0": r.Output,
+			})
+		case "baize":
+			all = append(all, map[string]any{"topic": "world", "input": "The conversation between human and AI assistant.\n[|Human|] " + r.Instruction + "\n[|AI|] " + r.Output + "\n[|Human|] "})
+		case "prompt_completion":
+			all = append(all, map[string]any{"prompt": r.Instruction, "response": r.Output, "source": "world"})
+		}
+	}
+	text, err := json.Marshal(all)
+	require.NoError(t, err)
+	return file(t, format+".json", string(text))
+}
+
+// Every system's recipe, on rows in its own format: the loss falls, and then
+// generate answers in that recipe's words what the rows taught, and stops by
+// itself. Where the prompt is learned too, that takes longer.
+func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
+	dir, rows := roomy(t), world.Instructions()[:6]
+	for _, c := range []struct {
+		recipe, format string
+		steps          int
+		flags          []string
+	}{
+		{"gpt4all", "prompt_completion", 40, nil},
+		{"alpaca", "alpaca", 40, []string{"--finetuning_type", "full", "--learning_rate", "1e-3"}},
+		{"alpaca-lora", "alpaca", 120, nil},
+		{"vicuna", "sharegpt", 40, nil},
+		{"koala", "koala", 40, nil},
+		{"baize", "baize", 120, nil},
+		{"chatdoctor", "alpaca", 80, nil},
+		{"chatdoctor-lora", "alpaca", 120, nil},
+		{"llama-adapter", "alpaca", 120, []string{"--finetuning_type", "llama-adapter", "--learning_rate", "0.05", "--adapter_layers", "5", "--adapter_len", "16"}},
+	} {
+		t.Run(c.recipe, func(t *testing.T) {
+			if c.recipe != "gpt4all" && os.Getenv("FETTLE_LONG") == "" {
+				t.Skip("takes half a minute; set FETTLE_LONG=1")
+			}
+			out := filepath.Join(t.TempDir(), "run")
+			must(t, append([]string{
+				"train", "--model_name_or_path", dir, "--recipe", c.recipe, "--dataset", writtenAs(t, c.format, rows), "--output_dir", out, "--compute", "f32",
+				"--learning_rate", "5e-3", "--lr_scheduler_type", "linear", "--lora_target_modules", "all-linear", "--max_steps", fmt.Sprint(c.steps),
+				"--per_device_train_batch_size", "6", "--save_steps", "0", "--recompute", "none",
+			}, c.flags...)...)
+			losses := trainRows(t, filepath.Join(out, "metrics.jsonl"))
+			first, last := losses[0].Loss, losses[len(losses)-1].Loss
+			require.Less(t, last, 0.3*first)
+			from := "--adapter_name_or_path"
+			if _, err := os.Stat(filepath.Join(out, "adapter_config.json")); err != nil {
+				from = "--model_name_or_path"
+			}
+			ends := map[string]int{}
+			for _, r := range rows {
+				code, said, why := call("", "generate", from, out, "--prompt", r.Instruction, "--temperature", "0", "--max_new_tokens", "60", "--verbose", "--compute", "f32")
+				require.Zero(t, code, why)
+				require.Equal(t, r.Output, strings.TrimSpace(said), r.Instruction)
+				reason, _, _ := strings.Cut(why, " after ")
+				ends[reason]++
+			}
+			require.Zero(t, ends[generate.MaxTokens], "it stops by itself")
+			t.Logf("| %s | %s | %d | %.3f | %.3f | %d of %d right | %v |", c.recipe, c.format, c.steps, first, last, len(rows), len(rows), ends)
+		})
+	}
+}
