@@ -167,6 +167,9 @@ func readCache(path string) (*Set, error) {
 	if err := json.Unmarshal(r.take(int(r.number())), &head); err != nil {
 		return nil, err
 	}
+	if head.Count < 0 {
+		return nil, errors.New("not a cached set")
+	}
 	s, sources, lengths := &head.Set, strings.Split(string(r.take(head.SourceBytes)), "\n"), make([]int, 0, min(head.Count, text))
 	total := 0
 	for range cap(lengths) {

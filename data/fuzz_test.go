@@ -121,3 +121,26 @@ func FuzzCutting(f *testing.F) {
 		require.Len(t, want, n)
 	})
 }
+
+// A dataset_info.json names a file in a known format, or is refused.
+func FuzzDatasetInfo(f *testing.F) {
+	f.Add([]byte(`{"a": {"file_name": "a.json", "formatting": "sharegpt", "columns": {"messages": "said"}, "tags": {"role_tag": "who", "user_tag": "me"}}}`), "a")
+	f.Add([]byte(`{"b": {"file_name": "b.json", "ranking": true, "columns": {"prompt": "q", "chosen": "good"}}}`), "c")
+	f.Add([]byte(`{"c": {"hf_hub_url": "x/y"}}`), "c")
+	f.Add([]byte(`{}`), "")
+	f.Fuzz(func(t *testing.T, text []byte, name string) {
+		path := write(t, "dataset_info.json", string(text))
+		file, err := data.ReadDatasetInfo(path, name)
+		if err != nil {
+			require.ErrorContains(t, err, path)
+			return
+		}
+		require.Contains(t, data.Formats(), file.Format)
+		require.NotEmpty(t, file.Path)
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "rows.json"), []byte(twoRows), 0o644))
+		file.Path = filepath.Join(filepath.Dir(path), "rows.json")
+		r, err := data.Find("vicuna")
+		require.NoError(t, err)
+		_, _ = data.LoadFiles(letters{}, r, []data.File{file}, data.Options{})
+	})
+}

@@ -18,7 +18,7 @@ type Config struct {
 	Type      string `yaml:"finetuning_type" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
 	Recipe    string `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
-	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files"`
+	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files; dataset_info.json:NAME is a data set that LLaMA-Factory's file describes"`
 	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`
 	Weights       []string `yaml:"dataset_weights" help:"how often an epoch sees each training file, such as 1,0.5; empty: once"`
 	Columns       []string `yaml:"columns" help:"fields under other names, such as instruction=question,output=answer"`

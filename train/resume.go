@@ -89,12 +89,17 @@ func (r *run) resume() error {
 	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(text, &r.state); err != nil {
+	var s state
+	if err := json.Unmarshal(text, &s); err != nil {
 		return fmt.Errorf("resume from %s: %s: %w", from, stateFile, err)
 	}
-	if err := r.state.continues(r.config, r.job.Inputs); err != nil {
+	if err := s.continues(r.config, r.job.Inputs); err != nil {
 		return fmt.Errorf("resume from %s: %w", from, err)
 	}
+	if s.Step < 1 || s.Step > r.plan.total {
+		return fmt.Errorf("resume from %s: %w: it is of step %d, the run has %d", from, ErrRefused, s.Step, r.plan.total)
+	}
+	r.state = s
 	if err := r.job.Adapter.Restore(from); err != nil {
 		return err
 	}

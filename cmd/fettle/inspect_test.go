@@ -136,3 +136,19 @@ func TestHistogramCountsEveryLength(t *testing.T) {
 func TestReadingBar(t *testing.T) {
 	require.Equal(t, "reading data "+strings.Repeat("█", 15)+strings.Repeat("░", 15)+"  50 %, 640 rows", readingBar(640, 0.5))
 }
+
+// A data set can be named as LLaMA-Factory's file describes it.
+func TestDatasetInfoNamesDataSets(t *testing.T) {
+	base, dir := tiny(t, tinymodel.Config{}), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "talks.json"), []byte(`[{"said": [{"who": "me", "what": "say a"}, {"who": "it", "what": "a"}]}]`), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "dataset_info.json"), []byte(`{"talks": {"file_name": "talks.json", "formatting": "sharegpt", "columns": {"messages": "said"},
+		"tags": {"role_tag": "who", "content_tag": "what", "user_tag": "me", "assistant_tag": "it"}}}`), 0o644))
+	info := filepath.Join(dir, "dataset_info.json")
+	said := must(t, "inspect", "--model_name_or_path", base, "--dataset", info+":talks", "--recipe", "vicuna")
+	require.Contains(t, said, "USER: say a ASSISTANT:⟦ a</s>⟧")
+	code, _, stderr := call("", "inspect", "--model_name_or_path", base, "--dataset", info+":walks", "--recipe", "vicuna")
+	require.Equal(t, exitData, code)
+	require.Contains(t, stderr, `did you mean "talks"`)
+	code, _, _ = call("", "inspect", "--model_name_or_path", base, "--dataset", filepath.Join(dir, "none", "dataset_info.json:talks"))
+	require.Equal(t, exitMissing, code)
+}

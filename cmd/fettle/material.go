@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -73,7 +74,7 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer) error {
 	options, files, err := dataOptions(c)
 	if err != nil {
-		return usage(fmt.Errorf("config: %w", err))
+		return err
 	}
 	if progress != nil && isTerminal(progress) {
 		options.Progress = func(rows int, share float64) { fmt.Fprint(progress, "\r\x1b[K", readingBar(rows, share)) }
@@ -83,7 +84,12 @@ func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer)
 		return input(err)
 	}
 	if len(c.EvalDataset) > 0 {
-		m.evaluation, err = data.Load(tok, m.recipe, c.EvalDataset, options)
+		held, err := dataFiles(c.EvalDataset, options)
+		if err != nil {
+			return err
+		}
+		m.evaluation, err = data.LoadFiles(tok, m.recipe, held, options)
+		return input(err)
 	} else if c.ValSize > 0 {
 		m.split(c)
 	}
@@ -124,24 +130,44 @@ func dataOptions(c *train.Config) (data.Options, []data.File, error) {
 	for _, column := range c.Columns {
 		ours, theirs, ok := strings.Cut(column, "=")
 		if !ok || ours == "" || theirs == "" {
-			return o, nil, fmt.Errorf("columns: %q, want field=name", column)
+			return o, nil, usage(fmt.Errorf("config: columns: %q, want field=name", column))
 		}
 		o.Columns[ours] = theirs
 	}
 	if n := len(c.Weights); n > 0 && n != len(c.Dataset) {
-		return o, nil, fmt.Errorf("dataset_weights: %d weights for %d files", n, len(c.Dataset))
+		return o, nil, usage(fmt.Errorf("config: dataset_weights: %d weights for %d files", n, len(c.Dataset)))
 	}
+	files, err := dataFiles(c.Dataset, o)
+	if err != nil {
+		return o, nil, err
+	}
+	for i, text := range c.Weights {
+		w, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(w > 0 && w <= 1000) {
+			return o, nil, usage(fmt.Errorf("config: dataset_weights: %q, want a number above 0, at most 1000", text))
+		}
+		files[i].Weight = w
+	}
+	return o, files, nil
+}
+
+// infoFile is LLaMA-Factory's list of data sets; dataset_info.json:NAME is one
+// of them.
+const infoFile = "dataset_info.json:"
+
+// dataFiles are the files that a run names.
+func dataFiles(names []string, o data.Options) ([]data.File, error) {
 	var files []data.File
-	for i, path := range c.Dataset {
+	for _, path := range names {
 		f := data.File{Path: path, Format: o.Format, Columns: o.Columns}
-		if len(c.Weights) > 0 {
-			w, err := strconv.ParseFloat(c.Weights[i], 64)
-			if err != nil || !(w > 0 && w <= 1000) {
-				return o, nil, fmt.Errorf("dataset_weights: %q, want a number above 0, at most 1000", c.Weights[i])
+		if dir, name, ok := strings.Cut(path, infoFile); ok {
+			var err error
+			if f, err = data.ReadDatasetInfo(dir+strings.TrimSuffix(infoFile, ":"), name); err != nil {
+				return nil, input(err)
 			}
-			f.Weight = w
+			maps.Copy(f.Columns, o.Columns)
 		}
 		files = append(files, f)
 	}
-	return o, files, nil
+	return files, nil
 }
