@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
@@ -32,6 +33,9 @@ func cached(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 	path := filepath.Join(o.Cache, key+".fettle")
 	if s, err := readCache(path); err == nil {
 		return s, nil
+	}
+	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
+		return nil, fmt.Errorf("cache data set: %w", err)
 	}
 	s, err := load(tok, r, files, o)
 	if err != nil {
@@ -99,36 +103,39 @@ func writeCache(path string, s *Set) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
+	f, err := os.CreateTemp(filepath.Dir(path), "writing-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	sum := sha256.New()
+	b := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
 	b.WriteString(cacheMagic)
-	binary.Write(&b, binary.LittleEndian, uint32(len(head)))
+	binary.Write(b, binary.LittleEndian, uint32(len(head)))
 	b.Write(head)
 	for _, e := range s.Examples {
 		b.WriteString(e.Source)
 		b.WriteByte('\n')
 	}
 	for _, e := range s.Examples {
-		binary.Write(&b, binary.LittleEndian, uint32(len(e.Tokens)))
+		binary.Write(b, binary.LittleEndian, uint32(len(e.Tokens)))
 	}
 	for _, e := range s.Examples {
-		binary.Write(&b, binary.LittleEndian, e.Tokens)
+		binary.Write(b, binary.LittleEndian, e.Tokens)
 	}
 	for _, e := range s.Examples {
 		for _, l := range e.Labels {
-			b.WriteByte(map[bool]byte{true: 1}[l != Ignore])
+			learn := byte(0)
+			if l != Ignore {
+				learn = 1
+			}
+			b.WriteByte(learn)
 		}
 	}
-	sum := sha256.Sum256(b.Bytes())
-	b.Write(sum[:])
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
+	err = b.Flush() // the first error of all that was written
+	if err == nil {
+		_, err = f.Write(sum.Sum(nil))
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "writing-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(b.Bytes())
 	if err == nil {
 		err = f.Sync()
 	}
@@ -180,18 +187,20 @@ func readCache(path string) (*Set, error) {
 	if r.short || len(rest) != 5*total || len(sources) != head.Count+1 || len(lengths) != head.Count {
 		return nil, errors.New("not a cached set")
 	}
-	tokens, labels, mask := make([]int32, total), make([]int32, total), rest[4*total:]
-	for i := range tokens {
-		tokens[i], labels[i] = int32(binary.LittleEndian.Uint32(rest[4*i:])), Ignore
-		if mask[i] != 0 {
-			labels[i] = tokens[i]
-		}
-	}
+	a, mask := &arena{dir: filepath.Dir(path)}, rest[4*total:]
 	s.Examples = make([]Example, head.Count)
+	var e Example
 	for i, at := 0, 0; i < head.Count; i++ {
-		end := at + lengths[i]
-		s.Examples[i] = Example{Tokens: tokens[at:end:end], Labels: labels[at:end:end], Source: sources[i]}
-		at = end
+		e.Tokens, e.Labels, e.Source = e.Tokens[:0], e.Labels[:0], strings.Clone(sources[i])
+		for range lengths[i] {
+			id := int32(binary.LittleEndian.Uint32(rest[4*at:]))
+			e.Tokens, e.Labels = append(e.Tokens, id), append(e.Labels, Ignore)
+			if mask[at] != 0 {
+				e.Labels[len(e.Labels)-1] = id
+			}
+			at++
+		}
+		s.Examples[i] = a.keep(e)
 	}
 	return s, nil
 }

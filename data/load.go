@@ -61,7 +61,7 @@ func LoadFiles(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 
 // load encodes what expand found.
 func load(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
-	s := &Set{Cutoff: o.Cutoff, Stream: r.Stream, answers: map[uint64]int{}, asked: map[uint64]string{}, opened: map[uint64]bool{}}
+	s := &Set{Cutoff: o.Cutoff, Stream: r.Stream, arena: &arena{dir: o.Cache}, answers: map[uint64]int{}, asked: map[uint64]string{}, opened: map[uint64]bool{}}
 	var paths []string
 	seen, m := map[uint64]string{}, newMeter(files)
 	for i, f := range files {

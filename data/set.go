@@ -26,6 +26,7 @@ type Set struct {
 	Hash     string   // SHA-256 over tokens and labels
 	Report   Report   // what the linter found
 
+	arena   *arena            // where the examples are
 	answers map[uint64]int    // how often each answer is given
 	asked   map[uint64]string // and a row of each
 	opened  map[uint64]bool   // the first turns of conversations, when cleaning
@@ -74,7 +75,9 @@ func (s *Set) take(out outcome) {
 	case len(out.examples[0].Tokens) < out.length:
 		s.Cut++
 	}
-	s.Examples = append(s.Examples, out.examples...)
+	for _, e := range out.examples {
+		s.Examples = append(s.Examples, s.arena.keep(e))
+	}
 }
 
 // finish counts, and refuses a set that teaches nothing.
@@ -111,6 +114,6 @@ func (s *Set) lint(tok Tokenizer) {
 	if s.Report.identical(s.answers, s.asked); tok != nil && len(s.answers) == 0 {
 		s.Report.ends(s.Examples, tok.EOS())
 	}
-	s.answers, s.asked, s.opened = nil, nil, nil
+	s.arena, s.answers, s.asked, s.opened = nil, nil, nil, nil
 	s.Report.settle()
 }
