@@ -1,9 +1,7 @@
 package train
 
 import (
-	"context"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -11,51 +9,35 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzCheckpoint puts any bytes into a checkpoint's manifest or, under a manifest
-// that vouches for them, into its state: it is passed over or refused, or the run
-// goes on to its end.
+// FuzzCheckpoint puts any bytes into a checkpoint's manifest, which is sound then
+// or not, and into its state, which is of the run and within its steps or refused.
 func FuzzCheckpoint(f *testing.F) {
-	c := config(f.TempDir())
-	c.Epochs, c.SaveSteps = 1, 2
-	j := job(f, lora, 1)
-	finish(f, c, j)
-	last := filepath.Join(c.OutputDir, checkpointName(2))
-	manifestText, err := os.ReadFile(filepath.Join(last, manifestFile))
+	c, in := config("runs/x"), Inputs{Base: "b", Training: "t"}
+	stateText, err := json.Marshal(state{Step: 3, Evaluated: -1, Config: c, Inputs: in})
 	require.NoError(f, err)
-	stateText, err := os.ReadFile(filepath.Join(last, stateFile))
+	files := map[string][]byte{stateFile: stateText, "adapter_config.json": []byte("{}")}
+	dir := f.TempDir()
+	require.NoError(f, writeCheckpoint(realDisk{}, dir, 3, files, 0))
+	manifestText, err := os.ReadFile(filepath.Join(dir, checkpointName(3), manifestFile))
 	require.NoError(f, err)
-	var sound manifest
-	require.NoError(f, json.Unmarshal(manifestText, &sound))
-	f.Add(manifestText, false)
-	f.Add(stateText, true)
-	f.Add([]byte(`{"step": -1, "config": null}`), true)
-	f.Add([]byte(`{"step": 1000000000000}`), true)
-	f.Add([]byte(`{"files": {"../../x": {"size": 0}}, "self": ""}`), false)
-	f.Fuzz(func(t *testing.T, text []byte, isState bool) {
+	for _, s := range []string{string(stateText), `{"step": -1, "config": null}`, `{"step": 1000000000000}`, `{"config": {"Seed": -1}}`, "", "null"} {
+		f.Add(manifestText, []byte(s))
+	}
+	f.Add([]byte(`{"format": 1, "files": {"../../x": {"size": 0}}, "self": ""}`), stateText)
+	f.Fuzz(func(t *testing.T, manifest, text []byte) {
 		dir := t.TempDir()
-		into := filepath.Join(dir, checkpointName(2))
-		require.NoError(t, os.CopyFS(into, os.DirFS(last)))
-		if isState {
-			m := sound
-			m.Files = map[string]fileEntry{stateFile: {len(text), digest(text)}}
-			for name, entry := range sound.Files {
-				if name != stateFile {
-					m.Files[name] = entry
-				}
-			}
-			m.Self = m.digest()
-			vouching, err := json.Marshal(m)
-			require.NoError(t, err)
-			require.NoError(t, os.WriteFile(filepath.Join(into, stateFile), text, 0o644))
-			require.NoError(t, os.WriteFile(filepath.Join(into, manifestFile), vouching, 0o644))
-		} else {
-			require.NoError(t, os.WriteFile(filepath.Join(into, manifestFile), text, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestFile), manifest, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), text, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), files["adapter_config.json"], 0o644))
+		if verify(dir) == nil {
+			require.Equal(t, digest(stateText), digest(text), "a manifest that holds is the one that was written")
 		}
-		again := c
-		again.OutputDir = dir
-		j.Out = io.Discard
-		if _, err := Run(context.Background(), again, j); err == nil {
-			require.FileExists(t, filepath.Join(dir, MetricsFile))
+		s, err := readState(dir, c, in, 6)
+		if err != nil {
+			require.NotEmpty(t, err.Error())
+			return
 		}
+		require.True(t, s.Step >= 1 && s.Step <= 6, s.Step)
+		require.Equal(t, in, s.Inputs)
 	})
 }

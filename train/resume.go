@@ -85,19 +85,9 @@ func (r *run) resume() error {
 	if from == "" {
 		return nil
 	}
-	text, err := readAll(filepath.Join(from, stateFile))
+	s, err := readState(from, r.config, r.job.Inputs, r.plan.total)
 	if err != nil {
-		return err
-	}
-	var s state
-	if err := json.Unmarshal(text, &s); err != nil {
-		return fmt.Errorf("resume from %s: %s: %w", from, stateFile, err)
-	}
-	if err := s.continues(r.config, r.job.Inputs); err != nil {
 		return fmt.Errorf("resume from %s: %w", from, err)
-	}
-	if s.Step < 1 || s.Step > r.plan.total {
-		return fmt.Errorf("resume from %s: %w: it is of step %d, the run has %d", from, ErrRefused, s.Step, r.plan.total)
 	}
 	r.state = s
 	if err := r.job.Adapter.Restore(from); err != nil {
@@ -114,4 +104,23 @@ func (r *run) resume() error {
 	r.optimizer.steps = r.state.Step
 	r.show.say("continuing from %s", from)
 	return nil
+}
+
+// readState reads a checkpoint's state, which must be of this very run.
+func readState(dir string, c Config, in Inputs, total int) (state, error) {
+	var s state
+	text, err := readAll(filepath.Join(dir, stateFile))
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("%s: %w", stateFile, err)
+	}
+	if err := s.continues(c, in); err != nil {
+		return s, err
+	}
+	if s.Step < 1 || s.Step > total {
+		return s, fmt.Errorf("%w: it is of step %d, the run has %d", ErrRefused, s.Step, total)
+	}
+	return s, nil
 }

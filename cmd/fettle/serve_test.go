@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -78,30 +81,68 @@ func TestServeSaysWhatIsWrongWithARequest(t *testing.T) {
 	}
 }
 
-func TestServeOverHTTP(t *testing.T) {
-	base := tiny(t, tinymodel.Config{})
+// overHTTP runs serve until the test ends and returns its address.
+func overHTTP(t *testing.T, args ...string) string {
 	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
 	root := newRoot()
 	out, in := io.Pipe()
-	root.SetArgs([]string{"serve", "--model_name_or_path", base, "--recipe", "alpaca", "--port", "0", "--max_tokens", "3"})
+	root.SetArgs(append([]string{"serve", "--port", "0"}, args...))
 	root.SetOut(in)
 	root.SetErr(io.Discard)
 	ended := make(chan error, 1)
 	go func() { ended <- root.ExecuteContext(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		require.NoError(t, <-ended)
+	})
 	line := make([]byte, 200)
 	n, err := out.Read(line)
 	require.NoError(t, err)
 	_, url, _ := strings.Cut(string(line[:n]), "Chat at ")
 	url, _, _ = strings.Cut(url, "/,")
-	r, err := http.Post(url+"/v1/chat/completions", "application/json", strings.NewReader(`{"messages": [{"role": "user", "content": "a"}], "stream": true}`))
+	return url
+}
+
+func post(t *testing.T, url, body string) string {
+	r, err := http.Post(url, "application/json", strings.NewReader(body))
 	require.NoError(t, err)
 	text, err := io.ReadAll(r.Body)
 	require.NoError(t, err)
-	require.Contains(t, string(text), "data: [DONE]")
 	require.NoError(t, r.Body.Close())
-	stop()
-	require.NoError(t, <-ended)
+	return string(text)
+}
+
+func TestServeOverHTTP(t *testing.T) {
+	url := overHTTP(t, "--model_name_or_path", tiny(t, tinymodel.Config{}), "--recipe", "alpaca", "--max_tokens", "3")
+	require.Contains(t, post(t, url+"/v1/chat/completions", `{"messages": [{"role": "user", "content": "a"}], "stream": true}`), "data: [DONE]")
+}
+
+// Requests of many clients at once, of different lengths, are answered as each is
+// alone: nothing is padded, and what a request finds of another one's changes no
+// bit of it.
+func TestT27ManyClientsAreAnsweredAsOne(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	url := overHTTP(t, "--model_name_or_path", base, "--max_tokens", "8", "--temperature", "0", "--compute", "f32")
+	prompts := []string{"a", "ab", "a long one that goes on", "b", "ab and more", "zz"}
+	want := make([]string, len(prompts))
+	for i, p := range prompts {
+		want[i] = must(t, "generate", "--model_name_or_path", base, "--raw", "--prompt", p, "--max_new_tokens", "8", "--temperature", "0", "--compute", "f32")
+	}
+	got := make([]string, 2*len(prompts))
+	var all sync.WaitGroup
+	for i := range got {
+		all.Go(func() {
+			var answer struct{ Choices []struct{ Text string } }
+			text := post(t, url+"/v1/completions", fmt.Sprintf(`{"prompt": %q}`, prompts[i%len(prompts)]))
+			if json.Unmarshal([]byte(text), &answer) == nil && len(answer.Choices) == 1 {
+				got[i] = answer.Choices[0].Text
+			} else {
+				got[i] = text
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, append(want, want...), got)
 }
 
 func TestServeRefusesToBeOpen(t *testing.T) {
