@@ -15,7 +15,7 @@ func FuzzConfig(f *testing.F) {
 		`{"peft_type": "LORA", "target_modules": "all-linear", "layers_to_transform": 1, "use_rslora": true, "init_lora_weights": "gaussian"}`,
 		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": 10, "adapter_layers": 30}`,
 		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": -1, "gate": "per_head", "gate_activation": "tanh", "base_model_name_or_path": "x"}`,
-		`{"peft_type": "IA3"}`, `[]`, `null`,
+		`{"peft_type": "LORA", "target_modules": ""}`, `{"peft_type": "LORA", "target_modules": []}`, `{"peft_type": "IA3"}`, `[]`, `null`,
 	} {
 		f.Add([]byte(text))
 	}

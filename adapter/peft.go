@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -104,6 +105,9 @@ func (f peftFile) lora(c Config) (Config, error) {
 		slices.Sort(c.Targets)
 	default:
 		return c, fmt.Errorf("target_modules is %v, want names", t)
+	}
+	if len(c.Targets) == 0 && c.TargetRegexp == "" {
+		return c, errors.New("target_modules names nothing")
 	}
 	return c, f.layers(&c)
 }

@@ -89,11 +89,38 @@ func cacheKey(tok Tokenizer, r Recipe, files []File, o Options) (string, error) 
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// writeCache writes a set whole or not at all:
+// writeCache writes a set whole or not at all.
+func writeCache(path string, s *Set) error {
+	f, err := os.CreateTemp(filepath.Dir(path), "writing-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	sum := sha256.New()
+	b := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
+	err = encodeCache(b, s)
+	if err == nil {
+		err = b.Flush()
+	}
+	if err == nil {
+		_, err = f.Write(sum.Sum(nil))
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// encodeCache writes all of a cached set but the SHA-256 that ends it:
 //
 //	magic · n uint32 · n bytes of JSON, the Set without its examples ·
-//	sources, a line each · lengths uint32 · tokens int32 · mask, a byte a token · SHA-256 of it all
-func writeCache(path string, s *Set) error {
+//	sources, a line each · lengths uint32 · tokens int32 · mask, a byte a token
+//
+// b keeps its first error.
+func encodeCache(b *bufio.Writer, s *Set) error {
 	bare := *s
 	bare.Examples = nil
 	head, err := json.Marshal(struct {
@@ -103,13 +130,6 @@ func writeCache(path string, s *Set) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "writing-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	sum := sha256.New()
-	b := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
 	b.WriteString(cacheMagic)
 	binary.Write(b, binary.LittleEndian, uint32(len(head)))
 	b.Write(head)
@@ -132,17 +152,7 @@ func writeCache(path string, s *Set) error {
 			b.WriteByte(learn)
 		}
 	}
-	err = b.Flush() // the first error of all that was written
-	if err == nil {
-		_, err = f.Write(sum.Sum(nil))
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
 
 func sourceBytes(examples []Example) int {
@@ -159,6 +169,11 @@ func readCache(path string) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
+	return decodeCache(all, filepath.Dir(path))
+}
+
+// decodeCache takes a cached set apart; dir is where much of it may be kept.
+func decodeCache(all []byte, dir string) (*Set, error) {
 	text := len(all) - sha256.Size
 	if text < len(cacheMagic)+4 || !bytes.HasPrefix(all, []byte(cacheMagic)) {
 		return nil, errors.New("not a cached set")
@@ -187,7 +202,7 @@ func readCache(path string) (*Set, error) {
 	if r.short || len(rest) != 5*total || len(sources) != head.Count+1 || len(lengths) != head.Count {
 		return nil, errors.New("not a cached set")
 	}
-	a, mask := &arena{dir: filepath.Dir(path)}, rest[4*total:]
+	a, mask := &arena{dir: dir}, rest[4*total:]
 	s.Examples = make([]Example, head.Count)
 	var e Example
 	for i, at := 0, 0; i < head.Count; i++ {

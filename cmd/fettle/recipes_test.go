@@ -76,7 +76,7 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 		{"baize", "baize", 120, nil},
 		{"chatdoctor", "alpaca", 80, nil},
 		{"chatdoctor-lora", "alpaca", 120, nil},
-		{"llama-adapter", "alpaca", 160, []string{"--finetuning_type", "llama-adapter", "--learning_rate", "0.1", "--adapter_layers", "5", "--adapter_len", "16"}},
+		{"llama-adapter", "alpaca", 300, []string{"--finetuning_type", "llama-adapter", "--learning_rate", "0.05", "--adapter_layers", "5", "--adapter_len", "16"}},
 	} {
 		t.Run(c.recipe, func(t *testing.T) {
 			if c.recipe != "gpt4all" && os.Getenv("FETTLE_LONG") == "" {
