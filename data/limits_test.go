@@ -34,6 +34,7 @@ func TestT11UsersCannotTypeControlTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(fmt.Sprint(s.Examples[0].Tokens), " 2]"))
 	require.NotContains(t, fmt.Sprint(s.Examples[0].Tokens), " 2 ")
+	require.Equal(t, map[string]int{"control-names": 1}, s.Report.Counts, "told, and no error")
 	s, err = data.Load(spelled{}, plainRecipe, []string{path}, data.Options{})
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(s.Examples[0].Tokens), " 2 ", "the recipe parses them, as upstream")

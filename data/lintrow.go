@@ -22,13 +22,17 @@ func (e *encoder) look(c Conversation) []mark {
 	if c.Tools != "" && c.Tools != "[]" && !e.recipe.Tools {
 		found("tools-ignored", "tools %.60s", c.Tools)
 	}
+	control := "control-tokens"
+	if !e.recipe.Specials {
+		control = "control-names"
+	}
 	seen := map[string]bool{}
 	for text := range c.texts {
 		for _, check := range []struct {
 			rule string
 			find func(string) string
 		}{
-			{"control-tokens", e.controlIn}, {"byte-order-mark", markIn}, {"mojibake", mojibakeIn}, {"replacement-character", replacementIn}, {"placeholder", placeholderIn},
+			{control, e.controlIn}, {"byte-order-mark", markIn}, {"mojibake", mojibakeIn}, {"replacement-character", replacementIn}, {"placeholder", placeholderIn},
 		} {
 			if hit := check.find(*text); hit != "" && !seen[check.rule] {
 				seen[check.rule] = true
