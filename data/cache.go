@@ -47,9 +47,16 @@ func cached(tok Tokenizer, r Recipe, files []File, o Options) (*Set, error) {
 	return s, nil
 }
 
+// identified is a tokenizer whose file is known. What lies beside the file
+// shows in its pieces and in how it reads a few probes.
+type identified interface {
+	speller
+	Hash() string // of the tokenizer's file
+}
+
 // cacheKey is a SHA-256 over everything that decides what a set becomes.
 func cacheKey(tok Tokenizer, r Recipe, files []File, o Options) (string, error) {
-	s, ok := tok.(speller)
+	s, ok := tok.(identified)
 	if !ok || r.Render != nil && r.RenderKey == "" {
 		return "", errNoCache
 	}
@@ -60,6 +67,7 @@ func cacheKey(tok Tokenizer, r Recipe, files []File, o Options) (string, error) 
 			fmt.Fprintf(h, "%d %d\n", info.Size(), info.ModTime().UnixNano())
 		}
 	}
+	fmt.Fprintln(h, s.Hash())
 	for id := range int32(s.Size()) {
 		fmt.Fprintf(h, "%q%t", s.Piece(id), s.Control(id))
 	}

@@ -13,7 +13,7 @@ import (
 
 // A cached set is the loaded one; whatever changes makes another.
 func TestCacheIsNeverStale(t *testing.T) {
-	tok := spelled{letters{}}
+	tok := spelled{file: "a"}
 	r, err := data.Find("alpaca")
 	require.NoError(t, err)
 	path, dir := write(t, "a.jsonl", twoRows+`{"instruction": "</s>", "output": "\ufeff"}`), t.TempDir()
@@ -43,9 +43,12 @@ func TestCacheIsNeverStale(t *testing.T) {
 	other.Template.NoInput += " "
 	get(other, data.Options{})
 	require.Equal(t, 5, files())
+	tok.file = "b" // as with other merges, which three probes may miss
+	get(r, data.Options{})
+	require.Equal(t, 6, files())
 	require.NoError(t, os.WriteFile(path, []byte(twoRows), 0o644))
 	require.Len(t, get(r, data.Options{}).Examples, 4)
-	require.Equal(t, 6, files())
+	require.Equal(t, 7, files())
 
 	all, err := filepath.Glob(filepath.Join(dir, "*"))
 	require.NoError(t, err)
@@ -60,11 +63,16 @@ func TestCacheIsNeverStale(t *testing.T) {
 		return []data.Segment{{Text: "a"}, {Text: "b", Learn: true}}, nil
 	}
 	get(other, data.Options{})
-	require.Equal(t, 6, files(), "nobody knows what a function renders")
+	require.Equal(t, 7, files(), "nobody knows what a function renders")
 }
 
 // spelled is letters as a tokenizer that tells its pieces.
-type spelled struct{ letters }
+type spelled struct {
+	letters
+	file string
+}
+
+func (s spelled) Hash() string { return s.file }
 
 func (spelled) Size() int { return 259 }
 func (spelled) Piece(id int32) string {
