@@ -270,8 +270,8 @@ func TestT29ClippingActsOnTheWholeGradient(t *testing.T) {
 
 // Every trainable tensor decays, the gates of a LLaMA-Adapter and the norms of a
 // fully tuned model too: in the official code the gate has four dimensions, so
-// that its helper decays it, and PEFT's trainer exempts layer norms and biases
-// only, which adapters have none of.
+// that its helper decays it, and Hugging Face's trainer exempts layer norms and
+// biases only, which adapters have none of.
 func TestT30WhatDecays(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
