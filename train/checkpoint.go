@@ -38,9 +38,8 @@ func checkpointName(step int) string { return fmt.Sprintf("%s%06d", checkpointPr
 
 // writeCheckpoint puts files into dir/checkpoint-step so that it is there
 // whole or not at all, whenever the machine stops: everything is written and
-// synced under another name first, and renamed at the end. Then all but the
-// newest keep checkpoints go (0: none go).
-func writeCheckpoint(d disk, dir string, step int, files map[string][]byte, keep int) error {
+// synced under another name first, and renamed at the end.
+func writeCheckpoint(d disk, dir string, step int, files map[string][]byte) error {
 	m := manifest{Format: formatVersion, Files: map[string]fileEntry{}}
 	for name, data := range files {
 		m.Files[name] = fileEntry{len(data), digest(data)}
@@ -82,17 +81,23 @@ func writeCheckpoint(d disk, dir string, step int, files map[string][]byte, keep
 		d.RemoveAll(temporary)
 		return fmt.Errorf("write %s: %w", final, err)
 	}
-	return prune(d, dir, keep)
+	return nil
 }
 
-// prune removes all but the newest keep checkpoints; each disappears by a
-// rename first, so that half of one is never taken for a whole.
-func prune(d disk, dir string, keep int) error {
-	steps := checkpoints(dir)
-	if keep == 0 || len(steps) <= max(keep, 1) {
+// prune removes checkpoints, oldest first, until keep are left (0: none goes).
+// The newest and the best stay whatever keep is. Each disappears by a rename
+// first, so that half of one is never taken for a whole.
+func prune(d disk, dir string, keep int, best string) error {
+	names := checkpoints(dir)
+	if keep == 0 || len(names) <= keep {
 		return nil
 	}
-	for _, name := range steps[:len(steps)-keep] {
+	surplus := len(names) - keep
+	for _, name := range names[:len(names)-1] {
+		if name == best || surplus == 0 {
+			continue
+		}
+		surplus--
 		gone := filepath.Join(dir, ".del-"+name)
 		if err := d.Rename(filepath.Join(dir, name), gone); err != nil {
 			return fmt.Errorf("remove old checkpoint: %w", err)

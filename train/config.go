@@ -65,12 +65,20 @@ type Config struct {
 	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" help:"activations: auto, all (least memory) or none (fastest)"`
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for activations with recompute: auto, in MiB"`
 
-	OutputDir    string `yaml:"output_dir" help:"directory of the run"`
-	EvalSteps    int    `yaml:"eval_steps" help:"evaluate every so many steps; 0: before and after only"`
-	SaveSteps    int    `yaml:"save_steps" help:"checkpoint every so many steps; 0: at the end only"`
-	SaveLimit    int    `yaml:"save_total_limit" help:"checkpoints to keep; 0: all"`
-	LoggingSteps int    `yaml:"logging_steps" help:"print every so many steps where the terminal cannot update a line"`
-	Resume       string `yaml:"resume" alias:"resume_from_checkpoint" help:"auto, none or a checkpoint directory"`
+	OutputDir    string  `yaml:"output_dir" help:"directory of the run"`
+	EvalSteps    int     `yaml:"eval_steps" help:"evaluate every so many steps; 0: before and after only"`
+	Patience     int     `yaml:"early_stopping_patience" help:"end the run after so many evaluations without a better loss; 0: never"`
+	Threshold    float64 `yaml:"early_stopping_threshold" help:"how much lower a held-out loss must be to count as better for early stopping"`
+	LoadBest     bool    `yaml:"load_best_model_at_end" help:"the result is the checkpoint with the lowest held-out loss, not the last one"`
+	BestBy       string  `yaml:"metric_for_best_model" help:"what load_best_model_at_end goes by: eval_loss, the only one there is"`
+	SaveSteps    int     `yaml:"save_steps" help:"checkpoint every so many steps; 0: at the end only"`
+	SaveLimit    int     `yaml:"save_total_limit" help:"checkpoints to keep, the best one always among them; 0: all"`
+	LoggingSteps int     `yaml:"logging_steps" help:"print every so many steps where the terminal cannot update a line"`
+	Resume       string  `yaml:"resume" alias:"resume_from_checkpoint" help:"auto, none or a checkpoint directory"`
+
+	SamplePrompts []string `yaml:"sample_prompts" help:"instructions to answer during the run; @FILE: a file with one on each line"`
+	SampleSteps   int      `yaml:"sample_steps" help:"answer them every so many steps; 0: before and after only"`
+	SampleTokens  int      `yaml:"sample_max_new_tokens" help:"longest of these answers in tokens"`
 }
 
 // Defaults is a run with everything but its model, data and output filled in.
@@ -82,7 +90,7 @@ func Defaults() Config {
 		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
 		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1, Seed: 42,
 		Compute: "auto", Quantized: "none", Recompute: "auto", ActivationM: 1024,
-		SaveSteps: 200, SaveLimit: 3, LoggingSteps: 10, Resume: "auto",
+		SaveSteps: 200, SaveLimit: 3, LoggingSteps: 10, Resume: "auto", BestBy: "eval_loss", SampleTokens: 64,
 	}
 }
 
@@ -125,6 +133,7 @@ func (c Config) Validate() error {
 	bad(!(c.Epsilon > 0), "adam_epsilon is %v, want more than 0", c.Epsilon)
 	bad(!(c.MaxGradNorm >= 0), "max_grad_norm is %v, want 0 or more", c.MaxGradNorm)
 	bad(c.EvalSteps < 0 || c.SaveSteps < 0 || c.SaveLimit < 0 || c.LoggingSteps < 0, "eval_steps, save_steps, save_total_limit and logging_steps must be 0 or more")
+	c.validateWatching(bad)
 	if len(errs) == 0 {
 		return nil
 	}

@@ -12,6 +12,7 @@ type disk interface {
 	MkdirTemp(dir, pattern string) (string, error)
 	WriteFile(path string, data []byte) error // new, synced
 	SyncDir(path string) error
+	Symlink(target, path string) error
 	Rename(from, to string) error
 	RemoveAll(path string) error
 }
@@ -46,6 +47,14 @@ func (realDisk) SyncDir(path string) error {
 	return syncDir(f)
 }
 
+// Symlink makes path lead to target, or hold its name where there are no links.
+func (d realDisk) Symlink(target, path string) error {
+	if os.Symlink(target, path) == nil {
+		return nil
+	}
+	return d.WriteFile(path, []byte(target+"\n"))
+}
+
 func (realDisk) Rename(from, to string) error { return os.Rename(from, to) }
 
 func (realDisk) RemoveAll(path string) error { return os.RemoveAll(path) }
@@ -65,6 +74,23 @@ func replaceFile(d disk, path string, data []byte) error {
 		return err
 	}
 	return d.SyncDir(filepath.Dir(path))
+}
+
+// replaceLink makes path, which is nothing or such a link, lead to target.
+func replaceLink(d disk, path, target string) error {
+	if old, err := os.Readlink(path); err == nil && old == target {
+		return nil
+	}
+	temporary, err := d.MkdirTemp(filepath.Dir(path), ".tmp-")
+	if err != nil {
+		return err
+	}
+	defer d.RemoveAll(temporary)
+	inner := filepath.Join(temporary, filepath.Base(path))
+	if err := d.Symlink(target, inner); err != nil {
+		return err
+	}
+	return d.Rename(inner, path)
 }
 
 // readAll is io.ReadAll of a file.

@@ -73,6 +73,7 @@ func (r *run) report(h history) ([]byte, error) {
 		Title    string
 		Charts   []chart
 		Gates    [][]float32
+		Samples  []answers
 		FirstOne int // layer of the first row of gates
 		Facts    [][2]string
 		Settings string
@@ -83,7 +84,7 @@ func (r *run) report(h history) ([]byte, error) {
 			newChart("Learning rate", "%.1e", map[string][]xy{"rate": rate}, "rate"),
 			newChart("Gradient norm", "%.3f", map[string][]xy{"norm": norms}, "norm"),
 		},
-		Gates: r.job.Adapter.Gates(),
+		Gates: r.job.Adapter.Gates(), Samples: byPrompt(h.Samples),
 		Facts: [][2]string{
 			{"method", r.config.Type}, {"trainable numbers", fmt.Sprint(r.job.Adapter.Size())},
 			{"base", r.job.Record.Base}, {"recipe", r.config.Recipe}, {"compute", r.job.Record.Compute},
@@ -95,6 +96,9 @@ func (r *run) report(h history) ([]byte, error) {
 	}
 	if len(r.job.Evaluation) > 0 {
 		page.Facts = append(page.Facts, [2]string{"held-out loss", fmt.Sprintf("%.4f before, %.4f after", r.state.EvalBefore, r.state.EvalLast)})
+	}
+	if w := r.state.Watch; w.BestStep > 0 {
+		page.Facts = append(page.Facts, [2]string{"best checkpoint", fmt.Sprintf("%s, held-out loss %.4f", w.best(), w.BestLoss)})
 	}
 	if len(page.Gates) > 0 {
 		page.FirstOne = r.job.Model.Config().Layers - len(page.Gates)
@@ -110,6 +114,27 @@ func (r *run) report(h history) ([]byte, error) {
 	var out bytes.Buffer
 	err = t.Execute(&out, page)
 	return out.Bytes(), err
+}
+
+// answers are what a prompt was answered over the run.
+type answers struct {
+	Prompt  string
+	Answers []SampleRow
+}
+
+// byPrompt sorts samples by prompt, in the order the prompts came.
+func byPrompt(rows []SampleRow) []answers {
+	var all []answers
+	at := map[string]int{}
+	for _, r := range rows {
+		i, ok := at[r.Prompt]
+		if !ok {
+			i = len(all)
+			at[r.Prompt], all = i, append(all, answers{Prompt: r.Prompt})
+		}
+		all[i].Answers = append(all[i].Answers, r)
+	}
+	return all
 }
 
 // sparkline draws a loss curve in one line of text.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -21,6 +22,8 @@ import (
 func finished(t *testing.T, method string) (string, Config) {
 	c := config(t.TempDir())
 	j := job(t, methods[method], 1)
+	c.SamplePrompts, c.SampleSteps = []string{"say <it>"}, 4
+	j.Sample = func(context.Context, string) (string, error) { return "0: <i>", nil }
 	j.Settings = []byte("learning_rate: 0.01 # <b>\n")
 	_, err := Run(context.Background(), c, j)
 	require.NoError(t, err)
@@ -38,9 +41,33 @@ func TestTrainerStateHasHuggingFacesKeys(t *testing.T) {
 		stateful_callbacks total_flos train_batch_size trial_name trial_params`), slices.Sorted(maps.Keys(file)))
 	require.EqualValues(t, 6, file["global_step"])
 	history := file["log_history"].([]any)
-	require.Len(t, history, 8, "six steps, two evaluations after the first")
+	require.Len(t, history, 9, "six steps, two evaluations after the first, the end")
 	require.Equal(t, strings.Fields("epoch grad_norm learning_rate loss step"), slices.Sorted(maps.Keys(history[0].(map[string]any))))
-	require.Contains(t, history[3], "eval_loss")
+	require.Equal(t, strings.Fields("epoch eval_loss eval_runtime eval_samples_per_second eval_steps_per_second step"), slices.Sorted(maps.Keys(history[3].(map[string]any))))
+	end := history[8].(map[string]any)
+	require.Equal(t, strings.Fields("epoch step total_flos train_loss train_runtime train_samples_per_second train_steps_per_second"), slices.Sorted(maps.Keys(end)))
+	require.Equal(t, file["total_flos"], end["total_flos"])
+	tokens := file["num_input_tokens_seen"].(float64)
+	require.EqualValues(t, 6*tokens*(3*(2*16*16+2*8*16+3*16*24+2*16)+16+40*16), end["total_flos"], "6 tokens (parameters without embedding)")
+	require.EqualValues(t, 6, file["best_global_step"], "the only step that was evaluated and kept")
+	require.Equal(t, history[7].(map[string]any)["eval_loss"], file["best_metric"])
+	require.Equal(t, filepath.Join(dir, "checkpoint-000006"), file["best_model_checkpoint"])
+	inside, err := os.ReadFile(filepath.Join(dir, "checkpoint-000004", StateFile))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(inside, &file))
+	require.EqualValues(t, 4, file["global_step"])
+	require.Len(t, file["log_history"], 5, "four steps, an evaluation; no end yet")
+	require.Nil(t, file["best_metric"])
+}
+
+// historyOf reads a run's log as a resumed run does.
+func historyOf(t *testing.T, dir string) (h history) {
+	text, err := os.ReadFile(filepath.Join(dir, MetricsFile))
+	require.NoError(t, err)
+	for line := range bytes.Lines(text) {
+		require.True(t, h.read(line, 99, 99, 99))
+	}
+	return h
 }
 
 // The event file, read as TFRecord and protobuf are defined.
@@ -51,13 +78,13 @@ func TestTensorBoardFile(t *testing.T) {
 	require.Len(t, paths, 1)
 	data, err := os.ReadFile(paths[0])
 	require.NoError(t, err)
-	h, err := readHistory(dir)
-	require.NoError(t, err)
+	h := historyOf(t, dir)
 	masked := func(b []byte) uint32 {
 		c := crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli))
 		return (c>>15 | c<<17) + 0xa282ead8
 	}
 	var losses, evals []float32
+	texts := 0
 	for first := true; len(data) > 0; first = false {
 		n := binary.LittleEndian.Uint64(data)
 		require.Equal(t, masked(data[:8]), binary.LittleEndian.Uint32(data[8:]))
@@ -65,6 +92,9 @@ func TestTensorBoardFile(t *testing.T) {
 		require.Equal(t, masked(message), binary.LittleEndian.Uint32(data[12+n:]))
 		data = data[16+n:]
 		require.Equal(t, first, strings.Contains(string(message), "brain.Event:2"))
+		if bytes.Contains(message, []byte("sample/say <it>/text_summary")) && bytes.Contains(message, []byte("0: ")) {
+			texts++
+		}
 		for tag, into := range map[string]*[]float32{"train/loss": &losses, "eval/loss": &evals} {
 			if at := strings.Index(string(message), tag); at >= 0 {
 				number, kind, skip := protowire.ConsumeTag(message[at+len(tag):])
@@ -76,6 +106,7 @@ func TestTensorBoardFile(t *testing.T) {
 	}
 	require.Len(t, losses, len(h.Steps))
 	require.Len(t, evals, len(h.Evals))
+	require.Equal(t, 3, texts)
 	for i, s := range h.Steps {
 		require.Equal(t, float32(s.Loss), losses[i])
 	}
@@ -86,7 +117,7 @@ func TestReportNeedsNothingElse(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, ReportFile))
 	require.NoError(t, err)
 	page := string(text)
-	for _, want := range []string{"<polyline class=\"loss\"", "<polyline class=\"eval\"", "layer 2", "Learning rate", "&lt;b&gt;"} {
+	for _, want := range []string{"<polyline class=\"loss\"", "<polyline class=\"eval\"", "layer 2", "Learning rate", "&lt;b&gt;", "say &lt;it&gt;", "step 4", "0: &lt;i&gt;"} {
 		require.Contains(t, page, want)
 	}
 	for _, no := range []string{"http://", "https://", "<script", "<link", "<img", "ZgotmplZ"} {

@@ -18,6 +18,8 @@ type state struct {
 	EvalBefore float64 `json:"eval_loss_before"`
 	EvalLast   float64 `json:"eval_loss_last"`
 	Evaluated  int     `json:"evaluated"` // the last step with an evaluation, -1: none
+	Sampled    int     `json:"sampled"`   // the last step with samples, -1: none
+	Watch      watch   `json:"watch"`
 
 	Config Config `json:"config"`
 	Inputs Inputs `json:"inputs"`
@@ -33,7 +35,12 @@ type Inputs struct {
 }
 
 // mayChange are the settings that do not change a run's numbers.
-var mayChange = []string{"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute", "activation_memory_mb", "per_device_train_batch_size", "gradient_accumulation_steps", "model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset"}
+var mayChange = []string{
+	"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute", "activation_memory_mb",
+	"per_device_train_batch_size", "gradient_accumulation_steps", "model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset",
+	"early_stopping_patience", "early_stopping_threshold", "load_best_model_at_end", "metric_for_best_model",
+	"sample_prompts", "sample_steps", "sample_max_new_tokens",
+}
 
 // continues says why a run may not go on from a checkpoint.
 func (s state) continues(c Config, in Inputs) error {
@@ -102,6 +109,9 @@ func (r *run) resume() error {
 		return fmt.Errorf("resume from %s: %s: %w", from, optimizerFile, err)
 	}
 	r.optimizer.steps = r.state.Step
+	if err := r.state.Watch.point(r.disk, dir); err != nil { // a stop may have come before it
+		return err
+	}
 	r.show.say("continuing from %s", from)
 	return nil
 }

@@ -2,23 +2,18 @@
 package train
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
 
 	"fettle/adapter"
 	"fettle/data"
-	"fettle/internal/safetensors"
 	"fettle/model"
 )
 
@@ -40,6 +35,10 @@ type Job struct {
 	Record     Record
 	Settings   []byte            // config.yaml as it will be kept; may be nil
 	Beside     map[string][]byte // files that are kept with the adapter
+
+	// Sample answers an instruction as the adapter is now, for sample_prompts;
+	// nil: it cannot. It must leave the run as it is.
+	Sample func(ctx context.Context, prompt string) (string, error)
 
 	Out      io.Writer // for people
 	Terminal bool      // Out can update a line
@@ -69,6 +68,7 @@ type Result struct {
 	Loss       float64 // of the last step
 	EvalBefore float64 // 0 without evaluation data
 	EvalAfter  float64
+	Best       int // the step whose checkpoint is the result; 0: the last
 	Elapsed    time.Duration
 }
 
@@ -83,6 +83,7 @@ type run struct {
 	metrics   *metrics
 	show      *progress
 	start     time.Time
+	evalSet   string  // which examples are held out
 	loss      float64 // of the last step
 }
 
@@ -109,7 +110,7 @@ func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
 	r := &run{
 		config: c, job: job, disk: d, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, job.Adapter.Params()),
 		show:  &progress{out: job.Out, terminal: job.Terminal, every: c.LoggingSteps, total: p.total},
-		state: state{Evaluated: -1, Config: c, Inputs: job.Inputs}, start: time.Now(),
+		state: state{Evaluated: -1, Sampled: -1, Config: c, Inputs: job.Inputs}, start: time.Now(), evalSet: setHash(job.Evaluation),
 	}
 	if r.show.out == nil {
 		r.show.out = io.Discard
@@ -125,12 +126,8 @@ func (r *run) train(ctx context.Context) error {
 	if err := r.resume(); err != nil {
 		return err
 	}
-	begin := r.state.Step
-	if len(checkpoints(r.config.OutputDir)) == 0 {
-		begin = -1 // nothing of an earlier attempt counts
-	}
 	var err error
-	if r.metrics, err = openMetrics(r.disk, r.config.OutputDir, begin); err != nil {
+	if r.metrics, err = openMetrics(r.disk, r.config.OutputDir, r.state); err != nil {
 		return err
 	}
 	defer r.metrics.close()
@@ -143,28 +140,13 @@ func (r *run) train(ctx context.Context) error {
 		if err := r.keep(ctx); err != nil {
 			return r.stopped(ctx, err)
 		}
-		if r.state.Step == r.plan.total {
+		if r.done() {
 			return r.export()
 		}
 		if err := r.step(ctx); err != nil {
 			return r.stopped(ctx, err)
 		}
 	}
-}
-
-// keep does what is due after the steps so far: an evaluation, a checkpoint.
-func (r *run) keep(ctx context.Context) error {
-	c, step := r.config, r.state.Step
-	due := func(every int) bool { return step == r.plan.total || every > 0 && step%every == 0 }
-	if (step == 0 || due(c.EvalSteps)) && r.state.Evaluated != step {
-		if err := r.evaluation(ctx); err != nil {
-			return err
-		}
-	}
-	if step > 0 && due(c.SaveSteps) {
-		return r.save()
-	}
-	return nil
 }
 
 // step is one optimizer step.
@@ -190,26 +172,6 @@ func (r *run) step(ctx context.Context) error {
 	return nil
 }
 
-// evaluation measures the evaluation set, if there is one.
-func (r *run) evaluation(ctx context.Context) error {
-	r.state.Evaluated = r.state.Step
-	if len(r.job.Evaluation) == 0 {
-		return nil
-	}
-	loss, tokens, err := r.evaluate(ctx)
-	if err != nil {
-		r.state.Evaluated = -1
-		return err
-	}
-	if r.state.Step == 0 {
-		r.state.EvalBefore = loss
-	}
-	r.state.EvalLast = loss
-	r.metrics.add(EvalRow{r.state.Step, loss, tokens, r.elapsed()})
-	r.show.say("evaluation at step %d: loss %.4f over %d tokens", r.state.Step, loss, tokens)
-	return nil
-}
-
 // stopped decides what an early end means: after a cancelled context the last
 // finished step is saved.
 func (r *run) stopped(ctx context.Context, err error) error {
@@ -227,75 +189,5 @@ func (r *run) stopped(ctx context.Context, err error) error {
 	return fmt.Errorf("step %d of %d: %w", r.state.Step, r.plan.total, ErrStopped)
 }
 
-// save writes a checkpoint of the step that was just finished.
-func (r *run) save() error {
-	files, err := r.adapterFiles()
-	if err != nil {
-		return err
-	}
-	var moments bytes.Buffer
-	if err := safetensors.Encode(&moments, r.optimizer.tensors(), map[string]string{"format": "pt"}); err != nil {
-		return err
-	}
-	files[optimizerFile] = moments.Bytes()
-	s := r.state
-	s.Elapsed = r.elapsed()
-	if files[stateFile], err = json.MarshalIndent(s, "", "  "); err != nil {
-		return err
-	}
-	r.metrics.sync()
-	return writeCheckpoint(r.disk, r.config.OutputDir, r.state.Step, files, r.config.SaveLimit)
-}
-
-// adapterFiles are the adapter's own files and its record.
-func (r *run) adapterFiles() (map[string][]byte, error) {
-	files, err := r.job.Adapter.Files()
-	if err != nil {
-		return nil, err
-	}
-	maps.Copy(files, r.job.Beside)
-	record, err := json.MarshalIndent(r.job.Record, "", "  ")
-	files[RecordFile] = append(record, '\n')
-	return files, err
-}
-
-// export leaves the finished adapter in the output directory itself, with
-// what people and other programs read of the run.
-func (r *run) export() error {
-	files, err := r.adapterFiles()
-	if err != nil {
-		return err
-	}
-	h, err := readHistory(r.config.OutputDir)
-	if err != nil {
-		return err
-	}
-	if files[StateFile], err = r.hfState(h); err != nil {
-		return err
-	}
-	if files[ReportFile], err = r.report(h); err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
-			return err
-		}
-	}
-	board := filepath.Join(r.config.OutputDir, "tensorboard")
-	if err := os.MkdirAll(board, 0o755); err != nil {
-		return err
-	}
-	started := float64(r.start.Unix()) - r.state.Elapsed
-	if err := replaceFile(r.disk, filepath.Join(board, "events.out.tfevents.0.fettle"), tensorboard(h, started)); err != nil {
-		return err
-	}
-	r.show.say("%s", sparkline(h.Steps))
-	return nil
-}
-
 // elapsed is the time spent training, earlier attempts included.
 func (r *run) elapsed() float64 { return r.state.Elapsed + time.Since(r.start).Seconds() }
-
-func (r *run) result() Result {
-	return Result{r.state.Step, r.loss, r.state.EvalBefore, r.state.EvalLast, time.Duration(r.elapsed() * float64(time.Second))}
-}

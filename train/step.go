@@ -54,6 +54,13 @@ func (p *plan) step(k int) []int {
 	return p.order[lo:min(lo+p.perStep, p.examples)]
 }
 
+// seen is how many examples the first k steps have seen, counted again in every
+// epoch.
+func (p *plan) seen(k int) int {
+	epochs, rest := k/p.perEpoch, k%p.perEpoch
+	return epochs*min(p.perEpoch*p.perStep, p.examples) + min(rest*p.perStep, p.examples)
+}
+
 // gradients runs a step's examples, micro-batch by micro-batch, and leaves the
 // gradient of their mean token loss in the parameters. The divisor is the
 // number of learned tokens of the whole step, known before the first pass.

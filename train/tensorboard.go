@@ -34,6 +34,9 @@ func tensorboard(h history, started float64) []byte {
 	for _, v := range evals {
 		e.scalars(started, v.ElapsedSeconds, v.Step, map[string]float64{"eval/loss": v.EvalLoss}, "eval/loss")
 	}
+	for _, s := range h.Samples {
+		e.text(started+s.ElapsedSeconds, s.Step, "sample/"+s.Prompt, s.Sample)
+	}
 	return e.Bytes()
 }
 
@@ -52,6 +55,23 @@ func (e *events) scalars(started, elapsed float64, step int, values map[string]f
 		summary = protowire.AppendBytes(protowire.AppendTag(summary, 1, protowire.BytesType), v)
 	}
 	e.record(protowire.AppendBytes(protowire.AppendTag(event(started+elapsed, step), 5, protowire.BytesType), summary))
+}
+
+// text records a text under a tag, for TensorBoard's plugin of that name: a
+// tensor of one string.
+func (e *events) text(wall float64, step int, tag, text string) {
+	field := func(b []byte, number protowire.Number, content []byte) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), content)
+	}
+	const dtString = 7
+	one := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), 1)
+	tensor := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), dtString)
+	tensor = field(tensor, 2, field(nil, 2, one)) // shape (1)
+	tensor = field(tensor, 8, []byte(text))
+	value := field(nil, 1, []byte(tag+"/text_summary"))
+	value = field(value, 8, tensor)
+	value = field(value, 9, field(nil, 1, field(nil, 1, []byte("text"))))
+	e.record(field(event(wall, step), 5, field(nil, 1, value)))
 }
 
 // record frames a message.

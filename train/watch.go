@@ -1,0 +1,102 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"path/filepath"
+
+	"fettle/data"
+)
+
+// bestLink is the name in a run's directory that leads to the best checkpoint.
+const bestLink = "best"
+
+// watch follows the held-out loss over a run. Losses of different evaluation
+// sets are never compared.
+type watch struct {
+	Set    string  `json:"evaluation_set"` // which examples the losses are of
+	Lowest float64 `json:"lowest"`         // of all evaluations after the first step
+	Stale  int     `json:"stale"`          // evaluations since the last that was better
+
+	BestStep int     `json:"best_step"` // of the checkpoint with the lowest loss; 0: none
+	BestLoss float64 `json:"best_loss"`
+}
+
+// evaluated counts an evaluation. It is better than all before it, as early
+// stopping sees it, if its loss is lower by more than threshold.
+func (w *watch) evaluated(loss float64, set string, threshold float64) {
+	first := w.of(set)
+	if first || loss < w.Lowest && w.Lowest-loss > threshold {
+		w.Stale = 0
+	} else {
+		w.Stale++
+	}
+	if first || loss < w.Lowest {
+		w.Lowest = loss
+	}
+}
+
+// kept counts the checkpoint of a step that was evaluated.
+func (w *watch) kept(step int, loss float64) {
+	if w.BestStep == 0 || loss < w.BestLoss {
+		w.BestStep, w.BestLoss = step, loss
+	}
+}
+
+// of turns to an evaluation set and reports whether nothing of it was seen yet.
+func (w *watch) of(set string) bool {
+	if w.Set == set {
+		return false
+	}
+	*w = watch{Set: set}
+	return true
+}
+
+// best is the name of the best checkpoint, "" if there is none yet.
+func (w *watch) best() string {
+	if w.BestStep == 0 {
+		return ""
+	}
+	return checkpointName(w.BestStep)
+}
+
+// point lets the link in a run's directory lead to the best checkpoint.
+func (w *watch) point(d disk, dir string) error {
+	if w.BestStep == 0 {
+		return nil
+	}
+	return replaceLink(d, filepath.Join(dir, bestLink), w.best())
+}
+
+// setHash tells evaluation sets apart.
+func setHash(examples []data.Example) string {
+	h := sha256.New()
+	for _, e := range examples {
+		binary.Write(h, binary.LittleEndian, uint64(len(e.Tokens)))
+		binary.Write(h, binary.LittleEndian, e.Tokens)
+		binary.Write(h, binary.LittleEndian, e.Labels)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// validateWatching checks what belongs to evaluations, best checkpoints and
+// samples.
+func (c Config) validateWatching(bad func(wrong bool, format string, args ...any)) {
+	held := c.ValSize > 0 || len(c.EvalDataset) > 0
+	bad(c.Patience < 0, "early_stopping_patience is %d, want 0 (never) or more", c.Patience)
+	bad(!(c.Threshold >= 0), "early_stopping_threshold is %v, want 0 or more", c.Threshold)
+	bad(c.BestBy != "eval_loss" && c.BestBy != "loss", "metric_for_best_model is %q, want eval_loss", c.BestBy)
+	for _, s := range []struct {
+		on  bool
+		key string
+	}{{c.Patience > 0, "early_stopping_patience"}, {c.LoadBest, "load_best_model_at_end"}} {
+		bad(s.on && !held, "%s goes by the loss of held-out examples, and there are none: set val_size (such as 0.05) or eval_dataset", s.key)
+		bad(s.on && c.EvalSteps == 0, "%s needs evaluations during the run: set eval_steps, such as to %d", s.key, max(c.SaveSteps, 50))
+	}
+	bad(c.LoadBest && c.EvalSteps > 0 && (c.SaveSteps == 0 || c.SaveSteps%c.EvalSteps != 0),
+		"load_best_model_at_end needs an evaluation of every checkpoint: save_steps is %d, want a multiple of eval_steps %d, such as %d",
+		c.SaveSteps, c.EvalSteps, max(1, (c.SaveSteps+c.EvalSteps/2)/max(1, c.EvalSteps))*c.EvalSteps)
+	bad(c.SampleSteps < 0, "sample_steps is %d, want 0 or more", c.SampleSteps)
+	bad(c.SampleTokens < 1, "sample_max_new_tokens is %d, want 1 or more", c.SampleTokens)
+}
