@@ -209,11 +209,16 @@ func (f failing) RemoveAll(path string) error {
 // Every call that a run makes of the disk fails once: the run says so, and the
 // next one ends with the same bits.
 func TestEveryDiskFailureIsSurvived(t *testing.T) {
-	whole := watching(t.TempDir())
+	set := func() Config {
+		c := watching(t.TempDir())
+		c.EvalSteps, c.SaveSteps = 2, 2
+		return c
+	}
+	whole := set()
 	want := finish(t, whole, job(t, lora, 1))
 	survived := 0
 	for n := 1; ; n++ {
-		c, left := watching(t.TempDir()), n
+		c, left := set(), n
 		_, err := runOn(context.Background(), failing{left: &left, err: syscall.ENOSPC}, c, job(t, lora, 1))
 		if left > 0 {
 			break // the run makes fewer calls
