@@ -13,12 +13,15 @@ import (
 // they exist; alias lists what other tools call the same thing. A run's
 // output directory holds it as config.yaml, filled in.
 type Config struct {
-	ModelName string `yaml:"model_name_or_path" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
-	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from (its weights only)"`
-	Type      string `yaml:"finetuning_type" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
-	Recipe    string `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
+	ModelName string  `yaml:"model_name_or_path" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
+	Shape     string  `yaml:"config_name" help:"instead of a base model: a config.json (or its directory, or fettle-tiny) whose weights are drawn by the seed, to train from nothing"`
+	Tokenizer string  `yaml:"tokenizer_name" help:"directory of the tokenizer, where config_name is set"`
+	Spread    float64 `yaml:"initializer_range" help:"standard deviation of drawn weights, where config_name is set"`
+	Adapter   string  `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from (its weights only)"`
+	Type      string  `yaml:"finetuning_type" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
+	Recipe    string  `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
-	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files; dataset_info.json:NAME is a data set that LLaMA-Factory's file describes"`
+	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME is a data set that LLaMA-Factory's file describes"`
 	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`
 	Weights       []string `yaml:"dataset_weights" help:"how often an epoch sees each training file, such as 1,0.5; empty: once"`
 	Columns       []string `yaml:"columns" help:"fields under other names, such as instruction=question,output=answer"`
@@ -76,7 +79,7 @@ type Config struct {
 	LoggingSteps int     `yaml:"logging_steps" help:"print every so many steps where the terminal cannot update a line"`
 	Resume       string  `yaml:"resume" alias:"resume_from_checkpoint" help:"auto, none or a checkpoint directory"`
 
-	SamplePrompts []string `yaml:"sample_prompts" help:"instructions to answer during the run; @FILE: a file with one on each line"`
+	SamplePrompts []string `yaml:"sample_prompts" whole:"true" help:"instructions to answer during the run; @FILE: a file with one on each line"`
 	SampleSteps   int      `yaml:"sample_steps" help:"answer them every so many steps; 0: before and after only"`
 	SampleTokens  int      `yaml:"sample_max_new_tokens" help:"longest of these answers in tokens"`
 }
@@ -84,7 +87,7 @@ type Config struct {
 // Defaults is a run with everything but its model, data and output filled in.
 func Defaults() Config {
 	return Config{
-		Type: "lora", Recipe: "alpaca", DatasetFormat: "auto", OverLong: "auto", OnBadRow: "stop", Specials: "recipe", TrainOn: "recipe", Shuffle: true,
+		Spread: 0.02, Type: "lora", Recipe: "alpaca", DatasetFormat: "auto", OverLong: "auto", OnBadRow: "stop", Specials: "recipe", TrainOn: "recipe", Shuffle: true,
 		LoRARank: 8, LoRAAlpha: 16, LoRADropout: 0, LoRATargets: []string{"q_proj", "v_proj"},
 		PromptLen: 10, Gate: "per_head", GateActive: "tanh",
 		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
@@ -105,7 +108,12 @@ func (c Config) Validate() error {
 	oneOf := func(key, value string, allowed ...string) {
 		bad(!slices.Contains(allowed, value), "%s is %q, want %s", key, value, strings.Join(allowed, ", "))
 	}
-	bad(c.ModelName == "", "model_name_or_path is missing: the directory of the base model")
+	bad(c.ModelName == "" && c.Shape == "", "model_name_or_path is missing: the directory of the base model")
+	bad(c.ModelName != "" && c.Shape != "", "model_name_or_path and config_name are both set: the first goes on from weights, the second draws new ones")
+	bad(c.Shape != "" && c.Type != "full", "config_name draws new weights, all of which must be learned: finetuning_type is %q, want full", c.Type)
+	bad(c.Shape != "" && c.Tokenizer == "" && c.DatasetFormat != "tokenized", "tokenizer_name is missing: with config_name, the directory of a tokenizer")
+	bad(c.Shape == "" && c.Tokenizer != "", "tokenizer_name belongs to config_name; a base model brings its own tokenizer")
+	bad(!(c.Spread > 0), "initializer_range is %v, want more than 0", c.Spread)
 	bad(len(c.Dataset) == 0, "dataset is missing: the file to learn from")
 	bad(c.OutputDir == "", "output_dir is missing: where the run is kept")
 	oneOf("finetuning_type", c.Type, "lora", "llama-adapter", "full")

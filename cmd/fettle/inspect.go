@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -67,15 +68,10 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	if err != nil {
 		return err
 	}
-	where, err := located(c.ModelName)
-	if err != nil {
-		return err
+	if m.tok == nil {
+		return usage(errors.New("inspect: there is no tokenizer to show tokens with"))
 	}
-	tok, err := tokenizer.Load(where)
-	if err != nil {
-		return input(err)
-	}
-	v := viewer{tok: tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
+	v := viewer{tok: m.tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
 	verdict := m.judge(c)
 	switch {

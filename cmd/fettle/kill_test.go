@@ -39,6 +39,7 @@ func outcome(t *testing.T, dir string) string {
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		delete(row, "elapsed_seconds")
 		delete(row, "tokens_per_second")
+		delete(row, "eval_seconds")
 		fmt.Fprintln(&b, row)
 	}
 	return string(weights) + b.String()
@@ -50,7 +51,9 @@ func TestKilledRunsEndWithTheSameBits(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 64, Layers: 4}), rows(t, 40)
 	for method, signal := range map[string]syscall.Signal{"lora": syscall.SIGKILL, "llama-adapter": syscall.SIGINT} {
 		t.Run(fmt.Sprintf("%s, %v", method, signal), func(t *testing.T) {
-			flags := []string{"--finetuning_type", method, "--save_steps", "2", "--eval_steps", "3", "--lora_dropout", "0.1", "--num_train_epochs", "3"}
+			flags := []string{"--finetuning_type", method, "--save_steps", "2", "--eval_steps", "2", "--lora_dropout", "0.1", "--num_train_epochs", "3",
+				"--load_best_model_at_end", "--save_total_limit", "1", "--early_stopping_patience", "4",
+				"--sample_prompts", "say b, then c", "--sample_prompts", "say d", "--sample_steps", "3", "--sample_max_new_tokens", "3"}
 			whole := filepath.Join(t.TempDir(), "run")
 			began := time.Now()
 			must(t, training(base, set, whole, flags...)...)
@@ -78,6 +81,11 @@ func TestKilledRunsEndWithTheSameBits(t *testing.T) {
 					}
 				}
 				require.Equal(t, outcome(t, whole), outcome(t, out), "trial %d", trial)
+				best, err := os.Readlink(filepath.Join(whole, "best"))
+				require.NoError(t, err)
+				same, err := os.Readlink(filepath.Join(out, "best"))
+				require.NoError(t, err)
+				require.Equal(t, best, same)
 			}
 			t.Logf("stopped %d times", killed)
 		})

@@ -18,52 +18,51 @@ type material struct {
 	training, evaluation *data.Set
 	recipe               data.Recipe
 	template             chatTemplate // the recipe's, if it has one
-	hash                 string       // of the tokenizer
-	doubles              int          // rows left out as they are held out elsewhere
+	shape                *model.Config
+	tok                  *tokenizer.Tokenizer // nil: the data is tokenized already
+	tokenizerDir         string
+	hash                 string // of the tokenizer
+	doubles              int    // rows left out as they are held out elsewhere
 }
 
 // readMaterial reads the data of a run and fills in what depends on the base.
 // On a terminal, progress tells how far it is.
 func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
-	where, err := located(c.ModelName)
-	if err != nil {
-		return nil, err
-	}
-	base, err := model.ReadConfig(where)
-	if err != nil {
+	m := &material{evaluation: &data.Set{}}
+	var err error
+	if m.shape, m.tokenizerDir, err = baseShape(*c); err != nil {
 		return nil, input(err)
 	}
 	if c.PromptLayers == 0 {
-		c.PromptLayers = max(1, base.Layers-2)
+		c.PromptLayers = max(1, m.shape.Layers-2)
 	}
-	m := &material{evaluation: &data.Set{}}
 	var tok data.Tokenizer
-	if t, err := tokenizer.Load(where); err == nil {
-		tok, m.hash = t, t.Hash()
-		if t.Size() > base.Vocab {
-			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?", t.Size(), base.Vocab))
+	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
+		tok, m.tok, m.hash = t, t, t.Hash()
+		if t.Size() > m.shape.Vocab {
+			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?", t.Size(), m.shape.Vocab))
 		}
 	} else if c.DatasetFormat != "tokenized" {
 		return nil, input(err)
 	}
-	if m.recipe, m.template, err = findRecipe(c.Recipe, tok, c.ModelName); err != nil {
+	if m.recipe, m.template, err = findRecipe(c.Recipe, tok, m.tokenizerDir); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	switch {
 	case c.Cutoff == 0 && c.DatasetFormat == "tokenized":
-		c.Cutoff = base.MaxPositions
+		c.Cutoff = m.shape.MaxPositions
 	case c.Cutoff == 0:
-		c.Cutoff = min(m.recipe.Cutoff, base.MaxPositions)
-	case c.Cutoff > base.MaxPositions:
-		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, base.MaxPositions))
+		c.Cutoff = min(m.recipe.Cutoff, m.shape.MaxPositions)
+	case c.Cutoff > m.shape.MaxPositions:
+		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, m.shape.MaxPositions))
 	}
 	if err := m.read(c, tok, progress); err != nil {
 		return nil, err
 	}
 	for _, e := range m.training.Examples {
 		for _, id := range e.Tokens {
-			if id < 0 || int(id) >= base.Vocab {
-				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id, base.Vocab))
+			if id < 0 || int(id) >= m.shape.Vocab {
+				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id, m.shape.Vocab))
 			}
 		}
 	}
@@ -90,10 +89,11 @@ func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer)
 		}
 		m.evaluation, err = data.LoadFiles(tok, m.recipe, held, options)
 		return input(err)
-	} else if c.ValSize > 0 {
+	}
+	if c.ValSize > 0 {
 		m.split(c)
 	}
-	return input(err)
+	return nil
 }
 
 // readingBar draws how far the reading is.
@@ -157,11 +157,14 @@ const infoFile = "dataset_info.json:"
 
 // dataFiles are the files that a run names.
 func dataFiles(names []string, o data.Options) ([]data.File, error) {
+	names, err := dataPaths(names)
+	if err != nil {
+		return nil, err
+	}
 	var files []data.File
 	for _, path := range names {
 		f := data.File{Path: path, Format: o.Format, Columns: o.Columns}
 		if dir, name, ok := strings.Cut(path, infoFile); ok {
-			var err error
 			if f, err = data.ReadDatasetInfo(dir+strings.TrimSuffix(infoFile, ":"), name); err != nil {
 				return nil, input(err)
 			}

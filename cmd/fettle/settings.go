@@ -24,12 +24,14 @@ import (
 type settings struct {
 	keys    []string          // in the struct's order
 	aliases map[string]string // other tools' names
+	whole   map[string]bool   // lists whose elements may hold commas
 }
 
 // field is one setting of a struct.
 type field struct {
 	key, help string
 	aliases   []string
+	whole     bool // a list of texts that commas do not part
 	value     reflect.Value
 }
 
@@ -38,7 +40,7 @@ func fields(config any) []field {
 	var all []field
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag
-		f := field{key: tag.Get("yaml"), help: tag.Get("help"), value: v.Field(i)}
+		f := field{key: tag.Get("yaml"), help: tag.Get("help"), whole: tag.Get("whole") != "", value: v.Field(i)}
 		if a := tag.Get("alias"); a != "" {
 			f.aliases = strings.Split(a, ",")
 		}
@@ -50,7 +52,7 @@ func fields(config any) []field {
 // addSettings gives a command a flag for every field of the configs, whose
 // values are the defaults.
 func addSettings(cmd *cobra.Command, configs ...any) *settings {
-	s := &settings{aliases: map[string]string{}}
+	s := &settings{aliases: map[string]string{}, whole: map[string]bool{}}
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.String("config", "", "YAML file with settings, or the name of a built-in one: "+strings.Join(ready.Names(), ", "))
@@ -81,7 +83,11 @@ func (s *settings) add(flags *pflag.FlagSet, config any) {
 		case float64:
 			flags.Float64(f.key, v, f.help)
 		case []string:
-			flags.StringSlice(f.key, v, f.help)
+			if s.whole[f.key] = f.whole; f.whole {
+				flags.StringArray(f.key, v, f.help)
+			} else {
+				flags.StringSlice(f.key, v, f.help)
+			}
 		default:
 			panic("settings: type of " + f.key)
 		}
@@ -170,7 +176,9 @@ func (s *settings) read(name string) (map[string]any, error) {
 		if _, ok := out[canonical]; ok {
 			return nil, usage(fmt.Errorf("config %s: %q is set twice, under another name too", name, canonical))
 		}
-		if file[key] != nil { // null: the default
+		if text, ok := file[key].(string); ok && s.whole[canonical] {
+			out[canonical] = []string{text}
+		} else if file[key] != nil { // null: the default
 			out[canonical] = file[key]
 		}
 	}

@@ -42,7 +42,7 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := settings.load(cmd, &c); err != nil {
 			return err
 		}
-		if c.ModelName == "" && len(c.Dataset) == 0 && !cmd.Flags().Changed("config") {
+		if c.ModelName == "" && c.Shape == "" && len(c.Dataset) == 0 && !cmd.Flags().Changed("config") {
 			return demonstrate(cmd, c)
 		}
 		if err := c.Validate(); err != nil {
@@ -71,7 +71,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err := m.judge(c); err != nil {
 		return err
 	}
-	base, err := loadModel(c.ModelName, c.Compute, c.Quantized)
+	base, err := openBase(c)
 	if err != nil {
 		return err
 	}
@@ -80,14 +80,10 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		return input(err)
 	}
 	base.Keep(keptBytes(c))
-	log.Info().Str("base", c.ModelName).Int("parameters", base.Config().Parameters()).Str("method", c.Type).Int("trainable", set.Size()).
-		Str("compute", base.Device().Name()).Msg("model loaded")
-	filled, err := yaml.Marshal(c)
-	if err != nil {
-		return err
-	}
+	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).Str("method", c.Type).Int("trainable", set.Size()).
+		Str("compute", base.Device().Name()).Msg("model ready")
 	job := train.Job{
-		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples, Settings: filled,
+		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
 		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
 		Record: train.Record{
 			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Type: c.Type, Compute: base.Device().Name(),
@@ -104,16 +100,18 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		job.Model = base
 		job.Record.Base, job.Record.Fingerprint = "", ""
 	}
+	if job.Sample, err = sampling(&c, m, job.Model); err != nil {
+		return err
+	}
+	if job.Settings, err = yaml.Marshal(c); err != nil {
+		return err
+	}
 	result, err := train.Run(cmd.Context(), c, job)
 	if err != nil {
 		return err
 	}
 	if c.Type == adapter.FullWeights {
-		where, err := located(c.ModelName)
-		if err == nil {
-			err = copyTokenizer(where, c.OutputDir)
-		}
-		if err != nil {
+		if err := copyTokenizer(m.tokenizerDir, c.OutputDir); err != nil {
 			return err
 		}
 	}
@@ -127,11 +125,18 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 	if r.EvalAfter > 0 {
 		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", r.EvalBefore, r.EvalAfter)
 	}
+	if r.Best > 0 {
+		fmt.Fprintf(out, " That is the checkpoint of step %d, the best.", r.Best)
+	}
 	flag := "adapter_name_or_path"
 	if c.Type == adapter.FullWeights {
 		flag = "model_name_or_path"
 	}
-	fmt.Fprintf(out, "\nThe result is in %s. Try it:\n  fettle chat --%s %s\n", c.OutputDir, flag, c.OutputDir)
+	verb, ask := "chat", ""
+	if c.DatasetFormat == "text" {
+		verb, ask = "generate", ` --raw --prompt "Once upon a time"`
+	}
+	fmt.Fprintf(out, "\nThe result is in %s. Try it:\n  fettle %s --%s %s%s\n", c.OutputDir, verb, flag, c.OutputDir, ask)
 }
 
 // newAdapter makes what a run trains: a new adapter, one to go on from, or the

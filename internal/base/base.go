@@ -22,20 +22,36 @@ var files embed.FS
 // Dir puts the model's files where programs can map them, in the user's cache
 // or, where that cannot be written, in the directory for temporary files, and
 // returns the directory. Files that are there already are checked.
-func Dir() (string, error) {
+func Dir() (string, error) { return inCache(unpack) }
+
+// File puts a text where programs can read it, as Dir does the model's files,
+// and returns its path, which ends in name and changes with the text.
+func File(name string, text []byte) (string, error) {
+	return inCache(func(root string) (string, error) {
+		sum := sha256.Sum256(text)
+		dir := filepath.Join(root, "data-"+hex.EncodeToString(sum[:])[:12])
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		return filepath.Join(dir, name), keep(filepath.Join(dir, name), text)
+	})
+}
+
+// inCache tries a directory in the user's cache, then one for temporary files.
+func inCache(put func(root string) (string, error)) (string, error) {
 	roots := []string{os.TempDir()}
 	if cache, err := os.UserCacheDir(); err == nil {
 		roots = []string{cache, os.TempDir()}
 	}
 	var failed error
 	for _, root := range roots {
-		dir, err := unpack(filepath.Join(root, "fettle"))
+		path, err := put(filepath.Join(root, "fettle"))
 		if err == nil {
-			return dir, nil
+			return path, nil
 		}
 		failed = err
 	}
-	return "", fmt.Errorf("unpack the built-in model: %w", failed)
+	return "", fmt.Errorf("unpack what is built in: %w", failed)
 }
 
 // unpack writes the files below root, under a name that changes with them.
@@ -60,15 +76,19 @@ func unpack(root string) (string, error) {
 		return "", err
 	}
 	for name, text := range texts {
-		path := filepath.Join(dir, name)
-		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
-			continue
-		}
-		if err := place(path, text); err != nil {
+		if err := keep(filepath.Join(dir, name), text); err != nil {
 			return "", err
 		}
 	}
 	return dir, nil
+}
+
+// keep writes a file unless it is there already.
+func keep(path string, text []byte) error {
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	return place(path, text)
 }
 
 // place writes a file whole or not at all.

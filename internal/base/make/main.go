@@ -10,10 +10,7 @@ import (
 	"context"
 	"encoding/binary"
 	"flag"
-	"fmt"
 	"log"
-	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 
@@ -61,7 +58,11 @@ func makeBase(out, work string, asItIs bool) error {
 		return err
 	}
 	shape.Vocab = tok.Size()
-	m, err := drawn()
+	dev, err := cpu.New(cpu.Options{Compute: "f32"})
+	if err != nil {
+		return err
+	}
+	m, err := model.Drawn(&shape, seed, 0.04, dev)
 	if err != nil {
 		return err
 	}
@@ -88,46 +89,6 @@ func makeBase(out, work string, asItIs bool) error {
 		return err
 	}
 	return write(out, set, vocabulary)
-}
-
-// drawn draws the weights: N(0, 0.02²), projections into the residual
-// stream smaller by 1/√(2L).
-func drawn() (*model.Model, error) {
-	rng := rand.New(rand.NewPCG(seed, 2))
-	tensors := map[string]safetensors.Tensor{}
-	add := func(name string, mean, deviation float64, dims ...int) {
-		n := 1
-		for _, d := range dims {
-			n *= d
-		}
-		values := make([]float32, n)
-		for i := range values {
-			values[i] = float32(mean + deviation*rng.NormFloat64())
-		}
-		tensors[name] = safetensors.FromFloat32s(name, dims, values)
-	}
-	d, f, q, kv := shape.Hidden, shape.Intermediate, shape.Heads*shape.HeadDim, shape.KVHeads*shape.HeadDim
-	const in = 0.04
-	into := in / math.Sqrt(float64(2*shape.Layers))
-	add("model.embed_tokens.weight", 0, in, shape.Vocab, d)
-	add("model.norm.weight", 1, 0, d)
-	for l := range shape.Layers {
-		at := fmt.Sprintf("model.layers.%d.", l)
-		add(at+"input_layernorm.weight", 1, 0, d)
-		add(at+"post_attention_layernorm.weight", 1, 0, d)
-		add(at+"self_attn.q_proj.weight", 0, in, q, d)
-		add(at+"self_attn.k_proj.weight", 0, in, kv, d)
-		add(at+"self_attn.v_proj.weight", 0, in, kv, d)
-		add(at+"self_attn.o_proj.weight", 0, into, d, q)
-		add(at+"mlp.gate_proj.weight", 0, in, f, d)
-		add(at+"mlp.up_proj.weight", 0, in, f, d)
-		add(at+"mlp.down_proj.weight", 0, into, d, f)
-	}
-	dev, err := cpu.New(cpu.Options{Compute: "f32"})
-	if err != nil {
-		return nil, err
-	}
-	return model.New(&shape, tensors, dev)
 }
 
 // write rounds the weights to bfloat16 and puts the model's files into dir.

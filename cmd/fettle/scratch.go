@@ -1,0 +1,113 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"fettle/internal/base"
+	"fettle/internal/compute/cpu"
+	"fettle/internal/world"
+	"fettle/model"
+	"fettle/train"
+)
+
+// baseShape finds the dimensions of a run's base, and the directory of its
+// tokenizer, without its weights.
+func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error) {
+	if c.Shape == "" {
+		where, err := located(c.ModelName)
+		if err != nil {
+			return nil, "", err
+		}
+		shape, err := model.ReadConfig(where)
+		return shape, where, err
+	}
+	where, err := located(c.Shape)
+	if err != nil {
+		return nil, "", err
+	}
+	if !isDir(where) {
+		if filepath.Base(where) != "config.json" {
+			return nil, "", usage(fmt.Errorf("config: config_name is %q, want a config.json or the directory of one", c.Shape))
+		}
+		where = filepath.Dir(where)
+	}
+	if shape, err = model.ReadConfig(where); err != nil {
+		return nil, "", err
+	}
+	tokenizer, err = located(c.Tokenizer)
+	return shape, tokenizer, err
+}
+
+// openBase loads the base of a run, or draws it.
+func openBase(c train.Config) (*model.Model, error) {
+	if c.Shape == "" {
+		return loadModel(c.ModelName, c.Compute, c.Quantized)
+	}
+	shape, _, err := baseShape(c)
+	if err != nil {
+		return nil, input(err)
+	}
+	mode := c.Compute
+	if mode == "auto" {
+		mode = "f32" // new weights have all their digits
+	}
+	dev, err := cpu.New(cpu.Options{Compute: mode})
+	if err != nil {
+		return nil, usage(err)
+	}
+	m, err := model.Drawn(shape, c.Seed, c.Spread, dev)
+	return m, input(err)
+}
+
+// The names of the built-in data sets.
+const (
+	worldTexts     = "fettle-world"     // what the built-in model has read
+	worldQuestions = "fettle-questions" // what fettle demo tunes it on
+)
+
+// dataPaths replaces the names of built-in data sets by files.
+func dataPaths(names []string) ([]string, error) {
+	paths := slices.Clone(names)
+	for i, name := range paths {
+		if name != worldTexts && name != worldQuestions {
+			continue
+		}
+		if _, err := os.Stat(name); err == nil {
+			continue
+		}
+		path, err := writeBuiltIn(name)
+		if err != nil {
+			return nil, fmt.Errorf("data set %s: %w", name, err)
+		}
+		paths[i] = path
+	}
+	return paths, nil
+}
+
+func writeBuiltIn(name string) (string, error) {
+	var lines []byte
+	add := func(row any) error {
+		text, err := json.Marshal(row)
+		lines = append(append(lines, text...), '\n')
+		return err
+	}
+	if name == worldQuestions {
+		for _, r := range world.Instructions() {
+			if err := add(r); err != nil {
+				return "", err
+			}
+		}
+	} else {
+		const seed, documents = 1, 18000
+		for _, text := range world.Corpus(seed, documents) {
+			if err := add(map[string]string{"text": text}); err != nil {
+				return "", err
+			}
+		}
+	}
+	return base.File(name+".jsonl", lines)
+}
