@@ -1,10 +1,10 @@
 package adapter
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -176,23 +176,25 @@ func (s *Set) convert(gate, activation string) (*Set, error) {
 	return out, out.Refresh()
 }
 
-// Files returns the adapter's files by name: PEFT's two, or for full weights
-// model.safetensors and config.json. The same parameters give the same bytes.
-func (s *Set) Files() (map[string][]byte, error) {
+// Files returns what writes the adapter's files, by name: PEFT's two, or for
+// full weights model.safetensors and config.json. The same parameters give the
+// same bytes.
+func (s *Set) Files() (map[string]func(io.Writer) error, error) {
 	var tensors []safetensors.Tensor
 	for _, p := range slices.Concat(s.params, s.frozen) {
 		tensors = append(tensors, safetensors.FromFloat32s(p.Name, p.Shape, p.Data))
 	}
-	var weights bytes.Buffer
-	if err := safetensors.Encode(&weights, tensors, map[string]string{"format": "pt"}); err != nil {
-		return nil, err
-	}
-	if s.full != nil {
-		config, err := s.model.Config().JSON()
-		return map[string][]byte{fullFile: weights.Bytes(), fullConfig: config}, err
-	}
+	weights := func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) }
+	file, about := WeightsFile, ConfigFile
 	config, err := s.config.json()
-	return map[string][]byte{WeightsFile: weights.Bytes(), ConfigFile: config}, err
+	if s.full != nil {
+		file, about = fullFile, fullConfig
+		config, err = s.model.Config().JSON()
+	}
+	return map[string]func(io.Writer) error{file: weights, about: func(w io.Writer) error {
+		_, err := w.Write(config)
+		return err
+	}}, err
 }
 
 // Save writes the adapter's files into dir, which it creates.
@@ -204,8 +206,15 @@ func (s *Set) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("save adapter: %w", err)
 	}
-	for name, data := range files {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
+	for name, write := range files {
+		f, err := os.Create(filepath.Join(dir, name))
+		if err == nil {
+			err = write(f)
+			if e := f.Close(); err == nil {
+				err = e
+			}
+		}
+		if err != nil {
 			return fmt.Errorf("save adapter: %w", err)
 		}
 	}

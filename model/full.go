@@ -41,7 +41,7 @@ func (m *Model) Unfreeze() (*Unfrozen, error) {
 			old.Row(data[i*old.K:][:old.K], i, 0)
 		}
 		add(old.Name, data, old.N, old.K)
-		return &compute.Matrix{Name: old.Name, N: old.N, K: old.K, Type: compute.F32, Raw: bytesOf(data)}
+		return &compute.Matrix{Name: old.Name, N: old.N, K: old.K, Type: compute.F32, Raw: bytesOf(data), Packed: old.Packed}
 	}
 	tied := w.head == w.embed
 	w.embed = matrix(w.embed)
@@ -88,7 +88,7 @@ func (u *Unfrozen) Refresh() error {
 		all = append(all, w.blocks[l].proj[:]...)
 	}
 	for _, m := range all {
-		m.Raw, m.Packed = bytesOf(u.byName[m.Name].Data), nil
+		m.Raw = bytesOf(u.byName[m.Name].Data)
 	}
 	return w.prepare(u.m.dev, "none")
 }

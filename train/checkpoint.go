@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"maps"
 	"os"
 	"path/filepath"
@@ -33,22 +35,38 @@ type fileEntry struct {
 	SHA256 string `json:"sha256"`
 }
 
+// summed counts and hashes what is written to it.
+type summed struct {
+	hash.Hash
+	size int
+}
+
+func (s *summed) Write(p []byte) (int, error) {
+	s.size += len(p)
+	return s.Hash.Write(p)
+}
+
+func (s *summed) entry() fileEntry { return fileEntry{s.size, hex.EncodeToString(s.Sum(nil))} }
+
+// sum is a file's entry.
+func sum(path string) (fileEntry, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return fileEntry{}, err
+	}
+	defer f.Close()
+	s := &summed{Hash: sha256.New()}
+	_, err = io.Copy(s, f)
+	return s.entry(), err
+}
+
 // checkpointName is the directory of a step, e.g. checkpoint-000200.
 func checkpointName(step int) string { return fmt.Sprintf("%s%06d", checkpointPrefix, step) }
 
 // writeCheckpoint puts files into dir/checkpoint-step so that it is there
 // whole or not at all, whenever the machine stops: everything is written and
 // synced under another name first, and renamed at the end.
-func writeCheckpoint(d disk, dir string, step int, files map[string][]byte) error {
-	m := manifest{Format: formatVersion, Files: map[string]fileEntry{}}
-	for name, data := range files {
-		m.Files[name] = fileEntry{len(data), digest(data)}
-	}
-	m.Self = m.digest()
-	text, err := json.MarshalIndent(m, "", "  ")
-	if err != nil {
-		return err
-	}
+func writeCheckpoint(d disk, dir string, step int, files map[string]content) error {
 	final := filepath.Join(dir, checkpointName(step))
 	if verify(final) == nil {
 		return nil // the same step, written before a stop
@@ -58,12 +76,21 @@ func writeCheckpoint(d disk, dir string, step int, files map[string][]byte) erro
 		return err
 	}
 	err = func() error {
+		m := manifest{Format: formatVersion, Files: map[string]fileEntry{}}
 		for _, name := range slices.Sorted(maps.Keys(files)) {
-			if err := d.WriteFile(filepath.Join(temporary, name), files[name]); err != nil {
+			sum := &summed{Hash: sha256.New()}
+			both := func(w io.Writer) error { return files[name](io.MultiWriter(w, sum)) }
+			if err := d.WriteFile(filepath.Join(temporary, name), both); err != nil {
 				return err
 			}
+			m.Files[name] = sum.entry()
 		}
-		if err := d.WriteFile(filepath.Join(temporary, manifestFile), text); err != nil {
+		m.Self = m.digest()
+		text, err := json.MarshalIndent(m, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := d.WriteFile(filepath.Join(temporary, manifestFile), bytesOf(text)); err != nil {
 			return err
 		}
 		if err := d.SyncDir(temporary); err != nil {
@@ -154,11 +181,11 @@ func verify(dir string) error {
 		return fmt.Errorf("%s: format %d, this program reads %d", manifestFile, m.Format, formatVersion)
 	}
 	for name, want := range m.Files {
-		data, err := readAll(filepath.Join(dir, name))
+		is, err := sum(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
-		if len(data) != want.Size || digest(data) != want.SHA256 {
+		if is != want {
 			return fmt.Errorf("%s is damaged", name)
 		}
 	}

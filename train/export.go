@@ -39,12 +39,15 @@ func (r *run) export() error {
 	}
 	h := r.metrics.history
 	end := r.ending()
-	if files[StateFile], err = r.hfState(&end); err != nil {
+	log, err := r.hfState(&end)
+	if err != nil {
 		return err
 	}
-	if files[ReportFile], err = r.report(h); err != nil {
+	page, err := r.report(h)
+	if err != nil {
 		return err
 	}
+	files[StateFile], files[ReportFile] = bytesOf(log), bytesOf(page)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
 			return err
@@ -55,7 +58,7 @@ func (r *run) export() error {
 		return err
 	}
 	started := float64(r.start.Unix()) - r.state.Elapsed
-	if err := replaceFile(r.disk, filepath.Join(board, "events.out.tfevents.0.fettle"), tensorboard(h, started)); err != nil {
+	if err := replaceFile(r.disk, filepath.Join(board, "events.out.tfevents.0.fettle"), bytesOf(tensorboard(h, started))); err != nil {
 		return err
 	}
 	r.show.say("%s", sparkline(h.Steps))

@@ -6,11 +6,22 @@ import (
 	"path/filepath"
 )
 
+// content writes what a file holds. Large files are never in memory as a whole.
+type content = func(io.Writer) error
+
+// bytesOf is content that is there already.
+func bytesOf(data []byte) content {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
 // disk is what a checkpoint needs of a file system. Tests fail its calls one
 // by one.
 type disk interface {
 	MkdirTemp(dir, pattern string) (string, error)
-	WriteFile(path string, data []byte) error // new, synced
+	WriteFile(path string, data content) error // new, synced
 	SyncDir(path string) error
 	Symlink(target, path string) error
 	Rename(from, to string) error
@@ -22,12 +33,12 @@ type realDisk struct{}
 
 func (realDisk) MkdirTemp(dir, pattern string) (string, error) { return os.MkdirTemp(dir, pattern) }
 
-func (realDisk) WriteFile(path string, data []byte) error {
+func (realDisk) WriteFile(path string, data content) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	err = data(f)
 	if err == nil {
 		err = f.Sync()
 	}
@@ -52,7 +63,7 @@ func (d realDisk) Symlink(target, path string) error {
 	if os.Symlink(target, path) == nil {
 		return nil
 	}
-	return d.WriteFile(path, []byte(target+"\n"))
+	return d.WriteFile(path, bytesOf([]byte(target+"\n")))
 }
 
 func (realDisk) Rename(from, to string) error { return os.Rename(from, to) }
@@ -60,7 +71,7 @@ func (realDisk) Rename(from, to string) error { return os.Rename(from, to) }
 func (realDisk) RemoveAll(path string) error { return os.RemoveAll(path) }
 
 // replaceFile puts data at path whole or not at all.
-func replaceFile(d disk, path string, data []byte) error {
+func replaceFile(d disk, path string, data content) error {
 	temporary, err := d.MkdirTemp(filepath.Dir(path), ".tmp-")
 	if err != nil {
 		return err

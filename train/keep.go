@@ -1,10 +1,10 @@
 package train
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -98,19 +98,20 @@ func (r *run) save() error {
 	if err != nil {
 		return err
 	}
-	var moments bytes.Buffer
-	if err := safetensors.Encode(&moments, r.optimizer.tensors(), map[string]string{"format": "pt"}); err != nil {
-		return err
+	files[optimizerFile] = func(w io.Writer) error {
+		return safetensors.Encode(w, r.optimizer.tensors(), map[string]string{"format": "pt"})
 	}
-	files[optimizerFile] = moments.Bytes()
 	s := r.state
 	s.Elapsed = r.elapsed()
-	if files[stateFile], err = json.MarshalIndent(s, "", "  "); err != nil {
+	state, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
 		return err
 	}
-	if files[StateFile], err = r.hfState(nil); err != nil {
+	log, err := r.hfState(nil)
+	if err != nil {
 		return err
 	}
+	files[stateFile], files[StateFile] = bytesOf(state), bytesOf(log)
 	r.metrics.sync()
 	dir, best := r.config.OutputDir, r.state.Watch
 	if err := writeCheckpoint(r.disk, dir, r.state.Step, files); err != nil {
@@ -123,12 +124,12 @@ func (r *run) save() error {
 }
 
 // adapterFiles are the adapter's own files and its record.
-func (r *run) adapterFiles() (map[string][]byte, error) {
+func (r *run) adapterFiles() (map[string]content, error) {
 	files, err := r.job.Adapter.Files()
 	if err != nil {
 		return nil, err
 	}
 	record, err := json.MarshalIndent(r.job.Record, "", "  ")
-	files[RecordFile] = append(record, '\n')
+	files[RecordFile] = bytesOf(append(record, '\n'))
 	return files, err
 }

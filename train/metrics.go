@@ -104,7 +104,7 @@ func openMetrics(d disk, dir string, s state) (*metrics, error) {
 		}
 	}
 	if !bytes.Equal(kept, old) {
-		if err := replaceFile(d, path, kept); err != nil {
+		if err := replaceFile(d, path, bytesOf(kept)); err != nil {
 			return nil, err
 		}
 	}

@@ -132,7 +132,7 @@ func (r *run) train(ctx context.Context) error {
 	}
 	defer r.metrics.close()
 	if r.job.Settings != nil {
-		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, "config.yaml"), r.job.Settings); err != nil {
+		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, "config.yaml"), bytesOf(r.job.Settings)); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -170,9 +171,11 @@ func (f failing) MkdirTemp(dir, pattern string) (string, error) {
 	return f.realDisk.MkdirTemp(dir, pattern)
 }
 
-func (f failing) WriteFile(path string, data []byte) error {
+func (f failing) WriteFile(path string, data content) error {
 	if err := f.call(); err != nil {
-		f.realDisk.WriteFile(path, data[:len(data)/2])
+		var whole bytes.Buffer
+		data(&whole)
+		f.realDisk.WriteFile(path, bytesOf(whole.Bytes()[:whole.Len()/2]))
 		return err
 	}
 	return f.realDisk.WriteFile(path, data)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -80,6 +81,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		return input(err)
 	}
 	base.Keep(keptBytes(c))
+	debug.FreeOSMemory() // what reading and laying out left behind
 	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).Str("method", c.Type).Int("trainable", set.Size()).
 		Str("compute", base.Device().Name()).Msg("model ready")
 	job := train.Job{

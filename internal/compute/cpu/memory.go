@@ -24,7 +24,8 @@ func aligned(n int) []float32 {
 }
 
 // allocate is n zero words that live as long as owner, on huge pages where
-// there are enough of them and the system has some.
+// there are enough of them and the system has some. What does not fill a huge
+// page stays on small ones: a matrix takes the memory it needs.
 func allocate[T any](owner *T, n int) []float32 {
 	if n*4 < hugePage {
 		return aligned(n)
@@ -35,6 +36,7 @@ func allocate[T any](owner *T, n int) []float32 {
 	}
 	runtime.AddCleanup(owner, unmapPages, raw)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(raw))) % hugePage)
+	adviseHuge(raw[skip:][:n*4/hugePage*hugePage])
 	return words(raw[skip:])[:n:n]
 }
 

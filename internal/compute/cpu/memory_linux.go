@@ -2,14 +2,15 @@ package cpu
 
 import "golang.org/x/sys/unix"
 
-// mapPages is zero memory from the system, for which huge pages were asked.
-// Without them, walks of page tables cost a tenth of a product.
+// mapPages is zero memory from the system.
 func mapPages(n int) ([]byte, error) {
-	raw, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
-	if err == nil {
-		_ = unix.Madvise(raw, unix.MADV_HUGEPAGE) // advice: where there are none, small pages do
-	}
-	return raw, err
+	return unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+}
+
+// adviseHuge asks for huge pages. Without them, walks of page tables cost a
+// tenth of a product.
+func adviseHuge(raw []byte) {
+	_ = unix.Madvise(raw, unix.MADV_HUGEPAGE) // advice: where there are none, small pages do
 }
 
 func unmapPages(raw []byte) { _ = unix.Munmap(raw) }

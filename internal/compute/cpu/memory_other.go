@@ -8,3 +8,5 @@ import "errors"
 func mapPages(int) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func unmapPages([]byte) {}
+
+func adviseHuge([]byte) {}

@@ -70,7 +70,8 @@ func (d *device) kind(w *compute.Matrix) compute.DType {
 	return w.Type
 }
 
-// Prepare lays w out in panels and drops Raw. Quantized weights stay so.
+// Prepare lays w out in panels and drops Raw. Quantized weights stay so. Weights
+// that have changed, and whose Raw was set again, take the panels they had.
 func (d *device) Prepare(w *compute.Matrix) error {
 	if w.N == 0 || w.K == 0 {
 		return nil
@@ -84,11 +85,14 @@ func (d *device) Prepare(w *compute.Matrix) error {
 	if w.Raw == nil {
 		return nil
 	}
-	p := &panels{n: w.N, k: w.K, kind: d.kind(w)}
-	p.steps = (w.K + p.per() - 1) / p.per()
 	count := (w.N + panel - 1) / panel
-	p.pitch = pitch(p.steps)
-	p.data = allocate(p, count*p.pitch)
+	p, ok := w.Packed.(*panels)
+	if !ok || p.n != w.N || p.k != w.K || p.kind != d.kind(w) {
+		p = &panels{n: w.N, k: w.K, kind: d.kind(w)}
+		p.steps = (w.K + p.per() - 1) / p.per()
+		p.pitch = pitch(p.steps)
+		p.data = allocate(p, count*p.pitch)
+	}
 	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
 	w.Packed, w.Raw = p, nil
 	if w.Release != nil {

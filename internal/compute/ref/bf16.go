@@ -14,6 +14,7 @@ func (bf16) Name() string { return "ref bf16" }
 // Prepare rounds the weights.
 func (bf16) Prepare(w *compute.Matrix) error {
 	if w.Raw != nil {
+		w.Packed = nil
 		w.Packed, w.Raw = roundedWeights{*w}, nil
 	}
 	return nil
