@@ -233,8 +233,8 @@ func (c *Config) Parameters() int {
 	return n
 }
 
-// width is the (rows, columns) of the projection at p.
-func (c *Config) width(p Place) (n, k int) {
+// Width is the (rows, columns) of the projection at p.
+func (c *Config) Width(p Place) (n, k int) {
 	switch p {
 	case QProj:
 		return c.Heads * c.HeadDim, c.Hidden

@@ -38,7 +38,7 @@ func Drawn(c *Config, seed uint64, deviation float64, dev compute.Device) (*Mode
 		add(at+"input_layernorm.weight", 1, 0, c.Hidden)
 		add(at+"post_attention_layernorm.weight", 1, 0, c.Hidden)
 		for _, p := range []Place{QProj, KProj, VProj, OProj, GateProj, UpProj, DownProj} {
-			n, k := c.width(p)
+			n, k := c.Width(p)
 			spread := deviation
 			if p == OProj || p == DownProj {
 				spread = residual

@@ -44,10 +44,14 @@ func (m *Model) pass(b *Batch, scale *float64) ([]float64, error) {
 	return losses, m.descend(b)
 }
 
-// kept is how many blocks, from the top, keep their activations.
+// kept is how many blocks, from the top, keep their activations. Those below
+// the lowest site never need them again.
 func (m *Model) kept(n int) int {
-	each := int64(4 * n * m.config.stateFloats())
-	return int(min(m.keep/max(each, 1), int64(m.config.Layers)))
+	each, learning := int64(4*n*m.config.stateFloats()), m.config.Layers-m.lowest.Layer
+	if m.full != nil {
+		learning = m.config.Layers
+	}
+	return int(min(m.keep/max(each, 1), int64(learning)))
 }
 
 // stateOf is where block l computes: a place of its own among the top kept

@@ -106,7 +106,7 @@ func newWeights(c *Config, tensors map[string]safetensors.Tensor, release func([
 		b.norm1 = l.vector(at+"input_layernorm.weight", c.Hidden)
 		b.norm2 = l.vector(at+"post_attention_layernorm.weight", c.Hidden)
 		for p := range b.proj {
-			n, k := c.width(Place(p))
+			n, k := c.Width(Place(p))
 			b.proj[p] = l.matrix(at+tensorNames[p]+".weight", n, k)
 		}
 	}

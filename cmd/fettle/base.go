@@ -12,6 +12,7 @@ import (
 	"fettle/adapter"
 	"fettle/data"
 	"fettle/internal/base"
+	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/model"
 	"fettle/model/generate"
@@ -129,30 +130,35 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// loadModel loads a model for the processor. With compute auto, weights that
-// are stored as bfloat16 are multiplied as such where the processor can; what
-// has more digits is computed with all of them. With compute int8 they are
+// loadModel loads a model for the processor. With compute int8 its weights are
 // quantised to that, if to nothing else.
 func loadModel(name, compute, quantization string) (*model.Model, error) {
 	dir, err := located(name)
 	if err != nil {
 		return nil, err
 	}
-	if compute == "auto" {
-		stored, err := model.StoredType(dir)
-		if err != nil {
-			return nil, input(err)
-		}
-		if stored != "BF16" {
-			compute = "f32"
-		}
-	}
-	dev, err := cpu.New(cpu.Options{Compute: compute})
+	dev, _, err := newDevice(dir, compute)
 	if err != nil {
-		return nil, usage(err)
+		return nil, err
 	}
 	m, err := model.LoadAs(dir, dev, quantized(compute, quantization))
 	return m, input(err)
+}
+
+// newDevice is a device for the weights in a directory, and their type. With
+// compute auto, weights that are stored as bfloat16 are multiplied as such where
+// the processor can; what has more digits is computed with all of them.
+func newDevice(dir, mode string) (compute.Device, compute.DType, error) {
+	stored, err := model.StoredType(dir)
+	if err != nil {
+		return nil, 0, input(err)
+	}
+	if mode == "auto" && stored != "BF16" {
+		mode = "f32"
+	}
+	dev, err := cpu.New(cpu.Options{Compute: mode})
+	types := map[string]compute.DType{"BF16": compute.BF16, "F16": compute.F16}
+	return dev, types[stored], usage(err)
 }
 
 // quantized is how weights are kept for a way to compute.

@@ -43,6 +43,7 @@ one program, no Python, no GPU, no network.
   fettle train     learn an adapter from instruction data
   fettle generate  answer one instruction, or continue a text
   fettle chat      talk to a model
+  fettle plan      see what a run would take: memory, disk, steps, time
   fettle inspect   see what the model would see: prompts, tokens, masks
   fettle demo      tune and question the built-in model
   fettle init      write a commented config
@@ -54,12 +55,13 @@ come from a YAML file (--config) or the environment (FETTLE_LEARNING_RATE).
 Exit codes: 0 done, 64 wrong usage or setting, 65 wrong data or a loss that is
 not finite, 66 an input is missing, 70 a fault of the program, 73 the output
 directory is in use, 74 an input/output error such as a full disk, 75 stopped
-with the state kept (the same command continues), 77 refused for safety.`,
+with the state kept (the same command continues), 77 refused for safety, or for
+more memory or disk than there is.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
-	root.AddCommand(newTrain(), newGenerate(), newChat(), newInspect(), newInit(), newServe(), newDemo(), newBench(), newVersion())
+	root.AddCommand(newTrain(), newGenerate(), newChat(), newPlan(), newInspect(), newInit(), newServe(), newDemo(), newBench(), newVersion())
 	return root
 }

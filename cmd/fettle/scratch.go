@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"fettle/internal/base"
+	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/world"
 	"fettle/model"
@@ -51,16 +52,21 @@ func openBase(c train.Config) (*model.Model, error) {
 	if err != nil {
 		return nil, input(err)
 	}
-	mode := c.Compute
-	if mode == "auto" {
-		mode = "f32" // new weights have all their digits
-	}
-	dev, err := cpu.New(cpu.Options{Compute: mode})
+	dev, err := scratchDevice(c.Compute)
 	if err != nil {
-		return nil, usage(err)
+		return nil, err
 	}
 	m, err := model.Drawn(shape, c.Seed, c.Spread, dev)
 	return m, input(err)
+}
+
+// scratchDevice computes with new weights, which have all their digits.
+func scratchDevice(mode string) (compute.Device, error) {
+	if mode == "auto" {
+		mode = "f32"
+	}
+	dev, err := cpu.New(cpu.Options{Compute: mode})
+	return dev, usage(err)
 }
 
 // The names of the built-in data sets.

@@ -72,6 +72,15 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err := m.judge(c); err != nil {
 		return err
 	}
+	b, err := newBudget(c, m)
+	if err != nil {
+		return err
+	}
+	if err := b.check(); err != nil {
+		return err
+	}
+	log.Info().Str("memory", size(b.Need.Total())).Str("disk", size(b.Disk)).Int("steps", b.Load.Steps).Msg("planned")
+	debug.SetGCPercent(b.Need.Slack())
 	base, err := openBase(c)
 	if err != nil {
 		return err

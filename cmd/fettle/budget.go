@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu"
+	"fettle/train"
+)
+
+// What --allow lets a run go on with beside the linter's rules.
+const (
+	allowMemory = "memory"
+	allowDisk   = "disk"
+)
+
+// budget is what a run needs, and what there is.
+type budget struct {
+	Load    train.Load      `json:"load"`
+	Need    train.Footprint `json:"memory"`
+	Total   int64           `json:"memory_total"`
+	Limit   int64           `json:"memory_limit"` // 0: not known
+	From    string          `json:"memory_limit_from"`
+	Disk    int64           `json:"disk"`
+	Free    int64           `json:"disk_free"` // 0: not known
+	Fits    bool            `json:"fits"`
+	Changes []train.Change  `json:"changes,omitempty"` // that make it fit
+	Changed int64           `json:"memory_with_changes,omitempty"`
+
+	allow []string
+	out   string
+}
+
+// newBudget estimates from config.json, the headers of the weights and the
+// encoded data: no weight is read.
+func newBudget(c train.Config, m *material) (*budget, error) {
+	base, err := unread(c, m)
+	if err != nil {
+		return nil, err
+	}
+	training, held := m.training.Examples, m.evaluation.Examples
+	tokens := m.training.Tokens + m.evaluation.Tokens
+	b := &budget{Load: train.Weigh(c, training, held), allow: c.Allow, out: c.OutputDir}
+	b.Need = train.Need(c, base, b.Load, tokens)
+	b.Total, b.Disk = b.Need.Total(), train.Storage(c, m.shape, b.Load.Steps)
+	if c.MaxMemory != "auto" {
+		if b.Limit, err = train.Bytes(c.MaxMemory); err != nil {
+			return nil, usage(err)
+		}
+		b.From = "max_memory"
+	} else if left, ok := memoryLeft(); ok {
+		b.Limit, b.From = left, "what this machine has left"
+	}
+	if left, ok := diskLeft(existing(c.OutputDir)); ok {
+		b.Free = left + sizeOf(c.OutputDir)
+	}
+	b.Fits = b.Limit == 0 || b.Total <= b.Limit
+	if !b.Fits {
+		b.Changes, b.Changed = train.Fit(c, base, training, held, tokens, b.Limit)
+	}
+	return b, nil
+}
+
+// unread is what is known of a run's base without its weights.
+func unread(c train.Config, m *material) (train.Base, error) {
+	b := train.Base{Shape: m.shape}
+	var dev compute.Device
+	var stored compute.DType
+	var err error
+	if c.Shape != "" {
+		dev, err = scratchDevice(c.Compute)
+	} else {
+		var where string
+		if where, err = located(c.ModelName); err == nil {
+			dev, stored, err = newDevice(where, c.Compute)
+		}
+		b.Stored = stored.Size()
+	}
+	if err != nil {
+		return b, err
+	}
+	kinds := map[train.Kind]compute.DType{train.AsStored: stored, train.Float32: compute.F32, "int8": compute.Int8, "nf4": compute.NF4}
+	b.Kept = func(n, k int, as train.Kind) int64 { return cpu.Kept(dev, n, k, kinds[as]) }
+	return b, nil
+}
+
+// check refuses a run that cannot fit, before it dies of it.
+func (b *budget) check() error {
+	if !b.Fits && !slices.Contains(b.allow, allowMemory) {
+		lines := []string{fmt.Sprintf("the run needs about %s of memory, %s is %s:", size(b.Total), b.From, size(b.Limit))}
+		lines = append(append(lines, b.parts()...), b.advice()...)
+		lines = append(lines, "--allow memory goes on all the same; fettle plan says more")
+		return fmt.Errorf("%w: %s", train.ErrRefused, strings.Join(lines, "\n"))
+	}
+	if b.Free > 0 && b.Disk > b.Free && !slices.Contains(b.allow, allowDisk) {
+		return fmt.Errorf("%w: the checkpoints of the run need about %s in %s, %s are free: set save_total_limit, take another output_dir, or --allow disk",
+			train.ErrRefused, size(b.Disk), b.out, size(b.Free))
+	}
+	return nil
+}
+
+// parts lists the memory by what needs it.
+func (b *budget) parts() []string {
+	var lines []string
+	for _, p := range []struct {
+		what  string
+		bytes int64
+	}{
+		{"base weights", b.Need.Weights}, {"trained numbers, gradients, moments", b.Need.Trainable}, {"activations", b.Need.Activations},
+		{"logits", b.Need.Loss}, {"adapter's graphs and scratch", b.Need.Modules}, {"data", b.Need.Data}, {"scratch of products", b.Need.Scratch},
+		{"program, memory not yet reused", b.Need.Program},
+	} {
+		lines = append(lines, fmt.Sprintf("  %-38s %10s", p.what, size(p.bytes)))
+	}
+	return lines
+}
+
+// advice is what would make it fit, as lines to paste.
+func (b *budget) advice() []string {
+	if len(b.Changes) == 0 {
+		return []string{"no setting makes it fit: take a smaller base"}
+	}
+	first := fmt.Sprintf("with these settings it needs about %s:", size(b.Changed))
+	if b.Changed > b.Limit {
+		first = fmt.Sprintf("no settings make it fit; with these it needs about %s, a smaller base is needed:", size(b.Changed))
+	}
+	lines := []string{first}
+	for _, c := range b.Changes {
+		lines = append(lines, c.String())
+	}
+	return lines
+}
+
+// existing is the nearest directory above path that is there.
+func existing(path string) string {
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+		up := filepath.Dir(path)
+		if up == path {
+			return path
+		}
+		path = up
+	}
+}
+
+// size is a number of bytes for people.
+func size(bytes int64) string {
+	switch v := float64(bytes); {
+	case bytes >= 10<<30:
+		return fmt.Sprintf("%.1f GiB", v/(1<<30))
+	case bytes >= 1<<30:
+		return fmt.Sprintf("%.2f GiB", v/(1<<30))
+	case bytes >= 1<<20:
+		return fmt.Sprintf("%.0f MiB", v/(1<<20))
+	}
+	return fmt.Sprintf("%.0f KiB", float64(bytes)/(1<<10))
+}
+
+// sizeOf is what the checkpoints in a run's directory take already.
+func sizeOf(dir string) (bytes int64) {
+	files, _ := filepath.Glob(filepath.Join(dir, "checkpoint-*", "*"))
+	for _, path := range files {
+		if info, err := os.Stat(path); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"fettle/adapter"
+	"fettle/train"
+)
+
+// planning are the settings of plan beside a run's.
+type planning struct {
+	Probe int  `yaml:"probe" help:"micro-batches to try, which loads the weights, to tell the time; 0: none"`
+	JSON  bool `yaml:"json" help:"print JSON"`
+}
+
+func newPlan() *cobra.Command {
+	c, how := train.Defaults(), planning{Probe: 3}
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "See what a run would take: memory, disk, steps and time",
+		Long: `See what a training run with the same settings would take, and with which
+settings it would fit into --max_memory. Memory, disk and steps come from
+config.json, the headers of the weights and the encoded data: no weight is read.
+For the time some micro-batches are tried, for which the weights are loaded;
+--probe 0 leaves that out.`,
+		Example: `  fettle plan --model_name_or_path models/llama-7b --dataset alpaca.json --max_memory 8G
+  fettle plan --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --probe 0`,
+		Args: cobra.NoArgs,
+	}
+	settings := addSettings(cmd, &c, &how)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := settings.load(cmd, &c, &how); err != nil {
+			return err
+		}
+		if c.OutputDir == "" {
+			c.OutputDir = "."
+		}
+		if err := c.Validate(); err != nil {
+			return usage(err)
+		}
+		if how.Probe < 0 {
+			return usage(fmt.Errorf("probe is %d, want 0 or more", how.Probe))
+		}
+		return planRun(cmd, c, how)
+	}
+	return cmd
+}
+
+// planned is what plan says.
+type planned struct {
+	*budget
+	Trainable int         `json:"trainable"`
+	Pace      *train.Pace `json:"pace,omitempty"`
+	Seconds   float64     `json:"seconds,omitempty"`
+}
+
+func planRun(cmd *cobra.Command, c train.Config, how planning) error {
+	m, err := readMaterial(&c, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	b, err := newBudget(c, m)
+	if err != nil {
+		return err
+	}
+	p := planned{budget: b, Trainable: train.Trainables(c, m.shape)}
+	out := cmd.OutOrStdout()
+	if !how.JSON {
+		p.print(out, c)
+	}
+	if how.Probe > 0 && b.Fits {
+		if !how.JSON {
+			fmt.Fprintf(out, "\nLoading the weights to try %d micro-batches (--probe 0: don't) …\n", how.Probe)
+		}
+		pace, err := probe(cmd, c, m, how.Probe)
+		if err != nil {
+			return err
+		}
+		took := pace.Time(b.Load)
+		p.Pace, p.Seconds = &pace, took.Seconds()
+		if !how.JSON {
+			fmt.Fprintf(out, "time      about %s, %.0f tokens/s\n", roughly(took), 1/max(pace.Token.Seconds(), 1e-9))
+		}
+	}
+	if how.JSON {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(p)
+	}
+	return nil
+}
+
+// probe tries a run's micro-batches.
+func probe(cmd *cobra.Command, c train.Config, m *material, n int) (train.Pace, error) {
+	base, err := openBase(c)
+	if err != nil {
+		return train.Pace{}, err
+	}
+	set, err := newAdapter(c, base)
+	if err != nil {
+		return train.Pace{}, input(err)
+	}
+	base.Keep(keptBytes(c))
+	job := train.Job{Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples}
+	if c.Type == adapter.FullWeights {
+		job.Model = base
+	}
+	return train.Probe(cmd.Context(), c, job, n)
+}
+
+func (p planned) print(out io.Writer, c train.Config) {
+	l := p.Load
+	fmt.Fprintf(out, "steps     %d, %d in an epoch, %.2f epochs; %.0f tokens in a step on average, %d in all; the longest sequence has %d\n",
+		l.Steps, l.PerEpoch, l.Epochs, float64(l.All)/float64(max(l.Steps, 1)), l.All, l.Longest)
+	fmt.Fprintf(out, "trains    %d numbers (%s)\n", p.Trainable, c.Type)
+	fmt.Fprintf(out, "disk      %s for checkpoints and result", size(p.Disk))
+	if p.Free > 0 {
+		fmt.Fprintf(out, ", %s free", size(p.Free))
+	}
+	fmt.Fprintf(out, "\nmemory    %s", size(p.Total))
+	if p.Limit > 0 {
+		fmt.Fprintf(out, "; %s is %s", p.From, size(p.Limit))
+	}
+	fmt.Fprintln(out)
+	for _, line := range p.parts() {
+		fmt.Fprintln(out, line)
+	}
+	if p.Fits {
+		return
+	}
+	fmt.Fprintln(out, "\nIt does not fit.")
+	for _, line := range p.advice() {
+		fmt.Fprintln(out, line)
+	}
+}
+
+// roughly is a time as an estimate deserves.
+func roughly(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return d.Round(time.Second).String()
+	case d < time.Hour:
+		return d.Round(10 * time.Second).String()
+	}
+	return d.Round(time.Minute).String()
+}

@@ -1,0 +1,114 @@
+package train
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"fettle/data"
+)
+
+// Change is a setting that would make a run smaller.
+type Change struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	Note  string `json:"note"`
+}
+
+// String is the setting as a line of a config.
+func (c Change) String() string { return fmt.Sprintf("%-34s # %s", c.Key+": "+c.Value, c.Note) }
+
+// Fit finds the settings that bring a run's memory under a limit, those that
+// change no bit of the result first. It reports the memory they would need;
+// where nothing does, the smallest it found.
+func Fit(c Config, b Base, training, evaluation []data.Example, tokens int, limit int64) (changes []Change, need int64) {
+	measure := func() int64 { return Need(c, b, Weigh(c, training, evaluation), tokens).Total() }
+	need = measure()
+	try := func(key, value, note string, set func()) {
+		if need <= limit {
+			return
+		}
+		before := c
+		set()
+		smaller := measure()
+		if smaller >= need {
+			c = before
+			return
+		}
+		need = smaller
+		changes = with(changes, Change{key, value, note})
+	}
+	if c.Recompute != "all" {
+		try("recompute", "all", "activations are computed twice instead of kept; same result, about a third slower", func() { c.Recompute = "all" })
+	}
+	for batch := c.BatchSize; batch > 1 && need > limit; {
+		if batch /= 2; (c.BatchSize*c.Accumulation)%batch != 0 {
+			continue
+		}
+		accumulation := c.BatchSize * c.Accumulation / batch
+		try("per_device_train_batch_size", strconv.Itoa(batch), "smaller micro-batches, same step; same result", func() {
+			c.BatchSize, c.Accumulation = batch, accumulation
+		})
+		if c.BatchSize == batch {
+			changes = with(changes, Change{"gradient_accumulation_steps", strconv.Itoa(accumulation), "as many sequences in a step as before"})
+		}
+	}
+	if c.Type == "full" {
+		try("finetuning_type", "lora", "an adapter instead of all weights", func() { c.Type = "lora" })
+	}
+	if c.Quantized == "none" && c.Type != "full" && c.Compute != "int8" {
+		try("quantization", "int8", "the base is kept in 8 bits; close to the same result", func() { c.Quantized = "int8" })
+	}
+	if c.Quantized != "nf4" && c.Type != "full" {
+		try("quantization", "nf4", "the base is kept in 4 bits (QLoRA)", func() { c.Quantized = "nf4" })
+	}
+	for c.Cutoff > 64 && need > limit {
+		cutoff := c.Cutoff / 2
+		whole := training
+		try("max_seq_length", strconv.Itoa(cutoff), "longer sequences are cut", func() {
+			c.Cutoff, training, evaluation = cutoff, clipped(training, cutoff), clipped(evaluation, cutoff)
+		})
+		if c.Cutoff != cutoff {
+			if training = whole; cutoff < 64 {
+				break
+			}
+			c.Cutoff = cutoff // nothing was that long
+		}
+	}
+	return changes, need
+}
+
+// with adds a change, or replaces the one of the same setting.
+func with(all []Change, c Change) []Change {
+	for i := range all {
+		if all[i].Key == c.Key {
+			all[i] = c
+			return all
+		}
+	}
+	return append(all, c)
+}
+
+// clipped are examples none longer than n tokens.
+func clipped(all []data.Example, n int) []data.Example {
+	out := make([]data.Example, len(all))
+	for i, e := range all {
+		k := min(n, len(e.Tokens))
+		out[i] = data.Example{Tokens: e.Tokens[:k], Labels: e.Labels[:k], Source: e.Source}
+	}
+	return out
+}
+
+// Bytes reads a size: 8G, 512M, 1.5GiB; K, M, G and T are powers of 1024.
+func Bytes(text string) (int64, error) {
+	number := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(text)), "B"), "I")
+	scale := 1.0
+	if at := strings.IndexAny(number, "KMGT"); at >= 0 && at == len(number)-1 {
+		scale, number = float64(int64(1)<<(10*(1+strings.IndexByte("KMGT", number[at])))), number[:at]
+	}
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if err != nil || !(v > 0 && v*scale < 1<<62) {
+		return 0, fmt.Errorf("%q is not a size, want such as 8G or 512M", text)
+	}
+	return int64(v * scale), nil
+}

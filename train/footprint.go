@@ -1,0 +1,250 @@
+package train
+
+import (
+	"slices"
+
+	"fettle/data"
+	"fettle/model"
+)
+
+// Load is what a run's largest batches ask for.
+type Load struct {
+	Tokens   int `json:"tokens"`   // rows of the largest micro-batch
+	Learned  int `json:"learned"`  // most learned rows of a micro-batch
+	Longest  int `json:"longest"`  // tokens of the longest sequence
+	Distinct int `json:"distinct"` // sum of all different lengths
+
+	Steps    int     `json:"steps"`
+	PerEpoch int     `json:"steps_per_epoch"`
+	All      int     `json:"tokens_of_all_steps"`
+	Epochs   float64 `json:"epochs"`
+	Held     int     `json:"tokens_of_an_evaluation"`
+	Evals    int     `json:"evaluations"`
+}
+
+// Weigh goes through the steps of a run without taking them.
+func Weigh(c Config, training, evaluation []data.Example) Load {
+	p := newPlan(c, len(training))
+	l := Load{Steps: p.total, PerEpoch: p.perEpoch, Epochs: float64(p.total) / float64(p.perEpoch)}
+	lengths := map[int]bool{}
+	see := func(all []data.Example, which []int) {
+		for lo := 0; lo < len(which); lo += c.BatchSize {
+			tokens, learned := 0, 0
+			for _, i := range which[lo:min(lo+c.BatchSize, len(which))] {
+				n := len(all[i].Tokens)
+				tokens, learned = tokens+n, learned+all[i].Learned()
+				l.Longest, lengths[n] = max(l.Longest, n), true
+			}
+			l.Tokens, l.Learned = max(l.Tokens, tokens), max(l.Learned, learned)
+		}
+	}
+	for k := range p.total {
+		which := p.step(k)
+		see(training, which)
+		for _, i := range which {
+			l.All += len(training[i].Tokens)
+		}
+	}
+	for n := range lengths {
+		l.Distinct += n
+	}
+	if len(evaluation) > 0 {
+		see(evaluation, data.InOrder(len(evaluation)))
+		for _, e := range evaluation {
+			l.Held += len(e.Tokens)
+		}
+		l.Evals = 2
+		if c.EvalSteps > 0 {
+			l.Evals = 1 + (p.total+c.EvalSteps-1)/c.EvalSteps
+		}
+	}
+	return l
+}
+
+// Base is what is known of a base before its weights are read.
+type Base struct {
+	Shape  *model.Config
+	Stored int // bytes of a number as it lies in the file; 0: the weights are drawn
+
+	// Kept is how many bytes the device keeps an (n, k) matrix in: as stored,
+	// quantised as the run asks, or in float32.
+	Kept func(n, k int, as Kind) int64
+}
+
+// Kind is how a matrix is kept.
+type Kind string
+
+// The kinds beside quantization's int8 and nf4.
+const (
+	AsStored Kind = "none"
+	Float32  Kind = "float32"
+)
+
+// Footprint is the memory that a run needs, in bytes, by what needs it.
+type Footprint struct {
+	Weights     int64 `json:"weights"`     // as the device keeps them, and the embedding
+	Trainable   int64 `json:"trainable"`   // with gradients and two moments
+	Activations int64 `json:"activations"` // of the largest micro-batch, kept or recomputed
+	Loss        int64 `json:"loss"`        // logits of a chunk of learned rows
+	Modules     int64 `json:"modules"`     // graphs and scratch of the adapter
+	Data        int64 `json:"data"`
+	Scratch     int64 `json:"scratch"` // of products
+	Program     int64 `json:"program"` // with what its memory management leaves unused
+}
+
+// Total is the peak.
+func (f Footprint) Total() int64 {
+	return f.Weights + f.Trainable + f.Activations + f.Loss + f.Modules + f.Data + f.Scratch + f.Program
+}
+
+// Slack is how much of its live memory a program of this size lets lie before
+// it tidies up, in percent: SetGCPercent's number.
+func (f Footprint) Slack() int {
+	if f.Total() > 256<<20 {
+		return 20
+	}
+	return 100
+}
+
+// Trainables counts the numbers that a run trains.
+func Trainables(c Config, m *model.Config) int {
+	switch c.Type {
+	case "full":
+		return m.Parameters()
+	case "llama-adapter":
+		return c.PromptLayers * (c.PromptLen*m.Hidden + m.Heads)
+	}
+	n := 0
+	for _, p := range loraPlaces(c) {
+		out, in := m.Width(p)
+		n += m.Layers * c.LoRARank * (in + out)
+	}
+	return n
+}
+
+// loraPlaces are the projections with a module.
+func loraPlaces(c Config) []model.Place {
+	var places []model.Place
+	all := len(c.LoRATargets) == 1 && (c.LoRATargets[0] == "all-linear" || c.LoRATargets[0] == "all")
+	for _, p := range model.Places() {
+		if p != model.Attention && (all || slices.Contains(c.LoRATargets, p.String())) {
+			places = append(places, p)
+		}
+	}
+	return places
+}
+
+// Need estimates a run's memory: what is allocated by model, adapter and train
+// for the largest micro-batch, in float32 where it is not a frozen weight.
+func Need(c Config, b Base, l Load, tokens int) Footprint {
+	const number = 4
+	m, full := b.Shape, c.Type == "full"
+	n, d, f := int64(l.Tokens), int64(m.Hidden), int64(m.Intermediate)
+	q, kv := int64(m.Heads*m.HeadDim), int64(m.KVHeads*m.HeadDim)
+	p := int64(Trainables(c, m))
+	var out Footprint
+
+	kind := AsStored
+	if c.Compute == "int8" {
+		kind = "int8"
+	}
+	if c.Quantized != "none" {
+		kind = Kind(c.Quantized)
+	}
+	head := AsStored
+	if full {
+		kind, head = Float32, Float32
+	}
+	for _, place := range model.Places() {
+		if place != model.Attention {
+			rows, columns := m.Width(place)
+			out.Weights += int64(m.Layers) * b.Kept(rows, columns, kind)
+		}
+	}
+	out.Weights += b.Kept(m.Vocab, m.Hidden, head)
+	if !m.Tied && !full {
+		out.Weights += int64(m.Vocab) * d * int64(b.Stored)
+	}
+	if full && m.Tied {
+		out.Trainable += number * int64(m.Vocab) * d // the head's part of the gradient
+	}
+	out.Trainable += 4 * number * p
+
+	learning := int64(m.Layers) // layers whose inputs are kept
+	if c.Type == "llama-adapter" {
+		learning = int64(c.PromptLayers)
+	}
+	state := 5*d + 3*q + 2*kv + 3*f // model's state of a row
+	kept := min(keptActivations(c)/(number*state*max(n, 1)), learning)
+	states := min(kept+1, int64(m.Layers)) // the other blocks share one
+	out.Activations = number * n * (states*state + (learning+2)*d + 3*d + 3*f + 2*q + 2*kv)
+
+	t := int64(l.Learned)
+	logits := min(t, max(16, 1<<23/int64(m.Vocab)))
+	if full {
+		logits = min(t, int64(l.Longest))
+	}
+	out.Loss = number * (4*t*d + logits*int64(m.Vocab))
+
+	rows := min(n, 36*14) // of the packed factor of a product
+	out.Scratch = number*rows*(d+f+q) + number*min(logits, rows)*int64(m.Vocab)
+
+	switch c.Type {
+	case "lora":
+		widths := map[[2]int]bool{}
+		for _, place := range loraPlaces(c) {
+			w, in := m.Width(place)
+			widths[[2]int{in, w}] = true
+			each := n * int64(c.LoRARank)
+			if c.LoRADropout > 0 {
+				each += n * int64(in)
+			}
+			out.Modules += number * int64(m.Layers) * each
+		}
+		for w := range widths {
+			out.Modules += number * graphNumbers(l, w[0]+w[1]+3*c.LoRARank)
+		}
+	case "llama-adapter":
+		out.Modules = number*graphNumbers(l, m.Heads*(4*c.PromptLen+3*m.HeadDim)) + number*int64(c.PromptLayers)*int64(2*l.Longest)*q
+	}
+	out.Data = int64(tokens) * 2 * number
+	heap := out.Trainable + out.Activations + out.Modules + out.Data
+	if full {
+		heap += out.Loss
+	}
+	out.Program = 40 << 20
+	out.Program += heap * int64(out.Slack()) / 200 // half of it, as a rule
+	return out
+}
+
+// graphNumbers is what an adapter's graphs hold, width numbers for every row of
+// every length, up to the limit that package adapter sets.
+func graphNumbers(l Load, width int) int64 {
+	return int64(max(min(l.Distinct*width, 16<<20), l.Longest*width))
+}
+
+// keptActivations is the memory that activations may take between the passes.
+func keptActivations(c Config) int64 {
+	switch c.Recompute {
+	case "all":
+		return 0
+	case "none":
+		return 1 << 62
+	}
+	return int64(c.ActivationM) << 20
+}
+
+// Storage is the disk that a run needs, in bytes: the checkpoints it keeps, one
+// more while the next is written, and the result.
+func Storage(c Config, m *model.Config, steps int) int64 {
+	const files = 64 << 10 // configs, logs
+	p := int64(Trainables(c, m))
+	saves := 1
+	if c.SaveSteps > 0 {
+		saves = (steps + c.SaveSteps - 1) / c.SaveSteps
+	}
+	if c.SaveLimit > 0 {
+		saves = min(saves, max(c.SaveLimit, 2)) // the best beside the newest
+	}
+	return int64(saves+1)*(3*4*p+files) + 4*p + files
+}

@@ -1,0 +1,61 @@
+package train
+
+import (
+	"context"
+	"time"
+)
+
+// Pace is how fast a run's steps were when they were tried.
+type Pace struct {
+	Token time.Duration `json:"per_token"` // forward and backward
+	Step  time.Duration `json:"per_step"`  // the optimizer, beside it
+	Held  time.Duration `json:"per_held_out_token"`
+	Tried int           `json:"tried_tokens"`
+}
+
+// Probe times n micro-batches, spread over the first epoch, after one that
+// warms up, and leaves the adapter as it was, but for its gradients.
+func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
+	p := newPlan(c, len(job.Training))
+	c.Accumulation = 1
+	r := &run{config: c, job: job, plan: p}
+	var pace Pace
+	var spent time.Duration
+	for i := range n + 1 {
+		which := p.step(max(0, i-1) * p.perEpoch / max(n, 1))
+		which = which[:min(c.BatchSize, len(which))]
+		began := time.Now()
+		row, err := r.gradients(ctx, 0, which)
+		if err != nil {
+			return pace, err
+		}
+		if i > 0 {
+			spent, pace.Tried = spent+time.Since(began), pace.Tried+row.Tokens
+		}
+	}
+	pace.Token = spent / time.Duration(max(pace.Tried, 1))
+	optimizer := newAdamW(c, job.Adapter.Params())
+	began := time.Now()
+	optimizer.step(0, 1) // a rate of zero moves nothing
+	if err := job.Adapter.Refresh(); err != nil {
+		return pace, err
+	}
+	pace.Step = time.Since(began)
+	if len(job.Evaluation) == 0 {
+		return pace, nil
+	}
+	which := make([]int, min(c.BatchSize, len(job.Evaluation)))
+	for i := range which {
+		which[i] = i
+	}
+	b := pack(job.Evaluation, which)
+	began = time.Now()
+	_, err := job.Model.Loss(b)
+	pace.Held = time.Since(began) / time.Duration(len(b.Tokens))
+	return pace, err
+}
+
+// Time is how long a run would take at this pace.
+func (p Pace) Time(l Load) time.Duration {
+	return time.Duration(l.All)*p.Token + time.Duration(l.Steps)*p.Step + time.Duration(l.Held*l.Evals)*p.Held
+}
