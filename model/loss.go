@@ -44,10 +44,46 @@ func (m *Model) pass(b *Batch, scale *float64) ([]float64, error) {
 	return losses, m.descend(b)
 }
 
+// Reserve takes the memory for batches of up to n rows of which so many are
+// targets, so that it does not grow piece by piece, which takes twice as much.
+// What is kept between the passes depends on these n rows from then on, not on
+// each batch's.
+func (m *Model) Reserve(n, targets int) {
+	m.reserved = n
+	c, w, kept, last := m.config, &m.work, m.kept(n), m.config.Layers
+	for l := range last {
+		if s := m.stateOf(l, kept); cap(s.slab) == 0 {
+			s.resize(c, n)
+		}
+	}
+	for len(w.inputs) <= last {
+		w.inputs = append(w.inputs, nil)
+	}
+	for l := range w.inputs {
+		if l == 0 || m.full != nil || l >= m.lowest.Layer {
+			room(&w.inputs[l], n*c.Hidden)
+		}
+	}
+	room(&w.g, n*c.Hidden)
+	for _, s := range []*[]float32{&w.rows, &w.normed, &w.dnorm, &w.drows} {
+		room(s, targets*c.Hidden)
+	}
+	g, q, kv := &w.gradients, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	for _, r := range []struct {
+		s     *[]float32
+		width int
+	}{
+		{&g.dy, c.Hidden}, {&g.dnorm, c.Hidden}, {&g.dact, c.Intermediate}, {&g.dgate, c.Intermediate}, {&g.dup, c.Intermediate},
+		{&g.dheads, q}, {&g.dq, q}, {&g.dk, kv}, {&g.dv, kv},
+	} {
+		room(r.s, n*r.width)
+	}
+}
+
 // kept is how many blocks, from the top, keep their activations. Those below
 // the lowest site never need them again.
 func (m *Model) kept(n int) int {
-	each, learning := int64(4*n*m.config.stateFloats()), m.config.Layers-m.lowest.Layer
+	each, learning := int64(4*max(n, m.reserved)*m.config.stateFloats()), m.config.Layers-m.lowest.Layer
 	if m.full != nil {
 		learning = m.config.Layers
 	}

@@ -25,7 +25,9 @@ type Model struct {
 	lowest  Site               // where the backward pass ends
 	full    *Unfrozen          // nil while the weights are frozen
 	keep    int64              // bytes of activations to keep between the passes
-	work    work
+
+	reserved int // rows that Reserve made room for
+	work     work
 }
 
 // Load reads the model in a Hugging Face directory for a device. The weights

@@ -97,14 +97,12 @@ func (f Footprint) Total() int64 {
 	return f.Weights + f.Trainable + f.Activations + f.Loss + f.Modules + f.Data + f.Scratch + f.Program
 }
 
-// Slack is how much of its live memory a program of this size lets lie before
-// it tidies up, in percent: SetGCPercent's number.
-func (f Footprint) Slack() int {
-	if f.Total() > 256<<20 {
-		return 20
-	}
-	return 100
-}
+// Slack is how much of its live memory a run may let lie before it tidies up,
+// in percent: what debug.SetGCPercent takes. Nearly all of that memory is large
+// arrays of numbers, through which there is nothing to trace.
+func Slack() int { return slack }
+
+const slack = 20
 
 // Trainables counts the numbers that a run trains.
 func Trainables(c Config, m *model.Config) int {
@@ -176,7 +174,10 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 	}
 	state := 5*d + 3*q + 2*kv + 3*f // model's state of a row
 	kept := min(keptActivations(c)/(number*state*max(n, 1)), learning)
-	states := min(kept+1, int64(m.Layers)) // the other blocks share one
+	states := kept
+	if kept < int64(m.Layers) || l.Held > 0 {
+		states++ // shared by the other blocks, and used by evaluations
+	}
 	out.Activations = number * n * (states*state + (learning+2)*d + 3*d + 3*f + 2*q + 2*kv)
 
 	t := int64(l.Learned)
@@ -212,8 +213,7 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 	if full {
 		heap += out.Loss
 	}
-	out.Program = 40 << 20
-	out.Program += heap * int64(out.Slack()) / 200 // half of it, as a rule
+	out.Program = 64<<20 + heap*int64(slack)/100 // measured: TestPlanForeseesThePeak
 	return out
 }
 

@@ -19,6 +19,8 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	p := newPlan(c, len(job.Training))
 	c.Accumulation = 1
 	r := &run{config: c, job: job, plan: p}
+	load := Weigh(c, job.Training, job.Evaluation)
+	job.Model.Reserve(load.Tokens, load.Learned)
 	var pace Pace
 	var spent time.Duration
 	for i := range n + 1 {

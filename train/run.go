@@ -115,6 +115,8 @@ func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
 	if r.show.out == nil {
 		r.show.out = io.Discard
 	}
+	load := Weigh(c, job.Training, job.Evaluation)
+	job.Model.Reserve(load.Tokens, load.Learned)
 	if err := r.train(ctx); err != nil {
 		return r.result(), fmt.Errorf("train: %w", err)
 	}

@@ -80,7 +80,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		return err
 	}
 	log.Info().Str("memory", size(b.Need.Total())).Str("disk", size(b.Disk)).Int("steps", b.Load.Steps).Msg("planned")
-	debug.SetGCPercent(b.Need.Slack())
+	defer debug.SetGCPercent(debug.SetGCPercent(train.Slack()))
 	base, err := openBase(c)
 	if err != nil {
 		return err
