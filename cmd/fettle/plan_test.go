@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/tinymodel"
+)
+
+// sequences writes a tokenized set of n sequences of lo … hi tokens, of which
+// the second half is learned.
+func sequences(t testing.TB, n, lo, hi, vocab int) string {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var b strings.Builder
+	for range n {
+		ids := make([]int, lo+rng.IntN(hi-lo+1))
+		labels := make([]int, len(ids))
+		for i := range ids {
+			ids[i], labels[i] = 3+rng.IntN(vocab-3), -100
+			if i >= len(ids)/2 {
+				labels[i] = ids[i]
+			}
+		}
+		row, err := json.Marshal(map[string]any{"input_ids": ids, "labels": labels})
+		require.NoError(t, err)
+		b.Write(append(row, '\n'))
+	}
+	return file(t, "set.jsonl", b.String())
+}
+
+// planOf is what plan says of a run.
+func planOf(t testing.TB, flags ...string) planned {
+	p := planned{budget: &budget{}}
+	require.NoError(t, json.Unmarshal([]byte(must(t, append([]string{"plan", "--json"}, flags...)...)), &p))
+	return p
+}
+
+func TestPlanReadsNoWeight(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	flags := append(training(base, set, filepath.Join(t.TempDir(), "run"))[1:], "--probe", "0")
+	p := planOf(t, flags...)
+	require.Equal(t, 8, p.Load.Steps)
+	require.Equal(t, 4, p.Load.PerEpoch)
+	weights := filepath.Join(base, "model.safetensors")
+	text, err := os.ReadFile(weights)
+	require.NoError(t, err)
+	for i := len(text) / 2; i < len(text); i++ {
+		text[i] = 0xff // not a number
+	}
+	require.NoError(t, os.WriteFile(weights, text, 0o644))
+	require.Equal(t, p.Need, planOf(t, flags...).Need)
+	require.Contains(t, must(t, append([]string{"plan"}, flags...)...), "memory    ")
+}
+
+func TestPlanTriesSomeMicroBatches(t *testing.T) {
+	p := planOf(t, append(training(tiny(t, tinymodel.Config{}), rows(t, 14), filepath.Join(t.TempDir(), "run"))[1:], "--probe", "2")...)
+	require.Positive(t, p.Seconds)
+	require.Positive(t, p.Pace.Held)
+}
+
+func TestWhatCannotFitIsRefused(t *testing.T) {
+	base, out := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 128, Layers: 6}), filepath.Join(t.TempDir(), "run")
+	flags := training(base, rows(t, 14), out, "--recompute", "none", "--max_steps", "1")
+	total := planOf(t, append(flags[1:], "--probe", "0")...).Total
+	limit := strconv.FormatInt(total-1<<10, 10)
+	code, _, stderr := call("", append(flags, "--max_memory", limit)...)
+	require.Equal(t, exitRefused, code, stderr)
+	require.Contains(t, stderr, "max_memory is "+size(total-1<<10))
+	require.Contains(t, stderr, "recompute: all")
+	require.NoDirExists(t, out, "nothing was begun")
+	must(t, append(flags, "--max_memory", limit, "--recompute", "all")...)
+	must(t, append(flags, "--max_memory", limit, "--allow", "memory", "--output_dir", filepath.Join(t.TempDir(), "run"))...)
+}
+
+// peakOf runs the program and returns its exit code and VmHWM, in bytes.
+func peakOf(t testing.TB, args ...string) int64 {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = append(os.Environ(), "FETTLE_TEST_RUN=1")
+	var errs strings.Builder
+	cmd.Stderr = &errs
+	require.NoError(t, cmd.Start())
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	peak, line := int64(0), regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+	for {
+		select {
+		case err := <-done:
+			require.NoError(t, err, errs.String())
+			return peak
+		case <-time.After(10 * time.Millisecond):
+			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			if m := line.FindSubmatch(text); m != nil {
+				kib, _ := strconv.ParseInt(string(m[1]), 10, 64)
+				peak = max(peak, kib<<10)
+			}
+		}
+	}
+}
+
+// The estimate of memory against the peak of real runs, and of time against
+// the clock. It takes minutes: FETTLE_LONG=1.
+func TestPlanForeseesThePeak(t *testing.T) {
+	if os.Getenv("FETTLE_LONG") == "" {
+		t.Skip("takes minutes; set FETTLE_LONG=1")
+	}
+	write := func(c tinymodel.Config) string {
+		dir := t.TempDir()
+		require.NoError(t, tinymodel.Write(dir, c, 7))
+		return dir
+	}
+	small := func(dtype string) string {
+		return write(tinymodel.Config{Hidden: 512, Intermediate: 1408, Layers: 6, Heads: 8, KVHeads: 8, Vocab: 8000, MaxPositions: 2048, DType: dtype})
+	}
+	models := map[string]string{
+		"F32": small("F32"), "BF16": small("BF16"),
+		"large": write(tinymodel.Config{Hidden: 1024, Intermediate: 2816, Layers: 8, Heads: 16, KVHeads: 16, Vocab: 8000, MaxPositions: 2048}),
+	}
+	sets := map[string]string{"short": sequences(t, 40, 40, 120, 8000), "long": sequences(t, 24, 200, 400, 8000)}
+	for _, c := range []struct{ model, set, flags string }{
+		{"large", "short", "--recompute all --per_device_train_batch_size 4"},
+		{"large", "short", "--recompute none --per_device_train_batch_size 4 --quantization int8"},
+		{"F32", "short", "--recompute all --per_device_train_batch_size 4"},
+		{"F32", "long", "--recompute none --per_device_train_batch_size 2"},
+		{"BF16", "long", "--recompute all --per_device_train_batch_size 4"},
+		{"F32", "long", "--recompute none --per_device_train_batch_size 1 --quantization nf4 --lora_target_modules all-linear --lora_dropout 0.1"},
+		{"BF16", "long", "--recompute none --per_device_train_batch_size 2 --finetuning_type llama-adapter --adapter_layers 4"},
+		{"F32", "short", "--recompute none --per_device_train_batch_size 4 --finetuning_type full --save_steps 4"},
+		{"F32", "long", "--recompute all --per_device_train_batch_size 1 --finetuning_type full"},
+	} {
+		flags := append([]string{"--model_name_or_path", models[c.model], "--dataset", sets[c.set], "--dataset_format", "tokenized", "--max_steps", "8",
+			"--allow", "end-not-learned,no-learned-tokens,duplicate", "--output_dir", filepath.Join(t.TempDir(), "run")}, strings.Fields(c.flags)...)
+		p := planOf(t, append(flags, "--probe", "3")...)
+		peak := peakOf(t, append([]string{"train"}, flags...)...)
+		text, err := os.ReadFile(filepath.Join(flags[9], "metrics.jsonl"))
+		require.NoError(t, err)
+		seconds := 0.0
+		for line := range strings.Lines(string(text)) {
+			var row struct {
+				Elapsed float64 `json:"elapsed_seconds"`
+			}
+			require.NoError(t, json.Unmarshal([]byte(line), &row))
+			seconds = max(seconds, row.Elapsed)
+		}
+		memory, clock := float64(p.Total)/float64(peak)-1, p.Seconds/seconds-1
+		t.Logf("%-6s %-6s %-120s memory %9s, peak %9s, %+5.1f %%   time %5.1f s, took %5.1f s, %+5.1f %%", c.model, c.set, c.flags, size(p.Total), size(peak), 100*memory, p.Seconds, seconds, 100*clock)
+		if memory < -0.05 || memory > 0.15 {
+			t.Errorf("memory is off by %+.1f %%, want −5 to +15", 100*memory)
+		}
+		if clock < -0.25 || clock > 0.25 {
+			t.Logf("time is off by %+.1f %%, more than the 25 that an idle machine gives", 100*clock)
+		}
+	}
+}
