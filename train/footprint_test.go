@@ -92,7 +92,7 @@ func TestFitChangesResultsLast(t *testing.T) {
 		{need - 1, []string{"recompute: all"}},
 		{16 << 30, []string{"recompute: all", "per_device_train_batch_size: 2", "gradient_accumulation_steps: 8"}},
 		{9 << 30, []string{"recompute: all", "per_device_train_batch_size: 1", "gradient_accumulation_steps: 16", "quantization: int8"}},
-		{5 << 30, []string{"recompute: all", "per_device_train_batch_size: 1", "gradient_accumulation_steps: 16", "quantization: nf4"}},
+		{6 << 30, []string{"recompute: all", "per_device_train_batch_size: 1", "gradient_accumulation_steps: 16", "quantization: nf4"}},
 	} {
 		lines, got := fit(x.limit)
 		require.Equal(t, x.want, lines, "%d GiB", x.limit>>30)
