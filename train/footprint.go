@@ -9,10 +9,9 @@ import (
 
 // Load is what a run's largest batches ask for.
 type Load struct {
-	Tokens   int `json:"tokens"`   // rows of the largest micro-batch
-	Learned  int `json:"learned"`  // most learned rows of a micro-batch
-	Longest  int `json:"longest"`  // tokens of the longest sequence
-	Distinct int `json:"distinct"` // sum of all different lengths
+	Tokens  int `json:"tokens"`  // rows of the largest micro-batch
+	Learned int `json:"learned"` // most learned rows of a micro-batch
+	Longest int `json:"longest"` // tokens of the longest sequence
 
 	Steps    int     `json:"steps"`
 	PerEpoch int     `json:"steps_per_epoch"`
@@ -26,14 +25,13 @@ type Load struct {
 func Weigh(c Config, training, evaluation []data.Example) Load {
 	p := newPlan(c, len(training))
 	l := Load{Steps: p.total, PerEpoch: p.perEpoch, Epochs: float64(p.total) / float64(p.perEpoch)}
-	lengths := map[int]bool{}
 	see := func(all []data.Example, which []int) {
 		for lo := 0; lo < len(which); lo += c.BatchSize {
 			tokens, learned := 0, 0
 			for _, i := range which[lo:min(lo+c.BatchSize, len(which))] {
 				n := len(all[i].Tokens)
 				tokens, learned = tokens+n, learned+all[i].Learned()
-				l.Longest, lengths[n] = max(l.Longest, n), true
+				l.Longest = max(l.Longest, n)
 			}
 			l.Tokens, l.Learned = max(l.Tokens, tokens), max(l.Learned, learned)
 		}
@@ -44,9 +42,6 @@ func Weigh(c Config, training, evaluation []data.Example) Load {
 		for _, i := range which {
 			l.All += len(training[i].Tokens)
 		}
-	}
-	for n := range lengths {
-		l.Distinct += n
 	}
 	if len(evaluation) > 0 {
 		see(evaluation, data.InOrder(len(evaluation)))
@@ -203,24 +198,18 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 			out.Modules += number * int64(m.Layers) * each
 		}
 		for w := range widths {
-			out.Modules += number * graphNumbers(l, w[0]+w[1]+3*c.LoRARank)
+			out.Modules += number * n * int64(w[0]+2*c.LoRARank)
 		}
 	case "llama-adapter":
-		out.Modules = number*graphNumbers(l, m.Heads*(4*c.PromptLen+3*m.HeadDim)) + number*int64(c.PromptLayers)*int64(2*l.Longest)*q
+		out.Modules = number * n * (int64(m.Heads*4*c.PromptLen) + 2*q)
 	}
 	out.Data = int64(tokens) * 2 * number
 	heap := out.Trainable + out.Activations + out.Modules + out.Data
 	if full {
 		heap += out.Loss
 	}
-	out.Program = 64<<20 + heap*int64(slack)/100 // measured: TestPlanForeseesThePeak
+	out.Program = 50<<20 + heap*int64(slack)/200 // measured: TestPlanForeseesThePeak
 	return out
-}
-
-// graphNumbers is what an adapter's graphs hold, width numbers for every row of
-// every length, up to the limit that package adapter sets.
-func graphNumbers(l Load, width int) int64 {
-	return int64(max(min(l.Distinct*width, 16<<20), l.Longest*width))
 }
 
 // keptActivations is the memory that activations may take between the passes.

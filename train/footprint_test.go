@@ -35,7 +35,7 @@ func TestNeedCountsEveryNumber(t *testing.T) {
 	c, b := Defaults(), of7b()
 	c.Recompute, c.BatchSize = "all", 1
 	l := Weigh(c, alike(12, 512), nil)
-	require.Equal(t, []int{512, 256, 512, 512}, []int{l.Tokens, l.Learned, l.Longest, l.Distinct})
+	require.Equal(t, []int{512, 256, 512}, []int{l.Tokens, l.Learned, l.Longest})
 	n := Need(c, b, l, 12*512)
 	require.EqualValues(t, 2*b.Shape.Parameters(), n.Weights+2*int64(65*4096), "two bytes for every weight; norms are not counted")
 	require.EqualValues(t, 16*Trainables(c, b.Shape), n.Trainable)

@@ -129,6 +129,9 @@ func (r *run) adapterFiles() (map[string]content, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name, text := range r.job.Beside {
+		files[name] = bytesOf(text)
+	}
 	record, err := json.MarshalIndent(r.job.Record, "", "  ")
 	files[RecordFile] = bytesOf(append(record, '\n'))
 	return files, err
