@@ -137,11 +137,12 @@ func TestPlanForeseesThePeak(t *testing.T) {
 		{"F32", "short", "--recompute none --per_device_train_batch_size 4 --finetuning_type full --save_steps 4"},
 		{"F32", "long", "--recompute all --per_device_train_batch_size 1 --finetuning_type full"},
 	} {
+		out := filepath.Join(t.TempDir(), "run")
 		flags := append([]string{"--model_name_or_path", models[c.model], "--dataset", sets[c.set], "--dataset_format", "tokenized", "--max_steps", "4",
-			"--allow", "end-not-learned,no-learned-tokens,duplicate", "--output_dir", filepath.Join(t.TempDir(), "run")}, strings.Fields(c.flags)...)
+			"--allow", "end-not-learned,no-learned-tokens,duplicate", "--output_dir", out}, strings.Fields(c.flags)...)
 		p := planOf(t, append(flags, "--probe", "3")...)
 		peak := peakOf(t, append([]string{"train"}, flags...)...)
-		text, err := os.ReadFile(filepath.Join(flags[9], "metrics.jsonl"))
+		text, err := os.ReadFile(filepath.Join(out, "metrics.jsonl"))
 		require.NoError(t, err)
 		seconds := 0.0
 		for line := range strings.Lines(string(text)) {
