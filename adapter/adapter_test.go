@@ -198,7 +198,7 @@ func split(b *model.Batch) []*model.Batch {
 }
 
 // written are a set's files.
-func written(t *testing.T, s *adapter.Set) map[string]string {
+func written(t testing.TB, s *adapter.Set) map[string]string {
 	files, err := s.Files()
 	require.NoError(t, err)
 	all := map[string]string{}

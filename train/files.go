@@ -104,6 +104,11 @@ func replaceLink(d disk, path, target string) error {
 	return d.Rename(inner, path)
 }
 
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 // readAll is io.ReadAll of a file.
 func readAll(path string) ([]byte, error) {
 	f, err := os.Open(path)

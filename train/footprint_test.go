@@ -63,11 +63,11 @@ func TestWeighGoesThroughTheRun(t *testing.T) {
 	c.BatchSize, c.Accumulation, c.Epochs, c.EvalSteps = 2, 2, 2, 3
 	all := append(alike(8, 10), alike(2, 30)...)
 	l := Weigh(c, all, alike(3, 50))
-	require.Equal(t, 4, l.Steps)
-	require.Equal(t, 3, l.Evals, "before, at step 3, at the end")
+	require.Equal(t, 6, l.Steps)
+	require.Equal(t, 3, l.Evals, "before, after an epoch, at the end")
 	require.Equal(t, 150, l.Held)
 	require.Equal(t, 100, l.Tokens, "a micro-batch of the evaluation")
-	require.LessOrEqual(t, l.All, 2*140)
+	require.Equal(t, 2*140, l.All)
 	c.MaxSteps = 1
 	require.Equal(t, 1, Weigh(c, all, nil).Steps)
 }

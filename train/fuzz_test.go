@@ -15,9 +15,9 @@ func FuzzCheckpoint(f *testing.F) {
 	c, in := config("runs/x"), Inputs{Base: "b", Training: "t"}
 	stateText, err := json.Marshal(state{Step: 3, Evaluated: -1, Config: c, Inputs: in})
 	require.NoError(f, err)
-	files := map[string][]byte{stateFile: stateText, "adapter_config.json": []byte("{}")}
+	files := map[string]content{stateFile: bytesOf(stateText), "adapter_config.json": bytesOf([]byte("{}"))}
 	dir := f.TempDir()
-	require.NoError(f, writeCheckpoint(realDisk{}, dir, 3, files, 0))
+	require.NoError(f, writeCheckpoint(realDisk{}, dir, 3, files))
 	manifestText, err := os.ReadFile(filepath.Join(dir, checkpointName(3), manifestFile))
 	require.NoError(f, err)
 	for _, s := range []string{string(stateText), `{"step": -1, "config": null}`, `{"step": 1000000000000}`, `{"config": {"Seed": -1}}`, "", "null"} {
@@ -28,7 +28,7 @@ func FuzzCheckpoint(f *testing.F) {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestFile), manifest, 0o644))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), text, 0o644))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), files["adapter_config.json"], 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o644))
 		if verify(dir) == nil {
 			require.Equal(t, digest(stateText), digest(text), "a manifest that holds is the one that was written")
 		}
@@ -38,6 +38,7 @@ func FuzzCheckpoint(f *testing.F) {
 			return
 		}
 		require.True(t, s.Step >= 1 && s.Step <= 6, s.Step)
+		require.True(t, s.Watch.BestStep >= 0 && s.Watch.BestStep <= s.Step, s.Watch.BestStep)
 		require.Equal(t, in, s.Inputs)
 	})
 }

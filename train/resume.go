@@ -109,6 +109,9 @@ func (r *run) resume() error {
 		return fmt.Errorf("resume from %s: %s: %w", from, optimizerFile, err)
 	}
 	r.optimizer.steps = r.state.Step
+	if w := &r.state.Watch; !isDir(filepath.Join(dir, w.best())) { // the run began in another directory
+		w.BestStep, w.BestLoss = 0, 0
+	}
 	if err := r.state.Watch.point(r.disk, dir); err != nil { // a stop may have come before it
 		return err
 	}
@@ -131,6 +134,9 @@ func readState(dir string, c Config, in Inputs, total int) (state, error) {
 	}
 	if s.Step < 1 || s.Step > total {
 		return s, fmt.Errorf("%w: it is of step %d, the run has %d", ErrRefused, s.Step, total)
+	}
+	if best := s.Watch.BestStep; best < 0 || best > s.Step {
+		return s, fmt.Errorf("%w: it is of step %d and names step %d as the best", ErrRefused, s.Step, best)
 	}
 	return s, nil
 }

@@ -220,8 +220,7 @@ func TestT28RatesOfEverySchedule(t *testing.T) {
 		j := job(t, lora, 1)
 		j.Training = j.Training[:10] // two whole steps and a short one
 		finish(t, c, j)
-		h, err := readHistory(c.OutputDir)
-		require.NoError(t, err)
+		h := historyOf(t, c.OutputDir)
 		var rates []float64
 		for _, row := range h.Steps {
 			rates = append(rates, row.LearningRate)
@@ -238,8 +237,7 @@ func TestT29ClippingActsOnTheWholeGradient(t *testing.T) {
 		c := config(t.TempDir())
 		c.MaxGradNorm = limit
 		finish(t, c, job(t, lora, 1))
-		h, err := readHistory(c.OutputDir)
-		require.NoError(t, err)
+		h := historyOf(t, c.OutputDir)
 		logged[limit] = h.Steps[0].GradNorm
 	}
 	require.Greater(t, logged[1e-3], 1e-2)
@@ -333,8 +331,7 @@ func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 	j := job(t, lora, 1)
 	j.Training = j.Training[:10]
 	finish(t, c, j)
-	h, err := readHistory(c.OutputDir)
-	require.NoError(t, err)
+	h := historyOf(t, c.OutputDir)
 	require.Len(t, h.Steps, 3)
 	fresh := job(t, lora, 1) // its B is zero: dropout changes nothing
 	p, apart := newPlan(c, 10), 0.0
@@ -355,7 +352,7 @@ func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 	j = job(t, lora, 1)
 	j.Out = &said
 	j.Adapter.Params()[0].Data[0] = float32(math.NaN())
-	_, err = Run(context.Background(), c, j)
+	_, err := Run(context.Background(), c, j)
 	require.ErrorIs(t, err, ErrNotFinite)
 	require.Contains(t, fmt.Sprint(err), "loss is NaN")
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/data"
-	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
