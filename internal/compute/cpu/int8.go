@@ -75,7 +75,7 @@ func (d *device) runInt8(g *int8Product) {
 		}
 	})
 	panels := (g.cols + panel - 1) / panel
-	size := max(turnedAtOnce, d.panelsPerItem(panels, g.rows*g.k*panel/4)/turnedAtOnce*turnedAtOnce)
+	size := max(turnedAtOnce, d.panelsPerItem(panels, g.rows*g.k/4)/turnedAtOnce*turnedAtOnce)
 	d.chunks(panels, size, func(from, to int) {
 		scratch, sums := d.free.get(turnedAtOnce*(g.k/4+2*panel)*panel), d.free.get(tileRows*panel)
 		defer d.free.put(scratch)

@@ -77,15 +77,21 @@ func (d *device) runRows(g *product, lo, hi int) {
 		}
 	})
 	panels := (g.cols + panel - 1) / panel
-	d.chunks(panels, d.panelsPerItem(panels, n*g.steps*panel), func(from, to int) {
+	d.chunks(panels, d.panelsPerItem(panels, n*g.steps), func(from, to int) {
 		w := panelWork{device: d, product: g, lo: lo, n: n, tiles: tiles, a: a, from: from, to: to}
 		w.run()
 	})
 }
 
-// panelsPerItem is how many panels, of so many multiplications each, make a work item.
-func (d *device) panelsPerItem(panels, work int) int {
-	enough := 1 + 1<<18/(work+1) // what a handover to another thread is worth
+// panelsPerItem is how many panels make a work item that passes words of A over
+// them. Every item reads all of A: where that comes from memory, there are as
+// few items as threads.
+func (d *device) panelsPerItem(panels, words int) int {
+	const beyondCaches = 1 << 21
+	enough := 1 + 1<<18/(words*panel+1) // what a handover to another thread is worth
 	fair := panels / (4 * d.threads)
+	if words > beyondCaches {
+		fair = (panels + d.threads - 1) / d.threads
+	}
 	return max(1, enough, min(fair, panelsAtOnce))
 }
