@@ -33,7 +33,7 @@ func fast() (all []level) {
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
 		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
 		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
-		l.widenBF16, l.widenF16 = widenBF16AVX2, widenF16AVX2
+		l.widenBF16, l.widenF16, l.openInt8, l.openNF4 = widenBF16AVX2, widenF16AVX2, openInt8AVX2, openNF4AVX2
 		l.add, l.multiply, l.scale, l.top, l.finite, l.expSum = addAVX2, multiplyAVX2, scaleAVX2, topAVX2, finiteAVX2, expSumAVX2
 		l.dot, l.dot3, l.norm, l.normBack = dotAVX2, dot3AVX2, normAVX2, normBackAVX2
 		l.softmaxBack, l.rotate, l.swiglu, l.swigluBack = softmaxBackAVX2, rotateAVX2, swigluAVX2, swigluBackAVX2
@@ -217,3 +217,9 @@ func swigluAVX2(y, gate, up []float32)
 
 //go:noescape
 func swigluBackAVX2(dgate, dup, dy, gate, up []float32)
+
+//go:noescape
+func openInt8AVX2(p *pack)
+
+//go:noescape
+func openNF4AVX2(p *pack)

@@ -14,6 +14,7 @@ import (
 // files lists what is generated, by name.
 func files() map[string][]byte {
 	return map[string][]byte{
+		"bytes_avx2_amd64.s":    bytesAVX2(),
 		"bytes_avx512_amd64.s":  bytesAVX512(),
 		"pack_avx512_amd64.s":   packsAVX512(),
 		"pack_avx2_amd64.s":     packsAVX2(),
