@@ -80,7 +80,7 @@ func demoSettings(cmd *cobra.Command, c *train.Config) {
 	unless("compute", func() { c.Compute = "f32" })
 	unless("recompute", func() { c.Recompute = "none" })
 	if c.Type == adapter.LLaMAAdapter {
-		unless("adapter_layers", func() { c.PromptLayers = 5 })
+		unless("adapter_layers", func() { c.PromptLayers = 6 })
 		unless("learning_rate", func() { c.LearningRate = 0.1 })
 		unless("num_train_epochs", func() { c.Epochs = 4 })
 		unless("adapter_len", func() { c.PromptLen = 16 })

@@ -1,4 +1,4 @@
-// Package base holds fettle's own small model: a LLaMA of 1.7 million weights
+// Package base holds fettle's own small model: a LLaMA of 2.1 million weights
 // with its tokenizer, pre-trained by fettle on the texts of package world.
 // files/README.md is its model card.
 package base

@@ -32,9 +32,9 @@ const (
 	batch     = 24
 )
 
-// shape is the network: 1.7 million weights.
+// shape is the network: 2.1 million weights.
 var shape = model.Config{
-	Type: "llama", Hidden: 160, Intermediate: 416, Layers: 5, Heads: 5, KVHeads: 5, HeadDim: 32,
+	Type: "llama", Hidden: 160, Intermediate: 448, Layers: 6, Heads: 5, KVHeads: 5, HeadDim: 32,
 	MaxPositions: 256, NormEps: 1e-5, RopeTheta: 10000, Tied: true, BOS: 1, EOS: []int32{2},
 }
 
