@@ -96,7 +96,7 @@ func (b benching) open() (*workbench, func(), error) {
 	}
 	w.top = w.peak.F32
 	for mode, top := range map[string]float64{"bf16": w.peak.BF16, "int8": w.peak.Int8} {
-		if strings.Contains(dev.Name(), " "+mode) {
+		if top > 0 && strings.Contains(dev.Name(), " "+mode) { // without such products float32's do the work
 			w.mode, w.top = mode, top
 		}
 	}

@@ -37,7 +37,8 @@ type Options struct {
 type device struct {
 	level
 	threads   int
-	bf16      bool // compute bf16
+	bf16      bool // compute bf16, of pairs
+	rounds    bool // compute bf16 in float32
 	int8      bool // compute int8
 	widenUpTo int  // see widenedOnce
 	free      *pool
@@ -54,7 +55,7 @@ func New(o Options) (compute.Device, error) {
 	case "", "auto":
 		d.bf16 = l.bf16
 	case "bf16":
-		d.bf16 = true
+		d.bf16, d.rounds = l.bf16, !l.bf16
 	case "int8":
 		d.bf16, d.int8 = l.bf16, true
 	case "f32":
@@ -74,7 +75,7 @@ func (d *device) Name() string {
 	if d.int8 {
 		return "cpu int8 " + d.level.name
 	}
-	if d.bf16 {
+	if d.bf16 || d.rounds {
 		return "cpu bf16 " + d.level.name
 	}
 	return "cpu f32 " + d.level.name

@@ -119,7 +119,7 @@ func (d *device) toCodes(dst, x []float32) (scale float32) {
 
 // intWeights are the bytes of w, if it has any and d multiplies bytes.
 func (d *device) intWeights(w *compute.Matrix) *bytePanels {
-	if !d.int8 {
+	if !d.int8 || !d.vnni {
 		return nil
 	}
 	switch p := w.Packed.(type) {

@@ -17,6 +17,10 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		d.matMulInt8(y, x, p, n)
 		return
 	}
+	if d.codeScales(w) != nil {
+		x = d.coded(x, n, w.K, nil)
+		defer d.free.put(x)
+	}
 	g := product{rows: n, cols: w.N, c: y, ldc: w.N}
 	d.reduce(&g, x, w.K)
 	g.b = func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
@@ -64,6 +68,10 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	if p := d.intWeights(w); p != nil {
 		d.matMulTInt8(dx, dy, p, n)
 		return
+	}
+	if scale := d.codeScales(w); scale != nil {
+		dy = d.coded(dy, n, w.N, scale)
+		defer d.free.put(dy)
 	}
 	g := product{rows: n, cols: w.K, c: dx, ldc: w.K, add: true}
 	d.reduce(&g, dy, w.N)
@@ -115,6 +123,7 @@ func (d *device) reduce(g *product, x []float32, k int) {
 	g.a = func(dst []float32, i, rows, s0, steps int) {
 		k0 := s0 * per
 		packA(&pack{dst: dst, ldd: rows, src: x[i*k+k0:], lds: k, rows: rows, cols: min(k-k0, steps*per)})
+		d.round(dst[:rows*steps])
 	}
 }
 
@@ -161,6 +170,7 @@ func (d *device) columns(scratch []float32, w *compute.Matrix, j, s0, steps int)
 		for s := range steps {
 			row(scratch[s*panel:], s0+s)
 		}
+		d.round(scratch[:steps*panel])
 		return
 	}
 	rows := d.free.get(2 * panel)

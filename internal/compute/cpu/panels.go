@@ -60,8 +60,10 @@ const widenedOnce = 1 << 18
 // bfloat16, else kept exactly.
 func (d *device) kind(w *compute.Matrix) compute.DType {
 	switch {
-	case d.bf16:
+	case d.bf16 || d.rounds && w.K%2 == 0 && littleEndian:
 		return compute.BF16
+	case d.rounds:
+		return compute.F32
 	case w.N*w.K <= d.widenUpTo:
 		return compute.F32
 	case w.Type == compute.F16 && (w.K%2 == 1 || !littleEndian):
@@ -122,6 +124,9 @@ func (d *device) layOut(dst []float32, w *compute.Matrix, kind compute.DType, j,
 			d.packBF16(&p)
 		}
 		d.free.put(p.src)
+	}
+	if kind == compute.F32 {
+		d.round(dst[:steps*panel])
 	}
 }
 

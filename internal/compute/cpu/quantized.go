@@ -118,6 +118,7 @@ func (p *nf4Panels) open(d *device, dst []float32, j, k0, n int) {
 func (d *device) openRows(dst []float32, w quantized, j, s0, steps, k int) {
 	if !d.bf16 {
 		w.open(d, dst, j, s0, steps)
+		d.round(dst[:steps*panel])
 		return
 	}
 	const piece = 128
@@ -144,6 +145,7 @@ func (d *device) openColumns(dst []float32, w quantized, j, s0, steps, n, k int)
 	cols := min(panel, k-k0)
 	for o := s0 * per; o < min(n, (s0+steps)*per); o += panel {
 		w.open(d, rows, o/panel, k0, cols)
+		d.round(rows[:cols*panel])
 		to := dst[(o/per-s0)*panel:]
 		if d.bf16 {
 			to = turned

@@ -1,0 +1,73 @@
+package cpu
+
+import (
+	"math"
+
+	"fettle/internal/compute"
+)
+
+// Where the processor has no products of bfloat16 or bytes, compute bf16 and
+// int8 multiply the rounded factors as float32: the same sums, up to their
+// rounding, at the speed of float32.
+
+// roundBF16 rounds x to bfloat16, to nearest even.
+func roundBF16(x []float32) {
+	for i, v := range x {
+		u := math.Float32bits(v)
+		if u&0x7fffffff > 0x7f800000 { // NaN
+			continue
+		}
+		x[i] = math.Float32frombits((u + 0x7fff + u>>16&1) &^ 0xffff)
+	}
+}
+
+// round rounds a factor where compute bf16 is done in float32.
+func (d *device) round(x []float32) {
+	if d.rounds {
+		roundBF16(x)
+	}
+}
+
+// codeScales are the scales of the rows of Int8 weights, if compute int8 is done
+// in float32.
+func (d *device) codeScales(w *compute.Matrix) []float32 {
+	if !d.int8 || d.vnni {
+		return nil
+	}
+	switch p := w.Packed.(type) {
+	case *bytePanels:
+		return p.scale[:w.N]
+	case *compute.Int8Weights:
+		return p.Scale
+	}
+	return nil
+}
+
+// coded is x (n, k) with every row rounded to bytes of its own scale. With
+// scale, which belongs to x, it is x·scale that is rounded, and divided again.
+// The caller gives it back to the pool.
+func (d *device) coded(x []float32, n, k int, scale []float32) []float32 {
+	out := d.free.get(n * k)
+	d.chunks(n, rowsPerItem(k), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			row := out[i*k:][:k]
+			copy(row, x[i*k:])
+			if scale != nil {
+				d.multiply(row, scale)
+			}
+			top := d.magnitude(row)
+			r := top/127 + d.finite(row)
+			for j, v := range row {
+				row[j] = 0
+				if r == 0 || scale != nil && scale[j] == 0 {
+					continue
+				}
+				const even = 3 << 22 // adding it leaves no room for fractions
+				if row[j] = (float32(v*(127/top)+even) - even) * r; scale != nil {
+					row[j] /= scale[j]
+				}
+			}
+		}
+	})
+	return out
+}
