@@ -208,7 +208,7 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 	if full {
 		heap += out.Loss
 	}
-	out.Program = 56<<20 + heap*int64(slack)/100 // measured: TestPlanForeseesThePeak
+	out.Program = 62<<20 + heap*int64(slack)/100 // measured: TestPlanForeseesThePeak
 	return out
 }
 

@@ -69,14 +69,14 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 		flags          []string
 	}{
 		{"gpt4all", "prompt_completion", 40, nil},
-		{"alpaca", "alpaca", 40, []string{"--finetuning_type", "full", "--learning_rate", "1e-3"}},
+		{"alpaca", "alpaca", 120, []string{"--finetuning_type", "full", "--learning_rate", "1e-3"}},
 		{"alpaca-lora", "alpaca", 160, nil},
 		{"vicuna", "sharegpt", 40, nil},
 		{"koala", "koala", 40, nil},
 		{"baize", "baize", 120, nil},
-		{"chatdoctor", "alpaca", 80, nil},
+		{"chatdoctor", "alpaca", 160, nil},
 		{"chatdoctor-lora", "alpaca", 120, nil},
-		{"llama-adapter", "alpaca", 300, []string{"--finetuning_type", "llama-adapter", "--learning_rate", "0.05", "--adapter_layers", "5", "--adapter_len", "16"}},
+		{"llama-adapter", "alpaca", 500, []string{"--finetuning_type", "llama-adapter", "--learning_rate", "0.05", "--adapter_layers", "6", "--adapter_len", "16"}},
 	} {
 		t.Run(c.recipe, func(t *testing.T) {
 			if c.recipe != "gpt4all" && os.Getenv("FETTLE_LONG") == "" {
