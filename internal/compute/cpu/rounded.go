@@ -1,30 +1,18 @@
 package cpu
 
-import (
-	"math"
-
-	"fettle/internal/compute"
-)
+import "fettle/internal/compute"
 
 // Where the processor has no products of bfloat16 or bytes, compute bf16 and
 // int8 multiply the rounded factors as float32: the same sums, up to their
 // rounding, at the speed of float32.
 
-// roundBF16 rounds x to bfloat16, to nearest even.
-func roundBF16(x []float32) {
-	for i, v := range x {
-		u := math.Float32bits(v)
-		if u&0x7fffffff > 0x7f800000 { // NaN
-			continue
-		}
-		x[i] = math.Float32frombits((u + 0x7fff + u>>16&1) &^ 0xffff)
-	}
-}
-
 // round rounds a factor where compute bf16 is done in float32.
 func (d *device) round(x []float32) {
-	if d.rounds {
-		roundBF16(x)
+	if !d.rounds {
+		return
+	}
+	for i, v := range x {
+		x[i] = compute.FromBF16(compute.ToBF16(v))
 	}
 }
 
