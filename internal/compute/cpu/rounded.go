@@ -51,7 +51,7 @@ func (d *device) coded(x []float32, n, k int, scale []float32) []float32 {
 					continue
 				}
 				const even = 3 << 22 // adding it leaves no room for fractions
-				if row[j] = (float32(v*(127/top)+even) - even) * r; scale != nil {
+				if row[j] = ((float32(v*(127/top)) + even) - even) * r; scale != nil {
 					row[j] /= scale[j]
 				}
 			}
