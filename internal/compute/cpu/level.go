@@ -23,6 +23,9 @@ type level struct {
 	widenBF16, widenF16               func(*pack)
 	openInt8, openNF4, turnInt8       func(*pack)
 
+	// Products of one row, whose sums are tileF32's; nil where there are none.
+	rowBF16, rowF16, rowInt8, rowNF4 rowKernel
+
 	// To bytes and back.
 	toBytes             func(x, dst []float32, inverse float32)
 	fromInt32, addInt32 func(y, sums, offset, scale []float32, r float32)
@@ -53,6 +56,7 @@ func plain() level {
 		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,
 		widenBF16: widenBF16Go, widenF16: widenF16Go,
 		openInt8: openInt8Go, openNF4: openNF4Go, turnInt8: turnInt8Go,
+		rowBF16: rowBF16Go, rowF16: rowF16Go, rowInt8: rowInt8Go, rowNF4: rowNF4Go,
 		toBytes: toBytesGo, fromInt32: fromInt32Go, addInt32: addInt32Go, magnitude: magnitudeGo, multiply: multiplyGo,
 		add: addGo, scale: scaleGo, top: topGo, finite: finiteGo, expSum: expSumGo, dot: dotGo, dot3: dot3Go,
 		norm: normGo, normBack: normBackGo, softmaxBack: softmaxBackGo, rotate: rotateGo, swiglu: swigluGo, swigluBack: swigluBackGo,

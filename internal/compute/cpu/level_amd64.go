@@ -6,10 +6,11 @@ import "github.com/klauspost/cpuid/v2"
 
 // fast are the levels with assembly that this machine has, the best first.
 func fast() (all []level) {
-	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.FMA3) {
+	if cpuid.CPU.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.FMA3, cpuid.F16C) {
 		l := plain()
 		l.name = "avx512"
 		l.tileF32, l.packF32 = tileF32AVX512, packF32AVX512
+		l.rowBF16, l.rowF16, l.rowInt8, l.rowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
 		l.turnBF16, l.turnBF16F32, l.turnF16F32 = turnBF16AVX512, turnBF16F32AVX512, turnF16F32AVX512
 		l.widenBF16, l.widenF16 = widenBF16AVX512, widenF16AVX512
 		l.openInt8, l.openNF4, l.turnInt8, l.toBytes = openInt8AVX512, openNF4AVX512, turnInt8AVX512, toBytesAVX512
@@ -30,6 +31,7 @@ func fast() (all []level) {
 		l := plain()
 		l.name = "avx2"
 		l.tileF32, l.rows = tileF32AVX2, 2*smallRows
+		l.rowBF16, l.rowF16, l.rowInt8, l.rowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
 		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
 		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
@@ -223,3 +225,15 @@ func openInt8AVX2(p *pack)
 
 //go:noescape
 func openNF4AVX2(p *pack)
+
+//go:noescape
+func rowBF16AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func rowF16AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func rowInt8AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func rowNF4AVX2(sums, x, words, scale []float32)

@@ -7,6 +7,7 @@ func fast() []level {
 	l := plain()
 	l.name = "neon"
 	l.tileF32, l.rows = smallTilesF32, 2*smallRows
+	l.rowBF16, l.rowF16, l.rowInt8, l.rowNF4 = nil, nil, nil, nil // tiles fuse, the twins do not
 	return []level{l}
 }
 

@@ -17,6 +17,9 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		d.matMulInt8(y, x, p, n)
 		return
 	}
+	if n == 1 && d.oneRow(y, x, w) {
+		return
+	}
 	if d.codeScales(w) != nil {
 		x = d.coded(x, n, w.K, nil)
 		defer d.free.put(x)

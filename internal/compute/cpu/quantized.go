@@ -106,11 +106,18 @@ func (p *nf4Panels) open(d *device, dst []float32, j, k0, n int) {
 	defer d.free.put(largest)
 	for end := k0 + n; k0 < end; {
 		next := min(end, k0/compute.NF4Block*compute.NF4Block+compute.NF4Block)
-		for c := range min(panel, p.of.N-j*panel) {
-			largest[c] = p.of.Largest((j*panel+c)*p.of.Blocks() + k0/compute.NF4Block)
-		}
+		p.largest(largest, j, k0/compute.NF4Block)
 		d.openNF4(&pack{dst: dst, src: p.data[j*p.pitch+k0/8*panel:], cols: (next - k0 + 7) / 8, scale: largest})
 		dst, k0 = dst[min(len(dst), (next-k0)*panel):], next
+	}
+}
+
+// largest writes the magnitudes of block b of the rows of panel j.
+func (p *nf4Panels) largest(dst []float32, j, b int) {
+	blocks := p.of.Blocks()
+	b += j * panel * blocks
+	for c := range min(panel, p.of.N-j*panel) {
+		dst[c] = p.of.Largest(b + c*blocks)
 	}
 }
 

@@ -5,23 +5,35 @@ import "math"
 // bytesAVX2 opens weights in eight and four bits, in 256-bit registers.
 func bytesAVX2() []byte {
 	a := newAsm("amd64")
-	for i, v := range nf4 {
-		a.Printf("DATA levels8<>+%d(SB)/4, $%#x\n", 4*i, math.Float32bits(v))
-	}
-	a.Printf("GLOBL levels8<>(SB), RODATA|NOPTR, $64\n")
-	a.open8("openInt8AVX2", 4, func(i int) {
-		a.i("VPSLLD $%d, Y0, Y1", 24-8*i)
-		a.i("VPSRAD $24, Y1, Y1")
-		a.i("VCVTDQ2PS Y1, Y1")
-	})
-	a.open8("openNF4AVX2", 8, func(i int) { // by the lower three bits, in the half that the fourth says
-		a.i("VPSRLD $%d, Y0, Y2", 4*i)
-		a.i("VPSLLD $%d, Y0, Y3", 28-4*i)
-		a.i("VPERMPS Y14, Y2, Y1")
-		a.i("VPERMPS Y15, Y2, Y2")
-		a.i("VBLENDVPS Y3, Y2, Y1, Y1")
-	})
+	a.levels8("levels8")
+	a.open8("openInt8AVX2", 4, func(i int) { a.byte8(i, 0, 1) })
+	a.open8("openNF4AVX2", 8, func(i int) { a.level8(i, 0, 1, 2, 3) })
 	return a.Bytes()
+}
+
+// levels8 writes the levels of four bits, which level8 wants in Y14 and Y15.
+func (a *asm) levels8(name string) {
+	for i, v := range nf4 {
+		a.Printf("DATA %s<>+%d(SB)/4, $%#x\n", name, 4*i, math.Float32bits(v))
+	}
+	a.Printf("GLOBL %s<>(SB), RODATA|NOPTR, $64\n", name)
+}
+
+// byte8 makes float32 of byte i of each word.
+func (a *asm) byte8(i, words, to int) {
+	a.i("VPSLLD $%d, Y%d, Y%d", 24-8*i, words, to)
+	a.i("VPSRAD $24, Y%d, Y%d", to, to)
+	a.i("VCVTDQ2PS Y%d, Y%d", to, to)
+}
+
+// level8 makes the level of the four bits i of each word: by the lower three
+// bits, in the half that the fourth says.
+func (a *asm) level8(i, words, to, low, high int) {
+	a.i("VPSRLD $%d, Y%d, Y%d", 4*i, words, low)
+	a.i("VPSLLD $%d, Y%d, Y%d", 28-4*i, words, high)
+	a.i("VPERMPS Y14, Y%d, Y%d", low, to)
+	a.i("VPERMPS Y15, Y%d, Y%d", low, low)
+	a.i("VBLENDVPS Y%d, Y%d, Y%d, Y%d", high, low, to, to)
 }
 
 // open8 is open for registers of eight words: element makes Y1 of Y0.

@@ -18,6 +18,7 @@ func files() map[string][]byte {
 		"bytes_avx512_amd64.s":  bytesAVX512(),
 		"pack_avx512_amd64.s":   packsAVX512(),
 		"pack_avx2_amd64.s":     packsAVX2(),
+		"row_avx2_amd64.s":      rowsAVX2(),
 		"tile_avx2_amd64.s":     tilesAVX2(),
 		"tile_neon_arm64.s":     tilesNEON(),
 		"tile_avx512_amd64.s":   tilesAVX512(),
