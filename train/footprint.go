@@ -28,10 +28,14 @@ func Weigh(c Config, training, evaluation []data.Example) Load {
 	see := func(all []data.Example, which []int) {
 		for lo := 0; lo < len(which); lo += c.BatchSize {
 			tokens, learned := 0, 0
-			for _, i := range which[lo:min(lo+c.BatchSize, len(which))] {
+			batch := which[lo:min(lo+c.BatchSize, len(which))]
+			for _, i := range batch {
 				n := len(all[i].Tokens)
 				tokens, learned = tokens+n, learned+all[i].Learned()
 				l.Longest = max(l.Longest, n)
+			}
+			if c.SharePrefix == "true" {
+				tokens = len(c.pack(all, batch).Tokens)
 			}
 			l.Tokens, l.Learned = max(l.Tokens, tokens), max(l.Learned, learned)
 		}

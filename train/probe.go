@@ -16,6 +16,7 @@ type Pace struct {
 // Probe times n micro-batches, spread over the first epoch, after one that
 // warms up, and leaves the adapter as it was, but for its gradients.
 func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
+	c = c.Sharing(job.Model.Device().Name())
 	p := newPlan(c, len(job.Training))
 	c.Accumulation = 1
 	r := &run{config: c, job: job, plan: p}
@@ -50,10 +51,14 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	for i := range which {
 		which[i] = i
 	}
-	b := pack(job.Evaluation, which)
+	b := c.pack(job.Evaluation, which)
 	began = time.Now()
 	_, err := job.Model.Loss(b)
-	pace.Held = time.Since(began) / time.Duration(len(b.Tokens))
+	tokens := 0
+	for _, i := range which {
+		tokens += len(job.Evaluation[i].Tokens)
+	}
+	pace.Held = time.Since(began) / time.Duration(max(tokens, 1))
 	return pace, err
 }
 

@@ -55,6 +55,9 @@ func (s state) continues(c Config, in Inputs) error {
 	if a, b := s.Config.BatchSize*s.Config.Accumulation, c.BatchSize*c.Accumulation; a != b {
 		differ = append(differ, fmt.Sprintf("sequences of a step were %d, are %d", a, b))
 	}
+	if s.Config.SharePrefix == "true" && s.Config.BatchSize != c.BatchSize {
+		differ = append(differ, fmt.Sprintf("per_device_train_batch_size was %d, is %d, and with share_prefix the numbers depend on it", s.Config.BatchSize, c.BatchSize))
+	}
 	for _, i := range []struct{ what, old, now string }{
 		{"base model", s.Inputs.Base, in.Base}, {"tokenizer", s.Inputs.Tokenizer, in.Tokenizer},
 		{"training data", s.Inputs.Training, in.Training}, {"evaluation data", s.Inputs.Evaluation, in.Evaluation},
@@ -126,6 +129,7 @@ func readState(dir string, c Config, in Inputs, total int) (state, error) {
 	if err != nil {
 		return s, err
 	}
+	s.Config.SharePrefix = "false" // as was before there was a choice
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", stateFile, err)
 	}

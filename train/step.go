@@ -101,14 +101,17 @@ func (r *run) gradients(ctx context.Context, k int, examples []int) (StepRow, er
 }
 
 func (r *run) pack(examples []int) *model.Batch {
-	return pack(r.job.Training, examples)
+	return r.config.pack(r.job.Training, examples)
 }
 
 // pack lays examples out as one batch.
-func pack(all []data.Example, which []int) *model.Batch {
+func (c Config) pack(all []data.Example, which []int) *model.Batch {
 	var tokens, labels [][]int32
 	for _, i := range which {
 		tokens, labels = append(tokens, all[i].Tokens), append(labels, all[i].Labels)
+	}
+	if c.SharePrefix == "true" {
+		return model.PackShared(tokens, labels)
 	}
 	return model.Pack(tokens, labels)
 }
@@ -126,7 +129,7 @@ func (r *run) evaluate(ctx context.Context) (float64, int, error) {
 			which[i] += lo
 			tokens += all[which[i]].Learned()
 		}
-		losses, err := r.job.Model.Loss(pack(all, which))
+		losses, err := r.job.Model.Loss(r.config.pack(all, which))
 		if err != nil {
 			return 0, 0, err
 		}

@@ -20,12 +20,18 @@ import (
 // nothing: every parameter has a gradient.
 func begun(t *testing.T, c Config, method adapter.Config) *run {
 	j := job(t, method, 2)
+	r := beginning(c, j)
+	require.NoError(t, j.Adapter.Refresh())
+	return r
+}
+
+// beginning is a run before its first step, whose adapter has an effect.
+func beginning(c Config, j Job) *run {
 	for _, p := range j.Adapter.Params() {
 		for i := range p.Data {
 			p.Data[i] += 0.05 * float32(i%7-3)
 		}
 	}
-	require.NoError(t, j.Adapter.Refresh())
 	p := newPlan(c, len(j.Training))
 	return &run{config: c, job: j, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, j.Adapter.Params())}
 }
@@ -179,7 +185,7 @@ func TestT24EvaluationIsWeightedByTokens(t *testing.T) {
 		require.NoError(t, err)
 		sum, learned, mean := 0.0, 0, 0.0
 		for i, e := range r.job.Evaluation {
-			one, err := r.job.Model.Loss(pack(r.job.Evaluation, []int{i}))
+			one, err := r.job.Model.Loss(r.config.pack(r.job.Evaluation, []int{i}))
 			require.NoError(t, err)
 			sum, learned, mean = sum+one[0], learned+e.Learned(), mean+one[0]/float64(e.Learned())/float64(len(r.job.Evaluation))
 		}
@@ -338,7 +344,7 @@ func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 	for k, row := range h.Steps {
 		sum, tokens, means := 0.0, 0, 0.0
 		for _, i := range p.step(k) {
-			one, err := fresh.Model.Loss(pack(fresh.Training, []int{i}))
+			one, err := fresh.Model.Loss(Config{}.pack(fresh.Training, []int{i}))
 			require.NoError(t, err)
 			sum, tokens, means = sum+one[0], tokens+fresh.Training[i].Learned(), means+one[0]/float64(fresh.Training[i].Learned())
 		}

@@ -38,10 +38,11 @@ type budget struct {
 // newBudget estimates from config.json, the headers of the weights and the
 // encoded data: no weight is read.
 func newBudget(c train.Config, m *material) (*budget, error) {
-	base, err := unread(c, m)
+	base, dev, err := unread(c, m)
 	if err != nil {
 		return nil, err
 	}
+	c = c.Sharing(dev.Name())
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
 	b := &budget{Load: train.Weigh(c, training, held), allow: c.Allow, out: c.OutputDir}
@@ -65,12 +66,11 @@ func newBudget(c train.Config, m *material) (*budget, error) {
 	return b, nil
 }
 
-// unread is what is known of a run's base without its weights.
-func unread(c train.Config, m *material) (train.Base, error) {
-	b := train.Base{Shape: m.shape}
-	var dev compute.Device
+// unread is what is known of a run's base without its weights, and the device
+// it will be on.
+func unread(c train.Config, m *material) (b train.Base, dev compute.Device, err error) {
+	b.Shape = m.shape
 	var stored compute.DType
-	var err error
 	if c.Shape != "" {
 		dev, err = scratchDevice(c.Compute)
 	} else {
@@ -81,11 +81,11 @@ func unread(c train.Config, m *material) (train.Base, error) {
 		b.Stored = stored.Size()
 	}
 	if err != nil {
-		return b, err
+		return b, nil, err
 	}
 	kinds := map[train.Kind]compute.DType{train.AsStored: stored, train.Float32: compute.F32, "int8": compute.Int8, "nf4": compute.NF4}
 	b.Kept = func(n, k int, as train.Kind) int64 { return cpu.Kept(dev, n, k, kinds[as]) }
-	return b, nil
+	return b, dev, nil
 }
 
 // check refuses a run that cannot fit, before it dies of it.
