@@ -93,6 +93,9 @@ func (l *level) peak(mode string) float64 {
 	case "bf16":
 		return l.rate(l.tileBF16, 2)
 	case "int8":
+		if l.codes == 2 {
+			return l.pairRate()
+		}
 		return l.rate(l.tileInt8, 4)
 	}
 	return l.rate(l.tileF32, 1)

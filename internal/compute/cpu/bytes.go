@@ -46,6 +46,18 @@ func turnInt8Go(p *pack) {
 	}
 }
 
+// openPairsGo: words 2c and 2c+1 of column j are the bytes of src[c·32+j] as
+// int16, c < cols: word s lies at dst[16s + j], or of columns j ≥ 16 at
+// dst[ldd + 16s + j−16].
+func openPairsGo(p *pack) {
+	for c := range p.cols {
+		for j := range panel {
+			at := p.dst[j/pairCols*p.ldd+2*c*pairCols+j%pairCols:]
+			at[0], at[pairCols] = pairsOf(p.src[c*panel+j])
+		}
+	}
+}
+
 // magnitudeGo is the largest |x|.
 func magnitudeGo(x []float32) (top float32) {
 	for _, v := range x {
@@ -71,6 +83,21 @@ func toBytesGo(x, dst []float32, inverse float32) {
 			}
 			dst[i/4+w] = math.Float32frombits(word)
 		}
+	}
+}
+
+// toPairsGo is the like for words of two int16: of every four codes the first
+// and third, and the second and fourth. Behind the last, up to a multiple of 8,
+// they are 128.
+func toPairsGo(x, dst []float32, inverse float32) {
+	code := func(i int) uint16 {
+		if i >= len(x) {
+			return 128
+		}
+		return uint16(128 + int32(math.RoundToEven(float64(x[i]*inverse))))
+	}
+	for i := 0; i < (len(x)+7)/8*8; i += 4 {
+		dst[i/2], dst[i/2+1] = pair(code(i), code(i+2)), pair(code(i+1), code(i+3))
 	}
 }
 

@@ -42,6 +42,46 @@ func TestEqualsRef(t *testing.T) {
 	}
 }
 
+// TestWordsOfEveryKindEqualRef holds the products of bytes of every level to
+// the judge by way of the plain kernels, and to each other's bits.
+func TestWordsOfEveryKindEqualRef(t *testing.T) {
+	dev := func(codes int) compute.Device {
+		return cpu.WithCodes(newDevice(t, cpu.Options{Compute: "int8", Threads: 2, Level: "plain"}), codes)
+	}
+	judge := judges("plain")["int8"]
+	devicetest.Run(t, dev(2), judge)
+	devicetest.Run(t, dev(4), judge)
+	devicetest.SameBits(t, dev(2), dev(4))
+}
+
+// TestFewRowsOfCodesHaveTheBitsOfMany compares one row and two, which have a
+// kernel of their own, with many: once with sums that are cut into blocks, once
+// with more rows than pass over a panel together.
+func TestFewRowsOfCodesHaveTheBitsOfMany(t *testing.T) {
+	for _, level := range cpu.Levels() {
+		dev := newDevice(t, cpu.Options{Compute: "int8", Level: level})
+		for _, s := range [][3]int{{13, 1700, 1637}, {1301, 35, 66}} {
+			n, out, in := s[0], s[1], s[2]
+			w := devicetest.Matrix(out, in, compute.Int8, devicetest.Normal(3, out*in))
+			require.NoError(t, dev.Prepare(w))
+			x, dy := devicetest.Normal(4, n*in), devicetest.Normal(5, n*out)
+			products := func(size int) []float32 {
+				y, dx := make([]float32, n*out), make([]float32, n*in)
+				for lo := 0; lo < n; lo += size {
+					rows := min(size, n-lo)
+					dev.MatMul(y[lo*out:], x[lo*in:], w, rows)
+					dev.MatMulT(dx[lo*in:], dy[lo*out:], w, rows)
+				}
+				return append(y, dx...)
+			}
+			many := products(n)
+			for _, size := range []int{1, 2, 5} {
+				require.Equal(t, many, products(size), "%s: %d rows of (%d, %d), %d at a time", level, n, out, in, size)
+			}
+		}
+	}
+}
+
 // TestSmallMatricesAreWidenedExactly compares products of matrices as stored
 // and kept as float32.
 func TestSmallMatricesAreWidenedExactly(t *testing.T) {

@@ -15,3 +15,9 @@ func AsStored(dev compute.Device) compute.Device {
 	dev.(*device).widenUpTo = 0
 	return dev
 }
+
+// WithCodes makes dev, of level plain, multiply bytes in words of so many codes.
+func WithCodes(dev compute.Device, codes int) compute.Device {
+	dev.(*device).codes = codes
+	return dev
+}

@@ -18,6 +18,11 @@ type int8Product struct {
 	offset, scale []float32
 	c             []float32
 	finish        func(y, sums, offset, scale []float32, r float32)
+
+	tile   byteTile
+	tiles  int       // that the rows are cut into, differing by one row at most
+	a      []float32 // codes of x, tile by tile
+	scales []float32 // of the rows of x
 }
 
 // matMulInt8 is MatMul for Int8 weights.
@@ -51,75 +56,86 @@ func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 	})
 }
 
+// steps is how many words of four bytes the reduction has.
+func (g *int8Product) steps() int { return (g.k + 3) / 4 }
+
+// start is the first row of tile t.
+func (g *int8Product) start(t int) int { return t * g.rows / g.tiles }
+
+// runInt8 computes the product in parts of few enough rows that their codes stay
+// near while all panels pass.
 func (d *device) runInt8(g *int8Product) {
-	if g.rows == 0 {
-		return
+	tile := d.byteTile(g.rows)
+	parts := (g.rows + tile.together - 1) / tile.together
+	for i := range parts {
+		lo, hi := i*g.rows/parts, (i+1)*g.rows/parts
+		part := *g
+		part.rows, part.c, part.tile = hi-lo, g.c[lo*g.cols:], tile
+		part.row = func(dst []float32, i int) []float32 { return g.row(dst, lo+i) }
+		d.runRowsInt8(&part)
 	}
-	words := (g.k + 15) / 16 * 4 // of a row
-	steps := (g.k + 3) / 4
-	tiles := (g.rows + tileRows - 1) / tileRows
-	start := func(t int) int { return t * g.rows / tiles }
-	a, scales := d.free.get(g.rows*words), d.free.get(g.rows)
-	defer d.free.put(a)
-	defer d.free.put(scales)
-	d.chunks(tiles, max(1, elements/(tileRows*g.k)), func(from, to int) {
-		codes, x := d.free.get(tileRows*words), d.free.get(g.k)
-		defer d.free.put(codes)
-		defer d.free.put(x)
-		for t := from; t < to; t++ {
-			i, n := start(t), start(t+1)-start(t)
-			for r := range n {
-				scales[i+r] = d.toCodes(codes[r*words:], g.row(x, i+r))
-			}
-			d.packF32(&pack{dst: a[i*words:], ldd: n, src: codes, lds: words, rows: n, cols: steps})
-		}
-	})
+}
+
+func (d *device) runRowsInt8(g *int8Product) {
+	g.tiles = (g.rows + g.tile.rows - 1) / g.tile.rows
+	g.a, g.scales = d.free.get(g.rows*d.codeWords(g.k)), d.free.get(g.rows)
+	defer d.free.put(g.a)
+	defer d.free.put(g.scales)
+	d.chunks(g.tiles, max(1, elements/(g.tile.rows*g.k)), func(from, to int) { d.encode(g, from, to) })
 	panels := (g.cols + panel - 1) / panel
 	size := max(turnedAtOnce, d.panelsPerItem(panels, g.rows*g.k/4)/turnedAtOnce*turnedAtOnce)
 	d.chunks(panels, size, func(from, to int) {
-		scratch, sums := d.free.get(turnedAtOnce*(g.k/4+2*panel)*panel), d.free.get(tileRows*panel)
+		scratch := d.free.get(turnedAtOnce * (g.k/4 + 2*panel) * panel)
 		defer d.free.put(scratch)
-		defer d.free.put(sums)
-		t := tile{c: sums, ldc: panel, ldb: panel, steps: steps, cols: panel}
+		w := int8Work{device: d, int8Product: g}
+		defer w.take()()
 		for j := from; j < to; j += turnedAtOnce {
 			count := min(turnedAtOnce, to-j)
 			words, pitch := g.b(scratch, j, count)
 			for p := range count {
-				at := (j + p) * panel
-				cols := min(panel, g.cols-at)
-				t.b = words[p*pitch:]
-				for i := range tiles {
-					g.tile(d, &t, a, scales, start(i), start(i+1), at, cols)
-				}
+				w.panel(words[p*pitch:], (j+p)*panel)
 			}
 		}
 	})
 }
 
-// tile computes rows lo … hi-1 of the columns from at on.
-func (g *int8Product) tile(d *device, t *tile, a, scales []float32, lo, hi, at, cols int) {
-	t.rows, t.lda, t.a = hi-lo, hi-lo, a[lo*((g.k+15)/16*4):]
-	d.tileInt8(t)
-	for r := lo; r < hi; r++ {
-		g.finish(g.c[r*g.cols+at:][:cols], t.c[(r-lo)*panel:], g.offset[at:], g.scale[at:], scales[r])
+// encode makes the codes of tiles from … to-1.
+func (d *device) encode(g *int8Product, from, to int) {
+	words := d.codeWords(g.k)
+	codes, x := d.free.get(g.tile.rows*words), d.free.get(g.k)
+	defer d.free.put(codes)
+	defer d.free.put(x)
+	for t := from; t < to; t++ {
+		i, n := g.start(t), g.start(t+1)-g.start(t)
+		for r := range n {
+			g.scales[i+r] = d.toCodes(codes[r*words:], g.row(x, i+r))
+		}
+		d.packF32(&pack{dst: g.a[i*words:], ldd: n, src: codes, lds: words, rows: n, cols: g.steps() * 4 / d.codes})
 	}
 }
 
-// toCodes writes the bytes of x to dst and returns their scale, which is not
+// codeWords is how many words the codes of a row of k take.
+func (d *device) codeWords(k int) int { return (k + 15) / 16 * 16 / d.codes }
+
+// toCodes writes the codes of x to dst and returns their scale, which is not
 // finite if x is not.
 func (d *device) toCodes(dst, x []float32) (scale float32) {
+	write := d.toBytes
+	if d.codes == 2 {
+		write = d.toPairs
+	}
 	top := d.magnitude(x)
 	if top == 0 {
-		d.toBytes(x, dst, 0)
+		write(x, dst, 0)
 		return d.finite(x)
 	}
-	d.toBytes(x, dst, 127/top)
+	write(x, dst, 127/top)
 	return top/127 + d.finite(x)
 }
 
 // intWeights are the bytes of w, if it has any and d multiplies bytes.
 func (d *device) intWeights(w *compute.Matrix) *bytePanels {
-	if !d.int8 || !d.vnni {
+	if !d.int8 || d.codes == 0 {
 		return nil
 	}
 	switch p := w.Packed.(type) {

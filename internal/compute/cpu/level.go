@@ -14,7 +14,10 @@ type level struct {
 	name string
 	rows int  // of a tile, as suits tileF32; at most tileRows
 	bf16 bool // products of bfloat16 pairs are faster than of float32
-	vnni bool // products of bytes are faster still
+
+	// codes is how many codes a word holds where products of bytes are faster
+	// still: 4 (tileInt8) or 2 (tilePairs), else 0.
+	codes int
 
 	// Products: tiles, and layouts for them.
 	tileF32, tileBF16, tileInt8       func(*tile)
@@ -22,12 +25,16 @@ type level struct {
 	turnBF16, turnBF16F32, turnF16F32 func(*pack)
 	widenBF16, widenF16               func(*pack)
 	openInt8, openNF4, turnInt8       func(*pack)
+	tilePairs, tileBytes              func(*tile)
+	openPairs                         func(*pack)
+	fetch                             func(c []float32, ld, rows int) // asks for 32 words of each row
+	multiplyPairs                     func(turns int)                 // what tilePairs does, in registers alone; where codes is 2
 
 	// Products of one row, whose sums are tileF32's; nil where there are none.
 	rowBF16, rowF16, rowInt8, rowNF4 rowKernel
 
 	// To bytes and back.
-	toBytes             func(x, dst []float32, inverse float32)
+	toBytes, toPairs    func(x, dst []float32, inverse float32)
 	fromInt32, addInt32 func(y, sums, offset, scale []float32, r float32)
 
 	// Element by element.
@@ -57,7 +64,8 @@ func plain() level {
 		widenBF16: widenBF16Go, widenF16: widenF16Go,
 		openInt8: openInt8Go, openNF4: openNF4Go, turnInt8: turnInt8Go,
 		rowBF16: rowBF16Go, rowF16: rowF16Go, rowInt8: rowInt8Go, rowNF4: rowNF4Go,
-		toBytes: toBytesGo, fromInt32: fromInt32Go, addInt32: addInt32Go, magnitude: magnitudeGo, multiply: multiplyGo,
+		tilePairs: tilePairsGo, tileBytes: tileBytesGo, openPairs: openPairsGo, fetch: func([]float32, int, int) {},
+		toBytes: toBytesGo, toPairs: toPairsGo, fromInt32: fromInt32Go, addInt32: addInt32Go, magnitude: magnitudeGo, multiply: multiplyGo,
 		add: addGo, scale: scaleGo, top: topGo, finite: finiteGo, expSum: expSumGo, dot: dotGo, dot3: dot3Go,
 		norm: normGo, normBack: normBackGo, softmaxBack: softmaxBackGo, rotate: rotateGo, swiglu: swigluGo, swigluBack: swigluBackGo,
 	}

@@ -20,7 +20,7 @@ func fast() (all []level) {
 		l.softmaxBack, l.rotate, l.swiglu, l.swigluBack = softmaxBackAVX512, rotateAVX512, swigluAVX512, swigluBackAVX512
 		if cpuid.CPU.Supports(cpuid.AVX512BF16, cpuid.AVX512VNNI) {
 			m := l
-			m.name, m.bf16, m.vnni = "avx512bf16", true, true
+			m.name, m.bf16, m.codes = "avx512bf16", true, 4
 			m.tileBF16, m.tileInt8 = tileBF16AVX512, tileInt8AVX512
 			m.packBF16, m.pairBF16 = packBF16AVX512, pairBF16AVX512
 			all = append(all, m)
@@ -32,6 +32,9 @@ func fast() (all []level) {
 		l.name = "avx2"
 		l.tileF32, l.rows = tileF32AVX2, 2*smallRows
 		l.rowBF16, l.rowF16, l.rowInt8, l.rowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
+		l.codes, l.tilePairs, l.tileBytes, l.openPairs, l.turnInt8 = 2, tilePairsAVX2, tileBytesAVX2, openPairsAVX2, turnInt8AVX2
+		l.fetch, l.multiplyPairs = fetchAVX2, multiplyPairsAVX2
+		l.toPairs, l.fromInt32, l.addInt32, l.magnitude = toPairsAVX2, fromInt32AVX2, addInt32AVX2, magnitudeAVX2
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
 		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
 		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
@@ -237,3 +240,32 @@ func rowInt8AVX2(sums, x, words, scale []float32)
 
 //go:noescape
 func rowNF4AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func tilePairsAVX2(t *tile)
+
+//go:noescape
+func tileBytesAVX2(t *tile)
+
+//go:noescape
+func openPairsAVX2(p *pack)
+
+//go:noescape
+func turnInt8AVX2(p *pack)
+
+//go:noescape
+func toPairsAVX2(x, dst []float32, inverse float32)
+
+//go:noescape
+func fromInt32AVX2(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func addInt32AVX2(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func magnitudeAVX2(x []float32) (top float32)
+
+//go:noescape
+func fetchAVX2(c []float32, ld, rows int)
+
+func multiplyPairsAVX2(turns int)

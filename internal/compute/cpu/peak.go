@@ -27,8 +27,11 @@ func MeasurePeak() (Peak, error) {
 	if l.bf16 {
 		p.BF16 = l.rate(l.tileBF16, 2)
 	}
-	if l.vnni {
+	switch l.codes {
+	case 4:
 		p.Int8 = l.rate(l.tileInt8, 4)
+	case 2:
+		p.Int8 = l.pairRate()
 	}
 	p.Memory = l.bandwidth()
 	return p, nil
@@ -57,6 +60,16 @@ func (l *level) rate(kernel func(*tile), per int) float64 {
 	}
 	work := float64(calls) * 2 * float64(per*steps*tileRows*panel)
 	return best(func() float64 { return work / run().Seconds() })
+}
+
+// pairRate is the operations per second of products of pairs in registers.
+func (l *level) pairRate() float64 {
+	const turns = 1 << 20 // of twelve registers of eight pairs
+	return best(func() float64 {
+		begin := processorTime()
+		l.multiplyPairs(turns)
+		return turns * 12 * 8 * 2 * 2 / (processorTime() - begin).Seconds()
+	})
 }
 
 // bandwidth is the bytes per second of a sum over more than any cache holds.

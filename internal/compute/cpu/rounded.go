@@ -19,7 +19,7 @@ func (d *device) round(x []float32) {
 // codeScales are the scales of the rows of Int8 weights, if compute int8 is done
 // in float32.
 func (d *device) codeScales(w *compute.Matrix) []float32 {
-	if !d.int8 || d.vnni {
+	if !d.int8 || d.codes > 0 {
 		return nil
 	}
 	switch p := w.Packed.(type) {

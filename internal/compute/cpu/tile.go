@@ -126,18 +126,65 @@ func tileBF16Go(t *tile) {
 func tileInt8Go(t *tile) {
 	for i := range t.rows {
 		for j := range t.cols {
-			at := &t.c[i*t.ldc+j]
-			var sum int32
-			if t.mode != 0 {
-				sum = int32(math.Float32bits(*at))
-			}
+			sum := t.startInt32(i, j)
 			for s := range t.steps {
 				x, y := math.Float32bits(t.a[s*t.lda+i]), math.Float32bits(t.b[s*t.ldb+j])
 				for k := 0; k < 32; k += 8 {
 					sum += int32(uint8(x>>k)) * int32(int8(y>>k))
 				}
 			}
-			*at = math.Float32frombits(uint32(sum))
+			t.c[i*t.ldc+j] = math.Float32frombits(uint32(sum))
 		}
 	}
+}
+
+// tilePairsGo is the like for words of two int16. Rows are at most 6, columns
+// 16, and steps even.
+func tilePairsGo(t *tile) {
+	for i := range t.rows {
+		for j := range pairCols {
+			sum := t.startInt32(i, j)
+			for s := range t.steps {
+				sum += pairProduct(t.a[s*t.lda+i], t.b[s*t.ldb+j])
+			}
+			t.c[i*t.ldc+j] = math.Float32frombits(uint32(sum))
+		}
+	}
+}
+
+// tileBytesGo is the like for one row or two of pairs, a word of b being four
+// bytes: a step is two words of a. Columns are 32.
+func tileBytesGo(t *tile) {
+	for i := range t.rows {
+		for j := range panel {
+			sum := t.startInt32(i, j)
+			for s := range t.steps {
+				even, odd := pairsOf(t.b[s*t.ldb+j])
+				sum += pairProduct(t.a[2*s*t.lda+i], even) + pairProduct(t.a[(2*s+1)*t.lda+i], odd)
+			}
+			t.c[i*t.ldc+j] = math.Float32frombits(uint32(sum))
+		}
+	}
+}
+
+// startInt32 is what an int32 sum begins with.
+func (t *tile) startInt32(i, j int) int32 {
+	if t.mode == 0 {
+		return 0
+	}
+	return int32(math.Float32bits(t.c[i*t.ldc+j]))
+}
+
+// pairProduct adds the products of two words of two int16.
+func pairProduct(x, y float32) int32 {
+	x0, x1 := halves(x)
+	y0, y1 := halves(y)
+	return int32(int16(x0))*int32(int16(y0)) + int32(int16(x1))*int32(int16(y1))
+}
+
+// pairsOf are the four bytes of a word as int16: the first and third, the
+// second and fourth.
+func pairsOf(word float32) (even, odd float32) {
+	low, high := halves(word)
+	return pair(uint16(int8(low)), uint16(int8(high))), pair(uint16(int16(low)>>8), uint16(int16(high)>>8))
 }

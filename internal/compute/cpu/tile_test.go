@@ -70,6 +70,50 @@ func TestTilesEqualTwins(t *testing.T) {
 	})
 }
 
+func TestTilesOfPairsEqualTwins(t *testing.T) {
+	kinds := []struct {
+		name          string
+		of            func(l *level) func(*tile)
+		rows, cols, b int // rows at most, and words of a that a step of b takes
+	}{
+		{"pairs", func(l *level) func(*tile) { return l.tilePairs }, pairRows, pairCols, 1},
+		{"bytes", func(l *level) func(*tile) { return l.tileBytes }, 2, panel, 2},
+	}
+	assembly(t, func(t *testing.T, fast, slow level) {
+		for _, k := range kinds {
+			for rows := 1; rows <= k.rows; rows++ {
+				for steps := 0; steps <= 42; steps += 2 {
+					for _, mode := range []int{0, modeContinue} {
+						ldc, lda, ldb := k.cols+3, rows+1, k.cols+5
+						want := codes(rows*ldc - 3)
+						got, check := guarded(t, want)
+						call := tile{
+							a: codes(steps*k.b*lda + 1), lda: lda, b: codes(steps*ldb + 1)[1:], ldb: ldb,
+							c: want, ldc: ldc, rows: rows, cols: k.cols, steps: steps, mode: mode,
+						}
+						k.of(&slow)(&call)
+						call.c = got
+						k.of(&fast)(&call)
+						what := fmt.Sprintf("%s rows=%d steps=%d mode=%d", k.name, rows, steps, mode)
+						requireSameWords(t, want, got, what)
+						check(what)
+					}
+				}
+			}
+		}
+	})
+}
+
+// requireSameWords compares words, whatever they hold.
+func requireSameWords(t *testing.T, want, got []float32, what string) {
+	t.Helper()
+	for i := range want {
+		if w, g := math.Float32bits(want[i]), math.Float32bits(got[i]); w != g {
+			t.Fatalf("%s: word %d of %d: want %x, got %x", what, i, len(want), w, g)
+		}
+	}
+}
+
 func TestLayoutsEqualTwins(t *testing.T) {
 	kinds := []struct {
 		name  string
@@ -100,6 +144,8 @@ func TestLayoutsEqualTwins(t *testing.T) {
 			func(rows, cols int) pack { return pack{scale: random(panel)} }, func(rows, cols int) int { return cols * 8 * panel }},
 		{"turnInt8", func(l *level) func(*pack) { return l.turnInt8 }, codes,
 			func(rows, cols int) pack { return pack{ldd: 8 * panel} }, func(rows, cols int) int { return 16 * panel }},
+		{"openPairs", func(l *level) func(*pack) { return l.openPairs }, codes,
+			func(rows, cols int) pack { return pack{ldd: 2*pairCols*cols + 3} }, func(rows, cols int) int { return 4*pairCols*cols + 3 }},
 	}
 	assembly(t, func(t *testing.T, fast, slow level) {
 		for _, k := range kinds {
@@ -131,6 +177,12 @@ func TestLayoutsEqualTwins(t *testing.T) {
 			fast.toBytes(x, got, 25)
 			requireNear(t, want, got, 0, 0, fmt.Sprint("toBytes n=", n))
 			check("toBytes")
+			want = make([]float32, (n+7)/8*4)
+			got, check = guarded(t, want)
+			slow.toPairs(x, want, 25)
+			fast.toPairs(x, got, 25)
+			requireSameWords(t, want, got, fmt.Sprint("toPairs n=", n))
+			check("toPairs")
 		}
 	})
 }

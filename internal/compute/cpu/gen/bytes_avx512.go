@@ -128,20 +128,7 @@ func (a *asm) turnInt8() {
 
 // codes emits the rounding of rows to bytes and the scaling of sums back.
 func (a *asm) codes() {
-	a.function("magnitudeAVX512", "x []float32) (top float32", 28)
-	vectorLoop{a, []string{"x"}}.emit(func() {
-		a.zero(0)
-		a.i("MOVL $0x7fffffff, R11")
-		a.i("VPBROADCASTD R11, Z31")
-	}, func(load func(i, z int), _ func(z, i int)) {
-		load(0, 1)
-		a.i("VPANDD Z31, Z1, Z1")
-		a.i("VMAXPS Z1, Z0, Z0")
-	})
-	a.fold32("VMAXPS")
-	a.i("VMOVSS X0, top+24(FP)")
-	a.i("VZEROUPPER")
-	a.i("RET")
+	a.magnitude("AVX512")
 
 	a.say("dst takes a quarter of the length of x, rounded up to a multiple of four words.")
 	a.function("toBytesAVX512", "x, dst []float32, inverse float32", 52)
@@ -162,8 +149,38 @@ func (a *asm) codes() {
 	a.i("VZEROUPPER")
 	a.i("RET")
 
+	a.fromInt32("AVX512")
+}
+
+// magnitude emits the largest |x|.
+func (a *asm) magnitude(kind string) {
+	a.function("magnitude"+kind, "x []float32) (top float32", 28)
+	and := "VPANDD"
+	vectorLoop{a, []string{"x"}}.emit(func() {
+		a.zero(0)
+		a.i("MOVL $0x7fffffff, R11")
+		if a.narrow {
+			and = "VPAND"
+			a.i("VMOVD R11, X11")
+			a.i("VPBROADCASTD X11, Z31")
+		} else {
+			a.i("VPBROADCASTD R11, Z31")
+		}
+	}, func(load func(i, z int), _ func(z, i int)) {
+		load(0, 1)
+		a.i("%s Z31, Z1, Z1", and)
+		a.i("VMAXPS Z1, Z0, Z0")
+	})
+	a.fold32("VMAXPS")
+	a.i("VMOVSS X0, top+24(FP)")
+	a.i("VZEROUPPER")
+	a.i("RET")
+}
+
+// fromInt32 emits the scaling of sums back, over y and added to it.
+func (a *asm) fromInt32(kind string) {
 	for _, add := range []bool{false, true} {
-		name := map[bool]string{false: "fromInt32AVX512", true: "addInt32AVX512"}[add]
+		name := map[bool]string{false: "fromInt32", true: "addInt32"}[add] + kind
 		a.function(name, "y, sums, offset, scale []float32, r float32", 100)
 		v := vectorLoop{a, []string{"y", "sums", "offset", "scale"}}
 		v.emit(func() { v.scalar("r", 0, 31) }, func(load func(i, z int), store func(z, i int)) {

@@ -226,6 +226,11 @@ func (a *asm) expConstants() {
 		return
 	}
 	a.Printf("DATA bias<>+0(SB)/4, $127\nGLOBL bias<>(SB), RODATA|NOPTR, $4\n")
+	a.firstLanes()
+}
+
+// firstLanes emits the masks of tails for narrow registers.
+func (a *asm) firstLanes() {
 	for i := range 8 {
 		a.Printf("DATA firstLanes<>+%d(SB)/4, $0xffffffff\n", 4*i)
 	}
