@@ -114,7 +114,8 @@ func small(x []float32) []float32 {
 }
 
 // TestExpIsWithinTwoUlp tries one in a thousand of all float32 between −104 and
-// 0 and some beyond, against float64.
+// 0 and some beyond, against float64. What is below the normal numbers may be
+// zero instead.
 func TestExpIsWithinTwoUlp(t *testing.T) {
 	for _, l := range levels() {
 		for bits := uint32(0); bits < math.Float32bits(104); bits += 997 * 16 {
@@ -125,6 +126,9 @@ func TestExpIsWithinTwoUlp(t *testing.T) {
 			}
 			l.expSum(x[:], 0)
 			for i := range x {
+				if want[i] < 0x1p-126 && x[i] == 0 {
+					continue
+				}
 				a, b := int64(math.Float32bits(x[i])), int64(math.Float32bits(want[i]))
 				require.LessOrEqual(t, max(a-b, b-a), int64(2), "%s: exp: want %g, got %g", l.name, want[i], x[i])
 			}

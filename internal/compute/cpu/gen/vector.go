@@ -198,24 +198,37 @@ func vectors(narrow bool) []byte {
 	return a.Bytes()
 }
 
-// The registers of exp: Z16 … Z25 hold its constants.
-var expTable = []struct {
+// constant is a number that assembly reads, by its bits.
+type constant struct {
 	name string
 	bits uint32
-}{
+}
+
+// wideExp is the constants of exp in registers of 512 bits: Z16 … hold them.
+var wideExp = []constant{
 	{"log2e", 0x3fb8aa3b}, {"ln2hi", 0x3f318000}, {"ln2lo", 0xb95e8083},
 	{"c5", 0x39506967}, {"c4", 0x3ab743ce}, {"c3", 0x3c088908}, {"c2", 0x3d2aa9c1}, {"c1", 0x3e2aaaaa}, {"c0", 0x3f000000},
 	{"one", 0x3f800000}, {"upper", 0x42b20000}, {"lower", 0xc2d20000},
 }
 
+// narrowExp is the like in registers of 256 bits, which are few: operands in
+// memory. q(r) = q0 + q1·r + … makes 1 + r + r²·q(r) the closest to exp(r) for
+// |r| ≤ ½·ln 2, within 2⁻²⁸ of it. A number has n+127 in its lowest bits when
+// rounder is added to n.
+var narrowExp = []constant{
+	{"log2e", 0x3fb8aa3b}, {"ln2hi", 0x3f318000}, {"ln2lo", 0xb95e8083}, {"one", 0x3f800000}, {"rounder", 0x4b40007f},
+	{"q0", 0x3efffffe}, {"q1", 0x3e2aaa49}, {"q2", 0x3d2aac79}, {"q3", 0x3c091d10}, {"q4", 0x3ab511e7},
+	{"upper", 0x42b20000}, {"lower", 0xc2b00000},
+}
+
 // expConstants emits them, and what begins a search for the largest; for narrow
-// registers, which are few, as operands in memory, beside the masks of tails.
+// registers also the masks of tails.
 func (a *asm) expConstants() {
-	times := 1
+	table, times := wideExp, 1
 	if a.narrow {
-		times = 8
+		table, times = narrowExp, 8
 	}
-	for _, c := range expTable {
+	for _, c := range table {
 		for i := range times {
 			a.Printf("DATA %s<>+%d(SB)/4, $%#x\n", c.name, 4*i, c.bits)
 		}
@@ -225,7 +238,6 @@ func (a *asm) expConstants() {
 	if !a.narrow {
 		return
 	}
-	a.Printf("DATA bias<>+0(SB)/4, $127\nGLOBL bias<>(SB), RODATA|NOPTR, $4\n")
 	a.firstLanes()
 }
 
@@ -244,7 +256,7 @@ func (a *asm) loadExp() {
 	if a.narrow {
 		return
 	}
-	for i, c := range expTable {
+	for i, c := range wideExp {
 		a.i("VBROADCASTSS %s<>(SB), Z%d", c.name, 16+i)
 	}
 }
@@ -254,8 +266,8 @@ func (a *asm) constant(name string) string {
 	if a.narrow {
 		return name + "<>(SB)"
 	}
-	for i := range expTable {
-		if expTable[i].name == name {
+	for i := range wideExp {
+		if wideExp[i].name == name {
 			return fmt.Sprintf("Z%d", 16+i)
 		}
 	}
@@ -276,37 +288,41 @@ func (a *asm) second(name string, t int) string {
 func (a *asm) exp(x, t, u int) {
 	a.i("VMINPS Z%d, %s, Z%d", x, a.second("upper", t), x) // NaN, the second source, stays
 	a.i("VMAXPS Z%d, %s, Z%d", x, a.second("lower", t), x)
-	a.i("VMULPS %s, Z%d, Z%d", a.constant("log2e"), x, t)
 	if a.narrow {
-		a.i("VROUNDPS $8, Z%d, Z%d", t, t)
-	} else {
-		a.i("VRNDSCALEPS $8, Z%d, Z%d", t, t)
+		a.expNarrow(x, t, u)
+		return
 	}
+	a.i("VMULPS %s, Z%d, Z%d", a.constant("log2e"), x, t)
+	a.i("VRNDSCALEPS $8, Z%d, Z%d", t, t)
 	a.i("VFNMADD231PS %s, Z%d, Z%d", a.constant("ln2hi"), t, x)
 	a.i("VFNMADD231PS %s, Z%d, Z%d", a.constant("ln2lo"), t, x)
-	if a.narrow {
-		a.i("VMOVUPS %s, Z%d", a.constant("c5"), u)
-	} else {
-		a.i("VMOVAPS %s, Z%d", a.constant("c5"), u)
-	}
+	a.i("VMOVAPS %s, Z%d", a.constant("c5"), u)
 	for _, k := range []string{"c4", "c3", "c2", "c1", "c0", "one", "one"} {
 		a.i("VFMADD213PS %s, Z%d, Z%d", a.constant(k), x, u)
 	}
-	if !a.narrow {
-		a.i("VSCALEFPS Z%d, Z%d, Z%d", t, u, x)
-		return
-	}
-	// n goes into the exponent by halves: 2ⁿ itself may be out of range.
-	a.i("VCVTPS2DQ Z%d, Z%d", t, t)
-	a.i("VPSRAD $1, Z%d, Z%d", t, x)
-	a.i("VPSUBD Z%d, Z%d, Z%d", x, t, t)
-	for _, half := range []int{x, t} {
-		a.i("VPBROADCASTD bias<>(SB), Z10")
-		a.i("VPADDD Z10, Z%d, Z%d", half, half)
-		a.i("VPSLLD $23, Z%d, Z%d", half, half)
-		a.i("VMULPS Z%d, Z%d, Z%d", half, u, u)
-	}
-	a.i("VMOVAPS Z%d, Z%d", u, x)
+	a.i("VSCALEFPS Z%d, Z%d, Z%d", t, u, x)
+}
+
+// expNarrow is the rest of exp, by way of Z7 and Z10 too. How many of its chains
+// the processor has at work at one time bounds it, so they are short. Where
+// exp(x) is below the normal numbers, 2ⁿ is zero.
+func (a *asm) expNarrow(x, t, u int) {
+	a.second("rounder", t)
+	a.i("VFMADD231PS %s, Z%d, Z%d", a.constant("log2e"), x, t)
+	a.i("VSUBPS %s, Z%d, Z%d", a.constant("rounder"), t, u) // n
+	a.i("VPSLLD $23, Z%d, Z%d", t, t)                       // 2ⁿ
+	a.i("VFNMADD231PS %s, Z%d, Z%d", a.constant("ln2hi"), u, x)
+	a.i("VFNMADD231PS %s, Z%d, Z%d", a.constant("ln2lo"), u, x)
+	a.i("VMULPS Z%d, Z%d, Z%d", x, x, u)
+	a.second("q2", 10)
+	a.second("q0", 7)
+	a.i("VFMADD231PS %s, Z%d, Z10", a.constant("q3"), x)
+	a.i("VFMADD231PS %s, Z%d, Z7", a.constant("q1"), x)
+	a.i("VFMADD231PS %s, Z%d, Z10", a.constant("q4"), u)
+	a.i("VADDPS %s, Z%d, Z%d", a.constant("one"), x, x)
+	a.i("VFMADD231PS Z%d, Z10, Z7", u)
+	a.i("VFMADD231PS Z%d, Z7, Z%d", u, x)
+	a.i("VMULPS Z%d, Z%d, Z%d", t, x, x)
 }
 
 // sigmoid computes Z(s) = 1/(1+exp(−Z(x))) by way of Z14, Z15.
