@@ -26,18 +26,20 @@ func (h *heads) needSegments(q, k []float32, segs []compute.Segment) {
 // of the prefix through to its own.
 func visible(s compute.Segment, i int) int { return s.PrefixLen + s.Past + i + 1 }
 
-// runs are the two stretches of key rows that s sees: first row, number, and
-// what the first counts as.
-func runs(s compute.Segment) [2]struct{ row, n, from int } {
-	return [2]struct{ row, n, from int }{{s.Prefix, s.PrefixLen, 0}, {s.Key, s.Past + s.Len, s.PrefixLen}}
+// run is a stretch of key rows: first row, number, and what the first counts as.
+type run struct{ row, n, from int }
+
+// runs are the two stretches of key rows that s sees.
+func runs(s compute.Segment) [2]run {
+	return [2]run{{s.Prefix, s.PrefixLen, 0}, {s.Key, s.Past + s.Len, s.PrefixLen}}
 }
 
-// Attend works on tiles of rows: the queries that share a key head, each with
-// all the group's heads. Scores of a tile exist at one time, (rows, keys); every
+// Attend works on blocks of rows: the queries that share a key head, each with
+// all the group's heads. Scores of a block exist at one time, (rows, keys); every
 // score is one chain along the head, every output one chain along the keys.
-// A key that only later queries of the tile see has probability zero for the
+// A key that only later queries of a tile see has probability zero for the
 // earlier ones, and does not touch their bits unless its value is not finite:
-// then each query is a tile.
+// then each query is a block.
 func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a compute.Attention) {
 	h := newHeads(a)
 	h.needSegments(q, k, segs)
@@ -46,28 +48,32 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 		if s.Len == 0 {
 			continue
 		}
-		keys := d.turnRows(&h, k, s)
-		step := max(1, tileRows/h.group) // queries of a tile
+		keys, values := d.turnRows(&h, k, s), d.gatherRows(&h, v, s)
+		rows, step := s.Len*h.group, d.blockRows()
 		if !d.finiteTail(&h, v, s) {
-			step = 1
+			step = h.group
 		}
-		tiles := (s.Len + step - 1) / step
-		d.each(h.KVHeads*tiles, func(item int) {
-			t := d.newAttending(&h, s, item/tiles)
+		blocks := (rows + step - 1) / step
+		d.each(h.KVHeads*blocks, func(item int) {
+			t := d.newAttending(&h, s, item/blocks)
 			defer d.endAttending(t)
-			lo := item % tiles * step
-			hi := min(s.Len, lo+step)
-			for at := 0; at < (hi-lo)*h.group; at += tileRows {
-				t.rows(lo*h.group+at, min(lo*h.group+at+tileRows, hi*h.group))
-				t.probabilities(q, keys)
-				t.times(t.packed, t.n, v)
+			lo := item % blocks * step
+			hi := min(rows, lo+step)
+			for at := lo; at < hi; at += d.blockRows() {
+				t.begin(at, min(hi, at+d.blockRows()))
+				t.gather(t.queries, q, t.Scale)
+				t.scores(t.p, t.queries, keys)
+				t.exponentials()
+				t.times(t.p, &values)
 				for r := range t.n {
-					d.level.scale(t.result[r*h.wide:][:h.HeadDim], 1/t.sums[r])
-					copy(t.row(out, r), t.result[r*h.wide:])
+					y := t.result[r*t.wide:][:t.HeadDim]
+					d.level.scale(y, 1/t.sums[r])
+					copy(t.row(out, r), y)
 				}
 			}
 		})
 		d.free.put(keys)
+		d.endGathered(&values)
 	}
 }
 
@@ -94,6 +100,39 @@ func (d *device) turnRows(h *heads, k []float32, s compute.Segment) []float32 {
 		}
 	})
 	return turned
+}
+
+// gathered are the rows of k or v that a segment sees, head by head: as they
+// lie, or copied to where they lie close and in whole panels.
+type gathered struct {
+	words    []float32
+	copied   bool
+	head, ld int // words from head to head, from row to row
+	runs     [2]run
+}
+
+// gatherRows copies where that is needed, or soon worth it.
+func (d *device) gatherRows(h *heads, v []float32, s compute.Segment) gathered {
+	if h.wide == h.HeadDim && s.Len*h.group <= tileRows {
+		return gathered{words: v, head: h.HeadDim, ld: h.kw, runs: runs(s)}
+	}
+	count := visible(s, s.Len-1)
+	g := gathered{words: d.free.get(h.KVHeads * count * h.wide), copied: true, head: count * h.wide, ld: h.wide}
+	g.runs[0].n = count
+	d.each(h.KVHeads, func(head int) {
+		for _, run := range runs(s) {
+			if run.n > 0 {
+				copyRows(g.words[head*g.head+run.from*g.ld:], g.ld, v[run.row*h.kw+head*h.HeadDim:], h.kw, run.n, h.HeadDim)
+			}
+		}
+	})
+	return g
+}
+
+func (d *device) endGathered(g *gathered) {
+	if g.copied {
+		d.free.put(g.words)
+	}
 }
 
 // finiteTail is whether the rows of v are finite that the first query of s does

@@ -8,9 +8,9 @@ import "fettle/internal/compute"
 //	dq    += scale·Σ_j p[j]·(g[j]−δ)·k[j]
 //	dk[j] += scale·p[j]·(g[j]−δ)·q
 //
-// A work item is one key head of one segment, whose rows add to dk and dv in
-// blocks of backRows. The segments' own key rows must not overlap; what they
-// add to a shared prefix is kept apart and added in the order of the segments.
+// A work item is one key head of one segment, whose rows add to dk and dv block
+// by block. The segments' own key rows must not overlap; what they add to a
+// shared prefix is kept apart and added in the order of the segments.
 func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs []compute.Segment, a compute.Attention) {
 	h := newHeads(a)
 	h.needSegments(q, k, segs)
@@ -21,17 +21,24 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 		if s.Len == 0 {
 			continue
 		}
-		keys, values := d.turnRows(&h, k, s), d.turnRows(&h, v, s)
+		keys, values, rows := d.turnRows(&h, k, s), d.turnRows(&h, v, s), d.gatherRows(&h, k, s)
 		prefix := [2][]float32{d.free.get(s.PrefixLen * h.kw), d.free.get(s.PrefixLen * h.kw)}
 		clear(prefix[0])
 		clear(prefix[1])
 		d.each(h.KVHeads, func(head int) {
 			b := d.newBack(&h, s, head)
 			defer d.endBack(b)
-			rows := s.Len * h.group
-			for lo := 0; lo < rows; lo += backRows {
-				b.block(lo, min(rows, lo+backRows), dq, dout, out, q, k, keys, values)
-				b.addTo(dv, prefix[1], b.probs, b.douts)
+			n := s.Len * h.group
+			for lo := 0; lo < n; lo += d.blockRows() {
+				b.begin(lo, min(n, lo+d.blockRows()))
+				b.weigh(dout, out, q, keys, values)
+				b.times(b.grads, &rows)
+				for r := range b.n {
+					y := b.result[r*b.wide:][:b.HeadDim]
+					d.level.scale(y, b.Scale)
+					d.add(b.row(dq, r), y)
+				}
+				b.addTo(dv, prefix[1], b.p, b.douts)
 				b.addTo(dk, prefix[0], b.grads, b.queries)
 			}
 		})
@@ -40,85 +47,69 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 		for _, x := range [][]float32{keys, values, prefix[0], prefix[1]} {
 			d.free.put(x)
 		}
+		d.endGathered(&rows)
 	}
 }
-
-// backRows is how many rows' share of dk and dv is summed in registers.
-const backRows = 4 * tileRows
 
 // back is what one thread needs for the backward of one key head.
 type back struct {
 	attending
-	rowsOf         int       // rows of the block
-	span           int       // leading dimension of probs and grads
-	probs, grads   []float32 // (rows, span): p, then scale·p·(g−δ)
-	queries, douts []float32 // (rows, wide)
+	grads []float32 // (n, span): p·(g−δ)
+	douts []float32 // (n, wide)
 }
 
 func (d *device) newBack(h *heads, s compute.Segment, head int) *back {
 	b := &back{attending: *d.newAttending(h, s, head)}
-	b.span = (visible(s, s.Len-1) + panel - 1) / panel * panel
-	b.probs, b.grads = d.free.get(backRows*b.span), d.free.get(backRows*b.span)
-	b.queries, b.douts = d.free.get(backRows*h.wide), d.free.get(backRows*h.wide)
+	b.grads, b.douts = d.free.get(len(b.p)), d.free.get(len(b.queries))
 	return b
 }
 
 func (d *device) endBack(b *back) {
-	for _, s := range [][]float32{b.probs, b.grads, b.queries, b.douts} {
-		d.free.put(s)
-	}
+	d.free.put(b.grads)
+	d.free.put(b.douts)
 	d.endAttending(&b.attending)
 }
 
-// block fills probs, grads, queries and douts for rows lo … hi-1 and adds to dq.
-func (b *back) block(lo, hi int, dq, dout, out, q, k, keys, values []float32) {
-	b.rowsOf = hi - lo
-	longest := (visible(b.s, (hi-1)/b.group) + panel - 1) / panel * panel
-	for at := lo; at < hi; at += tileRows {
-		b.rows(at, min(hi, at+tileRows))
-		b.probabilities(q, keys)
-		probs, grads := b.probs[(at-lo)*b.span:], b.grads[(at-lo)*b.span:]
-		for r := range b.n {
-			row := probs[r*b.span:][:longest]
-			copy(row, b.p[r*b.ld:][:b.ld])
-			b.device.scale(row[:b.keys], 1/b.sums[r])
-			clear(row[b.ld:])
-		}
-		b.scores(b.p, dout, values, 1)
-		for r := range b.n {
-			seen := visible(b.s, (at+r)/b.group)
-			ds := grads[r*b.span:][:longest]
-			copy(ds[:seen], b.p[r*b.ld:])
-			clear(ds[seen:])
-			b.softmaxBack(ds[:seen], probs[r*b.span:], float32(b.dot(b.row(dout, r), b.row(out, r))), b.Scale)
-			copy(b.queries[(at-lo+r)*b.wide:], b.row(q, r))
-			copy(b.douts[(at-lo+r)*b.wide:], b.row(dout, r))
-		}
-		b.pk = pack{dst: b.packed, ldd: b.n, src: grads, lds: b.span, rows: b.n, cols: b.keys}
-		b.packF32(&b.pk)
-		b.times(b.packed, b.n, k)
-		for r := range b.n {
-			b.add(b.row(dq, r), b.result[r*b.wide:][:b.HeadDim])
-		}
+// weigh fills p with exponentials and grads, queries with scale·q, and douts with
+// dout divided by the exponentials' sums.
+func (b *back) weigh(dout, out, q, keys, values []float32) {
+	b.gather(b.queries, q, b.Scale)
+	b.scores(b.p, b.queries, keys)
+	b.exponentials()
+	b.gather(b.douts, dout, 1)
+	b.scores(b.grads, b.douts, values)
+	longest := b.seen(b.n - 1)
+	for r := range b.n {
+		ds, g, seen := b.grads[r*b.span:][:longest], b.douts[r*b.wide:][:b.HeadDim], b.seen(r)
+		b.softmaxBack(ds[:seen], b.p[r*b.span:], float32(b.dot(g, b.row(out, r))), 1/b.sums[r])
+		clear(ds[seen:])
+		b.device.scale(g, 1/b.sums[r])
 	}
 }
 
-// addTo adds weightsᵀ·x, weights (rows, span) and x (rows, wide), to the rows of
-// dk that the block sees; prefix stands for those of the prefix.
+// addTo adds weightsᵀ·x, weights (n, span) and x (n, wide), to the rows of dk
+// that the block sees; prefix stands for those of the prefix.
 func (b *back) addTo(dk, prefix, weights, x []float32) {
 	t := &b.t
-	*t = tile{ldc: b.kw, lda: b.span, ldb: b.wide, steps: b.rowsOf, mode: modeAdd}
+	*t = tile{ldc: b.kw, lda: b.span, ldb: b.wide, mode: modeAdd}
 	for i, run := range runs(b.s) {
-		dst, n := dk[run.row*b.kw:], min(run.n, b.keys-run.from)
+		dst, n := dk[run.row*b.kw:], min(run.n, b.seen(b.n-1)-run.from)
 		if i == 0 {
 			dst = prefix
 		}
-		for j := 0; j < n; j += tileRows {
-			t.rows, t.a = min(tileRows, n-j), weights[run.from+j:]
+		for j := 0; j < n; j += b.device.rows {
+			first := b.firstToSee(run.from + j)
+			t.steps, t.rows, t.a = b.n-first, min(b.device.rows, n-j), weights[first*b.span+run.from+j:]
 			for c := 0; c < b.HeadDim; c += panel {
-				t.c, t.b, t.cols = dst[j*b.kw+b.head*b.HeadDim+c:], x[c:], min(panel, b.HeadDim-c)
+				t.c, t.b, t.cols = dst[j*b.kw+b.head*b.HeadDim+c:], x[first*b.wide+c:], min(panel, b.HeadDim-c)
 				b.tileF32(t)
 			}
 		}
 	}
+}
+
+// firstToSee is the first row of the block that sees the key.
+func (b *back) firstToSee(key int) int {
+	query := key - b.s.PrefixLen - b.s.Past
+	return max(0, query*b.group-b.lo)
 }

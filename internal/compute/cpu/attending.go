@@ -3,111 +3,135 @@ package cpu
 import "fettle/internal/compute"
 
 // attending is what one thread needs to work on the rows of one key head of a
-// segment. A row is a pair of query and head in the group: query·group + head.
+// segment, a block at a time. A row is a pair of query and head in the group:
+// query·group + head. Products go through a block in tiles of rows.
 type attending struct {
 	*device
 	*heads
-	s      compute.Segment
-	head   int // key head
-	lo, n  int // rows of the tile: lo … lo+n-1
-	keys   int // that its last row sees
-	ld     int // of p: keys rounded up to panels
-	t      tile
-	pk     pack
-	gather []float32 // (n, Dh) rows of the tile
-	turned []float32 // (Dh, n) the same
-	p      []float32 // (n, ld) scores, then exponentials, zero where unseen
-	packed []float32 // (keys, n)
-	sums   [tileRows]float32
-	result []float32 // (n, wide)
-	padded []float32 // (some keys, wide) where heads are not whole panels
+	s       compute.Segment
+	head    int // key head
+	lo, n   int // rows of the block: lo … lo+n-1
+	span    int // leading dimension of p
+	t       tile
+	pk      pack
+	queries []float32 // (n, wide) rows of the block, scaled
+	turned  []float32 // (Dh, rows) of every tile: what scores multiplies
+	p       []float32 // (n, span) scores, then exponentials, zero where unseen
+	packed  []float32 // (some keys, rows) of a tile: what times multiplies
+	sums    [maxBlockRows]float32
+	result  []float32 // (n, wide)
 }
 
-// keysAtOnce is how many rows of values are copied where they must be padded.
-const keysAtOnce = 256
+const (
+	blockTiles   = 4 // tiles of a block
+	maxBlockRows = blockTiles * tileRows
+	keysAtOnce   = 256       // that times sums before it goes to the next tile
+	half         = panel / 2 // columns that tiles compute at least
+)
+
+// blockRows is how many rows a block has.
+func (d *device) blockRows() int { return blockTiles * d.rows }
 
 func (d *device) newAttending(h *heads, s compute.Segment, head int) *attending {
-	longest := (visible(s, s.Len-1) + panel - 1) / panel * panel
-	t := &attending{device: d, heads: h, s: s, head: head, p: d.free.get(tileRows * longest)}
-	t.packed = d.free.get(tileRows * longest)
-	t.gather, t.turned = d.free.get(tileRows*h.wide), d.free.get(tileRows*h.wide)
-	t.result = d.free.get(tileRows * h.wide)
-	t.padded = d.free.get(keysAtOnce * h.wide)
+	t := &attending{device: d, heads: h, s: s, head: head}
+	rows, longest := min(d.blockRows(), s.Len*h.group), visible(s, s.Len-1)
+	t.span = (longest+panel-1)/panel*panel + half // rows do not fall on each other in a cache
+	t.p, t.packed = d.free.get(rows*t.span), d.free.get(tileRows*keysAtOnce)
+	t.queries, t.turned, t.result = d.free.get(rows*h.wide), d.free.get(rows*h.wide), d.free.get(rows*h.wide)
 	return t
 }
 
 func (d *device) endAttending(t *attending) {
-	for _, s := range [][]float32{t.p, t.packed, t.gather, t.turned, t.result, t.padded} {
+	for _, s := range [][]float32{t.p, t.packed, t.queries, t.turned, t.result} {
 		d.free.put(s)
 	}
 }
 
-// rows makes lo … hi-1 the rows of the tile.
-func (t *attending) rows(lo, hi int) {
-	t.lo, t.n = lo, hi-lo
-	t.keys = visible(t.s, (hi-1)/t.group)
-	t.ld = (t.keys + panel - 1) / panel * panel
-}
+// begin makes lo … hi-1 the rows of the block.
+func (t *attending) begin(lo, hi int) { t.lo, t.n = lo, hi-lo }
 
-// row is the part of x (rows, H·Dh) that belongs to row r of the tile.
+// seen is how many keys row r of the block sees.
+func (t *attending) seen(r int) int { return visible(t.s, (t.lo+r)/t.group) }
+
+// row is the part of x (rows, H·Dh) that belongs to row r of the block.
 func (t *attending) row(x []float32, r int) []float32 {
 	i, head := (t.lo+r)/t.group, (t.lo+r)%t.group
 	return x[(t.s.Row+i)*t.qw+(t.head*t.group+head)*t.HeadDim:][:t.HeadDim]
 }
 
-// scores writes x·keysᵀ (n, keys) to dst, for the tile's rows of x.
-func (t *attending) scores(dst, x, keys []float32, factor float32) {
+// gather copies the block's rows of x to dst (n, wide), times a factor.
+func (t *attending) gather(dst, x []float32, factor float32) {
 	for r := range t.n {
-		copy(t.gather[r*t.HeadDim:], t.row(x, r))
-	}
-	if factor != 1 {
-		t.device.scale(t.gather[:t.n*t.HeadDim], factor)
-	}
-	t.pk = pack{dst: t.turned, ldd: t.n, src: t.gather, lds: t.HeadDim, rows: t.n, cols: t.HeadDim}
-	t.packF32(&t.pk)
-	all := (visible(t.s, t.s.Len-1) + panel - 1) / panel // panels of a head
-	t.t = tile{ldc: t.ld, a: t.turned, lda: t.n, ldb: panel, steps: t.HeadDim, rows: t.n, cols: panel}
-	for j := range t.ld / panel {
-		t.t.c, t.t.b = dst[j*panel:], keys[(t.head*all+j)*t.HeadDim*panel:]
-		t.tileF32(&t.t)
+		row := dst[r*t.wide:][:t.HeadDim]
+		copy(row, t.row(x, r))
+		if factor != 1 {
+			t.device.scale(row, factor)
+		}
 	}
 }
 
-// probabilities writes exp(scale·q·k − largest) to p, their sums to sums, and
-// the transpose to packed.
-func (t *attending) probabilities(q, keys []float32) {
-	t.scores(t.p, q, keys, t.Scale)
+// tiles calls f for every tile of the block: its first row, their number, and the
+// keys that its last row sees.
+func (t *attending) tiles(f func(at, n, keys int)) {
+	for at := 0; at < t.n; at += t.device.rows {
+		n := min(t.device.rows, t.n-at)
+		f(at, n, t.seen(at+n-1))
+	}
+}
+
+// scores writes x·keysᵀ (n, span) to dst, x (n, wide), as far as rows see.
+func (t *attending) scores(dst, x, keys []float32) {
+	t.tiles(func(at, n, _ int) {
+		t.pk = pack{dst: t.turned[at*t.HeadDim:], ldd: n, src: x[at*t.wide:], lds: t.wide, rows: n, cols: t.HeadDim}
+		t.packF32(&t.pk)
+	})
+	all := (visible(t.s, t.s.Len-1) + panel - 1) / panel // panels of a head
+	t.t = tile{ldc: t.span, ldb: panel, steps: t.HeadDim}
+	for j := 0; j < t.seen(t.n-1); j += panel {
+		t.t.b = keys[(t.head*all+j/panel)*t.HeadDim*panel:]
+		t.tiles(func(at, n, keys int) {
+			if j >= keys {
+				return
+			}
+			t.t.c, t.t.cols = dst[at*t.span+j:], min(panel, (keys-j+half-1)/half*half)
+			t.t.a, t.t.lda, t.t.rows = t.turned[at*t.HeadDim:], n, n
+			t.tileF32(&t.t)
+		})
+	}
+}
+
+// exponentials turns the scores in p into exp(score − largest), and writes their
+// sums.
+func (t *attending) exponentials() {
+	longest := t.seen(t.n - 1)
 	for r := range t.n {
-		seen := visible(t.s, (t.lo+r)/t.group)
-		row := t.p[r*t.ld:][:t.ld]
+		row, seen := t.p[r*t.span:][:longest], t.seen(r)
 		t.sums[r] = float32(t.expSum(row[:seen], t.top(row[:seen])))
 		clear(row[seen:])
 	}
-	t.pk = pack{dst: t.packed, ldd: t.n, src: t.p, lds: t.ld, rows: t.n, cols: t.keys}
-	t.packF32(&t.pk)
 }
 
-// times writes x·v (n, Dh) to result, x (n, keys) given as its transpose with
-// leading dimension lda.
-func (t *attending) times(x []float32, lda int, v []float32) {
-	t.t = tile{ldc: t.wide, lda: lda, rows: t.n}
-	for _, run := range runs(t.s) {
-		n := min(run.n, t.keys-run.from)
-		for at := 0; at < n; {
-			t.t.steps, t.t.b, t.t.ldb = n-at, v[(run.row+at)*t.kw+t.head*t.HeadDim:], t.kw
-			if t.wide != t.HeadDim {
-				t.t.steps = min(n-at, keysAtOnce)
-				copyRows(t.padded, t.wide, t.t.b, t.kw, t.t.steps, t.HeadDim)
-				t.t.b, t.t.ldb = t.padded, t.wide
-			}
-			t.t.a = x[(run.from+at)*lda:]
-			values := t.t.b
-			for c := 0; c < t.HeadDim; c += panel {
-				t.t.c, t.t.b, t.t.cols = t.result[c:], values[c:], min(panel, t.HeadDim-c)
-				t.tileF32(&t.t)
-			}
-			at += t.t.steps
-			t.t.mode = modeContinue
+// times writes x·v (n, Dh) to result, x (n, span).
+func (t *attending) times(x []float32, v *gathered) {
+	for _, run := range v.runs {
+		for i := 0; i < run.n; i += keysAtOnce {
+			values, from := v.words[(run.row+i)*v.ld+t.head*v.head:], run.from+i
+			t.tiles(func(at, n, keys int) {
+				steps := min(keysAtOnce, run.n-i, keys-from)
+				if steps <= 0 {
+					return
+				}
+				t.pk = pack{dst: t.packed, ldd: n, src: x[at*t.span+from:], lds: t.span, rows: n, cols: steps}
+				t.packF32(&t.pk)
+				t.t = tile{ldc: t.wide, a: t.packed, lda: n, ldb: v.ld, steps: steps, rows: n}
+				if from > 0 {
+					t.t.mode = modeContinue
+				}
+				for c := 0; c < t.HeadDim; c += panel {
+					t.t.c, t.t.b, t.t.cols = t.result[at*t.wide+c:], values[c:], min(panel, t.HeadDim-c)
+					t.tileF32(&t.t)
+				}
+			})
 		}
 	}
 }
