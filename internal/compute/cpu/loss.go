@@ -6,11 +6,16 @@ import (
 	"fettle/internal/compute"
 )
 
-// logitsAtOnce bounds the logits that exist at one time.
-const logitsAtOnce = 1 << 23
+const (
+	// logitsAtOnce bounds the logits that exist at one time.
+	logitsAtOnce = 1 << 24
 
-// CrossEntropy computes logits for a chunk of rows, turns them in place into
-// the gradient, and multiplies back.
+	// stretch is how many columns of logits are worked on while they are in the
+	// cache: whole panels, so many that rows do not fall on each other there.
+	stretch = 63 * panel
+)
+
+// CrossEntropy takes a chunk of rows at a time, with as many logits as may exist.
 func (d *device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int) {
 	compute.Need(len(loss), n)
 	compute.Need(len(x), n*w.K)
@@ -19,25 +24,138 @@ func (d *device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix
 		compute.Need(len(dx), n*w.K)
 		compute.Need(len(scale), n)
 	}
-	rows := min(n, max(16, logitsAtOnce/w.N))
-	z := d.free.get(rows * w.N)
-	defer d.free.put(z)
-	for lo := 0; lo < n; lo += rows {
-		m := min(rows, n-lo)
-		d.MatMul(z, x[lo*w.K:], w, m)
-		d.each(m, func(i int) {
-			row, t := z[i*w.N:][:w.N], target[lo+i]
-			top, learned := d.top(row), float64(row[t])
-			sum := d.expSum(row, top)
-			loss[lo+i] = math.Log(sum) + float64(top) - learned
-			if dx == nil {
-				return
-			}
-			d.level.scale(row, float32(float64(scale[lo+i])/sum))
-			row[t] -= scale[lo+i]
-		})
+	if n == 0 {
+		return
+	}
+	head := d.stretches(w)
+	chunks := (n + max(16, logitsAtOnce/w.N) - 1) / max(16, logitsAtOnce/w.N)
+	for i := range chunks {
+		lo, hi := i*n/chunks, (i+1)*n/chunks
+		c := newLogits(d, head, target[lo:hi], dx != nil)
+		c.forward(loss[lo:hi], x[lo*w.K:])
 		if dx != nil {
-			d.MatMulT(dx[lo*w.K:], z, w, m)
+			c.backward(dx[lo*w.K:], scale[lo:hi])
 		}
+		c.end()
 	}
 }
+
+// stretches cuts a matrix into runs of its rows, where its layout lets it be cut.
+func (d *device) stretches(w *compute.Matrix) (all []compute.Matrix) {
+	p, isPanels := w.Packed.(*panels)
+	if w.Raw == nil && !isPanels {
+		return []compute.Matrix{*w}
+	}
+	for lo := 0; lo < w.N; lo += stretch {
+		part := compute.Matrix{N: min(stretch, w.N-lo), K: w.K, Type: w.Type}
+		if w.Raw != nil {
+			row := w.K * w.Type.Size()
+			part.Raw = w.Raw[lo*row:][:part.N*row]
+		} else {
+			cut := *p
+			cut.n, cut.data = part.N, p.panel(lo/panel, 0)
+			part.Packed = &cut
+		}
+		all = append(all, part)
+	}
+	return all
+}
+
+// logits are those of some rows, stretch by stretch of the vocabulary, and soon
+// exponentials: exp(z − top), top the largest of the row so far.
+type logits struct {
+	*device
+	head   []compute.Matrix
+	target []int32
+	rows   []rowLoss
+	z      []float32 // (rows, N) of every stretch; without kept of one at a time
+	tops   []float32 // (stretches, rows)
+	kept   bool
+}
+
+// rowLoss is what a row's loss is made of.
+type rowLoss struct {
+	top, learned float32 // the largest logit, the target's
+	sum          float64 // Σ exp(z − top)
+}
+
+func newLogits(d *device, head []compute.Matrix, target []int32, kept bool) *logits {
+	n, columns := len(target), 0
+	for i := range head {
+		if columns = max(columns, head[i].N); kept {
+			columns = (len(head)-1)*stretch + head[i].N
+		}
+	}
+	return &logits{
+		device: d, head: head, target: target, kept: kept,
+		rows: make([]rowLoss, n), z: d.free.get(n * columns), tops: d.free.get(n * len(head)),
+	}
+}
+
+func (c *logits) end() {
+	c.free.put(c.z)
+	c.free.put(c.tops)
+}
+
+// stretch is the logits (rows, N) of stretch s.
+func (c *logits) stretch(s int) []float32 {
+	if !c.kept {
+		s = 0
+	}
+	return c.z[s*stretch*len(c.rows):]
+}
+
+// learned is where target i stands in stretch s, if it does.
+func (c *logits) learned(i, s int) (column int, ok bool) {
+	column = int(c.target[i]) - s*stretch
+	return column, 0 <= column && column < c.head[s].N
+}
+
+// forward writes the losses of rows x and leaves exponentials.
+func (c *logits) forward(loss []float64, x []float32) {
+	n := len(c.rows)
+	for i := range c.rows {
+		c.rows[i].top = -math.MaxFloat32
+	}
+	for s := range c.head {
+		z, width := c.stretch(s), c.head[s].N
+		c.MatMul(z, x, &c.head[s], n)
+		c.chunks(n, rowsPerItem(width), func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				z, r := z[i*width:][:width], &c.rows[i]
+				if t, ok := c.learned(i, s); ok {
+					r.learned = z[t]
+				}
+				top := max(r.top, c.top(z))
+				r.sum = r.sum*exp(r.top, top) + c.expSum(z, top)
+				r.top, c.tops[s*n+i] = top, top
+			}
+		})
+	}
+	for i := range c.rows {
+		r := &c.rows[i]
+		loss[i] = math.Log(r.sum) + float64(r.top) - float64(r.learned)
+	}
+}
+
+// backward turns the exponentials into scale times the gradient of the losses,
+// and adds its product with the head to dx.
+func (c *logits) backward(dx, scale []float32) {
+	n := len(c.rows)
+	for s := range c.head {
+		z, width := c.stretch(s), c.head[s].N
+		c.chunks(n, rowsPerItem(width), func(lo, hi int) {
+			for i := lo; i < hi; i++ {
+				z, r := z[i*width:][:width], &c.rows[i]
+				c.level.scale(z, float32(float64(scale[i])*exp(c.tops[s*n+i], r.top)/r.sum))
+				if t, ok := c.learned(i, s); ok {
+					z[t] -= scale[i]
+				}
+			}
+		})
+		c.MatMulT(dx, z, &c.head[s], n)
+	}
+}
+
+// exp is exp(x−top).
+func exp(x, top float32) float64 { return math.Exp(float64(x) - float64(top)) }
