@@ -48,7 +48,7 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 		if s.Len == 0 {
 			continue
 		}
-		keys, values := d.turnRows(&h, k, s), d.gatherRows(&h, v, s)
+		keys, values, queries := d.turnRows(&h, k, s), d.gatherRows(&h, v, s, true), d.gatherQueries(&h, q, s, h.Scale)
 		rows, step := s.Len*h.group, d.blockRows()
 		if !d.finiteTail(&h, v, s) {
 			step = h.group
@@ -61,8 +61,7 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 			hi := min(rows, lo+step)
 			for at := lo; at < hi; at += d.blockRows() {
 				t.begin(at, min(hi, at+d.blockRows()))
-				t.gather(t.queries, q, t.Scale)
-				t.scores(t.p, t.queries, keys)
+				t.scores(t.p, t.own(queries), keys)
 				t.exponentials()
 				t.times(t.p, &values)
 				for r := range t.n {
@@ -73,33 +72,9 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 			}
 		})
 		d.free.put(keys)
+		d.free.put(queries)
 		d.endGathered(&values)
 	}
-}
-
-// turnRows transposes the rows of k or v that s sees into panels of 32 keys:
-// (key heads, panels, Dh, 32).
-func (d *device) turnRows(h *heads, k []float32, s compute.Segment) []float32 {
-	count := visible(s, s.Len-1)
-	panels := (count + panel - 1) / panel
-	turned := d.free.get(h.KVHeads * panels * h.HeadDim * panel)
-	d.each(h.KVHeads*((panels+7)/8), func(item int) {
-		head := item % h.KVHeads
-		for j := item / h.KVHeads * 8; j < min(panels, (item/h.KVHeads+1)*8); j++ {
-			dst := turned[(head*panels+j)*h.HeadDim*panel:][:h.HeadDim*panel]
-			for _, run := range runs(s) {
-				// The panel's keys in this run, sixteen at a time at most.
-				lo, hi := max(j*panel, run.from), min((j+1)*panel, run.from+run.n)
-				for ; lo < hi; lo += 16 {
-					d.packF32(&pack{
-						dst: dst[lo-j*panel:], ldd: panel, lds: h.kw, rows: min(16, hi-lo), cols: h.HeadDim,
-						src: k[(run.row+lo-run.from)*h.kw+head*h.HeadDim:],
-					})
-				}
-			}
-		}
-	})
-	return turned
 }
 
 // gathered are the rows of k or v that a segment sees, head by head: as they
@@ -111,21 +86,17 @@ type gathered struct {
 	runs     [2]run
 }
 
-// gatherRows copies where that is needed, or soon worth it.
-func (d *device) gatherRows(h *heads, v []float32, s compute.Segment) gathered {
-	if h.wide == h.HeadDim && s.Len*h.group <= tileRows {
-		return gathered{words: v, head: h.HeadDim, ld: h.kw, runs: runs(s)}
+// gatherRows copies where that is soon worth it, and to whole panels if it must.
+func (d *device) gatherRows(h *heads, k []float32, s compute.Segment, whole bool) gathered {
+	if s.Len*h.group <= tileRows && !(whole && h.wide != h.HeadDim) {
+		return gathered{words: k, head: h.HeadDim, ld: h.kw, runs: runs(s)}
 	}
 	count := visible(s, s.Len-1)
 	g := gathered{words: d.free.get(h.KVHeads * count * h.wide), copied: true, head: count * h.wide, ld: h.wide}
 	g.runs[0].n = count
-	d.each(h.KVHeads, func(head int) {
-		for _, run := range runs(s) {
-			if run.n > 0 {
-				copyRows(g.words[head*g.head+run.from*g.ld:], g.ld, v[run.row*h.kw+head*h.HeadDim:], h.kw, run.n, h.HeadDim)
-			}
-		}
-	})
+	for _, run := range runs(s) {
+		d.byHead(g.words[run.from*g.ld:], g.head, k[run.row*h.kw:], h, run.n, 1, 1)
+	}
 	return g
 }
 
@@ -133,6 +104,61 @@ func (d *device) endGathered(g *gathered) {
 	if g.copied {
 		d.free.put(g.words)
 	}
+}
+
+// gatherQueries are the rows of q (or their like) that belong to s, times a
+// factor: (key heads, Len·group, wide).
+func (d *device) gatherQueries(h *heads, q []float32, s compute.Segment, factor float32) []float32 {
+	rows := s.Len * h.group
+	dst := d.free.get(h.KVHeads * rows * h.wide)
+	d.byHead(dst, rows*h.wide, q[s.Row*h.qw:], h, s.Len, h.group, factor)
+	return dst
+}
+
+// byHead copies n rows of group heads for every key head, times a factor, in the
+// order of memory: key head by key head they are stride words apart.
+func (d *device) byHead(dst []float32, stride int, x []float32, h *heads, n, group int, factor float32) {
+	d.chunks(n, rowsPerItem(h.KVHeads*group*h.HeadDim), func(lo, hi int) {
+		x := x[lo*h.KVHeads*group*h.HeadDim:]
+		for i := lo; i < hi; i++ {
+			for head := range h.KVHeads {
+				for g := range group {
+					row := dst[head*stride+(i*group+g)*h.wide:][:h.HeadDim]
+					copy(row, x)
+					if x = x[h.HeadDim:]; factor != 1 {
+						d.level.scale(row, factor)
+					}
+				}
+			}
+		}
+	})
+}
+
+// turnRows transposes the rows of k or v that s sees into panels of 32 keys:
+// (key heads, panels, Dh, 32).
+func (d *device) turnRows(h *heads, k []float32, s compute.Segment) []float32 {
+	g := d.gatherRows(h, k, s, false)
+	defer d.endGathered(&g)
+	count := visible(s, s.Len-1)
+	panels := (count + panel - 1) / panel
+	turned := d.free.get(h.KVHeads * panels * h.HeadDim * panel)
+	d.each(h.KVHeads*((panels+7)/8), func(item int) {
+		head := item % h.KVHeads
+		for j := item / h.KVHeads * 8; j < min(panels, (item/h.KVHeads+1)*8); j++ {
+			dst := turned[(head*panels+j)*h.HeadDim*panel:][:h.HeadDim*panel]
+			for _, run := range g.runs {
+				// The panel's keys in this run, sixteen at a time at most.
+				lo, hi := max(j*panel, run.from), min((j+1)*panel, run.from+run.n)
+				for ; lo < hi; lo += 16 {
+					d.packF32(&pack{
+						dst: dst[lo-j*panel:], ldd: panel, lds: g.ld, rows: min(16, hi-lo), cols: h.HeadDim,
+						src: g.words[(run.row+lo-run.from)*g.ld+head*g.head:],
+					})
+				}
+			}
+		}
+	})
+	return turned
 }
 
 // finiteTail is whether the rows of v are finite that the first query of s does

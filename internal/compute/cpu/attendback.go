@@ -21,7 +21,9 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 		if s.Len == 0 {
 			continue
 		}
-		keys, values, rows := d.turnRows(&h, k, s), d.turnRows(&h, v, s), d.gatherRows(&h, k, s)
+		keys, values, rows := d.turnRows(&h, k, s), d.turnRows(&h, v, s), d.gatherRows(&h, k, s, true)
+		queries, douts := d.gatherQueries(&h, q, s, h.Scale), d.gatherQueries(&h, dout, s, 1)
+		deltas := d.deltas(&h, dout, out, s)
 		prefix := [2][]float32{d.free.get(s.PrefixLen * h.kw), d.free.get(s.PrefixLen * h.kw)}
 		clear(prefix[0])
 		clear(prefix[1])
@@ -31,7 +33,8 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 			n := s.Len * h.group
 			for lo := 0; lo < n; lo += d.blockRows() {
 				b.begin(lo, min(n, lo+d.blockRows()))
-				b.weigh(dout, out, q, keys, values)
+				b.queries, b.douts, b.deltas = b.own(queries), b.own(douts), deltas[head*n+lo:]
+				b.weigh(keys, values)
 				b.times(b.grads, &rows)
 				for r := range b.n {
 					y := b.result[r*b.wide:][:b.HeadDim]
@@ -44,46 +47,60 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 		})
 		d.Add(dk[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[0])
 		d.Add(dv[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[1])
-		for _, x := range [][]float32{keys, values, prefix[0], prefix[1]} {
+		for _, x := range [][]float32{keys, values, queries, douts, deltas, prefix[0], prefix[1]} {
 			d.free.put(x)
 		}
 		d.endGathered(&rows)
 	}
 }
 
+// deltas are δ = dout·out of the rows of s, (key heads, Len·group).
+func (d *device) deltas(h *heads, dout, out []float32, s compute.Segment) []float32 {
+	deltas := d.free.get(h.KVHeads * s.Len * h.group)
+	d.chunks(s.Len, rowsPerItem(h.qw), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			for head := range h.Heads {
+				at := (s.Row+i)*h.qw + head*h.HeadDim
+				delta := d.dot(dout[at:][:h.HeadDim], out[at:][:h.HeadDim])
+				deltas[(head/h.group*s.Len+i)*h.group+head%h.group] = float32(delta)
+			}
+		}
+	})
+	return deltas
+}
+
 // back is what one thread needs for the backward of one key head.
 type back struct {
 	attending
-	grads []float32 // (n, span): p·(g−δ)
-	douts []float32 // (n, wide)
+	queries []float32 // (n, wide) scale·q
+	douts   []float32 // (n, wide)
+	deltas  []float32 // (n)
+	grads   []float32 // (n, span): p·(g−δ)
 }
 
 func (d *device) newBack(h *heads, s compute.Segment, head int) *back {
 	b := &back{attending: *d.newAttending(h, s, head)}
-	b.grads, b.douts = d.free.get(len(b.p)), d.free.get(len(b.queries))
+	b.grads = d.free.get(len(b.p))
 	return b
 }
 
 func (d *device) endBack(b *back) {
 	d.free.put(b.grads)
-	d.free.put(b.douts)
 	d.endAttending(&b.attending)
 }
 
-// weigh fills p with exponentials and grads, queries with scale·q, and douts with
-// dout divided by the exponentials' sums.
-func (b *back) weigh(dout, out, q, keys, values []float32) {
-	b.gather(b.queries, q, b.Scale)
+// weigh fills p with exponentials and grads with p·(g−δ), and divides douts by the
+// exponentials' sums.
+func (b *back) weigh(keys, values []float32) {
 	b.scores(b.p, b.queries, keys)
 	b.exponentials()
-	b.gather(b.douts, dout, 1)
 	b.scores(b.grads, b.douts, values)
 	longest := b.seen(b.n - 1)
 	for r := range b.n {
-		ds, g, seen := b.grads[r*b.span:][:longest], b.douts[r*b.wide:][:b.HeadDim], b.seen(r)
-		b.softmaxBack(ds[:seen], b.p[r*b.span:], float32(b.dot(g, b.row(out, r))), 1/b.sums[r])
+		ds, seen := b.grads[r*b.span:][:longest], b.seen(r)
+		b.softmaxBack(ds[:seen], b.p[r*b.span:], b.deltas[r], 1/b.sums[r])
 		clear(ds[seen:])
-		b.device.scale(g, 1/b.sums[r])
+		b.device.scale(b.douts[r*b.wide:][:b.HeadDim], 1/b.sums[r])
 	}
 }
 

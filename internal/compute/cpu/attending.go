@@ -8,18 +8,17 @@ import "fettle/internal/compute"
 type attending struct {
 	*device
 	*heads
-	s       compute.Segment
-	head    int // key head
-	lo, n   int // rows of the block: lo … lo+n-1
-	span    int // leading dimension of p
-	t       tile
-	pk      pack
-	queries []float32 // (n, wide) rows of the block, scaled
-	turned  []float32 // (Dh, rows) of every tile: what scores multiplies
-	p       []float32 // (n, span) scores, then exponentials, zero where unseen
-	packed  []float32 // (some keys, rows) of a tile: what times multiplies
-	sums    [maxBlockRows]float32
-	result  []float32 // (n, wide)
+	s      compute.Segment
+	head   int // key head
+	lo, n  int // rows of the block: lo … lo+n-1
+	span   int // leading dimension of p
+	t      tile
+	pk     pack
+	turned []float32 // (Dh, rows) of every tile: what scores multiplies
+	p      []float32 // (n, span) scores, then exponentials, zero where unseen
+	packed []float32 // (some keys, rows) of a tile: what times multiplies
+	sums   [maxBlockRows]float32
+	result []float32 // (n, wide)
 }
 
 const (
@@ -37,12 +36,12 @@ func (d *device) newAttending(h *heads, s compute.Segment, head int) *attending 
 	rows, longest := min(d.blockRows(), s.Len*h.group), visible(s, s.Len-1)
 	t.span = (longest+panel-1)/panel*panel + half // rows do not fall on each other in a cache
 	t.p, t.packed = d.free.get(rows*t.span), d.free.get(tileRows*keysAtOnce)
-	t.queries, t.turned, t.result = d.free.get(rows*h.wide), d.free.get(rows*h.wide), d.free.get(rows*h.wide)
+	t.turned, t.result = d.free.get(rows*h.wide), d.free.get(rows*h.wide)
 	return t
 }
 
 func (d *device) endAttending(t *attending) {
-	for _, s := range [][]float32{t.p, t.packed, t.queries, t.turned, t.result} {
+	for _, s := range [][]float32{t.p, t.packed, t.turned, t.result} {
 		d.free.put(s)
 	}
 }
@@ -59,15 +58,10 @@ func (t *attending) row(x []float32, r int) []float32 {
 	return x[(t.s.Row+i)*t.qw+(t.head*t.group+head)*t.HeadDim:][:t.HeadDim]
 }
 
-// gather copies the block's rows of x to dst (n, wide), times a factor.
-func (t *attending) gather(dst, x []float32, factor float32) {
-	for r := range t.n {
-		row := dst[r*t.wide:][:t.HeadDim]
-		copy(row, t.row(x, r))
-		if factor != 1 {
-			t.device.scale(row, factor)
-		}
-	}
+// own is the part of gathered queries (key heads, Len·group, wide) that belongs to
+// the block: (n, wide).
+func (t *attending) own(queries []float32) []float32 {
+	return queries[(t.head*t.s.Len*t.group+t.lo)*t.wide:][:t.n*t.wide]
 }
 
 // tiles calls f for every tile of the block: its first row, their number, and the
