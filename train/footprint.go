@@ -180,14 +180,17 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 	out.Activations = number * n * (states*state + (learning+2)*d + 3*d + 3*f + 2*q + 2*kv)
 
 	t := int64(l.Learned)
-	logits := min(t, max(16, 1<<23/int64(m.Vocab)))
+	most := max(16, 1<<24/int64(m.Vocab)) // rows with logits at one time, in chunks alike
+	chunks := max(1, (t+most-1)/most)
+	logits, factor := (t+chunks-1)/chunks, min(int64(m.Vocab), 63*32)
 	if full {
-		logits = min(t, int64(l.Longest))
+		logits, factor = min(t, int64(l.Longest)), int64(m.Vocab)
 	}
 	out.Loss = number * (4*t*d + logits*int64(m.Vocab))
 
 	rows := min(n, 36*14) // of the packed factor of a product
-	out.Scratch = number*rows*(d+f+q) + number*min(logits, rows)*int64(m.Vocab)
+	out.Scratch = number * (rows*(d+f+q) + min(logits, rows)*factor)
+	out.Scratch += number * int64(l.Longest) * (2*q + 3*kv) // layouts of a sequence for attention
 
 	switch c.Type {
 	case "lora":

@@ -107,7 +107,7 @@ func BenchmarkAttend(b *testing.B) {
 	for _, s := range []struct {
 		name             string
 		h, g, dh, length int
-	}{{"1B", 32, 4, 64, 512}, {"7B", 32, 32, 128, 512}, {"7B.long", 32, 32, 128, 2048}, {"15M", 6, 6, 48, 256}} {
+	}{{"1B", 32, 4, 64, 512}, {"7B", 32, 32, 128, 512}, {"7B.long", 32, 32, 128, 2048}, {"15M", 6, 6, 48, 512}} {
 		d, _ := New(Options{})
 		l := d.(*device).level
 		a := compute.Attention{Heads: s.h, KVHeads: s.g, HeadDim: s.dh, Scale: 0.1}
@@ -125,6 +125,23 @@ func BenchmarkAttend(b *testing.B) {
 		step := []compute.Segment{{Len: 1, Past: s.length - 1}}
 		b.Run(s.name+"/decode", func(b *testing.B) {
 			report(b, 8*float64(kn), l.bandwidth(), func() { d.Attend(out, q, k, v, step, a) })
+		})
+	}
+}
+
+// BenchmarkCrossEntropy measures the head and the loss of stories15M; its work is
+// that of the two products.
+func BenchmarkCrossEntropy(b *testing.B) {
+	const v, k = 32000, 288
+	d, _ := New(Options{Compute: "f32"})
+	l := &d.(*device).level
+	w := devicetest.Matrix(v, k, compute.F32, random(v*k))
+	_ = d.Prepare(w)
+	for _, n := range []int{64, 256, 512} {
+		loss, target, scale := make([]float64, n), make([]int32, n), random(n)
+		x, dx := random(n*k), make([]float32, n*k)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			report(b, 4*float64(n*v*k), l.peak("f32"), func() { d.CrossEntropy(loss, dx, x, w, target, scale, n) })
 		})
 	}
 }

@@ -184,7 +184,7 @@ func ropes() (cases []Case) {
 }
 
 func losses() (cases []Case) {
-	for _, s := range [][3]int{{0, 5, 3}, {1, 1, 1}, {1, 2, 1}, {3, 7, 5}, {17, 100, 33}, {40, 333, 16}} {
+	for _, s := range [][3]int{{0, 5, 3}, {1, 1, 1}, {1, 2, 1}, {3, 7, 5}, {17, 100, 33}, {40, 333, 16}, {9, 5000, 8}} {
 		n, v, k := s[0], s[1], s[2]
 		src := newSource(uint64(5000 + n))
 		w := src.matrix(v, k, compute.F32)
