@@ -140,9 +140,11 @@ func quantizeNF4(m *Matrix) *NF4Weights {
 	w.quantizeMagnitudes(m)
 	m.eachRow(func(i int, row []float32) {
 		codes := w.Codes[i*((m.K+1)/2):]
-		for k, v := range row {
-			top := w.Largest(i*w.Blocks() + k/NF4Block)
-			codes[k/2] |= nearestLevel(v, top) << (4 * (1 - k%2))
+		for b := range w.Blocks() {
+			top := w.Largest(i*w.Blocks() + b)
+			for k := b * NF4Block; k < min(m.K, (b+1)*NF4Block); k++ {
+				codes[k/2] |= nearestLevel(row[k], top) << (4 * (1 - k%2))
+			}
 		}
 	})
 	return w
@@ -178,15 +180,43 @@ func (w *NF4Weights) quantizeMagnitudes(m *Matrix) {
 }
 
 // nearestLevel is the code whose value is nearest to v, the lower of two.
-func nearestLevel(v, top float32) (code byte) {
-	if top == 0 {
-		return 7 // zero
-	}
+func nearestLevel(v, top float32) byte {
 	v /= top
-	for half := byte(8); half > 0; half /= 2 {
-		if c := code + half; v > (NF4Levels[c-1]+NF4Levels[c])/2 {
-			code = c
-		}
+	switch {
+	case top == 0:
+		return 7 // zero
+	case !(v > -1):
+		return 0
+	case v >= 1:
+		return 15
+	}
+	code := levelFrom[int((v+1)*stretches/2)]
+	for v > levelMiddle[code] {
+		code++
 	}
 	return code
 }
+
+const stretches = 256 // of [-1, 1), none with more than one middle of two levels
+
+var (
+	// levelMiddle[c] is between levels c and c+1.
+	levelMiddle = func() (m [16]float32) {
+		for c := range 15 {
+			m[c] = (NF4Levels[c] + NF4Levels[c+1]) / 2
+		}
+		m[15] = float32(math.Inf(1))
+		return m
+	}()
+
+	// levelFrom[i] is the first level that numbers of stretch i, or rounded up to
+	// it, may have.
+	levelFrom = func() (from [stretches + 1]byte) {
+		for i := range from {
+			for float32(i-1)*2/stretches-1 > levelMiddle[from[i]] {
+				from[i]++
+			}
+		}
+		return from
+	}()
+)

@@ -142,7 +142,7 @@ func (d *device) intWeights(w *compute.Matrix) *bytePanels {
 	case *bytePanels:
 		return p
 	case *compute.Int8Weights:
-		return packBytes(p)
+		return d.packBytes(p)
 	}
 	return nil
 }

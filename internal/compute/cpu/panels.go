@@ -80,9 +80,9 @@ func (d *device) Prepare(w *compute.Matrix) error {
 	}
 	switch p := w.Packed.(type) {
 	case *compute.Int8Weights:
-		w.Packed = packBytes(p)
+		w.Packed = d.packBytes(p)
 	case *compute.NF4Weights:
-		w.Packed = packNF4(p)
+		w.Packed = d.packNF4(p)
 	}
 	if w.Raw == nil {
 		return nil

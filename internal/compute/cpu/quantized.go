@@ -26,32 +26,49 @@ type bytePanels struct {
 	one                []float32 // a one for every column
 }
 
-func packBytes(w *compute.Int8Weights) *bytePanels {
+func (d *device) packBytes(w *compute.Int8Weights) *bytePanels {
 	p := &bytePanels{n: w.N, k: w.K, steps: (w.K + 3) / 4}
 	p.pitch = pitch(p.steps)
 	panels, wide := (w.N+panel-1)/panel, (w.K+2*panel-1)/(2*panel)*2*panel
 	p.data = allocate(p, panels*p.pitch)
 	p.scale, p.byRow = make([]float32, panels*panel), make([]float32, panels*panel)
 	p.byColumn, p.one = make([]float32, wide), make([]float32, wide)
-	columns := make([]int32, w.K)
 	copy(p.scale, w.Scale)
-	for o := range w.N {
-		var sum int32
-		at := p.data[o/panel*p.pitch+o%panel:]
-		for k, q := range w.Q[o*w.K:][:w.K] {
-			word := &at[k/4*panel]
-			*word = math.Float32frombits(math.Float32bits(*word) | uint32(uint8(q))<<(8*(k%4)))
-			sum += 128 * int32(q)
-			columns[k] += 128 * int32(q)
+	d.each(panels, func(j int) {
+		for o := j * panel; o < min(w.N, (j+1)*panel); o++ {
+			p.put(w.Q[o*w.K:][:w.K], o)
 		}
-		p.byRow[o] = math.Float32frombits(uint32(sum))
-	}
+	})
 	for k := range p.one {
-		if p.one[k] = 1; k < w.K {
-			p.byColumn[k] = math.Float32frombits(uint32(columns[k]))
+		p.one[k] = 1
+	}
+	d.chunks(w.K, 256, func(lo, hi int) {
+		var sums [256]int32
+		for o := range w.N {
+			for i, q := range w.Q[o*w.K+lo : o*w.K+hi] {
+				sums[i] += 128 * int32(q)
+			}
+		}
+		for i := range hi - lo {
+			p.byColumn[lo+i] = math.Float32frombits(uint32(sums[i]))
+		}
+	})
+	return p
+}
+
+// put lays out row o and sums it.
+func (p *bytePanels) put(row []int8, o int) {
+	at := p.data[o/panel*p.pitch+o%panel:]
+	var word uint32
+	var sum int32
+	for k, q := range row {
+		word |= uint32(uint8(q)) << (8 * (k % 4))
+		sum += 128 * int32(q)
+		if k%4 == 3 || k == len(row)-1 {
+			at[k/4*panel], word = math.Float32frombits(word), 0
 		}
 	}
-	return p
+	p.byRow[o] = math.Float32frombits(uint32(sum))
 }
 
 // Row tells the weights back.
@@ -75,19 +92,24 @@ type nf4Panels struct {
 	data         []float32
 }
 
-func packNF4(w *compute.NF4Weights) *nf4Panels {
+func (d *device) packNF4(w *compute.NF4Weights) *nf4Panels {
 	of := *w
 	of.Codes = nil
 	p := &nf4Panels{of: &of, steps: (w.K + 7) / 8}
 	p.pitch = pitch(p.steps)
 	p.data = allocate(p, (w.N+panel-1)/panel*p.pitch)
-	for o := range w.N {
-		at := p.data[o/panel*p.pitch+o%panel:]
-		for k := range w.K {
-			word := &at[k/8*panel]
-			*word = math.Float32frombits(math.Float32bits(*word) | uint32(w.Code(o, k))<<(4*(k%8)))
+	d.each((w.N+panel-1)/panel, func(j int) {
+		for o := j * panel; o < min(w.N, (j+1)*panel); o++ {
+			at := p.data[j*p.pitch+o%panel:]
+			for s := range p.steps {
+				var word uint32
+				for k := 8 * s; k < min(w.K, 8*s+8); k++ {
+					word |= uint32(w.Code(o, k)) << (4 * (k % 8))
+				}
+				at[s*panel] = math.Float32frombits(word)
+			}
 		}
-	}
+	})
 	return p
 }
 
