@@ -82,23 +82,27 @@ func BenchmarkProducts(b *testing.B) {
 			b.Run(name+"y", func(b *testing.B) { report(b, work, l.peak(way.mode), func() { dev.MatMul(y, x, w, n) }) })
 			b.Run(name+"dx", func(b *testing.B) { report(b, work, l.peak(way.mode), func() { dev.MatMulT(x, y, w, n) }) })
 			size := float64(s.n*s.k) * map[compute.DType]float64{compute.F32: 4, compute.BF16: 2, compute.Int8: 1, compute.NF4: 0.516}[way.typ]
-			b.Run(name+"one", func(b *testing.B) { report(b, size, l.bandwidth(), func() { dev.MatMul(y, x, w, 1) }) })
+			b.Run(name+"one", func(b *testing.B) { report(b, size, l.peak("memory"), func() { dev.MatMul(y, x, w, 1) }) })
 		}
 	}
 }
 
-// peak is the rate of the kernel of a mode.
+// peak is what products of a mode can reach, or reading memory.
 func (l *level) peak(mode string) float64 {
-	switch mode {
-	case "bf16":
-		return l.rate(l.tileBF16, 2)
-	case "int8":
-		if l.codes == 2 {
-			return l.pairRate()
-		}
-		return l.rate(l.tileInt8, 4)
+	var rate float64
+	switch {
+	case mode == "memory":
+		measure(l.bandwidth(&rate))
+	case mode == "bf16" && l.bf16:
+		measure(products(&rate, l.tileBF16, 2))
+	case mode == "int8" && l.codes == 4:
+		measure(products(&rate, l.tileInt8, 4))
+	case mode == "int8" && l.codes == 2:
+		measure(l.pairs(&rate))
+	default:
+		measure(l.multiplyAdds(&rate))
 	}
-	return l.rate(l.tileF32, 1)
+	return rate
 }
 
 // BenchmarkAttend measures causal attention over one sequence; its work is that
@@ -117,14 +121,14 @@ func BenchmarkAttend(b *testing.B) {
 		segs := []compute.Segment{{Len: s.length}}
 		work := 2 * float64(s.length*s.length*s.h*s.dh)
 		b.Run(s.name+"/forward", func(b *testing.B) {
-			report(b, work, l.rate(l.tileF32, 1), func() { d.Attend(out, q, k, v, segs, a) })
+			report(b, work, l.peak("f32"), func() { d.Attend(out, q, k, v, segs, a) })
 		})
 		b.Run(s.name+"/backward", func(b *testing.B) {
-			report(b, 2.5*work, l.rate(l.tileF32, 1), func() { d.AttendBackward(dq, dk, dv, dout, out, q, k, v, segs, a) })
+			report(b, 2.5*work, l.peak("f32"), func() { d.AttendBackward(dq, dk, dv, dout, out, q, k, v, segs, a) })
 		})
 		step := []compute.Segment{{Len: 1, Past: s.length - 1}}
 		b.Run(s.name+"/decode", func(b *testing.B) {
-			report(b, 8*float64(kn), l.bandwidth(), func() { d.Attend(out, q, k, v, step, a) })
+			report(b, 8*float64(kn), l.peak("memory"), func() { d.Attend(out, q, k, v, step, a) })
 		})
 	}
 }
@@ -153,7 +157,7 @@ func BenchmarkElements(b *testing.B) {
 	l := d.(*device).level
 	x, y, z, u, v, w := random(n*width), random(n*width), random(n*width), random(n*width), random(n*width), random(width)
 	pos := make([]int32, n)
-	peak := l.bandwidth()
+	peak := l.peak("memory")
 	for _, c := range []struct {
 		name   string
 		arrays float64
@@ -187,6 +191,6 @@ func BenchmarkGemm(b *testing.B) {
 		{"u·A", func() { d.Gemm(false, false, n, width, r, 1, u, r, a, width, 1, x, width) }},
 		{"dy·B", func() { d.Gemm(false, false, n, r, width, 1, x, width, a, r, 0, u, r) }},
 	} {
-		b.Run(c.name, func(b *testing.B) { report(b, 2*n*width*r, l.rate(l.tileF32, 1), c.f) })
+		b.Run(c.name, func(b *testing.B) { report(b, 2*n*width*r, l.peak("f32"), c.f) })
 	}
 }

@@ -33,6 +33,9 @@ type level struct {
 	// Products of one row, whose sums are tileF32's; nil where there are none.
 	rowBF16, rowF16, rowInt8, rowNF4 rowKernel
 
+	// peakF32 does rounds of peakRound operations in registers; it may be nil.
+	peakF32 func(rounds int)
+
 	// To bytes and back.
 	toBytes, toPairs    func(x, dst []float32, inverse float32)
 	fromInt32, addInt32 func(y, sums, offset, scale []float32, r float32)

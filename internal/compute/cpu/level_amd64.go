@@ -35,6 +35,7 @@ func fast() (all []level) {
 		l.codes, l.tilePairs, l.tileBytes, l.openPairs, l.turnInt8 = 2, tilePairsAVX2, tileBytesAVX2, openPairsAVX2, turnInt8AVX2
 		l.fetch, l.multiplyPairs = fetchAVX2, multiplyPairsAVX2
 		l.toPairs, l.fromInt32, l.addInt32, l.magnitude = toPairsAVX2, fromInt32AVX2, addInt32AVX2, magnitudeAVX2
+		l.peakF32 = peakF32AVX2
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
 		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
 		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
@@ -165,6 +166,8 @@ func tileF32AVX2(t *tile) {
 		smallTilesF32(t)
 	}
 }
+
+func peakF32AVX2(rounds int)
 
 //go:noescape
 func packF32AVX2(p *pack)

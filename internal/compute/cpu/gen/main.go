@@ -20,6 +20,7 @@ func files() map[string][]byte {
 		"pack_avx2_amd64.s":     packsAVX2(),
 		"row_avx2_amd64.s":      rowsAVX2(),
 		"pairs_avx2_amd64.s":    pairsAVX2(),
+		"peak_avx2_amd64.s":     peaksAVX2(),
 		"tile_avx2_amd64.s":     tilesAVX2(),
 		"tile_neon_arm64.s":     tilesNEON(),
 		"tile_avx512_amd64.s":   tilesAVX512(),
