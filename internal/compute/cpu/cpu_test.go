@@ -120,6 +120,15 @@ func TestBitsDoNotDependOnThreads(t *testing.T) {
 	}
 }
 
+// TestStripsChangeNoBit compares products that pass over whole panels with
+// those over strips, for every number of rows.
+func TestStripsChangeNoBit(t *testing.T) {
+	for _, level := range cpu.Levels() {
+		o := cpu.Options{Threads: 2, Compute: "f32", Level: level}
+		devicetest.SameBits(t, newDevice(t, o), cpu.InStrips(newDevice(t, o)))
+	}
+}
+
 func TestUnknownComputeIsRefused(t *testing.T) {
 	_, err := cpu.New(cpu.Options{Compute: "fp8"})
 	require.ErrorContains(t, err, `unknown compute "fp8"`)

@@ -21,3 +21,11 @@ func WithCodes(dev compute.Device, codes int) compute.Device {
 	dev.(*device).codes = codes
 	return dev
 }
+
+// InStrips makes dev pass over strips however few rows there are, if it can.
+func InStrips(dev compute.Device) compute.Device {
+	if d := dev.(*device); d.stripRows > 0 || d.level.name == "plain" {
+		d.stripRows = 1
+	}
+	return dev
+}

@@ -16,7 +16,7 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 		}
 	}
 	d.run(&product{
-		rows: m, cols: n, steps: k, depth: depthF32, tile: d.tileF32, c: c, ldc: ldc, add: beta != 0,
+		rows: m, cols: n, steps: k, depth: depthF32, tile: d.tileF32, strips: d.inStrips(m) && min(n, k) >= 2*panel, c: c, ldc: ldc, add: beta != 0,
 		a: func(dst []float32, i, rows, s0, steps int) {
 			if transA {
 				copyRows(dst, rows, a[s0*lda+i:], lda, steps, rows)

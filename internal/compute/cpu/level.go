@@ -19,9 +19,12 @@ type level struct {
 	// still: 4 (tileInt8) or 2 (tilePairs), else 0.
 	codes int
 
+	stripRows int // so many rows pass over strips, see strips.go; 0: never
+
 	// Products: tiles, and layouts for them.
 	tileF32, tileBF16, tileInt8       func(*tile)
-	packF32, packBF16, pairBF16       func(*pack)
+	stripF32                          func(*tile)
+	packF32, packBF16, pairBF16, part func(*pack)
 	turnBF16, turnBF16F32, turnF16F32 func(*pack)
 	widenBF16, widenF16               func(*pack)
 	openInt8, openNF4, turnInt8       func(*pack)
@@ -61,8 +64,8 @@ type level struct {
 func plain() level {
 	return level{
 		name: "plain", rows: tileRows,
-		tileF32: tileF32Go, tileBF16: tileBF16Go, tileInt8: tileInt8Go,
-		packF32: packF32Go, packBF16: packBF16Go, pairBF16: pairBF16Go,
+		tileF32: tileF32Go, tileBF16: tileBF16Go, tileInt8: tileInt8Go, stripF32: stripF32Go,
+		packF32: packF32Go, packBF16: packBF16Go, pairBF16: pairBF16Go, part: partGo,
 		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,
 		widenBF16: widenBF16Go, widenF16: widenF16Go,
 		openInt8: openInt8Go, openNF4: openNF4Go, turnInt8: turnInt8Go,

@@ -35,6 +35,7 @@ func fast() (all []level) {
 		l.codes, l.tilePairs, l.tileBytes, l.openPairs, l.turnInt8 = 2, tilePairsAVX2, tileBytesAVX2, openPairsAVX2, turnInt8AVX2
 		l.fetch, l.multiplyPairs = fetchAVX2, multiplyPairsAVX2
 		l.toPairs, l.fromInt32, l.addInt32, l.magnitude = toPairsAVX2, fromInt32AVX2, addInt32AVX2, magnitudeAVX2
+		l.stripRows, l.stripF32, l.part = 96, stripF32AVX2, partAVX2
 		l.peakF32 = peakF32AVX2
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
 		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
@@ -158,19 +159,37 @@ func smallF32(t *tile)
 //go:noescape
 func wideF32(t *tile)
 
-// tileF32AVX2 has a kernel of its own for one row or two.
+// tileF32AVX2 has a kernel of its own for one row or two of a panel.
 func tileF32AVX2(t *tile) {
-	if t.rows <= 2 && t.cols == panel {
+	switch {
+	case t.rows <= 2 && t.cols == panel:
 		wideF32(t)
-	} else {
+	case t.rows <= smallRows && t.cols == smallCols:
+		smallF32(t)
+	default:
 		smallTilesF32(t)
 	}
 }
 
 func peakF32AVX2(rounds int)
 
+// stripF32AVX2 leaves going from tile to tile to the kernel, but at the edge of C.
+func stripF32AVX2(t *tile) {
+	if t.cols == smallCols {
+		smallF32(t)
+		return
+	}
+	for r := 0; r < t.rows; r += smallRows {
+		small := t.ofStrip(r)
+		small.edge(t.cols)
+	}
+}
+
 //go:noescape
 func packF32AVX2(p *pack)
+
+//go:noescape
+func partAVX2(p *pack)
 
 //go:noescape
 func turnBF16F32AVX2(p *pack)

@@ -82,19 +82,19 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	if d.bf16 {
 		g.pieceSteps = panel / 2
 	}
-	g.piece = func(scratch []float32, pitch, j, count, s0, steps, i int) {
-		at := i * g.pieceSteps
-		scratch, s0, steps = scratch[at*panel:], s0+at, min(g.pieceSteps, steps-at)
+	g.piece = func(scratch []float32, at layout, j, count, s0, steps, i int) {
+		from := i * g.pieceSteps
+		scratch, s0, steps = scratch[from*at.ld:], s0+from, min(g.pieceSteps, steps-from)
 		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
-			d.turn(scratch, pitch, p, j, count, s0, steps)
+			d.turn(scratch, at, p, j, count, s0, steps)
 			return
 		}
 		q, isQuantized := w.Packed.(quantized)
 		for i := range count {
 			if isQuantized {
-				d.openColumns(scratch[i*pitch:], q, j+i, s0, steps, w.N, w.K)
+				d.openColumns(scratch[i*at.pitch:], at, q, j+i, s0, steps, w.N, w.K)
 			} else {
-				d.columns(scratch[i*pitch:], w, j+i, s0, steps)
+				d.columns(scratch[i*at.pitch:], at, w, j+i, s0, steps)
 			}
 		}
 	}
@@ -117,10 +117,10 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 
 // reduce gives g the rows x (n, k) as its A, and the tile for it.
 func (d *device) reduce(g *product, x []float32, k int) {
-	g.tile, g.steps, g.depth = d.tileF32, k, depthF32
+	g.tile, g.strips, g.steps, g.depth = d.tileF32, d.inStrips(g.rows), k, depthF32
 	packA, per := d.packF32, 1
 	if d.bf16 {
-		g.tile, g.steps, g.depth = d.tileBF16, (k+1)/2, depthBF16
+		g.tile, g.strips, g.steps, g.depth = d.tileBF16, false, (k+1)/2, depthBF16
 		packA, per = d.packBF16, 2
 	}
 	g.a = func(dst []float32, i, rows, s0, steps int) {
@@ -131,10 +131,9 @@ func (d *device) reduce(g *product, x []float32, k int) {
 }
 
 // turn writes count panels of columns of prepared weights, from j on: element
-// or pair s0+s of the reduction over their rows at [i·pitch + s·32 + c], column
-// 32(j+i)+c. What it reads lies in chunks, one for all count panels in each
-// panel of w.
-func (d *device) turn(scratch []float32, pitch int, w *panels, j, count, s0, steps int) {
+// or pair s0+s of the reduction over their rows, columns from 32(j+i) on. What it
+// reads lies in chunks, one for all count panels in each panel of w.
+func (d *device) turn(scratch []float32, at layout, w *panels, j, count, s0, steps int) {
 	kernel, per := d.turnF16F32, 1
 	switch {
 	case d.bf16:
@@ -145,16 +144,16 @@ func (d *device) turn(scratch []float32, pitch int, w *panels, j, count, s0, ste
 	var p pack
 	for o := s0 * per; o < (s0+steps)*per && o < w.n; o += panel {
 		for i := range count {
-			k, dst := (j+i)*panel, scratch[i*pitch+(o/per-s0)*panel:]
+			k, dst := (j+i)*panel, scratch[i*at.pitch+(o/per-s0)*at.ld:]
 			if w.kind != compute.F32 {
-				p = pack{dst: dst, src: w.panel(o/panel, k/2), rows: min(16, w.steps-k/2), cols: 1, lds: w.pitch}
+				p = pack{dst: dst, ldd: at.ld, half: at.half, src: w.panel(o/panel, k/2), rows: min(16, w.steps-k/2), cols: 1, lds: w.pitch}
 				kernel(&p)
 				continue
 			}
-			for c := 0; c < min(panel, w.k-k); c += 16 {
+			for c := 0; c < min(panel, w.k-k); c += smallCols {
 				p = pack{
-					dst: dst[c:], ldd: panel, src: w.panel(o/panel, k+c), lds: panel,
-					rows: min(16, w.k-k-c), cols: min(panel, s0+steps-o),
+					dst: dst[c/smallCols*at.half:], ldd: at.ld, src: w.panel(o/panel, k+c), lds: panel,
+					rows: min(smallCols, w.k-k-c), cols: min(panel, s0+steps-o),
 				}
 				d.packF32(&p)
 			}
@@ -163,21 +162,23 @@ func (d *device) turn(scratch []float32, pitch int, w *panels, j, count, s0, ste
 }
 
 // columns is turn for a matrix as stored.
-func (d *device) columns(scratch []float32, w *compute.Matrix, j, s0, steps int) {
+func (d *device) columns(scratch []float32, at layout, w *compute.Matrix, j, s0, steps int) {
 	k0, cols := j*panel, min(panel, w.K-j*panel)
 	row := func(dst []float32, i int) {
 		w.Row(dst[:cols], i, k0)
 		clear(dst[cols:panel])
 	}
-	if !d.bf16 {
-		for s := range steps {
-			row(scratch[s*panel:], s0+s)
-		}
-		d.round(scratch[:steps*panel])
-		return
-	}
 	rows := d.free.get(2 * panel)
 	defer d.free.put(rows)
+	if !d.bf16 {
+		for s := range steps {
+			row(rows, s0+s)
+			d.round(rows[:panel])
+			copy(scratch[s*at.ld:][:smallCols], rows)
+			copy(scratch[at.half+s*at.ld:][:smallCols], rows[smallCols:])
+		}
+		return
+	}
 	for s := range steps {
 		clear(rows)
 		row(rows, 2*(s0+s))

@@ -17,6 +17,7 @@ type pack struct {
 	cols int
 
 	scale []float32
+	half  int // how far from a row's first 16 words the others lie
 }
 
 // packF32Go transposes: dst[c·ldd+r] = src[r·lds+c], r < rows ≤ 16, c < cols.
@@ -24,6 +25,16 @@ func packF32Go(p *pack) {
 	for r := range p.rows {
 		for c, v := range p.src[r*p.lds:][:p.cols] {
 			p.dst[c*p.ldd+r] = v
+		}
+	}
+}
+
+// partGo parts cols rows of 32 words, lds apart, in the middle: for j < 16 and
+// h < 2, dst[h·ldd + 16c + j] = src[c·lds + 16h + j].
+func partGo(p *pack) {
+	for c := range p.cols {
+		for h := range 2 {
+			copy(p.dst[h*p.ldd+c*smallCols:][:smallCols], p.src[c*p.lds+h*smallCols:])
 		}
 	}
 }
@@ -97,17 +108,17 @@ func turnBF16Go(p *pack) {
 	p.turn(func(o, k int, x, y uint16) { p.dst[o/2*panel+k] = pair(x, y) })
 }
 
-// turnBF16F32Go is the like for dst[o·32+k] in float32.
-func turnBF16F32Go(p *pack) {
-	p.turn(func(o, k int, x, y uint16) {
-		p.dst[o*panel+k], p.dst[(o+1)*panel+k] = compute.FromBF16(x), compute.FromBF16(y)
-	})
-}
+// turnBF16F32Go is the like for dst[o·ldd + k/16·half + k%16] in float32. Kernels
+// of levels without strips take rows to be panels'.
+func turnBF16F32Go(p *pack) { p.turnF32(compute.FromBF16) }
 
 // turnF16F32Go is the like for IEEE halves.
-func turnF16F32Go(p *pack) {
+func turnF16F32Go(p *pack) { p.turnF32(compute.FromF16) }
+
+func (p *pack) turnF32(from func(uint16) float32) {
 	p.turn(func(o, k int, x, y uint16) {
-		p.dst[o*panel+k], p.dst[(o+1)*panel+k] = compute.FromF16(x), compute.FromF16(y)
+		at := o*p.ldd + k/smallCols*p.half + k%smallCols
+		p.dst[at], p.dst[at+p.ldd] = from(x), from(y)
 	})
 }
 

@@ -13,6 +13,7 @@ type panelWork struct {
 	t       tile
 	scratch [2][]float32 // for the panels at hand and those that come next
 	ready   int          // pieces of the next that are laid out
+	strip   []float32    // both strips of the panel at hand
 }
 
 // batch is some panels of one block of steps.
@@ -28,8 +29,18 @@ func (w *panelWork) at(i int) batch {
 	return b
 }
 
-// pitch is how far apart pieces lay panels.
-func (b *batch) pitch() int { return (b.steps + panel) * panel }
+// layout is how pieces lie in scratch: column c of step s of panel i at
+// [i·pitch + c/16·half + s·ld + c%16].
+type layout struct{ pitch, half, ld int }
+
+// layout is that of the pieces of b: panels, or strips of them.
+func (w *panelWork) layout(b *batch) layout {
+	at := layout{pitch: (b.steps + panel) * panel, half: smallCols, ld: panel}
+	if w.product.strips {
+		at.half, at.ld = at.pitch/2, smallCols
+	}
+	return at
+}
 
 // pieces is how many pieces the batch has.
 func (w *panelWork) pieces(b *batch) int {
@@ -44,12 +55,16 @@ func (w *panelWork) run() {
 		w.scratch[i] = w.free.get(turnedAtOnce * (w.depth + 2*aligned32) * panel)
 		defer w.free.put(w.scratch[i])
 	}
+	if w.product.strips {
+		w.strip = w.free.get((w.depth + 2*aligned32) * panel)
+		defer w.free.put(w.strip)
+	}
 	last := w.blocks()*((w.to-w.from+turnedAtOnce-1)/turnedAtOnce) - 1
 	w.ready = 0
 	for i := range last + 1 {
 		now := w.at(i)
 		for ; w.ready < w.pieces(&now); w.ready++ {
-			w.piece(w.scratch[0], now.pitch(), now.j, now.count, now.s0, now.steps, w.ready)
+			w.piece(w.scratch[0], w.layout(&now), now.j, now.count, now.s0, now.steps, w.ready)
 		}
 		w.ready = 0
 		if i < last {
@@ -64,32 +79,51 @@ func (w *panelWork) run() {
 
 // multiply passes all tiles over the panels of now, laying out next meanwhile.
 func (w *panelWork) multiply(now, next *batch) {
-	words, pitch := w.scratch[0], now.pitch()
-	w.t.ldb = panel
+	words, at := w.scratch[0], w.layout(now)
 	if w.piece == nil {
-		words, w.t.ldb, pitch = w.b(w.scratch[0], now.j, now.count, now.s0, now.steps)
+		at.half = smallCols
+		words, at.ld, at.pitch = w.b(w.scratch[0], now.j, now.count, now.s0, now.steps)
 	}
-	w.t.ldc, w.t.steps, w.t.mode = w.ldc, now.steps, modeAdd
+	w.t = tile{ldc: w.ldc, ldb: at.ld, steps: now.steps, mode: modeAdd}
 	if now.block == 0 && !w.add {
 		w.t.mode = 0
 	}
 	for p := range now.count {
-		j := now.j + p
-		w.t.b, w.t.cols = words[p*pitch:], min(panel, w.cols-j*panel)
-		for i := range w.tiles {
-			r0, r1 := i*w.n/w.tiles, (i+1)*w.n/w.tiles
-			w.t.rows, w.t.lda = r1-r0, r1-r0
-			w.t.a = w.a[now.s0*w.n+r0*now.steps:]
-			w.t.c = w.c[(w.lo+r0)*w.ldc+j*panel:]
-			w.t.next = nil
-			if next != nil && w.ahead != nil {
-				w.t.next = w.ahead(next.j, next.count, next.s0, next.steps, p*w.tiles+i, now.count*w.tiles)
-			}
-			w.tile(&w.t)
-			if next != nil && w.ready < w.pieces(next) {
-				w.piece(w.scratch[1], next.pitch(), next.j, next.count, next.s0, next.steps, w.ready)
-				w.ready++
-			}
+		if w.product.strips {
+			w.passStrips(now, next, p, words[p*at.pitch:], at)
+		} else {
+			w.passPanel(now, next, p, words[p*at.pitch:])
 		}
+	}
+}
+
+// passPanel passes all tiles over panel p of now, which is b.
+func (w *panelWork) passPanel(now, next *batch, p int, b []float32) {
+	j := (now.j + p) * panel
+	w.t.b, w.t.cols = b, min(panel, w.cols-j)
+	for i := range w.tiles {
+		r0, r1 := i*w.n/w.tiles, (i+1)*w.n/w.tiles
+		w.t.rows, w.t.lda = r1-r0, r1-r0
+		w.t.a = w.a[now.s0*w.n+r0*now.steps:]
+		w.t.c = w.c[(w.lo+r0)*w.ldc+j:]
+		w.t.next = w.toFetch(next, p*w.tiles+i, now.count*w.tiles)
+		w.tile(&w.t)
+		w.layOutNext(next)
+	}
+}
+
+// toFetch is what tiles should fetch in one of some parts of the work on a batch.
+func (w *panelWork) toFetch(next *batch, part, parts int) []float32 {
+	if next == nil || w.ahead == nil {
+		return nil
+	}
+	return w.ahead(next.j, next.count, next.s0, next.steps, part, parts)
+}
+
+// layOutNext lays out the next piece, if there is one.
+func (w *panelWork) layOutNext(next *batch) {
+	if next != nil && w.ready < w.pieces(next) {
+		w.piece(w.scratch[1], w.layout(next), next.j, next.count, next.s0, next.steps, w.ready)
+		w.ready++
 	}
 }

@@ -6,6 +6,7 @@ type product struct {
 	rows, cols, steps int
 	depth             int // of a block of steps, between two visits of C
 	tile              func(*tile)
+	strips            bool // small tiles pass over strips of panels, see strips.go
 
 	// a writes dst[s·rows + r] = A[i+r, s0+s] for s < steps.
 	a func(dst []float32, i, rows, s0, steps int)
@@ -21,9 +22,8 @@ type product struct {
 
 	// piece, if not nil, does what b does piece by piece, so that the panels
 	// that come next are laid out between tiles, each piece when ahead has
-	// fetched it. Piece i is pieceSteps steps from i·pieceSteps on; panels lie
-	// pitch apart.
-	piece      func(scratch []float32, pitch, j, count, s0, steps, i int)
+	// fetched it. Piece i is pieceSteps steps from i·pieceSteps on.
+	piece      func(scratch []float32, at layout, j, count, s0, steps, i int)
 	pieceSteps int
 
 	c   []float32
@@ -32,10 +32,10 @@ type product struct {
 }
 
 const (
-	tilesAtOnce  = 36 // tiles of A that pass over a panel
-	panelsAtOnce = 32 // panels that A's block, once in the cache, passes over
-	turnedAtOnce = 2  // panels that b gives at a time
-	aligned32    = 32 // blocks of steps begin at multiples of it
+	rowsAtOnce   = 544 // of A, at most, that pass over a panel
+	panelsAtOnce = 32  // panels that A's block, once in the cache, passes over
+	turnedAtOnce = 2   // panels that b gives at a time
+	aligned32    = 32  // blocks of steps begin at multiples of it
 )
 
 // The blocks of steps are sums of their own, added in order to C. Where they
@@ -54,17 +54,22 @@ func (d *device) run(g *product) {
 	if g.rows == 0 || g.cols == 0 {
 		return
 	}
-	for lo := 0; lo < g.rows; lo += tilesAtOnce * tileRows {
-		d.runRows(g, lo, min(g.rows, lo+tilesAtOnce*tileRows))
+	parts := (g.rows + rowsAtOnce - 1) / rowsAtOnce
+	for i := range parts {
+		d.runRows(g, i*g.rows/parts, (i+1)*g.rows/parts)
 	}
 }
 
-// runRows computes rows lo … hi-1. A is packed by blocks, each in tiles of
-// rows that differ by one row at most.
+// runRows computes rows lo … hi-1. A is packed by blocks, each in tiles of rows
+// that differ by one row at most, or of small tiles.
 func (d *device) runRows(g *product, lo, hi int) {
 	n := hi - lo
 	tiles := (n + d.rows - 1) / d.rows
 	start := func(t int) int { return t * n / tiles }
+	if g.strips {
+		tiles = (n + smallRows - 1) / smallRows
+		start = func(t int) int { return min(n, t*smallRows) }
+	}
 	a := d.free.get(n*g.steps + panel)
 	defer d.free.put(a)
 	d.chunks(tiles, max(1, elements/(tileRows*g.steps+1)), func(from, to int) {

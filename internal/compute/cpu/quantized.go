@@ -162,7 +162,7 @@ func (d *device) openRows(dst []float32, w quantized, j, s0, steps, k int) {
 }
 
 // openColumns gives panel j of columns of w (n, k) as the B of dx = dy·W.
-func (d *device) openColumns(dst []float32, w quantized, j, s0, steps, n, k int) {
+func (d *device) openColumns(dst []float32, at layout, w quantized, j, s0, steps, n, k int) {
 	rows, turned := d.free.get(40*panel), d.free.get(32*panel)
 	defer d.free.put(rows)
 	defer d.free.put(turned)
@@ -175,12 +175,12 @@ func (d *device) openColumns(dst []float32, w quantized, j, s0, steps, n, k int)
 	for o := s0 * per; o < min(n, (s0+steps)*per); o += panel {
 		w.open(d, rows, o/panel, k0, cols)
 		d.round(rows[:cols*panel])
-		to := dst[(o/per-s0)*panel:]
+		to := dst[(o/per-s0)*at.ld:]
 		if d.bf16 {
 			to = turned
 		}
-		for c := 0; c < cols; c += 16 {
-			d.packF32(&pack{dst: to[c:], ldd: panel, src: rows[c*panel:], lds: panel, rows: min(16, cols-c), cols: panel})
+		for c := 0; c < cols; c += smallCols {
+			d.packF32(&pack{dst: to[c/smallCols*at.half:], ldd: at.ld, src: rows[c*panel:], lds: panel, rows: min(smallCols, cols-c), cols: panel})
 		}
 		if d.bf16 {
 			d.pairBF16(&pack{dst: dst[(o/per-s0)*panel:], src: turned, lds: panel, rows: panel})

@@ -2,11 +2,8 @@
 
 package cpu
 
-// smallRows is the most rows smallF32 computes.
-const smallRows = 6
-
-// smallTilesF32 computes a tile by way of smallF32: at most 6 rows and exactly
-// 16 columns. What is narrower passes through a copy of C.
+// smallTilesF32 computes a tile by way of smallF32: at most 6 rows at a time and
+// exactly 16 columns. What is narrower passes through a copy of C.
 func smallTilesF32(t *tile) {
 	count := (t.rows + smallRows - 1) / smallRows
 	small := *t
@@ -24,11 +21,10 @@ func smallTilesF32(t *tile) {
 			} else {
 				small.edge(wide)
 			}
+			small.next = nil // once is enough
 		}
 	}
 }
-
-const smallCols = 16
 
 // edge is smallF32 for cols columns, fewer than it computes.
 func (t *tile) edge(cols int) {

@@ -8,6 +8,12 @@ const (
 	panel    = 32 // columns
 )
 
+// The shape of a small tile, one that sixteen registers of eight words hold.
+const (
+	smallRows = 6
+	smallCols = 16
+)
+
 // tile is one call of a tile kernel. With ⊗ the product of two words,
 //
 //	c[i·ldc+j] = Σ_s a[s·lda+i] ⊗ b[s·ldb+j]    i < rows ≤ 14, j < cols ≤ 32

@@ -114,6 +114,31 @@ func requireSameWords(t *testing.T, want, got []float32, what string) {
 	}
 }
 
+func TestStripsEqualTwins(t *testing.T) {
+	assembly(t, func(t *testing.T, fast, slow level) {
+		for _, rows := range []int{1, 5, 6, 7, 11, 12, 13, 25} {
+			for _, cols := range []int{1, 7, 15, 16} {
+				for _, steps := range []int{0, 1, 3, 40} {
+					for _, mode := range []int{0, modeContinue, modeAdd} {
+						what := fmt.Sprintf("rows=%d cols=%d steps=%d mode=%d", rows, cols, steps, mode)
+						want := random(rows*(cols+3) - 3)
+						got, check := guarded(t, want)
+						call := tile{
+							a: random(steps*rows + 1), lda: min(rows, smallRows), b: random(steps*17 + 16), ldb: 17,
+							c: want, ldc: cols + 3, rows: rows, cols: cols, steps: steps, mode: mode, next: random(90),
+						}
+						slow.stripF32(&call)
+						call.c = got
+						fast.stripF32(&call)
+						requireNear(t, want, got, 1e-6, math.Sqrt(float64(steps))+1, what)
+						check(what)
+					}
+				}
+			}
+		}
+	})
+}
+
 func TestLayoutsEqualTwins(t *testing.T) {
 	kinds := []struct {
 		name  string
@@ -124,6 +149,8 @@ func TestLayoutsEqualTwins(t *testing.T) {
 	}{
 		{"packF32", func(l *level) func(*pack) { return l.packF32 }, random,
 			func(rows, cols int) pack { return pack{ldd: 17, lds: cols + 1} }, func(rows, cols int) int { return max(0, cols-1)*17 + rows }},
+		{"part", func(l *level) func(*pack) { return l.part }, random,
+			func(rows, cols int) pack { return pack{ldd: 16*cols + 5, lds: 35} }, func(rows, cols int) int { return 32*cols + 5 }},
 		{"packBF16", func(l *level) func(*pack) { return l.packBF16 }, random,
 			func(rows, cols int) pack { return pack{ldd: 17, lds: cols + 1} }, func(rows, cols int) int { return max(0, (cols+1)/2-1)*17 + rows }},
 		{"pairBF16", func(l *level) func(*pack) { return l.pairBF16 }, random,
@@ -131,9 +158,9 @@ func TestLayoutsEqualTwins(t *testing.T) {
 		{"turnBF16", func(l *level) func(*pack) { return l.turnBF16 }, pairs,
 			func(rows, cols int) pack { return pack{lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 16 * panel }},
 		{"turnBF16F32", func(l *level) func(*pack) { return l.turnBF16F32 }, pairs,
-			func(rows, cols int) pack { return pack{lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 32 * panel }},
+			func(rows, cols int) pack { return pack{ldd: panel, half: 16, lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 32 * panel }},
 		{"turnF16F32", func(l *level) func(*pack) { return l.turnF16F32 }, pairs,
-			func(rows, cols int) pack { return pack{lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 32 * panel }},
+			func(rows, cols int) pack { return pack{ldd: panel, half: 16, lds: 16*panel + 3} }, func(rows, cols int) int { return cols * 32 * panel }},
 		{"widenBF16", func(l *level) func(*pack) { return l.widenBF16 }, pairs,
 			func(rows, cols int) pack { return pack{} }, func(rows, cols int) int { return cols * 2 * panel }},
 		{"widenF16", func(l *level) func(*pack) { return l.widenF16 }, pairs,

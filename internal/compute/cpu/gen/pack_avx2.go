@@ -5,6 +5,7 @@ package main
 func packsAVX2() []byte {
 	a := newAsm("amd64")
 	packAVX2(a)
+	partAVX2(a)
 	turnAVX2(a, "turnBF16F32AVX2", func(from, to int) {
 		a.i("VPMOVZXWD X%d, Y%d", from, to)
 		a.i("VPSLLD $16, Y%d, Y%d", to, to)
@@ -25,6 +26,8 @@ func packsAVX2() []byte {
 	})
 	return a.Bytes()
 }
+
+const packHalf = 104
 
 // transpose8 turns Y0 … Y7, eight rows of eight words, into Y8 … Y15.
 func (a *asm) transpose8() {
@@ -168,36 +171,80 @@ func (a *asm) storeColumns(rows int) {
 	}
 }
 
+// partAVX2 emits two copies for each of cols rows of 32 words lds apart: of the
+// first 16 words at dst, of the others ldd words further.
+func partAVX2(a *asm) {
+	a.function("partAVX2", "p *pack", 8)
+	a.i("MOVQ p+0(FP), R15")
+	a.i("MOVQ %d(R15), DI", packDst)
+	a.i("MOVQ %d(R15), R8", packLDD)
+	a.i("MOVQ %d(R15), SI", packSrc)
+	a.i("MOVQ %d(R15), R9", packLDS)
+	a.i("MOVQ %d(R15), BX", packCols)
+	a.i("SHLQ $2, R8")
+	a.i("SHLQ $2, R9")
+	loop, done := a.label("loop"), a.label("done")
+	a.i("TESTQ BX, BX")
+	a.i("JEQ %s", done)
+	a.at(loop)
+	for i := range 4 {
+		a.i("VMOVUPS %d(SI), Y%d", 32*i, i)
+	}
+	a.i("VMOVUPS Y0, (DI)")
+	a.i("VMOVUPS Y1, 32(DI)")
+	a.i("VMOVUPS Y2, (DI)(R8*1)")
+	a.i("VMOVUPS Y3, 32(DI)(R8*1)")
+	a.i("ADDQ R9, SI")
+	a.i("ADDQ $64, DI")
+	a.i("DECQ BX")
+	a.i("JNE %s", loop)
+	a.at(done)
+	a.i("VZEROUPPER")
+	a.i("RET")
+}
+
 // turnAVX2 emits a turn of sixteen rows: for each of cols panels, lds words
-// apart, 16 rows of 32 words at src become 32 rows of 32 float32.
+// apart, 16 rows of 32 words at src become 32 rows of 32 float32, ldd apart, the
+// latter sixteen half words from the former.
+//
+// DI dst, R11 its latter half, R8 and R10 ldd and three times that, SI src, R9
+// lds, BX panels left, R12 the block's src.
 func turnAVX2(a *asm, name string, widen func(from, to int)) {
 	a.function(name, "p *pack", 8)
 	a.i("MOVQ p+0(FP), R15")
 	a.i("MOVQ %d(R15), DI", packDst)
+	a.i("MOVQ %d(R15), R8", packLDD)
 	a.i("MOVQ %d(R15), SI", packSrc)
 	a.i("MOVQ %d(R15), R9", packLDS)
 	a.i("MOVQ %d(R15), BX", packCols)
+	a.i("MOVQ %d(R15), R11", packHalf)
+	a.i("SHLQ $2, R8")
 	a.i("SHLQ $2, R9")
+	a.i("LEAQ (DI)(R11*4), R11")
+	a.i("LEAQ (R8)(R8*2), R10")
 	panel, eight := a.label("panel"), a.label("eight")
 	a.at(panel)
 	a.i("MOVQ SI, R12")
 	a.i("MOVQ $4, CX")
 	a.at(eight)
-	for half := range 2 {
+	for half, dst := range []string{"DI", "R11"} {
 		for r := range 8 {
 			a.i("VMOVUPS %d(R12), Y%d", 128*(8*half+r), r)
 		}
 		a.transpose8()
 		for o := range 8 {
+			at := "(" + dst + ")" + []string{"", "(R8*1)", "(R8*2)", "(R10*1)"}[o%4]
 			a.i("VEXTRACTF128 $1, Y%d, X1", 8+o)
 			widen(8+o, 0)
 			widen(1, 1)
-			a.i("VMOVUPS Y0, %d(DI)", 128*o+64*half)
-			a.i("VMOVUPS Y1, %d(DI)", 128*o+64*half+32)
+			a.i("VMOVUPS Y0, %s", at)
+			a.i("VMOVUPS Y1, 32%s", at)
+			if o%4 == 3 {
+				a.i("LEAQ (%s)(R8*4), %s", dst, dst)
+			}
 		}
 	}
 	a.i("ADDQ $32, R12")
-	a.i("ADDQ $1024, DI")
 	a.i("DECQ CX")
 	a.i("JNE %s", eight)
 	a.i("ADDQ R9, SI")

@@ -13,6 +13,7 @@ type smallTile struct {
 	row, next         func() // goes to the first row of C, to the next
 	load, add, store  func(i int)
 	zero              func(i int)
+	ask               func(i int) // for the lines of C that a row will need
 	columns           func()      // loads 16 columns and goes on
 	multiply          func(i int) // adds the products of element i of the rows
 	endStep           func()
@@ -21,6 +22,7 @@ type smallTile struct {
 	jump              func(label string)
 	ifNoSteps, repeat func(label string)
 	leave             func()
+	more              func() // goes on to the rows below
 }
 
 // emit writes a function that computes tiles of r ≤ rows rows and the columns
@@ -40,6 +42,9 @@ func (s *smallTile) emit() {
 				do(i)
 				s.next()
 			}
+		}
+		if s.ask != nil {
+			each(s.ask)
 		}
 		s.ifMode(modeContinue, from)
 		for i := range r {
@@ -65,6 +70,9 @@ func (s *smallTile) emit() {
 		each(s.add)
 		s.at(put)
 		each(s.store)
+		if r == s.rows && s.more != nil {
+			s.more()
+		}
 		s.leave()
 	}
 }
@@ -73,14 +81,16 @@ func (s *smallTile) emit() {
 // which sum in as many registers as keep the processor busy.
 func tilesAVX2() []byte {
 	a := newAsm("amd64")
-	tileAVX2(a, "smallF32", smallRows, 2, 12)
-	tileAVX2(a, "wideF32", 2, 4, 8)
+	tileAVX2(a, "smallF32", smallRows, 2, 12, true)
+	tileAVX2(a, "wideF32", 2, 4, 8, false)
 	return a.Bytes()
 }
 
 // tileAVX2 sums a row in count registers of eight columns, all rows in Y0 and
-// on; the registers from first on hold columns, Y14, Y15 elements.
-func tileAVX2(a *asm, name string, rows, count, first int) {
+// on; the registers from first on hold columns, Y14, Y15 elements. With many, it
+// goes on to the rows below as stripF32 does, and R13 walks to R14 through the
+// words to fetch, a line in four steps; without any it stays at a.
+func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 	all := func(do func(j int)) {
 		for j := range count {
 			do(j)
@@ -99,6 +109,13 @@ func tileAVX2(a *asm, name string, rows, count, first int) {
 			for _, stride := range []string{"BX", "R8", "R9"} {
 				a.i("SHLQ $2, %s", stride)
 			}
+			if many {
+				a.i("MOVQ %d(R15), R13", tileNext)
+				a.i("MOVQ %d(R15), R14", tileNext+8)
+				a.i("TESTQ R14, R14")
+				a.i("CMOVQEQ SI, R13")
+				a.i("LEAQ (R13)(R14*4), R14")
+			}
 		},
 		row:   func() { a.i("MOVQ AX, R12") },
 		next:  func() { a.i("ADDQ BX, R12") },
@@ -106,6 +123,7 @@ func tileAVX2(a *asm, name string, rows, count, first int) {
 		add:   func(i int) { all(func(j int) { a.i("VADDPS %d(R12), Y%d, Y%d", 32*j, count*i+j, count*i+j) }) },
 		store: func(i int) { all(func(j int) { a.i("VMOVUPS Y%d, %d(R12)", count*i+j, 32*j) }) },
 		zero:  func(i int) { all(func(j int) { a.i("VXORPS Y%d, Y%d, Y%d", count*i+j, count*i+j, count*i+j) }) },
+		ask:   func(int) { a.i("PREFETCHT0 (R12)"); a.i("PREFETCHT0 %d(R12)", 32*count-1) },
 		columns: func() {
 			all(func(j int) { a.i("VMOVUPS %d(DI), Y%d", 32*j, first+j) })
 			for j := 0; j < count; j += 2 {
@@ -116,13 +134,40 @@ func tileAVX2(a *asm, name string, rows, count, first int) {
 			a.i("VBROADCASTSS %d(SI), Y%d", 4*i, 14+i%2)
 			all(func(j int) { a.i("VFMADD231PS Y%d, Y%d, Y%d", first+j, 14+i%2, count*i+j) })
 		},
-		endStep:   func() { a.i("ADDQ R8, SI"); a.i("ADDQ R9, DI") },
+		endStep: func() {
+			a.i("ADDQ R8, SI")
+			a.i("ADDQ R9, DI")
+			if many {
+				a.i("PREFETCHT1 (R13)")
+				a.i("ADDQ $16, R13")
+				a.i("CMPQ R13, R14")
+				a.i("CMOVQGT R14, R13")
+			}
+		},
 		ifRows:    func(r int, label string) { a.i("CMPQ R10, $%d", r); a.i("JEQ %s", label) },
 		ifMode:    func(mode int, label string) { a.i("TESTQ $%d, DX", mode); a.i("JNE %s", label) },
 		jump:      func(label string) { a.i("JMP %s", label) },
 		ifNoSteps: func(label string) { a.i("TESTQ CX, CX"); a.i("JEQ %s", label) },
 		repeat:    func(label string) { a.i("DECQ CX"); a.i("JNE %s", label) },
 		leave:     func() { a.i("VZEROUPPER"); a.i("RET") },
+	}
+	if many {
+		s.more = func() {
+			done, full := a.label("last"), "rows"+itoa(rows)
+			a.i("SUBQ $%d, R10", rows)
+			a.i("JEQ %s", done)
+			a.i("MOVQ R12, AX")
+			a.i("MOVQ %d(R15), DI", tileB)
+			a.i("MOVQ %d(R15), CX", tileSteps)
+			a.i("CMPQ R10, $%d", rows)
+			a.i("JGE %s", full)
+			a.i("MOVQ R10, R8")
+			a.i("SHLQ $2, R8")
+			for r := 1; r < rows; r++ {
+				s.ifRows(r, "rows"+itoa(r))
+			}
+			a.at(done)
+		}
 	}
 	s.emit()
 }
