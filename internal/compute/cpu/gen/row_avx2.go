@@ -1,7 +1,8 @@
 package main
 
-// rowAVX2 is how a word opens: element makes Y13 of the words in Y12. Y0 … Y3
-// sum, Y8 … Y11 are scales, Y4 … Y7, Y14 and Y15 what enter puts there.
+// rowAVX2 is how a word opens: element makes Y13 of the words in Y12. Y4 … Y7
+// are elements of the row, Y8 … Y11 scales of bytes, Y14 and Y15 what enter
+// puts there.
 type rowAVX2 struct {
 	*asm
 	per     int
@@ -12,7 +13,7 @@ type rowAVX2 struct {
 // rowsAVX2 is rowBF16 and its like: 32 columns of words times a row.
 func rowsAVX2() []byte {
 	a := newAsm("amd64")
-	a.levels8("rowLevels")
+	a.levels32()
 	for i := range 32 { // byte 2 of every word to byte 3
 		a.Printf("DATA rowThird<>+%d(SB)/1, $%#x\n", i, [4]int{128, 128, 128, i%16/4*4 + 2}[i%4])
 	}
@@ -62,60 +63,58 @@ func rowsAVX2() []byte {
 		}
 		a.i("VCVTDQ2PS Y13, Y13")
 	}}.emit("rowInt8AVX2")
-	rowAVX2{asm: a, per: 8, enter: func() {
-		a.i("VMOVUPS rowLevels<>+0(SB), Y14")
-		a.i("VMOVUPS rowLevels<>+32(SB), Y15")
-	}, element: func(i int) { a.level8(i, 12, 13, 4, 5) }}.emit("rowNF4AVX2")
+	a.rowNF4()
 	return a.Bytes()
 }
 
 func (a rowAVX2) emit(name string) {
+	a.row(name, a.per, func() {
+		if a.per == 4 {
+			for part := range 4 {
+				a.i("VMOVUPS %d(R8), Y%d", 32*part, 8+part)
+			}
+		}
+		a.enter()
+	}, func() {
+		for i := range a.per {
+			a.i("VBROADCASTSS %d(SI), Y%d", 4*i, 4+i)
+		}
+		for part := range 4 {
+			a.i("VMOVDQU %d(DI), Y12", 32*part)
+			for i := range a.per {
+				a.element(i)
+				if a.per == 4 {
+					a.i("VMULPS Y%d, Y13, Y13", 8+part)
+				}
+				a.i("VFMADD231PS Y13, Y%d, Y%d", 4+i, part)
+			}
+		}
+	})
+}
+
+// row emits a function that does step for every word of 32 columns: Y0 … Y3
+// sum, DI is at the words, SI at the row, R8 at the scales.
+func (a *asm) row(name string, per int, enter, step func()) {
 	a.function(name, "sums, x, words, scale []float32", 96)
 	a.i("MOVQ sums_base+0(FP), DX")
 	a.i("MOVQ x_base+24(FP), SI")
 	a.i("MOVQ x_len+32(FP), CX")
 	a.i("MOVQ words_base+48(FP), DI")
+	a.i("MOVQ scale_base+72(FP), R8")
 	for part := range 4 {
 		a.i("VMOVUPS %d(DX), Y%d", 32*part, part)
 	}
-	if a.per > 2 {
-		a.i("MOVQ scale_base+72(FP), R8")
-		for part := range 4 {
-			a.i("VMOVUPS %d(R8), Y%d", 32*part, 8+part)
-		}
-	}
-	a.enter()
 	loop, done := a.label("loop"), a.label("done")
 	a.i("TESTQ CX, CX")
 	a.i("JEQ %s", done)
+	enter()
 	a.at(loop)
 	a.i("PREFETCHT0 2048(DI)")
 	a.i("PREFETCHT0 2112(DI)")
-	row := func(i int) int { // the register of an element of the row
-		if a.per <= 4 {
-			return 4 + i
-		}
-		a.i("VBROADCASTSS %d(SI), Y7", 4*i)
-		return 7
-	}
-	if a.per <= 4 {
-		for i := range a.per {
-			a.i("VBROADCASTSS %d(SI), Y%d", 4*i, 4+i)
-		}
-	}
-	for part := range 4 {
-		a.i("VMOVDQU %d(DI), Y12", 32*part)
-		for i := range a.per {
-			a.element(i)
-			if a.per > 2 {
-				a.i("VMULPS Y%d, Y13, Y13", 8+part)
-			}
-			a.i("VFMADD231PS Y13, Y%d, Y%d", row(i), part)
-		}
-	}
+	step()
 	a.i("ADDQ $128, DI")
-	a.i("ADDQ $%d, SI", 4*a.per)
-	a.i("SUBQ $%d, CX", a.per)
+	a.i("ADDQ $%d, SI", 4*per)
+	a.i("SUBQ $%d, CX", per)
 	a.i("JNE %s", loop)
 	a.at(done)
 	for part := range 4 {
