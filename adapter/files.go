@@ -40,14 +40,31 @@ func LoadAs(dir string, as Config, m *model.Model) (*Set, error) {
 	return s, nil
 }
 
-func loadAs(dir string, as Config, m *model.Model) (*Set, error) {
+// ReadConfig reads what Load would read, but for the parameters.
+func ReadConfig(dir string) (Config, error) {
+	c, err := readConfig(dir)
+	if err != nil {
+		return c, fmt.Errorf("load adapter %s: %w", dir, err)
+	}
+	return c, nil
+}
+
+func readConfig(dir string) (Config, error) {
 	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
 	if err != nil {
-		return nil, err
+		return Config{}, err
 	}
 	c, err := parseConfig(text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", ConfigFile, err)
+		return c, fmt.Errorf("%s: %w", ConfigFile, err)
+	}
+	return c, nil
+}
+
+func loadAs(dir string, as Config, m *model.Model) (*Set, error) {
+	c, err := readConfig(dir)
+	if err != nil {
+		return nil, err
 	}
 	if err := sameBase(dir, m); err != nil {
 		return nil, err

@@ -65,7 +65,7 @@ type Config struct {
 
 	Compute     string `yaml:"compute" help:"products of frozen weights: auto, f32, bf16 or int8 (which quantises them to int8)"`
 	Quantized   string `yaml:"quantization" alias:"quantize" help:"how the frozen projections are kept in memory: none (as stored), int8 or nf4 (QLoRA)"`
-	SharePrefix string `yaml:"share_prefix" help:"compute what sequences of a micro-batch begin with once: true, false, or auto (with compute bf16 and int8, without dropout); then bits depend on per_device_train_batch_size"`
+	SharePrefix string `yaml:"share_prefix" help:"compute once what sequences of a micro-batch begin with alike: true, false or auto (where compute is bf16 or int8, without dropout); the same up to rounding, which then depends on per_device_train_batch_size"`
 	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" help:"activations: auto, all (least memory) or none (fastest)"`
 	MaxMemory   string `yaml:"max_memory" help:"memory the run may take, such as 8G; a run that needs more is refused. auto: what the machine has left; --allow memory: go on all the same"`
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for activations with recompute: auto, in MiB"`
@@ -129,7 +129,7 @@ func (c Config) Validate() error {
 	oneOf("quantization", c.Quantized, "none", "int8", "nf4")
 	bad(c.Type == "full" && (c.Quantized != "none" || c.Compute == "int8"), "quantization is %s with compute %s: what is tuned cannot be quantised", c.Quantized, c.Compute)
 	oneOf("share_prefix", c.SharePrefix, "auto", "true", "false")
-	bad(c.SharePrefix == "true" && c.drops(), "share_prefix is true with lora_dropout %v: dropout draws for every sequence, nothing can be shared; set one of them off", c.LoRADropout)
+	bad(c.SharePrefix == "true" && c.Type == "lora" && c.Adapter == "" && c.LoRADropout > 0, "%w", sharesDropped(c.LoRADropout))
 	oneOf("recompute", c.Recompute, "auto", "all", "none")
 	if c.MaxMemory != "auto" {
 		_, err := Bytes(c.MaxMemory)

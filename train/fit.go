@@ -41,12 +41,16 @@ func Fit(c Config, b Base, training, evaluation []data.Example, tokens int, limi
 	if c.Recompute != "all" {
 		try("recompute", "all", "activations are computed twice instead of kept; same result, about a third slower", func() { c.Recompute = "all" })
 	}
+	same := "same result"
+	if c.SharePrefix == "true" {
+		same += " up to rounding"
+	}
 	for batch := c.BatchSize; batch > 1 && need > limit; {
 		if batch /= 2; (c.BatchSize*c.Accumulation)%batch != 0 {
 			continue
 		}
 		accumulation := c.BatchSize * c.Accumulation / batch
-		try("per_device_train_batch_size", strconv.Itoa(batch), "smaller micro-batches, same step; same result", func() {
+		try("per_device_train_batch_size", strconv.Itoa(batch), "smaller micro-batches, same step; "+same, func() {
 			c.BatchSize, c.Accumulation = batch, accumulation
 		})
 		if c.BatchSize == batch {

@@ -9,13 +9,14 @@ import (
 
 // Load is what a run's largest batches ask for.
 type Load struct {
-	Tokens  int `json:"tokens"`  // rows of the largest micro-batch
+	Tokens  int `json:"tokens"`  // rows of the largest micro-batch, shared ones once
 	Learned int `json:"learned"` // most learned rows of a micro-batch
 	Longest int `json:"longest"` // tokens of the longest sequence
 
 	Steps    int     `json:"steps"`
 	PerEpoch int     `json:"steps_per_epoch"`
 	All      int     `json:"tokens_of_all_steps"`
+	Rows     int     `json:"rows_of_all_steps"` // fewer than tokens where beginnings are shared
 	Epochs   float64 `json:"epochs"`
 	Held     int     `json:"tokens_of_an_evaluation"`
 	Evals    int     `json:"evaluations"`
@@ -25,24 +26,21 @@ type Load struct {
 func Weigh(c Config, training, evaluation []data.Example) Load {
 	p := newPlan(c, len(training))
 	l := Load{Steps: p.total, PerEpoch: p.perEpoch, Epochs: float64(p.total) / float64(p.perEpoch)}
-	see := func(all []data.Example, which []int) {
+	see := func(all []data.Example, which []int) (rows int) {
 		for lo := 0; lo < len(which); lo += c.BatchSize {
-			tokens, learned := 0, 0
 			batch := which[lo:min(lo+c.BatchSize, len(which))]
 			for _, i := range batch {
-				n := len(all[i].Tokens)
-				tokens, learned = tokens+n, learned+all[i].Learned()
-				l.Longest = max(l.Longest, n)
+				l.Longest = max(l.Longest, len(all[i].Tokens))
 			}
-			if c.SharePrefix == "true" {
-				tokens = len(c.pack(all, batch).Tokens)
-			}
-			l.Tokens, l.Learned = max(l.Tokens, tokens), max(l.Learned, learned)
+			n, learned := c.rows(all, batch)
+			l.Tokens, l.Learned = max(l.Tokens, n), max(l.Learned, learned)
+			rows += n
 		}
+		return rows
 	}
 	for k := range p.total {
 		which := p.step(k)
-		see(training, which)
+		l.Rows += see(training, which)
 		for _, i := range which {
 			l.All += len(training[i].Tokens)
 		}
@@ -58,6 +56,18 @@ func Weigh(c Config, training, evaluation []data.Example) Load {
 		}
 	}
 	return l
+}
+
+// rows counts the rows of a micro-batch, and the targets that are asked of them.
+func (c Config) rows(all []data.Example, batch []int) (n, targets int) {
+	if c.SharePrefix == "true" {
+		b := c.pack(all, batch)
+		return len(b.Tokens), len(b.Targets)
+	}
+	for _, i := range batch {
+		n, targets = n+len(all[i].Tokens), targets+all[i].Learned()
+	}
+	return n, targets
 }
 
 // Base is what is known of a base before its weights are read.

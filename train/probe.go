@@ -16,7 +16,10 @@ type Pace struct {
 // Probe times n micro-batches, spread over the first epoch, after one that
 // warms up, and leaves the adapter as it was, but for its gradients.
 func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
-	c = c.Sharing(job.Model.Device().Name())
+	c, err := c.Sharing(job.Model.Device().Name(), job.Adapter.Config().Dropout)
+	if err != nil {
+		return Pace{}, err
+	}
 	p := newPlan(c, len(job.Training))
 	c.Accumulation = 1
 	r := &run{config: c, job: job, plan: p}
@@ -53,7 +56,7 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	}
 	b := c.pack(job.Evaluation, which)
 	began = time.Now()
-	_, err := job.Model.Loss(b)
+	_, err = job.Model.Loss(b)
 	tokens := 0
 	for _, i := range which {
 		tokens += len(job.Evaluation[i].Tokens)

@@ -106,7 +106,10 @@ func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
 		return Result{}, fmt.Errorf("train: %s: %w", c.OutputDir, ErrBusy)
 	}
 	defer lock.Unlock()
-	c = c.Sharing(job.Model.Device().Name())
+	c, err := c.Sharing(job.Model.Device().Name(), job.Adapter.Config().Dropout)
+	if err != nil {
+		return Result{}, fmt.Errorf("train: %w", err)
+	}
 	p := newPlan(c, len(job.Training))
 	r := &run{
 		config: c, job: job, disk: d, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, job.Adapter.Params()),

@@ -2,6 +2,9 @@ package train
 
 import (
 	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -16,23 +19,26 @@ import (
 
 // trunked is job with examples that begin with twelve tokens in common, of which
 // some are learned, on a device of its own and without dropout.
-func trunked(t *testing.T, c adapter.Config, compute string) Job {
+func trunked(t *testing.T, c adapter.Config, compute string, threads int) Job {
 	c.Dropout = 0
 	j := job(t, c, 2)
 	trunk := []int32{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8}
-	for i := range j.Training {
+	all := slices.Concat(j.Training, j.Evaluation)
+	for i := range all {
 		labels := slices.Clone(trunk)
 		for k := range labels {
 			if k%(2+i%3) > 0 {
 				labels[k] = data.Ignore
 			}
 		}
-		e := &j.Training[i]
+		e := &all[i]
 		e.Tokens, e.Labels = slices.Concat(trunk, e.Tokens), slices.Concat(labels, e.Labels)
 	}
+	n := len(j.Training)
+	j.Training, j.Evaluation = all[:n], all[n:]
 	dir := t.TempDir()
 	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 7))
-	dev, err := cpu.New(cpu.Options{Threads: 2, Compute: compute})
+	dev, err := cpu.New(cpu.Options{Threads: threads, Compute: compute})
 	require.NoError(t, err)
 	m, err := model.Load(dir, dev)
 	require.NoError(t, err)
@@ -54,7 +60,7 @@ func TestSharingLearnsTheSame(t *testing.T) {
 			for i, share := range []string{"false", "true"} {
 				c := config(t.TempDir())
 				c.LoRADropout, c.SharePrefix = 0, share
-				r := beginning(c, trunked(t, method, "f32"))
+				r := beginning(c, trunked(t, method, "f32", 2))
 				gradients[i], steps[i] = gradientOf(t, r, []int{0, 1, 2, 3})
 				require.Len(t, r.pack([]int{0, 1}).Segments, 2+i, "with sharing a beginning and two rests")
 			}
@@ -67,23 +73,74 @@ func TestSharingLearnsTheSame(t *testing.T) {
 	}
 }
 
+// Whole runs, with decay, clipping and evaluations: rounding stays rounding.
+func TestSharedRunsLearnAlike(t *testing.T) {
+	for name, method := range methods {
+		t.Run(name, func(t *testing.T) {
+			var logs [2]history
+			var states [2]hfState
+			for i, share := range []string{"false", "true"} {
+				c := config(t.TempDir())
+				c.LoRADropout, c.WeightDecay, c.SharePrefix = 0, 0.01, share
+				finish(t, c, trunked(t, method, "f32", 2))
+				logs[i] = historyOf(t, c.OutputDir)
+				text, err := os.ReadFile(filepath.Join(c.OutputDir, StateFile))
+				require.NoError(t, err)
+				require.NoError(t, json.Unmarshal(text, &states[i]))
+			}
+			require.Len(t, logs[0].Steps, 6)
+			for k, alone := range logs[0].Steps {
+				shared := logs[1].Steps[k]
+				require.InEpsilon(t, alone.Loss, shared.Loss, 2e-6, "step %d", k+1)
+				require.InEpsilon(t, alone.GradNorm, shared.GradNorm, 1e-4, "step %d", k+1)
+				require.Equal(t, [2]int{alone.Tokens, alone.LearnedTokens}, [2]int{shared.Tokens, shared.LearnedTokens})
+			}
+			for k, alone := range logs[0].Evals {
+				require.InEpsilon(t, alone.EvalLoss, logs[1].Evals[k].EvalLoss, 2e-6)
+			}
+			require.Equal(t, states[0].InputTokensSeen, states[1].InputTokensSeen)
+		})
+	}
+}
+
 func TestSharingIsDecided(t *testing.T) {
-	c := Defaults()
-	c.LoRADropout = 0
+	decided := func(set, device string, dropout float64) string {
+		c := Defaults()
+		c.SharePrefix = set
+		c, err := c.Sharing(device, dropout)
+		require.NoError(t, err)
+		return c.SharePrefix
+	}
 	for _, d := range []struct {
 		device, want string
 	}{{"cpu f32 avx512bf16", "false"}, {"cpu bf16 avx2", "true"}, {"cpu int8 neon", "true"}, {"cpu bf16 avx512bf16", "true"}, {"ref", "false"}} {
-		require.Equal(t, d.want, c.Sharing(d.device).SharePrefix, d.device)
-		for _, set := range []string{"true", "false"} {
-			c.SharePrefix = set
-			require.Equal(t, set, c.Sharing(d.device).SharePrefix)
-		}
-		c.SharePrefix = "auto"
+		require.Equal(t, d.want, decided("auto", d.device, 0), d.device)
+		require.Equal(t, "false", decided("auto", d.device, 0.05), d.device)
+		require.Equal(t, "true", decided("true", d.device, 0), d.device)
+		require.Equal(t, "false", decided("false", d.device, 0.05), d.device)
 	}
-	c.LoRADropout = 0.05
-	require.Equal(t, "false", c.Sharing("cpu bf16 avx2").SharePrefix)
-	c.Type = adapter.LLaMAAdapter
-	require.Equal(t, "true", c.Sharing("cpu bf16 avx2").SharePrefix, "it has no dropout")
+}
+
+// An adapter to go on from brings its own dropout, whatever lora_dropout says.
+func TestSharingMindsTheAdaptersDropout(t *testing.T) {
+	for share, compute := range map[string]string{"auto": "bf16", "true": "f32"} {
+		c := config(t.TempDir())
+		c.LoRADropout, c.SharePrefix = 0, share
+		j := trunked(t, lora, compute, 2)
+		set, err := adapter.New(lora, j.Model, 1)
+		require.NoError(t, err)
+		j.Adapter, j.Model = set, j.Model.With(set.Delta)
+		_, err = Run(context.Background(), c, j)
+		if share == "true" {
+			require.ErrorIs(t, err, ErrRefused)
+			require.ErrorContains(t, err, "share_prefix is true with lora_dropout 0.1")
+			continue
+		}
+		require.NoError(t, err)
+		text, err := os.ReadFile(filepath.Join(c.OutputDir, checkpointName(6), stateFile))
+		require.NoError(t, err)
+		require.Contains(t, string(text), `"SharePrefix": "false"`)
+	}
 }
 
 func TestSharingWithDropoutIsRefused(t *testing.T) {
@@ -97,19 +154,47 @@ func TestSharingWithDropoutIsRefused(t *testing.T) {
 	require.ErrorContains(t, c.Validate(), `share_prefix is "yes", want auto, true, false`)
 }
 
+func TestSharedOutcomeDependsNotOnThreadsOrMemory(t *testing.T) {
+	for name, method := range methods {
+		t.Run(name, func(t *testing.T) {
+			outcomeOf := func(threads int, keep int64) string {
+				c := config(t.TempDir())
+				c.LoRADropout, c.SharePrefix = 0, "true"
+				j := trunked(t, method, "f32", threads)
+				j.Model.Keep(keep)
+				return finish(t, c, j)
+			}
+			want := outcomeOf(2, 0)
+			require.Equal(t, want, outcomeOf(1, 0))
+			require.Equal(t, want, outcomeOf(3, 1<<30), "activations kept")
+		})
+	}
+}
+
 // A shared run goes on to the same bits, but not in other micro-batches.
 func TestSharedRunGoesOn(t *testing.T) {
 	c := config(t.TempDir())
 	c.LoRADropout, c.Compute = 0, "bf16"
-	want := finish(t, c, trunked(t, lora, "bf16"))
+	want := finish(t, c, trunked(t, lora, "bf16", 2))
 	d := config(t.TempDir())
 	d.LoRADropout, d.Compute = 0, "bf16"
-	_, err := Run(&countdown{context.Background(), 9}, d, trunked(t, lora, "bf16"))
+	_, err := Run(&countdown{context.Background(), 9}, d, trunked(t, lora, "bf16", 2))
 	require.ErrorIs(t, err, ErrStopped)
 	other := d
 	other.BatchSize, other.Accumulation = 4, 1
-	_, err = Run(context.Background(), other, trunked(t, lora, "bf16"))
+	_, err = Run(context.Background(), other, trunked(t, lora, "bf16", 2))
 	require.ErrorContains(t, err, "per_device_train_batch_size was 2, is 4, and with share_prefix the numbers depend on it")
-	require.Equal(t, want, finish(t, d, trunked(t, lora, "bf16")))
-	require.Less(t, Weigh(d.Sharing("cpu bf16 avx2"), trunked(t, lora, "bf16").Training, nil).Tokens, Weigh(d, trunked(t, lora, "bf16").Training, nil).Tokens)
+	require.Equal(t, want, finish(t, d, trunked(t, lora, "bf16", 1)))
+}
+
+func TestWeighCountsSharedRowsOnce(t *testing.T) {
+	c, all := config(t.TempDir()), trunked(t, lora, "f32", 2).Training
+	alone := Weigh(c, all, all[:3])
+	c.SharePrefix = "true"
+	l := Weigh(c, all, all[:3])
+	require.Equal(t, alone.Rows, alone.All)
+	require.Equal(t, alone.All, l.All)
+	require.InDelta(t, alone.All-l.Steps*c.Accumulation*12, l.Rows, 2, "two sequences of a micro-batch have twelve tokens in common, more by chance")
+	require.Less(t, l.Tokens, alone.Tokens)
+	require.Less(t, l.Learned, alone.Learned, "a target that two sequences have is one row of the head")
 }

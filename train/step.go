@@ -80,7 +80,7 @@ func (r *run) gradients(ctx context.Context, k int, examples []int) (StepRow, er
 		b := r.pack(examples[lo:min(lo+r.config.BatchSize, len(examples))])
 		b.Train, b.Seed, b.Step = true, r.config.Seed, uint64(k)
 		for i := range b.Samples {
-			b.Samples[i] = uint64(lo + i)
+			b.Samples[i] += uint64(lo)
 		}
 		losses, err := r.job.Model.Gradients(b, scale)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/adapter"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/train"
@@ -21,6 +22,7 @@ const (
 // budget is what a run needs, and what there is.
 type budget struct {
 	Load    train.Load      `json:"load"`
+	Shares  bool            `json:"share_prefix"`
 	Need    train.Footprint `json:"memory"`
 	Total   int64           `json:"memory_total"`
 	Limit   int64           `json:"memory_limit"` // 0: not known
@@ -42,10 +44,16 @@ func newBudget(c train.Config, m *material) (*budget, error) {
 	if err != nil {
 		return nil, err
 	}
-	c = c.Sharing(dev.Name())
+	dropout, err := dropoutOf(c)
+	if err != nil {
+		return nil, input(err)
+	}
+	if c, err = c.Sharing(dev.Name(), dropout); err != nil {
+		return nil, err
+	}
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
-	b := &budget{Load: train.Weigh(c, training, held), allow: c.Allow, out: c.OutputDir}
+	b := &budget{Load: train.Weigh(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow, out: c.OutputDir}
 	b.Need = train.Need(c, base, b.Load, tokens)
 	b.Total, b.Disk = b.Need.Total(), train.Storage(c, m.shape, b.Load.Steps)
 	if c.MaxMemory != "auto" {
@@ -64,6 +72,18 @@ func newBudget(c train.Config, m *material) (*budget, error) {
 		b.Changes, b.Changed = train.Fit(c, base, training, held, tokens, b.Limit)
 	}
 	return b, nil
+}
+
+// dropoutOf is the dropout of a run's adapter: one to go on from brings its own.
+func dropoutOf(c train.Config) (float64, error) {
+	switch {
+	case c.Type != adapter.LoRA:
+		return 0, nil
+	case c.Adapter == "":
+		return c.LoRADropout, nil
+	}
+	old, err := adapter.ReadConfig(c.Adapter)
+	return old.Dropout, err
 }
 
 // unread is what is known of a run's base without its weights, and the device

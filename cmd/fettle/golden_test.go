@@ -37,10 +37,11 @@ func TestGoldenRuns(t *testing.T) {
 			{"h_lora_qv_accum2x2", []string{"--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "2"}},
 			{"i_lora_qv_packed", nil},
 			{"j_lora_qv_tree", nil},
+			{"j_lora_qv_tree", []string{"--share_prefix", "true"}},
 			{"g_full_tied", []string{"--finetuning_type", "full"}},
 			{"g2_full_untied", []string{"--finetuning_type", "full"}},
 		} {
-			t.Run(name+"/"+c.run, func(t *testing.T) {
+			t.Run(strings.Join(append([]string{name + "/" + c.run}, c.flags...), " "), func(t *testing.T) {
 				dir := filepath.Join(root, name, c.run)
 				run, data := readGolden(t, dir)
 				out := replay(t, dir, run, data, c.flags)

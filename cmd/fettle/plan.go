@@ -117,6 +117,9 @@ func (p planned) print(out io.Writer, c train.Config) {
 	l := p.Load
 	fmt.Fprintf(out, "steps     %d, %d in an epoch, %.2f epochs; %.0f tokens in a step on average, %d in all; the longest sequence has %d\n",
 		l.Steps, l.PerEpoch, l.Epochs, float64(l.All)/float64(max(l.Steps, 1)), l.All, l.Longest)
+	if p.Shares {
+		fmt.Fprintf(out, "computes  %d rows, %.1f %% fewer than tokens: share_prefix\n", l.Rows, 100*(1-float64(l.Rows)/float64(max(l.All, 1))))
+	}
 	fmt.Fprintf(out, "trains    %d numbers (%s)\n", p.Trainable, c.Type)
 	fmt.Fprintf(out, "disk      %s for checkpoints and result", size(p.Disk))
 	if p.Free > 0 {

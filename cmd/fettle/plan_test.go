@@ -63,6 +63,28 @@ func TestPlanReadsNoWeight(t *testing.T) {
 	require.Contains(t, must(t, append([]string{"plan"}, flags...)...), "memory    ")
 }
 
+func TestPlanKnowsWhatIsShared(t *testing.T) {
+	base, out := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "run")
+	flags := training(base, rows(t, 14), out, "--compute", "f32", "--per_device_train_batch_size", "4")
+	plan := func(more ...string) planned { return planOf(t, append(flags[1:], append(more, "--probe", "0")...)...) }
+	alone, shared := plan(), plan("--share_prefix", "true")
+	require.False(t, alone.Shares, "float32 keeps its bits")
+	require.True(t, shared.Shares)
+	require.Equal(t, alone.Load.All, shared.Load.All)
+	require.Less(t, shared.Load.Rows, alone.Load.Rows)
+	require.Less(t, shared.Total, alone.Total)
+	require.True(t, plan("--compute", "bf16").Shares)
+	require.False(t, plan("--compute", "bf16", "--lora_dropout", "0.1").Shares)
+	require.Contains(t, must(t, append([]string{"plan", "--probe", "0", "--share_prefix", "true"}, flags[1:]...)...), "fewer than tokens: share_prefix")
+
+	must(t, append(flags, "--lora_dropout", "0.1", "--max_steps", "1")...)
+	on := training(base, rows(t, 14), filepath.Join(t.TempDir(), "on"), "--adapter_name_or_path", out)
+	require.False(t, planOf(t, append(on[1:], "--probe", "0", "--compute", "bf16")...).Shares, "the adapter brings its dropout")
+	code, _, stderr := call("", append(on, "--share_prefix", "true")...)
+	require.Equal(t, exitRefused, code, stderr)
+	require.Contains(t, stderr, "share_prefix is true with lora_dropout 0.1")
+}
+
 func TestPlanTriesSomeMicroBatches(t *testing.T) {
 	p := planOf(t, append(training(tiny(t, tinymodel.Config{}), rows(t, 14), filepath.Join(t.TempDir(), "run"))[1:], "--probe", "2")...)
 	require.Positive(t, p.Seconds)

@@ -79,7 +79,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	log.Info().Str("memory", size(b.Need.Total())).Str("disk", size(b.Disk)).Int("steps", b.Load.Steps).Msg("planned")
+	log.Info().Str("memory", size(b.Need.Total())).Str("disk", size(b.Disk)).Int("steps", b.Load.Steps).Bool("share_prefix", b.Shares).Msg("planned")
 	defer debug.SetGCPercent(debug.SetGCPercent(train.Slack()))
 	base, err := openBase(c)
 	if err != nil {
