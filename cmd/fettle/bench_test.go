@@ -11,7 +11,7 @@ import (
 )
 
 func TestBenchMeasures(t *testing.T) {
-	dir := tiny(t, tinymodel.Config{})
+	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	for _, c := range []struct {
 		args []string
 		want []string
@@ -20,6 +20,7 @@ func TestBenchMeasures(t *testing.T) {
 		{[]string{"train", "--shape", dir, "--tokens", "32", "--sequences", "3", "--learned", "0.5"}, []string{"machine", "step", "work_per_step", "peak_memory_bytes"}},
 		{[]string{"train", "--shape", dir, "--tokens", "32", "--adapter", "llama-adapter", "--recompute", "all"}, []string{"step"}},
 		{[]string{"train", "--shape", dir + "/config.json", "--tokens", "16", "--dtype", "f16", "--lora_target_modules", "all-linear"}, []string{"step"}},
+		{[]string{"train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "3"}, []string{"batches", "rows", "share_prefix"}},
 		{[]string{"generate", "--shape", dir + "/config.json", "--tokens", "32", "--dtype", "f32", "--compute", "f32", "--quantization", "nf4"}, []string{"prompt", "decode"}},
 	} {
 		t.Run(c.args[0], func(t *testing.T) {
@@ -33,6 +34,26 @@ func TestBenchMeasures(t *testing.T) {
 	}
 }
 
+// With and without sharing the steps are the same sequences; fewer rows are computed.
+func TestBenchSharesWhatSequencesBeginWith(t *testing.T) {
+	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	steps := map[string][]stint{}
+	for _, share := range []string{"false", "true"} {
+		said := must(t, "bench", "train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "4", "--steps", "2", "--share_prefix", share, "--json")
+		var got struct{ Batches []stint }
+		require.NoError(t, json.Unmarshal([]byte(said), &got), said)
+		require.Len(t, got.Batches, 2)
+		steps[share] = got.Batches
+	}
+	for i, alone := range steps["false"] {
+		shared := steps["true"][i]
+		require.Equal(t, [][]int{alone.Lengths, alone.Learning}, [][]int{shared.Lengths, shared.Learning})
+		require.Equal(t, alone.tokens(), alone.Rows)
+		require.Less(t, shared.Rows, alone.Rows)
+		require.Positive(t, min(shared.Seconds, shared.Processor))
+	}
+}
+
 func TestBenchTellsPeople(t *testing.T) {
 	dir := tiny(t, tinymodel.Config{})
 	for _, kind := range []string{"matmul", "train", "generate"} {
@@ -43,9 +64,12 @@ func TestBenchTellsPeople(t *testing.T) {
 }
 
 func TestBenchRefusesNonsense(t *testing.T) {
+	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	for _, args := range [][]string{
 		{"matmul", "--shape", "8b"}, {"matmul", "--dtype", "q4"}, {"matmul", "--shape", "tiny", "--tokens", "1", "--quantization", "int5"}, {"matmul", "--tokens", "0"}, {"train", "--sequences", "600"},
 		{"train", "--shape", "tiny", "--tokens", "5000"}, {"train", "--learned", "2"}, {"train", "--recompute", "some"}, {"generate", "--shape", "tiny", "--tokens", "5000"},
+		{"train", "--dataset", "a.json"}, {"train", "--tokenizer_name", "d"}, {"train", "--share_prefix", "yes"},
+		{"train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "4", "--steps", "3"},
 	} {
 		code, _, stderr := call("", append([]string{"bench"}, args...)...)
 		require.Equal(t, exitUsage, code, "%v: %s", args, stderr)
