@@ -19,8 +19,8 @@ import (
 )
 
 // sequences writes a tokenized set of n sequences of lo … hi tokens, of which
-// the second half is learned.
-func sequences(t testing.TB, n, lo, hi, vocab int) string {
+// the second half is learned and the first so many are in common.
+func sequences(t testing.TB, n, common, lo, hi, vocab int) string {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var b strings.Builder
 	for range n {
@@ -28,6 +28,9 @@ func sequences(t testing.TB, n, lo, hi, vocab int) string {
 		labels := make([]int, len(ids))
 		for i := range ids {
 			ids[i], labels[i] = 3+rng.IntN(vocab-3), -100
+			if i < common {
+				ids[i] = 3 + i
+			}
 			if i >= len(ids)/2 {
 				labels[i] = ids[i]
 			}
@@ -150,11 +153,14 @@ func TestPlanForeseesThePeak(t *testing.T) {
 		"F32": small("F32"), "BF16": small("BF16"),
 		"large": write(tinymodel.Config{Hidden: 1024, Intermediate: 2816, Layers: 8, Heads: 16, KVHeads: 16, Vocab: 8000, MaxPositions: 2048}),
 	}
-	sets := map[string]string{"short": sequences(t, 40, 40, 120, 8000), "long": sequences(t, 24, 200, 400, 8000)}
+	sets := map[string]string{
+		"short": sequences(t, 40, 0, 40, 120, 8000), "long": sequences(t, 24, 0, 200, 400, 8000), "alike": sequences(t, 40, 100, 150, 250, 8000),
+	}
 	for _, c := range []struct{ model, set, flags string }{
 		{"large", "short", "--recompute none --per_device_train_batch_size 4 --quantization int8"},
 		{"F32", "short", "--recompute all --per_device_train_batch_size 4"},
 		{"F32", "long", "--recompute none --per_device_train_batch_size 2"},
+		{"F32", "alike", "--recompute none --per_device_train_batch_size 4 --share_prefix true"},
 		{"BF16", "long", "--recompute all --per_device_train_batch_size 4"},
 		{"F32", "long", "--recompute none --per_device_train_batch_size 1 --quantization nf4 --lora_target_modules all-linear --lora_dropout 0.1"},
 		{"BF16", "long", "--recompute none --per_device_train_batch_size 2 --finetuning_type llama-adapter --adapter_layers 4"},
