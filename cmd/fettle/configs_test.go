@@ -26,6 +26,16 @@ func readConfig(t *testing.T, name string) train.Config {
 	return c
 }
 
+func TestSharingIsSaidInWordsOrAsYAMLDoes(t *testing.T) {
+	for text, want := range map[string]string{"true": "true", "false": "false", "auto": "auto", `"true"`: "true", "null": "auto"} {
+		c := readConfig(t, file(t, "run.yaml", "share_prefix: "+text+"\n"))
+		require.Equal(t, want, c.SharePrefix, text)
+	}
+	code, _, stderr := call("", "train", "--config", file(t, "run.yaml", "share_prefix: true\nlora_dropout: 0.05\n"), "--model_name_or_path", "m", "--dataset", "d", "--output_dir", "o")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "share_prefix is true with lora_dropout 0.05")
+}
+
 func TestConfigsAreThePublishedPresets(t *testing.T) {
 	presets := map[string]string{
 		"alpaca-7b": "repo", "alpaca-lora-7b": "repo", "alpaca-lora-official-7b": "official", "llama-adapter-7b": "repo", "chatdoctor-7b": "repo",

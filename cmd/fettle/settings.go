@@ -8,6 +8,7 @@ import (
 	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
@@ -120,7 +121,7 @@ func (s *settings) load(cmd *cobra.Command, configs ...any) error {
 	for _, c := range configs {
 		err := v.Unmarshal(c, func(d *mapstructure.DecoderConfig) {
 			d.TagName = "yaml"
-			d.DecodeHook = mapstructure.ComposeDecodeHookFunc(mapstructure.StringToSliceHookFunc(","), wholeNumbers)
+			d.DecodeHook = mapstructure.ComposeDecodeHookFunc(mapstructure.StringToSliceHookFunc(","), wholeNumbers, spelled)
 		})
 		if err != nil {
 			return usage(fmt.Errorf("config: %s", readable(err)))
@@ -134,6 +135,14 @@ func wholeNumbers(from, to reflect.Type, value any) (any, error) {
 	f, ok := value.(float64)
 	if ok && (to.Kind() == reflect.Int || to.Kind() == reflect.Uint64) && f != math.Trunc(f) {
 		return nil, fmt.Errorf("%v is not a whole number", f)
+	}
+	return value, nil
+}
+
+// spelled lets a file say true and false where words are wanted.
+func spelled(from, to reflect.Type, value any) (any, error) {
+	if b, ok := value.(bool); ok && to.Kind() == reflect.String {
+		return strconv.FormatBool(b), nil
 	}
 	return value, nil
 }
