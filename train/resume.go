@@ -95,11 +95,15 @@ func (r *run) resume() error {
 	if from == "" {
 		return nil
 	}
-	s, err := readState(from, r.config, r.job.Inputs, r.plan.total)
+	c := r.config
+	if r.auto {
+		c.SharePrefix = "auto"
+	}
+	s, err := readState(from, c, r.job.Inputs, r.plan.total)
 	if err != nil {
 		return fmt.Errorf("resume from %s: %w", from, err)
 	}
-	r.state = s
+	r.state, r.config.SharePrefix = s, s.Config.SharePrefix
 	if err := r.job.Adapter.Restore(from); err != nil {
 		return err
 	}
@@ -132,6 +136,9 @@ func readState(dir string, c Config, in Inputs, total int) (state, error) {
 	s.Config.SharePrefix = "false" // as was before there was a choice
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", stateFile, err)
+	}
+	if c.SharePrefix == "auto" {
+		c.SharePrefix = s.Config.SharePrefix
 	}
 	if err := s.continues(c, in); err != nil {
 		return s, err

@@ -85,6 +85,7 @@ type run struct {
 	start     time.Time
 	evalSet   string  // which examples are held out
 	loss      float64 // of the last step
+	auto      bool    // share_prefix is auto: a run that goes on keeps what it began with
 }
 
 // Run trains until the configured steps are done, ctx is cancelled (then the
@@ -106,6 +107,7 @@ func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
 		return Result{}, fmt.Errorf("train: %s: %w", c.OutputDir, ErrBusy)
 	}
 	defer lock.Unlock()
+	auto := c.SharePrefix == "auto"
 	c, err := c.Sharing(job.Model.Device().Name(), job.Adapter.Config().Dropout)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
@@ -114,7 +116,7 @@ func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
 	r := &run{
 		config: c, job: job, disk: d, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, job.Adapter.Params()),
 		show:  &progress{out: job.Out, terminal: job.Terminal, every: c.LoggingSteps, total: p.total},
-		state: state{Evaluated: -1, Sampled: -1, Config: c, Inputs: job.Inputs}, start: time.Now(), evalSet: setHash(job.Evaluation),
+		state: state{Evaluated: -1, Sampled: -1, Config: c, Inputs: job.Inputs}, start: time.Now(), evalSet: setHash(job.Evaluation), auto: auto,
 	}
 	if r.show.out == nil {
 		r.show.out = io.Discard

@@ -187,6 +187,26 @@ func TestSharedRunGoesOn(t *testing.T) {
 	require.Equal(t, want, finish(t, d, trunked(t, lora, "bf16", 1)))
 }
 
+// A run that was begun without sharing, perhaps before there was a choice, goes
+// on without it where nothing else is asked for.
+func TestRunGoesOnAsItBegan(t *testing.T) {
+	begin := func(share string, patience int) (Config, error) {
+		c := config(t.TempDir())
+		c.LoRADropout, c.SharePrefix = 0, share
+		_, err := Run(&countdown{context.Background(), patience}, c, trunked(t, lora, "bf16", 2))
+		return c, err
+	}
+	whole, err := begin("false", 1000)
+	require.NoError(t, err)
+	c, err := begin("false", 9)
+	require.ErrorIs(t, err, ErrStopped)
+	c.SharePrefix = "true"
+	_, err = Run(context.Background(), c, trunked(t, lora, "bf16", 2))
+	require.ErrorContains(t, err, "share_prefix was false, is true")
+	c.SharePrefix = "auto"
+	require.Equal(t, outcome(t, whole.OutputDir), finish(t, c, trunked(t, lora, "bf16", 2)))
+}
+
 func TestWeighCountsSharedRowsOnce(t *testing.T) {
 	c, all := config(t.TempDir()), trunked(t, lora, "f32", 2).Training
 	alone := Weigh(c, all, all[:3])
