@@ -1,0 +1,216 @@
+//go:build amd64 && !purego
+
+package cpu
+
+// The kernels in assembly, which gen writes; each does what its plain twin does.
+
+//go:noescape
+func tileF32AVX512(t *tile)
+
+//go:noescape
+func tileBF16AVX512(t *tile)
+
+//go:noescape
+func tileInt8AVX512(t *tile)
+
+//go:noescape
+func packF32AVX512(p *pack)
+
+//go:noescape
+func packBF16AVX512(p *pack)
+
+//go:noescape
+func pairBF16AVX512(p *pack)
+
+//go:noescape
+func turnBF16AVX512(p *pack)
+
+//go:noescape
+func turnBF16F32AVX512(p *pack)
+
+//go:noescape
+func turnF16F32AVX512(p *pack)
+
+//go:noescape
+func widenBF16AVX512(p *pack)
+
+//go:noescape
+func widenF16AVX512(p *pack)
+
+//go:noescape
+func addAVX512(y, x []float32)
+
+//go:noescape
+func scaleAVX512(x []float32, a float32)
+
+//go:noescape
+func topAVX512(x []float32) (top float32)
+
+//go:noescape
+func finiteAVX512(x []float32) (zero float32)
+
+//go:noescape
+func expSumAVX512(x []float32, top float32) (sum float64)
+
+//go:noescape
+func dotAVX512(x, y []float32) (sum float64)
+
+//go:noescape
+func dot3AVX512(x, y, z []float32) (sum float64)
+
+//go:noescape
+func normAVX512(y, x, w []float32, r float32)
+
+//go:noescape
+func normBackAVX512(dx, dy, x, w []float32, r, r3 float32)
+
+//go:noescape
+func softmaxBackAVX512(ds, p []float32, delta, scale float32)
+
+//go:noescape
+func rotateAVX512(x, y, cos, sin []float32, sign float32)
+
+//go:noescape
+func swigluAVX512(y, gate, up []float32)
+
+//go:noescape
+func swigluBackAVX512(dgate, dup, dy, gate, up []float32)
+
+//go:noescape
+func openInt8AVX512(p *pack)
+
+//go:noescape
+func openNF4AVX512(p *pack)
+
+//go:noescape
+func turnInt8AVX512(p *pack)
+
+//go:noescape
+func toBytesAVX512(x, dst []float32, inverse float32)
+
+//go:noescape
+func fromInt32AVX512(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func addInt32AVX512(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func magnitudeAVX512(x []float32) (top float32)
+
+//go:noescape
+func multiplyAVX512(y, x []float32)
+
+//go:noescape
+func smallF32(t *tile)
+
+//go:noescape
+func wideF32(t *tile)
+
+func peakF32AVX2(rounds int)
+
+//go:noescape
+func packF32AVX2(p *pack)
+
+//go:noescape
+func partAVX2(p *pack)
+
+//go:noescape
+func turnBF16F32AVX2(p *pack)
+
+//go:noescape
+func turnF16F32AVX2(p *pack)
+
+//go:noescape
+func widenBF16AVX2(p *pack)
+
+//go:noescape
+func widenF16AVX2(p *pack)
+
+//go:noescape
+func addAVX2(y, x []float32)
+
+//go:noescape
+func multiplyAVX2(y, x []float32)
+
+//go:noescape
+func scaleAVX2(x []float32, a float32)
+
+//go:noescape
+func topAVX2(x []float32) (top float32)
+
+//go:noescape
+func finiteAVX2(x []float32) (zero float32)
+
+//go:noescape
+func expSumAVX2(x []float32, top float32) (sum float64)
+
+//go:noescape
+func dotAVX2(x, y []float32) (sum float64)
+
+//go:noescape
+func dot3AVX2(x, y, z []float32) (sum float64)
+
+//go:noescape
+func normAVX2(y, x, w []float32, r float32)
+
+//go:noescape
+func normBackAVX2(dx, dy, x, w []float32, r, r3 float32)
+
+//go:noescape
+func softmaxBackAVX2(ds, p []float32, delta, scale float32)
+
+//go:noescape
+func rotateAVX2(x, y, cos, sin []float32, sign float32)
+
+//go:noescape
+func swigluAVX2(y, gate, up []float32)
+
+//go:noescape
+func swigluBackAVX2(dgate, dup, dy, gate, up []float32)
+
+//go:noescape
+func openInt8AVX2(p *pack)
+
+//go:noescape
+func openNF4AVX2(p *pack)
+
+//go:noescape
+func rowBF16AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func rowF16AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func rowInt8AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func rowNF4AVX2(sums, x, words, scale []float32)
+
+//go:noescape
+func tilePairsAVX2(t *tile)
+
+//go:noescape
+func tileBytesAVX2(t *tile)
+
+//go:noescape
+func openPairsAVX2(p *pack)
+
+//go:noescape
+func turnInt8AVX2(p *pack)
+
+//go:noescape
+func toPairsAVX2(x, dst []float32, inverse float32)
+
+//go:noescape
+func fromInt32AVX2(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func addInt32AVX2(y, sums, offset, scale []float32, r float32)
+
+//go:noescape
+func magnitudeAVX2(x []float32) (top float32)
+
+//go:noescape
+func fetchAVX2(c []float32, ld, rows int)
+
+func multiplyPairsAVX2(turns int)
