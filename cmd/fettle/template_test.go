@@ -50,8 +50,8 @@ func saying(t testing.TB, answer string, n int) string {
 func TestTheOwnTemplateTrainsAndTalks(t *testing.T) {
 	base, run := chatty(t, chatJinja), filepath.Join(t.TempDir(), "run")
 	must(t, "train", "--model_name_or_path", base, "--dataset", saying(t, "ok", 16), "--output_dir", run, "--recipe", "chat_template", "--val_size", "0", "--lora_target_modules", "all-linear",
-		"--num_train_epochs", "30", "--learning_rate", "5e-2", "--save_steps", "100", "--allow", "identical-answers")
-	for _, dir := range []string{run, filepath.Join(run, "checkpoint-000120")} {
+		"--num_train_epochs", "60", "--learning_rate", "2e-2", "--save_steps", "100", "--allow", "identical-answers")
+	for _, dir := range []string{run, filepath.Join(run, "checkpoint-000240")} {
 		kept, err := os.ReadFile(filepath.Join(dir, "chat_template.jinja"))
 		require.NoError(t, err)
 		require.Equal(t, chatJinja, string(kept))
