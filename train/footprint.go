@@ -198,7 +198,7 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 	}
 	out.Loss = number * (4*t*d + logits*int64(m.Vocab))
 
-	rows := min(n, 36*14) // of the packed factor of a product
+	rows := min(n, 544) // of the packed factor of a product
 	out.Scratch = number * (rows*(d+f+q) + min(logits, rows)*factor)
 	out.Scratch += number * int64(l.Longest) * (2*q + 3*kv) // layouts of a sequence for attention
 

@@ -57,9 +57,12 @@ func (d *device) rowSums(w *compute.Matrix) func(sums, x []float32, j, lo, hi in
 	upTo := func(n, per int) int { return (n + per - 1) / per }
 	switch p := w.Packed.(type) {
 	case *panels:
-		kernel := map[compute.DType]rowKernel{compute.BF16: d.rowBF16, compute.F16: d.rowF16}[p.kind]
-		if kernel == nil {
+		kernel := d.rowBF16
+		switch p.kind {
+		case compute.F32:
 			return nil
+		case compute.F16:
+			kernel = d.rowF16
 		}
 		return func(sums, x []float32, j, lo, hi int) {
 			words := upTo(hi-lo, 2)

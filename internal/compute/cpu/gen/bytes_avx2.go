@@ -1,6 +1,7 @@
 package main
 
-// bytesAVX2 opens weights in eight and four bits, in 256-bit registers.
+// bytesAVX2 opens weights in eight and four bits, in 256-bit registers, and
+// multiplies them by a row.
 func bytesAVX2() []byte {
 	a := newAsm("amd64")
 	a.levels32()
@@ -22,6 +23,7 @@ func bytesAVX2() []byte {
 			a.i("VMOVUPS Y%d, %d(DI)", y, 128*i+32*part)
 		})
 	})
+	a.rowsAVX2()
 	return a.Bytes()
 }
 

@@ -18,7 +18,6 @@ func files() map[string][]byte {
 		"bytes_avx512_amd64.s":  bytesAVX512(),
 		"pack_avx512_amd64.s":   packsAVX512(),
 		"pack_avx2_amd64.s":     packsAVX2(),
-		"row_avx2_amd64.s":      rowsAVX2(),
 		"pairs_avx2_amd64.s":    pairsAVX2(),
 		"peak_avx2_amd64.s":     peaksAVX2(),
 		"tile_avx2_amd64.s":     tilesAVX2(),

@@ -25,19 +25,9 @@ func pairsAVX2() []byte {
 // pairRows is the most rows of a tile of pairs: twelve registers sum.
 const pairRows = 6
 
-// enterTile loads the fields of a tile: AX c, BX ldc, SI a, R8 lda, DI b, R9
-// ldb, CX steps, DX mode, R10 rows. It jumps to the label for the rows.
+// enterTile loads the fields of a tile and jumps to the label for the rows.
 func (a *asm) enterTile(rows int, label string) {
-	a.i("MOVQ t+0(FP), R15")
-	for _, f := range []struct {
-		at  int
-		reg string
-	}{{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"}, {tileSteps, "CX"}, {tileMode, "DX"}, {tileRows, "R10"}} {
-		a.i("MOVQ %d(R15), %s", f.at, f.reg)
-	}
-	for _, stride := range []string{"BX", "R8", "R9"} {
-		a.i("SHLQ $2, %s", stride)
-	}
+	a.tileFields()
 	for r := 1; r < rows; r++ {
 		a.i("CMPQ R10, $%d", r)
 		a.i("JEQ %s%d", label, r)

@@ -11,9 +11,8 @@ type rowAVX2 struct {
 }
 
 // rowsAVX2 is rowBF16 and its like: 32 columns of words times a row.
-func rowsAVX2() []byte {
-	a := newAsm("amd64")
-	a.levels32()
+// It wants the tables of levels32.
+func (a *asm) rowsAVX2() {
 	for i := range 32 { // byte 2 of every word to byte 3
 		a.Printf("DATA rowThird<>+%d(SB)/1, $%#x\n", i, [4]int{128, 128, 128, i%16/4*4 + 2}[i%4])
 	}
@@ -64,7 +63,6 @@ func rowsAVX2() []byte {
 		a.i("VCVTDQ2PS Y13, Y13")
 	}}.emit("rowInt8AVX2")
 	a.rowNF4()
-	return a.Bytes()
 }
 
 func (a rowAVX2) emit(name string) {

@@ -99,16 +99,7 @@ func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 	s := &smallTile{
 		asm: a, name: name, rows: rows,
 		enter: func() {
-			a.i("MOVQ t+0(FP), R15")
-			for _, f := range []struct {
-				at  int
-				reg string
-			}{{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"}, {tileSteps, "CX"}, {tileMode, "DX"}, {tileRows, "R10"}} {
-				a.i("MOVQ %d(R15), %s", f.at, f.reg)
-			}
-			for _, stride := range []string{"BX", "R8", "R9"} {
-				a.i("SHLQ $2, %s", stride)
-			}
+			a.tileFields()
 			if many {
 				a.i("MOVQ %d(R15), R13", tileNext)
 				a.i("MOVQ %d(R15), R14", tileNext+8)
@@ -170,6 +161,21 @@ func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 		}
 	}
 	s.emit()
+}
+
+// tileFields loads the fields of a tile: AX c, BX ldc, SI a, R8 lda, DI b, R9
+// ldb, in bytes, CX steps, DX mode, R10 rows.
+func (a *asm) tileFields() {
+	a.i("MOVQ t+0(FP), R15")
+	for _, f := range []struct {
+		at  int
+		reg string
+	}{{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"}, {tileSteps, "CX"}, {tileMode, "DX"}, {tileRows, "R10"}} {
+		a.i("MOVQ %d(R15), %s", f.at, f.reg)
+	}
+	for _, stride := range []string{"BX", "R8", "R9"} {
+		a.i("SHLQ $2, %s", stride)
+	}
 }
 
 // tilesNEON: V0 … V23 sum, V24 … V27 hold columns, V28 an element, V29 ones.
