@@ -12,7 +12,8 @@ import (
 	"slices"
 	"strings"
 
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 	"fettle/model"
 )
 
@@ -136,7 +137,7 @@ func (s *Set) read(path string) error {
 		if !slices.Equal(t.Shape, p.Shape) {
 			return fmt.Errorf("tensor %s: shape %v, want %v (an adapter for another base?)", p.Name, t.Shape, p.Shape)
 		}
-		values, err := safetensors.Float32s(t)
+		values, err := checkpoint.Float32s(t)
 		if err != nil {
 			return err
 		}
@@ -197,9 +198,9 @@ func (s *Set) convert(gate, activation string) (*Set, error) {
 // full weights model.safetensors and config.json. The same parameters give the
 // same bytes.
 func (s *Set) Files() (map[string]func(io.Writer) error, error) {
-	var tensors []safetensors.Tensor
+	var tensors []checkpoint.Tensor
 	for _, p := range slices.Concat(s.params, s.frozen) {
-		tensors = append(tensors, safetensors.FromFloat32s(p.Name, p.Shape, p.Data))
+		tensors = append(tensors, checkpoint.FromFloat32s(p.Name, p.Shape, p.Data))
 	}
 	weights := func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) }
 	file, about := WeightsFile, ConfigFile

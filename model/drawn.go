@@ -5,8 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/compute"
-	"fettle/internal/safetensors"
 )
 
 // Drawn makes a model of new weights, the same for the same seed: matrices
@@ -18,7 +18,7 @@ func Drawn(c *Config, seed uint64, deviation float64, dev compute.Device) (*Mode
 		return nil, fmt.Errorf("draw model: %w", err)
 	}
 	rng := rand.New(rand.NewPCG(seed, 2))
-	tensors := map[string]safetensors.Tensor{}
+	tensors := map[string]checkpoint.Tensor{}
 	add := func(name string, mean, deviation float64, dims ...int) {
 		n := 1
 		for _, d := range dims {
@@ -28,7 +28,7 @@ func Drawn(c *Config, seed uint64, deviation float64, dev compute.Device) (*Mode
 		for i := range values {
 			values[i] = float32(mean + deviation*rng.NormFloat64())
 		}
-		tensors[name] = safetensors.FromFloat32s(name, dims, values)
+		tensors[name] = checkpoint.FromFloat32s(name, dims, values)
 	}
 	residual := deviation / math.Sqrt(float64(2*c.Layers))
 	add("model.embed_tokens.weight", 0, deviation, c.Vocab, c.Hidden)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/compute"
 	"fettle/internal/compute/ref"
 	"fettle/internal/tinymodel"
@@ -203,7 +204,7 @@ func TestWeightCountsATargetThatOften(t *testing.T) {
 }
 
 func TestDevicesAgree(t *testing.T) {
-	for _, dtype := range []string{"F32", "BF16", "F16"} {
+	for _, dtype := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.F16} {
 		c := tinymodel.Config{Hidden: 64, Intermediate: 96, DType: dtype}
 		plain, want := wear(load(t, c, ref.New()), 0, model.Places()...)
 		quick, got := wear(load(t, c, fast(t, 2)), 0, model.Places()...)

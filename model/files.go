@@ -9,13 +9,15 @@ import (
 	"path/filepath"
 	"slices"
 
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
+	"fettle/internal/compute"
 )
 
 // openTensors maps the checkpoint of a Hugging Face directory: its
 // model.safetensors, or the shards that model.safetensors.index.json names.
 // The files stay open for as long as the program runs.
-func openTensors(dir string) (map[string]safetensors.Tensor, error) {
+func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
 	index := filepath.Join(dir, "model.safetensors.index.json")
 	text, err := os.ReadFile(index)
 	if errors.Is(err, os.ErrNotExist) {
@@ -30,8 +32,8 @@ func openTensors(dir string) (map[string]safetensors.Tensor, error) {
 	if err := json.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("read %s: %w", index, err)
 	}
-	shards := map[string]map[string]safetensors.Tensor{}
-	all := map[string]safetensors.Tensor{}
+	shards := map[string]map[string]checkpoint.Tensor{}
+	all := map[string]checkpoint.Tensor{}
 	for _, name := range slices.Sorted(maps.Keys(file.WeightMap)) {
 		shard := file.WeightMap[name]
 		if filepath.Base(shard) != shard {
@@ -51,7 +53,7 @@ func openTensors(dir string) (map[string]safetensors.Tensor, error) {
 	return all, nil
 }
 
-func openFile(path, dir string) (map[string]safetensors.Tensor, error) {
+func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) && pickled(dir) {
@@ -59,7 +61,7 @@ func openFile(path, dir string) (map[string]safetensors.Tensor, error) {
 		}
 		return nil, err
 	}
-	all := map[string]safetensors.Tensor{}
+	all := map[string]checkpoint.Tensor{}
 	for _, name := range f.Names() {
 		all[name], _ = f.Tensor(name)
 	}
@@ -72,12 +74,12 @@ func pickled(dir string) bool {
 	return len(bin)+len(pth) > 0
 }
 
-// StoredType is the element type of a directory's projections as safetensors
-// names it, e.g. "BF16".
-func StoredType(dir string) (string, error) {
+// StoredType is the element type of a directory's projections, F32 where a
+// model cannot have theirs.
+func StoredType(dir string) (compute.DType, error) {
 	tensors, err := openTensors(dir)
 	if err != nil {
-		return "", fmt.Errorf("load model: %w", err)
+		return 0, fmt.Errorf("load model: %w", err)
 	}
-	return tensors["model.layers.0.self_attn.q_proj.weight"].DType, nil
+	return matrixTypes[tensors["model.layers.0.self_attn.q_proj.weight"].Type], nil
 }

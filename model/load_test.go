@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/compute/ref"
 	"fettle/internal/tinymodel"
 	"fettle/model"
@@ -25,7 +26,7 @@ func TestLayoutsLoadAlike(t *testing.T) {
 	require.Equal(t, want, logits(tinymodel.Config{Extra: map[string]any{
 		"rope_theta": nil, "rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 10000.0}, "dtype": "float32",
 		"eos_token_id": []int{2, 3}, "num_key_value_heads": 2, "head_dim": nil}}), "new spelling")
-	for _, dtype := range []string{"BF16", "F16"} {
+	for _, dtype := range []checkpoint.Type{checkpoint.BF16, checkpoint.F16} {
 		require.InDeltaSlice(t, want, logits(tinymodel.Config{DType: dtype}), 0.5, dtype)
 	}
 }

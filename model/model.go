@@ -10,8 +10,8 @@ import (
 	"maps"
 	"slices"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/compute"
-	"fettle/internal/safetensors"
 )
 
 // Model is a view of a frozen LLaMA: the weights are shared by all views, the
@@ -56,18 +56,18 @@ func LoadAs(dir string, dev compute.Device, quantization string) (*Model, error)
 
 // New makes a model of tensors with Hugging Face names. Their data must stay
 // as they are while the model is in use.
-func New(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device) (*Model, error) {
+func New(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device) (*Model, error) {
 	return NewAs(c, tensors, dev, "none")
 }
 
 // NewAs is New, quantised as LoadAs does.
-func NewAs(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device, quantization string) (*Model, error) {
+func NewAs(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, quantization string) (*Model, error) {
 	return build(c, tensors, dev, quantization, nil)
 }
 
 // build is NewAs; release, if not nil, makes what is called when the device no
 // longer needs a tensor's data.
-func build(c *Config, tensors map[string]safetensors.Tensor, dev compute.Device, quantization string, release func(data []byte) func()) (*Model, error) {
+func build(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, quantization string, release func(data []byte) func()) (*Model, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 	"fettle/model"
 )
 
@@ -104,7 +105,7 @@ func openUntied(t *testing.T, dir string) (*model.Model, *adapter.Set) {
 	f, err := safetensors.Open(filepath.Join(base, "model.safetensors"))
 	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })
-	tensors := map[string]safetensors.Tensor{}
+	tensors := map[string]checkpoint.Tensor{}
 	for _, name := range f.Names() {
 		tensors[name], _ = f.Tensor(name)
 	}

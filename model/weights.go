@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/compute"
-	"fettle/internal/safetensors"
 )
 
 // weights mirror the network. They are shared by all views of a model.
@@ -48,14 +48,14 @@ func (s Site) ModuleName() string {
 
 // loader takes tensors out of a checkpoint and remembers which were taken.
 type loader struct {
-	tensors map[string]safetensors.Tensor
+	tensors map[string]checkpoint.Tensor
 	taken   map[string]bool
 	release func(data []byte) func() // may be nil
 	err     error
 }
 
 // take finds a tensor of a shape; the first error stays.
-func (l *loader) take(name string, shape ...int) safetensors.Tensor {
+func (l *loader) take(name string, shape ...int) checkpoint.Tensor {
 	t, ok := l.tensors[name]
 	l.taken[name] = true
 	switch {
@@ -68,15 +68,19 @@ func (l *loader) take(name string, shape ...int) safetensors.Tensor {
 	return t
 }
 
+// matrixTypes are the types that weights of a linear map may be stored in.
+var matrixTypes = map[checkpoint.Type]compute.DType{
+	checkpoint.F32: compute.F32, checkpoint.BF16: compute.BF16, checkpoint.F16: compute.F16,
+}
+
 func (l *loader) matrix(name string, n, k int) *compute.Matrix {
 	t := l.take(name, n, k)
 	if l.err != nil {
 		return nil
 	}
-	types := map[string]compute.DType{"F32": compute.F32, "BF16": compute.BF16, "F16": compute.F16}
-	dtype, ok := types[t.DType]
+	dtype, ok := matrixTypes[t.Type]
 	if !ok {
-		l.err = fmt.Errorf("tensor %s: dtype %s, want F32, BF16 or F16", name, t.DType)
+		l.err = fmt.Errorf("tensor %s: dtype %s, want F32, BF16 or F16", name, t.Type)
 		return nil
 	}
 	m, err := compute.NewMatrix(name, n, k, dtype, t.Data)
@@ -91,13 +95,13 @@ func (l *loader) vector(name string, n int) []float32 {
 	if l.err != nil {
 		return nil
 	}
-	v, err := safetensors.Float32s(t)
+	v, err := checkpoint.Float32s(t)
 	l.err = err
 	return v
 }
 
 // newWeights lands every tensor of a checkpoint, or says which does not fit.
-func newWeights(c *Config, tensors map[string]safetensors.Tensor, release func([]byte) func()) (*weights, error) {
+func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release func([]byte) func()) (*weights, error) {
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
 	w := &weights{rope: newRope(c), blocks: make([]blockWeights, c.Layers)}
 	w.embed = l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)
@@ -162,7 +166,7 @@ func fingerprint(c *Config, l *loader) string {
 	fmt.Fprintf(h, "%d %d %d %d %d %d %d %g %g %+v\n", c.Hidden, c.Intermediate, c.Layers, c.Heads, c.KVHeads, c.HeadDim, c.Vocab, c.NormEps, c.RopeTheta, c.RopeScaling)
 	for _, name := range slices.Sorted(maps.Keys(l.taken)) {
 		t := l.tensors[name]
-		fmt.Fprintf(h, "%s %s %v\n", name, t.DType, t.Shape)
+		fmt.Fprintf(h, "%s %s %v\n", name, t.Type, t.Shape)
 		binary.Write(h, binary.LittleEndian, uint64(len(t.Data)))
 		h.Write(t.Data[:min(end, len(t.Data))])
 		h.Write(t.Data[max(0, len(t.Data)-end):])

@@ -5,7 +5,8 @@ import (
 	"math"
 
 	"fettle/adapter"
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 )
 
 // adamW is Adam with decoupled weight decay on every parameter. Loshchilov and
@@ -69,10 +70,10 @@ func clip(norm, limit float64) float64 {
 }
 
 // tensors are the moments, named after their parameters.
-func (o *adamW) tensors() []safetensors.Tensor {
-	var all []safetensors.Tensor
+func (o *adamW) tensors() []checkpoint.Tensor {
+	var all []checkpoint.Tensor
 	for i, p := range o.params {
-		all = append(all, safetensors.FromFloat32s(p.Name+".exp_avg", p.Shape, o.m[i]), safetensors.FromFloat32s(p.Name+".exp_avg_sq", p.Shape, o.v[i]))
+		all = append(all, checkpoint.FromFloat32s(p.Name+".exp_avg", p.Shape, o.m[i]), checkpoint.FromFloat32s(p.Name+".exp_avg_sq", p.Shape, o.v[i]))
 	}
 	return all
 }
@@ -88,7 +89,7 @@ func (o *adamW) restore(f *safetensors.File) error {
 			if !ok {
 				return fmt.Errorf("tensor %s is missing", into.name)
 			}
-			values, err := safetensors.Float32s(t)
+			values, err := checkpoint.Float32s(t)
 			if err != nil {
 				return err
 			}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint/safetensors"
 )
 
 // done reports whether the run has come to its end.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint/safetensors"
 )
 
 // state is what a checkpoint knows beside the parameters and the moments.

@@ -153,12 +153,11 @@ func newDevice(dir, mode string) (compute.Device, compute.DType, error) {
 	if err != nil {
 		return nil, 0, input(err)
 	}
-	if mode == "auto" && stored != "BF16" {
+	if mode == "auto" && stored != compute.BF16 {
 		mode = "f32"
 	}
 	dev, err := cpu.New(cpu.Options{Compute: mode})
-	types := map[string]compute.DType{"BF16": compute.BF16, "F16": compute.F16}
-	return dev, types[stored], usage(err)
+	return dev, stored, usage(err)
 }
 
 // quantized is how weights are kept for a way to compute.

@@ -11,8 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/compute"
-	"fettle/internal/safetensors"
 	"fettle/model"
 )
 
@@ -57,21 +57,21 @@ func (b benching) model(dev compute.Device) (*model.Model, error) {
 // randomTensors are weights of a shape: norms of one, and matrices that all
 // look into one pool of random numbers, each from another place. Devices that
 // keep their own layout take the memory of a real model all the same.
-func randomTensors(c *model.Config, t compute.DType) map[string]safetensors.Tensor {
+func randomTensors(c *model.Config, t compute.DType) map[string]checkpoint.Tensor {
 	const slack = 1 << 16 // elements
 	largest := max(c.Vocab*c.Hidden, c.Hidden*c.Intermediate, c.Hidden*c.Heads*c.HeadDim)
 	pool := randomWeights(largest+slack, t)
-	tensors := map[string]safetensors.Tensor{}
+	tensors := map[string]checkpoint.Tensor{}
 	matrix := func(name string, n, k int) {
 		from := len(tensors) * 1024 % slack * t.Size()
-		tensors[name] = safetensors.Tensor{Name: name, DType: t.String(), Shape: []int{n, k}, Data: pool[from:][:n*k*t.Size()]}
+		tensors[name] = checkpoint.Tensor{Name: name, Type: checkpoint.Type(t.String()), Shape: []int{n, k}, Data: pool[from:][:n*k*t.Size()]}
 	}
 	norm := func(name string) {
 		ones := make([]float32, c.Hidden)
 		for i := range ones {
 			ones[i] = 1
 		}
-		tensors[name] = safetensors.FromFloat32s(name, []int{c.Hidden}, ones)
+		tensors[name] = checkpoint.FromFloat32s(name, []int{c.Hidden}, ones)
 	}
 	matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)
 	if !c.Tied {

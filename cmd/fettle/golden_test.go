@@ -14,8 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute/cpu"
-	"fettle/internal/safetensors"
 	"fettle/model"
 )
 
@@ -173,7 +174,7 @@ func tensors(t *testing.T, dir string, full bool) map[string][]float32 {
 		all := map[string][]float32{}
 		for _, n := range f.Names() {
 			tensor, _ := f.Tensor(n)
-			all[n], err = safetensors.Float32s(tensor)
+			all[n], err = checkpoint.Float32s(tensor)
 			require.NoError(t, err)
 		}
 		return all
@@ -302,7 +303,7 @@ func untied(t *testing.T, base string) string {
 	f, err := safetensors.Open(filepath.Join(base, "model.safetensors"))
 	require.NoError(t, err)
 	defer f.Close()
-	var all []safetensors.Tensor
+	var all []checkpoint.Tensor
 	for _, name := range f.Names() {
 		tensor, _ := f.Tensor(name)
 		all = append(all, tensor)

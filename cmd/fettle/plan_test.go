@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/tinymodel"
 )
 
@@ -146,7 +147,7 @@ func TestPlanForeseesThePeak(t *testing.T) {
 		require.NoError(t, tinymodel.Write(dir, c, 7))
 		return dir
 	}
-	small := func(dtype string) string {
+	small := func(dtype checkpoint.Type) string {
 		return write(tinymodel.Config{Hidden: 512, Intermediate: 1408, Layers: 6, Heads: 8, KVHeads: 8, Vocab: 8000, MaxPositions: 2048, DType: dtype})
 	}
 	models := map[string]string{

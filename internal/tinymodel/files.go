@@ -3,14 +3,14 @@ package tinymodel
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 )
 
-func writeTensors(path string, tensors []safetensors.Tensor) error {
+func writeTensors(path string, tensors []checkpoint.Tensor) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
@@ -20,11 +20,11 @@ func writeTensors(path string, tensors []safetensors.Tensor) error {
 }
 
 // writeShards deals the tensors out to n files, in turn, and writes the index.
-func writeShards(dir string, tensors []safetensors.Tensor, n int) error {
+func writeShards(dir string, tensors []checkpoint.Tensor, n int) error {
 	index := map[string]string{}
 	for i := range n {
 		name := fmt.Sprintf("model-%05d-of-%05d.safetensors", i+1, n)
-		var part []safetensors.Tensor
+		var part []checkpoint.Tensor
 		for j := i; j < len(tensors); j += n {
 			part = append(part, tensors[j])
 			index[tensors[j].Name] = name
@@ -38,15 +38,4 @@ func writeShards(dir string, tensors []safetensors.Tensor, n int) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "model.safetensors.index.json"), text, 0o644)
-}
-
-// half truncates a float32 to a half; too small becomes zero.
-func half(x float32) uint16 {
-	bits := math.Float32bits(x)
-	sign := uint16(bits >> 16 & 0x8000)
-	exp := int(bits>>23&255) - 127 + 15
-	if exp <= 0 {
-		return sign
-	}
-	return sign | uint16(exp)<<10 | uint16(bits>>13&1023)
 }

@@ -3,8 +3,8 @@
 package tinymodel
 
 import (
-	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -12,24 +12,23 @@ import (
 	"os"
 	"path/filepath"
 
-	"fettle/internal/compute"
-	"fettle/internal/safetensors"
+	"fettle/internal/checkpoint"
 )
 
 // Config describes the model. Zero fields take the value in brackets.
 type Config struct {
-	Hidden       int            // D [16]
-	Intermediate int            // F [24]
-	Layers       int            // L [3]
-	Heads        int            // H [4]
-	KVHeads      int            // G [2]
-	HeadDim      int            // Dh [D/H]
-	Vocab        int            // V [40]
-	MaxPositions int            // [64]
-	Tied         bool           // no lm_head: the embedding is the head
-	DType        string         // F32, BF16 or F16 [F32]
-	Shards       int            // files the tensors are spread over, with an index [one, without]
-	Extra        map[string]any // keys to add to config.json or, with nil, to take out
+	Hidden       int             // D [16]
+	Intermediate int             // F [24]
+	Layers       int             // L [3]
+	Heads        int             // H [4]
+	KVHeads      int             // G [2]
+	HeadDim      int             // Dh [D/H]
+	Vocab        int             // V [40]
+	MaxPositions int             // [64]
+	Tied         bool            // no lm_head: the embedding is the head
+	DType        checkpoint.Type // F32, BF16 or F16 [F32]
+	Shards       int             // files the tensors are spread over, with an index [one, without]
+	Extra        map[string]any  // keys to add to config.json or, with nil, to take out
 }
 
 // Write puts config.json and the weights into dir, which it creates.
@@ -70,14 +69,16 @@ func (c Config) filled() Config {
 	fill(&c.Vocab, 40)
 	fill(&c.MaxPositions, 64)
 	if c.DType == "" {
-		c.DType = "F32"
+		c.DType = checkpoint.F32
 	}
 	return c
 }
 
 // file is config.json.
 func (c Config) file() map[string]any {
-	dtypes := map[string]string{"F32": "float32", "BF16": "bfloat16", "F16": "float16"}
+	dtypes := map[checkpoint.Type]string{
+		checkpoint.F32: "float32", checkpoint.BF16: "bfloat16", checkpoint.F16: "float16",
+	}
 	config := map[string]any{
 		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "torch_dtype": dtypes[c.DType],
 		"hidden_size": c.Hidden, "intermediate_size": c.Intermediate, "num_hidden_layers": c.Layers,
@@ -92,8 +93,8 @@ func (c Config) file() map[string]any {
 
 // tensors draws the weights: matrices N(0, 1/in), doubled so that heads and
 // gates do something; the embedding N(0, 1); norms around 1.
-func (c Config) tensors(rng *rand.Rand) ([]safetensors.Tensor, error) {
-	var list []safetensors.Tensor
+func (c Config) tensors(rng *rand.Rand) ([]checkpoint.Tensor, error) {
+	var list []checkpoint.Tensor
 	var failed error
 	add := func(name string, mean, deviation float64, shape ...int) {
 		n := 1
@@ -104,8 +105,8 @@ func (c Config) tensors(rng *rand.Rand) ([]safetensors.Tensor, error) {
 		for i := range values {
 			values[i] = float32(mean + deviation*rng.NormFloat64())
 		}
-		t, err := narrow(safetensors.FromFloat32s(name, shape, values), c.DType)
-		list, failed = append(list, t), err
+		t, err := checkpoint.Rounded(name, c.DType, shape, values)
+		list, failed = append(list, t), errors.Join(failed, err)
 	}
 	linear := func(name string, out, in int) { add(name, 0, 2/math.Sqrt(float64(in)), out, in) }
 	add("model.embed_tokens.weight", 0, 1, c.Vocab, c.Hidden)
@@ -126,28 +127,4 @@ func (c Config) tensors(rng *rand.Rand) ([]safetensors.Tensor, error) {
 		linear("lm_head.weight", c.Vocab, c.Hidden)
 	}
 	return list, failed
-}
-
-// narrow rounds an F32 tensor to dtype. The random weights are all well inside
-// the range of a half, whose rounding here is toward zero.
-func narrow(t safetensors.Tensor, dtype string) (safetensors.Tensor, error) {
-	if dtype == "F32" {
-		return t, nil
-	}
-	values, err := safetensors.Float32s(t)
-	if err != nil {
-		return t, err
-	}
-	t.DType, t.Data = dtype, nil
-	for _, x := range values {
-		switch dtype {
-		case "BF16":
-			t.Data = binary.LittleEndian.AppendUint16(t.Data, compute.ToBF16(x))
-		case "F16":
-			t.Data = binary.LittleEndian.AppendUint16(t.Data, half(x))
-		default:
-			return t, fmt.Errorf("tinymodel: dtype %s, want F32, BF16 or F16", dtype)
-		}
-	}
-	return t, nil
 }

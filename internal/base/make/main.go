@@ -8,7 +8,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"flag"
 	"log"
 	"os"
@@ -16,9 +15,9 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
-	"fettle/internal/compute"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute/cpu"
-	"fettle/internal/safetensors"
 	"fettle/internal/world"
 	"fettle/model"
 	"fettle/model/tokenizer"
@@ -93,11 +92,11 @@ func makeBase(out, work string, asItIs bool) error {
 
 // write rounds the weights to bfloat16 and puts the model's files into dir.
 func write(dir string, set *adapter.Set, vocabulary []byte) error {
-	var tensors []safetensors.Tensor
+	var tensors []checkpoint.Tensor
 	for _, p := range set.Params() {
-		t := safetensors.Tensor{Name: p.Name, DType: "BF16", Shape: p.Shape}
-		for _, v := range p.Data {
-			t.Data = binary.LittleEndian.AppendUint16(t.Data, compute.ToBF16(v))
+		t, err := checkpoint.Rounded(p.Name, checkpoint.BF16, p.Shape, p.Data)
+		if err != nil {
+			return err
 		}
 		tensors = append(tensors, t)
 	}

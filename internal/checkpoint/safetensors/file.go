@@ -4,28 +4,20 @@
 //	N bytes   JSON {"name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {"key": "value"}}
 //	the rest  data; offsets count from its first byte
 //
-// A file is read without trust: whatever it says is checked before it is
-// believed, and no input makes this package panic.
+// A file is not trusted: everything in its header is checked before use, and no input makes this package panic.
 package safetensors
 
 import (
 	"fmt"
 	"maps"
-	"os"
 	"slices"
-)
 
-// Tensor is one named array, row-major and little-endian.
-type Tensor struct {
-	Name  string
-	DType string // F64 F32 F16 BF16 I64 … as in the header
-	Shape []int
-	Data  []byte // a window into the file while it is open; never write to it
-}
+	"fettle/internal/checkpoint"
+)
 
 // File is an open file. Its tensors are valid until Close.
 type File struct {
-	tensors  map[string]Tensor
+	tensors  map[string]checkpoint.Tensor
 	metadata map[string]string
 	release  func() error
 }
@@ -34,21 +26,9 @@ type File struct {
 // possible, and checks its header. A mapped file must keep its length while
 // it is open.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	data, release, err := checkpoint.Map(path)
 	if err != nil {
 		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("open %s: not a regular file", path)
-	}
-	data, release, err := load(f, info.Size())
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	file, err := Parse(data)
 	if err != nil {
@@ -63,7 +43,7 @@ func Open(path string) (*File, error) {
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
 
 // Tensor finds a tensor by its name.
-func (f *File) Tensor(name string) (Tensor, bool) {
+func (f *File) Tensor(name string) (checkpoint.Tensor, bool) {
 	t, ok := f.tensors[name]
 	return t, ok
 }

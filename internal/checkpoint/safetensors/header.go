@@ -8,19 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
 	"slices"
 	"unicode/utf8"
+
+	"fettle/internal/checkpoint"
 )
 
 // maxHeader bounds the header, as the format's own reader does.
 const maxHeader = 100_000_000
-
-// sizes are the bytes of one element of every type that can be read.
-var sizes = map[string]uint64{
-	"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
-	"I64": 8, "I32": 4, "I16": 2, "I8": 1, "U64": 8, "U32": 4, "U16": 2, "U8": 1, "BOOL": 1,
-}
 
 // window is where a tensor's data lies.
 type window struct {
@@ -45,7 +40,7 @@ func Parse(data []byte) (*File, error) {
 	if !bytes.HasPrefix(header, []byte("{")) || !utf8.Valid(header) {
 		return nil, errors.New("safetensors: header is not a JSON object in UTF-8")
 	}
-	f := &File{tensors: map[string]Tensor{}, metadata: map[string]string{}}
+	f := &File{tensors: map[string]checkpoint.Tensor{}, metadata: map[string]string{}}
 	var windows []window
 	dec := json.NewDecoder(bytes.NewReader(header))
 	dec.UseNumber()
@@ -96,13 +91,13 @@ func covered(windows []window, size uint64) error {
 }
 
 // tensor reads one entry and checks it against itself and the data's size.
-func tensor(dec *json.Decoder, name string, size uint64) (Tensor, window, error) {
-	t, w := Tensor{Name: name}, window{name: name}
+func tensor(dec *json.Decoder, name string, size uint64) (checkpoint.Tensor, window, error) {
+	t, w := checkpoint.Tensor{Name: name}, window{name: name}
 	var shape, offsets []uint64
 	err := object(dec, func(key string) (err error) {
 		switch key {
 		case "dtype":
-			t.DType, err = text(dec)
+			t.Type, err = dtype(dec)
 		case "shape":
 			shape, err = numbers(dec)
 		case "data_offsets":
@@ -115,27 +110,42 @@ func tensor(dec *json.Decoder, name string, size uint64) (Tensor, window, error)
 	if err != nil {
 		return t, w, err
 	}
-	bytes, ok := sizes[t.DType]
-	if !ok {
-		return t, w, fmt.Errorf("unknown dtype %q", t.DType)
+	if err := known(t.Type); err != nil {
+		return t, w, err
 	}
 	if shape == nil {
 		return t, w, errors.New("no shape")
 	}
 	t.Shape = make([]int, len(shape))
 	for i, d := range shape {
-		hi, lo := bits.Mul64(bytes, d)
-		if hi != 0 || d > math.MaxInt {
+		if d > math.MaxInt {
 			return t, w, fmt.Errorf("shape %v overflows", shape)
 		}
-		t.Shape[i], bytes = int(d), lo
+		t.Shape[i] = int(d)
+	}
+	bytes, err := t.Type.Bytes(t.Shape)
+	if err != nil {
+		return t, w, err
 	}
 	if len(offsets) != 2 || offsets[0] > offsets[1] || offsets[1] > size {
 		return t, w, fmt.Errorf("data_offsets %v, want [begin end] within %d bytes", offsets, size)
 	}
 	w.begin, w.end = offsets[0], offsets[1]
 	if w.end-w.begin != bytes {
-		return t, w, fmt.Errorf("%d bytes of data, want %d for %s %v", w.end-w.begin, bytes, t.DType, shape)
+		return t, w, fmt.Errorf("%d bytes of data, want %d for %s %v", w.end-w.begin, bytes, t.Type, shape)
 	}
 	return t, w, nil
+}
+
+// known refuses a type that the format has no name for: it has no block types.
+func known(t checkpoint.Type) error {
+	if t.Block() != 1 {
+		return fmt.Errorf("unknown dtype %q", string(t))
+	}
+	return nil
+}
+
+func dtype(dec *json.Decoder) (checkpoint.Type, error) {
+	name, err := text(dec)
+	return checkpoint.Type(name), err
 }

@@ -10,20 +10,22 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"fettle/internal/checkpoint"
 )
 
 // entry is a tensor in the header, its keys in the order every writer uses.
 type entry struct {
-	DType   string    `json:"dtype"`
-	Shape   []int     `json:"shape"`
-	Offsets [2]uint64 `json:"data_offsets"`
+	DType   checkpoint.Type `json:"dtype"`
+	Shape   []int           `json:"shape"`
+	Offsets [2]uint64       `json:"data_offsets"`
 }
 
 // Encode writes a file: metadata first, then the tensors sorted by name; the
 // header padded with spaces so that the data begins at a multiple of 8. The
 // same tensors always give the same bytes.
-func Encode(w io.Writer, tensors []Tensor, meta map[string]string) error {
-	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b Tensor) int {
+func Encode(w io.Writer, tensors []checkpoint.Tensor, meta map[string]string) error {
+	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b checkpoint.Tensor) int {
 		return strings.Compare(a.Name, b.Name)
 	})
 	header := new(bytes.Buffer)
@@ -52,7 +54,7 @@ func Encode(w io.Writer, tensors []Tensor, meta map[string]string) error {
 			return fmt.Errorf("safetensors: tensor %q occurs twice", t.Name)
 		}
 		end := at + uint64(len(t.Data))
-		if err := member(t.Name, entry{t.DType, append([]int{}, t.Shape...), [2]uint64{at, end}}); err != nil {
+		if err := member(t.Name, entry{t.Type, append([]int{}, t.Shape...), [2]uint64{at, end}}); err != nil {
 			return err
 		}
 		at = end
@@ -79,24 +81,14 @@ func Encode(w io.Writer, tensors []Tensor, meta map[string]string) error {
 }
 
 // sound checks that a tensor is what Parse would accept.
-func sound(t Tensor) error {
-	want, ok := sizes[t.DType]
-	if !ok {
-		return fmt.Errorf("unknown dtype %q", t.DType)
+func sound(t checkpoint.Tensor) error {
+	if err := known(t.Type); err != nil {
+		return err
 	}
 	if t.Name == "__metadata__" || !utf8.ValidString(t.Name) {
 		return errors.New("not a name for a tensor")
 	}
-	for _, d := range t.Shape {
-		if d < 0 {
-			return fmt.Errorf("shape %v", t.Shape)
-		}
-		want *= uint64(d)
-	}
-	if want != uint64(len(t.Data)) {
-		return fmt.Errorf("%d bytes of data, want %d for %s %v", len(t.Data), want, t.DType, t.Shape)
-	}
-	return nil
+	return t.Check()
 }
 
 // appendJSON writes v compactly, leaving <, > and & as they are.

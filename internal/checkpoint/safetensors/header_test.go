@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"fettle/internal/checkpoint"
 )
 
 // file is a header and its data, put together without any check.
@@ -64,6 +66,7 @@ func TestParseRefusesHostileFiles(t *testing.T) {
 		{"element size overflows", file(`{"a":{"dtype":"F64","shape":[2305843009213693953],"data_offsets":[0,8]}}`, abcd), "overflows"},
 		{"shape and data disagree", file(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, abcd), "8 bytes of data, want 12 for F32 [3]"},
 		{"unknown dtype", file(`{"a":{"dtype":"f32","shape":[2],"data_offsets":[0,8]}}`, abcd), `unknown dtype "f32"`},
+		{"block type", file(`{"a":{"dtype":"Q8_0","shape":[0],"data_offsets":[0,0]}}`, ""), `unknown dtype "Q8_0"`},
 		{"unknown key", file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"extra":{}}}`, abcd), `unknown key "extra"`},
 		{"tensor that is no object", file(`{"a":[]}`, ""), "[ where { should be"},
 		{"deep nesting", file(`{"a":`+strings.Repeat("[", 10000), ""), "where { should be"},
@@ -95,12 +98,12 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		// What is accepted tiles the data and survives a round trip.
-		var list []Tensor
+		var list []checkpoint.Tensor
 		size := 0
 		for _, name := range file.Names() {
 			tensor, _ := file.Tensor(name)
 			list, size = append(list, tensor), size+len(tensor.Data)
-			_, _ = Float32s(tensor)
+			_, _ = checkpoint.Float32s(tensor)
 		}
 		require.Equal(t, len(raw)-8-int(binary.LittleEndian.Uint64(raw)), size)
 		again, err := Parse(encode(t, list, file.Metadata()))

@@ -1,6 +1,6 @@
 //go:build unix
 
-package safetensors
+package checkpoint
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// load maps the file read-only. Where the file system cannot map it is read.
+// load maps the file read-only, or reads it where the file system cannot map it.
 func load(f *os.File, size int64) ([]byte, func() error, error) {
 	if size > 0 && int64(int(size)) == size {
 		data, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)

@@ -1,0 +1,112 @@
+package checkpoint
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDataIsCheckedByBlocks(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		tensor Tensor
+		want   string // empty: accepted
+	}{
+		{"plain", Tensor{Type: F32, Shape: []int{2, 3}, Data: make([]byte, 24)}, ""},
+		{"scalar", Tensor{Type: F16, Data: make([]byte, 2)}, ""},
+		{"nothing", Tensor{Type: I64, Shape: []int{0, 5}}, ""},
+		{"short", Tensor{Type: BF16, Shape: []int{4}, Data: make([]byte, 7)}, "7 bytes of data, want 8 for BF16 [4]"},
+		{"blocks", Tensor{Type: Q8_0, Shape: []int{3, 64}, Data: make([]byte, 3*2*34)}, ""},
+		{"no rows of blocks", Tensor{Type: Q8_0, Shape: []int{0, 32}}, ""},
+		{"an element a byte", Tensor{Type: Q8_0, Shape: []int{3, 64}, Data: make([]byte, 3*64)},
+			"192 bytes of data, want 204 for Q8_0 [3 64]"},
+		{"half a block", Tensor{Type: Q8_0, Shape: []int{32, 48}, Data: make([]byte, 48*34)},
+			"rows of 48 elements, want a multiple of 32 for Q8_0"},
+		{"a scalar of blocks", Tensor{Type: Q8_0, Data: make([]byte, 34)}, "a scalar"},
+		{"unknown", Tensor{Type: "Q9", Shape: []int{0}}, `unknown dtype "Q9"`},
+		{"negative", Tensor{Type: U8, Shape: []int{-1, -1}, Data: make([]byte, 1)}, "negative dimension"},
+		{"overflow", Tensor{Type: F64, Shape: []int{math.MaxInt, 2}}, "overflows"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			err := c.tensor.Check()
+			if c.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestFloat32s(t *testing.T) {
+	block := make([]byte, 2*34) // two blocks, of scales 0.5 and -2
+	block[1], block[2], block[33], block[35], block[36] = 0x38, 3, 0xff, 0xc0, 0x80
+	blocks := make([]float32, 64)
+	blocks[0], blocks[31], blocks[32] = 1.5, -0.5, 256
+	for i := 33; i < 64; i++ {
+		blocks[i] = float32(math.Copysign(0, -1))
+	}
+	for _, c := range []struct {
+		dtype Type
+		raw   []byte
+		want  []float32
+	}{
+		{F64, []byte{0, 0, 0, 0, 0, 0, 0xf8, 0x3f}, []float32{1.5}},
+		{F32, []byte{0, 0, 0xc0, 0x3f}, []float32{1.5}},
+		{F16, []byte{0, 0x3e, 1, 0, 0, 0xfc}, []float32{1.5, 0x1p-24, float32(-1 / zero)}},
+		{BF16, []byte{0xc0, 0x3f, 0x80, 0xff}, []float32{1.5, float32(-1 / zero)}},
+		{Q8_0, block, blocks},
+	} {
+		got, err := Float32s(Tensor{Type: c.dtype, Data: c.raw})
+		require.NoError(t, err)
+		require.Equal(t, c.want, got, c.dtype)
+	}
+	_, err := Float32s(Tensor{Name: "ids", Type: I64, Data: make([]byte, 8)})
+	require.EqualError(t, err, "tensor ids: dtype I64, want F64, F32, F16, BF16 or Q8_0")
+}
+
+var zero = 0.0
+
+func TestRoundingIsToNearestEven(t *testing.T) {
+	for _, c := range []struct {
+		as   Type
+		x    float32
+		want float32
+	}{
+		{F32, 0.1, 0.1},
+		{F16, 1 + 0x1p-11, 1},                     // a tie
+		{F16, 1 + 0x3p-11, 1 + 0x1p-9},            // a tie
+		{F16, 1 + 0x1p-11 + 0x1p-20, 1 + 0x1p-10}, // above the tie
+		{BF16, 1 + 0x1p-8, 1},
+		{BF16, 1 + 0x3p-8, 1 + 0x1p-6},
+	} {
+		tensor, err := Rounded("x", c.as, []int{1}, []float32{c.x})
+		require.NoError(t, err)
+		require.NoError(t, tensor.Check())
+		got, err := Float32s(tensor)
+		require.NoError(t, err)
+		require.Equal(t, []float32{c.want}, got, "%s %v", c.as, c.x)
+	}
+	_, err := Rounded("x", Q8_0, []int{32}, make([]float32, 32))
+	require.EqualError(t, err, "tensor x: cannot round to Q8_0, want F32, F16 or BF16")
+}
+
+func TestReadingEqualsMapping(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	raw := []byte("some bytes")
+	require.NoError(t, os.WriteFile(path, raw, 0o644))
+	mapped, unmap, err := Map(path)
+	require.NoError(t, err)
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	data, release, err := read(f)
+	require.NoError(t, err)
+	require.Equal(t, raw, data)
+	require.Equal(t, raw, mapped)
+	require.NoError(t, release())
+	require.NoError(t, unmap())
+}

@@ -1,0 +1,74 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/x448/float16"
+
+	"fettle/internal/compute"
+)
+
+// Float32s copies t as float32. BF16, F16 and Q8_0 are exact; F64 is rounded.
+func Float32s(t Tensor) ([]float32, error) {
+	le := binary.LittleEndian
+	per, size := t.Type.Block(), max(1, t.Type.BlockBytes())
+	out := make([]float32, len(t.Data)/size*per)
+	switch t.Type {
+	case F64:
+		for i := range out {
+			out[i] = float32(math.Float64frombits(le.Uint64(t.Data[8*i:])))
+		}
+	case F32:
+		for i := range out {
+			out[i] = math.Float32frombits(le.Uint32(t.Data[4*i:]))
+		}
+	case F16:
+		for i := range out {
+			out[i] = half(t.Data[2*i:])
+		}
+	case BF16:
+		for i := range out {
+			out[i] = compute.FromBF16(le.Uint16(t.Data[2*i:]))
+		}
+	case Q8_0:
+		for i := range out {
+			block := t.Data[i/per*size:]
+			out[i] = half(block) * float32(int8(block[2+i%per]))
+		}
+	default:
+		return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16 or Q8_0", t.Name, t.Type)
+	}
+	return out, nil
+}
+
+func half(raw []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(raw)).Float32() }
+
+// FromFloat32s is data as an F32 tensor: a view, which changes with data.
+func FromFloat32s(name string, shape []int, data []float32) Tensor {
+	// Every machine that Go compiles this program for is little-endian.
+	raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data))
+	return Tensor{Name: name, Type: F32, Shape: shape, Data: raw}
+}
+
+// Rounded is data as a tensor of type F32, F16 or BF16, rounded to nearest, ties to even.
+func Rounded(name string, as Type, shape []int, data []float32) (Tensor, error) {
+	t := Tensor{Name: name, Type: as, Shape: shape}
+	switch as {
+	case F32:
+		return FromFloat32s(name, shape, data), nil
+	case F16:
+		for _, x := range data {
+			t.Data = binary.LittleEndian.AppendUint16(t.Data, float16.Fromfloat32(x).Bits())
+		}
+	case BF16:
+		for _, x := range data {
+			t.Data = binary.LittleEndian.AppendUint16(t.Data, compute.ToBF16(x))
+		}
+	default:
+		return t, fmt.Errorf("tensor %s: cannot round to %s, want F32, F16 or BF16", name, as)
+	}
+	return t, nil
+}
