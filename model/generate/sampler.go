@@ -4,6 +4,8 @@ package generate
 import (
 	"fmt"
 	"math"
+
+	"fettle/internal/rng"
 )
 
 // Sampler chooses the next token. With Temperature 0 it takes the most
@@ -121,11 +123,9 @@ func (s *Sampler) candidates(z []float64) []candidate {
 	return kept
 }
 
-// uniform is in [0, 1): the finaliser of SplitMix64 over seed and draw.
+// uniform returns the next draw, in [0, 1): element drawn of the sequence that Seed selects.
 func (s *Sampler) uniform() float64 {
-	x := s.Seed*0xd1342543de82ef95 + s.drawn*0x9e3779b97f4a7c15 + 0x9e3779b97f4a7c15
+	u := rng.Key(s.Seed*0xd1342543de82ef95 + 0x9e3779b97f4a7c15).Uniform(int(s.drawn))
 	s.drawn++
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return float64((x^x>>31)>>11) * 0x1p-53
+	return u
 }
