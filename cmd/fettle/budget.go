@@ -9,7 +9,6 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/compute"
-	"fettle/internal/compute/cpu"
 	"fettle/train"
 )
 
@@ -104,7 +103,7 @@ func unread(c train.Config, m *material) (b train.Base, dev compute.Device, err 
 		return b, nil, err
 	}
 	kinds := map[train.Kind]compute.DType{train.AsStored: stored, train.Float32: compute.F32, "int8": compute.Int8, "nf4": compute.NF4}
-	b.Kept = func(n, k int, as train.Kind) int64 { return cpu.Kept(dev, n, k, kinds[as]) }
+	b.Kept = func(n, k int, as train.Kind) int64 { return dev.Kept(n, k, kinds[as]) }
 	return b, dev, nil
 }
 

@@ -7,6 +7,8 @@
 // threads. Packing, micro-batching and caching are exact because of that.
 package compute
 
+import "fettle/internal/rng"
+
 // Attention describes the heads of an attention call.
 type Attention struct {
 	Heads   int     // H query heads
@@ -102,4 +104,55 @@ type Device interface {
 	// gradient of loss[i] to dx[i] (n, K). Logits exist in chunks only; sums are
 	// float64.
 	CrossEntropy(loss []float64, dx, x []float32, w *Matrix, target []int32, scale []float32, n int)
+
+	// SoftmaxCrossEntropy computes, for each of n rows of logits z (n, V) with p = softmax(z[i]),
+	//
+	//	loss[i] = -log p[target[i]]
+	//	z[i]    = scale[i]·p, less scale[i] at target[i]
+	//
+	// so that z becomes scale times the gradient of the losses with respect to the logits. V = len(z)/n.
+	SoftmaxCrossEntropy(loss []float64, z []float32, target []int32, scale []float32, n int)
+
+	// RMSNormWeightBackward adds the gradient of RMSNorm's w, row after row:
+	//
+	//	dw += Σ_i dy[i]·x[i]/sqrt(mean(x[i]²)+eps)
+	RMSNormWeightBackward(dw, dy, x []float32, n int, eps float32)
+
+	// Copy computes dst = src[:len(dst)].
+	Copy(dst, src []float32)
+
+	// Zero computes x = 0.
+	Zero(x []float32)
+
+	// Scale computes x *= a.
+	Scale(x []float32, a float32)
+
+	// Gather computes y[i] = x[rows[i]], rows of width elements.
+	Gather(y, x []float32, rows []int32, width int)
+
+	// ScatterAdd computes y[rows[i]] += x[i], in the order of i; a row may stand there more than once.
+	ScatterAdd(y, x []float32, rows []int32, width int)
+
+	// Dropout zeroes element j of row i of x (len(pos), width) where key.Uniform(pos[i]·width+j) < p and multiplies
+	// it by 1/(1−p) elsewhere. Srivastava et al. 2014.
+	Dropout(x []float32, width int, pos []int32, p float64, key rng.Key)
+
+	// AdamW updates parameters p and their moments m and v with g = Factor·grad at step t = Step, in float64:
+	//
+	//	m = β₁·m + (1−β₁)·g
+	//	v = β₂·v + (1−β₂)·g²
+	//	p = p·(1 − Rate·WeightDecay) − Rate/(1−β₁ᵗ)·m / (√v/√(1−β₂ᵗ) + ε)
+	//
+	// Loshchilov and Hutter 2019, arXiv:1711.05101.
+	AdamW(p, grad, m, v []float32, s AdamWStep)
+
+	// SumSquares returns sum + Σ x², added one after the other.
+	SumSquares(x []float32, sum float64) float64
+
+	// Kept returns how many bytes the device keeps a prepared (n, k) matrix of type t in.
+	Kept(n, k int, t DType) int64
+
+	// Scratch returns about how many bytes of working memory the device holds for calls up to those of w. The
+	// parts of a workload add up: Scratch of two disjoint ones is the sum.
+	Scratch(w Workload) int64
 }

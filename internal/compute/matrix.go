@@ -25,6 +25,17 @@ func (t DType) String() string { return dtypes[t].name }
 // Size is the bytes of one element as stored, zero if there is less than one.
 func (t DType) Size() int { return dtypes[t].size }
 
+// Bytes returns the bytes of an (n, k) matrix as stored, its scales among them.
+func (t DType) Bytes(n, k int) int64 {
+	switch t {
+	case Int8:
+		return int64(n) * int64(k+4)
+	case NF4:
+		return int64(n) * int64((k+1)/2+(k+NF4Block-1)/NF4Block)
+	}
+	return int64(n) * int64(k) * int64(t.Size())
+}
+
 // Matrix is a frozen weight of a linear map or an embedding: N rows of K
 // elements, row-major, as stored in the file (often memory-mapped, never
 // written to).

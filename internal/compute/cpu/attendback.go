@@ -38,7 +38,7 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 				b.times(b.grads, &rows)
 				for r := range b.n {
 					y := b.result[r*b.wide:][:b.HeadDim]
-					d.level.scale(y, b.Scale)
+					d.level.scale(y, b.heads.Scale)
 					d.add(b.row(dq, r), y)
 				}
 				b.addTo(dv, prefix[1], b.p, b.douts)

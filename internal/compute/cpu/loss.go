@@ -28,7 +28,7 @@ func (d *device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix
 		return
 	}
 	head := d.stretches(w)
-	chunks := (n + max(16, logitsAtOnce/w.N) - 1) / max(16, logitsAtOnce/w.N)
+	chunks := lossChunks(n, w.N)
 	for i := range chunks {
 		lo, hi := i*n/chunks, (i+1)*n/chunks
 		c := newLogits(d, head, target[lo:hi], dx != nil)
@@ -38,6 +38,12 @@ func (d *device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix
 		}
 		c.end()
 	}
+}
+
+// lossChunks returns how many chunks of rows n rows of logits are computed in.
+func lossChunks(n, vocab int) int {
+	most := max(16, logitsAtOnce/vocab)
+	return (n + most - 1) / most
 }
 
 // stretches cuts a matrix into runs of its rows, where its layout lets it be cut.

@@ -8,7 +8,8 @@ import (
 
 // Cases are all calls the suite makes.
 func Cases() []Case {
-	return concat(products(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(), losses())
+	return concat(products(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(), losses(),
+		rowOperations(), normWeights(), logits(), optimizers())
 }
 
 func concat(lists ...[]Case) (all []Case) {

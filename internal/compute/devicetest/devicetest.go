@@ -20,6 +20,7 @@ type Kind uint8
 // Kinds of cases.
 const (
 	Exact   Kind = iota // arithmetic in float32
+	Bits                // in a given order: no difference at all
 	Product             // of a frozen matrix
 	Loss                // a product of a product
 )
@@ -42,7 +43,7 @@ type Judge struct {
 // the propagation of what is not finite.
 func Run(t *testing.T, dev compute.Device, judge Judge) {
 	for _, c := range Cases() {
-		limit := [...]float64{Exact: exact, Product: judge.Product, Loss: judge.Loss}[c.Kind]
+		limit := [...]float64{Exact: exact, Bits: 0, Product: judge.Product, Loss: judge.Loss}[c.Kind]
 		want, got := c.Run(judge), c.Run(dev)
 		require.Equal(t, len(want), len(got), c.Name)
 		for i := range want {

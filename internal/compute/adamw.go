@@ -1,0 +1,9 @@
+package compute
+
+// AdamWStep holds what one update of AdamW needs beside the arrays.
+type AdamWStep struct {
+	Rate, Factor         float64 // learning rate; factor of the gradients
+	Beta1, Beta2         float64
+	Epsilon, WeightDecay float64
+	Step                 int // t, counted from 1
+}

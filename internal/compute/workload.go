@@ -1,0 +1,18 @@
+package compute
+
+// Workload lists the largest calls of a program, for Device.Scratch. What is left zero is never called.
+type Workload struct {
+	// Inputs are the other factors of products with frozen weights: x (n, K) of MatMul, dy (n, N) of MatMulT. One
+	// entry for each width, with the most rows it comes in.
+	Inputs []Size
+
+	// Attention describes the heads, Longest the rows of the longest segment.
+	Attention Attention
+	Longest   int
+
+	// Logits are those of CrossEntropy with gradients: n rows, N of the vocabulary.
+	Logits Size
+}
+
+// Size is the size of an array of rows.
+type Size struct{ Rows, Width int }
