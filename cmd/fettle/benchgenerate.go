@@ -17,9 +17,9 @@ func newBenchGenerate() *cobra.Command {
 		Short: "Reading a prompt and decoding after it",
 		Args:  cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &b)
+	s := addSettings(cmd, &b)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &b); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
 		if err := b.check(); err != nil {

@@ -25,9 +25,9 @@ func newBenchMatmul() *cobra.Command {
 		Short: "Products with frozen weights, both ways",
 		Args:  cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &b)
+	s := addSettings(cmd, &b)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &b); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
 		if err := b.check(); err != nil {

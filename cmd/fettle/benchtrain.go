@@ -58,9 +58,9 @@ func newBenchTrain() *cobra.Command {
   fettle bench train --shape 1b --dataset alpaca.json --tokenizer_name models/llama-7b --sequences 4`,
 		Args: cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &b, &s)
+	from := addSettings(cmd, &b, &s)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &b, &s); err != nil {
+		if err := load(cmd, from); err != nil {
 			return err
 		}
 		if err := b.check(); err != nil {

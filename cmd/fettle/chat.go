@@ -31,25 +31,30 @@ a recipe for single instructions is not.`,
 		Example: "  fettle chat --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &from, &chat, &draw)
+	s := addSettings(cmd, &from, &chat, &draw)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &from, &chat, &draw); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
-		if _, err := draw.sampler(); err != nil {
-			return err
-		}
-		s, err := from.open()
-		if err != nil {
-			return err
-		}
-		if s.recipe == nil {
-			return s.unspoken("Give --recipe (alpaca, alpaca-lora, vicuna, ..., or a file.jinja)")
-		}
-		c := chatter{conversation: s.converse(), said: data.Conversation{System: chat.System}, draw: draw, out: cmd.OutOrStdout()}
-		return c.run(cmd.InOrStdin())
+		return talk(cmd, from, chat.System, draw)
 	}
 	return cmd
+}
+
+// talk opens a model and chats with it.
+func talk(cmd *cobra.Command, from source, system string, draw drawing) error {
+	if _, err := draw.sampler(); err != nil {
+		return err
+	}
+	s, err := from.open()
+	if err != nil {
+		return err
+	}
+	if s.recipe == nil {
+		return s.unspoken("Give --recipe (alpaca, alpaca-lora, vicuna, ..., or a file.jinja)")
+	}
+	c := chatter{conversation: s.converse(), said: data.Conversation{System: system}, draw: draw, out: cmd.OutOrStdout()}
+	return c.run(cmd.InOrStdin())
 }
 
 // chatter is a conversation with a person at a terminal.

@@ -21,7 +21,7 @@ func readConfig(t *testing.T, name string) train.Config {
 		flags = flags[:2] // it needs nothing else
 	}
 	require.NoError(t, cmd.ParseFlags(flags))
-	require.NoError(t, s.load(cmd, &c))
+	require.NoError(t, load(cmd, s))
 	require.NoError(t, c.Validate(), name)
 	return c
 }

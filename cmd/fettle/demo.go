@@ -28,31 +28,22 @@ and after; then talk to it. Nothing is downloaded.`,
 		Example: "  fettle demo\n  fettle demo --adapter llama-adapter",
 		Args:    cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &c)
+	s := addSettings(cmd, &c)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &c); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
-		if err := demonstrate(cmd, c); err != nil {
+		if err := demonstrate(cmd, c, s.Given); err != nil {
 			return err
 		}
 		if !isTerminal(cmd.OutOrStdout()) {
 			return nil
 		}
-		return talk(cmd, demoDir(c))
+		draw := usualDrawing()
+		draw.Temperature = 0
+		return talk(cmd, source{Adapter: demoDir(c), Compute: "auto"}, "", draw)
 	}
 	return cmd
-}
-
-// talk chats with what the demonstration made.
-func talk(cmd *cobra.Command, dir string) error {
-	chat := newChat()
-	chat.SetContext(cmd.Context())
-	chat.SetIn(cmd.InOrStdin())
-	chat.SetOut(cmd.OutOrStdout())
-	chat.SetErr(cmd.ErrOrStderr())
-	chat.SetArgs([]string{"--adapter_name_or_path", dir, "--temperature", "0"})
-	return chat.Execute()
 }
 
 // demoDir is where a demonstration is kept.
@@ -64,9 +55,9 @@ func demoDir(c train.Config) string {
 }
 
 // demoSettings fills in what was not asked for otherwise.
-func demoSettings(cmd *cobra.Command, c *train.Config) {
+func demoSettings(c *train.Config, given func(key string) bool) {
 	unless := func(key string, apply func()) {
-		if !cmd.Flags().Changed(key) {
+		if !given(key) {
 			apply()
 		}
 	}
@@ -95,8 +86,8 @@ func demoSettings(cmd *cobra.Command, c *train.Config) {
 const demoRecipe = "gpt4all"
 
 // demonstrate tunes the built-in model and shows what it learned.
-func demonstrate(cmd *cobra.Command, c train.Config) error {
-	demoSettings(cmd, &c)
+func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool) error {
+	demoSettings(&c, given)
 	out, began := cmd.OutOrStdout(), time.Now()
 	rows := world.Instructions()
 	set := filepath.Join(c.OutputDir, "instructions.json")

@@ -25,9 +25,9 @@ func newGenerate() *cobra.Command {
   fettle generate --model_name_or_path models/llama-7b --raw --prompt "Once upon a time" --temperature 0`,
 		Args: cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &from, &ask, &draw)
+	s := addSettings(cmd, &from, &ask, &draw)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &from, &ask, &draw); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
 		if _, err := draw.sampler(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"fettle/data"
+	"fettle/internal/settings"
 	"fettle/model"
 	"fettle/model/tokenizer"
 	"fettle/train"
@@ -35,21 +36,18 @@ recipe's authors published are filled in, flags go before them.`,
 		Example: "  fettle init --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca-lora --output_dir runs/first",
 		Args:    cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &c, &from)
+	s := addSettings(cmd, &c, &from)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &c, &from); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
 		recipe, err := initialRecipe(c)
 		if err != nil {
 			return err
 		}
-		given := func(key string) bool {
-			return cmd.Flags().Changed(key) || os.Getenv("FETTLE_"+strings.ToUpper(key)) != ""
-		}
 		var preset data.Preset
-		if path, _ := cmd.Flags().GetString("config"); path == "" && from.Preset != "none" {
-			if preset, err = published(&c, recipe, from.Preset, given); err != nil {
+		if s.Config() == "" && from.Preset != "none" {
+			if preset, err = published(&c, recipe, from.Preset, s.Given); err != nil {
 				return usage(err)
 			}
 		}
@@ -162,17 +160,17 @@ func origin(p data.Preset) string {
 
 // put sets the settings that are not given, by their keys.
 func put(c *train.Config, given func(key string) bool, values map[string]any) {
-	for _, f := range fields(c) {
-		if v, ok := values[f.key]; ok && !given(f.key) {
+	for _, f := range settings.Fields(c) {
+		if v, ok := values[f.Key]; ok && !given(f.Key) {
 			switch v := v.(type) {
 			case int:
-				f.value.SetInt(int64(v))
+				f.Value.SetInt(int64(v))
 			case float64:
-				f.value.SetFloat(v)
+				f.Value.SetFloat(v)
 			case string:
-				f.value.SetString(v)
+				f.Value.SetString(v)
 			case []string:
-				*f.value.Addr().Interface().(*[]string) = v
+				*f.Value.Addr().Interface().(*[]string) = v
 			}
 		}
 	}
@@ -205,12 +203,12 @@ func written(c train.Config, r data.Recipe, p data.Preset) (string, error) {
 		fmt.Fprintf(&b, "# The model has a chat template of its own: recipe: %s uses it.\n", ownTemplate)
 	}
 	b.WriteString("\n")
-	for _, f := range fields(&c) {
-		if isAnother(f.key, c.Type) {
+	for _, f := range settings.Fields(&c) {
+		if isAnother(f.Key, c.Type) {
 			continue
 		}
 		var node yaml.Node
-		if err := node.Encode(f.value.Interface()); err != nil {
+		if err := node.Encode(f.Value.Interface()); err != nil {
 			return "", err
 		}
 		node.Style = yaml.FlowStyle
@@ -218,7 +216,7 @@ func written(c train.Config, r data.Recipe, p data.Preset) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "%-42s # %s\n", f.key+": "+strings.TrimSpace(string(text)), f.help)
+		fmt.Fprintf(&b, "%-42s # %s\n", f.Key+": "+strings.TrimSpace(string(text)), f.Help)
 	}
 	return b.String(), nil
 }

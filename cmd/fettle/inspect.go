@@ -36,9 +36,9 @@ Rules that data is held to (--allow RULE lets a run go on all the same):
 		Example: "  fettle inspect --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca",
 		Args:    cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &c, &look)
+	s := addSettings(cmd, &c, &look)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &c, &look); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
 		c.OutputDir = "-" // nothing is written

@@ -32,9 +32,9 @@ For the time some micro-batches are tried, for which the weights are loaded;
   fettle plan --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --probe 0`,
 		Args: cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &c, &how)
+	s := addSettings(cmd, &c, &how)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &c, &how); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
 		if c.OutputDir == "" {

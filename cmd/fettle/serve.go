@@ -42,9 +42,9 @@ and "base" without it. Nothing can be loaded or changed over HTTP.`,
 		Example: "  fettle serve --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &from, &listen, &draw)
+	s := addSettings(cmd, &from, &listen, &draw)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &from, &listen, &draw); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
 		if _, err := draw.sampler(); err != nil {

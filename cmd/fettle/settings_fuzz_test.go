@@ -25,7 +25,7 @@ func FuzzSettings(f *testing.F) {
 		c, cmd := train.Defaults(), &cobra.Command{}
 		s := addSettings(cmd, &c)
 		require.NoError(t, cmd.ParseFlags([]string{"--config", file(t, "c.yaml", string(text))}))
-		if err := s.load(cmd, &c); err != nil {
+		if err := load(cmd, s); err != nil {
 			require.Equal(t, exitUsage, code(err), "%v", err)
 			return
 		}

@@ -38,13 +38,13 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
   fettle train --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --output_dir runs/lora`,
 		Args: cobra.NoArgs,
 	}
-	settings := addSettings(cmd, &c)
+	s := addSettings(cmd, &c)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := settings.load(cmd, &c); err != nil {
+		if err := load(cmd, s); err != nil {
 			return err
 		}
-		if c.ModelName == "" && c.Shape == "" && len(c.Dataset) == 0 && !cmd.Flags().Changed("config") {
-			return demonstrate(cmd, c)
+		if c.ModelName == "" && c.Shape == "" && len(c.Dataset) == 0 && s.Config() == "" {
+			return demonstrate(cmd, c, s.Given)
 		}
 		if err := c.Validate(); err != nil {
 			return usage(err)

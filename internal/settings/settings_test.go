@@ -1,0 +1,219 @@
+package settings
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+// method is inlined into run, as a method's settings are.
+type method struct {
+	Rank    int      `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA"`
+	Targets []string `yaml:"lora_target_modules" alias:"lora_target"`
+}
+
+type run struct {
+	Rate    float64  `yaml:"learning_rate" alias:"lr" group:"optimization"`
+	Seed    uint64   `yaml:"seed"`
+	Shuffle bool     `yaml:"shuffle"`
+	Compute string   `yaml:"compute"`
+	Prompts []string `yaml:"sample_prompts" whole:"true"`
+	Method  method   `yaml:",inline" group:"method"`
+	Other   any      `yaml:"-"`
+}
+
+func defaults() *run {
+	return &run{Rate: 3e-4, Seed: 42, Compute: "auto", Method: method{Rank: 8, Targets: []string{"q_proj", "v_proj"}}}
+}
+
+var ready = Ready{Names: []string{"small"}, Find: func(name string) ([]byte, bool) {
+	return []byte("lora_r: 2\n"), name == "small"
+}}
+
+// load parses the arguments and fills a run.
+func load(t testing.TB, args ...string) (*run, *Settings, error) {
+	c, flags := defaults(), pflag.NewFlagSet("test", pflag.ContinueOnError)
+	s := New(flags, ready, c)
+	require.NoError(t, flags.Parse(args))
+	return c, s, s.Load()
+}
+
+func written(t testing.TB, text string) string {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	return path
+}
+
+func TestNothingGivenIsTheDefault(t *testing.T) {
+	c, s, err := load(t)
+	require.NoError(t, err)
+	require.Equal(t, defaults(), c)
+	require.False(t, s.Given("lora_rank"))
+}
+
+func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
+	path := written(t, "lr: 1\nseed: 1\ncompute: f32\nlora_rank: 1\n")
+	t.Setenv("FETTLE_SEED", "2")
+	t.Setenv("FETTLE_COMPUTE", "bf16")
+	c, s, err := load(t, "--config", path, "--compute", "int8")
+	require.NoError(t, err)
+	require.Equal(t, &run{Rate: 1, Seed: 2, Compute: "int8", Method: method{Rank: 1, Targets: []string{"q_proj", "v_proj"}}}, c)
+	for key, given := range map[string]bool{"learning_rate": true, "seed": true, "compute": true, "lora_rank": true, "shuffle": false} {
+		require.Equal(t, given, s.Given(key), key)
+	}
+}
+
+func TestAliasesWorkEverywhere(t *testing.T) {
+	fromFlag, _, err := load(t, "--lora-r", "3", "--lora-target=k_proj,o_proj")
+	require.NoError(t, err)
+	fromFile, _, err := load(t, "--config", written(t, "lora-r: 3\nlora_target: [k_proj, o_proj]\n"))
+	require.NoError(t, err)
+	t.Setenv("FETTLE_LORA_R", "3")
+	t.Setenv("FETTLE_LORA_TARGET", "k_proj,o_proj")
+	fromEnvironment, _, err := load(t)
+	require.NoError(t, err)
+	want := method{Rank: 3, Targets: []string{"k_proj", "o_proj"}}
+	require.Equal(t, []method{want, want, want}, []method{fromFlag.Method, fromFile.Method, fromEnvironment.Method})
+}
+
+func TestAWholeTextKeepsItsCommas(t *testing.T) {
+	const text = `Name a "color", please`
+	fromFlag, _, err := load(t, "--sample_prompts", text)
+	require.NoError(t, err)
+	fromFile, _, err := load(t, "--config", written(t, "sample_prompts: 'Name a \"color\", please'\n"))
+	require.NoError(t, err)
+	t.Setenv("FETTLE_SAMPLE_PROMPTS", text)
+	fromEnvironment, _, err := load(t)
+	require.NoError(t, err)
+	want := []string{text}
+	require.Equal(t, [][]string{want, want, want}, [][]string{fromFlag.Prompts, fromFile.Prompts, fromEnvironment.Prompts})
+}
+
+func TestConfigIsAFileOrABuiltInName(t *testing.T) {
+	c, s, err := load(t, "--config", "small")
+	require.NoError(t, err)
+	require.Equal(t, 2, c.Method.Rank)
+	require.Equal(t, "small", s.Config())
+	t.Setenv("FETTLE_CONFIG", "small")
+	c, s, err = load(t)
+	require.NoError(t, err)
+	require.Equal(t, 2, c.Method.Rank)
+	require.Equal(t, "small", s.Config())
+	_, _, err = load(t, "--config", "none")
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "the built-in ones are small")
+}
+
+func TestAFileReadsWhatYAMLWrites(t *testing.T) {
+	c, _, err := load(t, "--config", written(t, `
+learning_rate: "1e-4"
+seed: null
+shuffle: true
+compute: true  # a text, too
+lora_rank: 1e1
+lora_target: k_proj,o_proj
+sample_prompts: [yes, 1, 2024-01-01]
+`))
+	require.NoError(t, err)
+	require.Equal(t, &run{
+		Rate: 1e-4, Seed: 42, Shuffle: true, Compute: "true", Prompts: []string{"yes", "1", "2024-01-01"},
+		Method: method{Rank: 10, Targets: []string{"k_proj", "o_proj"}},
+	}, c)
+	for _, text := range []string{"", "# nothing\n", "{}", `{"seed": 42}`} {
+		c, _, err := load(t, "--config", written(t, text))
+		require.NoError(t, err)
+		require.Equal(t, defaults(), c)
+	}
+	c, _, err = load(t, "--config", written(t, "<<: &base\n  r: 5\nseed: 42\n"))
+	require.NoError(t, err)
+	require.Equal(t, 5, c.Method.Rank)
+}
+
+func TestAMistakeInAFileIsNamed(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"misspelled", "seed: 1\nlora_rnak: 2\n", `c.yaml:2: unknown key "lora_rnak", did you mean "lora_rank"`},
+		{"nothing like it", "seed: 1\nxyzzyx: 2\n", `c.yaml:2: unknown key "xyzzyx"`},
+		{"alias and name", "lora_rank: 2\nseed: 1\nlora_r: 3\n", "c.yaml:3: lora_r sets lora_rank, which line 1 sets already"},
+		{"one key twice", "seed: 2\nseed: 3\n", `mapping key "seed" already defined at line 1`},
+		{"text for a number", "lora_rank: many\n", `c.yaml:1: lora_rank: "many" is not a whole number`},
+		{"half", "seed: 1\nlora_rank: 1.5\n", "c.yaml:2: lora_rank: 1.5 is not a whole number"},
+		{"too large", "lora_rank: 1e99\n", "lora_rank: 1e99 is not a whole number"},
+		{"negative", "seed: -1\n", "seed: -1 is not a whole number, 0 or more"},
+		{"list for a value", "compute: [f32, bf16]\n", "is a list, want one value"},
+		{"map for a value", "compute: {a: b}\n", "compute has keys of its own"},
+		{"null in a list", "lora_target: [q_proj, null]\n", "lora_target: the elements of a list are texts or numbers"},
+		{"a list that holds itself", "lora_target: &x [*x]\n", "lora_target: the elements of a list are texts or numbers"},
+		{"no settings", "- seed\n", "want settings, one a line"},
+		{"broken YAML", "a: [1\n", "c.yaml: yaml:"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := load(t, "--config", written(t, c.text))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		env  map[string]string
+		want string
+	}{
+		{"text for a number", map[string]string{"FETTLE_LORA_R": "many"}, `environment: FETTLE_LORA_R: "many" is not a whole number`},
+		{"alias and name", map[string]string{"FETTLE_LORA_RANK": "1", "FETTLE_R": "1"},
+			"environment: lora_rank is set twice, by FETTLE_LORA_RANK and FETTLE_R"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for name, value := range c.env {
+				t.Setenv(name, value)
+			}
+			_, _, err := load(t)
+			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+func TestAnUnknownVariableIsAnError(t *testing.T) {
+	flags, other := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
+	New(flags, ready, defaults())
+	New(other, ready, &struct {
+		Top float64 `yaml:"top_p"`
+	}{})
+	check := func() error { return CheckEnvironment([]string{"FETTLE_DATA"}, flags, other) }
+	for _, name := range []string{"FETTLE_LORA_RANK", "FETTLE_LORA_R", "FETTLE_CONFIG", "FETTLE_TOP_P", "FETTLE_DATA"} {
+		t.Setenv(name, "1")
+	}
+	t.Setenv("FETTLE_LORA_RNAK", "")
+	require.NoError(t, check())
+	t.Setenv("FETTLE_LORA_RNAK", "8")
+	require.EqualError(t, check(), `environment: unknown variable FETTLE_LORA_RNAK, did you mean "FETTLE_LORA_RANK"`)
+}
+
+func TestAMistakeInAFlagIsNamed(t *testing.T) {
+	for _, c := range []struct{ name, arg, want string }{
+		{"misspelled", "--lora-rnak=1", `unknown flag --lora-rnak, did you mean "--lora_rank"`},
+		{"misspelled alias", "--lora_targte=1", `unknown flag --lora_targte, did you mean "--lora_target"`},
+		{"text for a number", "--lora_rank=many", `--lora_rank: "many" is not a whole number`},
+		{"negative", "--seed=-1", "--seed: -1 is not a whole number, 0 or more"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+			New(flags, ready, defaults())
+			require.EqualError(t, FlagError(flags, flags.Parse([]string{c.arg})), c.want)
+		})
+	}
+}
+
+func TestInlinedFieldsKeepTheirOrderAndTakeTheGroup(t *testing.T) {
+	var got [][2]string
+	for _, f := range Fields(defaults()) {
+		got = append(got, [2]string{f.Key, f.Group})
+	}
+	require.Equal(t, [][2]string{
+		{"learning_rate", "optimization"}, {"seed", ""}, {"shuffle", ""}, {"compute", ""}, {"sample_prompts", ""},
+		{"lora_rank", "method"}, {"lora_target_modules", "method"},
+	}, got)
+}
