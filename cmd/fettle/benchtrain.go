@@ -136,7 +136,7 @@ func measure(m *model.Model, set *adapter.Set, stints []stint) ([]stint, error) 
 // learn is a step of plain gradient descent.
 func (t *stint) learn(m *model.Model, set *adapter.Set) error {
 	set.ZeroGrad()
-	if _, err := m.Gradients(t.batch, 1/float64(max(1, t.learned()))); err != nil {
+	if _, err := m.Gradients(t.batch, model.Uniform(1/float64(max(1, t.learned())))); err != nil {
 		return err
 	}
 	if err := set.Finish(); err != nil {
