@@ -13,6 +13,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/base"
+	"fettle/internal/machine"
 	"fettle/internal/world"
 	"fettle/train"
 )
@@ -36,7 +37,7 @@ and after; then talk to it. Nothing is downloaded.`,
 		if err := demonstrate(cmd, c, s.Given); err != nil {
 			return err
 		}
-		if !isTerminal(cmd.OutOrStdout()) {
+		if !machine.IsTerminal(cmd.OutOrStdout()) {
 			return nil
 		}
 		draw := usualDrawing()

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fettle/data"
+	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/tokenizer"
 	"fettle/train"
@@ -75,7 +76,7 @@ func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer)
 	if err != nil {
 		return err
 	}
-	if progress != nil && isTerminal(progress) {
+	if progress != nil && machine.IsTerminal(progress) {
 		options.Progress = func(rows int, share float64) { fmt.Fprint(progress, "\r\x1b[K", readingBar(rows, share)) }
 		defer fmt.Fprint(progress, "\r\x1b[K")
 	}
