@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
-	"fettle/internal/base"
+	"fettle/internal/builtin"
 	"fettle/internal/machine"
 	"fettle/internal/world"
 	"fettle/train"
@@ -63,7 +63,7 @@ func demoSettings(c *train.Config, given func(key string) bool) {
 		}
 	}
 	c.OutputDir = demoDir(*c)
-	unless("model_name_or_path", func() { c.ModelName = base.Name })
+	unless("model_name_or_path", func() { c.ModelName = builtin.Name })
 	unless("recipe", func() { c.Recipe = demoRecipe })
 	unless("max_seq_length", func() { c.Cutoff = 128 })
 	unless("per_device_train_batch_size", func() { c.BatchSize = 16 })
@@ -130,7 +130,7 @@ All in %.0f seconds. The adapter is in %s. Next:
   fettle chat --adapter_name_or_path %s
   fettle generate --adapter_name_or_path %s --prompt "Where does Lena live?"
   fettle inspect --model_name_or_path %s --dataset %s --recipe %s
-`, time.Since(began).Seconds(), c.OutputDir, c.OutputDir, c.OutputDir, base.Name, set, c.Recipe)
+`, time.Since(began).Seconds(), c.OutputDir, c.OutputDir, c.OutputDir, builtin.Name, set, c.Recipe)
 	return nil
 }
 

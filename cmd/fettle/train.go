@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"fettle/adapter"
-	built "fettle/internal/base"
+	"fettle/internal/builtin"
 	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/tokenizer"
@@ -213,7 +213,7 @@ func newLog(w io.Writer) zerolog.Logger {
 
 // lasting is a model's name that still holds from another directory.
 func lasting(name string) string {
-	if name == built.Name && !isDir(name) {
+	if name == builtin.Name && !isDir(name) {
 		return name
 	}
 	if full, err := filepath.Abs(name); err == nil {
