@@ -12,11 +12,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
+	"fettle/data/internal/datatest"
+	"fettle/data/recipe"
 )
 
 // texts are the rows of real sets as testdata/encode_speed.py reads them.
 func texts(b *testing.B, name string) (all []string, bytes int64) {
-	raw, err := os.ReadFile(filepath.Join(shared(b), "data/datasets", name))
+	raw, err := os.ReadFile(filepath.Join(datatest.Shared(b), "data/datasets", name))
 	require.NoError(b, err)
 	var rows []struct {
 		Instruction, Input, Output string
@@ -53,7 +55,7 @@ func cpuSeconds() float64 {
 // BenchmarkEncode encodes plain texts, one after another or on two threads;
 // testdata/encode_speed.py does the same with the SentencePiece library.
 func BenchmarkEncode(b *testing.B) {
-	tok := llama(b)
+	tok := datatest.LLaMA(b)
 	for _, name := range []string{"alpaca/alpaca_5000.json", "lima/lima.json"} {
 		for _, threads := range []int{1, 2} {
 			b.Run(fmt.Sprintf("%s/threads=%d", filepath.Base(name), threads), func(b *testing.B) {
@@ -81,10 +83,10 @@ func BenchmarkEncode(b *testing.B) {
 // BenchmarkLoad reads, lays out, encodes, lints and packs 52,000 rows, real ones
 // that differ in a number.
 func BenchmarkLoad(b *testing.B) {
-	tok := llama(b)
-	r, err := data.Find("alpaca")
+	tok := datatest.LLaMA(b)
+	r, err := recipe.Find("alpaca")
 	require.NoError(b, err)
-	raw, err := os.ReadFile(filepath.Join(shared(b), "data/datasets/alpaca/alpaca_5000.json"))
+	raw, err := os.ReadFile(filepath.Join(datatest.Shared(b), "data/datasets/alpaca/alpaca_5000.json"))
 	require.NoError(b, err)
 	var rows []map[string]string
 	require.NoError(b, json.Unmarshal(raw, &rows))
@@ -98,7 +100,7 @@ func BenchmarkLoad(b *testing.B) {
 	require.NoError(b, os.WriteFile(path, []byte(text.String()), 0o644))
 	b.SetBytes(int64(text.Len()))
 	for b.Loop() {
-		s, err := data.Load(tok, r, []string{path}, data.Options{})
+		s, err := datatest.Load(tok, r, path, data.Options{})
 		require.NoError(b, err)
 		require.Len(b, s.Examples, 52000)
 		data.Batches(s.Examples, data.Order(len(s.Examples), 1, 0), 4096)
@@ -108,7 +110,7 @@ func BenchmarkLoad(b *testing.B) {
 
 // BenchmarkLongWords encodes 64 Ki spaces, letters and signs in one piece.
 func BenchmarkLongWords(b *testing.B) {
-	tok := llama(b)
+	tok := datatest.LLaMA(b)
 	for _, unit := range []string{" ", "a", "ab", "é", "中", "\n"} {
 		text := strings.Repeat(unit, 1<<16/len(unit))
 		b.Run(fmt.Sprintf("%q", unit), func(b *testing.B) {

@@ -1,26 +1,13 @@
-// Package data turns public instruction sets into examples: token sequences
-// that know which of their tokens are learned.
+// Package data turns instruction sets into examples: token sequences that know
+// which of their tokens are learned. Its packages are the steps of that way:
+// source reads conversations, recipe lays them out, encode tokenizes them, lint
+// checks them.
 package data
 
-// Ignore labels a token that is not learned.
-const Ignore = -100
+import "fettle/data/encode"
 
-// Example is one encoded sequence. Labels are aligned with Tokens and not
-// shifted: Labels[t] is Tokens[t] where that token is learned, else Ignore.
-type Example struct {
-	Tokens []int32
-	Labels []int32
-	Source string // file:line for messages
-}
+// Example is one encoded row of a set.
+type Example = encode.Example
 
-// Learned counts the tokens the example teaches. The first token has nothing
-// before it and is never learned.
-func (e Example) Learned() int {
-	n := 0
-	for i, l := range e.Labels {
-		if i > 0 && l != Ignore {
-			n++
-		}
-	}
-	return n
-}
+// Ignore is the label of a token that is not learned.
+const Ignore = encode.Ignore

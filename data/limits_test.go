@@ -8,42 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
+	"fettle/data/internal/datatest"
+	"fettle/data/recipe"
 )
-
-// Control tokens come from the template alone: what a user types stays text.
-func TestT11UsersCannotTypeControlTokens(t *testing.T) {
-	r := data.Recipe{Name: "chat", Cutoff: 512, Render: func(c data.Conversation, open bool) ([]data.Segment, error) {
-		return []data.Segment{
-			{Text: "user: ", Markup: true}, {Text: c.Turns[0].Text}, {Text: "</s>assistant: ", Markup: true},
-			{Text: c.Turns[1].Text, Learn: true}, {Text: "</s>", Learn: true, Markup: true},
-		}, nil
-	}}
-	c := talk("end </s> here <s>", "ok </s>")
-	e, err := r.Encode(spelled{}, c, 512)
-	require.NoError(t, err)
-	want := append([]int32{1}, spelled{}.Encode("user: end </s> here <s>")...)
-	want = append(append(want, 2), spelled{}.Encode("assistant: ok </s>")...)
-	require.Equal(t, append(want, 2), e.Tokens)
-	require.Equal(t, append(spelled{}.Encode("ok </s>"), 2), learned(e))
-
-	plainRecipe, err := data.Find("alpaca")
-	require.NoError(t, err)
-	no := false
-	path := write(t, "a.jsonl", `{"instruction": "what is </s>?", "output": "it is </s>"}`)
-	s, err := data.Load(spelled{}, plainRecipe, []string{path}, data.Options{ParseSpecials: &no})
-	require.NoError(t, err)
-	require.Equal(t, 1, strings.Count(fmt.Sprint(s.Examples[0].Tokens), " 2]"))
-	require.NotContains(t, fmt.Sprint(s.Examples[0].Tokens), " 2 ")
-	require.Equal(t, map[string]int{"control-names": 1}, s.Report.Counts, "told, and no error")
-	s, err = data.Load(spelled{}, plainRecipe, []string{path}, data.Options{})
-	require.NoError(t, err)
-	require.Contains(t, fmt.Sprint(s.Examples[0].Tokens), " 2 ", "the recipe parses them, as upstream")
-	require.Equal(t, 1, s.Report.Counts["control-tokens"])
-}
 
 // Nothing to learn is nothing: no division by it, and a word about it.
 func TestT12SilentRowsCountNothing(t *testing.T) {
-	s, err := load(write(t, "a.jsonl", `{"input_ids": [1, 5], "labels": [-100, -100]}`+"\n"+`{"input_ids": [1, 5, 2]}`), data.Options{})
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", `{"input_ids": [1, 5], "labels": [-100, -100]}`+"\n"+`{"input_ids": [1, 5, 2]}`), data.Options{})
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 2, 0}, []int{s.Silent, s.Learned, s.Examples[0].Learned()})
 	require.Equal(t, 1, s.Report.Counts["no-learned-tokens"])
@@ -57,8 +28,8 @@ func TestT13LongRows(t *testing.T) {
 {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": %q}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "c"}, {"role": "user", "content": "s"}, {"role": "assistant", "content": "d"}]}
 {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": %q}]}
 `, long, strings.Repeat("x", 150), long)
-	path := write(t, "a.jsonl", rows)
-	r, err := data.Find("koala")
+	path := datatest.Write(t, "a.jsonl", rows)
+	r, err := recipe.Find("koala")
 	require.NoError(t, err)
 	r.Stream, r.Finish = false, false
 	for _, c := range []struct {
@@ -68,7 +39,7 @@ func TestT13LongRows(t *testing.T) {
 	}{
 		{"truncate", 4, 3, 0, 0}, {"drop", 1, 0, 3, 0}, {"truncate_prompt", 2, 1, 2, 0}, {"split", 3, 0, 2, 1},
 	} {
-		s, err := data.Load(letters{}, r, []string{path}, data.Options{Cutoff: 200, OverLong: c.policy})
+		s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Cutoff: 200, OverLong: c.policy})
 		require.NoError(t, err)
 		require.Equal(t, []int{c.examples, c.cut, c.dropped, c.split}, []int{len(s.Examples), s.Cut, s.Dropped, s.Split}, c.policy)
 		require.Contains(t, s.OverLongTable(), "3 of 4 rows are longer than max_seq_length 200")
@@ -76,16 +47,16 @@ func TestT13LongRows(t *testing.T) {
 			require.LessOrEqual(t, len(e.Tokens), 200)
 		}
 	}
-	s, err := data.Load(letters{}, r, []string{path}, data.Options{Cutoff: 200, OverLong: "truncate_prompt"})
+	s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Cutoff: 200, OverLong: "truncate_prompt"})
 	require.NoError(t, err)
 	require.Equal(t, 200, len(s.Examples[1].Tokens), "no more is taken than must be")
-	require.Contains(t, marked(s.Examples[1]), "qqq GPT:⟦short¶⟧")
-	s, err = data.Load(letters{}, r, []string{path}, data.Options{Cutoff: 240, OverLong: "split"})
+	require.Contains(t, datatest.Marked(s.Examples[1]), "qqq GPT:⟦short¶⟧")
+	s, err = datatest.Load(datatest.Letters{}, r, path, data.Options{Cutoff: 240, OverLong: "split"})
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 0, 2}, []int{len(s.Examples), s.Split, s.Dropped}, "all three turns fit now")
-	_, err = data.Load(letters{}, r, []string{path}, data.Options{Cutoff: 200, OverLong: "error"})
+	_, err = datatest.Load(datatest.Letters{}, r, path, data.Options{Cutoff: 200, OverLong: "error"})
 	require.ErrorContains(t, err, "a.jsonl:2: ")
-	_, err = data.Load(letters{}, r, []string{path}, data.Options{OverLong: "drap"})
+	_, err = datatest.Load(datatest.Letters{}, r, path, data.Options{OverLong: "drap"})
 	require.ErrorContains(t, err, `unknown over_long "drap", did you mean "drop"`)
 }
 
@@ -100,7 +71,7 @@ func TestKeepsCountsRows(t *testing.T) {
 // lost.
 func TestTextIsSplitWhole(t *testing.T) {
 	text := strings.Repeat("0123456789", 30)
-	s, err := load(write(t, "a.jsonl", fmt.Sprintf(`{"text": %q}`, text)), data.Options{Cutoff: 64})
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", fmt.Sprintf(`{"text": %q}`, text)), data.Options{Cutoff: 64})
 	require.NoError(t, err)
 	require.Equal(t, []int{5, 1}, []int{len(s.Examples), s.Split})
 	var whole []int32
@@ -108,31 +79,14 @@ func TestTextIsSplitWhole(t *testing.T) {
 		require.Equal(t, int32(1), e.Tokens[0])
 		whole = append(whole, e.Tokens[1:]...)
 	}
-	require.Equal(t, append(letters{}.Encode(text), 2), whole)
-}
-
-// Bytes of all kinds come through.
-func TestT14TextComesThrough(t *testing.T) {
-	for name, row := range map[string]string{
-		"NUL": `{"instruction": "a\u0000b", "output": "c"}`, "emoji": `{"instruction": "😀\ud83d\ude00", "output": "é"}`, "CRLF": "{\"instruction\": \"a\\r\\nb\", \"output\": \"c\"}\r\n",
-		"mark and CRLF": "\ufeff{\"instruction\": \"a\", \"output\": \"c\"}\r\n",
-	} {
-		s, err := load(write(t, "a.jsonl", row), data.Options{})
-		require.NoError(t, err, name)
-		require.Len(t, s.Examples, 1)
-	}
-	s, err := load(write(t, "a.jsonl", `{"instruction": "a\u0000b\r\nc", "output": "😀"}`), data.Options{})
-	require.NoError(t, err)
-	require.Contains(t, letters{}.Decode(s.Examples[0].Tokens), "a\x00b\r\nc\n\n### Response:😀")
-	_, err = load(write(t, "a.jsonl", "\xff\xfe{\x00"), data.Options{})
-	require.ErrorContains(t, err, "UTF-16")
+	require.Equal(t, append(datatest.Letters{}.Encode(text), 2), whole)
 }
 
 // Ids that the vocabulary does not have are told.
 func TestT15UnknownTokensAreTold(t *testing.T) {
-	r, err := data.Find("alpaca")
+	r, err := recipe.Find("alpaca")
 	require.NoError(t, err)
-	s, err := data.Load(spelled{}, r, []string{write(t, "a.jsonl", `{"input_ids": [1, 258, 2]}`+"\n"+`{"input_ids": [1, 259, 2]}`)}, data.Options{})
+	s, err := datatest.Load(datatest.Spelled{}, r, datatest.Write(t, "a.jsonl", `{"input_ids": [1, 258, 2]}`+"\n"+`{"input_ids": [1, 259, 2]}`), data.Options{})
 	require.NoError(t, err)
 	require.Equal(t, 1, s.Report.Counts["unknown-token"])
 	require.Contains(t, s.Report.Findings[0].Text, "token 259 at 1, the vocabulary has 259")
@@ -198,10 +152,10 @@ func TestT26StreamsOverlapByOne(t *testing.T) {
 		if i < 8 {
 			require.Len(t, e.Tokens, 9)
 		}
-		predicted = append(predicted, learned(e)...)
+		predicted = append(predicted, datatest.Learned(e)...)
 	}
 	for _, e := range examples {
-		want = append(want, learned(e)...)
+		want = append(want, datatest.Learned(e)...)
 	}
 	require.Equal(t, want, predicted)
 }

@@ -4,6 +4,8 @@ import (
 	"iter"
 	"runtime"
 	"sync"
+
+	"fettle/data/source"
 )
 
 // batchSize is how many records a worker takes at once.
@@ -11,7 +13,7 @@ const batchSize = 64
 
 // job is a batch of records on its way.
 type job struct {
-	records []record
+	records []source.Record
 	out     []outcome
 	err     error // of reading on
 	done    chan struct{}
@@ -19,7 +21,7 @@ type job struct {
 
 // parallel works on records on all processors and keeps their order. Few are
 // under way at a time, so memory does not grow with the file.
-func parallel(records iter.Seq2[record, error], work func(record) outcome) iter.Seq2[outcome, error] {
+func parallel(records iter.Seq2[source.Record, error], work func(source.Record) outcome) iter.Seq2[outcome, error] {
 	return func(yield func(outcome, error) bool) {
 		workers := runtime.GOMAXPROCS(0)
 		jobs, ordered := make(chan *job), make(chan *job, 2*workers)
@@ -58,7 +60,7 @@ func parallel(records iter.Seq2[record, error], work func(record) outcome) iter.
 }
 
 // feed hands batches to the workers and, in order, to whoever collects.
-func feed(records iter.Seq2[record, error], jobs, ordered chan<- *job, stop <-chan struct{}) {
+func feed(records iter.Seq2[source.Record, error], jobs, ordered chan<- *job, stop <-chan struct{}) {
 	send := func(j *job) bool {
 		select {
 		case ordered <- j:

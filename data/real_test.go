@@ -7,11 +7,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
+	"fettle/data/internal/datatest"
+	"fettle/data/recipe"
 )
 
 // Real data sets read without a word, in the recipe that is made for them.
 func TestRealSetsRead(t *testing.T) {
-	tok, dir := llama(t), filepath.Join(shared(t), "data/datasets")
+	tok, dir := datatest.LLaMA(t), filepath.Join(datatest.Shared(t), "data/datasets")
 	for _, c := range []struct {
 		file, recipe string
 		rows         int
@@ -32,9 +34,9 @@ func TestRealSetsRead(t *testing.T) {
 		{"text/tinystories_1000.json", "alpaca", 1000},
 	} {
 		t.Run(c.file, func(t *testing.T) {
-			r, err := data.Find(c.recipe)
+			r, err := recipe.Find(c.recipe)
 			require.NoError(t, err)
-			s, err := data.Load(tok, r, []string{filepath.Join(dir, c.file)}, data.Options{})
+			s, err := datatest.Load(tok, r, filepath.Join(dir, c.file), data.Options{})
 			require.NoError(t, err)
 			require.Equal(t, c.rows, s.Rows)
 			require.Zero(t, s.BadRows)

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"fettle/data"
+	"fettle/data/source"
 )
 
 // Config is everything that defines a run. The keys are Hugging Face's where
@@ -119,7 +119,7 @@ func (c Config) Validate() error {
 	bad(len(c.Dataset) == 0, "dataset is missing: the file to learn from")
 	bad(c.OutputDir == "", "output_dir is missing: where the run is kept")
 	oneOf("finetuning_type", c.Type, "lora", "llama-adapter", "full")
-	oneOf("dataset_format", c.DatasetFormat, data.Formats()...)
+	oneOf("dataset_format", c.DatasetFormat, source.Formats()...)
 	oneOf("over_long", c.OverLong, "auto", "truncate", "drop", "truncate_prompt", "split", "error")
 	oneOf("on_bad_row", c.OnBadRow, "stop", "skip")
 	oneOf("parse_specials", c.Specials, "recipe", "yes", "no")

@@ -10,8 +10,9 @@ import (
 	"strings"
 
 	"fettle/adapter"
-	"fettle/data"
-	"fettle/internal/builtin"
+	"fettle/data/encode"
+	"fettle/data/recipe"
+	"fettle/internal/base"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/model"
@@ -24,7 +25,7 @@ import (
 // The rooms fit.
 var (
 	_ generate.Decoder = (*model.Session)(nil)
-	_ data.Tokenizer   = (*tokenizer.Tokenizer)(nil)
+	_ encode.Tokenizer = (*tokenizer.Tokenizer)(nil)
 	_ serve.Engine     = (*engine)(nil)
 )
 
@@ -33,10 +34,10 @@ var (
 type speaker struct {
 	model  *model.Model
 	tok    *tokenizer.Tokenizer
-	recipe *data.Recipe // nil: not known
-	own    bool         // it is the model's own chat template, which nobody asked for
-	why    error        // why that cannot be used
-	also   []int32      // tokens that generation_config.json ends answers with
+	recipe *recipe.Recipe // nil: not known
+	own    bool           // it is the model's own chat template, which nobody asked for
+	why    error          // why that cannot be used
+	also   []int32        // tokens that generation_config.json ends answers with
 }
 
 // source says where a speaker's parts are.
@@ -119,8 +120,8 @@ func readRecord(dirs ...string) (train.Record, error) {
 // located is the directory of a model: what was given, or the built-in model's
 // for its name.
 func located(name string) (string, error) {
-	if name == builtin.Name && !isDir(name) {
-		return builtin.Dir()
+	if name == base.Name && !isDir(name) {
+		return base.Dir()
 	}
 	return name, nil
 }

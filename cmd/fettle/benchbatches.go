@@ -103,7 +103,7 @@ func (s stepping) examples(c *model.Config) ([]data.Example, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := data.LoadFiles(tok, recipe, files, options)
+	set, err := data.Load(tok, recipe, files, options)
 	if err != nil {
 		return nil, input(err)
 	}

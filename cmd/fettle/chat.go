@@ -11,7 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fettle/data"
+	"fettle/data/encode"
+	"fettle/data/recipe"
 	"fettle/model/generate"
 )
 
@@ -53,14 +54,14 @@ func talk(cmd *cobra.Command, from source, system string, draw drawing) error {
 	if s.recipe == nil {
 		return s.unspoken("Give --recipe (alpaca, alpaca-lora, vicuna, ..., or a file.jinja)")
 	}
-	c := chatter{conversation: s.converse(), said: data.Conversation{System: system}, draw: draw, out: cmd.OutOrStdout()}
+	c := chatter{conversation: s.converse(), said: recipe.Conversation{System: system}, draw: draw, out: cmd.OutOrStdout()}
 	return c.run(cmd.InOrStdin())
 }
 
 // chatter is a conversation with a person at a terminal.
 type chatter struct {
 	*conversation
-	said data.Conversation
+	said recipe.Conversation
 	draw drawing
 	out  io.Writer
 }
@@ -109,7 +110,7 @@ func (c *chatter) run(in io.Reader) error {
 				fmt.Fprintln(c.out, chatHelp)
 				continue
 			}
-			c.said.Turns = append(c.said.Turns, data.Turn{Role: data.User, Text: message})
+			c.said.Turns = append(c.said.Turns, recipe.Turn{Role: recipe.User, Text: message})
 			c.answer()
 		}
 	}
@@ -137,15 +138,15 @@ func (c *chatter) answer() {
 		fmt.Fprintf(c.out, " … (%s)", a.reason)
 	}
 	fmt.Fprintln(c.out)
-	c.said.Turns = append(c.said.Turns, data.Turn{Role: data.Assistant, Text: strings.TrimSpace(a.text)})
+	c.said.Turns = append(c.said.Turns, recipe.Turn{Role: recipe.Assistant, Text: strings.TrimSpace(a.text)})
 }
 
 // fitting renders a conversation, without its first turns if it must be to
 // leave room for an answer.
-func (c *conversation) fitting(said *data.Conversation, room int) (prompt []int32, forgotten int, err error) {
+func (c *conversation) fitting(said *recipe.Conversation, room int) (prompt []int32, forgotten int, err error) {
 	limit := max(c.session.Capacity()-room, c.session.Capacity()/2)
 	for {
-		prompt, err = c.recipe.Ask(c.tok, *said)
+		prompt, err = encode.New(c.tok, *c.recipe).Prompt(*said)
 		if err != nil || len(prompt) < limit || len(said.Turns) < 3 {
 			return prompt, forgotten, err
 		}
@@ -153,7 +154,7 @@ func (c *conversation) fitting(said *data.Conversation, room int) (prompt []int3
 		if len(prompt) >= 2*limit {
 			n = len(said.Turns) / 2 // far too long: not turn by turn
 		}
-		for n < len(said.Turns)-1 && said.Turns[n].Role != data.User {
+		for n < len(said.Turns)-1 && said.Turns[n].Role != recipe.User {
 			n++
 		} // up to a question
 		said.Turns = said.Turns[n:]

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fettle/data"
+	"fettle/data/recipe"
 	"fettle/internal/tinymodel"
 	"fettle/model/serve"
 )
@@ -35,16 +35,16 @@ func TestLongConversationsLoseTheirBeginning(t *testing.T) {
 	s, err := source{Model: base, Recipe: "vicuna", Compute: "f32"}.open()
 	require.NoError(t, err)
 	c := s.converse()
-	var said data.Conversation
+	var said recipe.Conversation
 	for i := range 200 {
-		said.Turns = append(said.Turns, data.Turn{Role: []data.Role{data.User, data.Assistant}[i%2], Text: "some words"})
+		said.Turns = append(said.Turns, recipe.Turn{Role: []recipe.Role{recipe.User, recipe.Assistant}[i%2], Text: "some words"})
 	}
-	said.Turns = append(said.Turns, data.Turn{Role: data.User, Text: "the last"})
+	said.Turns = append(said.Turns, recipe.Turn{Role: recipe.User, Text: "the last"})
 	prompt, forgotten, err := c.fitting(&said, 64)
 	require.NoError(t, err)
 	require.Less(t, len(prompt), 512-64)
 	require.Equal(t, 201, forgotten+len(said.Turns))
-	require.Equal(t, data.User, said.Turns[0].Role, "it begins with a question")
+	require.Equal(t, recipe.User, said.Turns[0].Role, "it begins with a question")
 	require.Equal(t, "the last", said.Turns[len(said.Turns)-1].Text)
 	again, forgotten, err := c.fitting(&said, 64)
 	require.NoError(t, err)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	ready "fettle/configs"
-	"fettle/data"
+	"fettle/data/recipe"
 	"fettle/train"
 )
 
@@ -43,7 +43,7 @@ func TestConfigsAreThePublishedPresets(t *testing.T) {
 	}
 	for _, name := range ready.Names() {
 		c := readConfig(t, name)
-		r, err := data.Find(c.Recipe)
+		r, err := recipe.Find(c.Recipe)
 		require.NoError(t, err, name)
 		if name == "alpaca-13b" {
 			require.Equal(t, []float64{1e-5, 5}, []float64{c.LearningRate, c.Epochs}, "spec of Stanford Alpaca")

@@ -12,8 +12,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
-	"fettle/internal/builtin"
-	"fettle/internal/machine"
+	"fettle/data/encode"
+	"fettle/data/recipe"
+	"fettle/internal/base"
 	"fettle/internal/world"
 	"fettle/train"
 )
@@ -37,7 +38,7 @@ and after; then talk to it. Nothing is downloaded.`,
 		if err := demonstrate(cmd, c, s.Given); err != nil {
 			return err
 		}
-		if !machine.IsTerminal(cmd.OutOrStdout()) {
+		if !isTerminal(cmd.OutOrStdout()) {
 			return nil
 		}
 		draw := usualDrawing()
@@ -63,7 +64,7 @@ func demoSettings(c *train.Config, given func(key string) bool) {
 		}
 	}
 	c.OutputDir = demoDir(*c)
-	unless("model_name_or_path", func() { c.ModelName = builtin.Name })
+	unless("model_name_or_path", func() { c.ModelName = base.Name })
 	unless("recipe", func() { c.Recipe = demoRecipe })
 	unless("max_seq_length", func() { c.Cutoff = 128 })
 	unless("per_device_train_batch_size", func() { c.BatchSize = 16 })
@@ -130,7 +131,7 @@ All in %.0f seconds. The adapter is in %s. Next:
   fettle chat --adapter_name_or_path %s
   fettle generate --adapter_name_or_path %s --prompt "Where does Lena live?"
   fettle inspect --model_name_or_path %s --dataset %s --recipe %s
-`, time.Since(began).Seconds(), c.OutputDir, c.OutputDir, c.OutputDir, builtin.Name, set, c.Recipe)
+`, time.Since(began).Seconds(), c.OutputDir, c.OutputDir, c.OutputDir, base.Name, set, c.Recipe)
 	return nil
 }
 
@@ -165,7 +166,7 @@ func (s source) quiz(ctx context.Context, rows []world.Row) (quizzed, error) {
 	}
 	asked, greedy := sp.converse(), drawing{MaxNewTokens: 40, TopP: 1, Repetition: 1}
 	for _, r := range rows {
-		prompt, err := sp.recipe.Prompt(sp.tok, r.Instruction, r.Input)
+		prompt, err := encode.New(sp.tok, *sp.recipe).Prompt(recipe.Instruction(r.Instruction, r.Input))
 		if err != nil {
 			return q, err
 		}

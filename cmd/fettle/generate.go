@@ -6,6 +6,9 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"fettle/data/encode"
+	"fettle/data/recipe"
 )
 
 type asking struct {
@@ -75,7 +78,7 @@ func (s *speaker) prompt(a asking) ([]int32, error) {
 	if a.Prompt == "" {
 		return nil, usage(errors.New("prompt is missing: the instruction"))
 	}
-	prompt, err := s.recipe.Prompt(s.tok, a.Prompt, a.Input)
+	prompt, err := encode.New(s.tok, *s.recipe).Prompt(recipe.Instruction(a.Prompt, a.Input))
 	return prompt, input(err)
 }
 

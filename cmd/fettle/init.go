@@ -9,9 +9,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
+	"gopkg.in/yaml.v3"
 
-	"fettle/data"
+	"fettle/data/recipe"
 	"fettle/internal/settings"
 	"fettle/model"
 	"fettle/model/tokenizer"
@@ -41,20 +41,20 @@ recipe's authors published are filled in, flags go before them.`,
 		if err := load(cmd, s); err != nil {
 			return err
 		}
-		recipe, err := initialRecipe(c)
+		r, err := initialRecipe(c)
 		if err != nil {
 			return err
 		}
-		var preset data.Preset
+		var preset recipe.Preset
 		if s.Config() == "" && from.Preset != "none" {
-			if preset, err = published(&c, recipe, from.Preset, s.Given); err != nil {
+			if preset, err = published(&c, r, from.Preset, s.Given); err != nil {
 				return usage(err)
 			}
 		}
 		if c.OutputDir == "" {
-			c.OutputDir = filepath.Join("runs", recipe.Name)
+			c.OutputDir = filepath.Join("runs", r.Name)
 		}
-		text, err := written(c, recipe, preset)
+		text, err := written(c, r, preset)
 		if err != nil {
 			return err
 		}
@@ -73,18 +73,18 @@ recipe's authors published are filled in, flags go before them.`,
 
 // initialRecipe is the config's recipe; one that is a chat template is looked
 // at with the model's tokenizer.
-func initialRecipe(c train.Config) (data.Recipe, error) {
+func initialRecipe(c train.Config) (recipe.Recipe, error) {
 	if c.Recipe != ownTemplate && !strings.HasSuffix(c.Recipe, ".jinja") {
 		r, _, err := findRecipe(c.Recipe, nil)
 		return r, err
 	}
 	where, err := located(c.ModelName)
 	if err != nil {
-		return data.Recipe{}, err
+		return recipe.Recipe{}, err
 	}
 	tok, err := tokenizer.Load(where)
 	if err != nil {
-		return data.Recipe{}, input(err)
+		return recipe.Recipe{}, input(err)
 	}
 	r, _, err := findRecipe(c.Recipe, tok, c.ModelName)
 	return r, err
@@ -111,7 +111,7 @@ func writeNew(path, text string, force bool) error {
 
 // published fills in a preset's settings where none is given, and returns it.
 // auto is the first preset for the method; there may be none.
-func published(c *train.Config, r data.Recipe, name string, given func(key string) bool) (p data.Preset, err error) {
+func published(c *train.Config, r recipe.Recipe, name string, given func(key string) bool) (p recipe.Preset, err error) {
 	if name == "auto" {
 		for _, q := range r.Presets {
 			if p.Name == "" && q.Method == c.Type {
@@ -145,7 +145,7 @@ func published(c *train.Config, r data.Recipe, name string, given func(key strin
 }
 
 // origin says where a preset's settings come from.
-func origin(p data.Preset) string {
+func origin(p recipe.Preset) string {
 	said := map[string]string{
 		"paper": "as the paper has them", "repo": "as the authors' code has them", "official": "as the published weights were made", "ours": "ours, nobody published any",
 	}[p.Name]
@@ -177,7 +177,7 @@ func put(c *train.Config, given func(key string) bool, values map[string]any) {
 }
 
 // written is a config as a person may read it: every setting and its meaning.
-func written(c train.Config, r data.Recipe, p data.Preset) (string, error) {
+func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 	var b strings.Builder
 	from := r.Paper
 	if r.Chat {

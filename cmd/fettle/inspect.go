@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/data"
-	"fettle/internal/machine"
+	"fettle/data/lint"
 	"fettle/train"
 )
 
@@ -57,7 +57,7 @@ Rules that data is held to (--allow RULE lets a run go on all the same):
 // ruleList explains the linter's rules.
 func ruleList() string {
 	var b strings.Builder
-	for _, r := range data.Rules() {
+	for _, r := range lint.Rules() {
 		fmt.Fprintf(&b, "  %-22s %s\n", r.Name, r.Fix)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
@@ -71,7 +71,7 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	if m.tok == nil {
 		return usage(errors.New("inspect: there is no tokenizer to show tokens with"))
 	}
-	v := viewer{tok: m.tok, out: cmd.OutOrStdout(), color: machine.IsTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
+	v := viewer{tok: m.tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
 	verdict := m.judge(c)
 	switch {

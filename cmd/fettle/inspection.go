@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"fettle/data"
+	"fettle/data/lint"
 	"fettle/train"
 )
 
@@ -39,15 +40,15 @@ func newChart(title, what string, lengths []int) chart {
 
 // broken is a rule with what breaks it.
 type broken struct {
-	Rule     data.Rule
-	Severity data.Severity
+	Rule     lint.Rule
+	Severity lint.Severity
 	Count    int
-	Findings []data.Finding
+	Findings []lint.Finding
 }
 
 // findings groups a report by rule.
-func findings(r *data.Report) (out []broken) {
-	for _, rule := range data.Rules() {
+func findings(r *lint.Report) (out []broken) {
+	for _, rule := range lint.Rules() {
 		b := broken{Rule: rule, Severity: r.Severity(rule), Count: r.Counts[rule.Name]}
 		for _, f := range r.Findings {
 			if f.Rule == rule.Name {

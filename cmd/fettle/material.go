@@ -8,7 +8,10 @@ import (
 	"strings"
 
 	"fettle/data"
-	"fettle/internal/machine"
+	"fettle/data/encode"
+	"fettle/data/lint"
+	"fettle/data/recipe"
+	datasource "fettle/data/source"
 	"fettle/model"
 	"fettle/model/tokenizer"
 	"fettle/train"
@@ -17,7 +20,7 @@ import (
 // material is what a run learns from.
 type material struct {
 	training, evaluation *data.Set
-	recipe               data.Recipe
+	recipe               recipe.Recipe
 	template             chatTemplate // the recipe's, if it has one
 	shape                *model.Config
 	tok                  *tokenizer.Tokenizer // nil: the data is tokenized already
@@ -37,7 +40,7 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 	if c.PromptLayers == 0 {
 		c.PromptLayers = max(1, m.shape.Layers-2)
 	}
-	var tok data.Tokenizer
+	var tok encode.Tokenizer
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
 		tok, m.tok, m.hash = t, t, t.Hash()
 		if t.Size() > m.shape.Vocab {
@@ -71,16 +74,16 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 }
 
 // read encodes the files of a run.
-func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer) error {
+func (m *material) read(c *train.Config, tok encode.Tokenizer, progress io.Writer) error {
 	options, files, err := dataOptions(c)
 	if err != nil {
 		return err
 	}
-	if progress != nil && machine.IsTerminal(progress) {
+	if progress != nil && isTerminal(progress) {
 		options.Progress = func(rows int, share float64) { fmt.Fprint(progress, "\r\x1b[K", readingBar(rows, share)) }
 		defer fmt.Fprint(progress, "\r\x1b[K")
 	}
-	if m.training, err = data.LoadFiles(tok, m.recipe, files, options); err != nil {
+	if m.training, err = data.Load(tok, m.recipe, files, options); err != nil {
 		return input(err)
 	}
 	if len(c.EvalDataset) > 0 {
@@ -88,7 +91,7 @@ func (m *material) read(c *train.Config, tok data.Tokenizer, progress io.Writer)
 		if err != nil {
 			return err
 		}
-		m.evaluation, err = data.LoadFiles(tok, m.recipe, held, options)
+		m.evaluation, err = data.Load(tok, m.recipe, held, options)
 		return input(err)
 	}
 	if c.ValSize > 0 {
@@ -108,7 +111,7 @@ func readingBar(rows int, share float64) string {
 // more: the held-out loss is of what was never seen.
 func (m *material) split(c *train.Config) {
 	all, held := data.Split(m.training.Examples, c.ValSize, c.Seed)
-	var doubles data.Report
+	var doubles lint.Report
 	if kept := doubles.Leakage(all, held); len(kept) > 0 {
 		m.doubles, all = len(all)-len(kept), kept
 	}
@@ -116,7 +119,7 @@ func (m *material) split(c *train.Config) {
 }
 
 // dataOptions are what data needs to know of a run.
-func dataOptions(c *train.Config) (data.Options, []data.File, error) {
+func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 	o := data.Options{
 		Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow, Columns: map[string]string{}, Seed: c.Seed,
 		Fix: c.Fix, Cache: c.DataCache,
@@ -157,16 +160,16 @@ func dataOptions(c *train.Config) (data.Options, []data.File, error) {
 const infoFile = "dataset_info.json:"
 
 // dataFiles are the files that a run names.
-func dataFiles(names []string, o data.Options) ([]data.File, error) {
+func dataFiles(names []string, o data.Options) ([]datasource.File, error) {
 	names, err := dataPaths(names)
 	if err != nil {
 		return nil, err
 	}
-	var files []data.File
+	var files []datasource.File
 	for _, path := range names {
-		f := data.File{Path: path, Format: o.Format, Columns: o.Columns}
+		f := datasource.File{Path: path, Format: o.Format, Columns: o.Columns}
 		if dir, name, ok := strings.Cut(path, infoFile); ok {
-			if f, err = data.ReadDatasetInfo(dir+strings.TrimSuffix(infoFile, ":"), name); err != nil {
+			if f, err = datasource.DatasetInfo(dir+strings.TrimSuffix(infoFile, ":"), name); err != nil {
 				return nil, input(err)
 			}
 			maps.Copy(f.Columns, o.Columns)

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"fettle/internal/builtin"
+	"fettle/internal/base"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/world"
@@ -115,5 +115,5 @@ func writeBuiltIn(name string) (string, error) {
 			}
 		}
 	}
-	return builtin.File(name+".jsonl", lines)
+	return base.File(name+".jsonl", lines)
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fettle/data"
+	"fettle/data/recipe"
 	"fettle/model/generate"
 	"fettle/model/serve"
 )
@@ -176,15 +176,15 @@ func (c *conversation) chatPrompt(messages []serve.Message, room int) ([]int32, 
 	if c.recipe == nil {
 		return nil, errors.New("this model has no prompt for chats: start the server with --recipe, or use /v1/completions")
 	}
-	var said data.Conversation
+	var said recipe.Conversation
 	for _, m := range messages {
 		if m.Role == "system" {
 			said.System = strings.TrimSpace(said.System + "\n\n" + m.Content)
 			continue
 		}
-		said.Turns = append(said.Turns, data.Turn{Role: data.Role(m.Role), Text: m.Content})
+		said.Turns = append(said.Turns, recipe.Turn{Role: recipe.Role(m.Role), Text: m.Content})
 	}
-	if n := len(said.Turns); n == 0 || said.Turns[n-1].Role == data.Assistant {
+	if n := len(said.Turns); n == 0 || said.Turns[n-1].Role == recipe.Assistant {
 		return nil, errors.New("the last message is not the user's, there is nothing to answer")
 	}
 	prompt, _, err := c.fitting(&said, room)

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"fettle/data"
+	"fettle/data/chattemplate"
+	"fettle/data/encode"
+	"fettle/data/recipe"
 	"fettle/train"
 )
 
@@ -25,7 +27,7 @@ const (
 
 // chatTemplate is a template and where it was found.
 type chatTemplate struct {
-	data.ChatTemplates
+	chattemplate.Templates
 	path string
 }
 
@@ -131,7 +133,7 @@ func configTemplate(dir string) (t chatTemplate, err error) {
 
 // findRecipe finds a recipe by its name: one of the built-in ones, a file.jinja,
 // or chat_template, the template that the first of dirs brings.
-func findRecipe(name string, tok data.Tokenizer, dirs ...string) (data.Recipe, chatTemplate, error) {
+func findRecipe(name string, tok encode.Tokenizer, dirs ...string) (recipe.Recipe, chatTemplate, error) {
 	var t chatTemplate
 	var err error
 	switch {
@@ -145,25 +147,25 @@ func findRecipe(name string, tok data.Tokenizer, dirs ...string) (data.Recipe, c
 		text, err = os.ReadFile(name)
 		t.path, t.Default = name, string(text)
 	default:
-		r, err := data.Find(name)
+		r, err := recipe.Find(name)
 		if err != nil {
 			err = fmt.Errorf("%w; chat_template is the model's own, file.jinja any other", err)
 		}
 		return r, t, usage(err)
 	}
 	if err != nil {
-		return data.Recipe{}, t, input(err)
+		return recipe.Recipe{}, t, input(err)
 	}
 	if tok == nil {
-		return data.Recipe{}, t, usage(fmt.Errorf("recipe %s: a chat template needs the model's tokenizer", name))
+		return recipe.Recipe{}, t, usage(fmt.Errorf("recipe %s: a chat template needs the model's tokenizer", name))
 	}
-	r, err := data.ChatTemplate(t.path, t.ChatTemplates, tok)
+	r, err := chattemplate.Recipe(t.path, t.Templates, tok)
 	return r, t, input(err)
 }
 
 // recordedRecipe is the name by which a run's record, and the linter, know its
 // recipe.
-func recordedRecipe(r data.Recipe) (name, hash string) {
+func recordedRecipe(r recipe.Recipe) (name, hash string) {
 	if r.Chat {
 		return ownTemplate, r.RenderKey
 	}

@@ -1,0 +1,228 @@
+package chattemplate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"fettle/data/encode"
+	"fettle/data/recipe"
+	"fettle/internal/jinja"
+)
+
+// span is bytes of a rendering.
+type span struct{ from, to int }
+
+// extent is what a template prints for a turn: whole, and from the first to the
+// last byte of that which the turn itself wrote. They are empty where there is
+// none; pieces is how often the template comes back to the turn to print more
+// than space.
+func extent(out jinja.Text, id int32) (whole, own span, pieces int) {
+	var piece span
+	at := 0
+	finish := func() {
+		if strings.TrimSpace(out.String()[piece.from:piece.to]) != "" {
+			whole = piece
+			pieces++
+		}
+		piece = span{}
+	}
+	for _, r := range out.Runs() {
+		switch {
+		case r.Within != id:
+			finish()
+		case piece.to == 0:
+			piece.from = at
+			fallthrough
+		default:
+			piece.to = r.End
+		}
+		if r.From == id && (r.Within == id || r.Within == 0) {
+			if own.to == 0 {
+				own.from = at
+			}
+			own.to = r.End
+		}
+		at = r.End
+	}
+	finish()
+	return whole, own, pieces
+}
+
+// ownText is what an id wrote, of a rendering.
+func ownText(out jinja.Text, id int32) string {
+	var b strings.Builder
+	at := 0
+	for _, r := range out.Runs() {
+		if r.From == id {
+			b.WriteString(out.String()[at:r.End])
+		}
+		at = r.End
+	}
+	return b.String()
+}
+
+// learned are the spans of a rendering that are learned, in order.
+func (h *chat) learned(c recipe.Conversation, out jinja.Text) ([]span, error) {
+	var list []span
+	marks, at := false, 0
+	for _, r := range out.Runs() {
+		if i := int(r.Within) - 1; r.Generated && (i < 0 || i >= len(c.Turns) || c.Turns[i].Learned(true)) {
+			list = append(list, span{at, r.End})
+		}
+		if i := int(r.From) - 1; i >= 0 && c.Turns[i].Role != recipe.Assistant && c.Turns[i].Learned(false) {
+			list = append(list, span{at, r.End})
+		}
+		marks = marks || r.Generated
+		at = r.End
+	}
+	for i, t := range c.Turns {
+		if marks || t.Role != recipe.Assistant || !t.Learned(true) {
+			continue
+		}
+		s, err := h.answer(c, i, out)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b span) int { return a.from - b.from })
+	return list, nil
+}
+
+// answer is what is learned of turn i: what the template prints for it, behind
+// what inference supplies, up to the end of the turn.
+func (h *chat) answer(c recipe.Conversation, i int, out jinja.Text) (span, error) {
+	whole, own, pieces := extent(out, turnID(i))
+	asked, err := h.render(c, i, true)
+	supplied := err == nil && strings.HasPrefix(out.String(), asked.String()) // all of it, byte for byte
+	if pieces > 1 {
+		return span{}, fmt.Errorf("it cannot be told which part of the text is turn %d: it is printed in pieces", i+1)
+	}
+	if whole.to == 0 {
+		after, err := h.render(c, i+1, false)
+		if !supplied || err != nil || !strings.HasPrefix(out.String(), after.String()) {
+			return span{}, fmt.Errorf("it cannot be told which part of the text is turn %d: it is not printed in a loop over the messages", i+1)
+		}
+		whole = span{len(asked.String()), len(after.String())}
+	}
+	s := span{whole.from, ending(out, whole)}
+	switch {
+	case supplied && len(asked.String()) >= whole.from && len(asked.String()) <= whole.to:
+		s.from = len(asked.String())
+	case err == nil:
+		from, ok := h.behind(out.String()[whole.from:whole.to], invitation(asked))
+		if ok {
+			s.from += from
+		} else if own.to > 0 && c.Turns[i].Calls == "" {
+			s.from = own.from
+		} else if from > 0 {
+			s.from += from
+		} else {
+			return span{}, fmt.Errorf("it cannot be told where the answer of turn %d begins", i+1)
+		}
+	case own.to > 0 && c.Turns[i].Calls == "": // nothing can be asked here, as before the first question
+		s.from = own.from
+	default:
+		return span{}, fmt.Errorf("it cannot be told where the answer of turn %d begins: %w", i+1, err)
+	}
+	s.to = max(s.to, s.from)
+	return s, nil
+}
+
+// invitation is what a rendering that asks for an answer says behind the last
+// message.
+func invitation(asked jinja.Text) string {
+	end, at := 0, 0
+	for _, r := range asked.Runs() {
+		if at = r.End; r.Within != 0 {
+			end = at
+		}
+	}
+	return asked.String()[end:]
+}
+
+// behind is where a turn goes on behind an invitation: ok if it begins with how
+// that ends, otherwise the bytes of whole tokens with which both begin.
+func (h *chat) behind(turn, invitation string) (n int, ok bool) {
+	if invitation == "" {
+		return 0, true
+	}
+	for n < min(len(turn), len(invitation)) && turn[n] == invitation[n] {
+		n++
+	}
+	for k := min(len(turn), len(invitation)); k >= max(n, 1); k-- {
+		if turn[:k] == invitation[len(invitation)-k:] {
+			return k, true
+		}
+	}
+	for at := 0; ; {
+		i, name := encode.NextControl(turn[at:], h.controls)
+		if i < 0 || at+i >= n {
+			return n, false
+		}
+		if at += i; at+len(name) > n {
+			return at, false
+		}
+		at += len(name)
+	}
+}
+
+// ending is where a turn ends, without the space that a template puts behind
+// its last word.
+func ending(out jinja.Text, turn span) int {
+	text, end := out.String(), turn.to
+	runs := out.Runs()
+	for i := len(runs) - 1; i >= 0; i-- {
+		from := 0
+		if i > 0 {
+			from = runs[i-1].End
+		}
+		if from >= end {
+			continue
+		}
+		if runs[i].From != 0 {
+			return end
+		}
+		from = max(from, turn.from)
+		if end = from + len(strings.TrimRightFunc(text[from:end], unicode.IsSpace)); end > from {
+			return end
+		}
+		if from == turn.from {
+			return end
+		}
+	}
+	return end
+}
+
+// segments cuts a rendering where writers or learning change.
+func segments(out jinja.Text, learned []span) []recipe.Segment {
+	var list []recipe.Segment
+	put := func(text string, learn, markup bool) {
+		if n := len(list); n > 0 && list[n-1].Learn == learn && list[n-1].Markup == markup {
+			list[n-1].Text += text
+		} else if text != "" {
+			list = append(list, recipe.Segment{Text: text, Learn: learn, Markup: markup})
+		}
+	}
+	at := 0
+	for _, r := range out.Runs() {
+		for at < r.End {
+			for len(learned) > 0 && learned[0].to <= at {
+				learned = learned[1:]
+			}
+			to, learn := r.End, false
+			if len(learned) > 0 {
+				if learn = learned[0].from <= at; learn {
+					to = min(to, learned[0].to)
+				} else {
+					to = min(to, learned[0].from)
+				}
+			}
+			put(out.String()[at:to], learn, r.From == 0)
+			at = to
+		}
+	}
+	return list
+}

@@ -1,0 +1,130 @@
+package encode_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/data/encode"
+	"fettle/data/internal/datatest"
+	"fettle/data/recipe"
+)
+
+// golden is a case of seeds_golden.json: a rendered text with its tokens.
+type golden struct {
+	Name, Text  string
+	IDs, Labels []int32
+}
+
+func goldens(t *testing.T, file string) []golden {
+	text, err := os.ReadFile(filepath.Join(datatest.Shared(t), "golden", file))
+	require.NoError(t, err)
+	var all []golden
+	require.NoError(t, json.Unmarshal(text, &all))
+	return all
+}
+
+// record takes a rendered text of the Alpaca family apart again.
+func record(t *testing.T, r recipe.Recipe, text string) recipe.Conversation {
+	end := r.Template.NoInput[strings.Index(r.Template.NoInput, "{instruction}")+len("{instruction}"):]
+	at := strings.Index(text, end)
+	require.Positive(t, at)
+	prompt, answer := text[:at], strings.TrimSuffix(text[at+len(end):], "</s>")
+	_, fields, _ := strings.Cut(prompt, "### Instruction:\n")
+	instruction, input, _ := strings.Cut(fields, "\n\n### Input:\n")
+	require.Equal(t, prompt+end, r.Template.Prompt(instruction, input))
+	return recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: instruction, Input: input}, {Role: recipe.Assistant, Text: answer}}}
+}
+
+// conversations are what the golden cases of the other systems were made from.
+var conversations = map[string]struct {
+	recipe string
+	cutoff int
+	recipe.Conversation
+}{
+	"baize-v1":                 {"baize", 512, datatest.Talk("Hello!", "Hi! How can I help you?")},
+	"vicuna-v1.1/legacy=True":  {"vicuna", 2048, datatest.Talk("Hello!", "Hi there.", "Bye", "Goodbye!")},
+	"vicuna-v1.1/legacy=False": {"vicuna-v1.5", 2048, datatest.Talk("Hello!", "Hi there.", "Bye", "Goodbye!")},
+	"vicuna-v0/released-mask(buggy: header not counted)":      {"vicuna-v0-released", 2048, datatest.Talk("Hello!", "Hi there.")},
+	"vicuna-v0/fixed-mask":                                    {"vicuna-v0", 2048, datatest.Talk("Hello!", "Hi there.")},
+	"koala/2-turn (default add_eos_token=True => double eos)": {"koala", 2048, datatest.Talk("Hello!", "Hi! How can I help you?", "Bye", "Goodbye!")},
+	"gpt4all-lora (Mar 2023)":                                 {"gpt4all", 1024, datatest.Talk("Name a color.", "Blue.")},
+	"gpt4all (HEAD data.py)":                                  {"gpt4all-head", 1024, datatest.Talk("Name a color.", "Blue.")},
+	"vicuna-v1.1/edge-assistant-in-answer":                    {"vicuna", 2048, datatest.Talk("Hi", "I say ASSISTANT: twice")},
+	"vicuna-v1.1/edge-eos-in-answer":                          {"vicuna", 2048, datatest.Talk("Hi", "a</s>b")},
+	"vicuna-v1.1/edge-empty-answer":                           {"vicuna", 2048, datatest.Talk("Hi", "")},
+	"vicuna-v1.1/edge-newlines":                               {"vicuna", 2048, datatest.Talk("Line1\n\nLine2", "```go\nfunc main() {}\n```", "ok ", " spaced ")},
+	"vicuna-v1.1/edge-truncated-64":                           {"vicuna", 64, datatest.Talk("Hello!", strings.TrimSpace(strings.Repeat("word ", 80)), "Bye", "Goodbye!")},
+}
+
+func TestSeedsEncodeAsUpstream(t *testing.T) {
+	tok, n := datatest.LLaMA(t), 0
+	for _, file := range []string{"seeds_golden.json", "seeds_golden_edge.json"} {
+		for _, g := range goldens(t, file) {
+			if g.Labels == nil {
+				continue // prompts only: TestSeedPromptsEncodeAsUpstream
+			}
+			n++
+			t.Run(g.Name, func(t *testing.T) {
+				known, ok := conversations[g.Name]
+				if !ok {
+					name, _, _ := strings.Cut(g.Name, "/")
+					r, err := recipe.Find(name)
+					require.NoError(t, err)
+					known.recipe, known.cutoff, known.Conversation = name, 512, record(t, r, g.Text)
+				}
+				r, err := recipe.Find(known.recipe)
+				require.NoError(t, err)
+				e, err := encode.New(tok, r).Example(known.Conversation, known.cutoff)
+				require.NoError(t, err)
+				require.Equal(t, g.IDs, e.Tokens)
+				require.Equal(t, g.Labels, e.Labels)
+			})
+		}
+	}
+	require.Equal(t, 33, n)
+}
+
+// Koala's own server does not reproduce the tokens of its training, where
+// answers are tokenized apart; FastChat's extra space does.
+func TestSeedPromptsEncodeAsUpstream(t *testing.T) {
+	tok := datatest.LLaMA(t)
+	r, err := recipe.Find("koala")
+	require.NoError(t, err)
+	history := datatest.Talk("Hello!", "Hi! How can I help you?", "Bye")
+	official := datatest.Text(t, r.Upstream, history, "</s>")
+	spaced := *r.Upstream
+	spaced.Gap = " "
+	other := datatest.Text(t, &spaced, history, "</s>")
+	trained, err := encode.New(tok, r).Prompt(history)
+	require.NoError(t, err)
+	for _, g := range goldens(t, "seeds_golden.json") {
+		if g.Name == "koala/inference-prompt round 2" {
+			require.Equal(t, g.Text, official)
+			require.Equal(t, g.IDs, append([]int32{1}, tok.EncodeSpecial(official)...))
+		}
+	}
+	require.Equal(t, trained, append([]int32{1}, tok.EncodeSpecial(other)...))
+	require.NotEqual(t, trained, append([]int32{1}, tok.EncodeSpecial(official)...))
+}
+
+func TestPromptIsThePrefixOfTraining(t *testing.T) {
+	tok := datatest.LLaMA(t)
+	for _, r := range recipe.All() {
+		for _, input := range []string{"", "2 3"} {
+			c := recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: "Add the numbers.", Input: input}, {Role: recipe.Assistant, Text: "Five"}}}
+			e, err := encode.New(tok, r).Example(c, 512)
+			require.NoError(t, err)
+			prompt, err := encode.New(tok, r).Prompt(recipe.Instruction("Add the numbers.", input))
+			require.NoError(t, err)
+			require.Equal(t, prompt, e.Tokens[:len(prompt)], r.Name)
+			if !strings.HasPrefix(r.Name, "vicuna-v0") {
+				require.Equal(t, tok.EOS(), e.Tokens[len(e.Tokens)-1], r.Name)
+			}
+		}
+	}
+}

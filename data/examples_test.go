@@ -1,0 +1,58 @@
+package data_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"fettle/data"
+	"fettle/data/internal/datatest"
+	"fettle/data/recipe"
+)
+
+// A row becomes segments, of which the answer is learned.
+func ExampleRecipe_Segments() {
+	r, err := recipe.Find("alpaca-lora-short")
+	if err != nil {
+		panic(err)
+	}
+	r.LearnPrompt = false
+	segments, err := r.Segments(recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: "Name a color."}, {Role: recipe.Assistant, Text: "Blue."}}})
+	if err != nil {
+		panic(err)
+	}
+	for _, s := range segments {
+		fmt.Printf("%-5t %q\n", s.Learn, s.Text)
+	}
+	// Output:
+	// false "### Instruction:\nName a color.\n\n### Response:\n"
+	// true  "Blue."
+}
+
+// Files of any format become examples; the report says what is wrong with
+// them.
+func ExampleLoad() {
+	dir, err := os.MkdirTemp("", "data")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "rows.csv")
+	if err := os.WriteFile(path, []byte("instruction,output\nName a color.,Blue.\nName a color.,Blue.\nSay hi.,\n"), 0o644); err != nil {
+		panic(err)
+	}
+	r, err := recipe.Find("alpaca")
+	if err != nil {
+		panic(err)
+	}
+	set, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Fix: true})
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(set.Rows, "rows,", len(set.Examples), "example")
+	fmt.Print(set.Report.String())
+	// Output:
+	// 3 rows, 1 example
+	// fixed duplicate: 1
+	// fixed empty-answer: 1
+}

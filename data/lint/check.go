@@ -1,0 +1,143 @@
+package lint
+
+import (
+	"fmt"
+	"iter"
+	"strings"
+
+	"fettle/data/encode"
+	"fettle/data/recipe"
+)
+
+// Mark is a finding in one row.
+type Mark struct{ Rule, Text string }
+
+// Checker checks rows against a tokenizer and a recipe. It is safe for concurrent
+// use.
+type Checker struct {
+	tok      encode.Tokenizer // nil: rows are token ids and no vocabulary is known
+	recipe   recipe.Recipe
+	controls encode.Controls
+}
+
+// NewChecker returns a checker for rows that a recipe lays out and tok encodes.
+func NewChecker(tok encode.Tokenizer, r recipe.Recipe) *Checker {
+	return &Checker{tok: tok, recipe: r, controls: encode.ControlTokens(tok)}
+}
+
+// Conversation checks a row before it is encoded.
+func (k *Checker) Conversation(c recipe.Conversation) []Mark {
+	var out []Mark
+	found := func(rule, format string, args ...any) { out = append(out, Mark{rule, fmt.Sprintf(format, args...)}) }
+	if strings.TrimSpace(c.Answers()) == "" {
+		found("empty-answer", "there is no answer")
+	}
+	if text := orderOf(c); text != "" {
+		found("role-order", "%s", text)
+	}
+	if c.Tools != "" && c.Tools != "[]" && !k.recipe.Tools {
+		found("tools-ignored", "tools %.60s", c.Tools)
+	}
+	control := "control-tokens"
+	if !k.recipe.Specials {
+		control = "control-names"
+	}
+	seen := map[string]bool{}
+	for text := range texts(&c) {
+		for _, check := range []struct {
+			rule string
+			find func(string) string
+		}{
+			{control, k.controlIn}, {"byte-order-mark", markIn}, {"mojibake", mojibakeIn}, {"replacement-character", replacementIn}, {"placeholder", placeholderIn},
+		} {
+			if hit := check.find(*text); hit != "" && !seen[check.rule] {
+				seen[check.rule] = true
+				found(check.rule, "%s", hit)
+			}
+		}
+	}
+	return out
+}
+
+// texts iterates over the texts of a record that are not empty.
+func texts(c *recipe.Conversation) iter.Seq[*string] {
+	all := []*string{&c.System}
+	for i := range c.Turns {
+		all = append(all, &c.Turns[i].Text, &c.Turns[i].Input)
+	}
+	for i := range c.Laid {
+		all = append(all, &c.Laid[i].Text)
+	}
+	return func(yield func(*string) bool) {
+		for _, text := range all {
+			if *text != "" && !yield(text) {
+				return
+			}
+		}
+	}
+}
+
+// orderOf says what is wrong with the order of turns, "" if nothing.
+func orderOf(c recipe.Conversation) string {
+	for i, t := range c.Turns {
+		switch {
+		case t.Role == recipe.System:
+			return fmt.Sprintf("turn %d is a system message", i+1)
+		case i == 0 && t.Role == recipe.Assistant:
+			return "it begins with the assistant"
+		case i > 0 && t.Asks() == c.Turns[i-1].Asks():
+			return fmt.Sprintf("turns %d and %d are both the %s's", i, i+1, t.Role)
+		}
+	}
+	if n := len(c.Turns); n > 0 && c.Turns[n-1].Asks() {
+		return "it ends with a question"
+	}
+	return ""
+}
+
+// controlIn finds the name of a control token, the tokenizer's or a well-known
+// one.
+func (k *Checker) controlIn(text string) string {
+	if !strings.ContainsAny(text, "<[") {
+		return ""
+	}
+	names := k.controls.Names
+	if len(names) > 16 { // LLaMA 3 has 256, all of one form
+		names = nil
+	}
+	if at, name := encode.NextControl(text, append([]string{"<|eot_id|>", "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|im_start|>", "<|im_end|>",
+		"<|endoftext|>", "[INST]", "[/INST]", "<</SYS>>", "</s>", "<s>", "<unk>"}, names...)); at >= 0 {
+		return fmt.Sprintf("%s in %q", name, around(text, at))
+	}
+	return ""
+}
+
+func markIn(text string) string {
+	if at := strings.IndexRune(text, '\ufeff'); at >= 0 {
+		return fmt.Sprintf("U+FEFF at byte %d", at)
+	}
+	return ""
+}
+
+func replacementIn(text string) string {
+	if at := strings.IndexRune(text, '\ufffd'); at >= 0 {
+		return fmt.Sprintf("U+FFFD in %q", around(text, at))
+	}
+	return ""
+}
+
+// placeholderIn finds {{name}}.
+func placeholderIn(text string) string {
+	_, rest, ok := strings.Cut(text, "{{")
+	name, _, closed := strings.Cut(rest, "}}")
+	if ok && closed && name != "" && len(name) < 32 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_ ") == "" {
+		return fmt.Sprintf("{{%s}}", name)
+	}
+	return ""
+}
+
+// around is what stands at a place of a text.
+func around(text string, at int) string {
+	from, to := max(0, at-12), min(len(text), at+20)
+	return strings.ToValidUTF8(text[from:to], "")
+}

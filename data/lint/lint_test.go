@@ -1,0 +1,167 @@
+package lint_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/data"
+	"fettle/data/internal/datatest"
+	"fettle/data/lint"
+	"fettle/data/recipe"
+)
+
+// broken reads a hand-broken set, cut at 400 letters.
+func broken(t *testing.T, path string, o data.Options) *data.Set {
+	name := "alpaca"
+	if strings.Contains(path, "role-order") || strings.Contains(path, "tools") {
+		name = "vicuna"
+	}
+	r, err := recipe.Find(name)
+	require.NoError(t, err)
+	o.Cutoff, o.OnBadRow = 400, "skip"
+	s, err := datatest.Load(datatest.Spelled{}, r, path, o)
+	require.NoError(t, err)
+	return s
+}
+
+// Every file of testdata/broken is named after the rule that its second row
+// breaks, or the row told here.
+func TestLinterFindsWhatIsBroken(t *testing.T) {
+	rows := map[string]int{"end-not-learned": 0, "identical-answers": 24, "double-bos": 2, "role-order": 2, "tools-ignored": 2, "unknown-token": 2, "bad-row": 2}
+	paths, err := filepath.Glob("testdata/broken/*")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(paths), 15)
+	for _, path := range paths {
+		rule := strings.TrimSuffix(filepath.Base(path), ".jsonl")
+		t.Run(rule, func(t *testing.T) {
+			report := broken(t, path, data.Options{}).Report
+			row, ok := rows[rule]
+			if !ok {
+				row = 4
+			}
+			var found []string
+			for _, f := range report.Findings {
+				if f.Rule == rule {
+					found = append(found, f.Source+f.Text)
+				}
+				require.NotEmpty(t, f.Severity)
+			}
+			require.NotEmpty(t, found, report.String())
+			if row > 0 {
+				require.Contains(t, found[0], fmt.Sprintf("%s:%d", path, row))
+			}
+			require.Contains(t, report.String(), rule)
+			allowed := []string{"over-long", "no-learned-tokens", "empty-answer", "control-tokens", "replacement-character", "bad-row", "role-order", "identical-answers", rule}
+			errs, err := report.Errors(allowed)
+			require.NoError(t, err)
+			require.Empty(t, errs)
+		})
+	}
+}
+
+func TestCleanSetsPass(t *testing.T) {
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", datatest.TwoRows), data.Options{})
+	require.NoError(t, err)
+	require.Empty(t, s.Report.Findings)
+	require.Equal(t, "nothing wrong with 2 rows\n", s.Report.String())
+	_, err = s.Report.Errors([]string{"over-lomg"})
+	require.ErrorContains(t, err, `did you mean "over-long"`)
+}
+
+func TestErrorsStopARun(t *testing.T) {
+	report := broken(t, "testdata/broken/double-bos.jsonl", data.Options{}).Report
+	errs, err := report.Errors(nil)
+	require.NoError(t, err)
+	require.Len(t, errs, 1)
+	require.Equal(t, "double-bos", errs[0].Rule)
+	errs, err = report.Errors([]string{"double-bos"})
+	require.NoError(t, err)
+	require.Empty(t, errs)
+}
+
+func TestFixRepairsWhatIsSafe(t *testing.T) {
+	for _, rule := range lint.Rules() {
+		if !rule.Fixable {
+			continue
+		}
+		t.Run(rule.Name, func(t *testing.T) {
+			s := broken(t, "testdata/broken/"+rule.Name+".jsonl", data.Options{Fix: true})
+			require.Zero(t, s.Report.Counts[rule.Name], s.Report.String())
+			require.NotZero(t, s.Report.Fixed[rule.Name])
+			again := broken(t, "testdata/broken/"+rule.Name+".jsonl", data.Options{})
+			require.NotEqual(t, again.Hash, s.Hash)
+		})
+	}
+	s := broken(t, "testdata/broken/mojibake.jsonl", data.Options{Fix: true})
+	text := datatest.Spelled{}.Decode(s.Examples[3].Tokens)
+	require.Contains(t, text, "Where is the café?")
+	require.Contains(t, text, "It’s closed, he said: “too late”.")
+}
+
+func TestRealTextIsNotMojibake(t *testing.T) {
+	for _, text := range []string{"Où est le café ? « Là-bas »", "ÁÉÍ ÃÕ coração, ÂNGULO", "Grüße aus Köln: 20 °C, § 5", "Привет, мир", "你好，世界", "naïve façade—“quoted”…", "30 Â", "Ñandú ¿qué? ¡Sí!"} {
+		path := datatest.Write(t, "a.jsonl", fmt.Sprintf(`{"instruction": %q, "output": "x"}`, text))
+		s, err := datatest.LoadAlpaca(path, data.Options{})
+		require.NoError(t, err)
+		require.Zero(t, s.Report.Counts["mojibake"], text)
+	}
+}
+
+func TestLeakageIsFound(t *testing.T) {
+	path := datatest.Write(t, "a.jsonl", datatest.TwoRows)
+	training, err := datatest.LoadAlpaca(path, data.Options{})
+	require.NoError(t, err)
+	held, err := datatest.LoadAlpaca(datatest.Write(t, "b.jsonl", strings.Split(datatest.TwoRows, "\n")[1]), data.Options{})
+	require.NoError(t, err)
+	kept := training.Report.Leakage(training.Examples, held.Examples)
+	require.Len(t, kept, 1)
+	errs, err := training.Report.Errors(nil)
+	require.NoError(t, err)
+	require.Len(t, errs, 1)
+	require.Contains(t, errs[0].Text, path+":2")
+}
+
+func TestTemplateMustBeTheAdapters(t *testing.T) {
+	var report lint.Report
+	report.Template("alpaca", "alpaca")
+	require.Empty(t, report.Findings)
+	report.Template("alpaca", "vicuna")
+	errs, err := report.Errors(nil)
+	require.NoError(t, err)
+	require.Equal(t, "the adapter was trained with recipe alpaca, this run uses vicuna", errs[0].Text)
+}
+
+func TestBoundaryFusionIsNoted(t *testing.T) {
+	tok := datatest.LLaMA(t)
+	r, err := recipe.Find("alpaca")
+	require.NoError(t, err)
+	path := datatest.Write(t, "a.jsonl", `{"instruction": "Compute 2-7.", "output": "-5"}`+"\n"+datatest.TwoRows)
+	s, err := datatest.Load(tok, r, path, data.Options{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]int{"boundary-fusion": 1}, s.Report.Counts)
+	require.Equal(t, path+":1", s.Report.Findings[0].Source)
+	lora, err := recipe.Find("alpaca-lora-masked")
+	require.NoError(t, err)
+	s, err = datatest.Load(tok, lora, path, data.Options{})
+	require.NoError(t, err)
+	require.Empty(t, s.Report.Counts)
+}
+
+func TestBadRowsAreSkippedOrStop(t *testing.T) {
+	s := broken(t, "testdata/broken/bad-row.jsonl", data.Options{})
+	require.Equal(t, []int{3, 2, 5}, []int{len(s.Examples), s.BadRows, s.Rows})
+	require.Contains(t, s.Bad[0], "bad-row.jsonl:2: broken JSON")
+	require.Contains(t, s.Bad[1], "bad-row.jsonl:4: broken JSON")
+	_, err := datatest.LoadAlpaca("testdata/broken/bad-row.jsonl", data.Options{})
+	require.ErrorContains(t, err, "bad-row.jsonl:2: broken JSON")
+	all := datatest.Write(t, "bad.jsonl", "{\n{\n")
+	_, err = datatest.LoadAlpaca(all, data.Options{OnBadRow: "skip"})
+	require.Error(t, err)
+	_, err = os.Stat(all)
+	require.NoError(t, err)
+}

@@ -1,0 +1,119 @@
+// Package lint finds what is wrong with a data set: rules over conversations,
+// over examples and over the set as a whole, collected in a report, and the
+// repairs that are safe.
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fettle/data/recipe"
+)
+
+// Finding is something that was found, in one row or in the set as a whole.
+type Finding struct {
+	Rule     string   `json:"rule"`
+	Severity Severity `json:"severity"`
+	Source   string   `json:"source,omitempty"` // file:line
+	Text     string   `json:"text"`
+}
+
+// Report collects findings.
+type Report struct {
+	Rows     int            `json:"rows"`
+	Counts   map[string]int `json:"counts"`   // findings of a rule
+	Findings []Finding      `json:"findings"` // the first of each rule
+	Fixed    map[string]int `json:"fixed,omitempty"`
+}
+
+// shownOfARule is how many findings of a rule a report keeps.
+const shownOfARule = 20
+
+// Add records a finding; source is "" for one about the whole set.
+func (r *Report) Add(rule, source, format string, args ...any) {
+	if r.Counts == nil {
+		r.Counts = map[string]int{}
+	}
+	if r.Counts[rule]++; r.Counts[rule] <= shownOfARule {
+		r.Findings = append(r.Findings, Finding{Rule: rule, Source: source, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Settle sets the severities of all findings, which depend on their number, and
+// sorts the findings by rule.
+func (r *Report) Settle() {
+	place := map[string]int{}
+	for i, rule := range Rules() {
+		place[rule.Name] = i
+		for k := range r.Findings {
+			if f := &r.Findings[k]; f.Rule == rule.Name {
+				f.Severity = r.Severity(rule)
+			}
+		}
+	}
+	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return place[a.Rule] - place[b.Rule] })
+}
+
+// Severity is a rule's, given how many rows break it.
+func (r *Report) Severity(rule Rule) Severity {
+	if rule.Limit > 0 && float64(r.Counts[rule.Name]) > rule.Limit*float64(max(r.Rows, 1)) {
+		return Error
+	}
+	return rule.Severity
+}
+
+// Errors lists what should stop a run: the findings of broken rules that are
+// errors and not allowed. An unknown name among the allowed is an error too.
+func (r *Report) Errors(allow []string) ([]Finding, error) {
+	var names []string
+	for _, rule := range Rules() {
+		names = append(names, rule.Name)
+	}
+	for _, name := range allow {
+		if !slices.Contains(names, name) {
+			return nil, recipe.Unknown("rule", name, names)
+		}
+	}
+	var out []Finding
+	for _, f := range r.Findings {
+		if f.Severity == Error && !slices.Contains(allow, f.Rule) {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// String is the report for people: each broken rule with its first rows and
+// what to do.
+func (r *Report) String() string {
+	var b strings.Builder
+	for _, rule := range Rules() {
+		count := r.Counts[rule.Name]
+		if count == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "%s %s: %d\n", r.Severity(rule), rule.Name, count)
+		shown := 0
+		for _, f := range r.Findings {
+			if f.Rule == rule.Name && shown < 3 {
+				fmt.Fprintf(&b, "    %s\n", strings.TrimPrefix(f.Source+": "+f.Text, ": "))
+				shown++
+			}
+		}
+		fmt.Fprintf(&b, "    → %s", rule.Fix)
+		if rule.Fixable && r.Fixed[rule.Name] == 0 {
+			b.WriteString(" (--fix does)")
+		}
+		b.WriteString("\n")
+	}
+	for _, rule := range Rules() {
+		if n := r.Fixed[rule.Name]; n > 0 {
+			fmt.Fprintf(&b, "fixed %s: %d\n", rule.Name, n)
+		}
+	}
+	if b.Len() == 0 {
+		return fmt.Sprintf("nothing wrong with %d rows\n", r.Rows)
+	}
+	return b.String()
+}

@@ -1,0 +1,45 @@
+package recipe
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// Call is a call of a tool, in the two spellings that data sets have.
+type Call struct {
+	ID        string
+	Name      string
+	Arguments json.RawMessage
+	Function  *struct {
+		Name      string
+		Arguments json.RawMessage
+	}
+}
+
+// ParseCalls reads a turn's calls: one, or a list.
+func ParseCalls(text string) ([]Call, error) {
+	var calls []Call
+	err := json.Unmarshal([]byte(text), &calls)
+	if err != nil {
+		var one Call
+		if json.Unmarshal([]byte(text), &one) != nil {
+			return nil, fmt.Errorf("a call of a tool: %w", err)
+		}
+		calls = []Call{one}
+	}
+	for i, c := range calls {
+		if c.Function != nil {
+			calls[i].Name, calls[i].Arguments = c.Function.Name, c.Function.Arguments
+		}
+		if calls[i].Name == "" {
+			return nil, fmt.Errorf("call %d of a tool has no \"name\"", i+1)
+		}
+	}
+	return calls, nil
+}
+
+// IsCall reports whether a text is a call of a tool.
+func IsCall(text string) bool {
+	calls, err := ParseCalls(text)
+	return err == nil && len(calls) > 0
+}

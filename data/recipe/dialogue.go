@@ -1,0 +1,59 @@
+package recipe
+
+import "fmt"
+
+// Dialogue is the text around the turns of a conversation:
+//
+//	System SystemEnd (User question UserEnd Assistant Gap answer AssistantEnd [EOS])… Closing [EOS]
+type Dialogue struct {
+	System, SystemEnd string // a conversation's own system message takes System's place
+	User, UserEnd     string
+	Assistant         string // up to where an answer begins; here generation starts
+	Bad               string // Assistant's place before a bad answer
+	Gap, AssistantEnd string // around an answer, learned with it
+	End               bool   // EOS follows every answer, learned with it
+	Closing           string // what ends a training text, with EOS
+	Apart             bool   // answers are tokenized on their own
+	LearnFrame        bool   // all but what the user says is learned
+}
+
+// segments lays a conversation out. open: it ends where an answer begins.
+func (d Dialogue) segments(c Conversation, open bool) ([]Segment, error) {
+	var out []Segment
+	frame := d.LearnFrame
+	put := func(s Segment) {
+		if n := len(out); n > 0 && !s.Apart && !out[n-1].End && !out[n-1].Apart && out[n-1].Learn == s.Learn && !s.End {
+			out[n-1].Text += s.Text
+		} else {
+			out = append(out, s)
+		}
+	}
+	system := d.System
+	if c.System != "" {
+		system = c.System
+	}
+	if system != "" {
+		put(Segment{Text: system + d.SystemEnd, Learn: frame})
+	}
+	for i, t := range c.Turns {
+		switch {
+		case t.Asks():
+			put(Segment{Text: d.User + t.Content() + d.UserEnd, Learn: t.Learned(false)})
+		case t.Role == Assistant:
+			begin := d.Assistant
+			if t.Bad && d.Bad != "" {
+				begin = d.Bad
+			}
+			put(Segment{Text: begin, Learn: frame && t.Learned(true)})
+			out = append(out, Segment{Text: d.Gap + t.Text + d.AssistantEnd, Learn: t.Learned(true), End: d.End, Apart: d.Apart})
+		default:
+			return nil, fmt.Errorf("read %s: turn %d is of the unknown role %q", c.Source, i+1, t.Role)
+		}
+	}
+	if open {
+		put(Segment{Text: d.Assistant, Learn: frame})
+	} else if d.Closing != "" {
+		out = append(out, Segment{Text: d.Closing, Learn: true, End: true})
+	}
+	return out, nil
+}

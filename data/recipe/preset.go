@@ -1,0 +1,78 @@
+package recipe
+
+// Preset is a set of hyper-parameters that somebody published, or that are
+// ours where nobody did.
+type Preset struct {
+	Name   string // paper, repo or ours
+	Method string // full, lora or llama-adapter
+
+	LearningRate float64
+	Schedule     string // linear, cosine or constant
+	WarmupSteps  int
+	WarmupRatio  float64
+	Epochs       float64
+	Batch        int // sequences of an optimizer step
+	Cutoff       int
+	WeightDecay  float64
+	Beta2        float64 // of AdamW; β₁ is 0.9 everywhere
+	Clip         float64 // gradient norm; 0: none
+	Normalise    string  // what the loss is a mean over: micro-batch, row or step
+
+	Rank    int // LoRA
+	Alpha   float64
+	Dropout float64
+	Targets []string
+
+	PromptLen, PromptLayers int // LLaMA-Adapter
+
+	Note string
+}
+
+// trainer is what Hugging Face's trainer does when told nothing.
+func trainer(name, method string) Preset {
+	return Preset{Name: name, Method: method, Schedule: "linear", Beta2: 0.999, Clip: 1, Normalise: "micro-batch"}
+}
+
+func queryValue() []string { return []string{"q_proj", "v_proj"} }
+
+// lora is PEFT's usual rank 8 on queries and values.
+func (p Preset) lora(alpha, dropout float64, targets []string) Preset {
+	p.Method, p.Rank, p.Alpha, p.Dropout, p.Targets = "lora", 8, alpha, dropout, targets
+	return p
+}
+
+// rate sets what differs in every preset.
+func (p Preset) rate(rate float64, epochs float64, batch, cutoff int) Preset {
+	p.LearningRate, p.Epochs, p.Batch, p.Cutoff = rate, epochs, batch, cutoff
+	return p
+}
+
+// cosine sets a cosine schedule with a warm-up ratio.
+func (p Preset) cosine(warmup float64) Preset {
+	p.Schedule, p.WarmupRatio = "cosine", warmup
+	return p
+}
+
+// warm sets the steps of warm-up.
+func (p Preset) warm(steps int) Preset {
+	p.WarmupSteps = steps
+	return p
+}
+
+// note says what else there is to know.
+func (p Preset) note(text string) Preset {
+	p.Note = text
+	return p
+}
+
+// Preset finds a recipe's preset by name.
+func (r Recipe) Preset(name string) (Preset, error) {
+	var names []string
+	for _, p := range r.Presets {
+		if p.Name == name {
+			return p, nil
+		}
+		names = append(names, p.Name)
+	}
+	return Preset{}, Unknown("preset of recipe "+r.Name, name, names)
+}

@@ -1,0 +1,66 @@
+package recipe_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/data/internal/datatest"
+	"fettle/data/recipe"
+	"fettle/data/source"
+)
+
+// Every recipe says where it comes from, and what it was trained with.
+func TestRecipesAreComplete(t *testing.T) {
+	names := map[string]bool{}
+	datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
+		require.False(t, names[r.Name])
+		names[r.Name] = true
+		for _, text := range []string{r.Paper, r.Source, r.License, r.Note} {
+			require.NotEmpty(t, text)
+		}
+		require.Contains(t, source.Formats(), r.Format)
+		require.Positive(t, r.Cutoff)
+		require.NotEmpty(t, r.Presets)
+		for _, p := range r.Presets {
+			require.Contains(t, []string{"repo", "paper", "official", "ours"}, p.Name)
+			require.Contains(t, []string{"linear", "cosine", "constant"}, p.Schedule)
+			require.Contains(t, []string{"micro-batch", "row", "step"}, p.Normalise)
+			require.Positive(t, p.LearningRate*p.Epochs*p.Beta2*float64(p.Batch)*float64(p.Cutoff))
+			require.Equal(t, p.Method == "lora", p.Rank > 0 && p.Alpha > 0 && len(p.Targets) > 0)
+			require.Equal(t, p.Method == "llama-adapter", p.PromptLen > 0 && p.PromptLayers > 0)
+		}
+	})
+	require.Len(t, names, 19)
+}
+
+func TestPresetsAreFound(t *testing.T) {
+	r, err := recipe.Find("chatdoctor")
+	require.NoError(t, err)
+	p, err := r.Preset("paper")
+	require.NoError(t, err)
+	require.Equal(t, []float64{2e-5, 3, 192}, []float64{p.LearningRate, p.Epochs, float64(p.Batch)})
+	_, err = r.Preset("papers")
+	require.ErrorContains(t, err, `did you mean "paper"`)
+}
+
+// What one recipe changes is not another's.
+func TestRecipesAreValues(t *testing.T) {
+	r, err := recipe.Find("vicuna")
+	require.NoError(t, err)
+	r.Dialogue.User = "changed"
+	r.Presets[0].Batch = 1
+	again, err := recipe.Find("vicuna")
+	require.NoError(t, err)
+	require.Equal(t, "USER: ", again.Dialogue.User)
+	require.Equal(t, 128, again.Presets[0].Batch)
+	require.False(t, slices.ContainsFunc(recipe.All(), func(r recipe.Recipe) bool { return r.Dialogue != nil && r.Dialogue.User == "changed" }))
+}
+
+func TestUnknownRecipe(t *testing.T) {
+	_, err := recipe.Find("alpacca")
+	require.ErrorContains(t, err, `did you mean "alpaca"`)
+	_, err = recipe.Find("something else")
+	require.ErrorContains(t, err, "want one of alpaca,")
+}

@@ -1,0 +1,73 @@
+package recipe
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Segments lays a conversation out in the recipe's template.
+func (r Recipe) Segments(c Conversation) ([]Segment, error) {
+	segments, err := r.layout(c)
+	if r.LearnPrompt && len(c.Laid) == 0 {
+		for i := range segments {
+			segments[i].Learn = true
+		}
+	}
+	return segments, err
+}
+
+func (r Recipe) layout(c Conversation) ([]Segment, error) {
+	switch {
+	case len(c.Laid) > 0:
+		return append([]Segment(nil), c.Laid...), nil
+	case r.Render != nil:
+		return r.Render(c, false)
+	case r.Dialogue == nil:
+		if len(c.Turns) != 2 || !c.Turns[0].Asks() || c.Turns[1].Role != Assistant {
+			return nil, fmt.Errorf("read %s: recipe %s has room for one instruction and one answer, not for %d turns; vicuna, koala, baize and chat templates have more",
+				c.Source, r.Name, len(c.Turns))
+		}
+		prompt, answer := r.single(c, c.Turns[0]), c.Turns[1]
+		return []Segment{{Text: prompt}, {Text: answer.Text, Learn: answer.Learned(true), End: !r.EndIfRoom}}, nil
+	}
+	segments, err := r.Dialogue.segments(c, false)
+	if r.Finish {
+		segments = append(segments, Segment{Learn: true, End: true})
+	}
+	return segments, err
+}
+
+// PromptSegments lays a conversation out up to where an answer begins.
+func (r Recipe) PromptSegments(c Conversation) ([]Segment, error) {
+	switch {
+	case r.Render != nil:
+		return r.Render(c, true)
+	case r.Dialogue != nil:
+		return r.Dialogue.segments(c, true)
+	case len(c.Turns) == 0:
+		return nil, fmt.Errorf("recipe %s: nothing is asked", r.Name)
+	}
+	return []Segment{{Text: r.single(c, c.Turns[len(c.Turns)-1])}}, nil
+}
+
+// single renders one instruction. These prompts have no place for a system
+// message: it goes in front of the instruction.
+func (r Recipe) single(c Conversation, t Turn) string {
+	if c.System != "" {
+		t.Text = c.System + "\n\n" + t.Text
+	}
+	return r.Template.Prompt(t.Text, t.Input)
+}
+
+// Spoiled reports whether a conversation has text that makes the recipe learn
+// nothing from it: FastChat counts such a sample's turns wrong, and masks all.
+func (r Recipe) Spoiled(c Conversation) bool {
+	for _, t := range c.Turns {
+		for _, bad := range r.Spoils {
+			if strings.Contains(t.Text, bad) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,42 @@
+package recipe
+
+// TrainOn lists the values of train_on: which tokens of a conversation the loss
+// is computed on.
+func TrainOn() []string { return []string{"recipe", "assistant", "last_turn", "completion", "all"} }
+
+// TrainOn returns the recipe with its loss on the tokens that train_on names.
+// Which turns of a conversation count is decided by Restrict.
+func (r Recipe) TrainOn(what string) Recipe {
+	if what == "" || what == "recipe" {
+		return r
+	}
+	r.LearnPrompt, r.ShiftMask = what == "all", false
+	if r.Dialogue != nil {
+		d := *r.Dialogue
+		d.LearnFrame = false
+		r.Dialogue = &d
+	}
+	return r
+}
+
+// Restrict takes the loss off the answers that train_on leaves out: all but the
+// last (last_turn), or those before the last question (completion). Bad answers
+// are masked too, unless the recipe marks them in the prompt.
+func (r Recipe) Restrict(c *Conversation, trainOn string) {
+	last, asked := -1, -1
+	for i, t := range c.Turns {
+		if t.Role == Assistant {
+			last = i
+		} else if t.Role == User {
+			asked = i
+		}
+	}
+	no := false
+	for i := range c.Turns {
+		t := &c.Turns[i]
+		bad := t.Bad && (r.Dialogue == nil || r.Dialogue.Bad == "")
+		if t.Role == Assistant && (bad || trainOn == "last_turn" && i != last || trainOn == "completion" && i < asked) {
+			t.Learn = &no
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package source
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// fields are a row's values, under the names that a format expects.
+type fields struct {
+	Row
+	columns map[string]string // expected name → the file's
+}
+
+// raw is a field's JSON; null counts as missing.
+func (f fields) raw(key string) (json.RawMessage, bool) {
+	if name, ok := f.columns[key]; ok {
+		key = name
+	}
+	raw, ok := f.Fields[key]
+	return raw, ok && !bytes.Equal(raw, []byte("null"))
+}
+
+func (f fields) has(key string) bool { _, ok := f.raw(key); return ok }
+
+func (f fields) keys() []string {
+	keys := make([]string, 0, len(f.Fields))
+	for key := range f.Fields {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// text is a field that holds a string; "" where it is missing and not needed.
+func (f fields) text(needed bool, keys ...string) (string, error) {
+	for _, key := range keys {
+		if raw, ok := f.raw(key); ok {
+			var s string
+			if err := json.Unmarshal(raw, &s); err != nil {
+				return "", fmt.Errorf("read %s: %q is %.20s, want a text", f.Source, key, raw)
+			}
+			return s, nil
+		}
+	}
+	if needed {
+		return "", fmt.Errorf("read %s: no %q among the fields %s", f.Source, keys[0], f.quoted())
+	}
+	return "", nil
+}
+
+// quoted lists the keys for people, not too many.
+func (f fields) quoted() string {
+	const most = 12
+	keys, rest := f.keys(), ""
+	if len(keys) > most {
+		keys, rest = keys[:most], ", …"
+	}
+	for i, key := range keys {
+		keys[i] = fmt.Sprintf("%.40q", key)
+	}
+	return strings.Join(keys, ", ") + rest
+}
+
+// into decodes a field of another type; false where it is missing.
+func (f fields) into(key, want string, v any) (bool, error) {
+	raw, ok := f.raw(key)
+	if !ok {
+		return false, nil
+	}
+	if err := json.Unmarshal(raw, v); err != nil {
+		return false, fmt.Errorf("read %s: %q is %.20s, want %s", f.Source, key, raw, want)
+	}
+	return true, nil
+}

@@ -1,0 +1,97 @@
+package source
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fettle/data/recipe"
+)
+
+// format is one way in which data sets write conversations down.
+type format struct {
+	name string
+	has  [][]string // groups of keys: a record of this format has one of each
+	read func(fields) (recipe.Conversation, error)
+}
+
+// formats lists the formats, the most particular first. The first that fits a
+// record is taken.
+func formats() []format {
+	return []format{
+		{"tokenized", [][]string{{"input_ids"}}, nil},
+		{"koala", [][]string{{"fields"}, {"marker_user", "marker_gpt", "human_0", "gpt_1"}}, readKoala},
+		{"segments", [][]string{{"segments"}}, readSegments},
+		{"preference", [][]string{{"chosen"}}, readPreference},
+		{"sharegpt", [][]string{{"conversations", "conversation", "items", "dialog", "dialogue"}}, readMessages},
+		{"messages", [][]string{{"messages"}}, readMessages},
+		{"alpaca", [][]string{{"instruction"}, {"output", "response", "instances"}}, readAlpaca},
+		{"baize", [][]string{{"topic"}, {"input"}}, readBaize},
+		{"prompt_completion", [][]string{promptKeys, completionKeys}, readCompletion},
+		{"text", [][]string{{"text", "story", "content"}}, readText},
+	}
+}
+
+// Formats lists the values of dataset_format.
+func Formats() []string {
+	names := []string{"auto"}
+	for _, f := range formats() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// findFormat looks a format up by name.
+func findFormat(name string) (format, error) {
+	for _, f := range formats() {
+		if f.name == name {
+			return f, nil
+		}
+	}
+	return format{}, recipe.Unknown("dataset format", name, Formats())
+}
+
+// detect returns the format of a file by its first good record. A format whose
+// first group of keys is there is better than none: it can name what is missing.
+func detect(path string, columns map[string]string) (format, error) {
+	var first error
+	for r, err := range records(path, nil) {
+		if err != nil {
+			return format{}, err
+		}
+		row, err := r.Row()
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		f := fields{row, columns}
+		for _, whole := range []bool{true, false} {
+			for _, candidate := range formats() {
+				if candidate.fits(f, whole) {
+					return candidate, nil
+				}
+			}
+		}
+		return format{}, fmt.Errorf("read %s: no format has the fields %s; "+
+			"name a format (%s) or map the fields (instruction=…, output=…)",
+			row.Source, f.quoted(), strings.Join(Formats()[1:], ", "))
+	}
+	return format{}, first
+}
+
+// fits reports whether a row has a key of every group of a format; not whole: of
+// the first.
+func (f format) fits(row fields, whole bool) bool {
+	groups := f.has
+	if !whole {
+		groups = groups[:1]
+	}
+	for _, group := range groups {
+		if !slices.ContainsFunc(group, row.has) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,163 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// cutJSON cuts a JSON array, or one value after another (JSON lines), into
+// objects and texts. It counts brackets only; what is between them is checked
+// by whoever parses the record.
+func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
+	s := &scanner{in: in, line: 1}
+	fatal := func(err error) error { return fmt.Errorf("read %s:%d: %w", path, s.line, err) }
+	array, wantComma := false, false
+	for first := true; ; first = false {
+		c, err := s.skipSpace()
+		switch {
+		case err == io.EOF && array:
+			return fatal(errCutOff)
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return fatal(err)
+		case c == '[' && first:
+			array = true
+			s.take()
+			continue
+		case array && c == ']':
+			s.take()
+			if _, err := s.skipSpace(); err != io.EOF {
+				return fatal(errors.New("broken JSON: there is more behind the array's end"))
+			}
+			return nil
+		case array && c == ',' && wantComma:
+			s.take()
+			wantComma = false
+			continue
+		case array && (wantComma || c == ','):
+			return fatal(fmt.Errorf("broken JSON: invalid character %q between the elements of an array", c))
+		}
+		r := Record{line: s.line}
+		if r.raw, err = s.value(c, array); err != nil {
+			s.line = r.line
+			return fatal(err)
+		}
+		if r.raw[0] != '{' && r.raw[0] != '"' {
+			r.err = fmt.Errorf("want an object {…}, got %.40s", bytes.TrimSpace(r.raw))
+		}
+		if !put(r) {
+			return errStopped
+		}
+		wantComma = true
+	}
+}
+
+var (
+	errCutOff  = errors.New("the file ends in the middle of a record")
+	errTooLong = errors.New("a record is longer than 256 MiB; is it JSON with one record a line, or an array of records?")
+)
+
+const longestRecord = 1 << 28
+
+// scanner reads JSON values as bytes.
+type scanner struct {
+	in   *bufio.Reader
+	line int // of the next byte
+	buf  []byte
+}
+
+// take consumes a byte.
+func (s *scanner) take() (byte, error) {
+	c, err := s.in.ReadByte()
+	if c == '\n' {
+		s.line++
+	}
+	return c, err
+}
+
+// skipSpace returns the next byte that is no space, without consuming it.
+func (s *scanner) skipSpace() (byte, error) {
+	for {
+		c, err := s.in.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		switch c {
+		case '\n':
+			s.line++
+		case ' ', '\t', '\r':
+		default:
+			return c, s.in.UnreadByte()
+		}
+	}
+}
+
+// value reads the value that begins with c. A value that is broken in a way
+// that brackets and quotes tell ends where that shows, so that the records
+// behind it can still be read.
+func (s *scanner) value(c byte, array bool) ([]byte, error) {
+	s.buf = s.buf[:0]
+	if c != '{' && c != '[' && c != '"' {
+		return s.scalar(array)
+	}
+	depth, last, inText, escaped := 0, byte(0), false, false // last: the last byte that is no space and in no text
+	for {
+		c, err := s.take()
+		switch {
+		case err == io.EOF:
+			return nil, errCutOff
+		case err != nil:
+			return nil, err
+		case len(s.buf) > longestRecord:
+			return nil, errTooLong
+		}
+		if c == '{' && !inText && depth > 0 && !strings.ContainsRune("{[,:", rune(last)) {
+			return bytes.Clone(s.buf), s.in.UnreadByte() // a new Record, and this one is not closed
+		}
+		s.buf = append(s.buf, c)
+		switch {
+		case inText && c == '\n': // a text has no line breaks: its end is missing
+			return bytes.Clone(s.buf), nil
+		case inText && escaped:
+			escaped = false
+		case inText && c == '\\':
+			escaped = true
+		case c == '"':
+			inText = !inText
+		case inText:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+		if inText || c == ' ' || c == '\t' || c == '\r' || c == '\n' {
+			continue
+		}
+		if last = c; depth <= 0 {
+			return bytes.Clone(s.buf), nil
+		}
+	}
+}
+
+// scalar reads a number or a word: what stands on the line, in an array up to
+// the next comma.
+func (s *scanner) scalar(array bool) ([]byte, error) {
+	for {
+		next, err := s.in.Peek(1)
+		if err == io.EOF || err == nil && (next[0] == '\n' || array && (next[0] == ',' || next[0] == ']')) {
+			return bytes.Clone(s.buf), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		c, _ := s.take()
+		if len(s.buf) < 1<<10 {
+			s.buf = append(s.buf, c)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package source
+
+import (
+	"fmt"
+	"strings"
+
+	"fettle/data/recipe"
+)
+
+// readKoala reads a record that says itself how it is laid out: "fields" lists
+// what follows what, e.g. "[marker_user+human_0+marker_gpt],gpt_1,<|eos|>".
+// Names joined by + stand side by side with a space between; what is in
+// brackets is not learned; fields are tokenized apart.
+func readKoala(f fields) (recipe.Conversation, error) {
+	c := recipe.Conversation{Source: f.Source}
+	layout, err := f.text(true, "fields")
+	if err != nil {
+		return c, err
+	}
+	for i, field := range strings.Split(layout, ",") {
+		s := recipe.Segment{Learn: true, Apart: true}
+		if strings.HasPrefix(field, "[") && strings.HasSuffix(field, "]") {
+			s.Learn, field = false, field[1:len(field)-1]
+		}
+		if field == "<|eos|>" {
+			if n := len(c.Laid); n > 0 && !c.Laid[n-1].End && c.Laid[n-1].Learn == s.Learn {
+				c.Laid[n-1].End = true
+			} else {
+				s.End = true
+				c.Laid = append(c.Laid, s)
+			}
+			continue
+		}
+		var texts []string
+		if i == 0 {
+			texts = append(texts, "BEGINNING OF CONVERSATION:")
+		}
+		for _, name := range strings.Split(field, "+") {
+			text, err := f.text(true, name)
+			if err != nil {
+				return c, fmt.Errorf("%w, which \"fields\" names", err)
+			}
+			texts = append(texts, text)
+		}
+		s.Text = strings.Join(texts, " ")
+		c.Laid = append(c.Laid, s)
+	}
+	c.Laid = append(c.Laid, recipe.Segment{Learn: true, End: true, Apart: true})
+	return c, nil
+}

@@ -1,0 +1,151 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"compress/bzip2"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Record is a row before parsing: files are cut into records in order, and
+// records are parsed in parallel.
+type Record struct {
+	raw    []byte // JSON; nil: fields are known
+	fields map[string]json.RawMessage
+	path   string
+	line   int
+	nth    int   // of the records that begin on this line, from 1
+	err    error // what is wrong with it; the records behind it can still be read
+}
+
+// records cuts a file into records. Memory does not grow with the file. How far
+// it is goes to m, if there is one.
+func records(path string, m *Meter) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		count := 0
+		line, nth := 0, 0
+		err := cutFile(path, m, func(r Record) bool {
+			count++
+			if nth++; r.line != line {
+				line, nth = r.line, 1
+			}
+			r.path, r.nth = path, nth
+			return yield(r, nil)
+		})
+		if err == nil && count == 0 {
+			err = fmt.Errorf("read %s: %w", path, ErrEmpty)
+		}
+		if err != nil && err != errStopped {
+			yield(Record{}, err)
+		}
+	}
+}
+
+// errStopped: whoever took the records wants no more.
+var errStopped = errors.New("stopped")
+
+// cutFile hands every record of a file to put, until that says stop.
+func cutFile(path string, m *Meter, put func(Record) bool) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read data set: %w", err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return fmt.Errorf("read data set: %s is a directory; name its files, %s for all", path, filepath.Join(path, "*.json"))
+	}
+	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
+	if extension == ".parquet" {
+		return cutParquet(path, f, m, put)
+	}
+	in, err := plainText(m.watch(f))
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	switch extension {
+	case ".csv":
+		return cutCSV(path, in, ',', put)
+	case ".tsv":
+		return cutCSV(path, in, '\t', put)
+	case ".txt", ".md":
+		return cutText(path, in, put)
+	}
+	return cutJSON(path, in, put)
+}
+
+// plainText takes compression and a byte-order mark off.
+func plainText(f io.Reader) (*bufio.Reader, error) {
+	in := bufio.NewReaderSize(f, 1<<17)
+	magic, _ := in.Peek(4)
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, err
+		}
+		in = bufio.NewReaderSize(z, 1<<17)
+	case bytes.HasPrefix(magic, []byte("BZh")):
+		in = bufio.NewReaderSize(bzip2.NewReader(in), 1<<17)
+	}
+	mark, _ := in.Peek(3)
+	switch {
+	case bytes.Equal(mark, []byte("\ufeff")):
+		in.Discard(3)
+	case bytes.HasPrefix(mark, []byte{0xff, 0xfe}), bytes.HasPrefix(mark, []byte{0xfe, 0xff}):
+		return nil, errors.New("the file is UTF-16, want UTF-8")
+	}
+	return in, nil
+}
+
+// source is file:line, and which record where a line has several.
+func (r Record) source() string {
+	source := r.path + ":" + strconv.Itoa(r.line)
+	if r.nth > 1 {
+		source += " (record " + strconv.Itoa(r.nth) + ")"
+	}
+	return source
+}
+
+// Row parses a record.
+func (r Record) Row() (Row, error) {
+	if r.err != nil {
+		return Row{}, fmt.Errorf("read %s: %w", r.source(), r.err)
+	}
+	row := Row{Fields: r.fields, Source: r.source()}
+	if r.raw == nil {
+		return row, nil
+	}
+	if r.raw[0] == '"' { // a text by itself
+		row.Fields = map[string]json.RawMessage{"text": r.raw}
+		var text string
+		return row, r.broken(json.Unmarshal(r.raw, &text))
+	}
+	err := json.Unmarshal(r.raw, &row.Fields)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) || err == nil && row.Fields == nil {
+		return row, fmt.Errorf("read %s: want an object {…}, got %.40s", r.source(), r.raw)
+	}
+	return row, r.broken(err)
+}
+
+// broken names the line of a JSON error.
+func (r Record) broken(err error) error {
+	if err == nil {
+		return nil
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		upTo := max(0, min(int(syntax.Offset)-1, len(r.raw)))
+		r.line += bytes.Count(r.raw[:upTo], []byte("\n"))
+	}
+	return fmt.Errorf("read %s: broken JSON: %w", r.source(), err)
+}

@@ -1,0 +1,40 @@
+package source
+
+import (
+	"fmt"
+
+	"fettle/data/recipe"
+)
+
+// readText reads {"text"}: a text that is learned whole.
+func readText(f fields) (recipe.Conversation, error) {
+	text, err := f.text(true, "text", "story", "content")
+	return recipe.Conversation{Laid: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
+}
+
+// readSegments reads {"segments": [{"text", "label"}]}: a record that brings its
+// own layout.
+func readSegments(f fields) (recipe.Conversation, error) {
+	c := recipe.Conversation{Source: f.Source}
+	var list []struct {
+		Text  string
+		Label bool
+	}
+	if _, err := f.into("segments", `a list of {"text", "label"}`, &list); err != nil {
+		return c, err
+	}
+	if len(list) == 0 {
+		return c, fmt.Errorf("read %s: \"segments\" is empty", f.Source)
+	}
+	for _, s := range list {
+		c.Laid = append(c.Laid, recipe.Segment{Text: s.Text, Learn: s.Label})
+	}
+	c.Laid[len(c.Laid)-1].End = true
+	return c, nil
+}
+
+// readBaize reads {"topic", "input"}: the whole training text.
+func readBaize(f fields) (recipe.Conversation, error) {
+	text, err := f.text(true, "input")
+	return recipe.Conversation{Laid: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
+}

@@ -1,0 +1,48 @@
+package source
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// textChunk is about how many bytes of a plain text are one record.
+const textChunk = 1 << 15
+
+// cutText reads a plain text in pieces that end where a line does.
+func cutText(path string, in *bufio.Reader, put func(Record) bool) error {
+	var piece strings.Builder
+	begin, line := 1, 1
+	flush := func() bool {
+		text := piece.String()
+		piece.Reset()
+		r := Record{line: begin, fields: map[string]json.RawMessage{"text": quote(text)}}
+		if !utf8.ValidString(text) {
+			r.err = errors.New("the text is not UTF-8")
+		}
+		begin = line
+		return strings.TrimSpace(text) == "" || put(r)
+	}
+	for {
+		part, err := in.ReadSlice('\n')
+		piece.Write(part)
+		if err == nil {
+			line++
+		}
+		if err != nil && err != bufio.ErrBufferFull && err != io.EOF {
+			return fmt.Errorf("read %s:%d: %w", path, line, err)
+		}
+		if piece.Len() >= textChunk && err == nil || err == io.EOF {
+			if !flush() {
+				return errStopped
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,121 @@
+// Command make trains fettle's built-in base from nothing: it generates the
+// text, trains the tokenizer, pre-trains the model with fettle's own loop, and
+// writes the files that package base embeds.
+//
+//	go run ./internal/base/make
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"log"
+	"os"
+	"path/filepath"
+
+	"fettle/adapter"
+	"fettle/data"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
+	"fettle/internal/compute/cpu"
+	"fettle/internal/world"
+	"fettle/model"
+	"fettle/model/tokenizer"
+	"fettle/train"
+)
+
+const (
+	seed      = 1
+	pieces    = 1024 // at most
+	documents = 18000
+	batch     = 24
+)
+
+// shape is the network: 2.1 million weights.
+var shape = model.Config{
+	Type: "llama", Hidden: 160, Intermediate: 448, Layers: 6, Heads: 5, KVHeads: 5, HeadDim: 32,
+	MaxPositions: 256, NormEps: 1e-5, RopeTheta: 10000, Tied: true, BOS: 1, EOS: []int32{2},
+}
+
+func main() {
+	log.SetFlags(0)
+	out := flag.String("out", filepath.Join("internal", "base", "files"), "where the files go")
+	work := flag.String("work", filepath.Join(os.TempDir(), "fettle-base"), "where the run is kept")
+	untrained := flag.Bool("untrained", false, "write the model as it is before training, to compare with")
+	flag.Parse()
+	if err := makeBase(*out, *work, *untrained); err != nil {
+		log.Fatal(err)
+	}
+}
+
+// makeBase makes the model's files.
+func makeBase(out, work string, asItIs bool) error {
+	corpus := world.Corpus(seed, documents)
+	vocabulary := world.Tokenizer(corpus[:4000], pieces)
+	tok, err := tokenizer.Parse(vocabulary)
+	if err != nil {
+		return err
+	}
+	shape.Vocab = tok.Size()
+	dev, err := cpu.New(cpu.Options{Compute: "f32"})
+	if err != nil {
+		return err
+	}
+	m, err := model.Drawn(&shape, seed, 0.04, dev)
+	if err != nil {
+		return err
+	}
+	set, err := adapter.Full(m)
+	if err != nil {
+		return err
+	}
+	if asItIs {
+		return write(out, set, vocabulary)
+	}
+	c := train.Defaults()
+	c.Type, c.OutputDir, c.Recompute = adapter.FullWeights, work, "none"
+	c.BatchSize, c.Epochs, c.LearningRate, c.Schedule, c.WarmupSteps = batch, 1, 3e-3, "cosine", 60
+	c.Beta2, c.WeightDecay, c.SaveSteps, c.SaveLimit, c.LoggingSteps = 0.95, 0.02, 200, 1, 25
+	m.Keep(1 << 30)
+	job := train.Job{Model: m, Adapter: set, Out: os.Stdout}
+	for _, text := range corpus {
+		ids := append(append([]int32{tok.BOS()}, tok.Encode(text)...), tok.EOS())
+		job.Training = append(job.Training, data.Example{Tokens: ids, Labels: ids})
+	}
+	held := len(job.Training) / 100
+	job.Training, job.Evaluation = job.Training[held:], job.Training[:held]
+	if _, err := train.Run(context.Background(), c, job); err != nil {
+		return err
+	}
+	return write(out, set, vocabulary)
+}
+
+// write rounds the weights to bfloat16 and puts the model's files into dir.
+func write(dir string, set *adapter.Set, vocabulary []byte) error {
+	var tensors []checkpoint.Tensor
+	for _, p := range set.Params() {
+		t, err := checkpoint.Rounded(p.Name, checkpoint.BF16, p.Shape, p.Data)
+		if err != nil {
+			return err
+		}
+		tensors = append(tensors, t)
+	}
+	var weights bytes.Buffer
+	if err := safetensors.Encode(&weights, tensors, map[string]string{"format": "pt"}); err != nil {
+		return err
+	}
+	config, err := shape.JSON()
+	if err != nil {
+		return err
+	}
+	config = bytes.Replace(config, []byte(`"float32"`), []byte(`"bfloat16"`), 1)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for name, text := range map[string][]byte{"config.json": config, "model.safetensors": weights.Bytes(), "tokenizer.model": vocabulary} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
