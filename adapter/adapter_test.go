@@ -77,7 +77,7 @@ func stir(t *testing.T, s *adapter.Set) {
 func gradients(t *testing.T, m *model.Model, s *adapter.Set, batches ...*model.Batch) {
 	s.ZeroGrad()
 	for _, b := range batches {
-		_, err := m.Gradients(b, 0.5)
+		_, err := m.Gradients(b, model.Uniform(0.5))
 		require.NoError(t, err)
 	}
 	require.NoError(t, s.Finish())

@@ -153,7 +153,7 @@ func TestBlocksAgreeWithGorgonia(t *testing.T) {
 	u, err := m.Unfreeze()
 	require.NoError(t, err)
 	tokens := []int32{1, 7, 3, 3, 10, 0}
-	losses, err := m.Gradients(model.Pack([][]int32{tokens}, [][]int32{tokens}), 1)
+	losses, err := m.Gradients(model.Pack([][]int32{tokens}, [][]int32{tokens}), model.Uniform(1))
 	require.NoError(t, err)
 	u.Finish()
 

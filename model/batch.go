@@ -1,6 +1,10 @@
 package model
 
-import "fettle/internal/compute"
+import (
+	"slices"
+
+	"fettle/internal/compute"
+)
 
 // Target asks row Row to predict Token; its negative log-likelihood counts
 // Weight times.
@@ -59,15 +63,25 @@ func (b *Batch) segmentOf(row int) int {
 	return len(b.Segments) - 1
 }
 
+// shared reports whether a segment sees rows that others see too.
+func (b *Batch) shared() bool {
+	return slices.ContainsFunc(b.Segments, func(s compute.Segment) bool { return s.PrefixLen > 0 })
+}
+
+// eachTarget visits the targets in order, with the index of the segment each belongs to.
+func (b *Batch) eachTarget(visit func(i, segment int)) {
+	segment := 0
+	for i, t := range b.Targets {
+		for t.Row >= b.Segments[segment].Row+b.Segments[segment].Len {
+			segment++
+		}
+		visit(i, segment)
+	}
+}
+
 // sums adds up weight·nll of the targets, segment by segment.
 func (b *Batch) sums(nll []float64) []float64 {
 	out := make([]float64, len(b.Segments))
-	at := 0
-	for i, t := range b.Targets {
-		for t.Row >= b.Segments[at].Row+b.Segments[at].Len {
-			at++
-		}
-		out[at] += float64(t.Weight) * nll[i]
-	}
+	b.eachTarget(func(i, segment int) { out[segment] += float64(b.Targets[i].Weight) * nll[i] })
 	return out
 }

@@ -225,15 +225,19 @@ func (c *Config) check() error {
 
 // Parameters counts the weights.
 func (c *Config) Parameters() int {
-	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	n := c.Vocab*c.Hidden + c.Hidden + c.Layers*(2*c.Hidden*q+2*c.Hidden*kv+3*c.Hidden*c.Intermediate+2*c.Hidden)
+	block := 2 * c.Hidden // the norms
+	for _, p := range Projections() {
+		n, k := c.Width(p)
+		block += n * k
+	}
+	n := c.Layers*block + c.Hidden + c.Vocab*c.Hidden
 	if !c.Tied {
 		n += c.Vocab * c.Hidden
 	}
 	return n
 }
 
-// Width is the (rows, columns) of the projection at p.
+// Width is the (rows, columns) of the weight of a projection: its output and input width. There is none at Attention.
 func (c *Config) Width(p Place) (n, k int) {
 	switch p {
 	case QProj:
@@ -244,7 +248,8 @@ func (c *Config) Width(p Place) (n, k int) {
 		return c.Hidden, c.Heads * c.HeadDim
 	case DownProj:
 		return c.Hidden, c.Intermediate
-	default:
+	case GateProj, UpProj:
 		return c.Intermediate, c.Hidden
 	}
+	panic("model: only projections have a weight")
 }

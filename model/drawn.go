@@ -37,13 +37,13 @@ func Drawn(c *Config, seed uint64, deviation float64, dev compute.Device) (*Mode
 		at := fmt.Sprintf("model.layers.%d.", l)
 		add(at+"input_layernorm.weight", 1, 0, c.Hidden)
 		add(at+"post_attention_layernorm.weight", 1, 0, c.Hidden)
-		for _, p := range []Place{QProj, KProj, VProj, OProj, GateProj, UpProj, DownProj} {
+		for _, p := range Projections() {
 			n, k := c.Width(p)
 			spread := deviation
 			if p == OProj || p == DownProj {
 				spread = residual
 			}
-			add(at+tensorNames[p]+".weight", 0, spread, n, k)
+			add(Site{l, p}.ModuleName()+".weight", 0, spread, n, k)
 		}
 	}
 	if !c.Tied {

@@ -61,10 +61,10 @@ func TestT25PackedEqualsOneByOne(t *testing.T) {
 			m, packed := wear(load(t, tinymodel.Config{}, dev), 0, model.QProj, model.Attention, model.DownProj)
 			one, single := wear(m.With(nil), 0, model.QProj, model.Attention, model.DownProj)
 			tokens, labels := sequences(40, 5, 17, 2, 9)
-			want, err := m.Gradients(model.Pack(tokens, labels), 0.25)
+			want, err := m.Gradients(model.Pack(tokens, labels), model.Uniform(0.25))
 			require.NoError(t, err)
 			for i := range tokens {
-				got, err := one.Gradients(model.Pack(tokens[i:i+1], labels[i:i+1]), 0.25)
+				got, err := one.Gradients(model.Pack(tokens[i:i+1], labels[i:i+1]), model.Uniform(0.25))
 				require.NoError(t, err)
 				require.Equal(t, want[i], got[0])
 			}
@@ -82,7 +82,7 @@ func TestKeptEqualsRecomputed(t *testing.T) {
 		m, all := wear(base, 1, model.QProj, model.UpProj)
 		m.Keep(keep)
 		for range 2 { // the second time, memory is there already
-			_, err := m.Gradients(model.Pack(sequences(40, 8, 13)), 1)
+			_, err := m.Gradients(model.Pack(sequences(40, 8, 13)), model.Uniform(1))
 			require.NoError(t, err)
 		}
 		for i, a := range all {
@@ -102,7 +102,7 @@ func TestThreadsDoNotChangeBits(t *testing.T) {
 		base, err := model.Load(dir, fast(t, threads))
 		require.NoError(t, err)
 		m, all := wear(base, 0, model.Places()...)
-		_, err = m.Gradients(model.Pack(sequences(40, 30, 8, 13)), 1)
+		_, err = m.Gradients(model.Pack(sequences(40, 30, 8, 13)), model.Uniform(1))
 		require.NoError(t, err)
 		for i, a := range all {
 			if threads == 1 {
@@ -122,7 +122,7 @@ func TestWeightGradientsDoNotDependOnMicroBatches(t *testing.T) {
 			require.NoError(t, err)
 			tokens, labels := sequences(40, 5, 17, 2, 9)
 			for i := 1; i < len(cuts); i++ {
-				_, err := m.Gradients(model.Pack(tokens[cuts[i-1]:cuts[i]], labels[cuts[i-1]:cuts[i]]), 0.1)
+				_, err := m.Gradients(model.Pack(tokens[cuts[i-1]:cuts[i]], labels[cuts[i-1]:cuts[i]]), model.Uniform(0.1))
 				require.NoError(t, err)
 			}
 			u.Finish()
@@ -167,7 +167,7 @@ func TestDeltaOfZeroChangesNothing(t *testing.T) {
 			got, err := m.Logits(b, []int{0, 5, 6, 16})
 			require.NoError(t, err)
 			require.Equal(t, bits(want), bits(got), "%s, %v", name, p)
-			again, err := m.Gradients(b, 1)
+			again, err := m.Gradients(b, model.Uniform(1))
 			require.NoError(t, err)
 			require.Equal(t, losses, again, "%s, %v", name, p)
 		}
@@ -185,9 +185,9 @@ func TestWeightCountsATargetThatOften(t *testing.T) {
 	}
 	one, want := wear(load(t, tinymodel.Config{}, fast(t, 2)), 0, model.VProj)
 	four, got := wear(one.With(nil), 0, model.VProj)
-	a, err := one.Gradients(once, 0.5)
+	a, err := one.Gradients(once, model.Uniform(0.5))
 	require.NoError(t, err)
-	b, err := four.Gradients(often, 0.125)
+	b, err := four.Gradients(often, model.Uniform(0.125))
 	require.NoError(t, err)
 	require.Equal(t, 4*a[0], b[0])
 	for i := range want {
@@ -209,9 +209,9 @@ func TestDevicesAgree(t *testing.T) {
 		plain, want := wear(load(t, c, ref.New()), 0, model.Places()...)
 		quick, got := wear(load(t, c, fast(t, 2)), 0, model.Places()...)
 		b := model.Pack(sequences(40, 30, 8, 13))
-		x, err := plain.Gradients(b, 0.02)
+		x, err := plain.Gradients(b, model.Uniform(0.02))
 		require.NoError(t, err)
-		y, err := quick.Gradients(b, 0.02)
+		y, err := quick.Gradients(b, model.Uniform(0.02))
 		require.NoError(t, err)
 		require.InEpsilonSlice(t, x, y, 1e-5)
 		for i := range want {
@@ -225,7 +225,7 @@ func TestStepsReuseMemory(t *testing.T) {
 	b := model.Pack(sequences(40, 100, 80))
 	inUse := func(steps int) int64 {
 		for range steps {
-			_, err := m.Gradients(b, 1)
+			_, err := m.Gradients(b, model.Uniform(1))
 			require.NoError(t, err)
 		}
 		var s runtime.MemStats

@@ -123,7 +123,7 @@ func wear(m *model.Model, low int, places ...model.Place) (*model.Model, []*affi
 // loss with respect to the deltas' biases, against central differences.
 func mismatch(t *testing.T, m *model.Model, all []*affine) float64 {
 	b := model.Pack(sequences(m.Config().Vocab, 7, 11, 4))
-	_, err := m.Gradients(b, 1)
+	_, err := m.Gradients(b, model.Uniform(1))
 	require.NoError(t, err)
 	worst := 0.0
 	rng := rand.New(rand.NewPCG(5, 5))
@@ -207,7 +207,7 @@ func TestWeightGradientsMatchDifferences(t *testing.T) {
 			u, err := m.Unfreeze()
 			require.NoError(t, err)
 			b := model.Pack(sequences(40, 7, 11))
-			_, err = m.Gradients(b, 1)
+			_, err = m.Gradients(b, model.Uniform(1))
 			require.NoError(t, err)
 			u.Finish()
 			sum := func() float64 {

@@ -23,21 +23,22 @@ type work struct {
 // weight · −log p(target).
 func (m *Model) Loss(b *Batch) ([]float64, error) { return m.pass(b, nil) }
 
-// Gradients is Loss, followed by the backward pass of scale times the sum of
-// the losses, from the head down to the lowest site in use. The deltas
-// accumulate the gradients of their parameters.
-func (m *Model) Gradients(b *Batch, scale float64) ([]float64, error) { return m.pass(b, &scale) }
+// Gradients is Loss, followed by the backward pass of a loss whose derivative
+// with respect to what Loss returns is d, from the head down to the lowest site
+// in use. The deltas accumulate the gradients of their parameters.
+func (m *Model) Gradients(b *Batch, d Derivative) ([]float64, error) { return m.pass(b, &d) }
 
-func (m *Model) pass(b *Batch, scale *float64) ([]float64, error) {
+// pass is Gradients, or Loss without d.
+func (m *Model) pass(b *Batch, d *Derivative) ([]float64, error) {
 	if err := m.check(b); err != nil {
 		return nil, err
 	}
-	learn := scale != nil && (m.full != nil || m.lowest.Layer < m.config.Layers)
+	learn := d != nil && (m.full != nil || m.lowest.Layer < m.config.Layers)
 	last, err := m.blocks(b, learn)
 	if err != nil {
 		return nil, err
 	}
-	losses, err := m.head(b, last, scale, learn)
+	losses, err := m.head(b, last, d, learn)
 	if err != nil || !learn {
 		return losses, err
 	}
@@ -132,26 +133,30 @@ func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
 
 // head computes the losses on the learned rows only, and with learn leaves the
 // gradient of the last block's output in work.g.
-func (m *Model) head(b *Batch, last []float32, scale *float64, learn bool) ([]float64, error) {
+func (m *Model) head(b *Batch, last []float32, d *Derivative, learn bool) ([]float64, error) {
 	c, w, dev, n := m.config, &m.work, m.dev, len(b.Targets)
 	eps := float32(c.NormEps)
 	rows, normed := room(&w.rows, n*c.Hidden), room(&w.normed, n*c.Hidden)
-	tokens, scales := make([]int32, n), make([]float32, n)
+	tokens := make([]int32, n)
 	for i, t := range b.Targets {
 		copy(rows[i*c.Hidden:][:c.Hidden], last[t.Row*c.Hidden:])
 		tokens[i] = t.Token
-		if scale != nil {
-			scales[i] = float32(float64(t.Weight) * *scale)
-		}
 	}
 	dev.RMSNorm(normed, rows, m.weights.norm, n, eps)
 	if cap(w.nll) < n {
 		w.nll = make([]float64, n)
 	}
 	nll := w.nll[:n]
-	if !learn {
+	losses := func() []float64 {
 		dev.CrossEntropy(nll, nil, normed, m.weights.head, tokens, nil, n)
-		return b.sums(nll), nil
+		return b.sums(nll)
+	}
+	if !learn {
+		return losses(), nil
+	}
+	scales, err := d.scales(b, losses)
+	if err != nil {
+		return nil, err
 	}
 	dnorm, drows := zeros(&w.dnorm, n*c.Hidden), zeros(&w.drows, n*c.Hidden)
 	if m.full != nil {

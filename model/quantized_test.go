@@ -36,7 +36,7 @@ func TestQuantizedIsNearTheOriginal(t *testing.T) {
 			require.InEpsilon(t, first, got[0], 1e-5, "devices agree on %s", kind)
 
 			worn, deltas := wear(m, 0, model.QProj, model.DownProj)
-			_, err = worn.Gradients(batch, 1)
+			_, err = worn.Gradients(batch, model.Uniform(1))
 			require.NoError(t, err)
 			require.NotEmpty(t, deltas)
 		}

@@ -141,7 +141,7 @@ func TestRealModelsHaveTheReferenceGradient(t *testing.T) {
 			u, err := m.Unfreeze()
 			require.NoError(t, err)
 			text := [][]int32{want.Text}
-			_, err = m.Gradients(model.Pack(text, text), 1/float64(len(want.NLL)))
+			_, err = m.Gradients(model.Pack(text, text), model.Uniform(1/float64(len(want.NLL))))
 			require.NoError(t, err)
 			u.Finish()
 			weights := u.Weights()

@@ -137,7 +137,7 @@ func play(t *testing.T, run goldenRun, data goldenSteps, m *model.Model, set *ad
 	worstLoss, worstNorm := 0.0, 0.0
 	for k := range data.Steps {
 		set.ZeroGrad()
-		losses, err := m.Gradients(batch(k), 1/run.Step.Learned[k])
+		losses, err := m.Gradients(batch(k), model.Uniform(1/run.Step.Learned[k]))
 		require.NoError(t, err)
 		require.NoError(t, set.Finish())
 		tolerance, forNorm := run.Tolerance.Loss, run.Tolerance.GradNorm

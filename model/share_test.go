@@ -57,9 +57,9 @@ func TestSharedEqualsPacked(t *testing.T) {
 			base := load(t, tinymodel.Config{}, dev)
 			one, want := wear(base, 0, model.Places()...)
 			two, got := wear(base, 0, model.Places()...)
-			a, err := one.Gradients(packed, 0.25)
+			a, err := one.Gradients(packed, model.Uniform(0.25))
 			require.NoError(t, err)
-			b, err := two.Gradients(shared, 0.25)
+			b, err := two.Gradients(shared, model.Uniform(0.25))
 			require.NoError(t, err)
 			require.InEpsilon(t, total(a), total(b), 1e-6)
 			for i := range want {
@@ -76,7 +76,7 @@ func TestSharedWeightGradientsEqualPacked(t *testing.T) {
 		m := load(t, tinymodel.Config{Tied: true}, ref.New())
 		u, err := m.Unfreeze()
 		require.NoError(t, err)
-		_, err = m.Gradients(b, 0.1)
+		_, err = m.Gradients(b, model.Uniform(0.1))
 		require.NoError(t, err)
 		u.Finish()
 		if want == nil {

@@ -1,13 +1,15 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Place is where inside a block an adapter may act.
 type Place uint8
 
-// The places of a block. The seven projections turn x, the projection's
-// input, into y. At Attention, x are the rotated queries (n, H·Dh) and y the
-// heads' outputs (n, H·Dh) before o_proj.
+// The places of a block. The seven projections turn x, the projection's input, into y. At Attention, x are the rotated
+// queries (n, H·Dh) and y the heads' outputs (n, H·Dh) before o_proj.
 const (
 	QProj Place = iota
 	KProj
@@ -20,15 +22,27 @@ const (
 	numPlaces
 )
 
-var placeNames = [numPlaces]string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj", "attention"}
+// places are the Hugging Face names: of a place, and of the module inside a layer that it belongs to.
+var places = [numPlaces]struct{ name, module string }{
+	QProj: {"q_proj", "self_attn.q_proj"}, KProj: {"k_proj", "self_attn.k_proj"}, VProj: {"v_proj", "self_attn.v_proj"},
+	OProj: {"o_proj", "self_attn.o_proj"}, GateProj: {"gate_proj", "mlp.gate_proj"}, UpProj: {"up_proj", "mlp.up_proj"},
+	DownProj: {"down_proj", "mlp.down_proj"}, Attention: {"attention", "self_attn"},
+}
 
 // String is the Hugging Face name of the place.
-func (p Place) String() string { return placeNames[p] }
+func (p Place) String() string { return places[p].name }
 
-// Places lists every place, in the order a block meets them.
-func Places() []Place {
-	return []Place{QProj, KProj, VProj, Attention, OProj, GateProj, UpProj, DownProj}
+// Projections lists the seven linear maps of a block: q, k, v, o, gate, up, down.
+func Projections() []Place {
+	all := make([]Place, Attention)
+	for i := range all {
+		all[i] = Place(i)
+	}
+	return all
 }
+
+// Places lists every place in the order of the forward pass: the projections, and Attention before OProj.
+func Places() []Place { return slices.Insert(Projections(), int(OProj), Attention) }
 
 // Site is one place in one layer.
 type Site struct {
@@ -38,18 +52,20 @@ type Site struct {
 
 func (s Site) String() string { return fmt.Sprintf("layers.%d.%s", s.Layer, s.At) }
 
-// Delta changes the network at one site. Both methods treat the rows of b
-// segment by segment, so that results do not depend on how sequences are
-// packed or split into micro-batches.
+// ModuleName is the Hugging Face path of the module at a site, e.g. "model.layers.3.self_attn.q_proj"; at Attention it
+// is "….self_attn".
+func (s Site) ModuleName() string {
+	return fmt.Sprintf("model.layers.%d.%s", s.Layer, places[s.At].module)
+}
+
+// Delta changes the network at one site. Both methods treat the rows of b segment by segment, so that results do not
+// depend on how sequences are packed or split into micro-batches.
 type Delta interface {
-	// Forward turns y, the frozen output, into the adapted output in place,
-	// given the rows x that made it.
+	// Forward turns y, the frozen output, into the adapted output in place, given the rows x that made it.
 	Forward(y, x []float32, b *Batch) error
 
-	// Backward turns dy, the gradient of the adapted output, into the gradient
-	// of the frozen output in place (most deltas add to y and leave dy as it
-	// is), adds the delta's own ∂/∂x to dx, and accumulates the gradients of
-	// its parameters. dx is nil where nothing below needs it. y is the adapted
-	// output.
+	// Backward turns dy, the gradient of the adapted output, into the gradient of the frozen output in place (most
+	// deltas add to y and leave dy as it is), adds the delta's own ∂/∂x to dx, and accumulates the gradients of its
+	// parameters. dx is nil where nothing below needs it. y is the adapted output.
 	Backward(dx, dy, x, y []float32, b *Batch) error
 }

@@ -31,21 +31,6 @@ type blockWeights struct {
 	proj  [Attention]*compute.Matrix // by Place, QProj … DownProj
 }
 
-// tensorNames of a block's projections, by Place.
-var tensorNames = [Attention]string{
-	QProj: "self_attn.q_proj", KProj: "self_attn.k_proj", VProj: "self_attn.v_proj", OProj: "self_attn.o_proj",
-	GateProj: "mlp.gate_proj", UpProj: "mlp.up_proj", DownProj: "mlp.down_proj",
-}
-
-// ModuleName is the Hugging Face path of the projection at a site, e.g.
-// "model.layers.3.self_attn.q_proj"; at Attention it is "….self_attn".
-func (s Site) ModuleName() string {
-	if s.At == Attention {
-		return fmt.Sprintf("model.layers.%d.self_attn", s.Layer)
-	}
-	return fmt.Sprintf("model.layers.%d.%s", s.Layer, tensorNames[s.At])
-}
-
 // loader takes tensors out of a checkpoint and remembers which were taken.
 type loader struct {
 	tensors map[string]checkpoint.Tensor
@@ -111,7 +96,7 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release func([]
 		b.norm2 = l.vector(at+"post_attention_layernorm.weight", c.Hidden)
 		for p := range b.proj {
 			n, k := c.Width(Place(p))
-			b.proj[p] = l.matrix(at+tensorNames[p]+".weight", n, k)
+			b.proj[p] = l.matrix(Site{i, Place(p)}.ModuleName()+".weight", n, k)
 		}
 	}
 	w.norm = l.vector("model.norm.weight", c.Hidden)

@@ -82,7 +82,7 @@ func (r *run) gradients(ctx context.Context, k int, examples []int) (StepRow, er
 		for i := range b.Samples {
 			b.Samples[i] += uint64(lo)
 		}
-		losses, err := r.job.Model.Gradients(b, scale)
+		losses, err := r.job.Model.Gradients(b, model.Uniform(scale))
 		if err != nil {
 			return row, err
 		}

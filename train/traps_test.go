@@ -14,6 +14,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
+	"fettle/model"
 )
 
 // begun is a run that has not made a step. Its adapter no longer starts as
@@ -105,7 +106,7 @@ func TestT21TheShortLastStepHasItsOwnDivisor(t *testing.T) {
 	b := whole.pack(last)
 	b.Train, b.Seed, b.Samples = true, c.Seed, []uint64{0, 1, 2, 3}
 	whole.job.Adapter.ZeroGrad()
-	losses, err := whole.job.Model.Gradients(b, 1/float64(tokens))
+	losses, err := whole.job.Model.Gradients(b, model.Uniform(1/float64(tokens)))
 	require.NoError(t, err)
 	require.NoError(t, whole.job.Adapter.Finish())
 	for _, l := range losses {

@@ -12,7 +12,7 @@ import (
 	"fettle/adapter"
 	"fettle/data/encode"
 	"fettle/data/recipe"
-	"fettle/internal/base"
+	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/model"
@@ -120,8 +120,8 @@ func readRecord(dirs ...string) (train.Record, error) {
 // located is the directory of a model: what was given, or the built-in model's
 // for its name.
 func located(name string) (string, error) {
-	if name == base.Name && !isDir(name) {
-		return base.Dir()
+	if name == builtin.Name && !isDir(name) {
+		return builtin.Dir()
 	}
 	return name, nil
 }

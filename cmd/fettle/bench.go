@@ -14,6 +14,7 @@ import (
 
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
+	"fettle/internal/machine"
 )
 
 // benching are the settings that all benchmarks share.
@@ -103,8 +104,8 @@ func (b benching) open() (*workbench, func(), error) {
 	return w, restore, nil
 }
 
-// machine is what every report begins with.
-type machine struct {
+// setup describes the machine under test.
+type setup struct {
 	CPU     string  `json:"cpu"`
 	Threads int     `json:"threads"`
 	Device  string  `json:"device"`
@@ -114,20 +115,20 @@ type machine struct {
 	Memory  float64 `json:"peak_memory_bytes_per_cpu_second"`
 }
 
-func (w *workbench) machine() machine {
+func (w *workbench) setup() setup {
 	name := strings.TrimSpace(cpuid.CPU.BrandName)
 	if name == "" {
 		name = runtime.GOARCH
 	}
-	return machine{name, runtime.GOMAXPROCS(0), w.dev.Name(), w.peak.F32, w.peak.BF16, w.peak.Int8, w.peak.Memory}
+	return setup{name, runtime.GOMAXPROCS(0), w.dev.Name(), w.peak.F32, w.peak.BF16, w.peak.Int8, w.peak.Memory}
 }
 
-func (m machine) print(out io.Writer) {
+func (m setup) print(out io.Writer) {
 	fmt.Fprintf(out, "machine  %s, %d threads, %s\n", m.CPU, m.Threads, m.Device)
 	fmt.Fprintf(out, "limits   of a core, measured now: %s\n", strings.Join(m.limits(), ", "))
 }
 
-func (m machine) limits() []string {
+func (m setup) limits() []string {
 	var all []string
 	for _, l := range []struct {
 		name string
@@ -156,12 +157,12 @@ type rate struct {
 func clock(repetitions int, f func() error) (wall, processor time.Duration, err error) {
 	var walls, busy []time.Duration
 	for i := range repetitions + 1 {
-		began, before := time.Now(), processorTime()
+		began, before := time.Now(), machine.CPUTime()
 		if err := f(); err != nil {
 			return 0, 0, err
 		}
 		if i > 0 {
-			walls, busy = append(walls, time.Since(began)), append(busy, processorTime()-before)
+			walls, busy = append(walls, time.Since(began)), append(busy, machine.CPUTime()-before)
 		}
 	}
 	slices.Sort(walls)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/internal/compute"
+	"fettle/internal/machine"
 	"fettle/model"
 )
 
@@ -92,13 +93,13 @@ func (w *workbench) reads(b benching, m *model.Model) float64 {
 
 // generated reports.
 func (w *workbench) generated(cmd *cobra.Command, b benching, m *model.Model, reading, decoding rate) error {
-	out, memory := cmd.OutOrStdout(), peakMemory()
+	out, memory := cmd.OutOrStdout(), machine.PeakMemory()
 	if b.JSON {
 		return emit(out, map[string]any{
-			"machine": w.machine(), "shape": b.Shape, "tokens": b.Tokens, "prompt": reading, "decode": decoding, "peak_memory_bytes": memory,
+			"machine": w.setup(), "shape": b.Shape, "tokens": b.Tokens, "prompt": reading, "decode": decoding, "peak_memory_bytes": memory,
 		})
 	}
-	w.machine().print(out)
+	w.setup().print(out)
 	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, m.Config()))
 	fmt.Fprintf(out, "prompt   %d tokens: %.1f tokens/s, %.1f per CPU-second; %.1f GFLOP per CPU-second, %.1f %% of the %s limit\n",
 		b.Tokens, reading.Tokens, reading.TokensCPU, reading.Work/1e9, 100*reading.Share, w.mode)

@@ -42,7 +42,7 @@ func newBenchMatmul() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		out, m := cmd.OutOrStdout(), w.machine()
+		out, m := cmd.OutOrStdout(), w.setup()
 		if !b.JSON {
 			m.print(out)
 			fmt.Fprintf(out, "\n%-22s %6s %6s %6s %12s %9s %8s\n", "product", "rows", "N", "K", "GFLOP/cpu-s", "of peak", "ms")

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
+	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/train"
 )
@@ -124,11 +125,11 @@ func measure(m *model.Model, set *adapter.Set, stints []stint) ([]stint, error) 
 	for i := range stints {
 		t := &stints[i]
 		t.batch.Step = uint64(i)
-		began, before := time.Now(), processorTime()
+		began, before := time.Now(), machine.CPUTime()
 		if err := t.learn(m, set); err != nil {
 			return nil, err
 		}
-		t.Seconds, t.Processor = max(time.Since(began), 1).Seconds(), max(processorTime()-before, 1).Seconds()
+		t.Seconds, t.Processor = max(time.Since(began), 1).Seconds(), max(machine.CPUTime()-before, 1).Seconds()
 	}
 	return stints[1:], nil
 }
@@ -136,7 +137,7 @@ func measure(m *model.Model, set *adapter.Set, stints []stint) ([]stint, error) 
 // learn is a step of plain gradient descent.
 func (t *stint) learn(m *model.Model, set *adapter.Set) error {
 	set.ZeroGrad()
-	if _, err := m.Gradients(t.batch, 1/float64(max(1, t.learned()))); err != nil {
+	if _, err := m.Gradients(t.batch, model.Uniform(1/float64(max(1, t.learned())))); err != nil {
 		return err
 	}
 	if err := set.Finish(); err != nil {
@@ -159,15 +160,15 @@ func (s stepping) report(out io.Writer, w *workbench, b benching, c *model.Confi
 		tokens, learned, rows, all = tokens+t.tokens(), learned+t.learned(), rows+t.Rows, all+work(t)
 	}
 	tokens, learned, rows, all = tokens/n, learned/n, rows/n, all/float64(n)
-	r, memory := ratedSteps(steps, work, w.top), peakMemory()
+	r, memory := ratedSteps(steps, work, w.top), machine.PeakMemory()
 	if b.JSON {
 		return emit(out, map[string]any{
-			"machine": w.machine(), "shape": b.Shape, "tokens": tokens, "sequences": s.Sequences, "learned": learned, "rows": rows,
+			"machine": w.setup(), "shape": b.Shape, "tokens": tokens, "sequences": s.Sequences, "learned": learned, "rows": rows,
 			"adapter": s.Adapter, "trainable": set.Size(), "recompute": s.Recompute, "share_prefix": s.Share, "work_per_step": all, "step": r,
 			"batches": steps, "peak_memory_bytes": memory,
 		})
 	}
-	w.machine().print(out)
+	w.setup().print(out)
 	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, c))
 	fmt.Fprintf(out, "step     %d tokens in %d sequences, %d learned, %d rows computed; %s, %d trainable; recompute %s\n", tokens, s.Sequences, learned, rows, s.Adapter, set.Size(), s.Recompute)
 	fmt.Fprintf(out, "result   %.1f tokens/s, %.1f tokens per CPU-second; %.2f s a step (medians of %d)\n", r.Tokens, r.TokensCPU, r.Seconds, n)

@@ -9,6 +9,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/compute"
+	"fettle/internal/machine"
 	"fettle/train"
 )
 
@@ -60,10 +61,10 @@ func newBudget(c train.Config, m *material) (*budget, error) {
 			return nil, usage(err)
 		}
 		b.From = "max_memory"
-	} else if left, ok := memoryLeft(); ok {
+	} else if left, ok := machine.AvailableMemory(); ok {
 		b.Limit, b.From = left, "what this machine has left"
 	}
-	if left, ok := diskLeft(existing(c.OutputDir)); ok {
+	if left, ok := machine.AvailableDisk(existing(c.OutputDir)); ok {
 		b.Free = left + sizeOf(c.OutputDir)
 	}
 	b.Fits = b.Limit == 0 || b.Total <= b.Limit

@@ -14,7 +14,8 @@ import (
 	"fettle/adapter"
 	"fettle/data/encode"
 	"fettle/data/recipe"
-	"fettle/internal/base"
+	"fettle/internal/builtin"
+	"fettle/internal/machine"
 	"fettle/internal/world"
 	"fettle/train"
 )
@@ -38,7 +39,7 @@ and after; then talk to it. Nothing is downloaded.`,
 		if err := demonstrate(cmd, c, s.Given); err != nil {
 			return err
 		}
-		if !isTerminal(cmd.OutOrStdout()) {
+		if !machine.IsTerminal(cmd.OutOrStdout()) {
 			return nil
 		}
 		draw := usualDrawing()
@@ -64,7 +65,7 @@ func demoSettings(c *train.Config, given func(key string) bool) {
 		}
 	}
 	c.OutputDir = demoDir(*c)
-	unless("model_name_or_path", func() { c.ModelName = base.Name })
+	unless("model_name_or_path", func() { c.ModelName = builtin.Name })
 	unless("recipe", func() { c.Recipe = demoRecipe })
 	unless("max_seq_length", func() { c.Cutoff = 128 })
 	unless("per_device_train_batch_size", func() { c.BatchSize = 16 })
@@ -131,7 +132,7 @@ All in %.0f seconds. The adapter is in %s. Next:
   fettle chat --adapter_name_or_path %s
   fettle generate --adapter_name_or_path %s --prompt "Where does Lena live?"
   fettle inspect --model_name_or_path %s --dataset %s --recipe %s
-`, time.Since(began).Seconds(), c.OutputDir, c.OutputDir, c.OutputDir, base.Name, set, c.Recipe)
+`, time.Since(began).Seconds(), c.OutputDir, c.OutputDir, c.OutputDir, builtin.Name, set, c.Recipe)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"fettle/data"
 	"fettle/data/lint"
+	"fettle/internal/machine"
 	"fettle/train"
 )
 
@@ -71,7 +72,7 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	if m.tok == nil {
 		return usage(errors.New("inspect: there is no tokenizer to show tokens with"))
 	}
-	v := viewer{tok: m.tok, out: cmd.OutOrStdout(), color: isTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
+	v := viewer{tok: m.tok, out: cmd.OutOrStdout(), color: machine.IsTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
 	verdict := m.judge(c)
 	switch {

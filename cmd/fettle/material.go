@@ -12,6 +12,7 @@ import (
 	"fettle/data/lint"
 	"fettle/data/recipe"
 	datasource "fettle/data/source"
+	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/tokenizer"
 	"fettle/train"
@@ -79,7 +80,7 @@ func (m *material) read(c *train.Config, tok encode.Tokenizer, progress io.Write
 	if err != nil {
 		return err
 	}
-	if progress != nil && isTerminal(progress) {
+	if progress != nil && machine.IsTerminal(progress) {
 		options.Progress = func(rows int, share float64) { fmt.Fprint(progress, "\r\x1b[K", readingBar(rows, share)) }
 		defer fmt.Fprint(progress, "\r\x1b[K")
 	}

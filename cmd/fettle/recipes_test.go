@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fettle/internal/base"
+	"fettle/internal/builtin"
 	"fettle/internal/world"
 	"fettle/model/generate"
 )
@@ -18,7 +18,7 @@ import (
 // roomy is the built-in model with room for the longest of the prompts, which it
 // spells in more tokens than LLaMA does.
 func roomy(t *testing.T) string {
-	from, err := base.Dir()
+	from, err := builtin.Dir()
 	require.NoError(t, err)
 	dir := t.TempDir()
 	for _, name := range []string{"config.json", "model.safetensors", "tokenizer.model"} {

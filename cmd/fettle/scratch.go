@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"fettle/internal/base"
+	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/world"
@@ -115,5 +115,5 @@ func writeBuiltIn(name string) (string, error) {
 			}
 		}
 	}
-	return base.File(name+".jsonl", lines)
+	return builtin.File(name+".jsonl", lines)
 }

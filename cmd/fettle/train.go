@@ -12,11 +12,11 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"fettle/adapter"
-	built "fettle/internal/base"
+	"fettle/internal/builtin"
+	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/tokenizer"
 	"fettle/train"
@@ -101,7 +101,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 			Quantization: strings.TrimPrefix(quantized(c.Compute, c.Quantized), "none"),
 		},
 		Beside: m.template.files(),
-		Out:    cmd.OutOrStdout(), Terminal: isTerminal(cmd.OutOrStdout()),
+		Out:    cmd.OutOrStdout(), Terminal: machine.IsTerminal(cmd.OutOrStdout()),
 	}
 	job.Record.Recipe, job.Record.Template = recordedRecipe(m.recipe)
 	if c.Type == adapter.LLaMAAdapter {
@@ -205,20 +205,15 @@ func copyTokenizer(from, to string) error {
 
 // newLog writes for people on a terminal, JSON lines otherwise.
 func newLog(w io.Writer) zerolog.Logger {
-	if isTerminal(w) {
+	if machine.IsTerminal(w) {
 		w = zerolog.ConsoleWriter{Out: w, PartsExclude: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName}}
 	}
 	return zerolog.New(w).With().Timestamp().Logger()
 }
 
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
-}
-
 // lasting is a model's name that still holds from another directory.
 func lasting(name string) string {
-	if name == built.Name && !isDir(name) {
+	if name == builtin.Name && !isDir(name) {
 		return name
 	}
 	if full, err := filepath.Abs(name); err == nil {

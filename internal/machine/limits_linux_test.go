@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"testing"
@@ -14,8 +14,9 @@ func TestTheTightestLimitCounts(t *testing.T) {
 		"/sys/fs/cgroup/a/b/memory.max": "max\n", "/sys/fs/cgroup/a/memory.current": "2147483648\n",
 		"/sys/fs/cgroup/a/memory.stat": "anon 7\ninactive_file 1073741824\n",
 
-		"/sys/fs/cgroup/memory/c/memory.limit_in_bytes": "1073741824\n", "/sys/fs/cgroup/memory/c/memory.usage_in_bytes": "536870912\n",
-		"/sys/fs/cgroup/memory/memory.limit_in_bytes": "9223372036854771712\n", // no limit
+		"/sys/fs/cgroup/memory/c/memory.limit_in_bytes": "1073741824\n",
+		"/sys/fs/cgroup/memory/c/memory.usage_in_bytes": "536870912\n",
+		"/sys/fs/cgroup/memory/memory.limit_in_bytes":   "9223372036854771712\n", // no limit
 	}
 	for _, c := range []struct {
 		name, meminfo, groups string
@@ -29,7 +30,7 @@ func TestTheTightestLimitCounts(t *testing.T) {
 		{"nothing known", "", "", 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, ok := leftOf(c.meminfo, c.groups, func(name string) string { return files[name] })
+			got, ok := available(c.meminfo, c.groups, func(name string) string { return files[name] })
 			require.Equal(t, c.ok, ok)
 			require.Equal(t, c.want, got)
 		})

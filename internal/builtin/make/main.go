@@ -1,8 +1,8 @@
 // Command make trains fettle's built-in base from nothing: it generates the
 // text, trains the tokenizer, pre-trains the model with fettle's own loop, and
-// writes the files that package base embeds.
+// writes the files that package builtin embeds.
 //
-//	go run ./internal/base/make
+//	go run ./internal/builtin/make
 package main
 
 import (
@@ -39,7 +39,7 @@ var shape = model.Config{
 
 func main() {
 	log.SetFlags(0)
-	out := flag.String("out", filepath.Join("internal", "base", "files"), "where the files go")
+	out := flag.String("out", filepath.Join("internal", "builtin", "files"), "where the files go")
 	work := flag.String("work", filepath.Join(os.TempDir(), "fettle-base"), "where the run is kept")
 	untrained := flag.Bool("untrained", false, "write the model as it is before training, to compare with")
 	flag.Parse()

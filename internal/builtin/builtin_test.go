@@ -1,4 +1,4 @@
-package base_test
+package builtin_test
 
 import (
 	"os"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fettle/internal/base"
+	"fettle/internal/builtin"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/world"
 	"fettle/model"
@@ -17,9 +17,9 @@ import (
 // with the facts it has, is what the model card says.
 func TestBuiltInModelKnowsItsWorld(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	dir, err := base.Dir()
+	dir, err := builtin.Dir()
 	require.NoError(t, err)
-	again, err := base.Dir()
+	again, err := builtin.Dir()
 	require.NoError(t, err)
 	require.Equal(t, dir, again)
 	dev, err := cpu.New(cpu.Options{Compute: "f32"})
@@ -52,10 +52,10 @@ func TestBuiltInModelKnowsItsWorld(t *testing.T) {
 
 func TestDamagedCopiesAreRepaired(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	dir, err := base.Dir()
+	dir, err := builtin.Dir()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(dir+"/config.json", []byte("{}"), 0o644))
-	_, err = base.Dir()
+	_, err = builtin.Dir()
 	require.NoError(t, err)
 	_, err = model.ReadConfig(dir)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestDamagedCopiesAreRepaired(t *testing.T) {
 func TestCacheThatCannotBeWritten(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", "/proc/nowhere")
 	t.Setenv("HOME", "/proc/nowhere")
-	dir, err := base.Dir()
+	dir, err := builtin.Dir()
 	require.NoError(t, err)
 	require.DirExists(t, dir)
 }

@@ -1,7 +1,6 @@
-// Package base holds fettle's own small model: a LLaMA of 2.1 million weights
-// with its tokenizer, pre-trained by fettle on the texts of package world.
-// files/README.md is its model card.
-package base
+// Package builtin holds fettle's own small model: a LLaMA of 2.1 million weights with its tokenizer, pre-trained by
+// fettle on the texts of package world. files/README.md is its model card.
+package builtin
 
 import (
 	"bytes"
@@ -11,21 +10,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"fettle/internal/atomicfile"
 )
 
-// Name is what the model is called where a directory is expected.
+// Name stands for the model where a directory is expected.
 const Name = "fettle-tiny"
 
 //go:embed files
 var files embed.FS
 
-// Dir puts the model's files where programs can map them, in the user's cache
-// or, where that cannot be written, in the directory for temporary files, and
-// returns the directory. Files that are there already are checked.
+// Dir returns a directory that holds the model's files, for programs that map them into memory. It writes them, unless
+// they are there with the same bytes, to the user's cache or, if that fails, to the directory for temporary files.
 func Dir() (string, error) { return inCache(unpack) }
 
-// File puts a text where programs can read it, as Dir does the model's files,
-// and returns its path, which ends in name and changes with the text.
+// File writes text to a file where Dir has its files and returns the path, which ends in name and changes with text.
 func File(name string, text []byte) (string, error) {
 	return inCache(func(root string) (string, error) {
 		sum := sha256.Sum256(text)
@@ -33,11 +32,12 @@ func File(name string, text []byte) (string, error) {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return "", err
 		}
-		return filepath.Join(dir, name), keep(filepath.Join(dir, name), text)
+		path := filepath.Join(dir, name)
+		return path, ensure(path, text)
 	})
 }
 
-// inCache tries a directory in the user's cache, then one for temporary files.
+// inCache calls put with a directory in the user's cache and, if that fails, with one for temporary files.
 func inCache(put func(root string) (string, error)) (string, error) {
 	roots := []string{os.TempDir()}
 	if cache, err := os.UserCacheDir(); err == nil {
@@ -51,10 +51,10 @@ func inCache(put func(root string) (string, error)) (string, error) {
 		}
 		failed = err
 	}
-	return "", fmt.Errorf("unpack what is built in: %w", failed)
+	return "", fmt.Errorf("unpack built-in files: %w", failed)
 }
 
-// unpack writes the files below root, under a name that changes with them.
+// unpack writes the files to a directory below root, named after a hash of their names and contents.
 func unpack(root string) (string, error) {
 	entries, err := files.ReadDir("files")
 	if err != nil {
@@ -76,36 +76,17 @@ func unpack(root string) (string, error) {
 		return "", err
 	}
 	for name, text := range texts {
-		if err := keep(filepath.Join(dir, name), text); err != nil {
+		if err := ensure(filepath.Join(dir, name), text); err != nil {
 			return "", err
 		}
 	}
 	return dir, nil
 }
 
-// keep writes a file unless it is there already.
-func keep(path string, text []byte) error {
+// ensure writes a file unless it holds text already.
+func ensure(path string, text []byte) error {
 	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
 		return nil
 	}
-	return place(path, text)
-}
-
-// place writes a file whole or not at all.
-func place(path string, text []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		os.Remove(f.Name())
-	}
-	return err
+	return atomicfile.Write(path, atomicfile.Bytes(text))
 }

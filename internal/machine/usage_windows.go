@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"time"
@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// processorTime is what all threads of this process have used.
-func processorTime() time.Duration {
+// CPUTime returns the processor time that all threads of this process have used.
+func CPUTime() time.Duration {
 	var created, ended, kernel, user windows.Filetime
 	if windows.GetProcessTimes(windows.CurrentProcess(), &created, &ended, &kernel, &user) != nil {
 		return 0
@@ -18,5 +18,5 @@ func processorTime() time.Duration {
 	return ticks(kernel) + ticks(user)
 }
 
-// peakMemory is not asked for on this system.
-func peakMemory() int64 { return 0 }
+// PeakMemory is not implemented on this system.
+func PeakMemory() int64 { return 0 }

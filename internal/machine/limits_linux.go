@@ -1,4 +1,4 @@
-package main
+package machine
 
 import (
 	"os"
@@ -9,20 +9,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memoryLeft is how much memory this process can take: what the system has
-// available, or less where a control group (version 2 or 1) allows less.
-// Linux's file caches count as free. ok is false where nobody knows.
-func memoryLeft() (bytes int64, ok bool) {
+// AvailableMemory returns the bytes that this process can still take: MemAvailable of /proc/meminfo, or less if a
+// control group (version 2 or 1) allows less. File caches count as free. ok is false if the system does not tell.
+func AvailableMemory() (bytes int64, ok bool) {
 	meminfo, _ := os.ReadFile("/proc/meminfo")
 	groups, _ := os.ReadFile("/proc/self/cgroup")
-	return leftOf(string(meminfo), string(groups), func(name string) string {
+	return available(string(meminfo), string(groups), func(name string) string {
 		text, _ := os.ReadFile(name)
 		return string(text)
 	})
 }
 
-// leftOf is memoryLeft of the files' contents.
-func leftOf(meminfo, groups string, read func(name string) string) (bytes int64, ok bool) {
+// available computes AvailableMemory from the contents of the files.
+func available(meminfo, groups string, read func(name string) string) (bytes int64, ok bool) {
 	for line := range strings.Lines(meminfo) {
 		if rest, found := strings.CutPrefix(line, "MemAvailable:"); found {
 			if kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64); err == nil {
@@ -40,7 +39,8 @@ func leftOf(meminfo, groups string, read func(name string) string) (bytes int64,
 			if !strings.Contains(","+part[1]+",", ",memory,") {
 				continue
 			}
-			root, limit, usage, cache = "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"
+			root, cache = "/sys/fs/cgroup/memory", "total_inactive_file"
+			limit, usage = "memory.limit_in_bytes", "memory.usage_in_bytes"
 		}
 		for dir := path.Join("/", part[2]); ; dir = path.Dir(dir) { // every group above sets limits too
 			most, err := strconv.ParseInt(strings.TrimSpace(read(root+path.Join(dir, limit))), 10, 64)
@@ -70,8 +70,8 @@ func valueOf(text, key string) int64 {
 	return 0
 }
 
-// diskLeft is how much can be written below a directory that exists.
-func diskLeft(dir string) (bytes int64, ok bool) {
+// AvailableDisk returns the bytes that can be written below a directory that exists.
+func AvailableDisk(dir string) (bytes int64, ok bool) {
 	var s unix.Statfs_t
 	if unix.Statfs(dir, &s) != nil {
 		return 0, false

@@ -1,0 +1,69 @@
+// Package atomicfile replaces files whole or not at all: a reader, or a program that starts after a crash, finds the
+// old content or the new, never a part.
+//
+// New content is written to a temporary directory beside the file, synced, renamed over the file, and the directory is
+// synced. Pillai et al. 2014, "All File Systems Are Not Created Equal", say why each of these steps is there.
+package atomicfile
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// TemporaryPrefix begins the names of temporary directories. A crash may leave one.
+const TemporaryPrefix = ".tmp-"
+
+// Content writes a file's bytes. Large files are never held in memory as a whole.
+type Content = func(io.Writer) error
+
+// Bytes returns data as Content.
+func Bytes(data []byte) Content {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+// Write replaces the file at path. At a symbolic link it replaces the file that the link leads to. It writes in place
+// where there is something else than a regular file, as a pipe or a terminal.
+func Write(path string, content Content) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeFile(path, os.O_WRONLY, content, false)
+	}
+	return Replace(OS{}, path, content)
+}
+
+// Replace writes content to a new file on d and renames it to path.
+func Replace(d Disk, path string, content Content) error {
+	return replace(d, path, func(temporary string) error { return d.WriteFile(temporary, content) })
+}
+
+// ReplaceLink makes path, which must be a link of this kind or not exist, a link to target.
+func ReplaceLink(d Disk, path, target string) error {
+	if old, err := os.Readlink(path); err == nil && old == target {
+		return nil
+	}
+	return replace(d, path, func(temporary string) error { return d.Symlink(target, temporary) })
+}
+
+// replace lets create make something at a temporary path and renames it to path.
+func replace(d Disk, path string, create func(temporary string) error) error {
+	dir, err := d.MkdirTemp(filepath.Dir(path), TemporaryPrefix)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer d.RemoveAll(dir)
+	temporary := filepath.Join(dir, filepath.Base(path))
+	if err := create(temporary); err != nil {
+		return err
+	}
+	if err := d.Rename(temporary, path); err != nil {
+		return err
+	}
+	return d.SyncDir(filepath.Dir(path))
+}

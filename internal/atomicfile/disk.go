@@ -1,0 +1,61 @@
+package atomicfile
+
+import (
+	"os"
+)
+
+// Disk lists the operations of a file system that replacing files needs. Tests fail its calls one by one.
+type Disk interface {
+	MkdirTemp(dir, pattern string) (string, error)
+	WriteFile(path string, content Content) error // creates and syncs; the file must not exist
+	SyncDir(path string) error
+	Symlink(target, path string) error
+	Rename(from, to string) error
+	RemoveAll(path string) error
+}
+
+// OS is the operating system's file system.
+type OS struct{}
+
+func (OS) MkdirTemp(dir, pattern string) (string, error) { return os.MkdirTemp(dir, pattern) }
+
+func (OS) WriteFile(path string, content Content) error {
+	return writeFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, content, true)
+}
+
+// SyncDir makes the names in a directory durable, where the system can.
+func (OS) SyncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return syncDir(f)
+}
+
+// Symlink makes path a link to target; where there are no links, a file that holds target.
+func (d OS) Symlink(target, path string) error {
+	if os.Symlink(target, path) == nil {
+		return nil
+	}
+	return d.WriteFile(path, Bytes([]byte(target+"\n")))
+}
+
+func (OS) Rename(from, to string) error { return os.Rename(from, to) }
+
+func (OS) RemoveAll(path string) error { return os.RemoveAll(path) }
+
+func writeFile(path string, flags int, content Content, sync bool) error {
+	f, err := os.OpenFile(path, flags, 0o644)
+	if err != nil {
+		return err
+	}
+	err = content(f)
+	if err == nil && sync {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
+}

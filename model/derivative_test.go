@@ -1,0 +1,80 @@
+package model_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/tinymodel"
+	"fettle/model"
+)
+
+// everywhere is a tiny model with a delta at every place of layer 1 and above, and the deltas.
+func everywhere(t *testing.T, m *model.Model) (*model.Model, func() [][]float32) {
+	worn, deltas := wear(m.With(nil), 1, model.Places()...)
+	return worn, func() (all [][]float32) {
+		for _, d := range deltas {
+			all = append(all, d.grad)
+		}
+		return all
+	}
+}
+
+func TestDerivativesThatAreEqualGiveEqualBits(t *testing.T) {
+	tokens, labels := sequences(40, 9, 5, 12)
+	for name, dev := range devices(t) {
+		t.Run(name, func(t *testing.T) {
+			base := load(t, tinymodel.Config{}, dev)
+			m, want := everywhere(t, base)
+			losses, err := m.Gradients(model.Pack(tokens, labels), model.Uniform(0.25))
+			require.NoError(t, err)
+			for _, d := range []model.Derivative{
+				model.Known([]float64{0.25, 0.25, 0.25}),
+				model.Of(func(nll []float64) []float64 {
+					require.Equal(t, losses, nll)
+					return []float64{0.25, 0.25, 0.25}
+				}),
+			} {
+				m, got := everywhere(t, base)
+				again, err := m.Gradients(model.Pack(tokens, labels), d)
+				require.NoError(t, err)
+				require.Equal(t, losses, again)
+				require.Equal(t, want(), got())
+			}
+		})
+	}
+}
+
+// The derivative of log σ(nll₁ − nll₀), a preference of sequence 0 over sequence 1, is a sum of the two sequences' own.
+func TestAPreferenceOverPairsIsASumOfItsSequences(t *testing.T) {
+	tokens, labels := sequences(40, 9, 12)
+	for name, dev := range devices(t) {
+		t.Run(name, func(t *testing.T) {
+			base := load(t, tinymodel.Config{}, dev)
+			m, pair := everywhere(t, base)
+			var dnll []float64
+			_, err := m.Gradients(model.Pack(tokens, labels), model.Of(func(nll []float64) []float64 {
+				d := 1 / (1 + math.Exp(nll[1]-nll[0]))
+				dnll = []float64{d, -d}
+				return dnll
+			}))
+			require.NoError(t, err)
+			one, parts := everywhere(t, base)
+			for i := range tokens {
+				_, err := one.Gradients(model.Pack(tokens[i:i+1], labels[i:i+1]), model.Uniform(dnll[i]))
+				require.NoError(t, err)
+			}
+			require.Equal(t, parts(), pair())
+		})
+	}
+}
+
+func TestDerivativesFitTheBatch(t *testing.T) {
+	tokens, labels := branches(1, 14, 6, 9)
+	m, _ := everywhere(t, load(t, tinymodel.Config{}, fast(t, 1)))
+	_, err := m.Gradients(model.Pack(tokens, labels), model.Known([]float64{1}))
+	require.EqualError(t, err, "model: derivatives for 1 segments, want 2")
+	_, err = m.Gradients(model.PackShared(tokens, labels), model.Known([]float64{1, 1, 1}))
+	require.ErrorContains(t, err, "without shared prefixes")
+}
