@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"fettle/data/source"
+	"fettle/internal/compute"
 )
 
 // Config is everything that defines a run. The keys are Hugging Face's where
@@ -125,9 +126,9 @@ func (c Config) Validate() error {
 	oneOf("parse_specials", c.Specials, "recipe", "yes", "no")
 	oneOf("train_on", c.TrainOn, "recipe", "assistant", "last_turn", "completion", "all")
 	oneOf("lr_scheduler_type", c.Schedule, "linear", "cosine", "constant")
-	oneOf("compute", c.Compute, "auto", "f32", "bf16", "int8")
-	oneOf("quantization", c.Quantized, "none", "int8", "nf4")
-	bad(c.Type == "full" && (c.Quantized != "none" || c.Compute == "int8"), "quantization is %s with compute %s: what is tuned cannot be quantised", c.Quantized, c.Compute)
+	oneOf("compute", c.Compute, compute.Modes()...)
+	oneOf("quantization", c.Quantized, compute.Quantizations()...)
+	bad(c.Type == "full" && compute.ResolveQuantization(c.Compute, c.Quantized) != compute.NotQuantized, "quantization is %s with compute %s: what is tuned cannot be quantised", c.Quantized, c.Compute)
 	oneOf("share_prefix", c.SharePrefix, "auto", "true", "false")
 	bad(c.SharePrefix == "true" && c.Type == "lora" && c.Adapter == "" && c.LoRADropout > 0, "%w", sharesDropped(c.LoRADropout))
 	oneOf("recompute", c.Recompute, "auto", "all", "none")

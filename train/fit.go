@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fettle/data"
+	"fettle/internal/compute"
 )
 
 // Change is a setting that would make a run smaller.
@@ -60,11 +61,11 @@ func Fit(c Config, b Base, training, evaluation []data.Example, tokens int, limi
 	if c.Type == "full" {
 		try("finetuning_type", "lora", "an adapter instead of all weights", func() { c.Type = "lora" })
 	}
-	if c.Quantized == "none" && c.Type != "full" && c.Compute != "int8" {
-		try("quantization", "int8", "the base is kept in 8 bits; close to the same result", func() { c.Quantized = "int8" })
+	if c.Quantized == compute.NotQuantized && c.Type != "full" && c.Compute != compute.ModeInt8 {
+		try("quantization", compute.QuantizeInt8, "the base is kept in 8 bits; close to the same result", func() { c.Quantized = compute.QuantizeInt8 })
 	}
-	if c.Quantized != "nf4" && c.Type != "full" {
-		try("quantization", "nf4", "the base is kept in 4 bits (QLoRA)", func() { c.Quantized = "nf4" })
+	if c.Quantized != compute.QuantizeNF4 && c.Type != "full" {
+		try("quantization", compute.QuantizeNF4, "the base is kept in 4 bits (QLoRA)", func() { c.Quantized = compute.QuantizeNF4 })
 	}
 	for c.Cutoff > 64 && need > limit {
 		cutoff := c.Cutoff / 2

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"fettle/data"
+	"fettle/internal/compute"
 	"fettle/model"
 )
 
@@ -85,7 +86,7 @@ type Kind string
 
 // The kinds beside quantization's int8 and nf4.
 const (
-	AsStored Kind = "none"
+	AsStored Kind = compute.NotQuantized
 	Float32  Kind = "float32"
 )
 
@@ -151,13 +152,7 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 	p := int64(Trainables(c, m))
 	var out Footprint
 
-	kind := AsStored
-	if c.Compute == "int8" {
-		kind = "int8"
-	}
-	if c.Quantized != "none" {
-		kind = Kind(c.Quantized)
-	}
+	kind := Kind(compute.ResolveQuantization(c.Compute, c.Quantized))
 	head := AsStored
 	if full {
 		kind, head = Float32, Float32

@@ -131,18 +131,17 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// loadModel loads a model for the processor. With compute int8 its weights are
-// quantised to that, if to nothing else.
-func loadModel(name, compute, quantization string) (*model.Model, error) {
+// loadModel loads a model for the processor.
+func loadModel(name, mode, quantization string) (*model.Model, error) {
 	dir, err := located(name)
 	if err != nil {
 		return nil, err
 	}
-	dev, _, err := newDevice(dir, compute)
+	dev, _, err := newDevice(dir, mode)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.LoadAs(dir, dev, quantized(compute, quantization))
+	m, err := model.LoadAs(dir, dev, compute.ResolveQuantization(mode, quantization))
 	return m, input(err)
 }
 
@@ -154,22 +153,11 @@ func newDevice(dir, mode string) (compute.Device, compute.DType, error) {
 	if err != nil {
 		return nil, 0, input(err)
 	}
-	if mode == "auto" && stored != compute.BF16 {
-		mode = "f32"
+	if mode == compute.ModeAuto && stored != compute.BF16 {
+		mode = compute.ModeF32
 	}
 	dev, err := cpu.New(cpu.Options{Compute: mode})
 	return dev, stored, usage(err)
-}
-
-// quantized is how weights are kept for a way to compute.
-func quantized(compute, quantization string) string {
-	switch {
-	case quantization != "" && quantization != "none":
-		return quantization
-	case compute == "int8":
-		return "int8"
-	}
-	return "none"
 }
 
 // loadTokenizer loads the tokenizer of a model and checks that it fits.

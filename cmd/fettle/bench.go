@@ -41,7 +41,7 @@ func (b benching) check() error {
 	if _, ok := dtypes[b.DType]; !ok {
 		return usage(fmt.Errorf("dtype is %q, want bf16, f16 or f32", b.DType))
 	}
-	if !slices.Contains([]string{"", "none", "int8", "nf4"}, b.Quantized) {
+	if _, err := compute.ParseQuantization(b.Quantized, 0); err != nil {
 		return usage(fmt.Errorf("quantization is %q, want none, int8 or nf4", b.Quantized))
 	}
 	return nil
@@ -91,12 +91,12 @@ func (b benching) open() (*workbench, func(), error) {
 	if err != nil {
 		return nil, restore, usage(err)
 	}
-	w := &workbench{dev: dev, mode: "f32"}
+	w := &workbench{dev: dev, mode: compute.ModeF32}
 	if w.peak, err = cpu.MeasurePeak(); err != nil {
 		return nil, restore, err
 	}
 	w.top = w.peak.F32
-	for mode, top := range map[string]float64{"bf16": w.peak.BF16, "int8": w.peak.Int8} {
+	for mode, top := range map[string]float64{compute.ModeBF16: w.peak.BF16, compute.ModeInt8: w.peak.Int8} {
 		if top > 0 && strings.Contains(dev.Name(), " "+mode) { // without such products float32's do the work
 			w.mode, w.top = mode, top
 		}
@@ -134,7 +134,7 @@ func (m setup) limits() []string {
 		name string
 		rate float64
 		unit string
-	}{{"f32", m.F32, "GFLOP/s"}, {"bf16", m.BF16, "GFLOP/s"}, {"int8", m.Int8, "GOP/s"}, {"memory", m.Memory, "GB/s"}} {
+	}{{compute.ModeF32, m.F32, "GFLOP/s"}, {compute.ModeBF16, m.BF16, "GFLOP/s"}, {compute.ModeInt8, m.Int8, "GOP/s"}, {"memory", m.Memory, "GB/s"}} {
 		if l.rate > 0 {
 			all = append(all, fmt.Sprintf("%s %.0f %s", l.name, l.rate/1e9, l.unit))
 		}

@@ -79,7 +79,7 @@ func (w *workbench) products(name string, b benching, n, k int) ([]product, erro
 	if err != nil {
 		return nil, err
 	}
-	if kind := quantized(b.Compute, b.Quantized); kind != "none" {
+	if kind := compute.ResolveQuantization(b.Compute, b.Quantized); kind != compute.NotQuantized {
 		if matrix, err = compute.Quantize(matrix, kind); err != nil {
 			return nil, usage(err)
 		}

@@ -48,10 +48,10 @@ func (b benching) model(dev compute.Device) (*model.Model, error) {
 		return nil, err
 	}
 	if info, err := os.Stat(b.Shape); err == nil && info.IsDir() {
-		m, err := model.LoadAs(b.Shape, dev, quantized(b.Compute, b.Quantized))
+		m, err := model.LoadAs(b.Shape, dev, compute.ResolveQuantization(b.Compute, b.Quantized))
 		return m, input(err)
 	}
-	return model.NewAs(c, randomTensors(c, dtypes[b.DType]), dev, quantized(b.Compute, b.Quantized))
+	return model.NewAs(c, randomTensors(c, dtypes[b.DType]), dev, compute.ResolveQuantization(b.Compute, b.Quantized))
 }
 
 // randomTensors are weights of a shape: norms of one, and matrices that all

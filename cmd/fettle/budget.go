@@ -103,7 +103,7 @@ func unread(c train.Config, m *material) (b train.Base, dev compute.Device, err 
 	if err != nil {
 		return b, nil, err
 	}
-	kinds := map[train.Kind]compute.DType{train.AsStored: stored, train.Float32: compute.F32, "int8": compute.Int8, "nf4": compute.NF4}
+	kinds := map[train.Kind]compute.DType{train.AsStored: stored, train.Float32: compute.F32, compute.QuantizeInt8: compute.Int8, compute.QuantizeNF4: compute.NF4}
 	b.Kept = func(n, k int, as train.Kind) int64 { return dev.Kept(n, k, kinds[as]) }
 	return b, dev, nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/builtin"
+	"fettle/internal/compute"
 	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/tokenizer"
@@ -98,7 +99,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
 		Record: train.Record{
 			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Type: c.Type, Compute: base.Device().Name(),
-			Quantization: strings.TrimPrefix(quantized(c.Compute, c.Quantized), "none"),
+			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
 		},
 		Beside: m.template.files(),
 		Out:    cmd.OutOrStdout(), Terminal: machine.IsTerminal(cmd.OutOrStdout()),

@@ -8,23 +8,23 @@ import (
 	"sync/atomic"
 )
 
-// Quantize makes a coarser copy of m: kind "int8" (Int8Weights) or "nf4"
-// (NF4Weights). m may hold Raw or what a device packed.
-func Quantize(m *Matrix, kind string) (*Matrix, error) {
+// Quantize makes a coarser copy of m, as Int8Weights or NF4Weights by the name of a quantization. m may hold Raw or
+// what a device packed.
+func Quantize(m *Matrix, name string) (*Matrix, error) {
 	q := &Matrix{Name: m.Name, N: m.N, K: m.K}
 	var sum float32 // of scales: finite if the weights are
-	switch kind {
-	case "int8":
+	switch name {
+	case QuantizeInt8:
 		w := quantizeInt8(m)
 		for _, v := range w.Scale {
 			sum += v / float32(m.N)
 		}
 		q.Type, q.Packed = Int8, w
-	case "nf4":
+	case QuantizeNF4:
 		w := quantizeNF4(m)
 		q.Type, q.Packed, sum = NF4, w, w.Mean
 	default:
-		return nil, fmt.Errorf("quantize %s: unknown kind %q, want int8 or nf4", m.Name, kind)
+		return nil, fmt.Errorf("quantize %s: unknown kind %q, want int8 or nf4", m.Name, name)
 	}
 	if sum-sum != 0 {
 		return nil, fmt.Errorf("quantize %s: not all weights are finite", m.Name)

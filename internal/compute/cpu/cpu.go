@@ -25,6 +25,7 @@ type Options struct {
 	//	int8  Int8 weights times the other factor rounded to eight bits row by
 	//	      row, exactly; other weights as auto
 	//	auto  (the default) bf16 where the processor multiplies bfloat16 pairs
+	//	      faster than float32, else f32
 	//
 	// All else, products of trainable arrays too, is float32.
 	Compute string
@@ -52,13 +53,13 @@ func New(o Options) (compute.Device, error) {
 	}
 	d := &device{level: l, threads: o.Threads, widenUpTo: widenedOnce, free: &pool{}}
 	switch o.Compute {
-	case "", "auto":
-		d.bf16 = l.bf16
-	case "bf16":
+	case "", compute.ModeAuto:
+		d.bf16 = l.auto
+	case compute.ModeBF16:
 		d.bf16, d.rounds = l.bf16, !l.bf16
-	case "int8":
+	case compute.ModeInt8:
 		d.bf16, d.int8 = l.bf16, true
-	case "f32":
+	case compute.ModeF32:
 	default:
 		return nil, fmt.Errorf("cpu: unknown compute %q, want auto, f32, bf16 or int8", o.Compute)
 	}

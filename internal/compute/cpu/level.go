@@ -13,7 +13,8 @@ import (
 type level struct {
 	name string
 	rows int  // of a tile, as suits tileF32; at most tileRows
-	bf16 bool // products of bfloat16 pairs are faster than of float32
+	bf16 bool // has products of bfloat16 pairs: tileBF16 and its packs
+	auto bool // has them, and they are faster than products of float32
 
 	// codes is how many codes a word holds where products of bytes are faster
 	// still: 4 (tileInt8) or 2 (tilePairs), else 0.

@@ -33,8 +33,7 @@ var types = []compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8
 // Matrix stores values as an (n, k) matrix of type t.
 func Matrix(n, k int, t compute.DType, values []float32) *compute.Matrix {
 	if t == compute.Int8 || t == compute.NF4 {
-		kind := map[compute.DType]string{compute.Int8: "int8", compute.NF4: "nf4"}[t]
-		w, err := compute.Quantize(Matrix(n, k, compute.F32, values), kind)
+		w, err := compute.Quantize(Matrix(n, k, compute.F32, values), t.Quantization())
 		if err != nil {
 			panic(err)
 		}

@@ -1,0 +1,79 @@
+package compute
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestInt8RowsReachTheirLargestMagnitude(t *testing.T) {
+	rows := []float32{-2, 0.5, 1, 3, -6, 0.75, 0, 0, 0}
+	var raw []byte
+	for _, v := range rows {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	m, err := NewMatrix("rows", 3, 3, F32, raw)
+	require.NoError(t, err)
+	q, err := Quantize(m, QuantizeInt8)
+	require.NoError(t, err)
+	w := q.Packed.(*Int8Weights)
+	require.Equal(t, []int8{-127, 32, 64, 64, -127, 16, 0, 0, 0}, w.Q)
+	require.Equal(t, []float32{2. / 127, 6. / 127, 0}, w.Scale)
+	for i, top := range []float32{-2, -6, 0} {
+		var row [3]float32
+		q.Row(row[:], i, 0)
+		require.InDelta(t, top, min(row[0], row[1]), 1e-6, "row %d", i)
+	}
+}
+
+func TestQuantizationsHaveNames(t *testing.T) {
+	for _, name := range Quantizations() {
+		typ, err := ParseQuantization(name, BF16)
+		require.NoError(t, err)
+		require.Equal(t, name, typ.Quantization())
+	}
+	_, err := ParseQuantization("int3", F32)
+	require.EqualError(t, err, `unknown quantization "int3", want none, int8 or nf4`)
+	require.Equal(t, QuantizeInt8, ResolveQuantization(ModeInt8, NotQuantized))
+	require.Equal(t, QuantizeNF4, ResolveQuantization(ModeInt8, QuantizeNF4))
+	require.Equal(t, NotQuantized, ResolveQuantization(ModeF32, ""))
+}
+
+func TestNearestLevelIsNearest(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	values := []float32{0, 1, -1, 2, -2, inf, -inf, nan, math.Nextafter32(1, 0), math.Nextafter32(-1, 0)}
+	for c := range 15 {
+		m := (NF4Levels[c] + NF4Levels[c+1]) / 2
+		values = append(values, m, math.Nextafter32(m, 2), math.Nextafter32(m, -2))
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 100_000 {
+		values = append(values, rng.Float32()*2.2-1.1)
+	}
+	for _, v := range values {
+		want := byte(0)
+		for c := 1; c < 16; c++ {
+			if v > (NF4Levels[c-1]+NF4Levels[c])/2 {
+				want = byte(c)
+			}
+		}
+		require.Equal(t, want, nearestLevel(v, 1), "%v", v)
+	}
+	require.Equal(t, byte(7), nearestLevel(3, 0))
+}
+
+func BenchmarkNearestLevel(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	row := make([]float32, 4096)
+	for i := range row {
+		row[i] = float32(rng.NormFloat64()) / 3
+	}
+	for b.Loop() {
+		for _, v := range row {
+			nearestLevel(v, 1.1)
+		}
+	}
+}
