@@ -2,135 +2,128 @@ package model
 
 import "fmt"
 
-// depth says how far down a block's backward pass must go. Each stage needs
-// the ones before it.
-type depth int
-
-const (
-	throughDown      depth = iota // down_proj's delta only
-	throughMLP                    // gate_proj and up_proj
-	throughOutput                 // o_proj
-	throughAttention              // the delta at attention
-	throughInputs                 // q_proj, k_proj, v_proj
-	throughBlock                  // the block's input
-)
-
-// depth of block l: whole blocks above the lowest site, as little as possible
-// in its block.
-func (m *Model) depth(l int) depth {
-	if l > m.lowest.Layer || m.full != nil {
-		return throughBlock
-	}
-	switch m.lowest.At {
-	case DownProj:
-		return throughDown
-	case GateProj, UpProj:
-		return throughMLP
-	case OProj:
-		return throughOutput
-	case Attention:
-		return throughAttention
-	default:
-		return throughInputs
-	}
-}
-
-// gradients are the working arrays of the backward pass.
+// gradients are the working arrays of the backward pass: ∂L/∂ of what state holds by these names.
 type gradients struct {
-	dy, dnorm, dact, dgate, dup, dheads, dq, dk, dv []float32
+	dy               []float32 // (n, D) of down_proj's output, then of o_proj's
+	dnorm            []float32 // (n, D) of a norm's output
+	dact, dgate, dup []float32 // (n, F)
+	dheads, dq       []float32 // (n, H·Dh)
+	dk, dv           []float32 // (n, G·Dh)
 }
 
-// backward turns g, the gradient of block l's output (n, D), into the gradient
-// of its input, and lets deltas (and unfrozen weights) collect theirs. s holds
-// the block's forward pass; it is spent afterwards. Where nothing below needs
-// the gradient, g is left unfinished.
+// arrays lists the arrays with their widths.
+func (g *gradients) arrays(c *Config) []array {
+	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	return []array{
+		{&g.dy, c.Hidden}, {&g.dnorm, c.Hidden}, {&g.dact, c.Intermediate}, {&g.dgate, c.Intermediate},
+		{&g.dup, c.Intermediate}, {&g.dheads, q}, {&g.dq, q}, {&g.dk, kv}, {&g.dv, kv},
+	}
+}
+
+// backward turns g, the gradient of block l's output (n, D), into the gradient of its input, while deltas and the
+// receiver of weight gradients collect theirs. s holds the block's forward pass; it is spent afterwards. In the lowest
+// block g is left unfinished.
 func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	c, w, dev, n, t := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens), &m.work.gradients
-	eps, down := float32(c.NormEps), m.depth(l)
-	dy := room(&t.dy, n*c.Hidden)
+	eps, end := float32(c.NormEps), m.end(l)
+	for _, a := range t.arrays(c) {
+		room(a.data, n*a.width)
+	}
 
 	// down_proj, and through the gated unit
-	copy(dy, g)
-	dact := zeros(&t.dact, n*c.Intermediate)
-	if err := m.projectBackward(l, DownProj, unless(down == throughDown, dact), dy, s.act, s.down, b); err != nil || down == throughDown {
+	dev.Copy(t.dy, g)
+	dact := m.zeroIf(end > atDown, t.dact)
+	if err := m.projectBackward(l, DownProj, dact, t.dy, s.act, s.down, b); err != nil || end == atDown {
 		return err
 	}
-	dgate, dup := zeros(&t.dgate, n*c.Intermediate), zeros(&t.dup, n*c.Intermediate)
-	dev.SwiGLUBackward(dgate, dup, dact, s.gate, s.up)
-	dnorm := unless(down == throughMLP, zeros(&t.dnorm, n*c.Hidden))
-	if err := m.projectBackward(l, UpProj, dnorm, dup, s.norm2, s.up, b); err != nil {
+	dev.Zero(t.dgate)
+	dev.Zero(t.dup)
+	dev.SwiGLUBackward(t.dgate, t.dup, dact, s.gate, s.up)
+
+	// gate_proj, up_proj and their norm
+	dnorm := m.zeroIf(end > atMLP, t.dnorm)
+	if err := m.projectBackward(l, UpProj, dnorm, t.dup, s.norm2, s.up, b); err != nil {
 		return err
 	}
-	if err := m.projectBackward(l, GateProj, dnorm, dgate, s.norm2, s.gate, b); err != nil || down == throughMLP {
+	if err := m.projectBackward(l, GateProj, dnorm, t.dgate, s.norm2, s.gate, b); err != nil || end == atMLP {
 		return err
 	}
-	m.full.norm(Site{l, GateProj}, dnorm, s.mid, eps)
+	m.normGradient(mlpNorm(l), dnorm, s.mid, n)
+	if end == atMLPNorm {
+		return nil
+	}
 	dev.RMSNormBackward(g, dnorm, s.mid, w.norm2, n, eps)
 
 	// o_proj
-	copy(dy, g)
-	dheads := zeros(&t.dheads, len(s.heads))
-	if err := m.projectBackward(l, OProj, unless(down == throughOutput, dheads), dy, s.heads, s.o, b); err != nil || down == throughOutput {
+	dev.Copy(t.dy, g)
+	dheads := m.zeroIf(end > atOutput, t.dheads)
+	if err := m.projectBackward(l, OProj, dheads, t.dy, s.heads, s.o, b); err != nil || end == atOutput {
 		return err
 	}
 
 	// attention
-	dq := zeros(&t.dq, len(s.q))
+	dq := m.zeroIf(end > atAttention, t.dq)
 	if d := m.delta(l, Attention); d != nil {
-		if err := d.Backward(unless(down == throughAttention, dq), dheads, s.q, s.heads, b); err != nil {
+		if err := d.Backward(dq, dheads, s.q, s.heads, b); err != nil {
 			return fmt.Errorf("%v: %w", Site{l, Attention}, err)
 		}
 	}
-	if down == throughAttention {
+	if end == atAttention {
 		return nil
 	}
-	dk, dv := zeros(&t.dk, len(s.k)), zeros(&t.dv, len(s.v))
-	dev.AttendBackward(dq, dk, dv, dheads, s.attn, s.q, s.k, s.v, b.Segments, m.attention())
+	dev.Zero(t.dk)
+	dev.Zero(t.dv)
+	dev.AttendBackward(dq, t.dk, t.dv, dheads, s.attn, s.q, s.k, s.v, b.Segments, attention(c))
 	cos, sin := m.weights.rope.table(b.positions())
 	for _, r := range []struct {
 		dy, y []float32
 		heads int
-	}{{dq, s.q, c.Heads}, {dk, s.k, c.KVHeads}} {
+	}{{dq, s.q, c.Heads}, {t.dk, s.k, c.KVHeads}} {
 		dev.Rope(r.dy, n, r.heads, c.HeadDim, b.Positions, cos, sin, true)
-		dev.Rope(r.y, n, r.heads, c.HeadDim, b.Positions, cos, sin, true) // what the projection gave
+		dev.Rope(r.y, n, r.heads, c.HeadDim, b.Positions, cos, sin, true) // back to the projection's output
 	}
 
-	// q_proj, k_proj, v_proj
-	dnorm = unless(down == throughInputs, zeros(&t.dnorm, n*c.Hidden))
+	// q_proj, k_proj, v_proj and their norm
+	dnorm = m.zeroIf(end > atInputs, t.dnorm)
 	for _, p := range []struct {
 		place Place
 		dy, y []float32
-	}{{VProj, dv, s.v}, {KProj, dk, s.k}, {QProj, dq, s.q}} {
+	}{{VProj, t.dv, s.v}, {KProj, t.dk, s.k}, {QProj, dq, s.q}} {
 		if err := m.projectBackward(l, p.place, dnorm, p.dy, s.norm1, p.y, b); err != nil {
 			return err
 		}
 	}
-	if down == throughInputs {
+	if end == atInputs {
 		return nil
 	}
-	m.full.norm(Site{l, QProj}, dnorm, s.x, eps)
+	m.normGradient(inputNorm(l), dnorm, s.x, n)
+	if end == atInputNorm {
+		return nil
+	}
 	dev.RMSNormBackward(g, dnorm, s.x, w.norm1, n, eps)
 	return nil
 }
 
-// projectBackward is the gradient of project at one place; dx nil: not needed.
+// projectBackward is the gradient of project at one place: of the delta, of the weight, and added to dx, which is nil
+// where nothing below needs it.
 func (m *Model) projectBackward(l int, p Place, dx, dy, x, y []float32, b *Batch) error {
 	if d := m.delta(l, p); d != nil {
 		if err := d.Backward(dx, dy, x, y, b); err != nil {
 			return fmt.Errorf("%v: %w", Site{l, p}, err)
 		}
 	}
-	w := m.weights.blocks[l].proj[p]
-	m.full.matrix(w, dy, x, b)
+	m.matrixGradient(Site{l, p}, dy, x, b.Segments)
 	if dx != nil {
-		m.dev.MatMulT(dx, dy, w, len(b.Tokens))
+		m.dev.MatMulT(dx, dy, m.weights.blocks[l].proj[p], len(b.Tokens))
 	}
 	return nil
 }
 
-func unless(skip bool, s []float32) []float32 {
-	if skip {
+// zeroIf returns x filled with zeros, or nil where it is not needed.
+func (m *Model) zeroIf(needed bool, x []float32) []float32 {
+	if !needed {
 		return nil
 	}
-	return s
+	m.dev.Zero(x)
+	return x
 }

@@ -53,16 +53,6 @@ func (b *Batch) positions() int {
 	return int(n)
 }
 
-// segmentOf is the index of the segment that row belongs to.
-func (b *Batch) segmentOf(row int) int {
-	for i, s := range b.Segments {
-		if row < s.Row+s.Len {
-			return i
-		}
-	}
-	return len(b.Segments) - 1
-}
-
 // shared reports whether a segment sees rows that others see too.
 func (b *Batch) shared() bool {
 	return slices.ContainsFunc(b.Segments, func(s compute.Segment) bool { return s.PrefixLen > 0 })
@@ -84,4 +74,17 @@ func (b *Batch) sums(nll []float64) []float64 {
 	out := make([]float64, len(b.Segments))
 	b.eachTarget(func(i, segment int) { out[segment] += float64(b.Targets[i].Weight) * nll[i] })
 	return out
+}
+
+// targetsBySegment cuts the targets into those of each segment that has any: targets Row … Row+Len-1.
+func (b *Batch) targetsBySegment() []compute.Segment {
+	var all []compute.Segment
+	last := -1
+	b.eachTarget(func(i, segment int) {
+		if segment != last {
+			all, last = append(all, compute.Segment{Row: i}), segment
+		}
+		all[len(all)-1].Len++
+	})
+	return all
 }

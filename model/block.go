@@ -5,14 +5,14 @@ import (
 	"math"
 )
 
-// state is what one block computes for n rows, in order.
+// state holds what one block computes for n rows, in order.
 type state struct {
 	x     []float32 // (n, D) the block's input
 	norm1 []float32 // (n, D)
 	q     []float32 // (n, H·Dh) rotated
 	k, v  []float32 // (n, G·Dh) k rotated
 	attn  []float32 // (n, H·Dh) frozen attention
-	heads []float32 // (n, H·Dh) adapted attention; attn itself where nothing adapts it
+	heads []float32 // (n, H·Dh) what o_proj sees: adapted, or attn itself where nothing adapts it
 	o     []float32 // (n, D)
 	mid   []float32 // (n, D) x + o
 	norm2 []float32 // (n, D)
@@ -21,26 +21,42 @@ type state struct {
 	act   []float32 // (n, F) silu(gate)·up
 	down  []float32 // (n, D)
 
-	slab []float32
+	adapted []float32 // (n, H·Dh) adapted attention
+	slab    []float32 // the memory of all but x
 }
 
-// floats is how many numbers a state of one row has, beside its input.
-func (c *Config) stateFloats() int {
-	return 5*c.Hidden + 3*c.Heads*c.HeadDim + 2*c.KVHeads*c.HeadDim + 3*c.Intermediate
+// array is an array of rows of some width, in working memory.
+type array struct {
+	data  *[]float32
+	width int
 }
 
-// resize makes room for n rows; the content is arbitrary.
-func (s *state) resize(c *Config, n int) {
-	rest := room(&s.slab, n*c.stateFloats())
-	next := func(width int) []float32 {
-		part := rest[: n*width : n*width]
-		rest = rest[n*width:]
-		return part
-	}
+// arrays lists the arrays of a state with their widths, without its input.
+func (s *state) arrays(c *Config) []array {
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	s.norm1, s.norm2, s.o, s.mid, s.down = next(c.Hidden), next(c.Hidden), next(c.Hidden), next(c.Hidden), next(c.Hidden)
-	s.q, s.attn, s.heads, s.k, s.v = next(q), next(q), next(q), next(kv), next(kv)
-	s.gate, s.up, s.act = next(c.Intermediate), next(c.Intermediate), next(c.Intermediate)
+	return []array{
+		{&s.norm1, c.Hidden}, {&s.norm2, c.Hidden}, {&s.o, c.Hidden}, {&s.mid, c.Hidden}, {&s.down, c.Hidden},
+		{&s.q, q}, {&s.attn, q}, {&s.adapted, q}, {&s.k, kv}, {&s.v, kv},
+		{&s.gate, c.Intermediate}, {&s.up, c.Intermediate}, {&s.act, c.Intermediate},
+	}
+}
+
+// stateFloats is the number of elements that the arrays of a state have for one row.
+func stateFloats(c *Config) int {
+	n := 0
+	for _, a := range new(state).arrays(c) {
+		n += a.width
+	}
+	return n
+}
+
+// resize cuts the arrays for n rows out of one slab; the content is arbitrary.
+func (s *state) resize(c *Config, n int) {
+	rest := room(&s.slab, n*stateFloats(c))
+	for _, a := range s.arrays(c) {
+		*a.data = rest[: n*a.width : n*a.width]
+		rest = rest[n*a.width:]
+	}
 }
 
 // forward runs block l on s.x and writes its output to out (n, D), which may
@@ -60,11 +76,12 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 	dev.Rope(s.k, n, c.KVHeads, c.HeadDim, b.Positions, cos, sin, false)
 	k, v := s.k, s.v
 	if past != nil {
-		k, v = past.append(l, s.k, s.v)
+		k, v = past.append(dev, l, s.k, s.v)
 	}
-	dev.Attend(s.attn, s.q, k, v, b.Segments, m.attention())
+	dev.Attend(s.attn, s.q, k, v, b.Segments, attention(c))
 	if d := m.delta(l, Attention); d != nil {
-		copy(s.heads, s.attn)
+		s.heads = s.adapted
+		dev.Copy(s.heads, s.attn)
 		if err := d.Forward(s.heads, s.q, b); err != nil {
 			return fmt.Errorf("%v: %w", Site{l, Attention}, err)
 		}
@@ -74,7 +91,7 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 	if err := m.project(l, s.heads, b, at{OProj, s.o}); err != nil {
 		return err
 	}
-	copy(s.mid, s.x)
+	dev.Copy(s.mid, s.x)
 	dev.Add(s.mid, s.o)
 
 	dev.RMSNorm(s.norm2, s.mid, w.norm2, n, eps)
@@ -89,7 +106,7 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 		return err
 	}
 	if out != nil {
-		copy(out, s.mid)
+		dev.Copy(out, s.mid)
 		dev.Add(out, s.down)
 	}
 	return nil
@@ -116,18 +133,11 @@ func (m *Model) project(l int, x []float32, b *Batch, outputs ...at) error {
 
 func scale(headDim int) float32 { return float32(1 / math.Sqrt(float64(headDim))) }
 
-// room is (*s)[:n], allocated anew where s is too small.
+// room returns (*s)[:n], allocated anew where s is too small; the content is arbitrary.
 func room(s *[]float32, n int) []float32 {
 	if cap(*s) < n {
 		*s = make([]float32, n)
 	}
 	*s = (*s)[:n]
 	return *s
-}
-
-// zeros is room filled with zeros.
-func zeros(s *[]float32, n int) []float32 {
-	z := room(s, n)
-	clear(z)
-	return z
 }

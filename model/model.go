@@ -22,9 +22,11 @@ type Model struct {
 	dev     compute.Device
 	weights *weights
 	deltas  [][numPlaces]Delta // by layer; nil in a bare model
-	lowest  Site               // where the backward pass ends
-	full    *Unfrozen          // nil while the weights are frozen
+	lowest  depth              // where the backward pass ends
 	keep    int64              // bytes of activations to keep between the passes
+
+	receiver WeightGradients // of the wanted weights' gradients
+	wanted   map[string]bool // names; empty while the weights are frozen
 
 	reserved int // rows that Reserve made room for
 	work     work
@@ -86,20 +88,18 @@ func build(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, 
 // With is a view that wears what delta gives for every site; a nil result, or
 // a nil delta, leaves a site as it is.
 func (m *Model) With(delta func(Site) Delta) *Model {
-	view := &Model{config: m.config, dev: m.dev, weights: m.weights, full: m.full, keep: m.keep, lowest: Site{m.config.Layers, QProj}}
-	if delta == nil {
-		return view
+	view := &Model{
+		config: m.config, dev: m.dev, weights: m.weights, keep: m.keep, receiver: m.receiver, wanted: m.wanted,
 	}
-	view.deltas = make([][numPlaces]Delta, m.config.Layers)
-	for l := range view.deltas {
-		for _, p := range Places() {
-			d := delta(Site{l, p})
-			view.deltas[l][p] = d
-			if d != nil && view.lowest.Layer == m.config.Layers {
-				view.lowest = Site{l, p}
+	if delta != nil {
+		view.deltas = make([][numPlaces]Delta, m.config.Layers)
+		for l := range view.deltas {
+			for _, p := range Places() {
+				view.deltas[l][p] = delta(Site{l, p})
 			}
 		}
 	}
+	view.lowest = view.findLowest()
 	return view
 }
 
@@ -128,7 +128,6 @@ func (m *Model) delta(l int, p Place) Delta {
 	return m.deltas[l][p]
 }
 
-func (m *Model) attention() compute.Attention {
-	c := m.config
+func attention(c *Config) compute.Attention {
 	return compute.Attention{Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Scale: scale(c.HeadDim)}
 }

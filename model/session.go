@@ -6,7 +6,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// prefillRows is how many tokens of a prompt are computed at once.
+// prefillRows bounds the tokens of a prompt that are computed at once.
 const prefillRows = 512
 
 // Session decodes one sequence, keeping the keys and values it has seen.
@@ -26,10 +26,25 @@ type cache struct {
 }
 
 // append adds a layer's new rows and returns all of them.
-func (c *cache) append(l int, k, v []float32) (ks, vs []float32) {
-	c.k[l] = append(c.k[l][:c.rows*c.kw], k...)
-	c.v[l] = append(c.v[l][:c.rows*c.kw], v...)
+func (c *cache) append(dev compute.Device, l int, k, v []float32) (ks, vs []float32) {
+	for _, rows := range []struct {
+		all *[]float32
+		new []float32
+	}{{&c.k[l], k}, {&c.v[l], v}} {
+		at := c.rows * c.kw
+		extend(dev, rows.all, at, len(rows.new))
+		dev.Copy((*rows.all)[at:], rows.new)
+	}
 	return c.k[l], c.v[l]
+}
+
+// extend gives s n elements after its first at, doubling its memory where that is too small.
+func extend(dev compute.Device, s *[]float32, at, n int) {
+	if old := *s; cap(old) < at+n {
+		*s = make([]float32, at+n, max(at+n, 2*cap(old)))
+		dev.Copy((*s)[:at], old)
+	}
+	*s = (*s)[:at+n]
 }
 
 // NewSession starts an empty sequence of at most capacity tokens (0: as many

@@ -89,20 +89,20 @@ func (l *loader) vector(name string, n int) []float32 {
 func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release func([]byte) func()) (*weights, error) {
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
 	w := &weights{rope: newRope(c), blocks: make([]blockWeights, c.Layers)}
-	w.embed = l.matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)
+	w.embed = l.matrix(embedName, c.Vocab, c.Hidden)
 	for i := range w.blocks {
-		b, at := &w.blocks[i], fmt.Sprintf("model.layers.%d.", i)
-		b.norm1 = l.vector(at+"input_layernorm.weight", c.Hidden)
-		b.norm2 = l.vector(at+"post_attention_layernorm.weight", c.Hidden)
+		b := &w.blocks[i]
+		b.norm1 = l.vector(inputNorm(i), c.Hidden)
+		b.norm2 = l.vector(mlpNorm(i), c.Hidden)
 		for p := range b.proj {
 			n, k := c.Width(Place(p))
-			b.proj[p] = l.matrix(Site{i, Place(p)}.ModuleName()+".weight", n, k)
+			b.proj[p] = l.matrix(Site{i, Place(p)}.WeightName(), n, k)
 		}
 	}
-	w.norm = l.vector("model.norm.weight", c.Hidden)
+	w.norm = l.vector(normName, c.Hidden)
 	w.head = w.embed
-	if _, ok := tensors["lm_head.weight"]; ok {
-		if head := l.matrix("lm_head.weight", c.Vocab, c.Hidden); !c.Tied {
+	if _, ok := tensors[headName]; ok {
+		if head := l.matrix(headName, c.Vocab, c.Hidden); !c.Tied {
 			w.head = head
 		}
 	} else {

@@ -1,0 +1,68 @@
+package model
+
+// stage is a step of a block's backward pass, from its output to its input. Each needs the ones before it.
+type stage int
+
+const (
+	atDown      stage = iota + 1 // down_proj
+	atMLP                        // gate_proj and up_proj
+	atMLPNorm                    // the weight of the norm before them
+	atOutput                     // o_proj
+	atAttention                  // the delta at attention
+	atInputs                     // q_proj, k_proj, v_proj
+	atInputNorm                  // the weight of the norm before them
+	atInput                      // the block's input: something below is trained
+)
+
+var stages = [numPlaces]stage{
+	QProj: atInputs, KProj: atInputs, VProj: atInputs, Attention: atAttention, OProj: atOutput,
+	GateProj: atMLP, UpProj: atMLP, DownProj: atDown,
+}
+
+// depth is where the backward pass ends: at a stage of a block. Block −1 stands for the embedding, block L for the final
+// norm and the head.
+type depth struct {
+	layer int
+	stage stage
+}
+
+// findLowest returns the depth of the lowest delta or wanted weight of the view, block L if there is none in a block.
+func (m *Model) findLowest() depth {
+	if m.wants(embedName) {
+		return depth{layer: -1}
+	}
+	for l := range m.config.Layers {
+		if s := m.lowestStage(l); s > 0 {
+			return depth{l, s}
+		}
+	}
+	return depth{layer: m.config.Layers}
+}
+
+// lowestStage returns the last stage of block l where something is trained, 0 if nothing is.
+func (m *Model) lowestStage(l int) stage {
+	lowest := stage(0)
+	need := func(s stage, needed bool) {
+		if needed {
+			lowest = max(lowest, s)
+		}
+	}
+	for _, p := range Places() {
+		need(stages[p], m.delta(l, p) != nil)
+		need(stages[p], p != Attention && m.wants(Site{l, p}.WeightName()))
+	}
+	need(atMLPNorm, m.wants(mlpNorm(l)))
+	need(atInputNorm, m.wants(inputNorm(l)))
+	return lowest
+}
+
+// trains reports whether there is anything that Gradients computes a gradient for.
+func (m *Model) trains() bool { return m.lowest.layer < m.config.Layers || len(m.wanted) > 0 }
+
+// end is the last stage of block l's backward pass: as little as possible in the lowest block, whole blocks above it.
+func (m *Model) end(l int) stage {
+	if l > m.lowest.layer {
+		return atInput
+	}
+	return m.lowest.stage
+}

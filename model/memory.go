@@ -1,0 +1,128 @@
+package model
+
+import "fettle/internal/compute"
+
+// work is a view's memory, reused from call to call; it grows to the largest batch and stays.
+type work struct {
+	gradients
+	states []*state    // the first is shared by the blocks that keep none
+	inputs [][]float32 // (n, D) by layer
+	g      []float32   // (n, D) gradient of a block's output
+	head   headState
+}
+
+// Reserve takes the memory for batches of up to n rows with so many targets at once, as growing to it piece by piece
+// takes twice as much. From then on, how many blocks keep their activations depends on n, not on each batch's rows.
+func (m *Model) Reserve(n, targets int) {
+	m.reserved = n
+	m.eachArray(n, false, func(a *[]float32, size int) { room(a, size) })
+	for _, a := range m.work.head.arrays(m.config) {
+		room(a.data, targets*a.width)
+	}
+}
+
+// eachArray visits the arrays that Gradients uses in the blocks for batches of n rows, with their lengths, and the one
+// more that Loss and Decode use where all blocks keep their activations.
+func (m *Model) eachArray(n int, loss bool, visit func(a *[]float32, size int)) {
+	c, w, kept := m.config, &m.work, m.kept(n)
+	for l := -1; l < c.Layers; l++ {
+		if l >= c.Layers-kept || (l < 0 && (loss || kept < c.Layers)) {
+			visit(&m.stateOf(l, kept).slab, n*stateFloats(c))
+		}
+	}
+	for l := range c.Layers + 1 {
+		if l == m.inputOf(l, true) {
+			visit(m.input(l, true), n*c.Hidden)
+		}
+	}
+	visit(&w.g, n*c.Hidden)
+	for _, a := range w.gradients.arrays(c) {
+		visit(a.data, n*a.width)
+	}
+}
+
+// kept is how many blocks, from the top, keep their activations of n rows between the passes. Those below the lowest
+// trained one never need them again.
+func (m *Model) kept(n int) int {
+	each := 4 * int64(max(n, m.reserved)) * int64(stateFloats(m.config))
+	return int(min(m.keep/max(each, 1), int64(m.config.Layers-max(m.lowest.layer, 0))))
+}
+
+// stateOf is where block l computes: a state of its own for the top kept blocks, the shared one for the others.
+func (m *Model) stateOf(l, kept int) *state {
+	i := max(l-(m.config.Layers-kept)+1, 0)
+	for len(m.work.states) <= i {
+		m.work.states = append(m.work.states, &state{})
+	}
+	return m.work.states[i]
+}
+
+// input is the array of block l's input, or of the last block's output for l = L.
+func (m *Model) input(l int, learn bool) *[]float32 {
+	for len(m.work.inputs) <= m.config.Layers {
+		m.work.inputs = append(m.work.inputs, nil)
+	}
+	return &m.work.inputs[m.inputOf(l, learn)]
+}
+
+// inputOf is the layer whose array holds block l's input: its own if the backward pass comes back to the block.
+func (m *Model) inputOf(l int, learn bool) int {
+	if !learn || l < m.lowest.layer {
+		return 0
+	}
+	return l
+}
+
+// Training describes the largest passes of a training run, for Footprint and Workload.
+type Training struct {
+	Rows    int   // of the largest micro-batch
+	Targets int   // of the micro-batch with the most
+	Longest int   // tokens of the longest sequence
+	Lowest  int   // the lowest layer in which something is trained
+	Full    bool  // all weights of the backbone are trained
+	Keep    int64 // bytes, as Model.Keep takes
+	Loss    bool  // Loss is called as well
+}
+
+// Memory is what a model takes in bytes, beside its weights.
+type Memory struct {
+	Activations int64 // of the blocks, kept or recomputed, with their inputs and gradients
+	Head        int64 // rows with a target, and their logits where the head's own gradient is wanted
+	Gradients   int64 // of weights, beside the arrays that Unfrozen.Weights lists
+}
+
+// Footprint computes the memory that Gradients and Loss take for a training run on a model of these dimensions. It is
+// summed over the same lists of arrays that the passes allocate.
+func Footprint(c *Config, t Training) Memory {
+	const float = 4
+	m := &Model{config: c, keep: t.Keep, lowest: depth{layer: t.Lowest}}
+	var sum Memory
+	if t.Full {
+		m.lowest.layer = -1
+		sum.Head += float * int64(logitRows(t)) * int64(c.Vocab)
+		sum.Gradients = float * int64(tiedHead(c))
+	}
+	m.eachArray(t.Rows, t.Loss, func(_ *[]float32, size int) { sum.Activations += float * int64(size) })
+	for _, a := range m.work.head.arrays(c) {
+		sum.Head += float * int64(t.Targets) * int64(a.width)
+	}
+	return sum
+}
+
+// logitRows is how many rows of logits exist at one time where the head is trained: a segment's targets.
+func logitRows(t Training) int { return min(t.Targets, t.Longest) }
+
+// Workload lists the largest calls that the passes of a training run make of a device, for its Scratch.
+func Workload(c *Config, t Training) compute.Workload {
+	w := compute.Workload{
+		Inputs: []compute.Size{
+			{Rows: t.Rows, Width: c.Hidden}, {Rows: t.Rows, Width: c.Intermediate}, {Rows: t.Rows, Width: c.Heads * c.HeadDim},
+		},
+		Attention: attention(c), Longest: t.Longest, Logits: compute.Size{Rows: t.Targets, Width: c.Vocab},
+	}
+	if t.Full { // the head's products are plain ones
+		w.Inputs = append(w.Inputs, compute.Size{Rows: logitRows(t), Width: c.Vocab})
+		w.Logits = compute.Size{}
+	}
+	return w
+}

@@ -1,0 +1,96 @@
+package model
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/compute/ref"
+)
+
+// held is how many bytes of rows a view has allocated.
+func (w *work) held(c *Config) (activations, head int64) {
+	for _, s := range w.states {
+		activations += 4 * int64(cap(s.slab))
+	}
+	for _, x := range w.inputs {
+		activations += 4 * int64(cap(x))
+	}
+	for _, a := range w.gradients.arrays(c) {
+		activations += 4 * int64(cap(*a.data))
+	}
+	for _, a := range w.head.arrays(c) {
+		head += 4 * int64(cap(*a.data))
+	}
+	return activations + 4*int64(cap(w.g)), head + 4*int64(cap(w.head.logits))
+}
+
+// nothing is a delta that leaves its site as it is.
+type nothing struct{}
+
+func (nothing) Forward(_, _ []float32, _ *Batch) error        { return nil }
+func (nothing) Backward(_, _, _, _ []float32, _ *Batch) error { return nil }
+
+func TestFootprintIsWhatThePassesAllocate(t *testing.T) {
+	c := &Config{
+		Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 40, MaxPositions: 64,
+		NormEps: 1e-5, RopeTheta: 1e4, Tied: true,
+	}
+	tokens := [][]int32{{1, 2, 3, 4, 5}, {6, 7, 8}}
+	b := Pack(tokens, tokens)
+	each := int64(4 * len(b.Tokens) * stateFloats(c))
+	for _, lowest := range []int{-1, 0, 2, 3} { // -1: full tuning
+		for keep := range int64(6) {
+			for _, loss := range []bool{false, true} {
+				for _, reserve := range []bool{false, true} {
+					name := fmt.Sprintf("lowest %d, kept %d, loss %v, reserved %v", lowest, keep, loss, reserve)
+					t.Run(name, func(t *testing.T) {
+						m, err := Drawn(c, 1, 0.1, ref.New())
+						require.NoError(t, err)
+						use := Training{Rows: 8, Targets: 6, Longest: 5, Lowest: lowest, Keep: keep * each, Loss: loss}
+						if lowest < 0 {
+							use.Full, use.Longest = true, 4 // targets of the longest sequence
+							_, err := m.Unfreeze()
+							require.NoError(t, err)
+						} else {
+							m = m.With(func(s Site) Delta {
+								if s.Layer >= lowest && s.At == UpProj {
+									return nothing{}
+								}
+								return nil
+							})
+						}
+						m.Keep(use.Keep)
+						if reserve {
+							m.Reserve(use.Rows, use.Targets)
+						}
+						_, err = m.Gradients(b, Uniform(1))
+						require.NoError(t, err)
+						if loss {
+							_, err = m.Loss(b)
+							require.NoError(t, err)
+						}
+						want := Footprint(c, use)
+						activations, head := m.work.held(c)
+						require.Equal(t, [2]int64{want.Activations, want.Head}, [2]int64{activations, head})
+						if lowest < 0 {
+							require.EqualValues(t, 4*40*16, want.Gradients)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// The sum as it was written out by hand before it was taken from the lists of arrays, for LLaMA 7B.
+func TestFootprintOf7B(t *testing.T) {
+	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}
+	const n, targets, d, f = 512, 256, 4096, 11008
+	got := Footprint(c, Training{Rows: n, Targets: targets, Longest: n})
+	states, inputs, gradients := 10*d+3*f, (32+2)*d, 2*d+3*f+4*d
+	require.EqualValues(t, 4*n*(states+inputs+gradients), got.Activations)
+	require.EqualValues(t, 4*4*targets*d, got.Head)
+	require.EqualValues(t, 31*4*n*(10*d+3*f), Footprint(c, Training{Rows: n, Keep: 1 << 62}).Activations-got.Activations)
+}

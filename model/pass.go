@@ -1,0 +1,116 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Loss runs the batch forward and returns, segment by segment, the sum of weight · −log p(target).
+func (m *Model) Loss(b *Batch) ([]float64, error) { return m.pass(b, nil) }
+
+// Gradients is Loss, followed by the backward pass of a loss whose derivative with respect to what Loss returns is d,
+// from the head down to the lowest delta or weight that is trained. The deltas accumulate the gradients of their
+// parameters, the receiver of Collect those of the weights it wants.
+func (m *Model) Gradients(b *Batch, d Derivative) ([]float64, error) { return m.pass(b, &d) }
+
+// pass is Gradients, or Loss without d.
+func (m *Model) pass(b *Batch, d *Derivative) ([]float64, error) {
+	if err := m.check(b); err != nil {
+		return nil, err
+	}
+	if !m.trains() {
+		d = nil
+	}
+	last, err := m.blocks(b, d != nil)
+	if err != nil {
+		return nil, err
+	}
+	losses, err := m.head(b, last, d)
+	if err != nil || d == nil {
+		return losses, err
+	}
+	return losses, m.descend(b)
+}
+
+// blocks runs every block and returns the last one's output (n, D). To learn, the inputs of the blocks that the
+// backward pass comes back to are kept.
+func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
+	size, kept := len(b.Tokens)*m.config.Hidden, 0
+	if learn {
+		kept = m.kept(len(b.Tokens))
+	}
+	x := room(m.input(0, learn), size)
+	m.dev.Embed(x, m.weights.embed, b.Tokens)
+	for l := range m.config.Layers {
+		s, out := m.stateOf(l, kept), room(m.input(l+1, learn), size)
+		s.x = x
+		if err := m.forward(l, s, out, b, nil); err != nil {
+			return nil, err
+		}
+		x = out
+	}
+	return x, nil
+}
+
+// descend takes work.g down through the blocks, recomputing the activations that were not kept.
+func (m *Model) descend(b *Batch) error {
+	c, w, kept := m.config, &m.work, m.kept(len(b.Tokens))
+	for l := c.Layers - 1; l >= max(m.lowest.layer, 0); l-- {
+		s := m.stateOf(l, kept)
+		if l < c.Layers-kept-1 { // the forward pass left the others as they are
+			s.x = w.inputs[l]
+			if err := m.forward(l, s, nil, b, nil); err != nil {
+				return err
+			}
+		}
+		if err := m.backward(l, s, w.g, b); err != nil {
+			return err
+		}
+	}
+	if m.wants(embedName) {
+		m.receiver.Embedding(embedName, w.g, b.Tokens)
+	}
+	return nil
+}
+
+// Logits returns the rows' logits (len(rows), V).
+func (m *Model) Logits(b *Batch, rows []int) ([]float32, error) {
+	if err := m.check(b); err != nil {
+		return nil, err
+	}
+	last, err := m.blocks(b, false)
+	if err != nil {
+		return nil, err
+	}
+	c, n := m.config, len(rows)
+	at := make([]int32, n)
+	for i, r := range rows {
+		at[i] = int32(r)
+	}
+	x, out := make([]float32, n*c.Hidden), make([]float32, n*c.Vocab)
+	m.dev.Gather(x, last, at, c.Hidden)
+	m.dev.RMSNorm(x, x, m.weights.norm, n, float32(c.NormEps))
+	m.dev.MatMul(out, x, m.weights.head, n)
+	return out, nil
+}
+
+// check refuses a batch that the model cannot run.
+func (m *Model) check(b *Batch) error {
+	if len(b.Tokens) == 0 {
+		return errors.New("model: empty batch")
+	}
+	for _, t := range b.Tokens {
+		if t < 0 || int(t) >= m.config.Vocab {
+			return fmt.Errorf("model: token %d is outside the vocabulary of %d", t, m.config.Vocab)
+		}
+	}
+	for _, t := range b.Targets {
+		if t.Token < 0 || int(t.Token) >= m.config.Vocab {
+			return fmt.Errorf("model: label %d is outside the vocabulary of %d", t.Token, m.config.Vocab)
+		}
+	}
+	if n := b.positions(); n > m.config.MaxPositions {
+		return fmt.Errorf("model: a sequence of %d tokens is longer than the model's %d positions", n, m.config.MaxPositions)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package model
+
+import "fmt"
+
+// The Hugging Face names of the weights outside the blocks.
+const (
+	embedName = "model.embed_tokens.weight"
+	normName  = "model.norm.weight"
+	headName  = "lm_head.weight"
+)
+
+// WeightName is the Hugging Face name of the weight of the projection at a site.
+func (s Site) WeightName() string { return s.ModuleName() + ".weight" }
+
+// inputNorm and mlpNorm are the names of the norms of block l, before attention and before the MLP.
+func inputNorm(l int) string { return fmt.Sprintf("model.layers.%d.input_layernorm.weight", l) }
+func mlpNorm(l int) string   { return fmt.Sprintf("model.layers.%d.post_attention_layernorm.weight", l) }
+
+// TensorShape names one weight of a model, a matrix (out, in) or a vector.
+type TensorShape struct {
+	Name  string
+	Shape []int
+}
+
+// Tensors lists the weights of a model: embedding and final norm, then block by block the norms and the projections,
+// and the head unless it is tied to the embedding.
+func (c *Config) Tensors() []TensorShape {
+	all := []TensorShape{{embedName, []int{c.Vocab, c.Hidden}}, {normName, []int{c.Hidden}}}
+	for l := range c.Layers {
+		all = append(all, TensorShape{inputNorm(l), []int{c.Hidden}}, TensorShape{mlpNorm(l), []int{c.Hidden}})
+		for _, p := range Projections() {
+			n, k := c.Width(p)
+			all = append(all, TensorShape{Site{l, p}.WeightName(), []int{n, k}})
+		}
+	}
+	if !c.Tied {
+		all = append(all, TensorShape{headName, []int{c.Vocab, c.Hidden}})
+	}
+	return all
+}
+
+// Size is the number of elements.
+func (t TensorShape) Size() int {
+	n := 1
+	for _, d := range t.Shape {
+		n *= d
+	}
+	return n
+}
+
+// Parameters counts the weights.
+func (c *Config) Parameters() int {
+	n := 0
+	for _, t := range c.Tensors() {
+		n += t.Size()
+	}
+	return n
+}
