@@ -156,3 +156,14 @@ func (c Config) Validate() error {
 	}
 	return fmt.Errorf("config: %w", errors.Join(errs...))
 }
+
+// KeptActivations is the memory in bytes that activations may take between the forward and the backward pass.
+func (c Config) KeptActivations() int64 {
+	switch c.Recompute {
+	case "all":
+		return 0
+	case "none":
+		return 1 << 62
+	}
+	return int64(c.ActivationM) << 20
+}

@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"fettle/internal/atomicfile"
+	"fettle/train/checkpoint"
+	"fettle/train/report"
 )
 
 // takeBest goes back to the best checkpoint, where that is what was asked for.
@@ -16,14 +20,14 @@ func (r *run) takeBest() error {
 		return nil
 	}
 	from := filepath.Join(r.config.OutputDir, w.best())
-	err := verify(from)
+	err := checkpoint.Verify(from)
 	if err == nil {
 		err = r.job.Adapter.Restore(from)
 	}
 	if err != nil {
 		return fmt.Errorf("the best checkpoint %s: %w; load_best_model_at_end false makes the last one the result", from, err)
 	}
-	r.show.say("the result is the checkpoint of step %d, held-out loss %.4f", w.BestStep, w.BestLoss)
+	r.show.Say("the result is the checkpoint of step %d, held-out loss %.4f", w.BestStep, w.BestLoss)
 	return nil
 }
 
@@ -37,31 +41,29 @@ func (r *run) export() error {
 	if err != nil {
 		return err
 	}
-	h := r.metrics.history
-	end := r.ending()
-	log, err := r.hfState(&end)
+	log, err := r.trainerState(&report.Ending{Seconds: r.elapsed(), Examples: r.steps.seen(r.state.Step)})
 	if err != nil {
 		return err
 	}
-	page, err := r.report(h)
+	page, err := r.page().HTML()
 	if err != nil {
 		return err
 	}
-	files[StateFile], files[ReportFile] = bytesOf(log), bytesOf(page)
+	files[report.TrainerStateFile], files[report.PageFile] = atomicfile.Bytes(log), atomicfile.Bytes(page)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
+		if err := atomicfile.Replace(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
 			return err
 		}
 	}
-	board := filepath.Join(r.config.OutputDir, "tensorboard")
-	if err := os.MkdirAll(board, 0o755); err != nil {
+	board := filepath.Join(r.config.OutputDir, report.TensorBoardFile)
+	if err := os.MkdirAll(filepath.Dir(board), 0o755); err != nil {
 		return err
 	}
-	started := float64(r.start.Unix()) - r.state.Elapsed
-	if err := replaceFile(r.disk, filepath.Join(board, "events.out.tfevents.0.fettle"), bytesOf(tensorboard(h, started))); err != nil {
+	events := report.TensorBoard(r.log.History, float64(r.start.Unix())-r.state.Elapsed)
+	if err := atomicfile.Replace(r.disk, board, atomicfile.Bytes(events)); err != nil {
 		return err
 	}
-	r.show.say("%s", sparkline(h.Steps))
+	r.show.Say("%s", report.Sparkline(r.log.Steps))
 	return nil
 }
 

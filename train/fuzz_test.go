@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"fettle/internal/atomicfile"
+	"fettle/train/checkpoint"
 )
 
 // FuzzCheckpoint puts any bytes into a checkpoint's manifest, which is sound then
@@ -15,10 +18,10 @@ func FuzzCheckpoint(f *testing.F) {
 	c, in := config("runs/x"), Inputs{Base: "b", Training: "t"}
 	stateText, err := json.Marshal(state{Step: 3, Evaluated: -1, Config: c, Inputs: in})
 	require.NoError(f, err)
-	files := map[string]content{stateFile: bytesOf(stateText), "adapter_config.json": bytesOf([]byte("{}"))}
+	files := map[string]atomicfile.Content{stateFile: atomicfile.Bytes(stateText), "adapter_config.json": atomicfile.Bytes([]byte("{}"))}
 	dir := f.TempDir()
-	require.NoError(f, writeCheckpoint(realDisk{}, dir, 3, files))
-	manifestText, err := os.ReadFile(filepath.Join(dir, checkpointName(3), manifestFile))
+	require.NoError(f, checkpoint.Write(atomicfile.OS{}, dir, 3, files))
+	manifestText, err := os.ReadFile(filepath.Join(dir, checkpoint.Name(3), "MANIFEST.json"))
 	require.NoError(f, err)
 	for _, s := range []string{string(stateText), `{"step": -1, "config": null}`, `{"step": 1000000000000}`, `{"config": {"Seed": -1}}`, "", "null"} {
 		f.Add(manifestText, []byte(s))
@@ -26,11 +29,11 @@ func FuzzCheckpoint(f *testing.F) {
 	f.Add([]byte(`{"format": 1, "files": {"../../x": {"size": 0}}, "self": ""}`), stateText)
 	f.Fuzz(func(t *testing.T, manifest, text []byte) {
 		dir := t.TempDir()
-		require.NoError(t, os.WriteFile(filepath.Join(dir, manifestFile), manifest, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "MANIFEST.json"), manifest, 0o644))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), text, 0o644))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o644))
-		if verify(dir) == nil {
-			require.Equal(t, digest(stateText), digest(text), "a manifest that holds is the one that was written")
+		if checkpoint.Verify(dir) == nil {
+			require.Equal(t, string(stateText), string(text), "a manifest that holds is the one that was written")
 		}
 		s, err := readState(dir, c, in, 6)
 		if err != nil {

@@ -8,12 +8,15 @@ import (
 	"strings"
 	"time"
 
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint/safetensors"
+	"fettle/train/checkpoint"
+	"fettle/train/report"
 )
 
 // done reports whether the run has come to its end.
 func (r *run) done() bool {
-	return r.state.Step == r.plan.total || r.config.Patience > 0 && r.state.Watch.Stale >= r.config.Patience
+	return r.state.Step == r.steps.total || r.config.Patience > 0 && r.state.Watch.Stale >= r.config.Patience
 }
 
 // keep does what is due after the steps so far: an evaluation, samples, a
@@ -60,17 +63,20 @@ func (r *run) evaluation(ctx context.Context) error {
 		r.state.Watch.evaluated(loss, r.evalSet, r.config.Threshold)
 	}
 	r.state.Evaluated, r.state.EvalLast = r.state.Step, loss
-	r.metrics.add(EvalRow{r.state.Step, loss, tokens, time.Since(began).Seconds(), r.elapsed()})
-	r.show.say("evaluation at step %d: loss %.4f over %d tokens", r.state.Step, loss, tokens)
+	r.log.Add(report.EvalRow{
+		Step: r.state.Step, EvalLoss: loss, EvalTokens: tokens, EvalSeconds: time.Since(began).Seconds(),
+		ElapsedSeconds: r.elapsed(),
+	})
+	r.show.Say("evaluation at step %d: loss %.4f over %d tokens", r.state.Step, loss, tokens)
 	if stale := r.state.Watch.Stale; r.config.Patience > 0 && stale >= r.config.Patience {
-		r.show.say("%d evaluations without a better loss than %.4f: the run ends here", stale, r.state.Watch.Lowest)
+		r.show.Say("%d evaluations without a better loss than %.4f: the run ends here", stale, r.state.Watch.Lowest)
 	}
 	return nil
 }
 
 // samples answers the instructions that the run is watched by.
 func (r *run) samples(ctx context.Context) error {
-	var rows []SampleRow
+	var rows []report.SampleRow
 	for _, prompt := range r.config.SamplePrompts {
 		if r.job.Sample == nil {
 			break
@@ -82,12 +88,12 @@ func (r *run) samples(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("sample %q at step %d: %w", prompt, r.state.Step, err)
 		}
-		rows = append(rows, SampleRow{r.state.Step, prompt, text, r.elapsed()})
+		rows = append(rows, report.SampleRow{Step: r.state.Step, Prompt: prompt, Sample: text, ElapsedSeconds: r.elapsed()})
 	}
 	r.state.Sampled = r.state.Step
 	for _, row := range rows {
-		r.metrics.add(row)
-		r.show.say("sample at step %d: %s\n  %s", row.Step, row.Prompt, strings.ReplaceAll(row.Sample, "\n", "\n  "))
+		r.log.Add(row)
+		r.show.Say("sample at step %d: %s\n  %s", row.Step, row.Prompt, strings.ReplaceAll(row.Sample, "\n", "\n  "))
 	}
 	return nil
 }
@@ -107,32 +113,32 @@ func (r *run) save() error {
 	if err != nil {
 		return err
 	}
-	log, err := r.hfState(nil)
+	log, err := r.trainerState(nil)
 	if err != nil {
 		return err
 	}
-	files[stateFile], files[StateFile] = bytesOf(state), bytesOf(log)
-	r.metrics.sync()
+	files[stateFile], files[report.TrainerStateFile] = atomicfile.Bytes(state), atomicfile.Bytes(log)
+	r.log.Sync()
 	dir, best := r.config.OutputDir, r.state.Watch
-	if err := writeCheckpoint(r.disk, dir, r.state.Step, files); err != nil {
+	if err := checkpoint.Write(r.disk, dir, r.state.Step, files); err != nil {
 		return err
 	}
 	if err := best.point(r.disk, dir); err != nil {
 		return err
 	}
-	return prune(r.disk, dir, r.config.SaveLimit, best.best())
+	return checkpoint.Prune(r.disk, dir, r.config.SaveLimit, best.best())
 }
 
 // adapterFiles are the adapter's own files and its record.
-func (r *run) adapterFiles() (map[string]content, error) {
+func (r *run) adapterFiles() (map[string]atomicfile.Content, error) {
 	files, err := r.job.Adapter.Files()
 	if err != nil {
 		return nil, err
 	}
 	for name, text := range r.job.Beside {
-		files[name] = bytesOf(text)
+		files[name] = atomicfile.Bytes(text)
 	}
 	record, err := json.MarshalIndent(r.job.Record, "", "  ")
-	files[RecordFile] = bytesOf(append(record, '\n'))
+	files[RecordFile] = atomicfile.Bytes(append(record, '\n'))
 	return files, err
 }

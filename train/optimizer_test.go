@@ -82,19 +82,19 @@ func TestClip(t *testing.T) {
 }
 
 func TestPlan(t *testing.T) {
-	p := newPlan(Config{BatchSize: 2, Accumulation: 1, Epochs: 2, Shuffle: true, Seed: 5}, 5)
+	p := newSteps(Config{BatchSize: 2, Accumulation: 1, Epochs: 2, Shuffle: true, Seed: 5}, 5)
 	require.Equal(t, 6, p.total)
 	for epoch := range 2 {
 		seen := map[int]bool{}
 		for k := range 3 {
-			for _, i := range p.step(3*epoch + k) {
+			for _, i := range p.examples(3*epoch + k) {
 				require.False(t, seen[i])
 				seen[i] = true
 			}
 		}
 		require.Len(t, seen, 5)
 	}
-	first := append([]int(nil), p.step(1)...)
-	p.step(4)
-	require.Equal(t, first, p.step(1), "a step's examples depend on the step alone")
+	first := append([]int(nil), p.examples(1)...)
+	p.examples(4)
+	require.Equal(t, first, p.examples(1), "a step's examples depend on the step alone")
 }

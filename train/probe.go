@@ -20,15 +20,15 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	if err != nil {
 		return Pace{}, err
 	}
-	p := newPlan(c, len(job.Training))
+	s := newSteps(c, len(job.Training))
 	c.Accumulation = 1
-	r := &run{config: c, job: job, plan: p}
-	load := Weigh(c, job.Training, job.Evaluation)
-	job.Model.Reserve(load.Tokens, load.Learned)
+	r := &run{config: c, job: job, steps: s}
+	w := NewWorkload(c, job.Training, job.Evaluation)
+	job.Model.Reserve(w.Tokens, w.Learned)
 	var pace Pace
 	var spent time.Duration
 	for i := range n + 1 {
-		which := p.step(max(0, i-1) * p.perEpoch / max(n, 1))
+		which := s.examples(max(0, i-1) * s.perEpoch / max(n, 1))
 		which = which[:min(c.BatchSize, len(which))]
 		began := time.Now()
 		row, err := r.gradients(ctx, 0, which)
@@ -66,6 +66,6 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 }
 
 // Time is how long a run would take at this pace.
-func (p Pace) Time(l Load) time.Duration {
-	return time.Duration(l.All)*p.Token + time.Duration(l.Steps)*p.Step + time.Duration(l.Held*l.Evals)*p.Held
+func (p Pace) Time(w Workload) time.Duration {
+	return time.Duration(w.All)*p.Token + time.Duration(w.Steps)*p.Step + time.Duration(w.Held*w.Evals)*p.Held
 }

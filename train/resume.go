@@ -3,12 +3,20 @@ package train
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 
 	"fettle/internal/checkpoint/safetensors"
+	"fettle/train/checkpoint"
+)
+
+// A checkpoint's files beside the adapter's own.
+const (
+	stateFile     = "state.json"
+	optimizerFile = "optimizer.safetensors"
 )
 
 // state is what a checkpoint knows beside the parameters and the moments.
@@ -78,17 +86,17 @@ func (r *run) resume() error {
 	from := ""
 	switch r.config.Resume {
 	case "auto":
-		from = newest(dir, func(name string, err error) { r.show.say("passing over %s: %v", name, err) })
-		if from == "" && len(checkpoints(dir)) > 0 {
+		from = checkpoint.Newest(dir, func(name string, err error) { r.show.Say("passing over %s: %v", name, err) })
+		if from == "" && len(checkpoint.List(dir)) > 0 {
 			return fmt.Errorf("%w: none of the checkpoints in %s is sound", ErrRefused, dir)
 		}
 	case "none":
-		if len(checkpoints(dir)) > 0 {
+		if len(checkpoint.List(dir)) > 0 {
 			return fmt.Errorf("%w: %s already holds a run; continue it with --resume auto, or take another output_dir", ErrRefused, dir)
 		}
 	default:
 		from = r.config.Resume
-		if err := verify(from); err != nil {
+		if err := checkpoint.Verify(from); err != nil {
 			return fmt.Errorf("resume from %s: %w", from, err)
 		}
 	}
@@ -99,7 +107,7 @@ func (r *run) resume() error {
 	if r.auto {
 		c.SharePrefix = "auto"
 	}
-	s, err := readState(from, c, r.job.Inputs, r.plan.total)
+	s, err := readState(from, c, r.job.Inputs, r.steps.total)
 	if err != nil {
 		return fmt.Errorf("resume from %s: %w", from, err)
 	}
@@ -122,14 +130,14 @@ func (r *run) resume() error {
 	if err := r.state.Watch.point(r.disk, dir); err != nil { // a stop may have come before it
 		return err
 	}
-	r.show.say("continuing from %s", from)
+	r.show.Say("continuing from %s", from)
 	return nil
 }
 
 // readState reads a checkpoint's state, which must be of this very run.
 func readState(dir string, c Config, in Inputs, total int) (state, error) {
 	var s state
-	text, err := readAll(filepath.Join(dir, stateFile))
+	text, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if err != nil {
 		return s, err
 	}
@@ -150,4 +158,9 @@ func readState(dir string, c Config, in Inputs, total int) (state, error) {
 		return s, fmt.Errorf("%w: it is of step %d and names step %d as the best", ErrRefused, s.Step, best)
 	}
 	return s, nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }

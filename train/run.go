@@ -14,7 +14,10 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
+	"fettle/internal/atomicfile"
 	"fettle/model"
+	"fettle/train/checkpoint"
+	"fettle/train/report"
 )
 
 // The ways a run ends early that a caller may want to tell apart.
@@ -75,13 +78,13 @@ type Result struct {
 type run struct {
 	config    Config
 	job       Job
-	disk      disk
+	disk      atomicfile.Disk
 	optimizer *adamW
 	schedule  Schedule
-	plan      *plan
+	steps     *steps
 	state     state
-	metrics   *metrics
-	show      *progress
+	log       *report.Log
+	show      *report.Progress
 	start     time.Time
 	evalSet   string  // which examples are held out
 	loss      float64 // of the last step
@@ -93,10 +96,10 @@ type run struct {
 // A run that was stopped in any way continues where its newest checkpoint is,
 // to the same bits.
 func Run(ctx context.Context, c Config, job Job) (Result, error) {
-	return runOn(ctx, realDisk{}, c, job)
+	return runOn(ctx, atomicfile.OS{}, c, job)
 }
 
-func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
+func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, error) {
 	if err := os.MkdirAll(c.OutputDir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
@@ -112,17 +115,19 @@ func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	p := newPlan(c, len(job.Training))
+	s := newSteps(c, len(job.Training))
 	r := &run{
-		config: c, job: job, disk: d, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, job.Adapter.Params()),
-		show:  &progress{out: job.Out, terminal: job.Terminal, every: c.LoggingSteps, total: p.total},
-		state: state{Evaluated: -1, Sampled: -1, Config: c, Inputs: job.Inputs}, start: time.Now(), evalSet: setHash(job.Evaluation), auto: auto,
+		config: c, job: job, disk: d, steps: s, schedule: newSchedule(c, s.total),
+		optimizer: newAdamW(c, job.Adapter.Params()),
+		show:      &report.Progress{Out: job.Out, Terminal: job.Terminal, Every: c.LoggingSteps, Total: s.total},
+		state:     state{Evaluated: -1, Sampled: -1, Config: c, Inputs: job.Inputs},
+		start:     time.Now(), evalSet: setHash(job.Evaluation), auto: auto,
 	}
-	if r.show.out == nil {
-		r.show.out = io.Discard
+	if r.show.Out == nil {
+		r.show.Out = io.Discard
 	}
-	load := Weigh(c, job.Training, job.Evaluation)
-	job.Model.Reserve(load.Tokens, load.Learned)
+	w := NewWorkload(c, job.Training, job.Evaluation)
+	job.Model.Reserve(w.Tokens, w.Learned)
 	if err := r.train(ctx); err != nil {
 		return r.result(), fmt.Errorf("train: %w", err)
 	}
@@ -130,17 +135,18 @@ func runOn(ctx context.Context, d disk, c Config, job Job) (Result, error) {
 }
 
 func (r *run) train(ctx context.Context) error {
-	sweep(r.disk, r.config.OutputDir)
+	checkpoint.Sweep(r.disk, r.config.OutputDir)
 	if err := r.resume(); err != nil {
 		return err
 	}
 	var err error
-	if r.metrics, err = openMetrics(r.disk, r.config.OutputDir, r.state); err != nil {
+	last := report.Limits{Steps: r.state.Step, Evals: r.state.Evaluated, Samples: r.state.Sampled}
+	if r.log, err = report.OpenLog(r.disk, r.config.OutputDir, last); err != nil {
 		return err
 	}
-	defer r.metrics.close()
+	defer r.log.Close()
 	if r.job.Settings != nil {
-		if err := replaceFile(r.disk, filepath.Join(r.config.OutputDir, "config.yaml"), bytesOf(r.job.Settings)); err != nil {
+		if err := atomicfile.Replace(r.disk, filepath.Join(r.config.OutputDir, "config.yaml"), atomicfile.Bytes(r.job.Settings)); err != nil {
 			return err
 		}
 	}
@@ -160,7 +166,7 @@ func (r *run) train(ctx context.Context) error {
 // step is one optimizer step.
 func (r *run) step(ctx context.Context) error {
 	k, began := r.state.Step, time.Now()
-	row, err := r.gradients(ctx, k, r.plan.step(k))
+	row, err := r.gradients(ctx, k, r.steps.examples(k))
 	if err != nil {
 		return err
 	}
@@ -171,12 +177,12 @@ func (r *run) step(ctx context.Context) error {
 	}
 	r.state.Step, r.loss = k+1, row.Loss
 	took := time.Since(began)
-	row.Epoch = float64(k+1) / float64(r.plan.perEpoch)
+	row.Epoch = float64(k+1) / float64(r.steps.perEpoch)
 	row.TokensPerSecond = float64(row.Tokens) / max(took.Seconds(), 1e-9)
 	row.ElapsedSeconds = r.elapsed()
-	r.metrics.add(row)
+	r.log.Add(row)
 	done := float64(k + 1)
-	r.show.step(row, time.Duration(row.ElapsedSeconds/done*float64(r.plan.total-k-1)*1e9))
+	r.show.Step(row, time.Duration(row.ElapsedSeconds/done*float64(r.steps.total-k-1)*1e9))
 	return nil
 }
 
@@ -184,7 +190,7 @@ func (r *run) step(ctx context.Context) error {
 // finished step is saved.
 func (r *run) stopped(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
-		if names := checkpoints(r.config.OutputDir); errors.Is(err, ErrNotFinite) && len(names) > 0 {
+		if names := checkpoint.List(r.config.OutputDir); errors.Is(err, ErrNotFinite) && len(names) > 0 {
 			return fmt.Errorf("%w (last finite loss %.4f); state kept in %s", err, r.loss, filepath.Join(r.config.OutputDir, names[len(names)-1]))
 		}
 		return err
@@ -194,7 +200,7 @@ func (r *run) stopped(ctx context.Context, err error) error {
 			return err
 		}
 	}
-	return fmt.Errorf("step %d of %d: %w", r.state.Step, r.plan.total, ErrStopped)
+	return fmt.Errorf("step %d of %d: %w", r.state.Step, r.steps.total, ErrStopped)
 }
 
 // elapsed is the time spent training, earlier attempts included.

@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,9 +19,12 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
+	"fettle/internal/atomicfile"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/tinymodel"
 	"fettle/model"
+	"fettle/train/checkpoint"
+	"fettle/train/report"
 )
 
 var lora = adapter.Config{Type: adapter.LoRA, R: 2, Alpha: 4, Dropout: 0.1, Targets: []string{"q_proj", "v_proj"}}
@@ -67,7 +71,7 @@ func outcome(t testing.TB, dir string) string {
 		weights, err = os.ReadFile(filepath.Join(dir, "model.safetensors"))
 	}
 	require.NoError(t, err)
-	text, err := os.ReadFile(filepath.Join(dir, MetricsFile))
+	text, err := os.ReadFile(filepath.Join(dir, report.LogFile))
 	require.NoError(t, err)
 	var b strings.Builder
 	for line := range strings.Lines(string(text)) {
@@ -78,7 +82,7 @@ func outcome(t testing.TB, dir string) string {
 		delete(row, "eval_seconds")
 		fmt.Fprintln(&b, row)
 	}
-	return digest(weights) + "\n" + b.String()
+	return fmt.Sprintf("%x\n", sha256.Sum256(weights)) + b.String()
 }
 
 func finish(t testing.TB, c Config, j Job) string {
@@ -152,7 +156,7 @@ func TestResumeEqualsUninterrupted(t *testing.T) {
 
 // failing fails its nth call.
 type failing struct {
-	realDisk
+	atomicfile.OS
 	left *int
 	err  error
 }
@@ -168,45 +172,45 @@ func (f failing) MkdirTemp(dir, pattern string) (string, error) {
 	if err := f.call(); err != nil {
 		return "", err
 	}
-	return f.realDisk.MkdirTemp(dir, pattern)
+	return f.OS.MkdirTemp(dir, pattern)
 }
 
-func (f failing) WriteFile(path string, data content) error {
+func (f failing) WriteFile(path string, data atomicfile.Content) error {
 	if err := f.call(); err != nil {
 		var whole bytes.Buffer
 		data(&whole)
-		f.realDisk.WriteFile(path, bytesOf(whole.Bytes()[:whole.Len()/2]))
+		f.OS.WriteFile(path, atomicfile.Bytes(whole.Bytes()[:whole.Len()/2]))
 		return err
 	}
-	return f.realDisk.WriteFile(path, data)
+	return f.OS.WriteFile(path, data)
 }
 
 func (f failing) SyncDir(path string) error {
 	if err := f.call(); err != nil {
 		return err
 	}
-	return f.realDisk.SyncDir(path)
+	return f.OS.SyncDir(path)
 }
 
 func (f failing) Symlink(target, path string) error {
 	if err := f.call(); err != nil {
 		return err
 	}
-	return f.realDisk.Symlink(target, path)
+	return f.OS.Symlink(target, path)
 }
 
 func (f failing) Rename(from, to string) error {
 	if err := f.call(); err != nil {
 		return err
 	}
-	return f.realDisk.Rename(from, to)
+	return f.OS.Rename(from, to)
 }
 
 func (f failing) RemoveAll(path string) error {
 	if err := f.call(); err != nil {
 		return err
 	}
-	return f.realDisk.RemoveAll(path)
+	return f.OS.RemoveAll(path)
 }
 
 // Every call that a run makes of the disk fails once: the run says so, and the
@@ -240,7 +244,7 @@ func TestEveryDiskFailureIsSurvived(t *testing.T) {
 func TestDamageIsNoticed(t *testing.T) {
 	c := config(t.TempDir())
 	want := finish(t, c, job(t, lora, 1))
-	last := filepath.Join(c.OutputDir, checkpointName(6))
+	last := filepath.Join(c.OutputDir, checkpoint.Name(6))
 	files, err := os.ReadDir(last)
 	require.NoError(t, err)
 	for _, f := range files {
@@ -254,12 +258,12 @@ func TestDamageIsNoticed(t *testing.T) {
 			func(b []byte) []byte { return append(b, 0) },
 		} {
 			require.NoError(t, os.WriteFile(path, damage(append([]byte(nil), sound...)), 0o644))
-			require.Error(t, verify(last), f.Name())
+			require.Error(t, checkpoint.Verify(last), f.Name())
 		}
 		require.NoError(t, os.Remove(path))
-		require.Error(t, verify(last), f.Name())
+		require.Error(t, checkpoint.Verify(last), f.Name())
 		require.NoError(t, os.WriteFile(path, sound, 0o644))
-		require.NoError(t, verify(last))
+		require.NoError(t, checkpoint.Verify(last))
 	}
 	require.NoError(t, os.Truncate(filepath.Join(last, adapter.WeightsFile), 100))
 	require.Equal(t, want, finish(t, c, job(t, lora, 1)), "goes on from the checkpoint before")
@@ -308,14 +312,14 @@ func TestNotFiniteNeverEntersACheckpoint(t *testing.T) {
 	c := config(t.TempDir())
 	j := job(t, lora, 1)
 	j.Out = writer(func() { // after the first lines of progress
-		if verify(filepath.Join(c.OutputDir, checkpointName(2))) == nil {
+		if checkpoint.Verify(filepath.Join(c.OutputDir, checkpoint.Name(2))) == nil {
 			j.Adapter.Params()[0].Data[0] = float32(math.NaN())
 		}
 	})
 	_, err := Run(context.Background(), c, j)
 	require.ErrorIs(t, err, ErrNotFinite)
 	require.ErrorContains(t, err, "state kept in")
-	for _, name := range checkpoints(c.OutputDir) {
+	for _, name := range checkpoint.List(c.OutputDir) {
 		s := job(t, lora, 1).Adapter
 		require.NoError(t, s.Restore(filepath.Join(c.OutputDir, name)))
 	}

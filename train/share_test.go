@@ -15,6 +15,8 @@ import (
 	"fettle/internal/compute/cpu"
 	"fettle/internal/tinymodel"
 	"fettle/model"
+	"fettle/train/checkpoint"
+	"fettle/train/report"
 )
 
 // trunked is job with examples that begin with twelve tokens in common, of which
@@ -56,7 +58,7 @@ func TestSharingLearnsTheSame(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
 			var gradients [2][]float32
-			var steps [2]StepRow
+			var steps [2]report.StepRow
 			for i, share := range []string{"false", "true"} {
 				c := config(t.TempDir())
 				c.LoRADropout, c.SharePrefix = 0, share
@@ -77,14 +79,16 @@ func TestSharingLearnsTheSame(t *testing.T) {
 func TestSharedRunsLearnAlike(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
-			var logs [2]history
-			var states [2]hfState
+			var logs [2]report.History
+			var states [2]struct {
+				InputTokensSeen int `json:"num_input_tokens_seen"`
+			}
 			for i, share := range []string{"false", "true"} {
 				c := config(t.TempDir())
 				c.LoRADropout, c.WeightDecay, c.SharePrefix = 0, 0.01, share
 				finish(t, c, trunked(t, method, "f32", 2))
 				logs[i] = historyOf(t, c.OutputDir)
-				text, err := os.ReadFile(filepath.Join(c.OutputDir, StateFile))
+				text, err := os.ReadFile(filepath.Join(c.OutputDir, report.TrainerStateFile))
 				require.NoError(t, err)
 				require.NoError(t, json.Unmarshal(text, &states[i]))
 			}
@@ -137,7 +141,7 @@ func TestSharingMindsTheAdaptersDropout(t *testing.T) {
 			continue
 		}
 		require.NoError(t, err)
-		text, err := os.ReadFile(filepath.Join(c.OutputDir, checkpointName(6), stateFile))
+		text, err := os.ReadFile(filepath.Join(c.OutputDir, checkpoint.Name(6), stateFile))
 		require.NoError(t, err)
 		require.Contains(t, string(text), `"SharePrefix": "false"`)
 	}
@@ -207,11 +211,11 @@ func TestRunGoesOnAsItBegan(t *testing.T) {
 	require.Equal(t, outcome(t, whole.OutputDir), finish(t, c, trunked(t, lora, "bf16", 2)))
 }
 
-func TestWeighCountsSharedRowsOnce(t *testing.T) {
+func TestWorkloadCountsSharedRowsOnce(t *testing.T) {
 	c, all := config(t.TempDir()), trunked(t, lora, "f32", 2).Training
-	alone := Weigh(c, all, all[:3])
+	alone := NewWorkload(c, all, all[:3])
 	c.SharePrefix = "true"
-	l := Weigh(c, all, all[:3])
+	l := NewWorkload(c, all, all[:3])
 	require.Equal(t, alone.Rows, alone.All)
 	require.Equal(t, alone.All, l.All)
 	require.InDelta(t, alone.All-l.Steps*c.Accumulation*12, l.Rows, 2, "two sequences of a micro-batch have twelve tokens in common, more by chance")

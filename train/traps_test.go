@@ -15,6 +15,7 @@ import (
 	"fettle/adapter"
 	"fettle/data"
 	"fettle/model"
+	"fettle/train/report"
 )
 
 // begun is a run that has not made a step. Its adapter no longer starts as
@@ -33,12 +34,12 @@ func beginning(c Config, j Job) *run {
 			p.Data[i] += 0.05 * float32(i%7-3)
 		}
 	}
-	p := newPlan(c, len(j.Training))
-	return &run{config: c, job: j, plan: p, schedule: newSchedule(c, p.total), optimizer: newAdamW(c, j.Adapter.Params())}
+	s := newSteps(c, len(j.Training))
+	return &run{config: c, job: j, steps: s, schedule: newSchedule(c, s.total), optimizer: newAdamW(c, j.Adapter.Params())}
 }
 
 // gradientOf is the gradient of a step on these examples, and its row.
-func gradientOf(t *testing.T, r *run, examples []int) ([]float32, StepRow) {
+func gradientOf(t *testing.T, r *run, examples []int) ([]float32, report.StepRow) {
 	row, err := r.gradients(context.Background(), 0, examples)
 	require.NoError(t, err)
 	var all []float32
@@ -92,8 +93,8 @@ func TestT21TheShortLastStepHasItsOwnDivisor(t *testing.T) {
 	c := config(t.TempDir())
 	c.BatchSize, c.Accumulation = 2, 4
 	r := begun(t, c, lora)
-	require.Equal(t, 2, r.plan.perEpoch)
-	last := append([]int(nil), r.plan.step(1)...)
+	require.Equal(t, 2, r.steps.perEpoch)
+	last := append([]int(nil), r.steps.examples(1)...)
 	require.Len(t, last, 4, "12 examples are 8 and 4")
 	got, row := gradientOf(t, r, last)
 	tokens, sum := 0, 0.0
@@ -126,10 +127,10 @@ func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
 	for examples := 1; examples < 40; examples++ {
 		for _, c := range []Config{{BatchSize: 1, Accumulation: 1}, {BatchSize: 3, Accumulation: 1}, {BatchSize: 2, Accumulation: 4}, {BatchSize: 8, Accumulation: 8}} {
 			c.Epochs, c.Seed, c.Shuffle = 2, 7, examples%2 == 0
-			p := newPlan(c, examples)
+			p := newSteps(c, examples)
 			seen := make([]int, examples)
 			for k := range p.total {
-				which := p.step(k)
+				which := p.examples(k)
 				require.NotEmpty(t, which, "no step is empty")
 				for _, i := range which {
 					seen[i]++
@@ -148,15 +149,15 @@ func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
 // sits out changes from epoch to epoch.
 func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
 	alpaca := Config{BatchSize: 16, Accumulation: 8, Epochs: 3, DropLast: true}
-	require.Equal(t, 1218, newPlan(alpaca, 52002).total, "trainer_state.json of Alpaca 7B")
-	require.Equal(t, 8125, newPlan(Config{BatchSize: 32, Accumulation: 1, Epochs: 5, DropLast: true}, 52002).total, "LLaMA-Adapter: 1625 an epoch")
+	require.Equal(t, 1218, newSteps(alpaca, 52002).total, "trainer_state.json of Alpaca 7B")
+	require.Equal(t, 8125, newSteps(Config{BatchSize: 32, Accumulation: 1, Epochs: 5, DropLast: true}, 52002).total, "LLaMA-Adapter: 1625 an epoch")
 	alpaca.DropLast = false
-	require.Equal(t, 1221, newPlan(alpaca, 52002).total)
-	p := newPlan(Config{BatchSize: 4, Accumulation: 1, Epochs: 30, DropLast: true, Shuffle: true}, 11)
+	require.Equal(t, 1221, newSteps(alpaca, 52002).total)
+	p := newSteps(Config{BatchSize: 4, Accumulation: 1, Epochs: 30, DropLast: true, Shuffle: true}, 11)
 	seen := make([]int, 11)
 	for k := range p.total {
-		require.Len(t, p.step(k), 4)
-		for _, i := range p.step(k) {
+		require.Len(t, p.examples(k), 4)
+		for _, i := range p.examples(k) {
 			seen[i]++
 		}
 	}
@@ -164,7 +165,7 @@ func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
 		require.Greater(t, n, 10)
 		require.Less(t, n, 30)
 	}
-	require.Equal(t, 1, newPlan(Config{BatchSize: 4, Accumulation: 1, Epochs: 1, DropLast: true}, 3).total, "one step at least")
+	require.Equal(t, 1, newSteps(Config{BatchSize: 4, Accumulation: 1, Epochs: 1, DropLast: true}, 3).total, "one step at least")
 }
 
 // The held-out loss is Σ/Σ over all of the set, whatever the batches, and
@@ -341,16 +342,16 @@ func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 	h := historyOf(t, c.OutputDir)
 	require.Len(t, h.Steps, 3)
 	fresh := job(t, lora, 1) // its B is zero: dropout changes nothing
-	p, apart := newPlan(c, 10), 0.0
+	p, apart := newSteps(c, 10), 0.0
 	for k, row := range h.Steps {
 		sum, tokens, means := 0.0, 0, 0.0
-		for _, i := range p.step(k) {
+		for _, i := range p.examples(k) {
 			one, err := fresh.Model.Loss(Config{}.pack(fresh.Training, []int{i}))
 			require.NoError(t, err)
 			sum, tokens, means = sum+one[0], tokens+fresh.Training[i].Learned(), means+one[0]/float64(fresh.Training[i].Learned())
 		}
 		require.InDelta(t, sum/float64(tokens), row.Loss, 1e-9)
-		apart = max(apart, math.Abs(means/float64(len(p.step(k)))-row.Loss))
+		apart = max(apart, math.Abs(means/float64(len(p.examples(k)))-row.Loss))
 	}
 	require.Greater(t, apart, 1e-4, "the case that breaks a naive version: a mean of means")
 	var said strings.Builder

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"fettle/data"
+	"fettle/internal/atomicfile"
+	"fettle/train/checkpoint"
 )
 
 // bestLink is the name in a run's directory that leads to the best checkpoint.
@@ -58,15 +60,15 @@ func (w *watch) best() string {
 	if w.BestStep == 0 {
 		return ""
 	}
-	return checkpointName(w.BestStep)
+	return checkpoint.Name(w.BestStep)
 }
 
 // point lets the link in a run's directory lead to the best checkpoint.
-func (w *watch) point(d disk, dir string) error {
+func (w *watch) point(d atomicfile.Disk, dir string) error {
 	if w.BestStep == 0 {
 		return nil
 	}
-	return replaceLink(d, filepath.Join(dir, bestLink), w.best())
+	return atomicfile.ReplaceLink(d, filepath.Join(dir, bestLink), w.best())
 }
 
 // setHash tells evaluation sets apart.

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
+	"fettle/internal/atomicfile"
+	"fettle/train/checkpoint"
 )
 
 // watching is a run that is evaluated and kept at every step, and learns so fast
@@ -72,9 +74,9 @@ func TestSamplesLeaveTheRunAsItIs(t *testing.T) {
 			require.Len(t, samples, 14, "two prompts, six steps and before")
 			for _, step := range []int{2, 6} {
 				for _, file := range []string{optimizerFile} {
-					a, err := os.ReadFile(filepath.Join(plain.OutputDir, checkpointName(step), file))
+					a, err := os.ReadFile(filepath.Join(plain.OutputDir, checkpoint.Name(step), file))
 					require.NoError(t, err)
-					b, err := os.ReadFile(filepath.Join(c.OutputDir, checkpointName(step), file))
+					b, err := os.ReadFile(filepath.Join(c.OutputDir, checkpoint.Name(step), file))
 					require.NoError(t, err)
 					require.Equal(t, a, b, "%s of step %d", file, step)
 				}
@@ -95,7 +97,7 @@ func TestWatchingSurvivesEveryStop(t *testing.T) {
 	whole := set(t.TempDir())
 	want := finish(t, whole, sampled(t, lora, 2))
 	require.Equal(t, "checkpoint-000003", bestOf(t, whole.OutputDir))
-	require.Equal(t, []string{"checkpoint-000003", "checkpoint-000005"}, checkpoints(whole.OutputDir), "stopped two evaluations after the best")
+	require.Equal(t, []string{"checkpoint-000003", "checkpoint-000005"}, checkpoint.List(whole.OutputDir), "stopped two evaluations after the best")
 	for patience := 1; patience < 16; patience++ {
 		c, stops := set(t.TempDir()), 0
 		for done := false; !done; {
@@ -216,14 +218,14 @@ func TestTheNewestAndTheBestStay(t *testing.T) {
 	} {
 		dir, want := t.TempDir(), []string{}
 		for step := range 4 {
-			require.NoError(t, os.Mkdir(filepath.Join(dir, checkpointName(step+1)), 0o755))
+			require.NoError(t, os.Mkdir(filepath.Join(dir, checkpoint.Name(step+1)), 0o755))
 		}
 		for _, step := range c.left {
-			want = append(want, checkpointName(step))
+			want = append(want, checkpoint.Name(step))
 		}
 		w := watch{BestStep: c.best}
-		require.NoError(t, prune(realDisk{}, dir, c.keep, w.best()))
-		require.Equal(t, want, checkpoints(dir), "keep %d, best %d", c.keep, c.best)
+		require.NoError(t, checkpoint.Prune(atomicfile.OS{}, dir, c.keep, w.best()))
+		require.Equal(t, want, checkpoint.List(dir), "keep %d, best %d", c.keep, c.best)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fettle/internal/compute"
 	"fettle/internal/machine"
 	"fettle/train"
+	"fettle/train/plan"
 )
 
 // What --allow lets a run go on with beside the linter's rules.
@@ -21,17 +22,17 @@ const (
 
 // budget is what a run needs, and what there is.
 type budget struct {
-	Load    train.Load      `json:"load"`
-	Shares  bool            `json:"share_prefix"`
-	Need    train.Footprint `json:"memory"`
-	Total   int64           `json:"memory_total"`
-	Limit   int64           `json:"memory_limit"` // 0: not known
-	From    string          `json:"memory_limit_from"`
-	Disk    int64           `json:"disk"`
-	Free    int64           `json:"disk_free"` // 0: not known
-	Fits    bool            `json:"fits"`
-	Changes []train.Change  `json:"changes,omitempty"` // that make it fit
-	Changed int64           `json:"memory_with_changes,omitempty"`
+	Load    train.Workload `json:"load"`
+	Shares  bool           `json:"share_prefix"`
+	Need    plan.Memory    `json:"memory"`
+	Total   int64          `json:"memory_total"`
+	Limit   int64          `json:"memory_limit"` // 0: not known
+	From    string         `json:"memory_limit_from"`
+	Disk    int64          `json:"disk"`
+	Free    int64          `json:"disk_free"` // 0: not known
+	Fits    bool           `json:"fits"`
+	Changes []plan.Change  `json:"changes,omitempty"` // that make it fit
+	Changed int64          `json:"memory_with_changes,omitempty"`
 
 	allow []string
 	out   string
@@ -53,9 +54,9 @@ func newBudget(c train.Config, m *material) (*budget, error) {
 	}
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
-	b := &budget{Load: train.Weigh(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow, out: c.OutputDir}
-	b.Need = train.Need(c, base, b.Load, tokens)
-	b.Total, b.Disk = b.Need.Total(), train.Storage(c, m.shape, b.Load.Steps)
+	b := &budget{Load: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow, out: c.OutputDir}
+	b.Need = plan.Estimate(c, base, b.Load, tokens)
+	b.Total, b.Disk = b.Need.Total(), plan.Storage(c, m.shape, b.Load.Steps)
 	if c.MaxMemory != "auto" {
 		if b.Limit, err = train.Bytes(c.MaxMemory); err != nil {
 			return nil, usage(err)
@@ -69,7 +70,7 @@ func newBudget(c train.Config, m *material) (*budget, error) {
 	}
 	b.Fits = b.Limit == 0 || b.Total <= b.Limit
 	if !b.Fits {
-		b.Changes, b.Changed = train.Fit(c, base, training, held, tokens, b.Limit)
+		b.Changes, b.Changed = plan.Fit(c, base, training, held, tokens, b.Limit)
 	}
 	return b, nil
 }
@@ -88,7 +89,7 @@ func dropoutOf(c train.Config) (float64, error) {
 
 // unread is what is known of a run's base without its weights, and the device
 // it will be on.
-func unread(c train.Config, m *material) (b train.Base, dev compute.Device, err error) {
+func unread(c train.Config, m *material) (b plan.Base, dev compute.Device, err error) {
 	b.Shape = m.shape
 	var stored compute.DType
 	if c.Shape != "" {
@@ -103,8 +104,8 @@ func unread(c train.Config, m *material) (b train.Base, dev compute.Device, err 
 	if err != nil {
 		return b, nil, err
 	}
-	kinds := map[train.Kind]compute.DType{train.AsStored: stored, train.Float32: compute.F32, compute.QuantizeInt8: compute.Int8, compute.QuantizeNF4: compute.NF4}
-	b.Kept = func(n, k int, as train.Kind) int64 { return dev.Kept(n, k, kinds[as]) }
+	kinds := map[plan.Kind]compute.DType{plan.AsStored: stored, plan.Float32: compute.F32, compute.QuantizeInt8: compute.Int8, compute.QuantizeNF4: compute.NF4}
+	b.Kept = func(n, k int, as plan.Kind) int64 { return dev.Kept(n, k, kinds[as]) }
 	return b, dev, nil
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/train"
+	"fettle/train/plan"
 )
 
 // planning are the settings of plan beside a run's.
@@ -68,7 +69,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 	if err != nil {
 		return err
 	}
-	p := planned{budget: b, Trainable: train.Trainables(c, m.shape)}
+	p := planned{budget: b, Trainable: plan.Trainables(c, m.shape)}
 	out := cmd.OutOrStdout()
 	if !how.JSON {
 		p.print(out, c)
@@ -105,7 +106,7 @@ func probe(cmd *cobra.Command, c train.Config, m *material, n int) (train.Pace, 
 	if err != nil {
 		return train.Pace{}, input(err)
 	}
-	base.Keep(keptBytes(c))
+	base.Keep(c.KeptActivations())
 	job := train.Job{Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples}
 	if c.Type == adapter.FullWeights {
 		job.Model = base

@@ -21,6 +21,7 @@ import (
 	"fettle/model"
 	"fettle/model/tokenizer"
 	"fettle/train"
+	"fettle/train/plan"
 )
 
 func newTrain() *cobra.Command {
@@ -81,7 +82,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		return err
 	}
 	log.Info().Str("memory", size(b.Need.Total())).Str("disk", size(b.Disk)).Int("steps", b.Load.Steps).Bool("share_prefix", b.Shares).Msg("planned")
-	defer debug.SetGCPercent(debug.SetGCPercent(train.Slack()))
+	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
 	base, err := openBase(c)
 	if err != nil {
 		return err
@@ -90,7 +91,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err != nil {
 		return input(err)
 	}
-	base.Keep(keptBytes(c))
+	base.Keep(c.KeptActivations())
 	debug.FreeOSMemory() // what reading and laying out left behind
 	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).Str("method", c.Type).Int("trainable", set.Size()).
 		Str("compute", base.Device().Name()).Msg("model ready")
@@ -174,17 +175,6 @@ func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
 		err = fmt.Errorf("%s is a %s adapter, finetuning_type is %s", c.Adapter, set.Config().Type, c.Type)
 	}
 	return set, err
-}
-
-// keptBytes is the memory that activations may take between the passes.
-func keptBytes(c train.Config) int64 {
-	switch c.Recompute {
-	case "all":
-		return 0
-	case "none":
-		return 1 << 62
-	}
-	return int64(c.ActivationM) << 20
 }
 
 // copyTokenizer puts the base's tokenizer beside fully tuned weights.

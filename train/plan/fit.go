@@ -1,12 +1,12 @@
-package train
+package plan
 
 import (
 	"fmt"
 	"strconv"
-	"strings"
 
 	"fettle/data"
 	"fettle/internal/compute"
+	"fettle/train"
 )
 
 // Change is a setting that would make a run smaller.
@@ -22,8 +22,8 @@ func (c Change) String() string { return fmt.Sprintf("%-34s # %s", c.Key+": "+c.
 // Fit finds the settings that bring a run's memory under a limit, those that
 // change no bit of the result first. It reports the memory they would need;
 // where nothing does, the smallest it found.
-func Fit(c Config, b Base, training, evaluation []data.Example, tokens int, limit int64) (changes []Change, need int64) {
-	measure := func() int64 { return Need(c, b, Weigh(c, training, evaluation), tokens).Total() }
+func Fit(c train.Config, b Base, training, evaluation []data.Example, tokens int, limit int64) (changes []Change, need int64) {
+	measure := func() int64 { return Estimate(c, b, train.NewWorkload(c, training, evaluation), tokens).Total() }
 	need = measure()
 	try := func(key, value, note string, set func()) {
 		if need <= limit {
@@ -102,18 +102,4 @@ func clipped(all []data.Example, n int) []data.Example {
 		out[i] = data.Example{Tokens: e.Tokens[:k], Labels: e.Labels[:k], Source: e.Source}
 	}
 	return out
-}
-
-// Bytes reads a size: 8G, 512M, 1.5GiB; K, M, G and T are powers of 1024.
-func Bytes(text string) (int64, error) {
-	number := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(text)), "B"), "I")
-	scale := 1.0
-	if at := strings.IndexAny(number, "KMGT"); at >= 0 && at == len(number)-1 {
-		scale, number = float64(int64(1)<<(10*(1+strings.IndexByte("KMGT", number[at])))), number[:at]
-	}
-	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-	if err != nil || !(v > 0 && v*scale < 1<<62) {
-		return 0, fmt.Errorf("%q is not a size, want such as 8G or 512M", text)
-	}
-	return int64(v * scale), nil
 }

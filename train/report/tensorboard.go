@@ -1,4 +1,6 @@
-package train
+// Package report tells people and other programs how a run went: metrics.jsonl, trainer_state.json, TensorBoard's
+// event file, report.html and the progress line.
+package report
 
 import (
 	"bytes"
@@ -9,30 +11,33 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// events is a TensorBoard event file of a run: records of length, checksum of
-// the length, an Event message and its checksum.
+// TensorBoardFile is the path of a run's event file in its output directory.
+const TensorBoardFile = "tensorboard/events.out.tfevents.0.fettle"
+
+// events is a TensorBoard event file. Each record is a length, the checksum of the length, an Event message and its
+// checksum.
 type events struct {
 	bytes.Buffer
 	table *crc32.Table
 }
 
-// tensorboard writes a run's log with the tags of Hugging Face's trainer. The
-// same log and starting time give the same bytes.
-func tensorboard(h history, started float64) []byte {
+// TensorBoard encodes a run's log with the tags of Hugging Face's trainer. The same log and starting time in Unix
+// seconds give the same bytes.
+func TensorBoard(h History, started float64) []byte {
 	e := &events{table: crc32.MakeTable(crc32.Castagnoli)}
 	e.record(protowire.AppendString(protowire.AppendTag(event(started, 0), 3, protowire.BytesType), "brain.Event:2"))
 	evals := h.Evals
 	for _, s := range h.Steps {
 		for len(evals) > 0 && evals[0].Step < s.Step {
-			e.scalars(started, evals[0].ElapsedSeconds, evals[0].Step, map[string]float64{"eval/loss": evals[0].EvalLoss}, "eval/loss")
+			e.eval(started, evals[0])
 			evals = evals[1:]
 		}
-		e.scalars(started, s.ElapsedSeconds, s.Step, map[string]float64{
-			"train/loss": s.Loss, "train/grad_norm": s.GradNorm, "train/learning_rate": s.LearningRate, "train/epoch": s.Epoch,
-		}, "train/loss", "train/grad_norm", "train/learning_rate", "train/epoch")
+		e.scalars(started+s.ElapsedSeconds, s.Step,
+			scalar{"train/loss", s.Loss}, scalar{"train/grad_norm", s.GradNorm},
+			scalar{"train/learning_rate", s.LearningRate}, scalar{"train/epoch", s.Epoch})
 	}
 	for _, v := range evals {
-		e.scalars(started, v.ElapsedSeconds, v.Step, map[string]float64{"eval/loss": v.EvalLoss}, "eval/loss")
+		e.eval(started, v)
 	}
 	for _, s := range h.Samples {
 		e.text(started+s.ElapsedSeconds, s.Step, "sample/"+s.Prompt, s.Sample)
@@ -40,25 +45,34 @@ func tensorboard(h history, started float64) []byte {
 	return e.Bytes()
 }
 
-// event begins an Event: wall_time and step.
+// event begins an Event message: wall_time and step.
 func event(wall float64, step int) []byte {
 	b := protowire.AppendFixed64(protowire.AppendTag(nil, 1, protowire.Fixed64Type), math.Float64bits(wall))
 	return protowire.AppendVarint(protowire.AppendTag(b, 2, protowire.VarintType), uint64(step))
 }
 
-// scalars records values under tags, in the order of the tags.
-func (e *events) scalars(started, elapsed float64, step int, values map[string]float64, tags ...string) {
-	var summary []byte
-	for _, tag := range tags {
-		v := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), tag)
-		v = protowire.AppendFixed32(protowire.AppendTag(v, 2, protowire.Fixed32Type), math.Float32bits(float32(values[tag])))
-		summary = protowire.AppendBytes(protowire.AppendTag(summary, 1, protowire.BytesType), v)
-	}
-	e.record(protowire.AppendBytes(protowire.AppendTag(event(started+elapsed, step), 5, protowire.BytesType), summary))
+func (e *events) eval(started float64, v EvalRow) {
+	e.scalars(started+v.ElapsedSeconds, v.Step, scalar{"eval/loss", v.EvalLoss})
 }
 
-// text records a text under a tag, for TensorBoard's plugin of that name: a
-// tensor of one string.
+type scalar struct {
+	tag   string
+	value float64
+}
+
+// scalars records values of a step in one event.
+func (e *events) scalars(wall float64, step int, values ...scalar) {
+	var summary []byte
+	for _, s := range values {
+		v := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), s.tag)
+		v = protowire.AppendTag(v, 2, protowire.Fixed32Type)
+		v = protowire.AppendFixed32(v, math.Float32bits(float32(s.value)))
+		summary = protowire.AppendBytes(protowire.AppendTag(summary, 1, protowire.BytesType), v)
+	}
+	e.record(protowire.AppendBytes(protowire.AppendTag(event(wall, step), 5, protowire.BytesType), summary))
+}
+
+// text records a text under a tag for TensorBoard's text plugin: a tensor of one string.
 func (e *events) text(wall float64, step int, tag, text string) {
 	field := func(b []byte, number protowire.Number, content []byte) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), content)
@@ -74,7 +88,7 @@ func (e *events) text(wall float64, step int, tag, text string) {
 	e.record(field(event(wall, step), 5, field(nil, 1, value)))
 }
 
-// record frames a message.
+// record appends a message with its length and checksums.
 func (e *events) record(message []byte) {
 	length := binary.LittleEndian.AppendUint64(nil, uint64(len(message)))
 	e.Write(length)
@@ -83,7 +97,7 @@ func (e *events) record(message []byte) {
 	binary.Write(e, binary.LittleEndian, e.mask(message))
 }
 
-// mask is the checksum as TFRecord stores it.
+// mask returns the checksum as TFRecord stores it: CRC-32C, rotated by 15 bits, plus a constant.
 func (e *events) mask(data []byte) uint32 {
 	c := crc32.Checksum(data, e.table)
 	return (c>>15 | c<<17) + 0xa282ead8

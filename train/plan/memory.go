@@ -1,75 +1,13 @@
-package train
+// Package plan estimates what a run takes before it begins: memory and disk, and the settings that would make it fit.
+package plan
 
 import (
 	"slices"
 
-	"fettle/data"
 	"fettle/internal/compute"
 	"fettle/model"
+	"fettle/train"
 )
-
-// Load is what a run's largest batches ask for.
-type Load struct {
-	Tokens  int `json:"tokens"`  // rows of the largest micro-batch, shared ones once
-	Learned int `json:"learned"` // most learned rows of a micro-batch
-	Longest int `json:"longest"` // tokens of the longest sequence
-
-	Steps    int     `json:"steps"`
-	PerEpoch int     `json:"steps_per_epoch"`
-	All      int     `json:"tokens_of_all_steps"`
-	Rows     int     `json:"rows_of_all_steps"` // fewer than tokens where beginnings are shared
-	Epochs   float64 `json:"epochs"`
-	Held     int     `json:"tokens_of_an_evaluation"`
-	Evals    int     `json:"evaluations"`
-}
-
-// Weigh goes through the steps of a run without taking them.
-func Weigh(c Config, training, evaluation []data.Example) Load {
-	p := newPlan(c, len(training))
-	l := Load{Steps: p.total, PerEpoch: p.perEpoch, Epochs: float64(p.total) / float64(p.perEpoch)}
-	see := func(all []data.Example, which []int) (rows int) {
-		for lo := 0; lo < len(which); lo += c.BatchSize {
-			batch := which[lo:min(lo+c.BatchSize, len(which))]
-			for _, i := range batch {
-				l.Longest = max(l.Longest, len(all[i].Tokens))
-			}
-			n, learned := c.rows(all, batch)
-			l.Tokens, l.Learned = max(l.Tokens, n), max(l.Learned, learned)
-			rows += n
-		}
-		return rows
-	}
-	for k := range p.total {
-		which := p.step(k)
-		l.Rows += see(training, which)
-		for _, i := range which {
-			l.All += len(training[i].Tokens)
-		}
-	}
-	if len(evaluation) > 0 {
-		see(evaluation, data.InOrder(len(evaluation)))
-		for _, e := range evaluation {
-			l.Held += len(e.Tokens)
-		}
-		l.Evals = 2
-		if c.EvalSteps > 0 {
-			l.Evals = 1 + (p.total+c.EvalSteps-1)/c.EvalSteps
-		}
-	}
-	return l
-}
-
-// rows counts the rows of a micro-batch, and the targets that are asked of them.
-func (c Config) rows(all []data.Example, batch []int) (n, targets int) {
-	if c.SharePrefix == "true" {
-		b := c.pack(all, batch)
-		return len(b.Tokens), len(b.Targets)
-	}
-	for _, i := range batch {
-		n, targets = n+len(all[i].Tokens), targets+all[i].Learned()
-	}
-	return n, targets
-}
 
 // Base is what is known of a base before its weights are read.
 type Base struct {
@@ -90,8 +28,8 @@ const (
 	Float32  Kind = "float32"
 )
 
-// Footprint is the memory that a run needs, in bytes, by what needs it.
-type Footprint struct {
+// Memory is the memory that a run needs, in bytes, by what needs it.
+type Memory struct {
 	Weights     int64 `json:"weights"`     // as the device keeps them, and the embedding
 	Trainable   int64 `json:"trainable"`   // with gradients and two moments
 	Activations int64 `json:"activations"` // of the largest micro-batch, kept or recomputed
@@ -103,19 +41,16 @@ type Footprint struct {
 }
 
 // Total is the peak.
-func (f Footprint) Total() int64 {
+func (f Memory) Total() int64 {
 	return f.Weights + f.Trainable + f.Activations + f.Loss + f.Modules + f.Data + f.Scratch + f.Program
 }
 
-// Slack is how much of its live memory a run may let lie before it tidies up,
-// in percent: what debug.SetGCPercent takes. Nearly all of that memory is large
-// arrays of numbers, through which there is nothing to trace.
-func Slack() int { return slack }
-
-const slack = 20
+// GCPercent is the setting of debug.SetGCPercent that the estimate assumes. A low one costs little time: nearly all of
+// a run's memory is large arrays without pointers.
+const GCPercent = 20
 
 // Trainables counts the numbers that a run trains.
-func Trainables(c Config, m *model.Config) int {
+func Trainables(c train.Config, m *model.Config) int {
 	switch c.Type {
 	case "full":
 		return m.Parameters()
@@ -131,7 +66,7 @@ func Trainables(c Config, m *model.Config) int {
 }
 
 // loraPlaces are the projections with a module.
-func loraPlaces(c Config) []model.Place {
+func loraPlaces(c train.Config) []model.Place {
 	var places []model.Place
 	all := len(c.LoRATargets) == 1 && (c.LoRATargets[0] == "all-linear" || c.LoRATargets[0] == "all")
 	for _, p := range model.Places() {
@@ -142,15 +77,15 @@ func loraPlaces(c Config) []model.Place {
 	return places
 }
 
-// Need estimates a run's memory: what is allocated by model, adapter and train
+// Estimate adds up a run's memory: what is allocated by model, adapter and train
 // for the largest micro-batch, in float32 where it is not a frozen weight.
-func Need(c Config, b Base, l Load, tokens int) Footprint {
+func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 	const number = 4
 	m, full := b.Shape, c.Type == "full"
-	n, d, f := int64(l.Tokens), int64(m.Hidden), int64(m.Intermediate)
+	n, d, f := int64(w.Tokens), int64(m.Hidden), int64(m.Intermediate)
 	q, kv := int64(m.Heads*m.HeadDim), int64(m.KVHeads*m.HeadDim)
 	p := int64(Trainables(c, m))
-	var out Footprint
+	var out Memory
 
 	kind := Kind(compute.ResolveQuantization(c.Compute, c.Quantized))
 	head := AsStored
@@ -177,25 +112,25 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 		learning = int64(c.PromptLayers)
 	}
 	state := 5*d + 3*q + 2*kv + 3*f // model's state of a row
-	kept := min(keptActivations(c)/(number*state*max(n, 1)), learning)
+	kept := min(c.KeptActivations()/(number*state*max(n, 1)), learning)
 	states := kept
-	if kept < int64(m.Layers) || l.Held > 0 {
+	if kept < int64(m.Layers) || w.Held > 0 {
 		states++ // shared by the other blocks, and used by evaluations
 	}
 	out.Activations = number * n * (states*state + (learning+2)*d + 3*d + 3*f + 2*q + 2*kv)
 
-	t := int64(l.Learned)
+	t := int64(w.Learned)
 	most := max(16, 1<<24/int64(m.Vocab)) // rows with logits at one time, in chunks alike
 	chunks := max(1, (t+most-1)/most)
 	logits, factor := (t+chunks-1)/chunks, min(int64(m.Vocab), 63*32)
 	if full {
-		logits, factor = min(t, int64(l.Longest)), int64(m.Vocab)
+		logits, factor = min(t, int64(w.Longest)), int64(m.Vocab)
 	}
 	out.Loss = number * (4*t*d + logits*int64(m.Vocab))
 
 	rows := min(n, 544) // of the packed factor of a product
 	out.Scratch = number * (rows*(d+f+q) + min(logits, rows)*factor)
-	out.Scratch += number * int64(l.Longest) * (2*q + 3*kv) // layouts of a sequence for attention
+	out.Scratch += number * int64(w.Longest) * (2*q + 3*kv) // layouts of a sequence for attention
 
 	switch c.Type {
 	case "lora":
@@ -220,32 +155,6 @@ func Need(c Config, b Base, l Load, tokens int) Footprint {
 	if full {
 		heap += out.Loss
 	}
-	out.Program = 62<<20 + heap*int64(slack)/100 // measured: TestPlanForeseesThePeak
+	out.Program = 62<<20 + heap*GCPercent/100 // measured: TestPlanForeseesThePeak
 	return out
-}
-
-// keptActivations is the memory that activations may take between the passes.
-func keptActivations(c Config) int64 {
-	switch c.Recompute {
-	case "all":
-		return 0
-	case "none":
-		return 1 << 62
-	}
-	return int64(c.ActivationM) << 20
-}
-
-// Storage is the disk that a run needs, in bytes: the checkpoints it keeps, one
-// more while the next is written, and the result.
-func Storage(c Config, m *model.Config, steps int) int64 {
-	const files = 64 << 10 // configs, logs
-	p := int64(Trainables(c, m))
-	saves := 1
-	if c.SaveSteps > 0 {
-		saves = (steps + c.SaveSteps - 1) / c.SaveSteps
-	}
-	if c.SaveLimit > 0 {
-		saves = min(saves, max(c.SaveLimit, 2)) // the best beside the newest
-	}
-	return int64(saves+1)*(3*4*p+files) + 4*p + files
 }

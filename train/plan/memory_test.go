@@ -1,4 +1,4 @@
-package train
+package plan
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 
 	"fettle/data"
 	"fettle/model"
+	"fettle/train"
 )
 
 // of7b is LLaMA's smallest, kept as stored in two bytes.
@@ -31,49 +32,35 @@ func alike(n, length int) []data.Example {
 	return all
 }
 
-func TestNeedCountsEveryNumber(t *testing.T) {
-	c, b := Defaults(), of7b()
+func TestEstimateCountsEveryNumber(t *testing.T) {
+	c, b := train.Defaults(), of7b()
 	c.Recompute, c.BatchSize = "all", 1
-	l := Weigh(c, alike(12, 512), nil)
+	l := train.NewWorkload(c, alike(12, 512), nil)
 	require.Equal(t, []int{512, 256, 512}, []int{l.Tokens, l.Learned, l.Longest})
-	n := Need(c, b, l, 12*512)
+	n := Estimate(c, b, l, 12*512)
 	require.EqualValues(t, 2*b.Shape.Parameters(), n.Weights+2*int64(65*4096), "two bytes for every weight; norms are not counted")
 	require.EqualValues(t, 16*Trainables(c, b.Shape), n.Trainable)
 	require.Equal(t, 2*32*8*(4096+4096), Trainables(c, b.Shape), "Hu et al. 2021: 4.2 million for r = 8 on q and v")
 	require.EqualValues(t, 4*512*((5+3+2)*4096+3*11008+34*4096+3*4096+3*11008+4*4096), n.Activations)
 	require.EqualValues(t, 4*(4*256*4096+256*32000), n.Loss)
 
-	more := func(set func(*Config)) Footprint {
+	more := func(set func(*train.Config)) Memory {
 		c := c
 		set(&c)
-		return Need(c, b, Weigh(c, alike(12, 512), nil), 12*512)
+		return Estimate(c, b, train.NewWorkload(c, alike(12, 512), nil), 12*512)
 	}
-	none := more(func(c *Config) { c.Recompute = "none" })
+	none := more(func(c *train.Config) { c.Recompute = "none" })
 	require.EqualValues(t, 31*4*512*(10*4096+3*11008), none.Activations-n.Activations, "a state for each block")
-	auto := more(func(c *Config) { c.Recompute, c.ActivationM = "auto", 512 })
+	auto := more(func(c *train.Config) { c.Recompute, c.ActivationM = "auto", 512 })
 	require.LessOrEqual(t, auto.Activations-n.Activations, int64(512<<20))
 	require.Greater(t, auto.Activations-n.Activations, int64(300<<20))
-	require.Less(t, more(func(c *Config) { c.Quantized = "nf4" }).Weights, n.Weights/3)
-	full := more(func(c *Config) { c.Type = "full" })
+	require.Less(t, more(func(c *train.Config) { c.Quantized = "nf4" }).Weights, n.Weights/3)
+	full := more(func(c *train.Config) { c.Type = "full" })
 	require.EqualValues(t, 20*b.Shape.Parameters(), full.Weights+full.Trainable+4*65*4096+4*32000*4096, "packed, values, gradients, two moments; the embedding is not packed")
 }
 
-func TestWeighGoesThroughTheRun(t *testing.T) {
-	c := Defaults()
-	c.BatchSize, c.Accumulation, c.Epochs, c.EvalSteps = 2, 2, 2, 3
-	all := append(alike(8, 10), alike(2, 30)...)
-	l := Weigh(c, all, alike(3, 50))
-	require.Equal(t, 6, l.Steps)
-	require.Equal(t, 3, l.Evals, "before, after an epoch, at the end")
-	require.Equal(t, 150, l.Held)
-	require.Equal(t, 100, l.Tokens, "a micro-batch of the evaluation")
-	require.Equal(t, 2*140, l.All)
-	c.MaxSteps = 1
-	require.Equal(t, 1, Weigh(c, all, nil).Steps)
-}
-
 func TestFitChangesResultsLast(t *testing.T) {
-	c, b := Defaults(), of7b()
+	c, b := train.Defaults(), of7b()
 	c.Recompute, c.BatchSize, c.Accumulation, c.Cutoff = "none", 8, 2, 1024
 	set := alike(40, 1024)
 	fit := func(limit int64) (lines []string, need int64) {
@@ -83,7 +70,7 @@ func TestFitChangesResultsLast(t *testing.T) {
 		}
 		return lines, need
 	}
-	need := Need(c, b, Weigh(c, set, nil), 0).Total()
+	need := Estimate(c, b, train.NewWorkload(c, set, nil), 0).Total()
 	for _, x := range []struct {
 		limit int64
 		want  []string
@@ -104,7 +91,7 @@ func TestFitChangesResultsLast(t *testing.T) {
 }
 
 func TestStorageCountsWhatIsKept(t *testing.T) {
-	c, m := Defaults(), of7b().Shape
+	c, m := train.Defaults(), of7b().Shape
 	one := int64(12 * Trainables(c, m))
 	c.SaveSteps = 100
 	for _, x := range []struct {
@@ -113,17 +100,5 @@ func TestStorageCountsWhatIsKept(t *testing.T) {
 	}{{0, 1000, 10}, {3, 1000, 3}, {3, 150, 2}, {1, 1000, 2}} {
 		c.SaveLimit = x.limit
 		require.InEpsilon(t, (x.kept+1)*one+one/3, Storage(c, m, x.steps), 0.05)
-	}
-}
-
-func TestSizesAreRead(t *testing.T) {
-	for text, want := range map[string]int64{"8G": 8 << 30, "8GiB": 8 << 30, "1.5g": 3 << 29, "512M": 512 << 20, "100": 100, " 2 TB": 2 << 40} {
-		got, err := Bytes(text)
-		require.NoError(t, err, text)
-		require.Equal(t, want, got, text)
-	}
-	for _, text := range []string{"", "G", "-1G", "8X", "1e30G", "NaN"} {
-		_, err := Bytes(text)
-		require.ErrorContains(t, err, "such as 8G", text)
 	}
 }

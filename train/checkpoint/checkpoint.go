@@ -1,0 +1,136 @@
+// Package checkpoint keeps the states of a run on disk: each checkpoint is a directory that is written whole or
+// not at all, with a manifest that lists the SHA-256 of every file.
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fettle/internal/atomicfile"
+)
+
+const prefix = "checkpoint-"
+
+// Name returns the directory name of a step, such as checkpoint-000200.
+func Name(step int) string { return fmt.Sprintf("%s%06d", prefix, step) }
+
+// Write puts files into dir/checkpoint-step. Everything is written and synced under a temporary name first and
+// renamed at the end, so that the checkpoint is there whole or not at all whenever the machine stops.
+func Write(d atomicfile.Disk, dir string, step int, files map[string]atomicfile.Content) error {
+	final := filepath.Join(dir, Name(step))
+	if Verify(final) == nil {
+		return nil // the same step, written before the run was interrupted
+	}
+	temporary, err := d.MkdirTemp(dir, ".tmp-")
+	if err != nil {
+		return err
+	}
+	if err := write(d, temporary, final, files); err != nil {
+		d.RemoveAll(temporary)
+		return fmt.Errorf("write %s: %w", final, err)
+	}
+	return nil
+}
+
+func write(d atomicfile.Disk, temporary, final string, files map[string]atomicfile.Content) error {
+	m := manifest{Format: formatVersion, Files: map[string]entry{}}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		sum := &hashed{Hash: sha256.New()}
+		both := func(w io.Writer) error { return files[name](io.MultiWriter(w, sum)) }
+		if err := d.WriteFile(filepath.Join(temporary, name), both); err != nil {
+			return err
+		}
+		m.Files[name] = sum.entry()
+	}
+	m.Self = m.digest()
+	text, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := d.WriteFile(filepath.Join(temporary, manifestFile), atomicfile.Bytes(text)); err != nil {
+		return err
+	}
+	if err := d.SyncDir(temporary); err != nil {
+		return err
+	}
+	if err := d.RemoveAll(final); err != nil { // a damaged one
+		return err
+	}
+	if err := d.Rename(temporary, final); err != nil {
+		return err
+	}
+	return d.SyncDir(filepath.Dir(final))
+}
+
+// Prune removes the oldest checkpoints of dir until keep are left; 0 keeps all. The newest and the best are never
+// removed. Each checkpoint is renamed before it is removed, so that half of one is never taken for a whole.
+func Prune(d atomicfile.Disk, dir string, keep int, best string) error {
+	names := List(dir)
+	if keep == 0 || len(names) <= keep {
+		return nil
+	}
+	surplus := len(names) - keep
+	for _, name := range names[:len(names)-1] {
+		if name == best || surplus == 0 {
+			continue
+		}
+		surplus--
+		gone := filepath.Join(dir, ".del-"+name)
+		if err := d.Rename(filepath.Join(dir, name), gone); err != nil {
+			return fmt.Errorf("remove old checkpoint: %w", err)
+		}
+		if err := d.RemoveAll(gone); err != nil {
+			return fmt.Errorf("remove old checkpoint: %w", err)
+		}
+	}
+	return nil
+}
+
+// Sweep removes the temporary files of interrupted runs.
+func Sweep(d atomicfile.Disk, dir string) {
+	for _, pattern := range []string{".tmp-*", ".del-*"} {
+		left, _ := filepath.Glob(filepath.Join(dir, pattern))
+		for _, path := range left {
+			d.RemoveAll(path)
+		}
+	}
+}
+
+// List returns the names of the checkpoints in dir, oldest first.
+func List(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
+			names = append(names, e.Name())
+		}
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(a) - len(b)
+		}
+		return strings.Compare(a, b)
+	})
+	return names
+}
+
+// Newest returns the path of the newest checkpoint in dir that Verify accepts, "" if there is none. It reports
+// the newer ones that it rejects.
+func Newest(dir string, rejected func(name string, err error)) string {
+	for _, name := range slices.Backward(List(dir)) {
+		path := filepath.Join(dir, name)
+		err := Verify(path)
+		if err == nil {
+			return path
+		}
+		rejected(name, err)
+	}
+	return ""
+}

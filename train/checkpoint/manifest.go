@@ -1,0 +1,96 @@
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+const (
+	manifestFile  = "MANIFEST.json"
+	formatVersion = 1
+)
+
+// manifest lists a checkpoint's files, so that any damaged byte is noticed.
+type manifest struct {
+	Format int              `json:"format"`
+	Files  map[string]entry `json:"files"`
+	Self   string           `json:"self"` // SHA-256 of this manifest with Self empty
+}
+
+type entry struct {
+	Size   int    `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// Verify returns an error if any file of a checkpoint is missing, damaged or not listed in its manifest.
+func Verify(dir string) error {
+	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	if err != nil {
+		return err
+	}
+	var m manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		return fmt.Errorf("%s: %w", manifestFile, err)
+	}
+	if m.Self != m.digest() {
+		return fmt.Errorf("%s is damaged", manifestFile)
+	}
+	if m.Format != formatVersion {
+		return fmt.Errorf("%s: format %d, this program reads %d", manifestFile, m.Format, formatVersion)
+	}
+	for name, want := range m.Files {
+		is, err := hashFile(filepath.Join(dir, name))
+		if err != nil {
+			return err
+		}
+		if is != want {
+			return fmt.Errorf("%s is damaged", name)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	if len(entries) != len(m.Files)+1 {
+		return errors.New("there are files that do not belong to it")
+	}
+	return nil
+}
+
+func (m manifest) digest() string {
+	m.Self = ""
+	text, _ := json.Marshal(m) // map keys are sorted
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// hashed counts and hashes the bytes written to it.
+type hashed struct {
+	hash.Hash
+	size int
+}
+
+func (h *hashed) Write(p []byte) (int, error) {
+	h.size += len(p)
+	return h.Hash.Write(p)
+}
+
+func (h *hashed) entry() entry { return entry{h.size, hex.EncodeToString(h.Sum(nil))} }
+
+func hashFile(path string) (entry, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return entry{}, err
+	}
+	defer f.Close()
+	h := &hashed{Hash: sha256.New()}
+	_, err = io.Copy(h, f)
+	return h.entry(), err
+}

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+
+	"fettle/internal/atomicfile"
+)
+
+// LogFile is the name of a run's log in its output directory.
+const LogFile = "metrics.jsonl"
+
+// StepRow is the log's line of an optimizer step.
+type StepRow struct {
+	Step            int     `json:"step"`
+	Epoch           float64 `json:"epoch"`
+	Loss            float64 `json:"loss"`
+	GradNorm        float64 `json:"grad_norm"`
+	LearningRate    float64 `json:"learning_rate"`
+	LearnedTokens   int     `json:"learned_tokens"`
+	Tokens          int     `json:"tokens"`
+	TokensPerSecond float64 `json:"tokens_per_second"`
+	ElapsedSeconds  float64 `json:"elapsed_seconds"`
+}
+
+// EvalRow is the log's line of an evaluation.
+type EvalRow struct {
+	Step           int     `json:"step"`
+	EvalLoss       float64 `json:"eval_loss"`
+	EvalTokens     int     `json:"eval_learned_tokens"`
+	EvalSeconds    float64 `json:"eval_seconds"`
+	ElapsedSeconds float64 `json:"elapsed_seconds"`
+}
+
+// SampleRow is the log's line of an answer to one of the sample prompts.
+type SampleRow struct {
+	Step           int     `json:"step"`
+	Prompt         string  `json:"prompt"`
+	Sample         string  `json:"sample"`
+	ElapsedSeconds float64 `json:"elapsed_seconds"`
+}
+
+// History holds the rows of a run's log.
+type History struct {
+	Steps   []StepRow
+	Evals   []EvalRow
+	Samples []SampleRow
+}
+
+// Limits are the last steps whose rows belong to a state, by kind of row.
+type Limits struct{ Steps, Evals, Samples int }
+
+var unlimited = Limits{math.MaxInt, math.MaxInt, math.MaxInt}
+
+// add parses a line and appends it if its step is within the limits. It reports whether it did: a line that a
+// power failure has cut off is dropped.
+func (h *History) add(line []byte, last Limits) bool {
+	var kind struct {
+		Loss     *float64 `json:"loss"`
+		EvalLoss *float64 `json:"eval_loss"`
+		Sample   *string  `json:"sample"`
+	}
+	if len(line) == 0 || line[len(line)-1] != '\n' || json.Unmarshal(line, &kind) != nil {
+		return false
+	}
+	switch {
+	case kind.Loss != nil:
+		return take(line, &h.Steps, func(r StepRow) bool { return r.Step <= last.Steps })
+	case kind.EvalLoss != nil:
+		return take(line, &h.Evals, func(r EvalRow) bool { return r.Step <= last.Evals })
+	case kind.Sample != nil:
+		return take(line, &h.Samples, func(r SampleRow) bool { return r.Step <= last.Samples })
+	}
+	return false
+}
+
+func take[Row any](line []byte, rows *[]Row, counts func(Row) bool) bool {
+	var row Row
+	if json.Unmarshal(line, &row) != nil || !counts(row) {
+		return false
+	}
+	*rows = append(*rows, row)
+	return true
+}
+
+// Log appends rows to metrics.jsonl and keeps them in memory. A row that cannot be written is lost; that never
+// stops a run.
+type Log struct {
+	f *os.File
+	History
+}
+
+// OpenLog opens a run's log and drops the rows beyond the limits: the run computes them again, to the same values.
+func OpenLog(d atomicfile.Disk, dir string, last Limits) (*Log, error) {
+	path, l := filepath.Join(dir, LogFile), &Log{}
+	old, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var kept []byte
+	for line := range bytes.Lines(old) {
+		if l.add(line, last) {
+			kept = append(kept, line...)
+		}
+	}
+	if !bytes.Equal(kept, old) {
+		if err := atomicfile.Replace(d, path, atomicfile.Bytes(kept)); err != nil {
+			return nil, err
+		}
+	}
+	l.f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	return l, err
+}
+
+// Add appends a StepRow, EvalRow or SampleRow.
+func (l *Log) Add(row any) {
+	text, err := json.Marshal(row)
+	if err == nil {
+		text = append(text, '\n')
+		l.add(text, unlimited)
+		l.f.Write(text)
+	}
+}
+
+// Sync makes the rows so far durable.
+func (l *Log) Sync() { l.f.Sync() }
+
+// Close closes the file.
+func (l *Log) Close() { l.f.Close() }
