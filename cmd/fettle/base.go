@@ -10,37 +10,16 @@ import (
 	"strings"
 
 	"fettle/adapter"
-	"fettle/data/encode"
-	"fettle/data/recipe"
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/model"
-	"fettle/model/generate"
-	"fettle/model/serve"
+	"fettle/model/chat"
 	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
-// The rooms fit.
-var (
-	_ generate.Decoder = (*model.Session)(nil)
-	_ encode.Tokenizer = (*tokenizer.Tokenizer)(nil)
-	_ serve.Engine     = (*engine)(nil)
-)
-
-// speaker is what generate and chat need: a model with its adapter, the
-// tokenizer, and how to ask.
-type speaker struct {
-	model  *model.Model
-	tok    *tokenizer.Tokenizer
-	recipe *recipe.Recipe // nil: not known
-	own    bool           // it is the model's own chat template, which nobody asked for
-	why    error          // why that cannot be used
-	also   []int32        // tokens that generation_config.json ends answers with
-}
-
-// source says where a speaker's parts are.
+// source names the parts of a chat model.
 type source struct {
 	Model     string `yaml:"model_name_or_path" alias:"base_model,model" help:"directory of the base model; not needed where the adapter knows it"`
 	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"directory of an adapter"`
@@ -50,7 +29,7 @@ type source struct {
 }
 
 // open loads what a source names.
-func (s source) open() (*speaker, error) {
+func (s source) open() (*chat.Model, error) {
 	record, err := readRecord(s.Adapter, s.Model)
 	if err != nil {
 		return nil, err
@@ -63,34 +42,34 @@ func (s source) open() (*speaker, error) {
 	if s.Quantized == "" || s.Quantized == "auto" {
 		s.Quantized = record.Quantization
 	}
-	out := &speaker{}
-	if r := s.Recipe; r != "" && r != ownTemplate && !strings.HasSuffix(r, ".jinja") {
-		if _, _, err := findRecipe(r, nil); err != nil { // before the weights are loaded
+	out := &chat.Model{}
+	if r := s.Recipe; r != "" && r != chat.OwnTemplate && !strings.HasSuffix(r, ".jinja") {
+		if _, _, err := chat.FindRecipe(r, nil); err != nil { // before the weights are loaded
 			return nil, err
 		}
 	}
-	if out.model, err = loadModel(s.Model, s.Compute, s.Quantized); err != nil {
-		return nil, err
-	}
-	if out.tok, err = loadTokenizer(s.Model, out.model); err != nil {
-		return nil, err
-	}
-	if err := out.speak(s, record); err != nil {
+	if out.Weights, err = loadModel(s.Model, s.Compute, s.Quantized); err != nil {
 		return nil, err
 	}
 	where, err := located(s.Model)
 	if err != nil {
 		return nil, err
 	}
-	if out.also, err = generationEnds(where); err != nil {
+	if out.Tokenizer, err = loadTokenizer(where, out.Weights); err != nil {
+		return nil, err
+	}
+	if err := out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, s.Adapter, where); err != nil {
+		return nil, err
+	}
+	if out.MoreEnds, err = chat.GenerationEnds(where); err != nil {
 		return nil, input(err)
 	}
 	if s.Adapter != "" && record.Type != adapter.FullWeights {
-		set, err := adapter.Load(s.Adapter, out.model)
+		set, err := adapter.Load(s.Adapter, out.Weights)
 		if err != nil {
 			return nil, input(err)
 		}
-		out.model = out.model.With(set.Delta)
+		out.Weights = out.Weights.With(set.Delta)
 	}
 	return out, nil
 }
@@ -160,35 +139,14 @@ func newDevice(dir, mode string) (compute.Device, compute.DType, error) {
 	return dev, stored, usage(err)
 }
 
-// loadTokenizer loads the tokenizer of a model and checks that it fits.
-func loadTokenizer(name string, m *model.Model) (*tokenizer.Tokenizer, error) {
-	dir, err := located(name)
-	if err != nil {
-		return nil, err
-	}
+// loadTokenizer loads the tokenizer in a model's directory and checks that it fits.
+func loadTokenizer(dir string, m *model.Model) (*tokenizer.Tokenizer, error) {
 	tok, err := tokenizer.Load(dir)
 	if err != nil {
 		return nil, input(err)
 	}
-	if tok.Size() > m.Config().Vocab {
-		return nil, input(fmt.Errorf("load tokenizer %s: it has %d tokens, the model only %d: is it another model's?", dir, tok.Size(), m.Config().Vocab))
+	if have, want := tok.Size(), m.Config().Vocab; have > want {
+		return nil, input(fmt.Errorf("load tokenizer %s: it has %d tokens, the model only %d: is it another model's?", dir, have, want))
 	}
 	return tok, nil
-}
-
-// ends are the tokens that end an answer: the tokenizer's, the model's and the
-// recipe's.
-func (s *speaker) ends() []int32 {
-	ends := append(append([]int32(nil), s.model.Config().EOS...), s.also...)
-	if s.tok.EOS() >= 0 {
-		ends = append(ends, s.tok.EOS())
-	}
-	if s.recipe != nil {
-		for _, name := range s.recipe.Ends {
-			if id, ok := s.tok.ID(name); ok {
-				ends = append(ends, id)
-			}
-		}
-	}
-	return ends
 }

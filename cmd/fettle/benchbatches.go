@@ -6,6 +6,7 @@ import (
 
 	"fettle/data"
 	"fettle/model"
+	"fettle/model/chat"
 	"fettle/model/tokenizer"
 	"fettle/train"
 )
@@ -93,7 +94,7 @@ func (s stepping) examples(c *model.Config) ([]data.Example, error) {
 	if tok.Size() > c.Vocab {
 		return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the shape only %d", tok.Size(), c.Vocab))
 	}
-	recipe, _, err := findRecipe(s.Recipe, tok, s.Tokenizer)
+	recipe, _, err := chat.FindRecipe(s.Recipe, tok, s.Tokenizer)
 	if err != nil {
 		return nil, err
 	}

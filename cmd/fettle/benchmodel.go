@@ -35,7 +35,7 @@ func (b benching) config() (*model.Config, error) {
 		dir = filepath.Dir(dir)
 	} else if _, err := os.Stat(dir); err != nil {
 		names := strings.Join(slices.Sorted(maps.Keys(shapes)), ", ")
-		return nil, mark(fmt.Errorf("shape %q: want %s, a config.json or a model directory", b.Shape, names), exitUsage)
+		return nil, usage(fmt.Errorf("shape %q: want %s, a config.json or a model directory", b.Shape, names))
 	}
 	c, err := model.ReadConfig(dir)
 	return c, input(err)

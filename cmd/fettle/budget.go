@@ -40,7 +40,7 @@ type budget struct {
 
 // newBudget estimates from config.json, the headers of the weights and the
 // encoded data: no weight is read.
-func newBudget(c train.Config, m *material) (*budget, error) {
+func newBudget(c train.Config, m *runData) (*budget, error) {
 	base, dev, err := unread(c, m)
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func dropoutOf(c train.Config) (float64, error) {
 
 // unread is what is known of a run's base without its weights, and the device
 // it will be on.
-func unread(c train.Config, m *material) (b plan.Base, dev compute.Device, err error) {
+func unread(c train.Config, m *runData) (b plan.Base, dev compute.Device, err error) {
 	b.Shape = m.shape
 	var stored compute.DType
 	if c.Shape != "" {

@@ -34,19 +34,19 @@ func TestLongConversationsLoseTheirBeginning(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	s, err := source{Model: base, Recipe: "vicuna", Compute: "f32"}.open()
 	require.NoError(t, err)
-	c := s.converse()
+	c := s.Converse()
 	var said recipe.Conversation
 	for i := range 200 {
 		said.Turns = append(said.Turns, recipe.Turn{Role: []recipe.Role{recipe.User, recipe.Assistant}[i%2], Text: "some words"})
 	}
 	said.Turns = append(said.Turns, recipe.Turn{Role: recipe.User, Text: "the last"})
-	prompt, forgotten, err := c.fitting(&said, 64)
+	prompt, forgotten, err := c.Fit(&said, 64)
 	require.NoError(t, err)
 	require.Less(t, len(prompt), 512-64)
 	require.Equal(t, 201, forgotten+len(said.Turns))
 	require.Equal(t, recipe.User, said.Turns[0].Role, "it begins with a question")
 	require.Equal(t, "the last", said.Turns[len(said.Turns)-1].Text)
-	again, forgotten, err := c.fitting(&said, 64)
+	again, forgotten, err := c.Fit(&said, 64)
 	require.NoError(t, err)
 	require.Zero(t, forgotten)
 	require.Equal(t, prompt, again)

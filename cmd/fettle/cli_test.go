@@ -171,7 +171,7 @@ func TestWrongInputSaysWhatIsWrong(t *testing.T) {
 		{"wrong shapes", training(wrong, set, out()), exitData, "shape [24 16], want [25 16]"},
 		{"adapter for another base", []string{"generate", "--model_name_or_path", other, "--adapter_name_or_path", trained, "--prompt", "a"}, exitData, "trained on another base"},
 		{"missing adapter", []string{"generate", "--model_name_or_path", base, "--adapter_name_or_path", "none", "--recipe", "alpaca", "--prompt", "a"}, exitMissing, "none"},
-		{"unknown prompt", []string{"generate", "--model_name_or_path", base, "--prompt", "a"}, exitUsage, "Give --recipe"},
+		{"unknown prompt", []string{"generate", "--model_name_or_path", base, "--prompt", "a"}, exitUsage, "pass --recipe"},
 		{"wrong temperature", []string{"generate", "--model_name_or_path", base, "--raw", "--temperature", "-1"}, exitUsage, "temperature is -1"},
 		{"another run's directory", training(base, set, trained, "--learning_rate", "3"), exitRefused, "learning_rate was 0.01, is 3"},
 	} {

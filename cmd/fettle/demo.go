@@ -12,11 +12,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
-	"fettle/data/encode"
-	"fettle/data/recipe"
 	"fettle/internal/builtin"
 	"fettle/internal/machine"
 	"fettle/internal/world"
+	"fettle/model/chat"
 	"fettle/train"
 )
 
@@ -42,9 +41,9 @@ and after; then talk to it. Nothing is downloaded.`,
 		if !machine.IsTerminal(cmd.OutOrStdout()) {
 			return nil
 		}
-		draw := usualDrawing()
-		draw.Temperature = 0
-		return talk(cmd, source{Adapter: demoDir(c), Compute: "auto"}, "", draw)
+		sampling := chat.DefaultSampling()
+		sampling.Temperature = 0
+		return talk(cmd, source{Adapter: demoDir(c), Compute: "auto"}, "", sampling)
 	}
 	return cmd
 }
@@ -124,7 +123,7 @@ colours, opposites, sums) but has never seen a question. Now it is tuned to answ
 	}
 	fmt.Fprintln(out, "\nThe same questions before and after:")
 	for i := 0; i < len(held); i += len(held) / 6 {
-		fmt.Fprintf(out, "  %s\n    before  %s\n    after   %s\n", held[i].Instruction, brieflySaid(before.said[i]), brieflySaid(after.said[i]))
+		fmt.Fprintf(out, "  %s\n    before  %s\n    after   %s\n", held[i].Instruction, firstLine(before.answers[i]), firstLine(after.answers[i]))
 	}
 	fmt.Fprintf(out, "\nBefore: %s\nAfter:  %s\n", before.score(), after.score())
 	fmt.Fprintf(out, `
@@ -148,44 +147,44 @@ func writeRows(path string, rows []world.Row) error {
 	return err
 }
 
-// quizzed is what a model answered.
-type quizzed struct {
-	said  []string
-	right int
+// quizResult holds a model's answers.
+type quizResult struct {
+	answers []string
+	right   int
 }
 
-func (q quizzed) score() string {
-	return fmt.Sprintf("%d of %d answers are exactly right (%.0f %%)", q.right, len(q.said), 100*float64(q.right)/float64(len(q.said)))
+func (q quizResult) score() string {
+	return fmt.Sprintf("%d of %d answers are exactly right (%.0f %%)", q.right, len(q.answers), 100*float64(q.right)/float64(len(q.answers)))
 }
 
 // quiz asks every question and compares the answers letter by letter.
-func (s source) quiz(ctx context.Context, rows []world.Row) (quizzed, error) {
-	var q quizzed
-	sp, err := s.open()
+func (s source) quiz(ctx context.Context, rows []world.Row) (quizResult, error) {
+	var q quizResult
+	m, err := s.open()
 	if err != nil {
 		return q, err
 	}
-	asked, greedy := sp.converse(), drawing{MaxNewTokens: 40, TopP: 1, Repetition: 1}
+	conversation := m.Converse()
 	for _, r := range rows {
-		prompt, err := encode.New(sp.tok, *sp.recipe).Prompt(recipe.Instruction(r.Instruction, r.Input))
+		prompt, err := m.Prompt(r.Instruction, r.Input)
 		if err != nil {
 			return q, err
 		}
-		a, err := asked.ask(ctx, question{prompt: prompt, draw: greedy}, func(string) error { return nil })
+		a, err := conversation.Ask(ctx, chat.Question{Prompt: prompt, Sampling: chat.Greedy(40)}, discard)
 		if err != nil {
 			return q, err
 		}
-		said := strings.TrimSpace(a.text)
-		q.said = append(q.said, said)
-		if said == r.Output {
+		answer := strings.TrimSpace(a.Text)
+		q.answers = append(q.answers, answer)
+		if answer == r.Output {
 			q.right++
 		}
 	}
 	return q, ctx.Err()
 }
 
-// brieflySaid is the first line of an answer, not too much of it.
-func brieflySaid(text string) string {
+// firstLine returns the first line of an answer, 70 letters at most.
+func firstLine(text string) string {
 	text, _, _ = strings.Cut(text, "\n")
 	if letters := []rune(text); len(letters) > 70 {
 		return string(letters[:70]) + "…"

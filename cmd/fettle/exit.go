@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fettle/internal/fault"
 	"fettle/train"
 )
 
@@ -23,26 +24,11 @@ const (
 	exitRefused = 77
 )
 
-// coded is an error that knows its exit code.
-type coded struct {
-	error
-	code int
-}
-
-func (c coded) Unwrap() error { return c.error }
-
 // usage marks an error in how the program was called.
-func usage(err error) error { return mark(err, exitUsage) }
+func usage(err error) error { return fault.Mark(err, fault.Usage) }
 
-// input marks an error in what the program was given to read.
-func input(err error) error { return mark(err, exitData) }
-
-func mark(err error, code int) error {
-	if err == nil {
-		return nil
-	}
-	return coded{err, code}
-}
+// input marks an error in a file that the program was given.
+func input(err error) error { return fault.Mark(err, fault.Input) }
 
 // report prints an error and says what to exit with.
 func report(stderr io.Writer, err error) int {
@@ -66,9 +52,13 @@ func code(err error) int {
 			return c.code
 		}
 	}
-	var c coded
-	if errors.As(err, &c) {
-		return c.code
+	switch fault.Of(err) {
+	case fault.Usage:
+		return exitUsage
+	case fault.Input:
+		return exitData
+	case fault.Refused:
+		return exitRefused
 	}
 	return exitFault
 }

@@ -1,16 +1,15 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
-	"fettle/data/encode"
-	"fettle/data/recipe"
+	"fettle/model/chat"
 )
 
+// asking holds the settings of generate beside those of model and answer.
 type asking struct {
 	Prompt  string `yaml:"prompt" alias:"instruction" help:"the instruction; with --raw the text to continue"`
 	Input   string `yaml:"input" help:"what the instruction is about"`
@@ -19,7 +18,7 @@ type asking struct {
 }
 
 func newGenerate() *cobra.Command {
-	from, ask, draw := source{Compute: "auto"}, asking{}, usualDrawing()
+	from, ask, sampling := source{Compute: "auto"}, asking{}, chat.DefaultSampling()
 	cmd := &cobra.Command{
 		Use:     "generate",
 		Aliases: []string{"inference"},
@@ -28,58 +27,56 @@ func newGenerate() *cobra.Command {
   fettle generate --model_name_or_path models/llama-7b --raw --prompt "Once upon a time" --temperature 0`,
 		Args: cobra.NoArgs,
 	}
-	s := addSettings(cmd, &from, &ask, &draw)
+	s := addSettings(cmd, &from, &ask, &sampling)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := load(cmd, s); err != nil {
 			return err
 		}
-		if _, err := draw.sampler(); err != nil {
+		if err := sampling.Check(); err != nil {
 			return err
 		}
-		s, err := from.open()
+		m, err := from.open()
 		if err != nil {
 			return err
 		}
-		prompt, err := s.prompt(ask)
-		if err != nil {
-			return err
-		}
-		if s.own && !ask.Raw {
-			fmt.Fprintf(cmd.ErrOrStderr(), "The prompt is put into the model's own chat template, %s.\n", s.recipe.Source)
-		}
-		q := question{prompt: prompt, draw: draw, goingOn: ask.Raw && len(prompt) > 1}
-		a, err := s.converse().ask(cmd.Context(), q, writer(cmd.OutOrStdout()))
-		if err != nil {
-			return err
-		}
-		if !ask.Raw {
-			fmt.Fprintln(cmd.OutOrStdout())
-		}
-		if ask.Verbose {
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s after %d tokens, %.1f tokens/s; prompt of %d tokens\n", a.reason, a.tokens, a.speed(), len(prompt))
-		}
-		return nil
+		return answer(cmd, m, ask, sampling)
 	}
 	return cmd
 }
 
-// prompt is what the model is asked to continue.
-func (s *speaker) prompt(a asking) ([]int32, error) {
-	if a.Raw {
-		var ids []int32
-		if s.tok.BOS() >= 0 {
-			ids = append(ids, s.tok.BOS())
-		}
-		return append(ids, s.tok.Encode(a.Prompt)...), nil
+// answer prints the answer to one instruction.
+func answer(cmd *cobra.Command, m *chat.Model, ask asking, sampling chat.Sampling) error {
+	prompt, err := ask.prompt(m)
+	if err != nil {
+		return err
 	}
-	if s.recipe == nil {
-		return nil, s.unspoken("Give --recipe (alpaca, alpaca-lora, ..., or a file.jinja), or --raw to continue the text as it is")
+	if m.OwnPrompt && !ask.Raw {
+		fmt.Fprintf(cmd.ErrOrStderr(), "The prompt follows the model's own chat template, %s.\n", m.Recipe.Source)
 	}
-	if a.Prompt == "" {
-		return nil, usage(errors.New("prompt is missing: the instruction"))
+	q := chat.Question{Prompt: prompt, Sampling: sampling, Continue: ask.Raw && len(prompt) > 1}
+	a, err := m.Converse().Ask(cmd.Context(), q, writer(cmd.OutOrStdout()))
+	if err != nil {
+		return err
 	}
-	prompt, err := encode.New(s.tok, *s.recipe).Prompt(recipe.Instruction(a.Prompt, a.Input))
-	return prompt, input(err)
+	if !ask.Raw {
+		fmt.Fprintln(cmd.OutOrStdout())
+	}
+	if ask.Verbose {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s after %d tokens, %.1f tokens/s; prompt of %d tokens\n",
+			a.Reason, a.Tokens, a.Speed(), len(prompt))
+	}
+	return nil
+}
+
+// prompt renders the instruction, or tokenizes the text to continue.
+func (a asking) prompt(m *chat.Model) ([]int32, error) {
+	switch {
+	case a.Raw:
+		return m.Raw(a.Prompt), nil
+	case m.Recipe == nil:
+		return nil, m.NoRecipe("pass --recipe (alpaca, alpaca-lora, ..., or a file.jinja), or --raw to continue the text as it is")
+	}
+	return m.Prompt(a.Prompt, a.Input)
 }
 
 // writer writes texts as they come.

@@ -12,8 +12,10 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"fettle/data/recipe"
+	"fettle/internal/fault"
 	"fettle/internal/settings"
 	"fettle/model"
+	"fettle/model/chat"
 	"fettle/model/tokenizer"
 	"fettle/train"
 )
@@ -74,8 +76,8 @@ recipe's authors published are filled in, flags go before them.`,
 // initialRecipe is the config's recipe; one that is a chat template is looked
 // at with the model's tokenizer.
 func initialRecipe(c train.Config) (recipe.Recipe, error) {
-	if c.Recipe != ownTemplate && !strings.HasSuffix(c.Recipe, ".jinja") {
-		r, _, err := findRecipe(c.Recipe, nil)
+	if c.Recipe != chat.OwnTemplate && !strings.HasSuffix(c.Recipe, ".jinja") {
+		r, _, err := chat.FindRecipe(c.Recipe, nil)
 		return r, err
 	}
 	where, err := located(c.ModelName)
@@ -86,7 +88,7 @@ func initialRecipe(c train.Config) (recipe.Recipe, error) {
 	if err != nil {
 		return recipe.Recipe{}, input(err)
 	}
-	r, _, err := findRecipe(c.Recipe, tok, c.ModelName)
+	r, _, err := chat.FindRecipe(c.Recipe, tok, c.ModelName)
 	return r, err
 }
 
@@ -97,7 +99,7 @@ func writeNew(path, text string, force bool) error {
 	}
 	f, err := os.OpenFile(path, flags, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return mark(fmt.Errorf("init: %s exists; --force replaces it", path), exitRefused)
+		return fault.Mark(fmt.Errorf("init: %s exists; --force replaces it", path), fault.Refused)
 	}
 	if err != nil {
 		return fmt.Errorf("init: %w", err)
@@ -199,8 +201,10 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 	} else if c.ModelName != "" {
 		return "", input(err)
 	}
-	if t, err := readTemplate(c.ModelName); err == nil && t.path != "" && !r.Chat {
-		fmt.Fprintf(&b, "# The model has a chat template of its own: recipe: %s uses it.\n", ownTemplate)
+	if where, err := located(c.ModelName); err != nil {
+		return "", err
+	} else if t, err := chat.ReadTemplate(where); err == nil && t.Path != "" && !r.Chat {
+		fmt.Fprintf(&b, "# The model has a chat template of its own: recipe: %s uses it.\n", chat.OwnTemplate)
 	}
 	b.WriteString("\n")
 	for _, f := range settings.Fields(&c) {

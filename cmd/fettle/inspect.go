@@ -65,7 +65,7 @@ func ruleList() string {
 }
 
 func inspect(cmd *cobra.Command, c train.Config, look looking) error {
-	m, err := readMaterial(&c, cmd.ErrOrStderr())
+	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

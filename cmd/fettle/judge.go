@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/model/chat"
 	"fettle/train"
 )
 
 // judge holds a run's data to the rules of the linter: an error lists what
 // should stop the run before the weights are loaded.
-func (m *material) judge(c train.Config) error {
+func (m *runData) judge(c train.Config) error {
 	report := &m.training.Report
 	if len(c.EvalDataset) > 0 {
 		if kept := report.Leakage(m.training.Examples, m.evaluation.Examples); c.Fix {
@@ -23,7 +24,7 @@ func (m *material) judge(c train.Config) error {
 			return err
 		}
 		if record.Recipe != "" {
-			report.Template(fullName(record.Recipe, record.Template), fullName(recordedRecipe(m.recipe)))
+			report.Template(chat.Recorded{Recipe: record.Recipe, Hash: record.Template}.String(), chat.Record(m.recipe).String())
 		}
 	}
 	found, err := report.Errors(slices.DeleteFunc(slices.Clone(c.Allow), func(rule string) bool { return rule == allowMemory || rule == allowDisk }))

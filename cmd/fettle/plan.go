@@ -61,7 +61,7 @@ type planned struct {
 }
 
 func planRun(cmd *cobra.Command, c train.Config, how planning) error {
-	m, err := readMaterial(&c, cmd.ErrOrStderr())
+	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 }
 
 // probe tries a run's micro-batches.
-func probe(cmd *cobra.Command, c train.Config, m *material, n int) (train.Pace, error) {
+func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, error) {
 	base, err := openBase(c)
 	if err != nil {
 		return train.Pace{}, err

@@ -8,42 +8,46 @@ import (
 	"strings"
 
 	"fettle/model"
+	"fettle/model/chat"
 	"fettle/train"
 )
 
-// sampling answers the instructions a run is watched by, greedily and in the
-// run's own recipe; plain texts it continues. Files of prompts are replaced by
-// what they hold. It is nil where nothing is asked.
-func sampling(c *train.Config, m *material, wearing *model.Model) (func(context.Context, string) (string, error), error) {
+// sampler returns a function that answers the run's sample prompts, greedily and in the run's own recipe; plain texts it
+// continues. Files of prompts are replaced by their lines. It is nil if there are no prompts.
+func sampler(c *train.Config, d *runData, weights *model.Model) (func(context.Context, string) (string, error), error) {
 	var err error
 	if c.SamplePrompts, err = readPrompts(c.SamplePrompts); err != nil || len(c.SamplePrompts) == 0 {
 		return nil, input(err)
 	}
-	if m.tok == nil {
+	if d.tok == nil {
 		return nil, usage(errors.New("config: sample_prompts need the base's tokenizer, and it has none"))
 	}
-	s := &speaker{model: wearing, tok: m.tok, recipe: &m.recipe}
+	m := &chat.Model{Weights: weights, Tokenizer: d.tok, Recipe: &d.recipe}
 	raw := c.DatasetFormat == "text"
 	if raw {
-		s.recipe = nil // no text ends an answer
+		m.Recipe = nil // no text ends an answer
 	}
-	greedy := drawing{MaxNewTokens: c.SampleTokens, TopP: 1, Repetition: 1}
-	prompts := map[string][]int32{}
+	questions := map[string]chat.Question{}
 	for _, text := range c.SamplePrompts {
-		if prompts[text], err = s.prompt(asking{Prompt: text, Raw: raw}); err != nil {
+		prompt, err := asking{Prompt: text, Raw: raw}.prompt(m)
+		if err != nil {
 			return nil, err
 		}
-		if n, most := len(prompts[text]), m.shape.MaxPositions; n == 0 || n >= most {
+		if n, most := len(prompt), d.shape.MaxPositions; n == 0 || n >= most {
 			return nil, usage(fmt.Errorf("config: the prompt %q of sample_prompts has %d tokens, want 1 to %d", text, n, most-1))
 		}
+		questions[text] = chat.Question{Prompt: prompt, Sampling: chat.Greedy(c.SampleTokens), Continue: raw}
 	}
 	return func(ctx context.Context, text string) (string, error) {
-		a, err := s.converse().ask(ctx, question{prompt: prompts[text], draw: greedy, goingOn: raw}, func(string) error { return nil })
-		return strings.TrimRight(a.text, " \n"), err
+		a, err := m.Converse().Ask(ctx, questions[text], discard)
+		return strings.TrimRight(a.Text, " \n"), err
 	}, nil
 }
 
-// readPrompts replaces @FILE by the lines of the file that are not empty.
+// discard takes the text of an answer that is read when it is whole.
+func discard(string) error { return nil }
+
+// readPrompts replaces @FILE by the lines of the file, without empty ones.
 func readPrompts(list []string) ([]string, error) {
 	var prompts []string
 	for _, p := range list {

@@ -16,19 +16,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/internal/tinymodel"
+	"fettle/model/chat"
 	"fettle/model/serve"
 )
 
 // served opens a model as serve does.
-func served(t *testing.T, from source) *engine {
+func served(t *testing.T, from source) *chat.Engine {
 	s, err := from.open()
 	require.NoError(t, err)
-	draw := usualDrawing()
-	draw.Temperature, draw.MaxNewTokens = 0, 6
-	return newEngine(s, from, draw)
+	sampling := chat.DefaultSampling()
+	sampling.Temperature, sampling.MaxNewTokens = 0, 6
+	return newEngine(s, from, sampling)
 }
 
-func reply(t *testing.T, e *engine, r serve.Request) (string, serve.Result) {
+func reply(t *testing.T, e *chat.Engine, r serve.Request) (string, serve.Result) {
 	var b strings.Builder
 	result, err := e.Answer(t.Context(), r, func(text string) error {
 		b.WriteString(text)

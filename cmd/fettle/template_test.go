@@ -147,8 +147,8 @@ func TestTemplatesSayWhatIsWrong(t *testing.T) {
 		{"a refusal", "{{ raise_exception('never on ' ~ messages[0].content) }}", []string{"inspect", "--dataset", set, "--recipe", "chat_template"}, exitData, "rows.jsonl:1: chat template"},
 		{"a refused prompt", "{{ raise_exception('not today') }}", []string{"generate", "--prompt", "a", "--recipe", "chat_template"}, exitData, "the template says: not today"},
 		{"endless", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", []string{"generate", "--prompt", "a", "--recipe", "chat_template"}, exitData, "it takes too long"},
-		{"a mistake nobody asked for", "{% if %}", []string{"generate", "--prompt", "a"}, exitUsage, "Its own chat template cannot be used"},
-		{"a strange list", []map[string]string{{"name": "rag", "template": "x"}}, []string{"inspect", "--dataset", set, "--recipe", "chat_template"}, exitData, "none that is called default"},
+		{"a mistake nobody asked for", "{% if %}", []string{"generate", "--prompt", "a"}, exitUsage, "own chat template cannot be used"},
+		{"a strange list", []map[string]string{{"name": "rag", "template": "x"}}, []string{"inspect", "--dataset", set, "--recipe", "chat_template"}, exitData, "none named default"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, _, stderr := call("", append(c.args, "--model_name_or_path", chatty(t, c.template))...)
@@ -170,6 +170,6 @@ func TestGenerationConfigsEndsCount(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(base, "generation_config.json"), []byte(text), 0o644))
 		s, err := source{Model: base, Compute: "f32"}.open()
 		require.NoError(t, err)
-		require.Subset(t, s.ends(), append(want, 2, 288), text)
+		require.Subset(t, s.Ends(), append(want, 2, 288), text)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"fettle/internal/compute"
 	"fettle/internal/machine"
 	"fettle/model"
+	"fettle/model/chat"
 	"fettle/model/tokenizer"
 	"fettle/train"
 	"fettle/train/plan"
@@ -60,7 +61,7 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 // are, then the weights.
 func runTraining(cmd *cobra.Command, c train.Config) error {
 	log := newLog(cmd.ErrOrStderr())
-	m, err := readMaterial(&c, cmd.ErrOrStderr())
+	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -102,10 +103,11 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Type: c.Type, Compute: base.Device().Name(),
 			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
 		},
-		Beside: m.template.files(),
+		Beside: m.template.Files(),
 		Out:    cmd.OutOrStdout(), Terminal: machine.IsTerminal(cmd.OutOrStdout()),
 	}
-	job.Record.Recipe, job.Record.Template = recordedRecipe(m.recipe)
+	recorded := chat.Record(m.recipe)
+	job.Record.Recipe, job.Record.Template = recorded.Recipe, recorded.Hash
 	if c.Type == adapter.LLaMAAdapter {
 		job.Record.Gate, job.Record.GateActivation = set.Config().Gate, set.Config().GateActivation
 	}
@@ -113,7 +115,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		job.Model = base
 		job.Record.Base, job.Record.Fingerprint = "", ""
 	}
-	if job.Sample, err = sampling(&c, m, job.Model); err != nil {
+	if job.Sample, err = sampler(&c, m, job.Model); err != nil {
 		return err
 	}
 	if job.Settings, err = yaml.Marshal(c); err != nil {

@@ -14,15 +14,16 @@ import (
 	datasource "fettle/data/source"
 	"fettle/internal/machine"
 	"fettle/model"
+	"fettle/model/chat"
 	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
-// material is what a run learns from.
-type material struct {
+// runData holds the data of a run and all that was found out about it.
+type runData struct {
 	training, evaluation *data.Set
 	recipe               recipe.Recipe
-	template             chatTemplate // the recipe's, if it has one
+	template             chat.Template // the recipe's, if it has one
 	shape                *model.Config
 	tok                  *tokenizer.Tokenizer // nil: the data is tokenized already
 	tokenizerDir         string
@@ -30,10 +31,10 @@ type material struct {
 	doubles              int    // rows left out as they are held out elsewhere
 }
 
-// readMaterial reads the data of a run and fills in what depends on the base.
+// readRunData reads the data of a run and fills in what depends on the base.
 // On a terminal, progress tells how far it is.
-func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
-	m := &material{evaluation: &data.Set{}}
+func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
+	m := &runData{evaluation: &data.Set{}}
 	var err error
 	if m.shape, m.tokenizerDir, err = baseShape(*c); err != nil {
 		return nil, input(err)
@@ -50,7 +51,7 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 	} else if c.DatasetFormat != "tokenized" {
 		return nil, input(err)
 	}
-	if m.recipe, m.template, err = findRecipe(c.Recipe, tok, m.tokenizerDir); err != nil {
+	if m.recipe, m.template, err = chat.FindRecipe(c.Recipe, tok, m.tokenizerDir); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	switch {
@@ -75,7 +76,7 @@ func readMaterial(c *train.Config, progress io.Writer) (*material, error) {
 }
 
 // read encodes the files of a run.
-func (m *material) read(c *train.Config, tok encode.Tokenizer, progress io.Writer) error {
+func (m *runData) read(c *train.Config, tok encode.Tokenizer, progress io.Writer) error {
 	options, files, err := dataOptions(c)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func readingBar(rows int, share float64) string {
 
 // split holds examples out. Rows that say the same as one of them are learned no
 // more: the held-out loss is of what was never seen.
-func (m *material) split(c *train.Config) {
+func (m *runData) split(c *train.Config) {
 	all, held := data.Split(m.training.Examples, c.ValSize, c.Seed)
 	var doubles lint.Report
 	if kept := doubles.Leakage(all, held); len(kept) > 0 {

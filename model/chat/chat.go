@@ -1,0 +1,60 @@
+// Package chat answers: a model with its adapter, its tokenizer and the prompt it was tuned with.
+//
+// A Model is put together from its parts; ChooseRecipe finds its prompt. A Conversation asks it one question after
+// another over one session. Engine is many models for model/serve.
+package chat
+
+import (
+	"errors"
+	"fmt"
+
+	"fettle/data/encode"
+	"fettle/data/recipe"
+	"fettle/internal/fault"
+	"fettle/model"
+	"fettle/model/generate"
+	"fettle/model/tokenizer"
+)
+
+// The parts fit.
+var (
+	_ generate.Decoder = (*model.Session)(nil)
+	_ encode.Tokenizer = (*tokenizer.Tokenizer)(nil)
+)
+
+// Model is a chat model.
+type Model struct {
+	Weights   *model.Model // with the adapter
+	Tokenizer *tokenizer.Tokenizer
+	Recipe    *recipe.Recipe // its prompt; nil: none is known
+	OwnPrompt bool           // the recipe is the model's chat template, which nobody asked for
+	NoPrompt  error          // why the model's chat template cannot be used
+	MoreEnds  []int32        // tokens that end an answer, beside those of model, tokenizer and recipe
+}
+
+// Prompt renders one instruction, and what it is about, in the recipe.
+func (m *Model) Prompt(instruction, about string) ([]int32, error) {
+	if instruction == "" {
+		return nil, fault.Mark(errors.New("prompt is missing: the instruction"), fault.Usage)
+	}
+	prompt, err := encode.New(m.Tokenizer, *m.Recipe).Prompt(recipe.Instruction(instruction, about))
+	return prompt, fault.Mark(err, fault.Input)
+}
+
+// Raw tokenizes a text to continue: BOS, if the tokenizer has one, and the text as it stands.
+func (m *Model) Raw(text string) []int32 {
+	var ids []int32
+	if m.Tokenizer.BOS() >= 0 {
+		ids = append(ids, m.Tokenizer.BOS())
+	}
+	return append(ids, m.Tokenizer.Encode(text)...)
+}
+
+// NoRecipe returns the error of a model without a recipe; advice names what to do.
+func (m *Model) NoRecipe(advice string) error {
+	err := fmt.Errorf("no prompt template: %s", advice)
+	if m.NoPrompt != nil {
+		err = fmt.Errorf("%w\nThe model's own chat template cannot be used: %w", err, m.NoPrompt)
+	}
+	return fault.Mark(err, fault.Usage)
+}

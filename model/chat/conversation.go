@@ -1,0 +1,128 @@
+package chat
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"fettle/data/encode"
+	"fettle/data/recipe"
+	"fettle/internal/fault"
+	"fettle/model"
+	"fettle/model/generate"
+)
+
+// Question is a prompt and how to answer it.
+type Question struct {
+	Prompt   []int32
+	Sampling Sampling
+	Continue bool // the answer continues a text: its leading space stays
+}
+
+// Answer is the answer to a question.
+type Answer struct {
+	Text    string
+	Reason  string // why it ended: one of generate's reasons
+	Tokens  int
+	Reused  int // tokens of the prompt that were decoded for an earlier question
+	Elapsed time.Duration
+}
+
+// Speed returns tokens per second.
+func (a Answer) Speed() float64 { return float64(a.Tokens) / max(a.Elapsed.Seconds(), 1e-9) }
+
+// Conversation answers questions one after another. The tokens that a prompt has in common with the last prompt and its
+// answer, from the beginning on, are not decoded again; the answers are the same bits.
+type Conversation struct {
+	*Model
+	session *model.Session
+	decoded []int32
+}
+
+// Converse begins a conversation.
+func (m *Model) Converse() *Conversation {
+	return &Conversation{Model: m, session: m.Weights.NewSession(0)}
+}
+
+// Capacity returns the tokens that prompt and answer can have together.
+func (c *Conversation) Capacity() int { return c.session.Capacity() }
+
+// Ask answers a question and writes the text as it comes.
+func (c *Conversation) Ask(ctx context.Context, q Question, write func(text string) error) (a Answer, err error) {
+	sampler, err := q.Sampling.sampler()
+	if err != nil {
+		return a, err
+	}
+	if n, most := len(q.Prompt), c.Capacity(); n == 0 || n >= most {
+		err := fmt.Errorf("the prompt has %d tokens, want 1 to %d for a context of %d", n, most-1, most)
+		return a, fault.Mark(err, fault.Input)
+	}
+	for a.Reused < min(len(c.decoded), len(q.Prompt)-1) && c.decoded[a.Reused] == q.Prompt[a.Reused] {
+		a.Reused++
+	}
+	c.session.Truncate(a.Reused)
+	all := append([]int32(nil), q.Prompt...)
+	defer func() { c.decoded = all[:min(len(all), c.session.Len())] }()
+	began := time.Now()
+	tokens, reason := generate.Tokens(ctx, c.session, sampler, q.Prompt, generate.Options{
+		MaxNewTokens: q.Sampling.MaxNewTokens, Room: c.Capacity(), EOS: c.Ends(), Decoded: a.Reused,
+	})
+	stream := c.Tokenizer.NewStream()
+	if q.Continue {
+		stream = c.Tokenizer.Resume()
+	}
+	stop := generate.NewStop(append(c.Stops(), q.Sampling.Stop...))
+	show := func(text string, ended bool) error {
+		a.Text += text
+		if ended {
+			a.Reason = generate.StopString
+		}
+		if text == "" {
+			return nil
+		}
+		return write(text)
+	}
+	for token, err := range tokens {
+		if err != nil {
+			return a, err
+		}
+		a.Tokens++
+		all = append(all, token)
+		if err := show(stop.Push(stream.Push(token))); err != nil {
+			return a, err
+		}
+		if a.Reason != "" {
+			break
+		}
+	}
+	a.Elapsed = time.Since(began)
+	if a.Reason == "" {
+		err = show(stop.Push(stream.Flush()))
+	}
+	if a.Reason == "" && err == nil {
+		a.Reason = *reason
+		err = show(stop.Flush(), false)
+	}
+	return a, err
+}
+
+// Fit renders a dialogue and leaves room tokens for the answer, half of the context at least. If it must, it takes the
+// first turns out of the dialogue, up to a question, and returns how many.
+func (c *Conversation) Fit(d *recipe.Conversation, room int) (prompt []int32, forgotten int, err error) {
+	limit := max(c.Capacity()-room, c.Capacity()/2)
+	for {
+		prompt, err = encode.New(c.Tokenizer, *c.Recipe).Prompt(*d)
+		if err != nil || len(prompt) < limit || len(d.Turns) < 3 {
+			return prompt, forgotten, err
+		}
+		n := 1
+		if len(prompt) >= 2*limit {
+			n = len(d.Turns) / 2 // far too long: not turn by turn
+		}
+		for n < len(d.Turns)-1 && d.Turns[n].Role != recipe.User {
+			n++
+		}
+		d.Turns = d.Turns[n:]
+		forgotten += n
+	}
+}

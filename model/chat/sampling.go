@@ -1,0 +1,49 @@
+package chat
+
+import (
+	"fmt"
+
+	"fettle/internal/fault"
+	"fettle/model/generate"
+)
+
+// Sampling holds the settings of an answer.
+type Sampling struct {
+	MaxNewTokens int      `yaml:"max_new_tokens" alias:"max_tokens" help:"longest answer in tokens"`
+	Temperature  float64  `yaml:"temperature" help:"0: always the most probable token"`
+	TopK         int      `yaml:"top_k" help:"sample among the k most probable tokens; 0: all"`
+	TopP         float64  `yaml:"top_p" help:"sample among the most probable tokens that together have this probability"`
+	MinP         float64  `yaml:"min_p" help:"never sample a token less probable than this times the most probable one"`
+	Repetition   float64  `yaml:"repetition_penalty" help:"above 1, tokens that were there already become less probable"`
+	Stop         []string `yaml:"stop" help:"texts that end the answer, beside the end of text"`
+	Seed         uint64   `yaml:"seed" help:"the same seed samples the same tokens"`
+}
+
+// DefaultSampling returns the settings of everything that answers.
+func DefaultSampling() Sampling {
+	return Sampling{MaxNewTokens: 256, Temperature: 0.7, TopP: 0.95, Repetition: 1}
+}
+
+// Greedy returns the settings that always take the most probable token.
+func Greedy(maxNewTokens int) Sampling {
+	return Sampling{MaxNewTokens: maxNewTokens, TopP: 1, Repetition: 1}
+}
+
+// Check returns an error if a setting is out of range.
+func (s Sampling) Check() error {
+	_, err := s.sampler()
+	return err
+}
+
+func (s Sampling) sampler() (*generate.Sampler, error) {
+	sampler := &generate.Sampler{
+		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP, RepetitionPenalty: s.Repetition, Seed: s.Seed,
+	}
+	if err := sampler.Check(); err != nil {
+		return nil, fault.Mark(err, fault.Usage)
+	}
+	if s.MaxNewTokens < 1 {
+		return nil, fault.Mark(fmt.Errorf("max_new_tokens is %d, want 1 or more", s.MaxNewTokens), fault.Usage)
+	}
+	return sampler, nil
+}

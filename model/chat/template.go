@@ -1,0 +1,120 @@
+package chat
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"fettle/data/chattemplate"
+)
+
+// The files with a template for all conversations, and one for those with tools.
+const (
+	templateFile        = "chat_template.jinja"
+	toolTemplateFile    = "chat_template_tool_use.jinja" // ours; transformers' is the next
+	toolTemplateFileToo = "additional_chat_templates/tool_use.jinja"
+)
+
+// Template is a chat template and the file it is from.
+type Template struct {
+	chattemplate.Templates
+	Path string
+}
+
+// Files returns the files that keep a template beside an adapter, by name.
+func (t Template) Files() map[string][]byte {
+	if t.Path == "" {
+		return nil
+	}
+	files := map[string][]byte{templateFile: []byte(t.Default)}
+	if t.ToolUse != "" {
+		files[toolTemplateFile] = []byte(t.ToolUse)
+	}
+	return files
+}
+
+// ReadTemplate reads the chat template of the first directory that has one: chat_template.jinja, or else the one of
+// tokenizer_config.json. Path is "" if none has. A directory "" is skipped.
+func ReadTemplate(dirs ...string) (t Template, err error) {
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		if t, err = templateFiles(dir); err == nil && t.Path == "" {
+			t, err = configTemplate(dir)
+		}
+		if err != nil || t.Path != "" {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+func templateFiles(dir string) (t Template, err error) {
+	for _, f := range []struct {
+		name string
+		into *string
+	}{{toolTemplateFileToo, &t.ToolUse}, {toolTemplateFile, &t.ToolUse}, {templateFile, &t.Default}} {
+		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.name)))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return Template{}, fmt.Errorf("read chat template: %w", err)
+		}
+		*f.into = string(text)
+	}
+	if t.Default != "" {
+		t.Path = filepath.Join(dir, templateFile)
+		return t, nil
+	}
+	return Template{}, nil
+}
+
+// configTemplate reads tokenizer_config.json's chat_template: a text, or a list of {"name", "template"} with a default.
+func configTemplate(dir string) (t Template, err error) {
+	path := filepath.Join(dir, "tokenizer_config.json")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return t, nil
+	}
+	var config struct {
+		Template json.RawMessage `json:"chat_template"`
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &config)
+	}
+	if err != nil {
+		return t, fmt.Errorf("read %s: %w", path, err)
+	}
+	if len(config.Template) == 0 || string(config.Template) == "null" {
+		return t, nil
+	}
+	t.Path = path
+	if json.Unmarshal(config.Template, &t.Default) == nil {
+		return t, nil
+	}
+	var list []struct{ Name, Template string }
+	if err := json.Unmarshal(config.Template, &list); err != nil {
+		return t, fmt.Errorf("read %s: chat_template is %.40s, want a text, or a list of {\"name\", \"template\"}",
+			path, config.Template)
+	}
+	for _, named := range list {
+		switch named.Name {
+		case "default":
+			t.Default = named.Template
+		case "tool_use":
+			t.ToolUse = named.Template
+		}
+	}
+	if t.Default == "" {
+		t.Default = t.ToolUse
+	}
+	if t.Default == "" {
+		return t, fmt.Errorf("read %s: chat_template has none named default", path)
+	}
+	return t, nil
+}
