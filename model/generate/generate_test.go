@@ -21,7 +21,7 @@ func sampler(s generate.Sampler) *generate.Sampler {
 	return &s
 }
 
-// shares counts how often each of four tokens is drawn.
+// shares returns the relative frequency of each of four tokens among many samples.
 func shares(s *generate.Sampler, before ...int32) []float64 {
 	const n = 20000
 	out := make([]float64, 4)
@@ -63,12 +63,13 @@ func TestDraws(t *testing.T) {
 			require.InDeltaSlice(t, c.want, shares(sampler(c.s), c.before...), 0.015)
 		})
 	}
-	require.Equal(t, shares(sampler(generate.Sampler{Temperature: 1, Seed: 3})), shares(sampler(generate.Sampler{Temperature: 1, Seed: 3})))
+	seeded := func() *generate.Sampler { return sampler(generate.Sampler{Temperature: 1, Seed: 3}) }
+	require.Equal(t, shares(seeded()), shares(seeded()))
 	require.ErrorContains(t, sampler(generate.Sampler{Temperature: -1}).Check(), "temperature is -1")
 	require.ErrorContains(t, sampler(generate.Sampler{TopP: 2}).Check(), "top_p is 2")
 }
 
-// counter decodes to the token after the last one.
+// counter predicts the token after the last one.
 type counter struct{ seen []int32 }
 
 func (c *counter) Decode(tokens []int32) ([]float32, error) {
@@ -91,7 +92,8 @@ func TestTokensEnd(t *testing.T) {
 		err    bool
 	}{
 		{"at a limit", generate.Options{MaxNewTokens: 3}, []int32{2, 3, 4}, generate.MaxTokens, false},
-		{"at end of text", generate.Options{MaxNewTokens: 9, EOS: []int32{7, 5}}, []int32{2, 3, 4}, generate.EndOfText, false},
+		{"at end of text", generate.Options{MaxNewTokens: 9, EOS: []int32{7, 5}},
+			[]int32{2, 3, 4}, generate.EndOfText, false},
 		{"with the context", generate.Options{MaxNewTokens: 9, Room: 4}, []int32{2, 3}, generate.ContextFull, false},
 		{"with an error", generate.Options{MaxNewTokens: 9}, []int32{2, 3, 4, 5, 6, 7, 8}, "", true},
 		{"at once", generate.Options{}, nil, generate.MaxTokens, false},

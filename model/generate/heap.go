@@ -1,20 +1,19 @@
 package generate
 
-// candidate is a token with a weight proportional to its probability.
+// candidate holds a token with a weight p that is proportional to its probability.
 type candidate struct {
 	token int32
 	p     float64
 }
 
-// before orders by weight, the heavier first, then by token.
+// before orders candidates by decreasing weight, then by token.
 func (c candidate) before(d candidate) bool {
 	return c.p > d.p || c.p == d.p && c.token < d.token
 }
 
-// byWeight takes candidates, the heaviest first, until enough says so of their
-// number and weight. It orders no more than it takes: a heap of all, then one
-// after the other.
-func byWeight(all []candidate, enough func(n int, weight float64) bool) []candidate {
+// heaviest returns candidates in order of decreasing weight, up to the first for which enough returns true, given their
+// number and the sum of their weights. It reorders all. A heap saves sorting more than is returned.
+func heaviest(all []candidate, enough func(n int, weight float64) bool) []candidate {
 	for i := len(all)/2 - 1; i >= 0; i-- {
 		sink(all, i)
 	}
@@ -32,7 +31,7 @@ func byWeight(all []candidate, enough func(n int, weight float64) bool) []candid
 	return taken
 }
 
-// sink moves an element down to where none of its two children is before it.
+// sink moves element i down the heap until neither of its children comes before it.
 func sink(heap []candidate, i int) {
 	for {
 		child := 2*i + 1

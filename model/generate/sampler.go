@@ -1,4 +1,4 @@
-// Package generate draws tokens from anything that decodes.
+// Package generate samples tokens from a model, one after another, until a limit, an end token or a stop string.
 package generate
 
 import (
@@ -8,21 +8,20 @@ import (
 	"fettle/internal/rng"
 )
 
-// Sampler chooses the next token. With Temperature 0 it takes the most
-// probable one. Otherwise it does what Hugging Face's generate does, in its
-// order: repetition penalty, temperature, top k, top p, min p, and a draw.
+// Sampler chooses the next token: the most probable one if Temperature is 0, otherwise, in the order of Hugging Face's
+// generate, by repetition penalty, temperature, top k, top p, min p, and a random choice.
 type Sampler struct {
 	Temperature       float64
 	TopK              int     // 0: all
-	TopP              float64 // 1: all
-	MinP              float64 // drops what is less probable than MinP times the most probable; 0: nothing
+	TopP              float64 // 1: all (Holtzman et al. 2019, arXiv:1904.09751)
+	MinP              float64 // least probability relative to the largest; 0: all
 	RepetitionPenalty float64 // 1: none (Keskar et al. 2019, arXiv:1909.05858)
 	Seed              uint64
 
-	drawn uint64 // draws so far: randomness is a function of (Seed, drawn)
+	drawn uint64 // random numbers used so far: each is a function of (Seed, drawn)
 }
 
-// Check says which setting makes no sense.
+// Check returns an error that names the first setting out of its range.
 func (s *Sampler) Check() error {
 	switch {
 	case !(s.Temperature >= 0) || math.IsInf(s.Temperature, 0):
@@ -39,8 +38,7 @@ func (s *Sampler) Check() error {
 	return nil
 }
 
-// Next chooses a token given its logits and the tokens before it. The logits
-// are not changed.
+// Next chooses a token, given the logits (V) and the tokens before it. It does not change logits.
 func (s *Sampler) Next(logits []float32, before []int32) int32 {
 	z := make([]float64, len(logits))
 	for i, v := range logits {
@@ -53,7 +51,7 @@ func (s *Sampler) Next(logits []float32, before []int32) int32 {
 		return best(z)
 	}
 	candidates := s.candidates(z)
-	if len(candidates) == 0 { // logits that are not numbers
+	if len(candidates) == 0 { // the logits hold NaN or infinities
 		return best(z)
 	}
 	sum := 0.0
@@ -69,7 +67,7 @@ func (s *Sampler) Next(logits []float32, before []int32) int32 {
 	return candidates[len(candidates)-1].token
 }
 
-// penalize makes every token that was there already less probable, once.
+// penalize divides the positive logits of the tokens in before by RepetitionPenalty and multiplies the negative ones.
 func (s *Sampler) penalize(z []float64, before []int32) {
 	seen := map[int32]bool{}
 	for _, t := range before {
@@ -85,6 +83,7 @@ func (s *Sampler) penalize(z []float64, before []int32) {
 	}
 }
 
+// best returns the first index of the largest logit.
 func best(z []float64) int32 {
 	at := 0
 	for i, v := range z {
@@ -95,8 +94,7 @@ func best(z []float64) int32 {
 	return int32(at)
 }
 
-// candidates are the tokens that may be drawn, with weights relative to the
-// most probable one's, which is 1.
+// candidates returns the tokens that top k, top p and min p leave, with weights exp((z - max z) / Temperature).
 func (s *Sampler) candidates(z []float64) []candidate {
 	top, sum := z[best(z)], 0.0
 	all := make([]candidate, len(z))
@@ -105,14 +103,15 @@ func (s *Sampler) candidates(z []float64) []candidate {
 		sum += all[i].p
 	}
 	if s.TopK > 0 && s.TopK < len(all) {
-		all = byWeight(all, func(n int, _ float64) bool { return n == s.TopK })
+		all = heaviest(all, func(n int, _ float64) bool { return n == s.TopK })
 		sum = 0
 		for _, c := range all {
 			sum += c.p
 		}
 	}
 	if s.TopP < 1 {
-		all = byWeight(all, func(_ int, reached float64) bool { return reached >= s.TopP*sum }) // the one that crosses stays
+		// The candidate that crosses TopP stays.
+		all = heaviest(all, func(_ int, reached float64) bool { return reached >= s.TopP*sum })
 	}
 	kept := all[:0]
 	for _, c := range all {
@@ -123,7 +122,7 @@ func (s *Sampler) candidates(z []float64) []candidate {
 	return kept
 }
 
-// uniform returns the next draw, in [0, 1): element drawn of the sequence that Seed selects.
+// uniform returns the next random number in [0, 1).
 func (s *Sampler) uniform() float64 {
 	u := rng.Key(s.Seed*0xd1342543de82ef95 + 0x9e3779b97f4a7c15).Uniform(int(s.drawn))
 	s.drawn++

@@ -12,8 +12,7 @@ import (
 	"fettle/model/generate"
 )
 
-// plain is what a draw may come to, by sorting everything: the tokens that are
-// kept, most probable first, with probabilities.
+// plain sorts everything: it returns the tokens that may be sampled, most probable first, and their probabilities.
 func plain(s generate.Sampler, logits []float32) (tokens []int, p []float64) {
 	for i := range logits {
 		tokens = append(tokens, i)
@@ -57,8 +56,9 @@ func TestKeepsWhatSortingEverythingKeeps(t *testing.T) {
 	}
 	logits[7], logits[31] = 9, 9 // a tie at the top
 	for _, s := range []generate.Sampler{
-		{Temperature: 1, TopP: 1}, {Temperature: 2.5, TopP: 1}, {Temperature: 2, TopP: 1, TopK: 7}, {Temperature: 3, TopP: 0.8}, {Temperature: 3, TopP: 0.6, TopK: 20},
-		{Temperature: 2, TopP: 1, MinP: 0.05}, {Temperature: 3, TopP: 0.9, TopK: 30, MinP: 0.2}, {Temperature: 1, TopP: 0.5}, {Temperature: 1, TopP: 1, TopK: 1},
+		{Temperature: 1, TopP: 1}, {Temperature: 2.5, TopP: 1}, {Temperature: 2, TopP: 1, TopK: 7},
+		{Temperature: 3, TopP: 0.8}, {Temperature: 3, TopP: 0.6, TopK: 20}, {Temperature: 2, TopP: 1, MinP: 0.05},
+		{Temperature: 3, TopP: 0.9, TopK: 30, MinP: 0.2}, {Temperature: 1, TopP: 0.5}, {Temperature: 1, TopP: 1, TopK: 1},
 	} {
 		s.RepetitionPenalty = 1
 		tokens, p := plain(s, logits)
@@ -78,7 +78,9 @@ func TestKeepsWhatSortingEverythingKeeps(t *testing.T) {
 func TestDrawsSomethingWhateverTheLogits(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for _, logits := range [][]float32{{nan, nan}, {0, nan}, {nan, 0}, {inf, 0}, {-inf, -inf}, {-inf, 3}} {
-		for _, s := range []generate.Sampler{{Temperature: 0}, {Temperature: 1}, {Temperature: 1, TopK: 1}, {Temperature: 1, TopP: 0.5}, {Temperature: 1e-9}} {
+		for _, s := range []generate.Sampler{
+			{Temperature: 0}, {Temperature: 1}, {Temperature: 1, TopK: 1}, {Temperature: 1, TopP: 0.5}, {Temperature: 1e-9},
+		} {
 			s := sampler(s)
 			require.Less(t, int(s.Next(logits, []int32{0, 99})), 2)
 		}

@@ -2,14 +2,14 @@ package generate
 
 import "strings"
 
-// Stop watches a growing text for strings that end it. It holds back what may
-// be the beginning of one, however the text is cut into pieces.
+// Stop cuts a growing text at the first stop string. It holds back an end of the text that may be the beginning of a
+// stop string, so that the result does not depend on how the text is cut into pieces.
 type Stop struct {
 	texts []string
 	held  string
 }
 
-// NewStop watches for texts; empty ones are left out.
+// NewStop returns a Stop for these strings, without the empty ones.
 func NewStop(texts []string) *Stop {
 	s := &Stop{}
 	for _, t := range texts {
@@ -20,8 +20,8 @@ func NewStop(texts []string) *Stop {
 	return s
 }
 
-// Push adds a piece and returns what can be shown now. At the first stop string
-// it returns what stands before it, and true: the text has ended.
+// Push adds a piece and returns the text that can be shown now. At the first stop string it returns the text before it,
+// and true.
 func (s *Stop) Push(piece string) (text string, ended bool) {
 	s.held += piece
 	first := -1
@@ -47,7 +47,7 @@ func (s *Stop) Push(piece string) (text string, ended bool) {
 	return text, false
 }
 
-// Flush returns what is held back, when the text ended in another way.
+// Flush returns the text held back. Call it where the text ends without a stop string.
 func (s *Stop) Flush() string {
 	text := s.held
 	s.held = ""

@@ -61,7 +61,7 @@ func FuzzStopHoldsNothingBackAtTheEnd(f *testing.F) {
 	})
 }
 
-// script decodes to a text that was written before.
+// script predicts given tokens and records the calls.
 type script struct {
 	next  []int32
 	calls [][]int32
@@ -78,7 +78,8 @@ func (s *script) Decode(tokens []int32) ([]float32, error) {
 
 func TestDecodesOnlyWhatIsNew(t *testing.T) {
 	d := &script{next: []int32{7}}
-	tokens, reason := generate.Tokens(context.Background(), d, sampler(generate.Sampler{}), []int32{1, 2, 3}, generate.Options{MaxNewTokens: 2, Decoded: 2})
+	tokens, reason := generate.Tokens(context.Background(), d, sampler(generate.Sampler{}), []int32{1, 2, 3},
+		generate.Options{MaxNewTokens: 2, Decoded: 2})
 	for token, err := range tokens {
 		require.NoError(t, err)
 		require.EqualValues(t, 7, token)
@@ -90,7 +91,8 @@ func TestDecodesOnlyWhatIsNew(t *testing.T) {
 func TestALongPromptCanBeCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &cancelling{cancel: cancel}
-	tokens, reason := generate.Tokens(ctx, d, sampler(generate.Sampler{}), make([]int32, 10000), generate.Options{MaxNewTokens: 2})
+	tokens, reason := generate.Tokens(ctx, d, sampler(generate.Sampler{}), make([]int32, 10000),
+		generate.Options{MaxNewTokens: 2})
 	for range tokens {
 		require.Fail(t, "a token")
 	}

@@ -6,18 +6,17 @@ import (
 	"slices"
 )
 
-// Decoder is a sequence that grows: Decode appends tokens and returns the
-// logits after the last of them.
+// Decoder appends tokens to a sequence and returns the logits (V) after the last of them.
 type Decoder interface {
 	Decode(tokens []int32) (logits []float32, err error)
 }
 
-// Options say when generation ends.
+// Options bound a generation.
 type Options struct {
 	MaxNewTokens int
-	Room         int     // tokens that fit the context, the prompt included; 0: no limit
+	Room         int     // length of the context, prompt included; 0: no limit
 	EOS          []int32 // tokens that end the text; they are not yielded
-	Decoded      int     // tokens of the prompt that the decoder has seen already, fewer than all
+	Decoded      int     // leading tokens of the prompt that are in the decoder, fewer than all
 }
 
 // The reasons why generation ended.
@@ -29,12 +28,14 @@ const (
 	Cancelled   = "cancelled"
 )
 
-// reading is how much of a prompt is decoded between looks at the context.
-const reading = 256
+// chunk bounds the tokens of a prompt that are decoded between checks of the context.
+const chunk = 256
 
-// Tokens yields the tokens that follow the prompt, one by one. When it is
-// through, reason says why it ended. The consumer may stop it at any time.
-func Tokens(ctx context.Context, d Decoder, s *Sampler, prompt []int32, o Options) (tokens iter.Seq2[int32, error], reason *string) {
+// Tokens yields the tokens that follow the prompt, one by one. After the last one, reason holds one of the reasons
+// above.
+func Tokens(
+	ctx context.Context, d Decoder, s *Sampler, prompt []int32, o Options,
+) (tokens iter.Seq2[int32, error], reason *string) {
 	reason = new(string)
 	return func(yield func(int32, error) bool) {
 		all, decoded := slices.Clone(prompt), o.Decoded
@@ -45,7 +46,7 @@ func Tokens(ctx context.Context, d Decoder, s *Sampler, prompt []int32, o Option
 					*reason = Cancelled
 					return
 				}
-				end := min(decoded+reading, len(all))
+				end := min(decoded+chunk, len(all))
 				var err error
 				if logits, err = d.Decode(all[decoded:end]); err != nil {
 					yield(0, err)

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-func (s *Server) nowhere(w http.ResponseWriter, r *http.Request) {
+func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusNotFound, "", fmt.Sprintf("there is no %s %s", r.Method, r.URL.Path))
 }
 
-// entry is a model in a list.
+// entry describes a model, as /v1/models lists it.
 type entry struct {
 	ID      string `json:"id"`
 	Object  string `json:"object"`
@@ -42,7 +42,7 @@ func (s *Server) unknown(name string) string {
 	return fmt.Sprintf("no model %q here, there is %s", name, strings.Join(s.engine.Models(), ", "))
 }
 
-// admit reads a request and waits for its turn.
+// admit reads a request and waits until no other is being answered. Where it returns false, it has written the error.
 func (s *Server) admit(w http.ResponseWriter, r *http.Request) (b *body, release func(), ok bool) {
 	b, err := s.read(r)
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request) (b *body, release
 		fail(w, http.StatusNotFound, "model", s.unknown(b.Model))
 		return nil, nil, false
 	}
-	if release, ok = s.slot(r.Context()); !ok {
+	if release, ok = s.acquire(r.Context()); !ok {
 		w.Header().Set("Retry-After", "5")
 		fail(w, http.StatusTooManyRequests, "", "too many requests are waiting; try again in a few seconds")
 		return nil, nil, false
@@ -75,11 +75,15 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	if b.Stream {
 		reply := newReply("chatcmpl-", "chat.completion.chunk", b.Model)
 		first := choice{Delta: &said{Role: "assistant", Content: new(string)}}
-		s.stream(w, r, b, b.request(), reply, &first, func(text *string) choice { return choice{Delta: &said{Content: text}} })
+		s.stream(w, r, b, b.request(), reply, &first, func(text *string) choice {
+			return choice{Delta: &said{Content: text}}
+		})
 		return
 	}
 	reply := newReply("chatcmpl-", "chat.completion", b.Model)
-	s.whole(w, r, []Request{b.request()}, reply, func(text *string) choice { return choice{Message: &said{"assistant", text}} })
+	s.whole(w, r, []Request{b.request()}, reply, func(text *string) choice {
+		return choice{Message: &said{"assistant", text}}
+	})
 }
 
 // completion answers POST /v1/completions.
@@ -103,8 +107,10 @@ func (s *Server) completion(w http.ResponseWriter, r *http.Request) {
 	s.whole(w, r, requests, reply, part)
 }
 
-// whole answers when the answers are complete.
-func (s *Server) whole(w http.ResponseWriter, r *http.Request, requests []Request, out reply, part func(*string) choice) {
+// whole answers the requests one after another and responds when the last answer is complete.
+func (s *Server) whole(
+	w http.ResponseWriter, r *http.Request, requests []Request, out reply, part func(*string) choice,
+) {
 	out.Usage = &usage{}
 	for i, q := range requests {
 		var text strings.Builder
@@ -126,9 +132,11 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request, requests []Reques
 	respond(w, http.StatusOK, out)
 }
 
-// stream answers in server-sent events, piece by piece. An error before the
-// first piece is an ordinary one.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, b *body, q Request, out reply, first *choice, part func(*string) choice) {
+// stream answers in server-sent events, one for each piece of text, after one with first unless that is nil. An error
+// before the first piece becomes an ordinary response, a later one an event.
+func (s *Server) stream(
+	w http.ResponseWriter, r *http.Request, b *body, q Request, out reply, first *choice, part func(*string) choice,
+) {
 	control := http.NewResponseController(w)
 	begun := false
 	send := func(v any) error {
@@ -163,7 +171,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, b *body, q Reque
 			s.refuse(w, r, err)
 			return
 		}
-		_, f := s.meaning(r, err)
+		_, f := s.classify(r, err)
 		send(f)
 		return
 	}

@@ -23,7 +23,8 @@ func (shout) Answer(_ context.Context, r serve.Request, emit func(string) error)
 func Example() {
 	s := httptest.NewServer(serve.New(shout{}, serve.Options{}))
 	defer s.Close()
-	r, err := http.Post(s.URL+"/v1/chat/completions", "application/json", strings.NewReader(`{"messages": [{"role": "user", "content": "hello"}]}`))
+	body := strings.NewReader(`{"messages": [{"role": "user", "content": "hello"}]}`)
+	r, err := http.Post(s.URL+"/v1/chat/completions", "application/json", body)
 	if err != nil {
 		panic(err)
 	}

@@ -14,8 +14,12 @@ import (
 	"time"
 )
 
-// guarded lets through to next what may ask, and logs what came of it: never
-// what was said.
+// pagePolicy lets pages load scripts, styles and data from this server alone.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// guarded passes permitted requests on to next, turns a panic into a response, and logs method, path, status and time
+// of each request, never its content.
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, id := time.Now(), newID("req-")
@@ -27,14 +31,15 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 					fail(watched, http.StatusInternalServerError, "", "a fault of the server; its log has the request "+id)
 				}
 			}
-			s.o.Log.Info().Str("id", id).Str("method", r.Method).Str("path", r.URL.Path).Int("status", watched.status).Dur("took", time.Since(began)).Msg("request")
+			s.o.Log.Info().Str("id", id).Str("method", r.Method).Str("path", r.URL.Path).Int("status", watched.status).
+				Dur("took", time.Since(began)).Msg("request")
 		}()
 		h := watched.Header()
 		h.Set("X-Request-Id", id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", pagePolicy)
 		if s.admitted(watched, r) {
 			r.Body = http.MaxBytesReader(watched, r.Body, s.o.MaxBody)
 			next.ServeHTTP(watched, r)
@@ -42,11 +47,12 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// admitted checks host, origin, token and content type; it answers what it
-// turns away.
+// admitted checks host, origin, token and content type. It answers requests that fail and preflight requests itself and
+// returns false.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	if !s.knownHost(r) {
-		fail(w, http.StatusForbidden, "", "unknown host: this server answers to its address, localhost, and the names it was given")
+		fail(w, http.StatusForbidden, "",
+			"unknown host: this server answers to its address, localhost, and the names it was given")
 		return false
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && !s.knownOrigin(origin, r) {
@@ -80,15 +86,16 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// knownHost guards against names that were bound to this address by others
-// (DNS rebinding).
+// knownHost reports whether the request names the server by one of its addresses or names. Refusing other names guards
+// against DNS rebinding.
 func (s *Server) knownHost(r *http.Request) bool {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
-	if strings.EqualFold(host, "localhost") || slices.ContainsFunc(s.o.Hosts, func(h string) bool { return strings.EqualFold(h, host) }) {
+	same := func(name string) bool { return strings.EqualFold(name, host) }
+	if same("localhost") || slices.ContainsFunc(s.o.Hosts, same) {
 		return true
 	}
 	ip := net.ParseIP(host)
@@ -99,12 +106,12 @@ func (s *Server) knownHost(r *http.Request) bool {
 	return ip.IsLoopback() || own != nil && ip.Equal(own.IP)
 }
 
-// knownOrigin accepts the server's own page and those it was told.
+// knownOrigin reports whether a page of this origin may ask: the server's own, or one of Options.Origins.
 func (s *Server) knownOrigin(origin string, r *http.Request) bool {
 	return origin == "http://"+r.Host || origin == "https://"+r.Host || slices.Contains(s.o.Origins, origin)
 }
 
-// watched remembers the status.
+// watched records the status of a response.
 type watched struct {
 	http.ResponseWriter
 	status int

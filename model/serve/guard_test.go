@@ -66,7 +66,7 @@ func TestLetsInWhoMayAsk(t *testing.T) {
 
 func TestTooLargeAndTooManyAreTurnedAway(t *testing.T) {
 	p := &parrot{hold: make(chan struct{})}
-	s := New(p, Options{Slots: 1, Queue: 3})
+	s := New(p, Options{Queue: 3})
 	w := post(s, "/v1/completions", `{"prompt": "`+strings.Repeat("x", 2<<20)+`"}`)
 	require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
 
@@ -108,7 +108,8 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 		if i%2 == 0 {
 			fmt.Fprint(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-")
 		} else {
-			fmt.Fprint(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+			fmt.Fprint(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+				"Content-Length: 100\r\n\r\n{")
 		}
 		defer func() {
 			require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
@@ -137,7 +138,8 @@ func TestStoppingLetsAnswersEnd(t *testing.T) {
 	s := New(p, Options{})
 	go func() { ended <- s.Serve(ctx, l) }()
 	go func() {
-		r, err := http.Post("http://"+l.Addr().String()+"/v1/completions", "application/json", strings.NewReader(`{"prompt": "a"}`))
+		body := strings.NewReader(`{"prompt": "a"}`)
+		r, err := http.Post("http://"+l.Addr().String()+"/v1/completions", "application/json", body)
 		if err != nil {
 			answered <- 0
 			return
@@ -145,7 +147,7 @@ func TestStoppingLetsAnswersEnd(t *testing.T) {
 		r.Body.Close()
 		answered <- r.StatusCode
 	}()
-	for len(s.slots) == 0 {
+	for len(s.busy) == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	stop()
@@ -158,7 +160,8 @@ func TestLogsSayNothingOfWhatWasSaid(t *testing.T) {
 	var log bytes.Buffer
 	o := Options{Token: "canary-token", Log: zerolog.New(&log)}
 	for _, prompt := range []string{"canary-prompt", "fault", "broken", "wrong"} {
-		r := httptest.NewRequest(http.MethodPost, "http://localhost/v1/completions", strings.NewReader(`{"prompt": "`+prompt+`"}`))
+		body := strings.NewReader(`{"prompt": "` + prompt + `"}`)
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/v1/completions", body)
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "Bearer canary-token")
 		New(&parrot{}, o).ServeHTTP(httptest.NewRecorder(), r)

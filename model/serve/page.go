@@ -8,7 +8,7 @@ import (
 //go:embed chat.html chat.css chat.js
 var pages embed.FS
 
-// page serves a file of the chat page.
+// page serves one embedded file of the chat page.
 func (s *Server) page(name, kind string) http.HandlerFunc {
 	text, err := pages.ReadFile(name)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// body is a request as clients send it. Fields it does not have are ignored, as
-// clients send many; what would change the answer and is not done is refused.
+// body holds a request's JSON. Unknown fields are ignored, for clients send many; known ones that would change the
+// answer and are not supported are refused.
 type body struct {
 	Model               string          `json:"model"`
 	Messages            []message       `json:"messages"`
@@ -37,7 +37,7 @@ type body struct {
 	Tools    []any           `json:"tools"`
 }
 
-// message's content is a text, or a list of parts that are texts.
+// message is one message of a chat.
 type message struct {
 	Role    string  `json:"role"`
 	Content content `json:"content"`
@@ -67,7 +67,7 @@ func (c *content) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// texts is a text or a list of them.
+// texts reads one string or a list of strings.
 type texts []string
 
 // UnmarshalJSON reads "a", ["a", "b"] or null.
@@ -120,7 +120,8 @@ func (b *body) check() error {
 	case b.TopK != nil && *b.TopK < -1:
 		return Wrong{"top_k", fmt.Sprintf("top_k is %d, want 0 or more", *b.TopK)}
 	case !within(b.RepetitionPenalty, 0.01, 100):
-		return Wrong{"repetition_penalty", fmt.Sprintf("repetition_penalty is %v, want 0.01 to 100", *b.RepetitionPenalty)}
+		return Wrong{"repetition_penalty",
+			fmt.Sprintf("repetition_penalty is %v, want 0.01 to 100", *b.RepetitionPenalty)}
 	case b.N != nil && *b.N != 1:
 		return Wrong{"n", fmt.Sprintf("n is %d; one answer at a time", *b.N)}
 	case len(b.Stop) > 16:
@@ -134,19 +135,20 @@ func (b *body) check() error {
 	}
 	for i, m := range b.Messages {
 		if !slices.Contains([]string{"system", "developer", "user", "assistant", "tool"}, m.Role) {
-			return Wrong{fmt.Sprintf("messages[%d].role", i), fmt.Sprintf("role is %q, want system, user, assistant or tool", m.Role)}
+			return Wrong{fmt.Sprintf("messages[%d].role", i),
+				fmt.Sprintf("role is %q, want system, user, assistant or tool", m.Role)}
 		}
 	}
 	return nil
 }
 
-// request is the engine's form of it.
+// request converts the body, without its prompt, for the engine.
 func (b *body) request() Request {
 	r := Request{
-		Model: b.Model, MaxTokens: b.MaxTokens, Temperature: b.Temperature, TopP: b.TopP, TopK: b.TopK, MinP: b.MinP,
-		RepetitionPenalty: b.RepetitionPenalty, Stop: b.Stop,
+		Model: b.Model, MaxTokens: b.MaxTokens, Temperature: b.Temperature, TopP: b.TopP, TopK: b.TopK,
+		MinP: b.MinP, RepetitionPenalty: b.RepetitionPenalty, Stop: b.Stop,
 	}
-	if b.TopK != nil && *b.TopK == -1 { // some clients say so for all
+	if b.TopK != nil && *b.TopK == -1 { // some clients' way to say all
 		r.TopK = new(int)
 	}
 	if b.Seed != nil {
@@ -162,7 +164,7 @@ func (b *body) request() Request {
 	return r
 }
 
-// prompts reads the prompt of a completion: a text, tokens, or a list of either.
+// prompts returns one request for each prompt of a completion: a string, a list of tokens, or a list of either.
 func (b *body) prompts() ([]Request, error) {
 	r := b.request()
 	r.Messages = nil

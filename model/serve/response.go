@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// failure is an error in OpenAI's shape.
+// failure holds an error in the form of OpenAI's API.
 type failure struct {
 	Error struct {
 		Message string  `json:"message"`
@@ -20,12 +20,14 @@ type failure struct {
 func newFailure(status int, param, message string) failure {
 	var f failure
 	f.Error.Message, f.Error.Type = message, "invalid_request_error"
-	code := map[int]string{http.StatusUnauthorized: "invalid_api_key", http.StatusTooManyRequests: "rate_limit_exceeded", http.StatusNotFound: "not_found"}[status]
+	code := ""
 	switch {
 	case status == http.StatusUnauthorized:
-		f.Error.Type = "authentication_error"
+		f.Error.Type, code = "authentication_error", "invalid_api_key"
 	case status == http.StatusTooManyRequests:
-		f.Error.Type = "rate_limit_error"
+		f.Error.Type, code = "rate_limit_error", "rate_limit_exceeded"
+	case status == http.StatusNotFound:
+		code = "not_found"
 	case status >= 500:
 		f.Error.Type = "server_error"
 	}
@@ -38,36 +40,39 @@ func newFailure(status int, param, message string) failure {
 	return f
 }
 
-// fail answers with an error.
+// fail responds with an error.
 func fail(w http.ResponseWriter, status int, param, message string) {
 	respond(w, status, newFailure(status, param, message))
 }
 
-// refuse answers with what an error means.
+// refuse responds with the status and message of err.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status, f := s.meaning(r, err)
+	status, f := s.classify(r, err)
 	respond(w, status, f)
 }
 
-func (s *Server) meaning(r *http.Request, err error) (int, failure) {
+// classify returns the status and the body for an error. Errors that are not the client's are logged, not shown.
+func (s *Server) classify(r *http.Request, err error) (int, failure) {
 	var wrong Wrong
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &wrong):
 		return http.StatusBadRequest, newFailure(http.StatusBadRequest, wrong.Param, wrong.Message)
 	case errors.As(err, &large):
-		return http.StatusRequestEntityTooLarge, newFailure(http.StatusRequestEntityTooLarge, "", "the request is too large")
+		const status = http.StatusRequestEntityTooLarge
+		return status, newFailure(status, "", "the request is too large")
 	}
 	if r.Context().Err() == nil {
 		s.o.Log.Error().Err(err).Str("path", r.URL.Path).Msg("answer")
 	}
-	return http.StatusInternalServerError, newFailure(http.StatusInternalServerError, "", "the answer could not be computed; the server's log says why")
+	const status = http.StatusInternalServerError
+	return status, newFailure(status, "", "the answer could not be computed; the server's log says why")
 }
 
 func respond(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(v) // a client that is gone is no error of ours
+	json.NewEncoder(w).Encode(v) // fails only if the client is gone
 }
 
 // usage counts tokens.
@@ -83,12 +88,12 @@ func (u *usage) add(r Result) {
 	u.Total = u.Prompt + u.Completion
 }
 
-// choice is an answer, whole or a piece of one.
+// choice holds an answer or a piece of one.
 type choice struct {
 	Index   int     `json:"index"`
-	Message *said   `json:"message,omitempty"` // of a whole chat answer
-	Delta   *said   `json:"delta,omitempty"`   // of a piece of one
-	Text    *string `json:"text,omitempty"`    // of a completion
+	Message *said   `json:"message,omitempty"` // a whole chat answer
+	Delta   *said   `json:"delta,omitempty"`   // a piece of a chat answer
+	Text    *string `json:"text,omitempty"`    // a completion or a piece of one
 	Finish  *string `json:"finish_reason"`
 }
 
@@ -97,7 +102,7 @@ type said struct {
 	Content *string `json:"content,omitempty"`
 }
 
-// reply is a response, or one event of a stream.
+// reply holds a response or one event of a stream.
 type reply struct {
 	ID      string   `json:"id"`
 	Object  string   `json:"object"`
@@ -111,7 +116,7 @@ func newReply(prefix, object, model string) reply {
 	return reply{ID: newID(prefix), Object: object, Created: time.Now().Unix(), Model: model, Choices: []choice{}}
 }
 
-// finish is why an answer ended.
+// finish returns the finish_reason of an answer.
 func (r Result) finish() *string {
 	reason := "stop"
 	if r.Cut {

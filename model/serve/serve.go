@@ -1,6 +1,5 @@
-// Package serve answers chats and completions over HTTP as OpenAI's API does,
-// for anything that answers, and shows a page to chat on. There is no way to
-// load, change or delete anything through it.
+// Package serve offers an Engine over HTTP: chats and completions as in OpenAI's API, and a chat page. Nothing can be
+// loaded, changed or deleted through it.
 package serve
 
 import (
@@ -15,24 +14,25 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// Engine answers, at most Options.Slots requests at a time.
+// Engine generates answers. The server calls Models at any time and Answer for one request after another, never
+// concurrently.
 type Engine interface {
-	// Models names what can be asked, the default first.
+	// Models returns the names of the models, the default first.
 	Models() []string
 
-	// Answer writes the answer piece by piece to emit and ends early when emit
-	// fails or ctx is done. What is wrong with the request itself is a Wrong.
+	// Answer passes the answer to emit piece by piece. It ends early if emit fails or ctx is done. Mistakes in the
+	// request are reported as a Wrong.
 	Answer(ctx context.Context, r Request, emit func(text string) error) (Result, error)
 }
 
-// Request is a chat to answer, or without Messages a text to continue.
+// Request holds a chat to answer or, without Messages, a text to continue.
 type Request struct {
 	Model    string // one of Models
 	Messages []Message
 	Prompt   string
-	Tokens   []int32 // a prompt that is tokenized already; takes Prompt's place
+	Tokens   []int32 // a tokenized prompt, instead of Prompt
 
-	MaxTokens         *int // nil: the engine's own idea, here and below
+	MaxTokens         *int // nil: the engine's default, here and below
 	Temperature       *float64
 	TopP              *float64
 	TopK              *int
@@ -42,76 +42,75 @@ type Request struct {
 	Stop              []string
 }
 
-// Message is one turn; Role is system, user, assistant or tool.
+// Message is one message of a chat; Role is system, user, assistant or tool.
 type Message struct{ Role, Content string }
 
-// Result is what an answer came to.
+// Result counts the tokens of an answer.
 type Result struct {
 	PromptTokens int
 	NewTokens    int
-	Cut          bool // ended at a limit, not by itself
+	Cut          bool // ended by MaxTokens or a full context
 }
 
-// Wrong is an error in a request.
+// Wrong reports a mistake in a request.
 type Wrong struct {
-	Param   string // the field; may be ""
+	Param   string // the field, if it is one field's
 	Message string
 }
 
 func (w Wrong) Error() string { return w.Message }
 
-// Secret is never printed.
+// Secret is a string that prints, formats and marshals as ***.
 type Secret string
 
 func (Secret) String() string { return "***" }
 
-// GoString is String.
+// GoString returns ***, for %#v.
 func (Secret) GoString() string { return "***" }
 
-// MarshalText is String, too.
+// MarshalText returns ***, for JSON and logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
-// Options say who may ask, and how much. Zero values are the defaults in
-// brackets.
+// Options say who may ask, and how much. Zero stands for the default in brackets.
 type Options struct {
-	Token   Secret   // if set, requests must bring it as bearer token
-	Hosts   []string // names under which the server is reached, beside its own addresses and localhost
-	Origins []string // web pages elsewhere that may ask, such as https://example.org
-	Slots   int      // requests answered at a time [1]
-	Queue   int      // requests that may wait for a slot; more are turned away [16]
-	MaxBody int64    // bytes of a request [1 MiB]
+	Token   Secret   // if set, required as bearer token
+	Hosts   []string // names of the server, besides its addresses and localhost
+	Origins []string // other web pages that may ask, such as https://example.org
+	Queue   int      // requests that may wait while one is answered; more are refused [16]
+	MaxBody int64    // largest request body in bytes [1 MiB]
 	Log     zerolog.Logger
 }
 
-// ErrExposed refuses to listen where others can reach it without a token.
+// ErrExposed reports an address that other machines can reach, without a token.
 var ErrExposed = errors.New("an address that others can reach needs a token")
 
-// Server is an http.Handler with a life of its own.
+// Server is an http.Handler; Serve runs it on a listener.
 type Server struct {
 	engine  Engine
 	o       Options
-	slots   chan struct{}
+	busy    chan struct{} // holds an element while a request is answered
 	waiting atomic.Int64
 	handler http.Handler
 	limits  limits
 }
 
-// limits are how long things may take.
+// limits bounds the time to read a request's header, to read all of it, to keep an idle connection, to write one piece
+// of a response, and to end answers at shutdown.
 type limits struct{ header, read, idle, write, grace time.Duration }
 
-// New makes a server; it listens nowhere yet.
+// New returns a server that does not listen yet.
 func New(e Engine, o Options) *Server {
-	if o.Slots == 0 {
-		o.Slots = 1
-	}
 	if o.Queue == 0 {
 		o.Queue = 16
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 1 << 20
 	}
-	s := &Server{engine: e, o: o, slots: make(chan struct{}, o.Slots)}
-	s.limits = limits{header: 5 * time.Second, read: 30 * time.Second, idle: time.Minute, write: 30 * time.Second, grace: 10 * time.Second}
+	s := &Server{engine: e, o: o, busy: make(chan struct{}, 1)}
+	s.limits = limits{
+		header: 5 * time.Second, read: 30 * time.Second, idle: time.Minute, write: 30 * time.Second,
+		grace: 10 * time.Second,
+	}
 	mux := http.NewServeMux()
 	for pattern, handle := range s.routes() {
 		mux.HandleFunc(pattern, handle)
@@ -120,7 +119,7 @@ func New(e Engine, o Options) *Server {
 	return s
 }
 
-// routes is all that the server does.
+// routes returns the handler of each pattern that the server answers to.
 func (s *Server) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /{$}":      s.page("chat.html", "text/html; charset=utf-8"),
@@ -133,14 +132,13 @@ func (s *Server) routes() map[string]http.HandlerFunc {
 		"GET /v1/models/{model...}": s.model,
 		"POST /v1/chat/completions": s.chat,
 		"POST /v1/completions":      s.completion,
-		"/":                         s.nowhere,
+		"/":                         s.notFound,
 	}
 }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Serve answers on a listener until ctx is done; then requests have a few
-// seconds to end.
+// Serve answers on a listener until ctx is done; then requests have ten seconds to end.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.o.Token == "" && !loopback(l.Addr()) {
 		l.Close()
@@ -149,8 +147,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	base, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: s.limits.header, ReadTimeout: s.limits.read, IdleTimeout: s.limits.idle, MaxHeaderBytes: 16 << 10,
-		BaseContext: func(net.Listener) context.Context { return base },
+		Handler: s, ReadHeaderTimeout: s.limits.header, ReadTimeout: s.limits.read, IdleTimeout: s.limits.idle,
+		MaxHeaderBytes: 16 << 10, BaseContext: func(net.Listener) context.Context { return base },
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
@@ -162,24 +160,24 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	grace, done := context.WithTimeout(context.Background(), s.limits.grace)
 	defer done()
 	if server.Shutdown(grace) != nil {
-		cancel() // what still answers ends now
+		cancel() // ends answers that are still being computed
 		server.Close()
 	}
 	return nil
 }
 
-// loopback reports whether only this machine reaches an address.
+// loopback reports whether only this machine can reach an address.
 func loopback(a net.Addr) bool {
 	tcp, ok := a.(*net.TCPAddr)
 	return ok && tcp.IP.IsLoopback()
 }
 
-// slot waits for a turn and returns what ends it, or false when too many wait
+// acquire waits until no request is being answered; release lets the next one in. It returns false if too many wait
 // already or the client has gone.
-func (s *Server) slot(ctx context.Context) (release func(), ok bool) {
-	release = func() { <-s.slots }
+func (s *Server) acquire(ctx context.Context) (release func(), ok bool) {
+	release = func() { <-s.busy }
 	select {
-	case s.slots <- struct{}{}:
+	case s.busy <- struct{}{}:
 		return release, true
 	default:
 	}
@@ -189,7 +187,7 @@ func (s *Server) slot(ctx context.Context) (release func(), ok bool) {
 	}
 	defer s.waiting.Add(-1)
 	select {
-	case s.slots <- struct{}{}:
+	case s.busy <- struct{}{}:
 		return release, true
 	case <-ctx.Done():
 		return nil, false

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parrot answers with what it was asked, letter by letter.
+// parrot repeats its last message, letter by letter.
 type parrot struct {
 	last Request
 	hold chan struct{} // if not nil, answers wait for it
@@ -77,13 +77,16 @@ func parse(t *testing.T, text string) map[string]any {
 
 func TestAnswersAChat(t *testing.T) {
 	p := &parrot{}
-	w := post(New(p, Options{}), "/v1/chat/completions", `{"messages": [{"role": "developer", "content": "be brief"}, {"role": "user", "content": [{"type": "text", "text": "hé"}]}],
+	w := post(New(p, Options{}), "/v1/chat/completions", `{"messages": [{"role": "developer", "content": "be brief"},
+		{"role": "user", "content": [{"type": "text", "text": "hé"}]}],
 		"temperature": 0, "seed": -1, "stop": "x", "user": "unknown fields are fine", "max_completion_tokens": 5}`)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	got := parse(t, w.Body.String())
 	require.Equal(t, "chat.completion", got["object"])
 	require.Equal(t, "parrot", got["model"])
-	require.Equal(t, []any{map[string]any{"index": 0.0, "finish_reason": "length", "message": map[string]any{"role": "assistant", "content": "hé"}}}, got["choices"])
+	require.Equal(t, []any{map[string]any{
+		"index": 0.0, "finish_reason": "length", "message": map[string]any{"role": "assistant", "content": "hé"},
+	}}, got["choices"])
 	require.Equal(t, map[string]any{"prompt_tokens": 7.0, "completion_tokens": 2.0, "total_tokens": 9.0}, got["usage"])
 	require.Equal(t, []Message{{"system", "be brief"}, {"user", "hé"}}, p.last.Messages)
 	require.Zero(t, *p.last.Temperature, "0 is not the same as nothing said")
@@ -98,7 +101,8 @@ func TestCompletesTexts(t *testing.T) {
 	got := parse(t, post(s, "/v1/completions", `{"model": "base", "prompt": ["ab", "c"]}`).Body.String())
 	require.Equal(t, "text_completion", got["object"])
 	require.Equal(t, []any{
-		map[string]any{"index": 0.0, "finish_reason": "stop", "text": "ab"}, map[string]any{"index": 1.0, "finish_reason": "stop", "text": "c"},
+		map[string]any{"index": 0.0, "finish_reason": "stop", "text": "ab"},
+		map[string]any{"index": 1.0, "finish_reason": "stop", "text": "c"},
 	}, got["choices"])
 	require.Equal(t, map[string]any{"prompt_tokens": 14.0, "completion_tokens": 3.0, "total_tokens": 17.0}, got["usage"])
 	require.Equal(t, http.StatusOK, post(s, "/v1/completions", `{"prompt": [1, 2, 3]}`).Code)
@@ -109,7 +113,8 @@ func TestCompletesTexts(t *testing.T) {
 }
 
 func TestStreams(t *testing.T) {
-	w := post(New(&parrot{}, Options{}), "/v1/chat/completions", `{"messages": [{"role": "user", "content": "hé\n"}], "stream": true, "stream_options": {"include_usage": true}}`)
+	w := post(New(&parrot{}, Options{}), "/v1/chat/completions", `{"messages": [{"role": "user", "content": "hé\n"}],
+		"stream": true, "stream_options": {"include_usage": true}}`)
 	require.Equal(t, "text/event-stream", w.Header().Get("Content-Type"))
 	var said, finish strings.Builder
 	var usage any
@@ -154,7 +159,9 @@ func TestListsModels(t *testing.T) {
 		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost"+path, nil))
 		return w
 	}
-	require.JSONEq(t, `{"object": "list", "data": [{"id": "parrot", "object": "model", "created": 0, "owned_by": "fettle"}, {"id": "base", "object": "model", "created": 0, "owned_by": "fettle"}]}`,
+	require.JSONEq(t, `{"object": "list", "data": [
+		{"id": "parrot", "object": "model", "created": 0, "owned_by": "fettle"},
+		{"id": "base", "object": "model", "created": 0, "owned_by": "fettle"}]}`,
 		get("/v1/models").Body.String())
 	require.Equal(t, http.StatusOK, get("/v1/models/base").Code)
 	require.Equal(t, http.StatusNotFound, get("/v1/models/gpt-4").Code)
@@ -170,7 +177,8 @@ func TestListsModels(t *testing.T) {
 func TestRoutesAreThese(t *testing.T) {
 	s := New(&parrot{}, Options{})
 	require.Equal(t, []string{
-		"/", "GET /chat.css", "GET /chat.js", "GET /health", "GET /v1/models", "GET /v1/models/{model...}", "GET /{$}", "POST /v1/chat/completions", "POST /v1/completions",
+		"/", "GET /chat.css", "GET /chat.js", "GET /health", "GET /v1/models", "GET /v1/models/{model...}", "GET /{$}",
+		"POST /v1/chat/completions", "POST /v1/completions",
 	}, slices.Sorted(maps.Keys(s.routes())), "nothing that loads, changes or deletes")
 }
 
@@ -187,7 +195,8 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 		{"/v1/chat/completions", strings.Repeat("[", 20000), 400, "not the JSON"},
 		{"/v1/chat/completions", `{}`, 400, "messages is missing"},
 		{"/v1/chat/completions", `{"messages": [{"role": "king", "content": "a"}]}`, 400, `role is \"king\"`},
-		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}`, 400, "only text is"},
+		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}`, 400,
+			"only text is"},
 		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": 5}]}`, 400, "neither a text"},
 		{"/v1/chat/completions", chat(`, "model": "gpt-4"`), 404, "there is parrot, base"},
 		{"/v1/chat/completions", chat(`, "max_tokens": 0`), 400, "max_tokens is 0"},
@@ -203,9 +212,12 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 		{"/v1/chat/completions", chat(`, "stop": 5`), 400, "not the JSON"},
 		{"/v1/chat/completions", chat(`, "tools": [{}]`), 400, "tools are not supported"},
 		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "wrong"}]}`, 400, "that was wrong"},
-		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "wrong"}], "stream": true}`, 400, "that was wrong"},
-		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "fault"}]}`, 500, "a fault of the server"},
-		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "broken"}]}`, 500, "could not be computed"},
+		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "wrong"}], "stream": true}`, 400,
+			"that was wrong"},
+		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "fault"}]}`, 500,
+			"a fault of the server"},
+		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "broken"}]}`, 500,
+			"could not be computed"},
 		{"/v1/completions", `{"prompt": {}}`, 400, "neither a text nor tokens"},
 		{"/v1/completions", `{"prompt": []}`, 400, "0 prompts"},
 		{"/v1/completions", `{"prompt": ["a", "b"], "stream": true}`, 400, "one to stream"},
@@ -224,7 +236,7 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 	}
 }
 
-// FuzzRequests: whatever comes, the answer is 200 or 4xx.
+// FuzzRequests holds that any body is answered with 200 or 4xx.
 func FuzzRequests(f *testing.F) {
 	f.Add("/v1/chat/completions", `{"messages": [{"role": "user", "content": "a"}], "stream": true}`)
 	f.Add("/v1/completions", `{"prompt": [1, 2], "max_tokens": 3, "stop": ["a"], "seed": -9223372036854775808}`)
