@@ -228,7 +228,7 @@ func (s *stage) replacement() string {
 // scheme is when Metaspace puts a space in front: always, first or never.
 func (s *stage) scheme() (string, error) {
 	if utf8.RuneCountInString(s.replacement()) != 1 {
-		return "", fmt.Errorf("Metaspace: replacement %q, want one character", s.Replacement)
+		return "", fmt.Errorf("replacement %q of Metaspace, want one character", s.Replacement)
 	}
 	switch {
 	case s.PrependScheme == nil && s.AddPrefixSpace != nil && !*s.AddPrefixSpace:
@@ -238,7 +238,7 @@ func (s *stage) scheme() (string, error) {
 	case *s.PrependScheme == "always" || *s.PrependScheme == "first" || *s.PrependScheme == "never":
 		return *s.PrependScheme, nil
 	}
-	return "", fmt.Errorf("Metaspace: prepend_scheme %q, want always, first or never", *s.PrependScheme)
+	return "", fmt.Errorf("prepend_scheme %q of Metaspace, want always, first or never", *s.PrependScheme)
 }
 
 // ends finds BOS and EOS: what the template puts around a text, else the usual

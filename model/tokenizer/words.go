@@ -113,7 +113,7 @@ func (s *stage) splitter() (splitter, error) {
 			return p.withPrevious, nil
 		}
 	}
-	return nil, fmt.Errorf("Split: behavior %q with invert %t is not supported", s.Behavior, s.Invert)
+	return nil, fmt.Errorf("behavior %q of Split with invert %t is not supported", s.Behavior, s.Invert)
 }
 
 // withNext keeps a match with what is behind it.
