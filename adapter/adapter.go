@@ -1,13 +1,24 @@
-// Package adapter holds the trainable modules, LoRA and LLaMA-Adapter: what
-// they do to a site of the frozen model, their gradients by Gorgonia's
-// autodiff, and their files in PEFT's format.
+// Package adapter holds the trainable modules, LoRA and LLaMA-Adapter: their formulas, their gradients and their files in
+// PEFT's format.
+//
+// Gorgonia differentiates. A module's backward pass is an expression of Gorgonia's own nodes (Mul, Transpose,
+// HadamardProd, SoftMax, Tanh) for one sequence, every derivative is Gorgonia's (Backpropagate), and tensor computes the
+// operations; its engine has the products and the softmax done by the Device. There is no custom operation and no
+// derivative by hand. What stands outside of the graphs:
+//
+//   - The order of the operations and their memory (graph.go): a TapeMachine allocates every value in every run.
+//   - Sums of gradients over sequences and heads, and dropout, which is its own derivative: they are the Device's.
+//   - The forward pass, which decoding runs too: a few calls of the Device, held equal to the expressions by a test.
+//   - The projections of LLaMA-Adapter's prompts by frozen weights: the model's linear maps, once a step.
 package adapter
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
+	"fettle/internal/rng"
 	"fettle/model"
 )
 
@@ -21,6 +32,7 @@ type Set struct {
 	parts  []part   // what must be told when parameters change
 	frozen []*Param // saved, but not trained
 	full   *model.Unfrozen
+	graphs graphs
 }
 
 // part has state derived from parameters.
@@ -47,7 +59,7 @@ func build(c Config, m *model.Model) (*Set, error) {
 	if err := c.Check(m.Config()); err != nil {
 		return nil, err
 	}
-	s := &Set{config: c, model: m, deltas: map[model.Site]model.Delta{}}
+	s := &Set{config: c, model: m, deltas: map[model.Site]model.Delta{}, graphs: graphs{engine: engine{dev: m.Device()}}}
 	var err error
 	if c.Type == LoRA {
 		err = s.buildLoRA()
@@ -61,16 +73,16 @@ func build(c Config, m *model.Model) (*Set, error) {
 // initialize draws what PEFT draws: A ~ U(−1/√in, 1/√in), as kaiming_uniform
 // with a = √5 gives, and prompts ~ N(0, 1). Everything else starts at zero.
 func initialize(p *Param, seed uint64) {
-	r := stream(seed, name(p.Name))
+	r := rng.Stream(seed, rng.Name(p.Name))
 	switch {
 	case strings.HasSuffix(p.Name, ".lora_A.weight"):
 		limit := invSqrt(p.Shape[1])
 		for i := range p.Data {
-			p.Data[i] = float32((2*r.uniform(i) - 1) * limit)
+			p.Data[i] = float32((2*r.Uniform(i) - 1) * limit)
 		}
 	case strings.HasSuffix(p.Name, ".adaption_prompt"), p.Name == queryName:
 		for i := range p.Data {
-			p.Data[i] = float32(r.normal(i))
+			p.Data[i] = float32(r.Normal(i))
 		}
 	}
 }
@@ -150,3 +162,5 @@ func Full(m *model.Model) (*Set, error) {
 	slices.SortFunc(s.params, func(a, b *Param) int { return strings.Compare(a.Name, b.Name) })
 	return s, nil
 }
+
+func invSqrt(n int) float64 { return 1 / math.Sqrt(float64(n)) }

@@ -11,6 +11,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"fettle/internal/compute"
+	"fettle/internal/rng"
 	"fettle/model"
 )
 
@@ -23,23 +24,22 @@ type lora struct {
 	dev     compute.Device
 	site    model.Site
 	a, b    *Param // (r, in), (out, r)
-	r       int
-	s       float32
+	form    loraForm
 	dropout float64
-	graphs  *graphs // shared by modules of the same shape
+	graphs  *graphs
 
 	dropped, u []float32
 }
 
-// loraShape tells which modules can share their graphs.
-type loraShape struct {
+// loraForm is y = s·x·Aᵀ·Bᵀ with A (r, in) and B (out, r).
+type loraForm struct {
 	in, out, r int
 	s          float32
 }
 
 // buildLoRA puts a module on every target.
 func (s *Set) buildLoRA() error {
-	c, shared := s.config, map[loraShape]*graphs{}
+	c := s.config
 	hit := map[string]bool{}
 	for layer := range s.model.Config().Layers {
 		for _, p := range model.Places() {
@@ -52,12 +52,9 @@ func (s *Set) buildLoRA() error {
 			if err != nil {
 				return err
 			}
-			shape := loraShape{w.K, w.N, r, loraScale(alpha, r, c.RSLoRA)}
-			if shared[shape] == nil {
-				shared[shape] = loraGraphs(shape)
-			}
+			form := loraForm{w.K, w.N, r, loraScale(alpha, r, c.RSLoRA)}
 			d := &lora{
-				dev: s.model.Device(), site: at, r: r, s: shape.s, dropout: c.Dropout, graphs: shared[shape],
+				dev: s.model.Device(), site: at, form: form, dropout: c.Dropout, graphs: &s.graphs,
 				a: newParam(peft+at.ModuleName()+".lora_A.weight", r, w.K),
 				b: newParam(peft+at.ModuleName()+".lora_B.weight", w.N, r),
 			}
@@ -128,57 +125,51 @@ func loraScale(alpha float64, r int, rs bool) float32 {
 	return float32(alpha / float64(r))
 }
 
-// loraGraphs differentiates y = (s·x·Aᵀ)·Bᵀ with respect to A, B and x.
-func loraGraphs(l loraShape) *graphs {
-	return &graphs{build: func(g *graph, size graphSize) (*vjp, error) {
-		inputs := []input{{"x", tensor.Shape{size.rows, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
-		wrt := []int{1, 2}
-		if size.below {
-			wrt = append(wrt, 0)
-		}
-		return newVJP(g, inputs, tensor.Shape{size.rows, l.out}, wrt, l.expression)
-	}}
-}
-
-// expression is the module as Gorgonia sees it.
-func (l loraShape) expression(g *graph, in []*G.Node) (*G.Node, error) {
-	u, err := g.linear(in[0], in[1], l.s)
-	if err != nil {
-		return nil, err
+// derive has Gorgonia differentiate y = s·x·Aᵀ·Bᵀ with respect to A, B and, for modules below, x.
+func (l loraForm) derive(e engine, n int, below bool) (*graph, error) {
+	leaves := []leaf{{"x", tensor.Shape{n, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
+	wrt := []int{1, 2}
+	if below {
+		wrt = append(wrt, 0)
 	}
-	return g.linear(u, in[2], 1)
+	return derive(e, leaves, wrt, func(in []*G.Node) (*G.Node, error) {
+		var f formula
+		u := f.scale(f.mul(in[0], f.transpose(in[1])), l.s)
+		return f.mul(u, f.transpose(in[2])), f.err
+	})
 }
 
 // Forward adds the module's output, on the device.
 func (l *lora) Forward(y, x []float32, b *model.Batch) error {
 	in, out, n := l.a.Shape[1], l.b.Shape[0], len(b.Tokens)
 	x = l.drop(x, b)
-	u := room(&l.u, n*l.r)
-	l.dev.Gemm(false, true, n, l.r, in, l.s, x, in, l.a.Data, in, 0, u, l.r)
-	l.dev.Gemm(false, true, n, out, l.r, 1, u, l.r, l.b.Data, l.r, 1, y, out)
+	u := room(&l.u, n*l.form.r)
+	l.dev.Gemm(false, true, n, l.form.r, in, l.form.s, x, in, l.a.Data, in, 0, u, l.form.r)
+	l.dev.Gemm(false, true, n, out, l.form.r, 1, u, l.form.r, l.b.Data, l.form.r, 1, y, out)
 	return nil
 }
 
-// Backward plays the Gorgonia graph. The gradients of A and B come sequence by
-// sequence and are added in that order, so that sums do not depend on how the
-// sequences are packed.
+// Backward runs Gorgonia's graph sequence by sequence and adds up the gradients of A and B in that order, so that sums
+// do not depend on how the sequences are packed.
 func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
-	n := len(b.Tokens)
-	v, err := l.graphs.of(b, dx != nil)
-	if err != nil {
-		return err
-	}
-	grads, err := v.run(l.dev, b.Segments, l.drop(x, b)[:n*l.a.Shape[1]], l.a.Data, l.b.Data, dy[:n*l.b.Shape[0]])
-	if err != nil {
-		return err
-	}
-	addAll(l.dev, l.a.Grad, grads[0])
-	addAll(l.dev, l.b.Grad, grads[1])
-	if dx != nil {
-		for i := range b.Segments {
-			l.mask(grads[2], b, i)
+	in, out := l.a.Shape[1], l.b.Shape[0]
+	x = l.drop(x, b)
+	for i, s := range b.Segments {
+		g, err := l.graphs.of(l.form, s.Len, dx != nil)
+		if err != nil {
+			return err
 		}
-		l.dev.Add(dx[:len(grads[2])], grads[2])
+		lo, hi := s.Row, s.Row+s.Len
+		grads, err := g.run(x[lo*in:hi*in], l.a.Data, l.b.Data, dy[lo*out:hi*out])
+		if err != nil {
+			return err
+		}
+		l.dev.Add(l.a.Grad, grads[0])
+		l.dev.Add(l.b.Grad, grads[1])
+		if dx != nil {
+			l.mask(grads[2], b, i)
+			l.dev.Add(dx[lo*in:hi*in], grads[2])
+		}
 	}
 	return nil
 }
@@ -190,33 +181,22 @@ func (l *lora) drop(x []float32, b *model.Batch) []float32 {
 	}
 	in := l.a.Shape[1]
 	dropped := room(&l.dropped, len(b.Tokens)*in)
-	copy(dropped, x)
-	for i := range b.Segments {
-		l.mask(dropped, b, i)
+	l.dev.Copy(dropped, x)
+	for i, s := range b.Segments {
+		l.mask(dropped[s.Row*in:][:s.Len*in], b, i)
 	}
 	return dropped
 }
 
-// mask zeroes elements of segment i among all rows with probability p and scales the
-// others by 1/(1−p). Which ones is a function of the run's seed, the step, the
-// sequence, the site and the element alone.
+// mask applies dropout to the rows of segment i, of which it is its own derivative. Which elements are zeroed is a
+// function of the run's seed, the step, the sequence, the site and the element alone.
 func (l *lora) mask(rows []float32, b *model.Batch, i int) {
 	if l.dropout == 0 || !b.Train {
 		return
 	}
-	in, keep := l.a.Shape[1], float32(1/(1-l.dropout))
-	r := stream(b.Seed, b.Step, b.Samples[i], uint64(l.site.Layer), uint64(l.site.At))
-	for t := range b.Segments[i].Len {
-		at := b.Segments[i].Row + t
-		position, row := int(b.Positions[at]), rows[at*in:][:in]
-		for j := range row {
-			if r.uniform(position*in+j) < l.dropout {
-				row[j] = 0
-			} else {
-				row[j] *= keep
-			}
-		}
-	}
+	s := b.Segments[i]
+	key := rng.Stream(b.Seed, b.Step, b.Samples[i], uint64(l.site.Layer), uint64(l.site.At))
+	l.dev.Dropout(rows, l.a.Shape[1], b.Positions[s.Row:][:s.Len], l.dropout, key)
 }
 
 // room is (*s)[:n], allocated anew where s is too small.

@@ -62,7 +62,7 @@ func (m *module) referee(wrong int) {
 		return
 	}
 	l := m.delta.(*lora)
-	in, out, r, n := l.a.Shape[1], l.b.Shape[0], l.r, 16
+	in, out, r, n := l.a.Shape[1], l.b.Shape[0], l.form.r, 16
 	da, db := make([]float32, len(l.a.Data)), make([]float32, len(l.b.Data))
 	for i := range n {
 		for k := range r {
@@ -71,8 +71,8 @@ func (m *module) referee(wrong int) {
 				u += float64(m.x[i*in+j]) * float64(l.a.Data[k*in+j])
 			}
 			for o := range out {
-				du += float64(l.s) * float64(m.dy[i*out+o]) * float64(l.b.Data[o*r+k])
-				factor := float64(l.s)
+				du += float64(l.form.s) * float64(m.dy[i*out+o]) * float64(l.b.Data[o*r+k])
+				factor := float64(l.form.s)
 				if wrong == 1 {
 					factor = 1 // the scale forgotten in ∂B
 				}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"math"
 
-	"gorgonia.org/tensor"
-
 	"fettle/internal/compute"
 	"fettle/model"
 )
@@ -32,10 +30,12 @@ type prompt struct {
 	dk, dv []float32 // their gradients over the step
 	raw    []float32 // (H) the gate of every head before its activation
 	c      []float32 // (H) and after
-	shape  promptShape
+	form   promptForm
 	graphs *graphs
 
-	scores, gates []float32
+	scores          []float32 // (n, H·K), of the forward pass
+	q, dout, k1, v1 []float32 // of a sequence and key head
+	queries, keys   []int32
 }
 
 // Names of the official checkpoint.
@@ -54,8 +54,7 @@ func (s *Set) buildPrompts() {
 		query = newParam(queryName, c.Layers*c.Len, m.Hidden)
 		s.params = append(s.params, query)
 	}
-	shape := promptShape{m.Heads, m.KVHeads, m.HeadDim, c.Len, c.GateActivation == Tanh}
-	shared := promptGraphs(shape)
+	form := promptForm{m.Heads / m.KVHeads, m.KVHeads, m.HeadDim, c.Len, c.GateActivation == Tanh}
 	kv := c.Len * m.KVHeads * m.HeadDim
 	for layer := range m.Layers {
 		if layer < first {
@@ -65,7 +64,7 @@ func (s *Set) buildPrompts() {
 			continue
 		}
 		p := &prompt{
-			model: s.model, dev: s.model.Device(), layer: layer, tanh: c.GateActivation == Tanh, shape: shape, graphs: shared,
+			model: s.model, dev: s.model.Device(), layer: layer, tanh: form.tanh, form: form, graphs: &s.graphs,
 			k: make([]float32, kv), v: make([]float32, kv), dk: make([]float32, kv), dv: make([]float32, kv),
 			raw: make([]float32, m.Heads), c: make([]float32, m.Heads),
 		}
@@ -88,66 +87,70 @@ func (s *Set) buildPrompts() {
 	}
 }
 
-// promptGraphs differentiates the module with respect to K_P, V_P, the gates
-// and q.
-func promptGraphs(s promptShape) *graphs {
-	return &graphs{build: func(g *graph, size graphSize) (*vjp, error) {
-		qw, kw, _ := s.widths()
-		inputs := []input{
-			{"q", tensor.Shape{size.rows, qw}}, {"k", tensor.Shape{s.len, kw}}, {"v", tensor.Shape{s.len, kw}},
-			{"gate", tensor.Shape{size.sequences, s.heads}},
-		}
-		wrt := []int{1, 2, 3}
-		if size.below {
-			wrt = append(wrt, 0)
-		}
-		return newVJP(g, inputs, tensor.Shape{size.rows, qw}, wrt, s.expression)
-	}}
-}
-
-// Forward adds the gated attention to the prompt, on the device. A gate of
-// exactly zero adds nothing.
+// Forward adds the gated attention to the prompt, on the device. A gate of exactly zero adds nothing.
 func (p *prompt) Forward(y, x []float32, b *model.Batch) error {
-	s, n := p.shape, len(b.Tokens)
-	qw, kw, zw := s.widths()
+	f, n := p.form, len(b.Tokens)
+	heads, d := f.rep*f.groups, f.headDim
+	qw, kw, zw := heads*d, f.groups*d, heads*f.len
 	z := room(&p.scores, n*zw)
-	s.rowsByKeys(p.dev, z, x, p.k, n, float32(invSqrt(s.headDim)))
-	p.dev.Softmax(z, s.len)
+	for h := range heads {
+		q, k := h*d, h/f.rep*d
+		p.dev.Gemm(false, true, n, f.len, d, float32(invSqrt(d)), x[q:], qw, p.k[k:], kw, 0, z[h*f.len:], zw)
+	}
+	p.dev.Softmax(z, f.len)
 	for h, gate := range p.c {
 		if gate != 0 {
-			atQ, atK, atZ := s.of(h)
-			p.dev.Gemm(false, false, n, s.headDim, s.len, gate, z[atZ:], zw, p.v[atK:], kw, 1, y[atQ:], qw)
+			q, k := h*d, h/f.rep*d
+			p.dev.Gemm(false, false, n, d, f.len, gate, z[h*f.len:], zw, p.v[k:], kw, 1, y[q:], qw)
 		}
 	}
 	return nil
 }
 
-// Backward plays the Gorgonia graph. The gradients of the parameters come
-// sequence by sequence and are added in that order.
+// Backward runs Gorgonia's graph for every sequence and key head and adds up the gradients of the parameters in that
+// order. The query heads of one key head lie side by side in a row of x: R·Dh elements.
 func (p *prompt) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
-	qw, _, _ := p.shape.widths()
-	size := len(b.Tokens) * qw
-	v, err := p.graphs.of(b, dx != nil)
-	if err != nil {
-		return err
-	}
-	gates := room(&p.gates, len(b.Segments)*len(p.raw))
-	for i := range b.Segments {
-		copy(gates[i*len(p.raw):], p.raw)
-	}
-	grads, err := v.run(p.dev, b.Segments, x[:size], p.k, p.v, gates, dy[:size])
-	if err != nil {
-		return err
-	}
-	addAll(p.dev, p.dk, grads[0])
-	addAll(p.dev, p.dv, grads[1])
-	for i, g := range grads[2] {
-		p.gradGate[min(i%len(p.raw), len(p.gate)-1)] += g
-	}
-	if dx != nil {
-		p.dev.Add(dx[:size], grads[3])
+	f := p.form
+	width := f.rep * f.headDim
+	for _, s := range b.Segments {
+		g, err := p.graphs.of(f, s.Len, dx != nil)
+		if err != nil {
+			return err
+		}
+		size := s.Len * width
+		q, dout := room(&p.q, size), room(&p.dout, size)
+		k, v := room(&p.k1, f.len*f.headDim), room(&p.v1, f.len*f.headDim)
+		for key := range f.groups {
+			queries := places(&p.queries, s.Row, s.Len, f.groups, key)
+			p.dev.Gather(q, x, queries, width)
+			p.dev.Gather(dout, dy, queries, width)
+			keys := places(&p.keys, 0, f.len, f.groups, key)
+			p.dev.Gather(k, p.k, keys, f.headDim)
+			p.dev.Gather(v, p.v, keys, f.headDim)
+			grads, err := g.run(q, k, v, p.raw[key*f.rep:][:f.rep], p.graphs.heads(s.Len, f.rep), p.graphs.ones(f.len), dout)
+			if err != nil {
+				return err
+			}
+			p.dev.ScatterAdd(p.dk, grads[0], keys, f.headDim)
+			p.dev.ScatterAdd(p.dv, grads[1], keys, f.headDim)
+			for i, dg := range grads[2] {
+				p.gradGate[min(key*f.rep+i, len(p.gate)-1)] += dg
+			}
+			if dx != nil {
+				p.dev.ScatterAdd(dx, grads[3], queries, width)
+			}
+		}
 	}
 	return nil
+}
+
+// places are the rows of one key head among n·G rows that begin at row·G.
+func places(s *[]int32, row, n, groups, key int) []int32 {
+	*s = (*s)[:0]
+	for i := range n {
+		*s = append(*s, int32((row+i)*groups+key))
+	}
+	return *s
 }
 
 // finish brings the gradients of K_P and V_P through the frozen projections to

@@ -1,0 +1,42 @@
+package adapter
+
+import G "gorgonia.org/gorgonia"
+
+// formula writes an expression of Gorgonia's nodes and keeps the first error; after one its methods return nil.
+type formula struct{ err error }
+
+func (f *formula) node(make func() (*G.Node, error)) *G.Node {
+	if f.err != nil {
+		return nil
+	}
+	var n *G.Node
+	n, f.err = make()
+	return n
+}
+
+// mul is the matrix product a·b.
+func (f *formula) mul(a, b *G.Node) *G.Node {
+	return f.node(func() (*G.Node, error) { return G.Mul(a, b) })
+}
+
+// prod is the elementwise product a∘b.
+func (f *formula) prod(a, b *G.Node) *G.Node {
+	return f.node(func() (*G.Node, error) { return G.HadamardProd(a, b) })
+}
+
+// scale is s·x.
+func (f *formula) scale(x *G.Node, s float32) *G.Node { return f.prod(x, G.NewConstant(s)) }
+
+// transpose is xᵀ.
+func (f *formula) transpose(x *G.Node) *G.Node {
+	return f.node(func() (*G.Node, error) { return G.Transpose(x, 1, 0) })
+}
+
+// softmax is the softmax of every row.
+func (f *formula) softmax(x *G.Node) *G.Node {
+	return f.node(func() (*G.Node, error) { return G.SoftMax(x, 1) })
+}
+
+func (f *formula) tanh(x *G.Node) *G.Node {
+	return f.node(func() (*G.Node, error) { return G.Tanh(x) })
+}

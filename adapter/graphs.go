@@ -1,0 +1,71 @@
+package adapter
+
+import "math"
+
+// graphs keeps the graphs of an adapter that were used last: deriving one takes about a millisecond, and modules of
+// one form share theirs. One of them runs at a time, in the memory of all.
+type graphs struct {
+	engine engine
+	memory []float32
+	known  map[graphKey]*graph
+	used   map[graphKey]int // when, on the clock
+	clock  int
+
+	picks, one []float32 // constants of zero-init attention
+}
+
+// form is what a module's graph depends on beside the number of rows; forms are compared.
+type form interface {
+	// derive builds the graph for n rows of one sequence; below asks for the gradient of the module's input too.
+	derive(e engine, n int, below bool) (*graph, error)
+}
+
+type graphKey struct {
+	form
+	n     int
+	below bool
+}
+
+// maxGraphs bounds the graphs kept: one takes about 20 KiB.
+const maxGraphs = 1024
+
+// of is the graph for n rows.
+func (s *graphs) of(f form, n int, below bool) (*graph, error) {
+	key := graphKey{f, n, below}
+	s.clock++
+	if g := s.known[key]; g != nil {
+		s.used[key] = s.clock
+		return g, nil
+	}
+	g, err := f.derive(s.engine, n, below)
+	if err != nil {
+		return nil, err
+	}
+	if s.known == nil {
+		s.known, s.used = map[graphKey]*graph{}, map[graphKey]int{}
+	}
+	if len(s.known) >= maxGraphs {
+		s.forget()
+	}
+	s.known[key], s.used[key] = g, s.clock
+	if g.floats > len(s.memory) {
+		s.memory = make([]float32, g.floats)
+		for _, other := range s.known {
+			other.bind(s.memory)
+		}
+	}
+	g.bind(s.memory)
+	return g, nil
+}
+
+// forget drops the graph whose last use is longest ago.
+func (s *graphs) forget() {
+	oldest, when := graphKey{}, math.MaxInt
+	for key, at := range s.used {
+		if at < when {
+			oldest, when = key, at
+		}
+	}
+	delete(s.known, oldest)
+	delete(s.used, oldest)
+}
