@@ -6,8 +6,11 @@ package data
 
 import "fettle/data/encode"
 
-// Example is one encoded row of a set.
-type Example = encode.Example
+// Example is one encoded row of a set, Sequence one of its sequences.
+type (
+	Example  = encode.Example
+	Sequence = encode.Sequence
+)
 
 // Ignore is the label of a token that is not learned.
 const Ignore = encode.Ignore

@@ -2,7 +2,6 @@ package data
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 
@@ -35,14 +34,12 @@ func (s *Set) finish(paths []string) error {
 	h := sha256.New()
 	for _, e := range s.Examples {
 		learned := e.Learned()
-		s.Tokens += len(e.Tokens)
+		s.Tokens += e.Len()
 		s.Learned += learned
 		if learned == 0 {
 			s.Silent++
 		}
-		binary.Write(h, binary.LittleEndian, int64(len(e.Tokens)))
-		binary.Write(h, binary.LittleEndian, e.Tokens)
-		binary.Write(h, binary.LittleEndian, e.Labels)
+		e.Hash(h)
 	}
 	s.Hash = hex.EncodeToString(h.Sum(nil))
 	switch {

@@ -130,7 +130,7 @@ func (c Config) Validate() error {
 	oneOf("quantization", c.Quantized, compute.Quantizations()...)
 	bad(c.Type == "full" && compute.ResolveQuantization(c.Compute, c.Quantized) != compute.NotQuantized, "quantization is %s with compute %s: what is tuned cannot be quantised", c.Quantized, c.Compute)
 	oneOf("share_prefix", c.SharePrefix, "auto", "true", "false")
-	bad(c.SharePrefix == "true" && c.Type == "lora" && c.Adapter == "" && c.LoRADropout > 0, "%w", sharesDropped(c.LoRADropout))
+	bad(c.SharePrefix == "true" && c.Type == "lora" && c.Adapter == "" && c.LoRADropout > 0, "%w", errSharedDropout(c.LoRADropout))
 	oneOf("recompute", c.Recompute, "auto", "all", "none")
 	if c.MaxMemory != "auto" {
 		_, err := Bytes(c.MaxMemory)

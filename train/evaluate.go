@@ -3,24 +3,21 @@ package train
 import (
 	"context"
 	"math"
-
-	"fettle/data"
+	"slices"
 )
 
-// evaluate returns the mean token loss over the evaluation set, and the number of its learned tokens.
+// evaluate returns the objective over the evaluation set, and the number of the set's learned tokens.
 func (r *run) evaluate(ctx context.Context) (float64, int, error) {
-	all := r.job.Evaluation
-	sum, tokens := 0.0, 0
-	for lo := 0; lo < len(all); lo += r.config.BatchSize {
+	sum, weight, tokens := 0.0, 0, 0
+	for batch := range slices.Chunk(r.job.Evaluation, r.config.BatchSize) {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
 		}
-		which := data.InOrder(min(r.config.BatchSize, len(all)-lo))
-		for i := range which {
-			which[i] += lo
-			tokens += all[which[i]].Learned()
+		for _, e := range batch {
+			weight += r.job.Objective.weight(e)
+			tokens += e.Learned()
 		}
-		losses, err := r.job.Model.Loss(r.config.pack(all, which))
+		losses, err := r.forward(r.config.pack(batch), batch)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -28,7 +25,7 @@ func (r *run) evaluate(ctx context.Context) (float64, int, error) {
 			sum += l
 		}
 	}
-	return sum / float64(max(tokens, 1)), tokens, nil
+	return sum / float64(max(weight, 1)), tokens, nil
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

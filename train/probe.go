@@ -16,7 +16,7 @@ type Pace struct {
 // Probe times n micro-batches, spread over the first epoch, after one that
 // warms up, and leaves the adapter as it was, but for its gradients.
 func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
-	c, err := c.Sharing(job.Model.Device().Name(), job.Adapter.Config().Dropout)
+	c, err := job.resolveSharePrefix(c)
 	if err != nil {
 		return Pace{}, err
 	}
@@ -50,18 +50,11 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	if len(job.Evaluation) == 0 {
 		return pace, nil
 	}
-	which := make([]int, min(c.BatchSize, len(job.Evaluation)))
-	for i := range which {
-		which[i] = i
-	}
-	b := c.pack(job.Evaluation, which)
+	held := job.Evaluation[:min(c.BatchSize, len(job.Evaluation))]
+	b := c.pack(held)
 	began = time.Now()
-	_, err = job.Model.Loss(b)
-	tokens := 0
-	for _, i := range which {
-		tokens += len(job.Evaluation[i].Tokens)
-	}
-	pace.Held = time.Since(began) / time.Duration(max(tokens, 1))
+	_, err = r.forward(b, held)
+	pace.Held = time.Since(began) / time.Duration(max(tokensOf(held), 1))
 	return pace, err
 }
 

@@ -36,6 +36,7 @@ type Job struct {
 	Evaluation []data.Example
 	Inputs     Inputs
 	Record     Record
+	Objective  Objective
 	Settings   []byte            // config.yaml as it will be kept; may be nil
 	Beside     map[string][]byte // files that are kept with the adapter
 
@@ -78,6 +79,7 @@ type Result struct {
 type run struct {
 	config    Config
 	job       Job
+	base      *model.Model // the model without its adapter, once an objective needs it
 	disk      atomicfile.Disk
 	optimizer *adamW
 	schedule  Schedule
@@ -110,8 +112,12 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 		return Result{}, fmt.Errorf("train: %s: %w", c.OutputDir, ErrBusy)
 	}
 	defer lock.Unlock()
+	if job.Objective.Base && job.Adapter.Config().Type == adapter.FullWeights {
+		return Result{}, fmt.Errorf("train: %w: the objective needs the model without its adapter, and all weights are tuned",
+			ErrRefused)
+	}
 	auto := c.SharePrefix == "auto"
-	c, err := c.Sharing(job.Model.Device().Name(), job.Adapter.Config().Dropout)
+	c, err := job.resolveSharePrefix(c)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}

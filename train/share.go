@@ -3,24 +3,37 @@ package train
 import (
 	"fmt"
 	"strings"
+
+	"fettle/internal/compute"
 )
 
-// Sharing is c with share_prefix: auto decided, for the device of that name and
-// the adapter's dropout: true where the device's products are coarser than
-// float32. In float32 a run's bits do not depend on how its steps are cut into
-// micro-batches, which sharing would undo.
-func (c Config) Sharing(device string, dropout float64) (Config, error) {
+// ResolveSharePrefix replaces share_prefix: auto, given the name of the device and the adapter's dropout: true if
+// products are coarser than float32 and there is no dropout. In float32 the bits of a run do not depend on how its
+// steps are divided into micro-batches, and a shared prefix would make them.
+func (c Config) ResolveSharePrefix(device string, dropout float64) (Config, error) {
+	coarse := strings.Contains(device, " "+compute.ModeBF16+" ") || strings.Contains(device, " "+compute.ModeInt8+" ")
 	switch {
 	case c.SharePrefix == "true" && dropout > 0:
-		return c, fmt.Errorf("%w: %w", ErrRefused, sharesDropped(dropout))
-	case c.SharePrefix == "auto" && dropout == 0 && (strings.Contains(device, " bf16 ") || strings.Contains(device, " int8 ")):
-		c.SharePrefix = "true"
+		return c, fmt.Errorf("%w: %w", ErrRefused, errSharedDropout(dropout))
 	case c.SharePrefix == "auto":
-		c.SharePrefix = "false"
+		c.SharePrefix = fmt.Sprint(coarse && dropout == 0)
 	}
 	return c, nil
 }
 
-func sharesDropped(dropout float64) error {
-	return fmt.Errorf("share_prefix is true with lora_dropout %v: dropout draws for every sequence, so nothing can be shared; set one of them off", dropout)
+// resolveSharePrefix resolves share_prefix for a job. An objective with a loss of its own needs the likelihood of each
+// sequence, which a shared prefix does not give.
+func (j Job) resolveSharePrefix(c Config) (Config, error) {
+	if j.Objective.Loss != nil {
+		if c.SharePrefix == "true" {
+			return c, fmt.Errorf("%w: share_prefix is true, but the objective tells sequences apart", ErrRefused)
+		}
+		c.SharePrefix = "false"
+	}
+	return c.ResolveSharePrefix(j.Model.Device().Name(), j.Adapter.Config().Dropout)
+}
+
+func errSharedDropout(dropout float64) error {
+	return fmt.Errorf("share_prefix is true with lora_dropout %v: each sequence drops other elements, so nothing can be "+
+		"shared; turn one of them off", dropout)
 }

@@ -64,7 +64,7 @@ func TestSharingLearnsTheSame(t *testing.T) {
 				c.LoRADropout, c.SharePrefix = 0, share
 				r := beginning(c, trunked(t, method, "f32", 2))
 				gradients[i], steps[i] = gradientOf(t, r, []int{0, 1, 2, 3})
-				require.Len(t, r.pack([]int{0, 1}).Segments, 2+i, "with sharing a beginning and two rests")
+				require.Len(t, r.config.pack(r.job.Training[:2]).Segments, 2+i, "with sharing a beginning and two rests")
 			}
 			require.InEpsilon(t, steps[0].Loss, steps[1].Loss, 1e-6)
 			require.InEpsilon(t, steps[0].GradNorm, steps[1].GradNorm, 1e-5)
@@ -111,7 +111,7 @@ func TestSharingIsDecided(t *testing.T) {
 	decided := func(set, device string, dropout float64) string {
 		c := Defaults()
 		c.SharePrefix = set
-		c, err := c.Sharing(device, dropout)
+		c, err := c.ResolveSharePrefix(device, dropout)
 		require.NoError(t, err)
 		return c.SharePrefix
 	}

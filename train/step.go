@@ -3,38 +3,44 @@ package train
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"fettle/data"
 	"fettle/model"
 	"fettle/train/report"
 )
 
-// gradients runs a step's examples, micro-batch by micro-batch, and leaves the gradient of their mean token loss in
-// the parameters. The divisor is the number of learned tokens of the whole step, known before the first pass.
-func (r *run) gradients(ctx context.Context, k int, examples []int) (report.StepRow, error) {
+// gradients runs the examples of step k, micro-batch by micro-batch, and leaves the gradient of the objective in the
+// parameters.
+func (r *run) gradients(ctx context.Context, k int, which []int) (report.StepRow, error) {
 	row := report.StepRow{Step: k + 1}
-	for _, i := range examples {
-		row.LearnedTokens += r.job.Training[i].Learned()
-		row.Tokens += len(r.job.Training[i].Tokens)
+	examples, weight := pick(r.job.Training, which), 0
+	for _, e := range examples {
+		row.LearnedTokens += e.Learned()
+		row.Tokens += e.Len()
+		weight += r.job.Objective.weight(e)
 	}
 	r.job.Adapter.ZeroGrad()
-	scale := 1 / float64(max(row.LearnedTokens, 1))
-	sum := 0.0
-	for lo := 0; lo < len(examples); lo += r.config.BatchSize {
+	scale := 1 / float64(max(weight, 1))
+	sum, sequences := 0.0, 0
+	for batch := range slices.Chunk(examples, r.config.BatchSize) {
 		if err := ctx.Err(); err != nil {
 			return row, err
 		}
-		b := r.pack(examples[lo:min(lo+r.config.BatchSize, len(examples))])
+		b := r.config.pack(batch)
 		b.Train, b.Seed, b.Step = true, r.config.Seed, uint64(k)
 		for i := range b.Samples {
-			b.Samples[i] += uint64(lo)
+			b.Samples[i] += uint64(sequences) // the sequence's index in the step
 		}
-		losses, err := r.job.Model.Gradients(b, model.Uniform(scale))
+		losses, err := r.backward(b, batch, scale)
 		if err != nil {
 			return row, err
 		}
 		for _, l := range losses {
 			sum += l
+		}
+		for _, e := range batch {
+			sequences += 1 + len(e.Others)
 		}
 	}
 	if err := r.job.Adapter.Finish(); err != nil {
@@ -47,15 +53,22 @@ func (r *run) gradients(ctx context.Context, k int, examples []int) (report.Step
 	return row, nil
 }
 
-func (r *run) pack(examples []int) *model.Batch {
-	return r.config.pack(r.job.Training, examples)
+// pick returns the examples with these indices.
+func pick(all []data.Example, which []int) []data.Example {
+	examples := make([]data.Example, len(which))
+	for i, j := range which {
+		examples[i] = all[j]
+	}
+	return examples
 }
 
-// pack lays examples out as one batch.
-func (c Config) pack(all []data.Example, which []int) *model.Batch {
+// pack lays the sequences of the examples out as one batch.
+func (c Config) pack(examples []data.Example) *model.Batch {
 	var tokens, labels [][]int32
-	for _, i := range which {
-		tokens, labels = append(tokens, all[i].Tokens), append(labels, all[i].Labels)
+	for _, e := range examples {
+		for s := range e.Sequences() {
+			tokens, labels = append(tokens, s.Tokens), append(labels, s.Labels)
+		}
 	}
 	if c.SharePrefix == "true" {
 		return model.PackShared(tokens, labels)

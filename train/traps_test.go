@@ -104,7 +104,7 @@ func TestT21TheShortLastStepHasItsOwnDivisor(t *testing.T) {
 	require.Equal(t, tokens, row.LearnedTokens)
 
 	whole := begun(t, c, lora)
-	b := whole.pack(last)
+	b := whole.config.pack(pick(whole.job.Training, last))
 	b.Train, b.Seed, b.Samples = true, c.Seed, []uint64{0, 1, 2, 3}
 	whole.job.Adapter.ZeroGrad()
 	losses, err := whole.job.Model.Gradients(b, model.Uniform(1/float64(tokens)))
@@ -187,7 +187,7 @@ func TestT24EvaluationIsWeightedByTokens(t *testing.T) {
 		require.NoError(t, err)
 		sum, learned, mean := 0.0, 0, 0.0
 		for i, e := range r.job.Evaluation {
-			one, err := r.job.Model.Loss(r.config.pack(r.job.Evaluation, []int{i}))
+			one, err := r.job.Model.Loss(r.config.pack(r.job.Evaluation[i : i+1]))
 			require.NoError(t, err)
 			sum, learned, mean = sum+one[0], learned+e.Learned(), mean+one[0]/float64(e.Learned())/float64(len(r.job.Evaluation))
 		}
@@ -346,7 +346,7 @@ func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 	for k, row := range h.Steps {
 		sum, tokens, means := 0.0, 0, 0.0
 		for _, i := range p.examples(k) {
-			one, err := fresh.Model.Loss(Config{}.pack(fresh.Training, []int{i}))
+			one, err := fresh.Model.Loss(Config{}.pack(fresh.Training[i : i+1]))
 			require.NoError(t, err)
 			sum, tokens, means = sum+one[0], tokens+fresh.Training[i].Learned(), means+one[0]/float64(fresh.Training[i].Learned())
 		}

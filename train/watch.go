@@ -2,7 +2,6 @@ package train
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"path/filepath"
 
@@ -71,13 +70,11 @@ func (w *watch) point(d atomicfile.Disk, dir string) error {
 	return atomicfile.ReplaceLink(d, filepath.Join(dir, bestLink), w.best())
 }
 
-// setHash tells evaluation sets apart.
+// setHash identifies an evaluation set.
 func setHash(examples []data.Example) string {
 	h := sha256.New()
 	for _, e := range examples {
-		binary.Write(h, binary.LittleEndian, uint64(len(e.Tokens)))
-		binary.Write(h, binary.LittleEndian, e.Tokens)
-		binary.Write(h, binary.LittleEndian, e.Labels)
+		e.Hash(h)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -1,6 +1,10 @@
 package train
 
-import "fettle/data"
+import (
+	"slices"
+
+	"fettle/data"
+)
 
 // Workload holds the sizes of a run: its largest micro-batch and the sums over all steps.
 type Workload struct {
@@ -11,56 +15,63 @@ type Workload struct {
 	Steps    int     `json:"steps"`
 	PerEpoch int     `json:"steps_per_epoch"`
 	All      int     `json:"tokens_of_all_steps"`
-	Rows     int     `json:"rows_of_all_steps"` // fewer than tokens where beginnings are shared
+	Rows     int     `json:"rows_of_all_steps"` // fewer than tokens where prefixes are shared
 	Epochs   float64 `json:"epochs"`
 	Held     int     `json:"tokens_of_an_evaluation"`
 	Evals    int     `json:"evaluations"`
 }
 
-// NewWorkload replays the run's steps and evaluations without computing anything.
+// NewWorkload replays the steps and evaluations of a run without computing anything.
 func NewWorkload(c Config, training, evaluation []data.Example) Workload {
 	s := newSteps(c, len(training))
 	w := Workload{Steps: s.total, PerEpoch: s.perEpoch, Epochs: float64(s.total) / float64(s.perEpoch)}
-	see := func(all []data.Example, which []int) (rows int) {
-		for lo := 0; lo < len(which); lo += c.BatchSize {
-			batch := which[lo:min(lo+c.BatchSize, len(which))]
-			for _, i := range batch {
-				w.Longest = max(w.Longest, len(all[i].Tokens))
-			}
-			n, learned := c.rows(all, batch)
-			w.Tokens, w.Learned = max(w.Tokens, n), max(w.Learned, learned)
-			rows += n
-		}
-		return rows
-	}
 	for k := range s.total {
-		which := s.examples(k)
-		w.Rows += see(training, which)
-		for _, i := range which {
-			w.All += len(training[i].Tokens)
-		}
+		step := pick(training, s.examples(k))
+		w.Rows += w.see(c, step)
+		w.All += tokensOf(step)
 	}
-	if len(evaluation) > 0 {
-		see(evaluation, data.InOrder(len(evaluation)))
-		for _, e := range evaluation {
-			w.Held += len(e.Tokens)
-		}
-		w.Evals = 2
-		if c.EvalSteps > 0 {
-			w.Evals = 1 + (s.total+c.EvalSteps-1)/c.EvalSteps
-		}
+	if len(evaluation) == 0 {
+		return w
+	}
+	w.see(c, evaluation)
+	w.Held, w.Evals = tokensOf(evaluation), 2
+	if c.EvalSteps > 0 {
+		w.Evals = 1 + (s.total+c.EvalSteps-1)/c.EvalSteps
 	}
 	return w
 }
 
+// see divides examples into micro-batches, keeps the largest sizes, and returns the number of rows.
+func (w *Workload) see(c Config, examples []data.Example) (rows int) {
+	for batch := range slices.Chunk(examples, c.BatchSize) {
+		for _, e := range batch {
+			for s := range e.Sequences() {
+				w.Longest = max(w.Longest, len(s.Tokens))
+			}
+		}
+		n, targets := c.rows(batch)
+		w.Tokens, w.Learned = max(w.Tokens, n), max(w.Learned, targets)
+		rows += n
+	}
+	return rows
+}
+
 // rows counts the rows of a micro-batch and the targets predicted from them.
-func (c Config) rows(all []data.Example, batch []int) (n, targets int) {
+func (c Config) rows(batch []data.Example) (n, targets int) {
 	if c.SharePrefix == "true" {
-		b := c.pack(all, batch)
+		b := c.pack(batch)
 		return len(b.Tokens), len(b.Targets)
 	}
-	for _, i := range batch {
-		n, targets = n+len(all[i].Tokens), targets+all[i].Learned()
+	for _, e := range batch {
+		n, targets = n+e.Len(), targets+e.Learned()
 	}
 	return n, targets
+}
+
+func tokensOf(examples []data.Example) int {
+	n := 0
+	for _, e := range examples {
+		n += e.Len()
+	}
+	return n
 }

@@ -89,7 +89,7 @@ func benchTrain(cmd *cobra.Command, b benching, s stepping) error {
 	if err != nil {
 		return err
 	}
-	run, err := train.Config{SharePrefix: s.Share}.Sharing(w.dev.Name(), 0)
+	run, err := train.Config{SharePrefix: s.Share}.ResolveSharePrefix(w.dev.Name(), 0)
 	if err != nil {
 		return err
 	}

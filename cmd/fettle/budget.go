@@ -49,7 +49,7 @@ func newBudget(c train.Config, m *runData) (*budget, error) {
 	if err != nil {
 		return nil, input(err)
 	}
-	if c, err = c.Sharing(dev.Name(), dropout); err != nil {
+	if c, err = c.ResolveSharePrefix(dev.Name(), dropout); err != nil {
 		return nil, err
 	}
 	training, held := m.training.Examples, m.evaluation.Examples

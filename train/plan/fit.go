@@ -94,12 +94,20 @@ func with(all []Change, c Change) []Change {
 	return append(all, c)
 }
 
-// clipped are examples none longer than n tokens.
+// clipped returns the examples with their sequences cut to n tokens.
 func clipped(all []data.Example, n int) []data.Example {
 	out := make([]data.Example, len(all))
 	for i, e := range all {
-		k := min(n, len(e.Tokens))
-		out[i] = data.Example{Tokens: e.Tokens[:k], Labels: e.Labels[:k], Source: e.Source}
+		out[i].Source = e.Source
+		for s := range e.Sequences() {
+			k := min(n, len(s.Tokens))
+			s.Tokens, s.Labels = s.Tokens[:k], s.Labels[:k]
+			if out[i].Tokens == nil {
+				out[i].Tokens, out[i].Labels = s.Tokens, s.Labels
+			} else {
+				out[i].Others = append(out[i].Others, s)
+			}
+		}
 	}
 	return out
 }
