@@ -18,7 +18,8 @@ func FlagError(flags *pflag.FlagSet, err error) error {
 		name := unknown.GetSpecifiedName()
 		return fmt.Errorf("unknown flag --%s%s", name, didYouMean(canonical(name), names, "--"))
 	case errors.As(err, &wrong):
-		want := map[string]string{"int": "a whole number", "uint64": "a whole number, 0 or more", "float64": "a number", "bool": "true or false"}
+		want := map[string]string{"int": "a whole number", "uint64": "a whole number, 0 or more", "float64": "a number",
+			"bool": "true or false"}
 		if kind, ok := want[wrong.GetFlag().Value.Type()]; ok {
 			return fmt.Errorf("--%s: %s is not %s", wrong.GetFlag().Name, quoted(wrong.GetValue()), kind)
 		}

@@ -41,7 +41,8 @@ func fieldsOf(v reflect.Value, group string) []Field {
 	for i := range v.NumField() {
 		tag := v.Type().Field(i).Tag
 		f := Field{
-			Key: tag.Get("yaml"), Help: tag.Get("help"), Group: tag.Get("group"), Whole: tag.Get("whole") != "", Value: v.Field(i),
+			Key: tag.Get("yaml"), Help: tag.Get("help"), Group: tag.Get("group"), Whole: tag.Get("whole") != "",
+			Value: v.Field(i),
 		}
 		if f.Group == "" {
 			f.Group = group

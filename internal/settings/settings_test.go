@@ -60,8 +60,10 @@ func TestAFlagBeatsAVariableBeatsTheFileBeatsTheDefault(t *testing.T) {
 	t.Setenv("FETTLE_COMPUTE", "bf16")
 	c, s, err := load(t, "--config", path, "--compute", "int8")
 	require.NoError(t, err)
-	require.Equal(t, &run{Rate: 1, Seed: 2, Compute: "int8", Method: method{Rank: 1, Targets: []string{"q_proj", "v_proj"}}}, c)
-	for key, given := range map[string]bool{"learning_rate": true, "seed": true, "compute": true, "lora_rank": true, "shuffle": false} {
+	require.Equal(t, &run{Rate: 1, Seed: 2, Compute: "int8",
+		Method: method{Rank: 1, Targets: []string{"q_proj", "v_proj"}}}, c)
+	for key, given := range map[string]bool{"learning_rate": true, "seed": true, "compute": true, "lora_rank": true,
+		"shuffle": false} {
 		require.Equal(t, given, s.Given(key), key)
 	}
 }
@@ -89,7 +91,8 @@ func TestAWholeTextKeepsItsCommas(t *testing.T) {
 	fromEnvironment, _, err := load(t)
 	require.NoError(t, err)
 	want := []string{text}
-	require.Equal(t, [][]string{want, want, want}, [][]string{fromFlag.Prompts, fromFile.Prompts, fromEnvironment.Prompts})
+	require.Equal(t, [][]string{want, want, want},
+		[][]string{fromFlag.Prompts, fromFile.Prompts, fromEnvironment.Prompts})
 }
 
 func TestConfigIsAFileOrABuiltInName(t *testing.T) {
@@ -136,7 +139,8 @@ func TestAMistakeInAFileIsNamed(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"misspelled", "seed: 1\nlora_rnak: 2\n", `c.yaml:2: unknown key "lora_rnak", did you mean "lora_rank"`},
 		{"nothing like it", "seed: 1\nxyzzyx: 2\n", `c.yaml:2: unknown key "xyzzyx"`},
-		{"alias and name", "lora_rank: 2\nseed: 1\nlora_r: 3\n", "c.yaml:3: lora_r sets lora_rank, which line 1 sets already"},
+		{"alias and name", "lora_rank: 2\nseed: 1\nlora_r: 3\n",
+			"c.yaml:3: lora_r sets lora_rank, which line 1 sets already"},
 		{"one key twice", "seed: 2\nseed: 3\n", `mapping key "seed" already defined at line 1`},
 		{"text for a number", "lora_rank: many\n", `c.yaml:1: lora_rank: "many" is not a whole number`},
 		{"half", "seed: 1\nlora_rank: 1.5\n", "c.yaml:2: lora_rank: 1.5 is not a whole number"},
@@ -145,7 +149,8 @@ func TestAMistakeInAFileIsNamed(t *testing.T) {
 		{"list for a value", "compute: [f32, bf16]\n", "is a list, want one value"},
 		{"map for a value", "compute: {a: b}\n", "compute has keys of its own"},
 		{"null in a list", "lora_target: [q_proj, null]\n", "lora_target: the elements of a list are texts or numbers"},
-		{"a list that holds itself", "lora_target: &x [*x]\n", "lora_target: the elements of a list are texts or numbers"},
+		{"a list that holds itself", "lora_target: &x [*x]\n",
+			"lora_target: the elements of a list are texts or numbers"},
 		{"no settings", "- seed\n", "want settings, one a line"},
 		{"broken YAML", "a: [1\n", "c.yaml: yaml:"},
 	} {
@@ -162,7 +167,8 @@ func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		{"text for a number", map[string]string{"FETTLE_LORA_R": "many"}, `environment: FETTLE_LORA_R: "many" is not a whole number`},
+		{"text for a number", map[string]string{"FETTLE_LORA_R": "many"},
+			`environment: FETTLE_LORA_R: "many" is not a whole number`},
 		{"alias and name", map[string]string{"FETTLE_LORA_RANK": "1", "FETTLE_R": "1"},
 			"environment: lora_rank is set twice, by FETTLE_LORA_RANK and FETTLE_R"},
 	} {

@@ -83,7 +83,8 @@ func set[T any](to, from *T) {
 // messages renders a conversation in the recipe, without its first turns if it is too long.
 func (c *Conversation) messages(messages []serve.Message, room int) ([]int32, error) {
 	if c.Recipe == nil {
-		return nil, errors.New("this model has no prompt for chats: start the server with --recipe, or use /v1/completions")
+		return nil, errors.New("this model has no prompt for chats: start the server with --recipe, or use " +
+			"/v1/completions")
 	}
 	var d recipe.Conversation
 	for _, m := range messages {

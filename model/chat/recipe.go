@@ -66,8 +66,8 @@ func (r Recorded) String() string {
 	return r.Recipe + " " + r.Hash[:min(8, len(r.Hash))]
 }
 
-// ChooseRecipe gives a model its recipe: the one that is asked for, else the recorded one, else the chat template of the
-// model's directory. Without any, NoPrompt tells why, if there is a reason.
+// ChooseRecipe gives a model its recipe: the one that is asked for, else the recorded one, else the chat template of
+// the model's directory. Without any, NoPrompt tells why, if there is a reason.
 func (m *Model) ChooseRecipe(asked string, recorded Recorded, adapterDir, modelDir string) error {
 	name := asked
 	if name == "" {

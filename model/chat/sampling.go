@@ -37,7 +37,8 @@ func (s Sampling) Check() error {
 
 func (s Sampling) sampler() (*generate.Sampler, error) {
 	sampler := &generate.Sampler{
-		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP, RepetitionPenalty: s.Repetition, Seed: s.Seed,
+		Temperature: s.Temperature, TopK: s.TopK, TopP: s.TopP, MinP: s.MinP, RepetitionPenalty: s.Repetition,
+		Seed: s.Seed,
 	}
 	if err := sampler.Check(); err != nil {
 		return nil, fault.Mark(err, fault.Usage)

@@ -1,0 +1,95 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"fettle/internal/compute"
+	"fettle/internal/machine"
+	"fettle/model"
+)
+
+// Generate measures reading a prompt and decoding after it.
+func Generate(out io.Writer, b Settings) error {
+	c, err := b.config()
+	if err != nil {
+		return err
+	}
+	if b.Tokens+b.Steps+1 > c.MaxPositions {
+		return wrong("%d tokens and %d steps are more than the model's %d positions", b.Tokens, b.Steps, c.MaxPositions)
+	}
+	w, done, err := b.open()
+	defer done()
+	if err != nil {
+		return err
+	}
+	m, err := b.model(w.dev)
+	if err != nil {
+		return err
+	}
+	prompt := make([]int32, b.Tokens)
+	for i := range prompt {
+		prompt[i] = int32((i*104729 + 3) % c.Vocab)
+	}
+	s := m.NewSession(0)
+	const readings = 3
+	wall, processor, err := clock(readings, func() error {
+		s.Truncate(0)
+		_, err := s.Decode(prompt)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	blocks, head := matrices(c)
+	reading := rated(wall, processor, readings, b.Tokens, 2*float64(b.Tokens)*blocks+2*head, w.top)
+	each, busy, err := clock(b.Steps, func() error {
+		_, err := s.Decode(prompt[:1])
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	decoding := rated(each, busy, b.Steps, 1, w.reads(b, m), w.peak.Memory)
+	return w.generated(out, b, m, reading, decoding)
+}
+
+// reads returns the bytes of weights that are read for a decoded token.
+func (w *bench) reads(b Settings, m *model.Model) float64 {
+	blocks, head := matrices(m.Config())
+	t, _ := dtype(b.DType)
+	floats := float64(t.Size())
+	if w.mode != compute.ModeF32 {
+		floats = 2
+	}
+	switch m.Weight(model.Site{At: model.QProj}).Type {
+	case compute.Int8:
+		return blocks + floats*head
+	case compute.NF4:
+		return blocks*(0.5+1.0/compute.NF4Block) + floats*head
+	}
+	return floats * (blocks + head)
+}
+
+// generated prints the report.
+func (w *bench) generated(out io.Writer, b Settings, m *model.Model, reading, decoding rate) error {
+	memory := machine.PeakMemory()
+	if b.JSON {
+		return emit(out, map[string]any{
+			"machine": w.setup(), "shape": b.Shape, "tokens": b.Tokens, "prompt": reading, "decode": decoding,
+			"peak_memory_bytes": memory,
+		})
+	}
+	w.setup().print(out)
+	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, m.Config()))
+	fmt.Fprintf(out, "prompt   %d tokens: %.1f tokens/s, %.1f per CPU-second; %.1f GFLOP per CPU-second, %.1f %% of "+
+		"the %s limit\n",
+		b.Tokens, reading.Tokens, reading.TokensCPU, reading.Work/1e9, 100*reading.Share, w.mode)
+	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of "+
+		"what one thread reads\n",
+		decoding.Tokens, decoding.TokensCPU, time.Duration(decoding.Seconds*1e9).Round(10*time.Microsecond),
+		decoding.Work/1e9, 100*decoding.Share)
+	fmt.Fprintf(out, "memory   %s at most\n", gib(memory))
+	return nil
+}

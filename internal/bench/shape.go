@@ -1,0 +1,67 @@
+package bench
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fettle/internal/compute"
+	"fettle/model"
+)
+
+// shapes returns the dimensions that benchmarks know by name.
+func shapes() map[string]model.Config {
+	return map[string]model.Config{
+		"tiny": {Hidden: 288, Intermediate: 768, Layers: 6, Heads: 6, KVHeads: 6, Vocab: 32000},     // stories15M
+		"1b":   {Hidden: 2048, Intermediate: 5632, Layers: 22, Heads: 32, KVHeads: 4, Vocab: 32000}, // TinyLlama 1.1B
+		"7b":   {Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, Vocab: 32000},
+		"13b":  {Hidden: 5120, Intermediate: 13824, Layers: 40, Heads: 40, KVHeads: 40, Vocab: 32000},
+	}
+}
+
+// config finds the dimensions of a shape.
+func (b Settings) config() (*model.Config, error) {
+	if c, ok := shapes()[b.Shape]; ok {
+		c.HeadDim, c.MaxPositions, c.NormEps, c.RopeTheta = c.Hidden/c.Heads, 4096, 1e-5, 1e4
+		c.BOS, c.EOS = 1, []int32{2}
+		return &c, nil
+	}
+	dir := b.Shape
+	if filepath.Base(dir) == "config.json" {
+		dir = filepath.Dir(dir)
+	} else if _, err := os.Stat(dir); err != nil {
+		names := strings.Join(slices.Sorted(maps.Keys(shapes())), ", ")
+		return nil, wrong("shape %q: want %s, a config.json or a model directory", b.Shape, names)
+	}
+	c, err := model.ReadConfig(dir)
+	return c, unreadable(err)
+}
+
+// dtype finds the type that random weights are stored in.
+func dtype(name string) (t compute.DType, ok bool) {
+	t, ok = map[string]compute.DType{"f32": compute.F32, "bf16": compute.BF16, "f16": compute.F16}[name]
+	return t, ok
+}
+
+// model loads a model directory, or makes one of random weights.
+func (b Settings) model(dev compute.Device) (*model.Model, error) {
+	c, err := b.config()
+	if err != nil {
+		return nil, err
+	}
+	if info, err := os.Stat(b.Shape); err == nil && info.IsDir() {
+		m, err := model.LoadAs(b.Shape, dev, compute.ResolveQuantization(b.Compute, b.Quantized))
+		return m, unreadable(err)
+	}
+	t, _ := dtype(b.DType)
+	return model.NewAs(c, randomTensors(c, t), dev, compute.ResolveQuantization(b.Compute, b.Quantized))
+}
+
+// describe names a shape and its size.
+func describe(shape string, c *model.Config) string {
+	blocks, head := matrices(c)
+	return fmt.Sprintf("%s: %d layers of width %d, %.3g parameters in products", shape, c.Layers, c.Hidden, blocks+head)
+}
