@@ -90,22 +90,19 @@ func dropoutOf(c train.Config) (float64, error) {
 // unread is what is known of a run's base without its weights, and the device
 // it will be on.
 func unread(c train.Config, m *runData) (b plan.Base, dev compute.Device, err error) {
-	b.Shape = m.shape
-	var stored compute.DType
+	b.Config = m.shape
 	if c.Shape != "" {
 		dev, err = scratchDevice(c.Compute)
 	} else {
 		var where string
 		if where, err = located(c.ModelName); err == nil {
-			dev, stored, err = newDevice(where, c.Compute)
+			dev, b.Stored, err = newDevice(where, c.Compute)
 		}
-		b.Stored = stored.Size()
 	}
 	if err != nil {
 		return b, nil, err
 	}
-	kinds := map[plan.Kind]compute.DType{plan.AsStored: stored, plan.Float32: compute.F32, compute.QuantizeInt8: compute.Int8, compute.QuantizeNF4: compute.NF4}
-	b.Kept = func(n, k int, as plan.Kind) int64 { return dev.Kept(n, k, kinds[as]) }
+	b.Device = dev
 	return b, dev, nil
 }
 

@@ -6,17 +6,19 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
+	"fettle/internal/compute"
+	"fettle/internal/compute/ref"
 	"fettle/model"
 	"fettle/train"
 )
 
-// of7b is LLaMA's smallest, kept as stored in two bytes.
+// of7b is the smallest LLaMA, stored in two bytes a weight, on the plain device.
 func of7b() Base {
 	return Base{
-		Shape: &model.Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000, MaxPositions: 2048}, Stored: 2,
-		Kept: func(n, k int, as Kind) int64 {
-			return int64(n) * int64(k) * map[Kind]int64{AsStored: 4, Float32: 8, "int8": 2, "nf4": 1}[as] / 2
+		Config: &model.Config{
+			Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000, MaxPositions: 2048,
 		},
+		Stored: compute.BF16, Device: ref.New(),
 	}
 }
 
@@ -38,11 +40,11 @@ func TestEstimateCountsEveryNumber(t *testing.T) {
 	l := train.NewWorkload(c, alike(12, 512), nil)
 	require.Equal(t, []int{512, 256, 512}, []int{l.Tokens, l.Learned, l.Longest})
 	n := Estimate(c, b, l, 12*512)
-	require.EqualValues(t, 2*b.Shape.Parameters(), n.Weights+2*int64(65*4096), "two bytes for every weight; norms are not counted")
-	require.EqualValues(t, 16*Trainables(c, b.Shape), n.Trainable)
-	require.Equal(t, 2*32*8*(4096+4096), Trainables(c, b.Shape), "Hu et al. 2021: 4.2 million for r = 8 on q and v")
-	require.EqualValues(t, 4*512*((5+3+2)*4096+3*11008+34*4096+3*4096+3*11008+4*4096), n.Activations)
-	require.EqualValues(t, 4*(4*256*4096+256*32000), n.Loss)
+	require.EqualValues(t, 2*b.Config.Parameters(), n.Weights+2*int64(65*4096), "two bytes for every weight; norms are not counted")
+	require.EqualValues(t, 16*Trainables(c, b.Config), n.Trainable)
+	require.Equal(t, 2*32*8*(4096+4096), Trainables(c, b.Config), "Hu et al. 2021: 4.2 million for r = 8 on q and v")
+	require.EqualValues(t, 4*512*((5+3+2)*4096+3*11008+34*4096+2*4096+3*11008+4*4096), n.Activations)
+	require.EqualValues(t, 4*4*256*4096+8*32000, n.Loss, "rows with a target, and one row of logits of the plain device in float64")
 
 	more := func(set func(*train.Config)) Memory {
 		c := c
@@ -56,7 +58,7 @@ func TestEstimateCountsEveryNumber(t *testing.T) {
 	require.Greater(t, auto.Activations-n.Activations, int64(300<<20))
 	require.Less(t, more(func(c *train.Config) { c.Quantized = "nf4" }).Weights, n.Weights/3)
 	full := more(func(c *train.Config) { c.Type = "full" })
-	require.EqualValues(t, 20*b.Shape.Parameters(), full.Weights+full.Trainable+4*65*4096+4*32000*4096, "packed, values, gradients, two moments; the embedding is not packed")
+	require.EqualValues(t, 20*b.Config.Parameters(), full.Weights+full.Trainable+4*65*4096+4*32000*4096, "packed, values, gradients, two moments; the embedding is not packed")
 }
 
 func TestFitChangesResultsLast(t *testing.T) {
@@ -91,7 +93,7 @@ func TestFitChangesResultsLast(t *testing.T) {
 }
 
 func TestStorageCountsWhatIsKept(t *testing.T) {
-	c, m := train.Defaults(), of7b().Shape
+	c, m := train.Defaults(), of7b().Config
 	one := int64(12 * Trainables(c, m))
 	c.SaveSteps = 100
 	for _, x := range []struct {
