@@ -9,24 +9,23 @@ import (
 	"unicode/utf8"
 )
 
-// maxAdded bounds the ids that may lie beyond a vocabulary.
+// maxAdded bounds the number of ids beyond the vocabulary.
 const maxAdded = 1 << 16
 
-// addedToken is a text that is one token whatever the merges say: an entry of
-// tokenizer.json's added_tokens or tokenizer_config.json's added_tokens_decoder.
+// addedToken is an entry of tokenizer.json's added_tokens or tokenizer_config.json's added_tokens_decoder: text that
+// becomes one token before any merge.
 type addedToken struct {
 	ID         int32  `json:"id"`
 	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"` // not next to a letter, digit or _
-	LStrip     bool   `json:"lstrip"`      // with the white space before it
-	RStrip     bool   `json:"rstrip"`      // with the white space behind it
-	Normalized bool   `json:"normalized"`  // looked for in normalized text
+	SingleWord bool   `json:"single_word"` // only where no letter, digit or _ is next to it
+	LStrip     bool   `json:"lstrip"`      // includes white space before it
+	RStrip     bool   `json:"rstrip"`      // includes white space after it
+	Normalized bool   `json:"normalized"`  // matched in normalized text
 	Special    bool   `json:"special"`     // a control token
 }
 
-// place gives every added token its id: a new one beyond the vocabulary, or one
-// of the vocabulary's own. Of entries with the same id the last one counts, those
-// beside the file after the file's.
+// place enters the added tokens into the vocabulary, at ids beyond it or over its own, and returns them. Of entries
+// with the same id the last one wins; those of the side files come after those of the tokenizer file.
 func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) {
 	limit := len(t.pieces) + maxAdded
 	at := map[int32]int{}
@@ -37,7 +36,8 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 			continue
 		}
 		if a.ID < 0 || int(a.ID) > limit {
-			return nil, fmt.Errorf("added token %q has id %d, far outside the vocabulary of %d", a.Content, a.ID, len(t.pieces))
+			return nil, fmt.Errorf("added token %q has id %d, far outside the vocabulary of %d",
+				a.Content, a.ID, len(t.pieces))
 		}
 		for int(a.ID) >= len(t.pieces) {
 			t.pieces = append(t.pieces, piece{kind: control})
@@ -66,8 +66,8 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 	return placed, nil
 }
 
-// seek prepares looking for the added tokens that place gave, and for the
-// vocabulary's own control pieces. Texts of normalized ones are normalized too.
+// seek builds the finders for the added tokens that place returned and for the vocabulary's own control pieces. Text to
+// be found in normalized text is normalized itself.
 func (t *Tokenizer) seek(placed []addedToken) {
 	t.added = map[string]int32{}
 	var raw, normalized []addedToken
@@ -90,11 +90,11 @@ func (t *Tokenizer) seek(placed []addedToken) {
 
 // finder finds added tokens in text.
 type finder struct {
-	tokens []addedToken // in the order of their texts
-	first  [256]bool    // bytes that tokens begin with
+	tokens []addedToken // sorted by Content
+	first  [256]bool    // first bytes of the tokens
 }
 
-// newFinder: of tokens with the same text, the last one counts.
+// newFinder returns a finder. Of tokens with the same text the last one wins.
 func newFinder(tokens []addedToken) finder {
 	var f finder
 	sort.SliceStable(tokens, func(i, j int) bool { return tokens[i].Content < tokens[j].Content })
@@ -108,10 +108,10 @@ func newFinder(tokens []addedToken) finder {
 	return f
 }
 
-// longest is the longest token that text begins with.
+// longest returns the longest token that text begins with, or nil. Control tokens match only if special is true.
 func (f *finder) longest(text string, special bool) *addedToken {
 	var best *addedToken
-	// All of tokens share their first k bytes with text.
+	// The loop keeps the tokens that share their first k bytes with text.
 	tokens := f.tokens
 	for k := 0; len(tokens) > 0; k++ {
 		if len(tokens[0].Content) == k {
@@ -129,9 +129,8 @@ func (f *finder) longest(text string, special bool) *addedToken {
 	return best
 }
 
-// cut calls yield for the parts of text from left to right: added tokens with
-// their ids, the leftmost and longest first, and what is between them with -1.
-// at is where a part begins.
+// cut divides text into added tokens, leftmost first and then longest, and the parts between them. It calls yield for
+// each from left to right with its offset and its id, or -1 for a part between tokens.
 func (f *finder) cut(text string, special bool, yield func(part string, at int, id int32)) {
 	done := 0
 	for at := 0; at < len(text) && len(f.tokens) > 0; at++ {
@@ -174,7 +173,8 @@ func wordBegins(text string) bool {
 	return n > 0 && isWord(r)
 }
 
-// isWord is a regular expression's \w.
+// isWord reports whether a regular expression's \w matches r.
 func isWord(r rune) bool {
-	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc, unicode.Other_Alphabetic, unicode.Join_Control)
+	return unicode.In(r, unicode.L, unicode.M, unicode.Nd, unicode.Nl, unicode.Pc,
+		unicode.Other_Alphabetic, unicode.Join_Control)
 }

@@ -6,24 +6,23 @@ import (
 	"unicode/utf8"
 )
 
-// bpe turns words into pieces. A word starts as its characters, or as its
-// bytes, and its neighbours merge.
+// bpe encodes words by byte-pair encoding: a word starts as its characters, or as its bytes, and neighbours merge.
+// Sennrich et al. 2016, arXiv:1508.07909.
 type bpe struct {
 	pieces []piece
-	ids    map[string]int32  // pieces by what they are in a word
-	rules  map[[2]int32]rule // what two pieces make; nil: what their texts together are
-	alone  []bool            // pieces that their own texts merge to
+	ids    map[string]int32  // pieces by their spelling in a word
+	rules  map[[2]int32]rule // merges; nil: two pieces merge if their joined text is a piece
+	alone  []bool            // by id: the merges of the piece's text end in the piece
 	bytes  [256]int32        // the pieces of single bytes; -1: none
-	unk    int32             // for characters that are neither piece nor bytes; -1: none
+	unk    int32             // for characters without piece or bytes; -1: none
 
-	fuse      bool // neighbouring unknown characters are one unknown
+	fuse      bool // neighbouring unknown characters become one unknown piece
 	byteLevel bool // words start as bytes
-	whole     bool // a word that is a piece is that piece, whatever the merges say
-	spaced    bool // no piece goes on behind a space: words merge on their own
+	whole     bool // a word that is a piece becomes that piece, without merges
+	spaced    bool // no piece has a space after another character: words merge alone
 }
 
-// index files the pieces that words can be made of. spell is what a piece is in
-// a word, false if it can be in none.
+// index fills ids and bytes. spell returns a piece's spelling in a word, or false for a piece that no word contains.
 func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
 	b.pieces, b.ids = pieces, make(map[string]int32, len(pieces))
 	b.spaced = true
@@ -52,11 +51,11 @@ func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
 	return nil
 }
 
-// byName and byBytes are two ways to spell.
+// byName and byBytes spell a piece by its name in the vocabulary and by its bytes.
 func byName(p piece) (string, bool)  { return p.name, true }
 func byBytes(p piece) (string, bool) { return p.text, true }
 
-// settle finds the pieces that need no merging when they are a word.
+// settle fills alone, so that words that are such pieces need no merges.
 func (b *bpe) settle() {
 	if b.whole {
 		return
@@ -70,7 +69,7 @@ func (b *bpe) settle() {
 	b.alone = alone
 }
 
-// complete is an error unless every byte has a piece.
+// complete returns an error unless every byte has a piece.
 func (b *bpe) complete() error {
 	for value, id := range b.bytes {
 		if id < 0 {
@@ -80,8 +79,8 @@ func (b *bpe) complete() error {
 	return nil
 }
 
-// encode appends the pieces of text. Where no piece has a space after another
-// character, a word and the spaces before it can be merged by themselves.
+// encode appends the pieces of text. Where no piece has a space after another character, each word is merged alone,
+// with the spaces before it.
 func (b *bpe) encode(out []int32, text string) []int32 {
 	if b.byteLevel || !b.spaced {
 		return b.word(out, text)
@@ -117,7 +116,7 @@ func (b *bpe) word(out []int32, text string) []int32 {
 	return out
 }
 
-// symbols appends what text starts as.
+// symbols appends the characters or bytes of text as a linked list.
 func (b *bpe) symbols(to []symbol, text string) []symbol {
 	for at := 0; at < len(text); {
 		n, id := 1, int32(-1)
@@ -139,7 +138,7 @@ func (b *bpe) symbols(to []symbol, text string) []symbol {
 	return to
 }
 
-// spellOut appends a character's bytes, or the unknown piece.
+// spellOut appends the pieces of a character's bytes, or the unknown piece.
 func (b *bpe) spellOut(out []int32, char string) []int32 {
 	for i := range len(char) {
 		if b.bytes[char[i]] < 0 {
@@ -155,15 +154,14 @@ func (b *bpe) spellOut(out []int32, char string) []int32 {
 	return out
 }
 
-// rule is what two pieces make, with a score: the lower in the list of merges,
-// the lower.
+// rule holds the piece that two pieces merge to and a score, minus the index in the list of merges.
 type rule struct {
 	id    int32
 	score float32
 }
 
-// pair is the piece that two neighbours make. In tokenizer.json a list of merges
-// tells; with SentencePiece and tiktoken they merge if their text is a piece.
+// pair returns the piece that two neighbours merge to. tokenizer.json lists the merges; in SentencePiece and tiktoken
+// two pieces merge if their joined text is a piece.
 func (b *bpe) pair(text string, left, right int32) (id int32, score float32, ok bool) {
 	if b.rules != nil {
 		r, ok := b.rules[[2]int32{left, right}]

@@ -5,9 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// byteAlphabet is how GPT-2's vocabularies print bytes: those of printable
-// Latin-1 characters as these, the others as U+0100 and up, in order. The space
-// becomes Ġ, the line break Ċ. Radford et al. 2019.
+// byteAlphabet maps bytes to the characters that GPT-2's vocabularies print for them: a printable Latin-1 character
+// stands for itself, the other bytes are U+0100 and up, in order. A space prints as Ġ, a line break as Ċ. Radford et
+// al. 2019.
 type byteAlphabet struct {
 	chars  [256]rune
 	values map[rune]byte
@@ -26,7 +26,7 @@ func newByteAlphabet() byteAlphabet {
 	return a
 }
 
-// spell prints bytes.
+// spell returns the characters of bytes.
 func (a byteAlphabet) spell(bytes string) string {
 	var b strings.Builder
 	for i := range len(bytes) {
@@ -35,7 +35,7 @@ func (a byteAlphabet) spell(bytes string) string {
 	return b.String()
 }
 
-// read undoes spell. What has other characters is no bytes.
+// read inverts spell. It returns spelled itself and false if that has characters outside the alphabet.
 func (a byteAlphabet) read(spelled string) (string, bool) {
 	bytes := make([]byte, 0, utf8.RuneCountInString(spelled))
 	for _, char := range spelled {

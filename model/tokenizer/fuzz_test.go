@@ -17,10 +17,13 @@ func FuzzJSON(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(string(text))
 	}
-	f.Add(`{"model": {"vocab": {"a": 0, "b": 1, "ab": 2, "?": 3}, "merges": [["a", "b"]], "unk_token": "?"}, "decoder": {"type": "Fuse"}}`)
-	f.Add(`{"model": {"vocab": {"?": 0, "▁": 1}, "unk_token": "?"}, "decoder": {"type": "Metaspace"}, "pre_tokenizer": {"type": "Metaspace"}}`)
+	f.Add(`{"model": {"vocab": {"a": 0, "b": 1, "ab": 2, "?": 3}, "merges": [["a", "b"]], "unk_token": "?"},
+		"decoder": {"type": "Fuse"}}`)
+	f.Add(`{"model": {"vocab": {"?": 0, "▁": 1}, "unk_token": "?"}, "decoder": {"type": "Metaspace"},
+		"pre_tokenizer": {"type": "Metaspace"}}`)
 	f.Add(`{"model": {"vocab": {"?": 0}, "unk_token": "?"}, "decoder": {"type": "Fuse"}, "pre_tokenizer":
-		{"type": "Split", "pattern": {"Regex": "(a|b)*?c"}, "behavior": "MergedWithPrevious"}, "normalizer": {"type": "NFKD"}}`)
+		{"type": "Split", "pattern": {"Regex": "(a|b)*?c"}, "behavior": "MergedWithPrevious"},
+		"normalizer": {"type": "NFKD"}}`)
 	f.Fuzz(func(t *testing.T, file string) {
 		use(t, "{"+strings.TrimPrefix(file, "{"))
 	})

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// jsonFile is Hugging Face's tokenizer.json.
+// jsonFile has the fields of Hugging Face's tokenizer.json.
 type jsonFile struct {
 	Added         []addedToken `json:"added_tokens"`
 	Normalizer    *stage       `json:"normalizer"`
@@ -18,7 +18,7 @@ type jsonFile struct {
 	Model         jsonModel    `json:"model"`
 }
 
-// jsonModel is the vocabulary and its merges.
+// jsonModel has the vocabulary and the merges.
 type jsonModel struct {
 	Type         string           `json:"type"`
 	Vocab        map[string]int32 `json:"vocab"`
@@ -32,12 +32,11 @@ type jsonModel struct {
 	Dropout      *float64         `json:"dropout"`
 }
 
-// parseJSON reads a tokenizer.json whose model is byte-pair encoding: of
-// characters with bytes to fall back on (LLaMA 1 and 2), or of bytes (LLaMA 3).
-// What it does not know it refuses by name.
+// parseJSON reads a tokenizer.json with byte-pair encoding, of characters with byte fallback (LLaMA 1 and 2) or of
+// bytes (LLaMA 3). It returns an error that names the first unsupported part.
 func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 	var f jsonFile
-	f.Model.Type = "BPE" // files of 2020 do not say
+	f.Model.Type = "BPE" // the default: files of 2020 have no type
 	if err := json.Unmarshal(text, &f); err != nil {
 		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
 	}
@@ -85,6 +84,7 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 	return t, nil
 }
 
+// check returns an error for settings that would change the tokens and are not supported.
 func (m *jsonModel) check() error {
 	switch {
 	case m.Type != "BPE":
@@ -101,7 +101,7 @@ func (m *jsonModel) check() error {
 	return nil
 }
 
-// pieces lists the vocabulary by id, with room for added tokens in between.
+// pieces returns the vocabulary by id. Unused ids stay control pieces without a name.
 func (m *jsonModel) pieces(spell func(string) string, added int) ([]piece, error) {
 	limit := len(m.Vocab) + added + maxAdded
 	var pieces []piece
@@ -126,7 +126,7 @@ func (m *jsonModel) pieces(spell func(string) string, added int) ([]piece, error
 	return pieces, nil
 }
 
-// byteName reads "<0x0A>".
+// byteName parses the name of a byte piece, such as "<0x0A>".
 func byteName(name string) (byte, bool) {
 	var value byte
 	if len(name) != len("<0x0A>") {
@@ -136,7 +136,7 @@ func byteName(name string) (byte, bool) {
 	return value, err == nil && name == fmt.Sprintf("<0x%02X>", value)
 }
 
-// bpe is the model, without the pieces that have become control tokens.
+// bpe returns the encoder, without the pieces that have become control tokens.
 func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {
 	b := &bpe{unk: -1, fuse: m.FuseUnk, byteLevel: byteLevel, whole: m.IgnoreMerges}
 	spell := byName
@@ -165,7 +165,7 @@ func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {
 	return b, nil
 }
 
-// rules reads the merges.
+// rules returns the merges by the ids of their pieces. The first of equal merges wins.
 func (m *jsonModel) rules(pieces []piece) (map[[2]int32]rule, error) {
 	pairs, err := m.pairs()
 	if err != nil {
@@ -177,7 +177,8 @@ func (m *jsonModel) rules(pieces []piece) (map[[2]int32]rule, error) {
 		right, okRight := m.Vocab[pair[1]]
 		id, ok := m.Vocab[pair[0]+pair[1]]
 		if !ok || !okLeft || !okRight {
-			return nil, fmt.Errorf("merge %d, %q and %q: the vocabulary does not have both and what they make", i, pair[0], pair[1])
+			return nil, fmt.Errorf("merge %d, %q and %q: the vocabulary does not have both and what they make",
+				i, pair[0], pair[1])
 		}
 		if k := pieces[id].kind; k == control || k == unknown {
 			continue
@@ -189,7 +190,7 @@ func (m *jsonModel) rules(pieces []piece) (map[[2]int32]rule, error) {
 	return rules, nil
 }
 
-// pairs reads both spellings of merges.
+// pairs reads merges in both forms, "a b" and ["a", "b"].
 func (m *jsonModel) pairs() ([][]string, error) {
 	list := bytes.TrimPrefix(bytes.TrimSpace(m.Merges), []byte("["))
 	if bytes.HasPrefix(bytes.TrimSpace(list), []byte(`"`)) {

@@ -24,7 +24,8 @@ func files(t testing.TB, root string) map[string]string {
 }
 
 // llama3Pattern is in LLaMA 3's tokenizer.json.
-const llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+const llama3Pattern = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` +
+	`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
 // llama3JSON puts LLaMA 3's vocabulary and merges, as published, together to a
 // tokenizer.json with the stages that Hugging Face's has.
@@ -80,7 +81,8 @@ func TestLLaMA3JSONEqualsTiktoken(t *testing.T) {
 	require.Equal(t, one.Size(), other.Size())
 	require.Equal(t, 128256, one.Size())
 	for id := range int32(one.Size()) {
-		if one.Piece(id) != other.Piece(id) || one.Control(id) != other.Control(id) || one.Decode([]int32{id}) != other.Decode([]int32{id}) {
+		if one.Piece(id) != other.Piece(id) || one.Control(id) != other.Control(id) ||
+			one.Decode([]int32{id}) != other.Decode([]int32{id}) {
 			t.Fatalf("token %d is %q and %q", id, one.Piece(id), other.Piece(id))
 		}
 	}
@@ -107,9 +109,11 @@ func TestLLaMA2JSONEqualsSentencePiece(t *testing.T) {
 	require.NoError(t, err)
 	other, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
 	require.NoError(t, err)
-	require.Equal(t, []int32{one.BOS(), one.EOS(), int32(one.Size())}, []int32{other.BOS(), other.EOS(), int32(other.Size())})
+	require.Equal(t, []int32{one.BOS(), one.EOS(), int32(one.Size())},
+		[]int32{other.BOS(), other.EOS(), int32(other.Size())})
 	for id := range int32(one.Size()) {
-		if one.Piece(id) != other.Piece(id) || one.Control(id) != other.Control(id) || id > 0 && one.Decode([]int32{5, id}) != other.Decode([]int32{5, id}) {
+		if one.Piece(id) != other.Piece(id) || one.Control(id) != other.Control(id) ||
+			id > 0 && one.Decode([]int32{5, id}) != other.Decode([]int32{5, id}) {
 			t.Fatalf("token %d is %q and %q", id, one.Piece(id), other.Piece(id))
 		}
 	}

@@ -11,19 +11,18 @@ import (
 	"path/filepath"
 )
 
-// Files are the names that Load looks for in a model directory.
+// Files returns the names of the tokenizer files of a model directory.
 func Files() []string { return []string{"tokenizer.model", "tokenizer.json"} }
 
-// SideFiles are what else of a model directory concerns the tokenizer.
+// SideFiles returns the names of a model directory's other files about the tokenizer.
 func SideFiles() []string {
 	return []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
 }
 
-// Load reads the tokenizer of a model directory, or a tokenizer file itself;
-// what kind it is, its content tells. Of a directory with both tokenizer.model
-// and tokenizer.json it takes tokenizer.model where both have the same number
-// of tokens, as its spaces are the original ones; otherwise tokenizer.json,
-// which Hugging Face goes by; and where only one can be read, that one.
+// Load reads the tokenizer of a model directory, or a tokenizer file of any kind, recognized by its content. In a
+// directory with both tokenizer.model and tokenizer.json it prefers tokenizer.model, which treats spaces as the
+// original does, if both have the same number of tokens, and otherwise tokenizer.json, as Hugging Face does. If only
+// one of them can be read, it returns that one.
 func Load(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -51,7 +50,8 @@ func Load(path string) (*Tokenizer, error) {
 	case len(problems) > 0:
 		return nil, errors.Join(problems...)
 	}
-	return nil, fmt.Errorf("load tokenizer: neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in %s", path)
+	return nil, fmt.Errorf(
+		"load tokenizer: neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in %s", path)
 }
 
 func loadFile(path string) (*Tokenizer, error) {
@@ -70,7 +70,7 @@ func loadFile(path string) (*Tokenizer, error) {
 	return t, nil
 }
 
-// Parse reads the bytes of a tokenizer file that stands alone.
+// Parse reads a tokenizer file, given its bytes, without side files.
 func Parse(text []byte) (*Tokenizer, error) { return parse(text, side{}) }
 
 func parse(text []byte, beside side) (*Tokenizer, error) {
@@ -91,8 +91,8 @@ func parse(text []byte, beside side) (*Tokenizer, error) {
 	return t, nil
 }
 
-// isJSON: an object, from its first character to its last. A SentencePiece
-// file may begin like one, with the length of its first piece.
+// isJSON reports whether text begins and ends as a JSON object. The first byte alone does not tell: in a SentencePiece
+// file it may be the length of the first piece.
 func isJSON(text []byte) bool {
 	text = bytes.TrimSpace(text)
 	return len(text) > 1 && text[0] == '{' && text[len(text)-1] == '}'

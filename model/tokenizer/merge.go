@@ -2,21 +2,19 @@ package tokenizer
 
 import "container/heap"
 
-// symbol is a run of text in the list of what is not merged yet.
+// symbol is a run of text, an element of a linked list of runs that may still merge.
 type symbol struct {
 	at, len    int32 // len 0: merged into its left neighbour
 	prev, next int32 // -1: none
 	id         int32 // its piece, -1: none
-	to         int32 // the piece that it and its right neighbour make, -1: none
+	to         int32 // the piece that it and its right neighbour merge to, -1: none
 	score      float32
 }
 
-// smallWord is up to how many symbols the plain search for the best pair is
-// quicker than a heap.
+// smallWord bounds the number of symbols for which search is faster than queue.
 const smallWord = 24
 
-// merge joins neighbours until no pair makes a piece: the pair with the highest
-// score first, the leftmost of equals. Sennrich et al. 2016, arXiv:1508.07909.
+// merge joins neighbours until no pair makes a piece: the pair with the highest score first, the leftmost of equals.
 func (b *bpe) merge(symbols []symbol, text string) {
 	if len(symbols) <= smallWord {
 		b.search(symbols, text)
@@ -25,8 +23,7 @@ func (b *bpe) merge(symbols []symbol, text string) {
 	}
 }
 
-// search looks through the list for the best pair, again and again; the plain
-// twin of queue.
+// search merges by scanning the list for the best pair, again and again, in n² steps. It is queue's plain twin.
 func (b *bpe) search(symbols []symbol, text string) {
 	for i := range symbols {
 		b.rate(symbols, int32(i), text)
@@ -47,7 +44,7 @@ func (b *bpe) search(symbols []symbol, text string) {
 	}
 }
 
-// rate finds out what symbol i and its right neighbour make.
+// rate computes the piece and the score that symbol i and its right neighbour merge to.
 func (b *bpe) rate(symbols []symbol, i int32, text string) bool {
 	if i < 0 {
 		return false
@@ -77,8 +74,8 @@ func join(symbols []symbol, i int32) {
 	right.len = 0
 }
 
-// candidate is a pair that could merge: left is its first symbol, len its
-// length when it was found, by which outdated ones are known.
+// candidate is a pair that may merge: its left symbol and its length when it was pushed. A pair whose length has
+// changed since is outdated.
 type candidate struct {
 	left, len int32
 	score     float32
@@ -98,7 +95,7 @@ func (c *candidates) Pop() any {
 	return last
 }
 
-// queue merges with a heap of candidates: n·log n for any text.
+// queue merges with a heap of candidates, in n·log n steps.
 func (b *bpe) queue(symbols []symbol, text string) {
 	var q candidates
 	length := func(i int32) int32 { return symbols[i].len + symbols[symbols[i].next].len }

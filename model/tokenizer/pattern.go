@@ -9,18 +9,17 @@ import (
 	"github.com/dlclark/regexp2/v2"
 )
 
-// maxPattern bounds a pattern's length; the longest in use have 500 bytes.
+// maxPattern bounds a pattern's length. The longest in use have 500 bytes.
 const maxPattern = 8 << 10
 
-// pattern is a regular expression with look-ahead, which Go's own lack, or a
-// text to find.
+// pattern is a regular expression with look-ahead, which package regexp lacks, or a literal text.
 type pattern struct {
 	text string
-	re   *regexp2.Regexp // nil: find text
+	re   *regexp2.Regexp // nil: literal
 }
 
-// newPattern compiles an expression. Repetitions inside repetitions, whose time
-// may be exponential, are refused.
+// newPattern compiles an expression. It refuses unbounded repetitions inside repetitions, whose time may be
+// exponential.
 func newPattern(expression string) (*pattern, error) {
 	if len(expression) > maxPattern {
 		return nil, fmt.Errorf("a pattern of %d bytes, want at most %d", len(expression), maxPattern)
@@ -35,7 +34,7 @@ func newPattern(expression string) (*pattern, error) {
 	return &pattern{re: re}, nil
 }
 
-// newLiteral finds a text.
+// newLiteral returns a pattern that matches text literally.
 func newLiteral(text string) (*pattern, error) {
 	if text == "" {
 		return nil, errors.New("an empty pattern")
@@ -43,9 +42,8 @@ func newLiteral(text string) (*pattern, error) {
 	return &pattern{text: text}, nil
 }
 
-// split calls yield for the matches in text and what is between them, from left
-// to right, none of them empty. From a match on that takes more memory than any
-// sane pattern needs, the rest is one part.
+// split calls yield for the matches in text and for the parts between them, from left to right, none of them empty. If
+// a match exceeds the bound on backtracking, the rest of text is one part.
 func (p *pattern) split(text string, yield func(part string, match bool)) {
 	if p.re == nil {
 		for text != "" {
@@ -63,7 +61,7 @@ func (p *pattern) split(text string, yield func(part string, match bool)) {
 		return
 	}
 	runes := []rune(text)
-	done, seen := 0, 0 // bytes and runes that are behind us
+	done, seen := 0, 0 // bytes and runes that have been yielded
 	upTo := func(end int) string {
 		from := done
 		for ; seen < end; seen++ {
@@ -71,7 +69,7 @@ func (p *pattern) split(text string, yield func(part string, match bool)) {
 		}
 		return text[from:done]
 	}
-	// An error leaves the rest to the last lines.
+	// After an error the rest is yielded below.
 	_ = p.re.FindRunesMatches(runes, -1, func(m regexp2.MatchView) bool {
 		at, n, _ := m.GroupRange(0)
 		if n == 0 {
@@ -88,13 +86,12 @@ func (p *pattern) split(text string, yield func(part string, match bool)) {
 	}
 }
 
-// nested reports whether a group that is repeated without bound has an
-// unbounded repetition inside.
+// nested reports whether an unbounded repetition repeats a group with an unbounded repetition inside.
 func nested(expression string) bool {
-	open := []bool{false} // for every open group: does it repeat something?
+	open := []bool{false} // for each open group: whether it repeats something
 	inClass, closed := false, false
 	for i := 0; i < len(expression); i++ {
-		was := closed // the part before this character is a group that repeats something
+		was := closed // a group that repeats something ends before this character
 		closed = false
 		switch c := expression[i]; {
 		case c == '\\':
@@ -112,7 +109,8 @@ func nested(expression string) bool {
 			closed = open[len(open)-1]
 			open = open[:len(open)-1]
 			open[len(open)-1] = open[len(open)-1] || closed
-		case c == '*' || c == '+' && (i == 0 || !strings.ContainsRune("*+?}", rune(expression[i-1]))) || unboundedCount(expression[i:]):
+		case c == '*', c == '+' && (i == 0 || !strings.ContainsRune("*+?}", rune(expression[i-1]))),
+			unboundedCount(expression[i:]):
 			if was {
 				return true
 			}
@@ -122,7 +120,7 @@ func nested(expression string) bool {
 	return false
 }
 
-// unboundedCount: "{3,}", or a large count.
+// unboundedCount reports whether text begins with a count without bound, such as "{3,}", or above 999.
 func unboundedCount(text string) bool {
 	if !strings.HasPrefix(text, "{") {
 		return false

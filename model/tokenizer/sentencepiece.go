@@ -10,17 +10,17 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// space is how SentencePiece spells U+0020.
+// space stands for U+0020 in SentencePiece's vocabularies.
 const space = "▁"
 
-// sentencePiece is the part of SentencePiece's ModelProto that matters here.
-// Kudo and Richardson 2018, arXiv:1808.06226.
+// sentencePiece holds the fields of SentencePiece's ModelProto that encoding needs. Kudo and Richardson 2018,
+// arXiv:1808.06226.
 type sentencePiece struct {
 	pieces                    []piece
 	modelType                 uint64
 	unk, bos, eos             int32
 	addDummyPrefix, trimSpace bool
-	charsmap                  int // bytes
+	charsmap                  int // length of precompiled_charsmap in bytes
 }
 
 // parseSentencePiece reads SentencePiece's tokenizer.model.
@@ -38,7 +38,9 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 		return nil, errors.New("a SentencePiece model that normalises text (precompiled_charsmap) is not supported")
 	}
 	frozen := m.frozen()
-	t := &Tokenizer{pieces: m.pieces, prefixed: m.addDummyPrefix, collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos)}
+	t := &Tokenizer{
+		pieces: m.pieces, prefixed: m.addDummyPrefix, collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos),
+	}
 	placed, err := t.place(nil, beside)
 	if err != nil {
 		return nil, err
@@ -70,7 +72,7 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	return t, nil
 }
 
-// escape is the text that is merged: spaces are ▁, one is in front.
+// escape writes spaces as ▁ and adds a leading one.
 func (m *sentencePiece) escape(text string) string {
 	if m.trimSpace {
 		text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
@@ -85,7 +87,7 @@ func (m *sentencePiece) escape(text string) string {
 	return strings.ReplaceAll(text, " ", space)
 }
 
-// frozen finds the user-defined pieces, which never merge with their neighbours.
+// frozen returns a finder of the user-defined pieces, which never merge with their neighbours.
 func (m *sentencePiece) frozen() finder {
 	var tokens []addedToken
 	for id, p := range m.pieces {
@@ -96,7 +98,7 @@ func (m *sentencePiece) frozen() finder {
 	return newFinder(tokens)
 }
 
-// id is -1 unless it names a control piece.
+// id returns id if it is a control piece, otherwise -1.
 func (m *sentencePiece) id(id int32) int32 {
 	if id < 0 || int(id) >= len(m.pieces) || m.pieces[id].kind != control {
 		return -1
@@ -104,10 +106,10 @@ func (m *sentencePiece) id(id int32) int32 {
 	return id
 }
 
-// field is called for every field of a protobuf message.
+// field receives a field of a protobuf message: value for numbers, text for bytes.
 type field func(number protowire.Number, kind protowire.Type, value uint64, text []byte) error
 
-// walk calls f for every field of a message.
+// walk calls f for each field of a message.
 func walk(text []byte, f field) error {
 	for len(text) > 0 {
 		number, kind, n := protowire.ConsumeTag(text)

@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// side is what a Hugging Face directory says beside the vocabulary.
+// side holds what the side files of a Hugging Face directory say about tokens.
 type side struct {
 	added    []addedToken
-	special  map[string]bool // texts that are control tokens whatever else is said
+	special  map[string]bool // texts of control tokens
 	bos, eos string
 }
 
@@ -38,7 +38,7 @@ func readSide(dir string) (side, error) {
 	if err := readJSON(filepath.Join(dir, "tokenizer_config.json"), &config); err != nil {
 		return s, err
 	}
-	// What a file says nothing more of than its id, text should not produce.
+	// A token known by its id alone is taken for a control token: text must not produce it.
 	told := map[int32]bool{}
 	for key, text := range config.Decoder {
 		id, err := strconv.ParseInt(key, 10, 32)
@@ -67,8 +67,7 @@ func readSide(dir string) (side, error) {
 	return s, nil
 }
 
-// pick is the token of a name. An empty name, as some files of 2023 have, and
-// an unknown one leave what the vocabulary says.
+// pick returns the id of a name, or otherwise for an unknown name and for an empty one, as some files of 2023 have.
 func (side) pick(t *Tokenizer, name string, otherwise int32) int32 {
 	if name == "" {
 		return otherwise
@@ -79,10 +78,10 @@ func (side) pick(t *Tokenizer, name string, otherwise int32) int32 {
 	return otherwise
 }
 
-// tokenText is "</s>" or {"content": "</s>", …}.
+// tokenText reads "</s>" or {"content": "</s>", …}.
 type tokenText string
 
-// UnmarshalJSON reads both spellings, and null.
+// UnmarshalJSON reads both forms, and null.
 func (s *tokenText) UnmarshalJSON(text []byte) error {
 	var object struct{ Content string }
 	if json.Unmarshal(text, &object) == nil {
@@ -92,7 +91,7 @@ func (s *tokenText) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*string)(s))
 }
 
-// readJSON reads an optional file.
+// readJSON decodes a file into a value, if the file exists.
 func readJSON(path string, into any) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// stage is an entry of tokenizer.json's normalizer, pre_tokenizer,
-// post_processor and decoder: the fields of all the types known here.
+// stage is an entry of tokenizer.json's normalizer, pre_tokenizer, post_processor or decoder, with the fields of all
+// supported types.
 type stage struct {
 	Type          string  `json:"type"`
 	Normalizers   []stage `json:"normalizers"`
@@ -44,7 +44,7 @@ type stage struct {
 	} `json:"single"`
 }
 
-// flat is a stage without its nested sequences; none for null.
+// flat returns the stages of nested sequences as one list, none for nil.
 func (s *stage) flat() []stage {
 	if s == nil {
 		return nil
@@ -61,7 +61,7 @@ func (s *stage) flat() []stage {
 	return all
 }
 
-// pattern is what the stage looks for.
+// pattern returns the pattern of a Split or Replace.
 func (s *stage) pattern() (*pattern, error) {
 	var p *pattern
 	var err error
@@ -79,11 +79,10 @@ func (s *stage) pattern() (*pattern, error) {
 	return p, nil
 }
 
-// maxGrowth is how many times as long stages may make a text; those in use at
-// most triple it (a space becomes ▁).
+// maxGrowth bounds the factor by which stages may lengthen text. Those in use triple it at most (a space becomes ▁).
 const maxGrowth = 64
 
-// grow is by how much the stages lengthen a text at most, an error if too much.
+// grow returns an error if the stages may lengthen text by more than maxGrowth.
 func grow(stages []stage) error {
 	growth := 1
 	for _, s := range stages {
@@ -102,8 +101,7 @@ func grow(stages []stage) error {
 	return nil
 }
 
-// newNormalizer changes text before it is split into words; nil if nothing
-// does.
+// newNormalizer returns the function that changes text before it is split into words, or nil if nothing changes it.
 func newNormalizer(s *stage) (func(string) string, error) {
 	stages := s.flat()
 	if err := grow(stages); err != nil {
@@ -148,7 +146,7 @@ func newNormalizer(s *stage) (func(string) string, error) {
 	}, nil
 }
 
-// replace puts content in the place of every match.
+// replace returns text with content in place of each match.
 func (p *pattern) replace(text, content string) string {
 	if p.re == nil {
 		return strings.ReplaceAll(text, p.text, content)
@@ -163,8 +161,8 @@ func (p *pattern) replace(text, content string) string {
 	return b.String()
 }
 
-// newDecoder tells what a piece's name decodes to, and whether the first space
-// of a text is taken off.
+// newDecoder returns the function that decodes a piece's name, and whether decoding removes a leading space of the
+// text.
 func newDecoder(s *stage, byteLevel bool) (spell func(string) string, prefixed bool, err error) {
 	var steps []func(string) string
 	stages := s.flat()
@@ -193,12 +191,14 @@ func newDecoder(s *stage, byteLevel bool) (spell func(string) string, prefixed b
 			steps = append(steps, func(name string) string { return strings.ReplaceAll(name, s.replacement(), " ") })
 		case "Strip":
 			if !fused || s.Content != " " || s.Start > 1 || s.Start < 0 || s.Stop != 0 {
-				return nil, false, fmt.Errorf("decoder Strip of %d and %d times %q is not supported, want one space at the start after Fuse", s.Start, s.Stop, s.Content)
+				return nil, false, fmt.Errorf(
+					"decoder Strip of %d and %d times %q is not supported, want one space at the start after Fuse",
+					s.Start, s.Stop, s.Content)
 			}
 			prefixed = prefixed || s.Start == 1
 		case "Fuse":
 			fused = true
-		case "ByteFallback": // the model's pieces know
+		case "ByteFallback": // done where the vocabulary is read
 		default:
 			return nil, false, fmt.Errorf("decoder type %q is not supported", s.Type)
 		}
@@ -217,7 +217,7 @@ func newDecoder(s *stage, byteLevel bool) (spell func(string) string, prefixed b
 	}, prefixed, nil
 }
 
-// replacement is what Metaspace writes for a space.
+// replacement returns the character that Metaspace writes for a space.
 func (s *stage) replacement() string {
 	if s.Replacement == "" {
 		return space
@@ -225,7 +225,7 @@ func (s *stage) replacement() string {
 	return s.Replacement
 }
 
-// scheme is when Metaspace puts a space in front: always, first or never.
+// scheme returns when Metaspace adds a leading space: always, first or never.
 func (s *stage) scheme() (string, error) {
 	if utf8.RuneCountInString(s.replacement()) != 1 {
 		return "", fmt.Errorf("replacement %q of Metaspace, want one character", s.Replacement)
@@ -241,8 +241,8 @@ func (s *stage) scheme() (string, error) {
 	return "", fmt.Errorf("prepend_scheme %q of Metaspace, want always, first or never", *s.PrependScheme)
 }
 
-// ends finds BOS and EOS: what the template puts around a text, else the usual
-// names. tokenizer_config.json has the last word.
+// ends finds BOS and EOS: the tokens that the template puts around a text, otherwise tokens with the usual names.
+// tokenizer_config.json overrides them later.
 func (t *Tokenizer) ends(s *stage) error {
 	usual := func(names ...string) int32 {
 		for _, name := range names {

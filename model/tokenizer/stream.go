@@ -5,22 +5,21 @@ import (
 	"unicode/utf8"
 )
 
-// Stream decodes tokens one after another. It holds back the bytes of a
-// character that is not complete yet, and takes off the leading space that
-// encoding put there.
+// Stream decodes tokens one after another. It holds back the bytes of an incomplete character and removes the leading
+// space that encoding adds.
 type Stream struct {
 	t       *Tokenizer
 	started bool
 	pending []byte
 }
 
-// NewStream starts decoding a text.
+// NewStream returns a Stream at the start of a text.
 func (t *Tokenizer) NewStream() *Stream { return &Stream{t: t} }
 
-// Resume starts decoding in the middle of a text: a leading space stays.
+// Resume returns a Stream in the middle of a text, where a leading space stays.
 func (t *Tokenizer) Resume() *Stream { return &Stream{t: t, started: true} }
 
-// Push returns the text that id completes, perhaps none.
+// Push adds a token and returns the text that is complete now.
 func (s *Stream) Push(id int32) string {
 	if id < 0 || int(id) >= len(s.t.pieces) {
 		return s.Flush() + "\ufffd"
@@ -41,10 +40,10 @@ func (s *Stream) Push(id int32) string {
 	return s.complete(false)
 }
 
-// Flush returns what is held back, U+FFFD for every stray byte.
+// Flush returns the bytes held back as text, U+FFFD for each invalid byte.
 func (s *Stream) Flush() string { return s.complete(true) }
 
-// complete takes the whole characters off pending; with all, everything.
+// complete removes the complete characters from pending, or with all everything, and returns them.
 func (s *Stream) complete(all bool) string {
 	if utf8.Valid(s.pending) {
 		text := string(s.pending)

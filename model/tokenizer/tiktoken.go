@@ -9,18 +9,19 @@ import (
 	"strings"
 )
 
-// llama3Words is how LLaMA 3 splits text before merging (the tokenizer of
-// Meta's published code; Hugging Face's tokenizer.json has the same).
-const llama3Words = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+// llama3Words splits text into words before merging, as LLaMA 3 does (Meta's published code; the same as in Hugging
+// Face's tokenizer.json).
+const llama3Words = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` +
+	`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 
-// isTiktoken: the first line is some base64, a space and a number.
+// isTiktoken reports whether the first line is base64, a space and a number.
 func isTiktoken(text []byte) bool {
 	line, _, _ := bytes.Cut(text[:min(len(text), 1024)], []byte("\n"))
 	_, _, err := tiktokenLine(string(line))
 	return err == nil
 }
 
-// tiktokenLine reads "IQ== 0".
+// tiktokenLine parses a line such as "IQ== 0".
 func tiktokenLine(line string) (token string, rank int32, err error) {
 	code, number, ok := strings.Cut(strings.TrimRight(line, "\r"), " ")
 	if !ok || code == "" {
@@ -34,9 +35,8 @@ func tiktokenLine(line string) (token string, rank int32, err error) {
 	return string(raw), int32(n), err
 }
 
-// parseTiktoken reads LLaMA 3's tokenizer.model: a line for each piece, its
-// bytes in base64 and its rank, which is its id. Of two neighbours the pair that
-// makes the piece of the lowest rank merges first.
+// parseTiktoken reads LLaMA 3's tokenizer.model: one line for each piece, with its bytes in base64 and its rank, which
+// is its id. The pair of neighbours that makes the piece of the lowest rank merges first.
 func parseTiktoken(text []byte, beside side) (*Tokenizer, error) {
 	t := &Tokenizer{bos: -1, eos: -1}
 	limit := bytes.Count(text, []byte("\n")) + maxAdded
@@ -90,11 +90,13 @@ func parseTiktoken(text []byte, beside side) (*Tokenizer, error) {
 	return t, nil
 }
 
-// llama3Controls are the 256 control tokens of LLaMA 3, behind a vocabulary of n
-// pieces. Later models of the family give some of the reserved ones names, in
-// tokenizer_config.json.
+// llama3Controls returns the 256 control tokens of LLaMA 3, which follow a vocabulary of n pieces. Later models of the
+// family name some of the reserved ones in tokenizer_config.json.
 func llama3Controls(n int) []addedToken {
-	names := []string{"<|begin_of_text|>", "<|end_of_text|>", "", "", "", "", "<|start_header_id|>", "<|end_header_id|>", "", "<|eot_id|>"}
+	names := []string{
+		"<|begin_of_text|>", "<|end_of_text|>", "", "", "", "",
+		"<|start_header_id|>", "<|end_header_id|>", "", "<|eot_id|>",
+	}
 	var tokens []addedToken
 	reserved := 0
 	for i := range 256 {

@@ -33,7 +33,8 @@ func TestTiktoken(t *testing.T) {
 	require.Equal(t, "<|end_of_text|>", tok.Piece(tok.EOS()))
 	for id, name := range map[int32]string{
 		0: "<|begin_of_text|>", 2: "<|reserved_special_token_0|>", 6: "<|start_header_id|>", 7: "<|end_header_id|>",
-		8: "<|reserved_special_token_4|>", 9: "<|eot_id|>", 10: "<|reserved_special_token_5|>", 255: "<|reserved_special_token_250|>",
+		8: "<|reserved_special_token_4|>", 9: "<|eot_id|>", 10: "<|reserved_special_token_5|>",
+		255: "<|reserved_special_token_250|>",
 	} {
 		require.Equal(t, name, tok.Piece(258+id))
 		require.True(t, tok.Control(258+id))

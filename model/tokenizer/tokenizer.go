@@ -1,40 +1,38 @@
-// Package tokenizer turns text into a LLaMA's tokens and back. It reads
-// SentencePiece's tokenizer.model (LLaMA 1 and 2), the tiktoken-style
-// tokenizer.model of LLaMA 3 and Hugging Face's tokenizer.json, with the side
-// files of a Hugging Face directory.
+// Package tokenizer encodes text as a LLaMA's tokens and decodes tokens. It reads SentencePiece's tokenizer.model
+// (LLaMA 1 and 2), the tiktoken-style tokenizer.model of LLaMA 3 and Hugging Face's tokenizer.json, with the side files
+// of a Hugging Face directory.
 package tokenizer
 
 import "strings"
 
-// Tokenizer is safe for concurrent use.
+// Tokenizer encodes and decodes text. It is safe for concurrent use.
 type Tokenizer struct {
 	pieces []piece
 
-	normalize func(text string) string
-	// encode appends the tokens of normalized text, never a control token.
-	// start: the text begins what the caller encodes.
-	encode func(out []int32, text string, start bool) []int32
-	// Added tokens are cut out before and after normalizing.
-	raw, normalized finder
-	added           map[string]int32
+	normalize func(text string) string // nil: no change
+	// encode appends the tokens of normalized text, never a control token. start is true for the beginning of the text
+	// that the caller encodes.
+	encode          func(out []int32, text string, start bool) []int32
+	raw, normalized finder           // find added tokens before and after normalizing
+	added           map[string]int32 // ids of added tokens and control pieces
 
-	prefixed bool // encoding puts a space in front, so decoding takes one off
-	collapse bool // encoding drops extra spaces (SentencePiece's remove_extra_whitespaces)
+	prefixed bool // encoding adds a leading space, decoding removes it
+	collapse bool // encoding removes extra spaces (SentencePiece's remove_extra_whitespaces)
 	bos, eos int32
 	hash     string
 }
 
-// piece is what one id stands for.
+// piece is an entry of the vocabulary.
 type piece struct {
-	text  string // the bytes it decodes to; "" for control tokens
-	name  string // as the vocabulary spells it
+	text  string // decoded bytes; "" for control tokens
+	name  string // spelling in the vocabulary
 	score float32
 	kind  kind
 }
 
 type kind int
 
-// The kinds of pieces, numbered as in SentencePiece's files.
+// The kinds of pieces have the numbers of SentencePiece's files.
 const (
 	normal      kind = 1
 	unknown     kind = 2
@@ -44,13 +42,12 @@ const (
 	byteValue   kind = 6
 )
 
-// Encode returns the tokens of plain text. No BOS or EOS is added, and text
-// that spells a control token stays text. Bytes that are not UTF-8 count as
-// U+FFFD.
+// Encode returns the tokens of text, without BOS and EOS. It never produces a control token: text that spells one is
+// encoded as text. Invalid UTF-8 is encoded as U+FFFD.
 func (t *Tokenizer) Encode(text string) []int32 { return t.tokens(text, false) }
 
-// EncodeSpecial is Encode, except that the texts of control tokens become
-// those tokens, as Hugging Face's tokenizers do with any text.
+// EncodeSpecial encodes text as Encode does, except that text that spells a control token becomes that token, as in
+// Hugging Face's tokenizers.
 func (t *Tokenizer) EncodeSpecial(text string) []int32 { return t.tokens(text, true) }
 
 func (t *Tokenizer) tokens(text string, special bool) []int32 {
@@ -79,8 +76,8 @@ func (t *Tokenizer) tokens(text string, special bool) []int32 {
 	return out
 }
 
-// Decode returns the text of tokens. Control tokens have none; bytes that are
-// not UTF-8 become U+FFFD each; ids outside the vocabulary too.
+// Decode returns the text of tokens. Control tokens have no text. Each invalid byte and each id outside the vocabulary
+// becomes U+FFFD.
 func (t *Tokenizer) Decode(ids []int32) string {
 	s := t.NewStream()
 	var b strings.Builder
@@ -91,17 +88,17 @@ func (t *Tokenizer) Decode(ids []int32) string {
 	return b.String()
 }
 
-// BOS is the token that begins a sequence, -1 if there is none.
+// BOS returns the id of the token that begins a sequence, or -1.
 func (t *Tokenizer) BOS() int32 { return t.bos }
 
-// EOS is the token that ends a sequence, -1 if there is none.
+// EOS returns the id of the token that ends a sequence, or -1.
 func (t *Tokenizer) EOS() int32 { return t.eos }
 
-// Size is one more than the largest id.
+// Size returns the largest id plus 1.
 func (t *Tokenizer) Size() int { return len(t.pieces) }
 
-// Piece is how the vocabulary spells an id: "▁the", "<0x0A>", "</s>"; with
-// byte-level vocabularies, GPT-2's "Ġthe".
+// Piece returns the vocabulary's spelling of an id: "▁the", "<0x0A>", "</s>", or "Ġthe" in byte-level vocabularies. It
+// returns "" for ids outside the vocabulary.
 func (t *Tokenizer) Piece(id int32) string {
 	if id < 0 || int(id) >= len(t.pieces) {
 		return ""
@@ -114,7 +111,7 @@ func (t *Tokenizer) Control(id int32) bool {
 	return id >= 0 && int(id) < len(t.pieces) && t.pieces[id].kind == control
 }
 
-// ID finds a token by the vocabulary's spelling.
+// ID returns the id of a token, given the vocabulary's spelling.
 func (t *Tokenizer) ID(name string) (int32, bool) {
 	if id, ok := t.added[name]; ok {
 		return id, true
@@ -127,5 +124,5 @@ func (t *Tokenizer) ID(name string) (int32, bool) {
 	return 0, false
 }
 
-// Hash is the SHA-256 of the tokenizer file, in hexadecimal.
+// Hash returns the SHA-256 of the tokenizer file in hexadecimal.
 func (t *Tokenizer) Hash() string { return t.hash }

@@ -5,14 +5,13 @@ import (
 	"strings"
 )
 
-// gpt2Words is how GPT-2 splits text before merging.
+// gpt2Words splits text into words before merging, as GPT-2 does.
 const gpt2Words = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
-// splitter cuts a part of a text into smaller ones. start: the part begins the
-// text.
+// splitter divides a part of a text into smaller parts. start is true for the part that begins the text.
 type splitter func(part string, start bool, yield func(part string))
 
-// splitters work one after another, each on what the one before yields.
+// splitters apply one after another, each to the parts that the previous one yields.
 type splitters []splitter
 
 func (s splitters) split(text string, start bool, yield func(word string)) {
@@ -28,7 +27,7 @@ func (s splitters) split(text string, start bool, yield func(word string)) {
 	})
 }
 
-// newSplitters builds a pre_tokenizer; byteLevel: words are merged as bytes.
+// newSplitters returns the splitters of a pre_tokenizer and whether words are merged as bytes.
 func newSplitters(s *stage) (all splitters, byteLevel bool, err error) {
 	for _, s := range s.flat() {
 		if byteLevel {
@@ -66,7 +65,7 @@ func newSplitters(s *stage) (all splitters, byteLevel bool, err error) {
 	return all, byteLevel, nil
 }
 
-// prefix puts a space in front of what has none.
+// prefix adds a leading space to a part without one.
 func prefix(part string, _ bool, yield func(string)) {
 	if !strings.HasPrefix(part, " ") {
 		part = " " + part
@@ -74,7 +73,7 @@ func prefix(part string, _ bool, yield func(string)) {
 	yield(part)
 }
 
-// isolate makes a part of every match.
+// isolate makes each match a part.
 func isolate(expression string) (splitter, error) {
 	p, err := newPattern(expression)
 	if err != nil {
@@ -85,7 +84,7 @@ func isolate(expression string) (splitter, error) {
 	}, nil
 }
 
-// splitter is a Split: what becomes of the matches is its behavior.
+// splitter returns the splitter of a Split, whose behavior says what becomes of the matches.
 func (s *stage) splitter() (splitter, error) {
 	p, err := s.pattern()
 	if err != nil {
@@ -116,7 +115,7 @@ func (s *stage) splitter() (splitter, error) {
 	return nil, fmt.Errorf("behavior %q of Split with invert %t is not supported", s.Behavior, s.Invert)
 }
 
-// withNext keeps a match with what is behind it.
+// withNext joins each match to the text after it.
 func (p *pattern) withNext(part string, _ bool, yield func(string)) {
 	from, to := 0, 0
 	p.split(part, func(piece string, match bool) {
@@ -129,7 +128,7 @@ func (p *pattern) withNext(part string, _ bool, yield func(string)) {
 	yield(part[from:])
 }
 
-// withPrevious keeps a match with what is before it.
+// withPrevious joins each match to the text before it.
 func (p *pattern) withPrevious(part string, _ bool, yield func(string)) {
 	from, to := 0, 0
 	p.split(part, func(piece string, match bool) {
@@ -142,7 +141,7 @@ func (p *pattern) withPrevious(part string, _ bool, yield func(string)) {
 	yield(part[from:])
 }
 
-// metaspace writes spaces as ▁, puts one in front, and may cut before each.
+// metaspace returns the splitter of a Metaspace: it writes spaces as ▁, may add a leading one, and may cut before each.
 func (s *stage) metaspace() (splitter, error) {
 	scheme, err := s.scheme()
 	if err != nil {
