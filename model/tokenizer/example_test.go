@@ -25,8 +25,7 @@ func ExampleLoad() {
 	for _, id := range ids {
 		fmt.Print(tok.Piece(id), " ")
 	}
-	fmt.Printf("\n%q\n", tok.Decode(ids))
+	fmt.Printf("%q\n", tok.Decode(ids))
 	// Output:
-	// <s> ▁ a ▁ c a f <0xC3> <0xA9>
-	// "a café"
+	// <s> ▁ a ▁ c a f <0xC3> <0xA9> "a café"
 }
