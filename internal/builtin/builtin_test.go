@@ -13,8 +13,7 @@ import (
 	"fettle/model/tokenizer"
 )
 
-// The embedded model must know its world: the loss of what it has not read,
-// with the facts it has, is what the model card says.
+// TestBuiltInModelKnowsItsWorld holds that the loss on new documents about the same facts is as the model card says.
 func TestBuiltInModelKnowsItsWorld(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir, err := builtin.Dir()

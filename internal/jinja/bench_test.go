@@ -10,7 +10,7 @@ import (
 	"fettle/internal/jinja"
 )
 
-// A conversation of a few turns, as a row of a data set has.
+// A conversation of a few messages, as a row of a data set has.
 func BenchmarkRender(b *testing.B) {
 	source, err := os.ReadFile("testdata/headers.jinja")
 	require.NoError(b, err)
@@ -25,7 +25,7 @@ func BenchmarkRender(b *testing.B) {
 	}
 }
 
-// talk is n messages of so many bytes.
+// talk returns a conversation of n messages of the given length.
 func talk(n, bytes int) *jinja.List {
 	var list []any
 	for i := range n {
@@ -43,7 +43,8 @@ func TestLongConversationsRender(t *testing.T) {
 	templates(t, func(t *testing.T, g golden, i int, source string) {
 		tmpl, err := jinja.Parse(source)
 		require.NoError(t, err)
-		out, err := tmpl.Render(map[string]any{"messages": talk(400, 5000), "bos_token": "<s>", "eos_token": "</s>", "functions": "", "datetime": ""})
+		out, err := tmpl.Render(map[string]any{"messages": talk(400, 5000), "bos_token": "<s>", "eos_token": "</s>",
+			"functions": "", "datetime": ""})
 		require.NoError(t, err)
 		require.Greater(t, len(out.String()), 1_000_000)
 	})

@@ -1,6 +1,6 @@
 package jinja
 
-// builtins are what every template can call.
+// builtins returns the functions that every template can call.
 func builtins() map[string]any {
 	fn := func(name string, call func(e *eval, a args) any) *Function { return &Function{name, call} }
 	return map[string]any{
@@ -65,7 +65,7 @@ func builtins() map[string]any {
 	}
 }
 
-// numbers is range.
+// numbers implements range.
 func numbers(e *eval, a args) any {
 	bounds := []int{0, 0, 1}
 	switch len(a.place) {
@@ -93,8 +93,7 @@ func numbers(e *eval, a args) any {
 	return newList(plain, items)
 }
 
-// Clock is a strftime_now that tells one moment always: format is called with
-// a template's "%d %b %Y".
+// Clock returns a strftime_now that calls format with a template's layout, such as "%d %b %Y".
 func Clock(format func(layout string) string) *Function {
 	return &Function{"strftime_now", func(e *eval, a args) any {
 		return Text{s: format(e.text(a.get(0, "format", nil)).s)}
@@ -105,7 +104,7 @@ func Clock(format func(layout string) string) *Function {
 type loopState struct {
 	items []any
 	at    int
-	seen  any // by changed
+	seen  any // last argument of changed
 }
 
 func (l *loopState) attribute(name string) any {

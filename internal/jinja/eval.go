@@ -2,7 +2,7 @@ package jinja
 
 import "fmt"
 
-// scope is the variables of a loop's turn, a macro or the whole template.
+// scope holds the variables of a loop iteration, a macro or the whole template.
 type scope struct {
 	vars map[string]any
 	up   *scope
@@ -19,7 +19,7 @@ func (s *scope) get(name string) (any, bool) {
 
 func (s *scope) inner() *scope { return &scope{vars: map[string]any{}, up: s} }
 
-// flow is how a block ended.
+// flow tells how a block ended.
 type flow int
 
 const (
@@ -28,26 +28,26 @@ const (
 	continued
 )
 
-// eval renders once.
+// eval holds the state of one rendering.
 type eval struct {
 	out       *builder
 	line      int
 	work      int
-	depth     int   // of macros
-	within    int32 // the item of the outermost loop over marked ones
+	depth     int   // nested macro calls
+	within    int32 // Dict.ID of the outermost loop's item
 	generated bool
 }
 
 func (e *eval) fail(format string, args ...any) { fail(e.line, format, args...) }
 
-// spend counts work, in units of a node.
+// spend adds n to the work done, in units of a node.
 func (e *eval) spend(n int) {
 	if e.work += n; e.work > maxWork {
 		panic(&Error{Line: e.line, Text: fmt.Sprintf("it takes too long: more than %d steps", maxWork), Costly: true})
 	}
 }
 
-// located gives panics from below the line they happened at.
+// located adds the current line to panics that have none.
 func (e *eval) located() {
 	switch p := recover().(type) {
 	case nil:
@@ -60,7 +60,7 @@ func (e *eval) located() {
 	}
 }
 
-// emit prints a text.
+// emit appends a text to the output, with the marks of the current loop and generation block.
 func (e *eval) emit(t Text) {
 	e.spend(1 + len(t.s)/16)
 	at := 0
@@ -75,7 +75,7 @@ func (e *eval) emit(t Text) {
 	}
 }
 
-// capture collects what a body prints.
+// capture returns the output of a body.
 func (e *eval) capture(body []node, s *scope) Text {
 	outer := e.out
 	e.out = &builder{}
@@ -150,7 +150,7 @@ func (e *eval) step(n node, s *scope) flow {
 	return onward
 }
 
-// assign sets names, or a namespace's attribute.
+// assign sets variables or an attribute of a namespace.
 func (e *eval) assign(to target, v any, s *scope) {
 	if to.attribute != "" {
 		held, _ := s.get(to.names[0])
@@ -164,7 +164,7 @@ func (e *eval) assign(to target, v any, s *scope) {
 	e.bind(to.names, v, s)
 }
 
-// bind gives names a value, or the items of one.
+// bind assigns a value to one name, or its items to several.
 func (e *eval) bind(names []string, v any, s *scope) {
 	if len(names) == 1 {
 		s.vars[names[0]] = v
@@ -179,8 +179,8 @@ func (e *eval) bind(names []string, v any, s *scope) {
 	}
 }
 
-// loop runs {% for %}. While an item with an ID is on, what is printed is
-// marked with it, also what loops inside print of other items.
+// loop runs {% for %}. Output during an iteration over an item with an ID is marked with that ID, including the output
+// of inner loops.
 func (e *eval) loop(n *forNode, s *scope) flow {
 	e.line = n.line
 	items := e.items(e.value(n.over, s))

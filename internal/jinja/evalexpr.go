@@ -1,13 +1,13 @@
 package jinja
 
-// args are the arguments of a call.
+// args holds the evaluated arguments of a call.
 type args struct {
 	place []any
 	names map[string]any
-	order []string // of the names
+	order []string // the names, as written
 }
 
-// get is the argument at a place, or of a name, or otherwise.
+// get returns positional argument i, or the argument of that name, or otherwise.
 func (a args) get(i int, name string, otherwise any) any {
 	if i < len(a.place) {
 		return a.place[i]
@@ -101,7 +101,7 @@ func (e *eval) value(x expr, s *scope) any {
 	return nil
 }
 
-// arguments evaluates a call's.
+// arguments evaluates the arguments of a call.
 func (e *eval) arguments(x arguments, s *scope) args {
 	a := args{names: map[string]any{}}
 	for _, v := range x.place {
@@ -126,7 +126,7 @@ func (e *eval) arguments(x arguments, s *scope) args {
 	return a
 }
 
-// call calls a function; caller is the body of a call block, if there is one.
+// call calls a function. caller is the body of a call block, or nil.
 func (e *eval) call(x *call, s *scope, caller *Function) any {
 	v, a := e.value(x.f, s), e.arguments(x.args, s)
 	e.line = x.line
@@ -143,7 +143,7 @@ func (e *eval) call(x *call, s *scope, caller *Function) any {
 	return nil
 }
 
-// filtered applies a chain of filters, innermost to v.
+// filtered applies a chain of filters, the innermost to v.
 func (e *eval) filtered(x expr, v any, s *scope) any {
 	f, ok := x.(*filter)
 	if !ok {
@@ -159,7 +159,7 @@ func (e *eval) filtered(x expr, v any, s *scope) any {
 	return e.filter(f.name, v, a)
 }
 
-// items are what a loop over a value goes through.
+// items returns the items that a loop over v visits.
 func (e *eval) items(v any) []any {
 	switch v := v.(type) {
 	case undefined:
@@ -181,7 +181,7 @@ func (e *eval) items(v any) []any {
 	return nil
 }
 
-// attribute is x.name: a method, or else what has that key.
+// attribute evaluates x.name: a method, or else the value of that key.
 func (e *eval) attribute(x any, name string) any {
 	if u, ok := x.(undefined); ok {
 		e.fail("%s is undefined, and has no %s", u.what, name)
@@ -202,7 +202,7 @@ func (e *eval) attribute(x any, name string) any {
 	return undefined{"the attribute " + name + " of a " + kindOf(x)}
 }
 
-// item is x[key]: what has that key, or else a method.
+// item evaluates x[key]: the value of that key, or else a method.
 func (e *eval) item(x, key any) any {
 	switch x := x.(type) {
 	case undefined:
@@ -230,7 +230,7 @@ func (e *eval) item(x, key any) any {
 	return undefined{"item " + str(key).s + " of a " + kindOf(x)}
 }
 
-// place is where an index points to, from the end if it is negative.
+// place returns the position of an index, which counts from the end if negative.
 func (e *eval) place(key any, n int) (int, bool) {
 	i, ok := whole(key)
 	if i < 0 {
@@ -239,7 +239,7 @@ func (e *eval) place(key any, n int) (int, bool) {
 	return int(i), ok && i >= 0 && i < int64(n)
 }
 
-// slice is x[from:to:step].
+// slice evaluates x[from:to:step].
 func (e *eval) slice(x *slicing, s *scope) any {
 	v := e.value(x.x, s)
 	bound := func(x expr) *int64 {
@@ -279,7 +279,7 @@ func (e *eval) slice(x *slicing, s *scope) any {
 	return undefined{"a slice of a " + kindOf(v)}
 }
 
-// sliced is Python's slice of a list.
+// sliced returns items[from:to:step], as Python does.
 func (e *eval) sliced(items []any, from, to, step *int64) []any {
 	by, n := int64(1), int64(len(items))
 	if step != nil {

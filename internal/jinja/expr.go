@@ -21,7 +21,7 @@ type (
 		line   int
 	}
 	slicing struct {
-		x, from, to, step expr // each may be nil
+		x, from, to, step expr // nil: default
 		line              int
 	}
 	not    struct{ x expr }
@@ -45,14 +45,14 @@ type (
 		with []expr
 		line int
 	}
-	condition struct{ test, yes, no expr } // no may be nil
+	condition struct{ test, yes, no expr } // no: nil if there is no else
 	call      struct {
 		f    expr
 		args arguments
 		line int
 	}
 	filter struct {
-		x    expr // nil: what is captured
+		x    expr // nil: the captured output
 		name string
 		args arguments
 		line int
@@ -74,7 +74,7 @@ type (
 	}
 )
 
-// arguments of a call.
+// arguments holds the argument expressions of a call.
 type arguments struct {
 	place  []expr
 	names  []string
@@ -83,7 +83,7 @@ type arguments struct {
 	each   expr // **kwargs
 }
 
-// tuple reads an expression, or several with commas between.
+// tuple parses one expression, or several separated by commas.
 func (p *parser) tuple() expr {
 	x := p.expression()
 	if !p.is(",") {
@@ -154,7 +154,7 @@ func (p *parser) comparison() expr {
 	}
 }
 
-// levels are the operators, from those that bind least.
+// The following parse binary operators, those of lowest precedence first.
 func (p *parser) sum() expr     { return p.binary(p.joined, "+", "-") }
 func (p *parser) joined() expr  { return p.binary(p.product, "~") }
 func (p *parser) product() expr { return p.binary(p.power, "*", "/", "//", "%") }
@@ -248,7 +248,7 @@ func (p *parser) primary() expr {
 	return nil
 }
 
-// items reads expressions up to a bracket; a comma may stand before it.
+// items parses expressions up to a closing bracket, with an optional trailing comma.
 func (p *parser) items(closer string) []expr {
 	var items []expr
 	for !p.skip(closer) {
@@ -262,7 +262,7 @@ func (p *parser) items(closer string) []expr {
 	return items
 }
 
-// postfix reads attributes, subscripts and calls.
+// postfix parses attributes, subscripts and calls.
 func (p *parser) postfix(x expr) expr {
 	for {
 		t := p.peek()
@@ -285,7 +285,7 @@ func (p *parser) postfix(x expr) expr {
 	}
 }
 
-// subscript reads [key] or [from:to:step], behind the bracket.
+// subscript parses [key] or [from:to:step], after the opening bracket.
 func (p *parser) subscript(x expr, line int) expr {
 	var parts [3]expr
 	n := 0
@@ -311,7 +311,7 @@ func (p *parser) subscript(x expr, line int) expr {
 	return &slicing{x, parts[0], parts[1], parts[2], line}
 }
 
-// arguments reads a call's, behind the bracket.
+// arguments parses the arguments of a call, after the opening bracket.
 func (p *parser) arguments() (a arguments) {
 	for first := true; !p.skip(")"); first = false {
 		if !first {
@@ -335,8 +335,7 @@ func (p *parser) arguments() (a arguments) {
 	return a
 }
 
-// filters reads what follows a value: filters, tests, and calls of what they
-// gave. inline: the first one without its bar.
+// filters parses filters, tests and calls after a value. With inline the first filter has no bar.
 func (p *parser) filters(x expr, inline bool) expr {
 	for {
 		t := p.peek()
@@ -366,7 +365,7 @@ func (p *parser) dotted() string {
 	return s
 }
 
-// test reads a test behind its "is".
+// test parses a test after "is".
 func (p *parser) test(x expr, line int) expr {
 	n := &test{x: x, line: line, no: p.skip("not")}
 	switch t := p.peek(); {
@@ -381,7 +380,8 @@ func (p *parser) test(x expr, line int) expr {
 	}
 	t := p.peek()
 	if t.kind == literal || t.kind == integer || t.kind == float || p.is("[") || p.is("{") ||
-		t.kind == name && t.text != "else" && t.text != "or" && t.text != "and" && t.text != "if" && t.text != "is" && t.text != "not" && t.text != "in" {
+		t.kind == name && t.text != "else" && t.text != "or" && t.text != "and" && t.text != "if" && t.text != "is" &&
+			t.text != "not" && t.text != "in" {
 		n.args.place = []expr{p.postfix(p.primary())}
 	}
 	return n

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// sortBy sorts by a less, stably.
+// sortBy sorts items stably.
 func sortBy[T any](items []T, less func(a, b T) bool) {
 	slices.SortStableFunc(items, func(a, b T) int {
 		switch {
@@ -20,10 +20,10 @@ func sortBy[T any](items []T, less func(a, b T) bool) {
 	})
 }
 
-// less orders JSON's keys.
+// less orders the keys of JSON objects.
 func less(a, b any) bool { return str(a).s < str(b).s }
 
-// filter is v|name(args…).
+// filter evaluates v|name(args…).
 func (e *eval) filter(name string, v any, a args) any {
 	if t, ok := v.(Text); ok {
 		e.spend(1 + len(t.s)/16)
@@ -54,7 +54,7 @@ func (e *eval) filter(name string, v any, a args) any {
 	return nil
 }
 
-// textFilters are those that work on a text, whatever the value was.
+// textFilters work on the text of any value.
 var textFilters = map[string]func(e *eval, t Text, a args) any{
 	"string": func(e *eval, t Text, a args) any { return t },
 	"safe":   func(e *eval, t Text, a args) any { t.safe = true; return t },
@@ -135,7 +135,7 @@ func (e *eval) length(v any) any {
 	return nil
 }
 
-// numeric are the filters of numbers.
+// numeric evaluates the filters of numbers.
 func (e *eval) numeric(name string, v any, a args) any {
 	f, ok := number(v)
 	i, isWhole := whole(v)

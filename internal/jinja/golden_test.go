@@ -14,7 +14,7 @@ import (
 	"fettle/internal/jinja"
 )
 
-// golden is what testdata/make.py wrote: renderings by Jinja 3.1.2.
+// golden holds renderings by Jinja 3.1.2, written by testdata/make.py.
 type golden struct {
 	Variables     map[string]string
 	Conversations map[string]json.RawMessage
@@ -34,14 +34,13 @@ type golden struct {
 	}
 }
 
-// rendering is a text, the hash of one, or why there is none.
+// rendering holds a text, the hash of one, or an error.
 type rendering struct {
 	Text, SHA256, Refused string
 	Length                int
 }
 
-// generated is a text with what {% generation %} encloses between \x02 and \x03,
-// as make.py writes it.
+// generated returns a text with \x02 and \x03 around the output of {% generation %}, as make.py writes it.
 func generated(t jinja.Text) string {
 	var b strings.Builder
 	at, on := 0, false
@@ -83,7 +82,7 @@ func readGolden(t *testing.T) golden {
 	return g
 }
 
-// variables reads a JSON object's values, of which each is the writer's.
+// variables decodes a JSON object whose strings have the author from.
 func variables(t *testing.T, text string, from int32) map[string]any {
 	var raw map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal([]byte(text), &raw))
@@ -97,13 +96,15 @@ func variables(t *testing.T, text string, from int32) map[string]any {
 }
 
 func clock() *jinja.Function {
-	day := strings.NewReplacer("%d", "26", "%b", "Jul", "%B", "July", "%Y", "2024", "%m", "07", "%H", "12", "%M", "00", "%S", "00", "%A", "Friday", "%%", "%")
+	day := strings.NewReplacer("%d", "26", "%b", "Jul", "%B", "July", "%Y", "2024", "%m", "07", "%H", "12", "%M", "00",
+		"%S", "00", "%A", "Friday", "%%", "%")
 	return jinja.Clock(day.Replace)
 }
 
 func TestExpressionsEqualPythonsJinja(t *testing.T) {
 	vars := func() map[string]any {
-		return variables(t, `{"nothing": null, "text": "  Ein Text, «klein»  ", "words": ["b", "a", "C", "a"], "numbers": [3, 1, 2],
+		return variables(t,
+			`{"nothing": null, "text": "  Ein Text, «klein»  ", "words": ["b", "a", "C", "a"], "numbers": [3, 1, 2],
 			"mapping": {"b": 1, "a": {"c": "x<y"}, "items": 7}, "half": 0.5, "yes": true,
 			"people": [{"name": "Ann", "age": 3, "tags": ["x"]}, {"name": "Bob", "age": null}, {"name": "Cy", "age": 7}]}`, 7)
 	}
@@ -119,7 +120,7 @@ func TestExpressionsEqualPythonsJinja(t *testing.T) {
 	}
 }
 
-// templates calls f for each template that is at hand.
+// templates calls f for each available template.
 func templates(t *testing.T, f func(t *testing.T, g golden, i int, source string)) {
 	g := readGolden(t)
 	for i, entry := range g.Templates {
@@ -138,7 +139,8 @@ func templates(t *testing.T, f func(t *testing.T, g golden, i int, source string
 			source, err := os.ReadFile(path)
 			require.NoError(t, err)
 			sum := sha256.Sum256(source)
-			require.Equal(t, entry.SHA256, hex.EncodeToString(sum[:]), "the golden file is of another %s: run make.py", entry.Name)
+			require.Equal(t, entry.SHA256, hex.EncodeToString(sum[:]), "the golden file is of another %s: run make.py",
+				entry.Name)
 			f(t, g, i, string(source))
 		})
 	}

@@ -1,34 +1,31 @@
-// Package jinja renders the Jinja templates that tokenizers come with. It is
-// the part of Jinja that such templates use, with Python's behaviour where that
-// shows, and three things that Jinja has not: rendered text knows, byte by byte,
-// who wrote it (Text); a template cannot run, grow or recurse without end; and
-// it can read nothing but what it is given.
+// Package jinja renders the Jinja templates that come with tokenizers. It covers the part of Jinja that such templates
+// use, with Python's behaviour, and differs from Jinja in three ways: rendered text records the author of each byte
+// (Text); time, size and recursion are bounded; and a template reads nothing but its variables.
 //
-// Within the package errors travel as panics of type *Error, which Parse and
-// Render turn into errors, as in text/template.
+// Within the package errors travel as panics of type *Error, which Parse and Render turn into errors, as in
+// text/template.
 package jinja
 
 import "fmt"
 
-// Bounds on what one rendering may cost. Chat templates with long conversations
-// stay a hundred times below.
+// Bounds on the cost of one rendering. Chat templates with long conversations need a hundredth of them.
 const (
-	maxWork  = 1_000_000 // nodes evaluated, and 16ths of bytes made
+	maxWork  = 1_000_000 // evaluated nodes, plus a sixteenth of the bytes produced
 	maxText  = 8 << 20   // bytes of any text
-	maxDepth = 150       // macros within macros; brackets within brackets
+	maxDepth = 150       // nested macro calls, nested brackets and blocks
 	maxRange = 100_000   // as in Jinja's sandbox
 	maxSize  = 256 << 10 // bytes of a template
 )
 
-// Error is what is wrong with a template, or what it says itself.
+// Error reports a mistake in a template, or a call of raise_exception.
 type Error struct {
 	Line   int
 	Text   string
-	Raised bool // by the template's raise_exception
-	Costly bool // one of the bounds was met: trying again is as long
+	Raised bool // by raise_exception
+	Costly bool // a bound was exceeded
 }
 
-// Error names the line.
+// Error returns the message with its line.
 func (e *Error) Error() string {
 	if e.Raised {
 		return fmt.Sprintf("line %d: the template says: %s", e.Line, e.Text)
@@ -56,9 +53,8 @@ func Parse(source string) (t *Template, err error) {
 	return &Template{body}, nil
 }
 
-// Render renders a template with variables: nil, bool, int, int64, float64,
-// string, Text, *List, *Dict and *Function. strftime_now is not among what
-// every template can call, as it would read the clock.
+// Render renders a template with variables of type nil, bool, int, int64, float64, string, Text, *List, *Dict and
+// *Function. strftime_now must be one of them to be callable: Render does not read the clock.
 func (t *Template) Render(vars map[string]any) (out Text, err error) {
 	defer catch(&err)
 	globals := &scope{vars: builtins()}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// FromJSON reads a value. Its strings, keys among them, are from's.
+// FromJSON decodes a JSON value. The author of its strings, keys included, is from.
 func FromJSON(text string, from int32) (any, error) {
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
@@ -69,13 +69,13 @@ func decode(d *json.Decoder, from int32, depth int) (any, error) {
 	return t, nil // nil or bool
 }
 
-// jsonWriter is Python's json.dumps without ASCII escapes.
+// jsonWriter writes JSON as Python's json.dumps does with ensure_ascii=False.
 type jsonWriter struct {
 	b      builder
-	pretty bool   // an item to a line
-	indent string // of one level
-	within string // the line's
-	item   string // between items
+	pretty bool   // one item per line
+	indent string // one level's
+	within string // the current line's indentation
+	item   string // separator of items
 	colon  string
 	sorted bool
 }

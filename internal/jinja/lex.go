@@ -11,7 +11,7 @@ type kind int
 // The kinds of tokens.
 const (
 	endOfFile kind = iota
-	data           // text between tags
+	data           // text outside tags
 	begin          // {{ or {%
 	end            // }} or %}
 	name
@@ -27,16 +27,16 @@ type token struct {
 	line int
 }
 
-// lexer cuts a template into tokens.
+// lexer splits a template into tokens.
 type lexer struct {
 	src    string
 	at     int
 	line   int
-	fresh  bool // the last thing read ended a line, or nothing was read
+	fresh  bool // at the beginning of a line
 	tokens []token
 }
 
-// lex reads a template: line breaks are \n, and one at the very end goes.
+// lex returns the tokens of a template. Line breaks become \n, and one at the very end is dropped.
 func lex(src string) []token {
 	src = strings.ReplaceAll(strings.ReplaceAll(src, "\r\n", "\n"), "\r", "\n")
 	l := &lexer{src: strings.TrimSuffix(src, "\n"), line: 1, fresh: true}
@@ -49,16 +49,16 @@ func lex(src string) []token {
 
 func (l *lexer) put(k kind, text string) { l.tokens = append(l.tokens, token{k, text, l.line}) }
 
-// skip moves on, counting lines.
+// skip consumes n bytes and counts lines.
 func (l *lexer) skip(n int) {
 	l.line += strings.Count(l.src[l.at:l.at+n], "\n")
 	l.at += n
 }
 
-// isSpace is Python's str.isspace.
+// isSpace reports whether Python's str.isspace holds.
 func isSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
-// text reads text and the tag behind it.
+// text reads the text before a tag, and the tag.
 func (l *lexer) text() {
 	rest := l.src[l.at:]
 	n := len(rest)
@@ -81,7 +81,7 @@ func (l *lexer) text() {
 	switch {
 	case flag == '-':
 		text = strings.TrimRightFunc(text, isSpace)
-	case flag != '+' && tag != "{{": // lstrip_blocks: a tag alone on its line takes the indentation with it
+	case flag != '+' && tag != "{{": // lstrip_blocks removes the indentation before a tag
 		line := strings.LastIndexByte(text, '\n') + 1
 		if (line > 0 || l.fresh) && strings.TrimFunc(text[line:], isSpace) == "" {
 			text = text[:line]
@@ -151,8 +151,7 @@ func (l *lexer) raw(open []string, line int) {
 	l.after(flag, true)
 }
 
-// after skips what a closed tag takes with it: all space, or with trim_blocks
-// the end of the line.
+// after skips the space that a tag removes after itself: all space, or with trim_blocks one line break.
 func (l *lexer) after(flag byte, block bool) {
 	rest := l.src[l.at:]
 	l.fresh = false
@@ -176,7 +175,7 @@ var (
 	operators = regexp.MustCompile(`^(?://|\*\*|==|!=|>=|<=|[-+/*%~\[\](){}<>=.:|,])`)
 )
 
-// inside reads the expression or statement of a tag, up to its end.
+// inside reads the expression or statement of a tag up to its end.
 func (l *lexer) inside(closer string, line int) {
 	var open []byte // brackets
 	for {
@@ -219,7 +218,7 @@ func (l *lexer) inside(closer string, line int) {
 	}
 }
 
-// brackets keeps track of what is open: there, }} ends no tag.
+// brackets updates the stack of open brackets: within them }} does not end a tag.
 func (l *lexer) brackets(open []byte, text string) []byte {
 	switch {
 	case strings.Contains("([{", text):

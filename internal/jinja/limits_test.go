@@ -14,19 +14,27 @@ import (
 // A template that nobody has looked at costs no more than it may.
 func TestHostileTemplatesEnd(t *testing.T) {
 	for name, c := range map[string]struct{ source, want string }{
-		"recursion":          {`{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}`, "calls itself more than"},
-		"recursive caller":   {`{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}`, "calls itself more than"},
-		"endless loops":      {`{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}`, "it takes too long"},
-		"a huge range":       {`{{ range(10 ** 9) }}`, "range of more than"},
-		"a huge text":        {`{{ 'x' * 10 ** 9 }}`, "beyond 8 MiB"},
-		"doubling":           {`{% set n = namespace(s='xxxxxxxx') %}{% for i in range(40) %}{% set n.s = n.s + n.s %}{% endfor %}`, "it takes too long"},
-		"doubling lists":     {`{% set n = namespace(s=[1]) %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}`, "it takes too long"},
-		"a huge output":      {`{% set s = 'x' * 1000 %}{% for i in range(99999) %}{{ s }}{% endfor %}`, "beyond 8 MiB"},
-		"much replacing":     {`{{ ('a' * 9000).replace('a', 'a' * 9000) }}`, "beyond 8 MiB"},
-		"much joining":       {`{{ ('a' * 9000) | list | join('b' * 9000) }}`, "it takes too long"},
-		"wide indent":        {`{{ ('a\n' * 9000) | indent(99999) }}`, "it takes too long"},
-		"nested values":      {`{% set n = namespace(s=[]) %}{% for i in range(99999) %}{% set n.s = [n.s] %}{% endfor %}{{ n.s }}`, "nested too deep"},
-		"nested mappings":    {`{% set n = namespace(s={}) %}{% for i in range(99999) %}{% set n.s = {'a': n.s} %}{% endfor %}{{ n.s | tojson }}`, "nested too deep"},
+		"recursion": {`{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}`, "calls itself more than"},
+		"recursive caller": {`{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}`,
+			"calls itself more than"},
+		"endless loops": {`{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}`,
+			"it takes too long"},
+		"a huge range": {`{{ range(10 ** 9) }}`, "range of more than"},
+		"a huge text":  {`{{ 'x' * 10 ** 9 }}`, "beyond 8 MiB"},
+		"doubling": {`{% set n = namespace(s='xxxxxxxx') %}{% for i in range(40) %}{% set n.s = n.s + n.s %}{% endfor %}`,
+			"it takes too long"},
+		"doubling lists": {`{% set n = namespace(s=[1]) %}{% for i in range(60) %}{% set n.s = n.s + n.s %}{% endfor %}`,
+			"it takes too long"},
+		"a huge output":  {`{% set s = 'x' * 1000 %}{% for i in range(99999) %}{{ s }}{% endfor %}`, "beyond 8 MiB"},
+		"much replacing": {`{{ ('a' * 9000).replace('a', 'a' * 9000) }}`, "beyond 8 MiB"},
+		"much joining":   {`{{ ('a' * 9000) | list | join('b' * 9000) }}`, "it takes too long"},
+		"wide indent":    {`{{ ('a\n' * 9000) | indent(99999) }}`, "it takes too long"},
+		"nested values": {`{% set n = namespace(s=[]) %}{% for i in range(99999) %}{% set n.s = [n.s] %}` +
+			`{% endfor %}{{ n.s }}`,
+			"nested too deep"},
+		"nested mappings": {`{% set n = namespace(s={}) %}{% for i in range(99999) %}{% set n.s = {'a': n.s} %}` +
+			`{% endfor %}{{ n.s | tojson }}`,
+			"nested too deep"},
 		"nested brackets":    {"{{ " + strings.Repeat("(", 9999) + strings.Repeat(")", 9999) + " }}", "nested more than"},
 		"nested blocks":      {strings.Repeat("{% if 1 %}", 9999), "nested more than"},
 		"many nots":          {"{{ " + strings.Repeat("not ", 9999) + "1 }}", "nested more than"},
@@ -60,9 +68,10 @@ func TestErrorsNameTheLine(t *testing.T) {
 		"a\nb {{ 1 +\n }}": `line 3: unexpected "}}"`,
 		"a\n\n{% if x %}":  `line 3: unexpected end of the template, want {% endif %}`,
 		"\n\n{{ x.y.z }}":  "line 3: x is undefined, and has no y",
-		"{% macro f() %}\n{{ 1 + none }}\n{% endmacro %}\n{{ f() }}":             "line 2: there is no + of a int and a None",
-		"{% if true %}\n\n{{ raise_exception('only system first') }}{% endif %}": "line 3: the template says: only system first",
-		"\n{{ 'a\nb' }}{{ '' | nosuch }}":                                        `line 3: no filter is called "nosuch"`,
+		"{% macro f() %}\n{{ 1 + none }}\n{% endmacro %}\n{{ f() }}": "line 2: there is no + of a int and a None",
+		"{% if true %}\n\n{{ raise_exception('only system first') }}{% endif %}"://
+		"line 3: the template says: only system first",
+		"\n{{ 'a\nb' }}{{ '' | nosuch }}": `line 3: no filter is called "nosuch"`,
 	} {
 		t.Run(source, func(t *testing.T) {
 			tmpl, err := jinja.Parse(source)
@@ -97,7 +106,8 @@ func FuzzTemplates(f *testing.F) {
 		message.Set("role", "user")
 		message.Set("content", jinja.NewText(" a é\n", 1))
 		out, err := tmpl.Render(map[string]any{
-			"messages": jinja.NewList(message, message), "numbers": jinja.NewList(3, 1, 2), "mapping": message, "words": jinja.NewList("b", "a"), "text": "  x  ", "nothing": nil,
+			"messages": jinja.NewList(message, message), "numbers": jinja.NewList(3, 1, 2), "mapping": message,
+			"words": jinja.NewList("b", "a"), "text": "  x  ", "nothing": nil,
 		})
 		if err != nil {
 			return

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// listFilter is v|name(args…) for the filters that go through a value's items;
-// ok is false if name is none of them.
+// listFilter evaluates v|name(args…) for the filters over a value's items. ok is false if name is not one of them.
 func (e *eval) listFilter(name string, v any, a args) (out any, ok bool) {
 	switch name {
 	case "list":
@@ -77,7 +76,7 @@ func (e *eval) joinFilter(v any, a args) any {
 	return e.joined(texts(out), str(a.get(0, "d", Text{})))
 }
 
-// path is an item's attribute "a.b.0"; the item itself where there is none.
+// path evaluates an attribute such as "a.b.0" of an item; without an attribute it returns the item.
 func (e *eval) path(v, attribute any) any {
 	if attribute == nil {
 		return v
@@ -92,7 +91,7 @@ func (e *eval) path(v, attribute any) any {
 	return v
 }
 
-// each is map, select and their like.
+// each evaluates map, select, reject, selectattr and rejectattr.
 func (e *eval) each(name string, items []any, a args) []any {
 	out := make([]any, 0, len(items))
 	if name == "map" {
@@ -128,12 +127,12 @@ func (e *eval) each(name string, items []any, a args) []any {
 	return out
 }
 
-// behind is the arguments without the first n.
+// behind returns the arguments without the first n.
 func (a args) behind(n int) args {
 	return args{place: a.place[min(n, len(a.place)):], names: a.names}
 }
 
-// sorted are the filters that compare items.
+// sorted evaluates the filters that compare items.
 func (e *eval) sorted(name string, v any, a args) any {
 	place := map[string]int{"sort": 1, "unique": 0, "min": 0, "max": 0, "dictsort": 0, "groupby": 2}[name]
 	cased := truthy(a.get(place, "case_sensitive", false))
@@ -171,7 +170,8 @@ func (e *eval) sorted(name string, v any, a args) any {
 		}))
 	}
 	e.spend(20 * len(items))
-	backward := name == "max" || truthy(a.get(map[string]int{"sort": 0, "dictsort": 2}[name], "reverse", false)) && (name == "sort" || name == "dictsort")
+	backward := name == "max" || truthy(a.get(map[string]int{"sort": 0, "dictsort": 2}[name], "reverse", false)) &&
+		(name == "sort" || name == "dictsort")
 	sortBy(items, func(x, y any) bool {
 		if backward {
 			x, y = y, x
@@ -189,7 +189,7 @@ func (e *eval) sorted(name string, v any, a args) any {
 	return items[0]
 }
 
-// grouped makes pairs of a key and its items.
+// grouped returns pairs of a key and its items.
 func grouped(items []any, key func(any) any) any {
 	var out []any
 	for i := 0; i < len(items); {
@@ -203,7 +203,7 @@ func grouped(items []any, key func(any) any) any {
 	return newList(plain, out)
 }
 
-// parts is batch, lists of n items, and slice, n lists of items.
+// parts evaluates batch, which makes lists of n items, and slice, which makes n lists.
 func (e *eval) parts(name string, items []any, a args) any {
 	n := e.int(a.get(0, "", nil))
 	if n < 1 || n > maxRange {

@@ -5,7 +5,7 @@ import (
 	"unicode"
 )
 
-// method is x's method of a name as a function, nil if it has none.
+// method returns the method of x with that name, or nil.
 func (e *eval) method(x any, name string) any {
 	var call func(e *eval, a args) any
 	switch x := x.(type) {
@@ -24,7 +24,7 @@ func (e *eval) method(x any, name string) any {
 	return &Function{name, call}
 }
 
-// frozen is a method that would change what the template was given.
+// frozen returns a method that fails: it would change a variable of the template.
 func frozen(name string) func(e *eval, a args) any {
 	return func(e *eval, _ args) any {
 		e.fail("%s would change a value, which a chat template may not", name)
@@ -92,7 +92,7 @@ func listMethod(l *List, name string) func(e *eval, a args) any {
 	return nil
 }
 
-// chars is the argument of strip and the like as a set; space if it is absent.
+// chars returns a predicate for the argument of strip and its like: its characters, or space if there is none.
 func (e *eval) chars(v any) func(rune) bool {
 	if v == nil {
 		return isSpace
@@ -101,7 +101,7 @@ func (e *eval) chars(v any) func(rune) bool {
 	return func(r rune) bool { return strings.ContainsRune(set, r) }
 }
 
-// text is an argument that must be a text.
+// text returns an argument that must be a text.
 func (e *eval) text(v any) Text {
 	t, ok := v.(Text)
 	if !ok {
@@ -110,7 +110,7 @@ func (e *eval) text(v any) Text {
 	return t
 }
 
-// int is an argument that must be a whole number.
+// int returns an argument that must be an integer.
 func (e *eval) int(v any) int {
 	n, ok := whole(v)
 	if !ok || n != int64(int32(n)) {

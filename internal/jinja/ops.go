@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// binary is the arithmetic of values.
+// binary evaluates an arithmetic operator.
 func (e *eval) binary(op string, a, b any) any {
 	for _, v := range []any{a, b} {
 		if u, ok := v.(undefined); ok && op != "~" {
@@ -77,7 +77,7 @@ func (e *eval) repeat(t Text, by any) any {
 	return b.done()
 }
 
-// integers rounds down when it divides, as Python does.
+// integers evaluates an operator on integers. Division rounds down, as in Python.
 func (e *eval) integers(op string, a, b int64) any {
 	if b == 0 && (op == "//" || op == "%") {
 		e.fail("division by zero")
@@ -141,7 +141,7 @@ func (e *eval) negate(v any, plus bool) any {
 	return map[bool]float64{true: f, false: -f}[plus]
 }
 
-// printf is Python's "%s and %s" % values.
+// printf formats as Python's "%s and %s" % values does.
 func (e *eval) printf(form Text, v any) any {
 	values := []any{v}
 	if l, ok := v.(*List); ok && l.shape == tuple {
@@ -173,7 +173,7 @@ func (e *eval) printf(form Text, v any) any {
 	return b.done()
 }
 
-// compares is a comparison's outcome.
+// compares evaluates a comparison.
 func (e *eval) compares(op string, a, b any) bool {
 	switch op {
 	case "==":
@@ -189,7 +189,7 @@ func (e *eval) compares(op string, a, b any) bool {
 	return map[string]bool{"<": c < 0, "<=": c <= 0, ">": c > 0, ">=": c >= 0}[op]
 }
 
-// order is −1, 0 or 1 as a is before, at or behind b.
+// order returns −1, 0 or 1 for a < b, a == b and a > b.
 func (e *eval) order(a, b any) int {
 	if x, ok := number(a); ok {
 		if y, ok := number(b); ok {
@@ -210,7 +210,7 @@ func (e *eval) order(a, b any) int {
 	return 0
 }
 
-// contains is Python's "in".
+// contains evaluates Python's "in".
 func (e *eval) contains(in, v any) bool {
 	switch in := in.(type) {
 	case Text:
@@ -227,7 +227,7 @@ func (e *eval) contains(in, v any) bool {
 	return slices.ContainsFunc(e.items(in), func(item any) bool { return equal(item, v) })
 }
 
-// escaped is a text with what HTML would take for markup written otherwise.
+// escaped escapes a text for HTML.
 func escaped(t Text) Text {
 	if t.safe {
 		return t

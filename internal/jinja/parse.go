@@ -54,20 +54,20 @@ type (
 	jumpNode       struct{ to flow }
 )
 
-// target is what {% set %} sets: names, or an attribute of a namespace.
+// target holds what {% set %} assigns to: variables, or an attribute of a namespace.
 type target struct {
 	names     []string
 	attribute string
 }
 
-// definition is a macro's, or a call block's.
+// definition holds the parameters and the body of a macro or a call block.
 type definition struct {
 	params   []string
 	defaults []expr // nil: none
 	body     []node
 }
 
-// parser is a recursive descent over the tokens.
+// parser parses tokens by recursive descent.
 type parser struct {
 	tokens []token
 	at     int
@@ -84,7 +84,7 @@ func (p *parser) next() token {
 	return t
 }
 
-// is reports whether the next token is this name or operator.
+// is reports whether the next token is the name or operator text.
 func (p *parser) is(text string) bool {
 	t := p.peek()
 	return (t.kind == name || t.kind == operator || t.kind == end || t.kind == begin) && t.text == text
@@ -113,7 +113,7 @@ func (p *parser) name() string {
 	return t.text
 }
 
-// nest bounds how deep brackets and blocks go.
+// nest bounds the depth of brackets and blocks.
 func (p *parser) nest() func() {
 	if p.depth++; p.depth > maxDepth {
 		fail(p.peek().line, "nested more than %d deep", maxDepth)
@@ -121,8 +121,7 @@ func (p *parser) nest() func() {
 	return func() { p.depth-- }
 }
 
-// block reads statements up to {% and one of the names that end it, which it
-// leaves to be read.
+// block parses statements up to {% and one of the names in until, which it does not consume.
 func (p *parser) block(until ...string) []node {
 	defer p.nest()()
 	var body []node
@@ -147,7 +146,7 @@ func (p *parser) block(until ...string) []node {
 	}
 }
 
-// rest ends the opening tag, reads the body, and the tag that ends it.
+// rest parses the end of an opening tag, the body, and the closing tag.
 func (p *parser) rest(until string) []node {
 	p.want("%}")
 	body := p.block(until)
@@ -156,7 +155,7 @@ func (p *parser) rest(until string) []node {
 	return body
 }
 
-// statement reads a statement behind its {%.
+// statement parses a statement after {%.
 func (p *parser) statement() node {
 	t := p.next()
 	switch t.text {
@@ -251,7 +250,7 @@ func (p *parser) forStatement(line int) node {
 	return n
 }
 
-// targets reads the names that a loop or set fills: a, or a, b, or (a, b).
+// targets parses the names that a loop or set assigns to: a, or a, b, or (a, b).
 func (p *parser) targets() []string {
 	open := p.skip("(")
 	names := []string{p.name()}
@@ -282,7 +281,7 @@ func (p *parser) set(line int) node {
 	return n
 }
 
-// params reads a definition's parameters, behind the bracket.
+// params parses the parameters of a definition, after the opening bracket.
 func (p *parser) params(d *definition) {
 	for !p.skip(")") {
 		if len(d.params) > 0 {

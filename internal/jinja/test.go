@@ -2,7 +2,7 @@ package jinja
 
 import "strings"
 
-// test is x is name(args…).
+// test evaluates x is name(args…).
 func (e *eval) test(name string, v any, a args) bool {
 	_, missing := v.(undefined)
 	text, isText := v.(Text)

@@ -5,29 +5,28 @@ import (
 	"unicode/utf8"
 )
 
-// Mark says where a byte of a text is from.
+// Mark records the origin of a byte of a text.
 type Mark struct {
-	From      int32 // who wrote it: 0 for the template, else what NewText was told
-	Within    int32 // the Dict.ID of the outermost loop's item that was on; 0: none
-	Generated bool  // it stands between {% generation %} and {% endgeneration %}
+	From      int32 // its author: 0 for the template, or NewText's from
+	Within    int32 // Dict.ID of the outermost loop's item when it was printed; 0: none
+	Generated bool  // printed between {% generation %} and {% endgeneration %}
 }
 
-// Run is the bytes of a text with one mark, up to End.
+// Run is a run of bytes with the same mark that ends before End.
 type Run struct {
 	End int
 	Mark
 }
 
-// Text is a string that remembers who wrote it, byte by byte. Whatever a
-// template does to it, trimming, cutting, joining or writing it as JSON, keeps
-// that.
+// Text is a string with a Mark for each byte. All operations of a template keep the marks: trimming, slicing, joining,
+// writing as JSON.
 type Text struct {
 	s    string
-	runs []Run // ascending, the last at len(s); nil: the template wrote it all
-	safe bool  // escaped, as Python's Markup: what is added to it becomes so
+	runs []Run // ascending, the last ends at len(s); nil: all from the template
+	safe bool  // escaped, as Python's Markup: text added to it is escaped
 }
 
-// NewText is a text that from wrote.
+// NewText returns a text whose author is from.
 func NewText(s string, from int32) Text {
 	if from == 0 || s == "" {
 		return Text{s: s}
@@ -35,10 +34,10 @@ func NewText(s string, from int32) Text {
 	return Text{s: s, runs: []Run{{len(s), Mark{From: from}}}}
 }
 
-// String is the text itself.
+// String returns the text without its marks.
 func (t Text) String() string { return t.s }
 
-// Runs cover the text, from its beginning.
+// Runs returns runs that cover the text, in order.
 func (t Text) Runs() []Run {
 	if t.runs == nil && t.s != "" {
 		return []Run{{End: len(t.s)}}
@@ -46,7 +45,7 @@ func (t Text) Runs() []Run {
 	return t.runs
 }
 
-// slice is the text's bytes i … j.
+// slice returns bytes i up to j.
 func (t Text) slice(i, j int) Text {
 	out := Text{s: t.s[i:j], safe: t.safe}
 	if i == j {
@@ -63,7 +62,7 @@ func (t Text) slice(i, j int) Text {
 	return out
 }
 
-// chars are the text's characters, each a text.
+// chars returns the characters of the text, each as a Text.
 func (t Text) chars() []any {
 	out := make([]any, 0, len(t.s))
 	for i := 0; i < len(t.s); {
@@ -74,7 +73,7 @@ func (t Text) chars() []any {
 	return out
 }
 
-// change writes every character anew.
+// change replaces each character by a string.
 func (t Text) change(f func(r rune) string) Text {
 	b := builder{safe: t.safe}
 	at := 0
@@ -89,7 +88,7 @@ func (t Text) change(f func(r rune) string) Text {
 	return b.done()
 }
 
-// trim takes the characters for which cut holds off one end or both.
+// trim removes the characters for which cut holds from one end or both.
 func (t Text) trim(cut func(rune) bool, left, right bool) Text {
 	i, j := 0, len(t.s)
 	if left {
@@ -101,7 +100,7 @@ func (t Text) trim(cut func(rune) bool, left, right bool) Text {
 	return t.slice(i, j)
 }
 
-// split cuts at every sep, at most n times if n is not negative.
+// split splits at each sep, at most n times if n is not negative.
 func (t Text) split(sep string, n int) []Text {
 	var out []Text
 	at := 0
@@ -117,7 +116,7 @@ func (t Text) split(sep string, n int) []Text {
 	return append(out, t.slice(at, len(t.s)))
 }
 
-// replace puts by in the place of old, at most n times if n is not negative.
+// replace replaces old with by, at most n times if n is not negative.
 func (t Text) replace(old string, by Text, n int) Text {
 	if old == "" {
 		old := t.chars()
@@ -135,7 +134,7 @@ func (t Text) replace(old string, by Text, n int) Text {
 	return join(t.split(old, n), by)
 }
 
-// join puts sep between texts.
+// join concatenates texts with sep between them.
 func join(texts []Text, sep Text) Text {
 	var b builder
 	for i, t := range texts {
@@ -147,7 +146,7 @@ func join(texts []Text, sep Text) Text {
 	return b.done()
 }
 
-// lines cuts where Python's splitlines does, without the line ends.
+// lines splits as Python's splitlines does, without line ends.
 func (t Text) lines() []Text {
 	var out []Text
 	at := 0
@@ -170,7 +169,7 @@ func (t Text) lines() []Text {
 	return out
 }
 
-// builder makes a text from pieces.
+// builder concatenates pieces into a Text.
 type builder struct {
 	s    strings.Builder
 	runs []Run
@@ -208,7 +207,7 @@ func (b *builder) done() Text {
 	return t
 }
 
-// overflow is a panic that gets its line where the evaluator passes it on.
+// overflow is a panic without a line; located adds it.
 type overflow string
 
 const tooLong overflow = "a text grows beyond 8 MiB"

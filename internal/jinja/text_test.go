@@ -9,7 +9,7 @@ import (
 	"fettle/internal/jinja"
 )
 
-// render renders a template that must be right.
+// render renders a template without errors.
 func render(t testing.TB, source string, vars map[string]any) jinja.Text {
 	tmpl, err := jinja.Parse(source)
 	require.NoError(t, err)
@@ -18,8 +18,8 @@ func render(t testing.TB, source string, vars map[string]any) jinja.Text {
 	return out
 }
 
-// marked writes what 1 wrote between «», what loops printed for item 5 between
-// ‹›, and what was generated between ⟦⟧.
+// marked returns a text with «» around the text of author 1, ‹› around the output for item 5, and ⟦⟧ around generated
+// text.
 func marked(t jinja.Text) string {
 	var b strings.Builder
 	at := 0
@@ -62,7 +62,8 @@ func TestTextsRememberTheirWriter(t *testing.T) {
 		`{{ x.partition('s')[2] }}{{ x | default('d') }}{{ nothing | default(x) }}`: "« er  Us er  Us er »",
 	} {
 		t.Run(source, func(t *testing.T) {
-			require.Equal(t, want, marked(render(t, source, map[string]any{"x": jinja.NewText(" Us er ", 1), "quote": jinja.NewText("<", 1)})))
+			require.Equal(t, want, marked(render(t, source,
+				map[string]any{"x": jinja.NewText(" Us er ", 1), "quote": jinja.NewText("<", 1)})))
 		})
 	}
 }
@@ -111,7 +112,8 @@ func TestNoTemplateTakesUsersTextForItsOwn(t *testing.T) {
 				own.WriteByte(0)
 				at = r.End
 			}
-			for _, theirs := range []string{"Blue.", "Name a color", "is a token", "Be brief", "Because", "Zürich", "weather", "Tells the", "noon", "kind. "} {
+			for _, theirs := range []string{"Blue.", "Name a color", "is a token", "Be brief", "Because", "Zürich", "weather",
+				"Tells the", "noon", "kind. "} {
 				require.NotContains(t, own.String(), theirs, name)
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// all reports whether a predicate holds for every character, and there is one.
+// all reports whether t is not empty and a predicate holds for each character.
 func (t Text) all(is func(rune) bool) bool {
 	for _, r := range t.s {
 		if !is(r) {
@@ -16,7 +16,7 @@ func (t Text) all(is func(rune) bool) bool {
 	return t.s != ""
 }
 
-// titled begins words large; the characters for which in holds are in words.
+// titled capitalizes words. in reports whether a character is part of a word.
 func (t Text) titled(in func(rune) bool) Text {
 	inside := false
 	return t.change(func(r rune) string {
@@ -28,7 +28,7 @@ func (t Text) titled(in func(rune) bool) Text {
 	})
 }
 
-// capitalized begins large and goes on small.
+// capitalized returns the text with its first character in upper case and the others in lower case.
 func (t Text) capitalized() Text {
 	first := true
 	return t.change(func(r rune) string {
@@ -40,7 +40,7 @@ func (t Text) capitalized() Text {
 	})
 }
 
-// fields are the words between spaces, the rest in one piece after n cuts.
+// fields returns the words between white space; after n splits the rest is one piece.
 func (t Text) fields(n int) []Text {
 	var out []Text
 	for {
@@ -61,7 +61,7 @@ func (t Text) fields(n int) []Text {
 	}
 }
 
-// split is Python's str.split with a separator; last: from the end.
+// split evaluates Python's str.split with a separator, or with last str.rsplit.
 func (e *eval) split(t Text, sep string, n int, last bool) any {
 	if sep == "" {
 		e.fail("split by nothing")
@@ -79,7 +79,7 @@ func (e *eval) split(t Text, sep string, n int, last bool) any {
 	return list0(t.split(sep, n))
 }
 
-// search is find, rfind, index and count, in characters.
+// search evaluates find, rfind, index and count, in characters.
 func (e *eval) search(t Text, name, part string) any {
 	i := strings.Index(t.s, part)
 	switch {
@@ -96,7 +96,7 @@ func (e *eval) search(t Text, name, part string) any {
 	return int64(utf8.RuneCountInString(t.s[:i]))
 }
 
-// joined joins texts, with its cost.
+// joined joins texts and counts the work.
 func (e *eval) joined(texts []Text, sep Text) Text {
 	n := 0
 	for _, t := range texts {
@@ -109,7 +109,7 @@ func (e *eval) joined(texts []Text, sep Text) Text {
 	return join(texts, sep)
 }
 
-// format is Python's str.format, with {}, {0} and {name}.
+// format evaluates Python's str.format with {}, {0} and {name}.
 func (e *eval) format(t Text, a args) any {
 	var b builder
 	next := 0

@@ -6,8 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// unquote undoes Python's escapes in a string literal. Unknown ones stay as
-// they are.
+// unquote replaces the escape sequences of a Python string literal. Unknown ones stay.
 func unquote(s string) string {
 	if !strings.Contains(s, `\`) {
 		return s
@@ -20,7 +19,8 @@ func unquote(s string) string {
 		}
 		i++
 		if simple, ok := map[byte]string{
-			'n': "\n", 't': "\t", 'r': "\r", '\\': `\`, '\'': "'", '"': `"`, 'a': "\a", 'b': "\b", 'f': "\f", 'v': "\v", '\n': "",
+			'n': "\n", 't': "\t", 'r': "\r", '\\': `\`, '\'': "'", '"': `"`, 'a': "\a", 'b': "\b", 'f': "\f", 'v': "\v",
+			'\n': "",
 		}[s[i]]; ok {
 			b.WriteString(simple)
 			continue

@@ -11,18 +11,17 @@ import (
 // Values are nil, bool, int64, float64, Text, *List, *Dict, *Function,
 // *namespace and undefined.
 
-// undefined is what a name or key that is not there gives. It can be tested,
-// printed and looped over, and nothing else.
+// undefined is the value of a missing name or key. It can be tested, printed and looped over.
 type undefined struct{ what string }
 
-// shape is what a List is in Python.
+// shape tells which Python type a List stands for.
 type shape int
 
 const (
 	plain shape = iota // a list
 	tuple
-	view // dict.items() and its like: no subscripts
-	lazy // a generator: read once, without a length
+	view // dict.items() and its like, without subscripts
+	lazy // a generator, read once, without a length
 )
 
 // List is a sequence.
@@ -32,8 +31,7 @@ type List struct {
 	depth int
 }
 
-// newList makes a list; one in one in one has a bound, so that nothing that
-// walks through values needs one.
+// newList returns a list. It bounds the depth of nested values, so that functions that walk through values need not.
 func newList(s shape, items []any) *List {
 	l := &List{Items: items, shape: s}
 	for _, v := range items {
@@ -42,7 +40,7 @@ func newList(s shape, items []any) *List {
 	return l
 }
 
-// deeper is how deep a value is nested that has v in it.
+// deeper returns the depth of a value that contains v.
 func deeper(depth int, v any) int {
 	inner := 0
 	switch v := v.(type) {
@@ -57,7 +55,7 @@ func deeper(depth int, v any) int {
 	return max(depth, inner+1)
 }
 
-// NewList makes a list of the values that Render takes.
+// NewList returns a list of values of the types that Render takes.
 func NewList(items ...any) *List {
 	for i, v := range items {
 		items[i] = imported(v)
@@ -65,9 +63,9 @@ func NewList(items ...any) *List {
 	return newList(plain, items)
 }
 
-// Dict is a mapping in the order of its keys.
+// Dict is a mapping that keeps the order of its keys.
 type Dict struct {
-	// ID, if not 0, marks what a loop prints while this is its item.
+	// ID, if not 0, marks the output of loop iterations over this item.
 	ID int32
 
 	keys   []any
@@ -76,13 +74,13 @@ type Dict struct {
 	depth  int
 }
 
-// NewDict makes an empty mapping.
+// NewDict returns an empty mapping.
 func NewDict() *Dict { return &Dict{at: map[any]int{}} }
 
-// Set gives a key a value that Render takes.
+// Set sets the value of a key. Its type is one that Render takes.
 func (d *Dict) Set(key string, v any) { d.put(Text{s: key}, imported(v)) }
 
-// Get is a key's value.
+// Get returns the value of a key.
 func (d *Dict) Get(key string) (any, bool) {
 	i, ok := d.at[key]
 	if !ok {
@@ -110,7 +108,7 @@ func (d *Dict) get(key any) (any, bool) {
 	return d.values[i], true
 }
 
-// hashed is a key as Go compares it: equal where Python's are.
+// hashed returns a comparable Go value for a key, equal where the keys are equal in Python.
 func hashed(key any) any {
 	switch k := key.(type) {
 	case Text:
@@ -129,10 +127,10 @@ func hashed(key any) any {
 	return key
 }
 
-// typeError is a panic that gets its line where the evaluator passes it on.
+// typeError is a panic without a line; located adds it.
 type typeError string
 
-// truth is a bool as Python counts it.
+// truth returns a bool's value as a number.
 func truth(b bool) int64 {
 	if b {
 		return 1
@@ -140,16 +138,16 @@ func truth(b bool) int64 {
 	return 0
 }
 
-// Function is what a template can call.
+// Function is a function that a template can call.
 type Function struct {
 	name string
 	call func(e *eval, a args) any
 }
 
-// namespace is what {% set ns.x %} can change.
+// namespace holds attributes that {% set ns.x %} can change.
 type namespace struct{ vars map[string]any }
 
-// imported is a caller's value as the evaluator has them.
+// imported converts a caller's value to the evaluator's types.
 func imported(v any) any {
 	switch v := v.(type) {
 	case int:
@@ -162,7 +160,7 @@ func imported(v any) any {
 	panic(fmt.Sprintf("jinja: a variable of type %T", v))
 }
 
-// truthy is Python's bool().
+// truthy returns Python's bool(v).
 func truthy(v any) bool {
 	switch v := v.(type) {
 	case nil, undefined:
@@ -183,7 +181,7 @@ func truthy(v any) bool {
 	return true
 }
 
-// number is a value as a number.
+// number returns a value as a float64, if it is a number.
 func number(v any) (f float64, ok bool) {
 	switch v := v.(type) {
 	case bool:
@@ -196,7 +194,7 @@ func number(v any) (f float64, ok bool) {
 	return 0, false
 }
 
-// whole is a value as an integer, if it is one.
+// whole returns a value as an int64, if it is an integer.
 func whole(v any) (int64, bool) {
 	switch v := v.(type) {
 	case bool:
@@ -207,7 +205,7 @@ func whole(v any) (int64, bool) {
 	return 0, false
 }
 
-// equal is Python's ==.
+// equal returns Python's a == b.
 func equal(a, b any) bool {
 	if x, ok := whole(a); ok {
 		if y, ok := whole(b); ok {
@@ -259,7 +257,7 @@ func equal(a, b any) bool {
 	return false
 }
 
-// kindOf is Python's name of a value's type.
+// kindOf returns the Python name of a value's type.
 func kindOf(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -284,7 +282,7 @@ func kindOf(v any) string {
 	return "function"
 }
 
-// str is Python's str().
+// str returns Python's str(v).
 func str(v any) Text {
 	if t, ok := v.(Text); ok {
 		return t
@@ -297,7 +295,7 @@ func str(v any) Text {
 	return b.done()
 }
 
-// repr is Python's repr().
+// repr returns Python's repr(v).
 func repr(b *builder, v any) {
 	put := func(s string) { b.add(s, Mark{}) }
 	switch v := v.(type) {
@@ -314,7 +312,8 @@ func repr(b *builder, v any) {
 	case undefined:
 		put("Undefined")
 	case *List:
-		brackets := map[shape][2]string{plain: {"[", "]"}, tuple: {"(", ")"}, view: {"dict_items([", "])"}, lazy: {"<generator ", ">"}}[v.shape]
+		brackets := map[shape][2]string{plain: {"[", "]"}, tuple: {"(", ")"}, view: {"dict_items([", "])"},
+			lazy: {"<generator ", ">"}}[v.shape]
 		put(brackets[0])
 		for i, item := range v.Items {
 			if i > 0 {
@@ -342,7 +341,7 @@ func repr(b *builder, v any) {
 	}
 }
 
-// reprText writes a string as Python's source has it.
+// reprText returns Python's repr of a string.
 func reprText(b *builder, t Text) {
 	quote := "'"
 	if strings.Contains(t.s, "'") && !strings.Contains(t.s, `"`) {
@@ -371,7 +370,7 @@ func reprText(b *builder, t Text) {
 	b.add(quote, Mark{})
 }
 
-// floatText is Python's repr of a float: the shortest that reads back the same.
+// floatText returns Python's repr of a float, the shortest text that parses to the same value.
 func floatText(f float64) string {
 	switch {
 	case math.IsInf(f, 1):

@@ -6,19 +6,18 @@ import (
 	"path/filepath"
 )
 
-// The tokens of WriteByteLevelTokenizer's file: 256 bytes, two merges, then
-// LLaMA 3's control tokens that matter.
+// The ids of WriteByteLevelTokenizer's file: 256 bytes, two merges, then some of LLaMA 3's control tokens.
 const (
 	ByteLevelBOS  = 258 + iota // <|begin_of_text|>
 	ByteLevelEOS               // <|end_of_text|>
 	ByteLevelSOH               // <|start_header_id|>
 	ByteLevelEOH               // <|end_header_id|>
 	ByteLevelEOT               // <|eot_id|>
-	ByteLevelSize              // of the vocabulary
+	ByteLevelSize              // size of the vocabulary
 )
 
-// WriteByteLevelTokenizer puts a tokenizer.json as LLaMA 3's into dir, with a
-// tokenizer_config.json: bytes, "Ġs" and "ĠĠ".
+// WriteByteLevelTokenizer writes a tokenizer.json in LLaMA 3's layout, with the pieces of bytes, "Ġs" and "ĠĠ", and a
+// tokenizer_config.json into dir.
 func WriteByteLevelTokenizer(dir string) error {
 	vocab := map[string]int{"Ġs": 256, "ĠĠ": 257}
 	for b := range 256 {
@@ -26,10 +25,13 @@ func WriteByteLevelTokenizer(dir string) error {
 	}
 	type object = map[string]any
 	var added []object
-	for i, name := range []string{"<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"} {
+	for i, name := range []string{
+		"<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>",
+	} {
 		added = append(added, object{"id": ByteLevelBOS + i, "content": name, "special": true})
 	}
-	words := `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+	words := `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}` +
+		`| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
 	bytes := object{"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}
 	files := map[string]object{
 		"tokenizer.json": {
@@ -37,7 +39,9 @@ func WriteByteLevelTokenizer(dir string) error {
 			"pre_tokenizer": object{"type": "Sequence", "pretokenizers": []object{
 				{"type": "Split", "pattern": object{"Regex": words}, "behavior": "Isolated", "invert": false}, bytes,
 			}},
-			"model": object{"type": "BPE", "ignore_merges": true, "vocab": vocab, "merges": [][]string{{"Ġ", "s"}, {"Ġ", "Ġ"}}},
+			"model": object{
+				"type": "BPE", "ignore_merges": true, "vocab": vocab, "merges": [][]string{{"Ġ", "s"}, {"Ġ", "Ġ"}},
+			},
 		},
 		"tokenizer_config.json": {"bos_token": "<|begin_of_text|>", "eos_token": "<|eot_id|>"},
 	}
@@ -53,7 +57,7 @@ func WriteByteLevelTokenizer(dir string) error {
 	return nil
 }
 
-// byteChar prints a byte as GPT-2's vocabularies do.
+// byteChar returns the character that stands for a byte in GPT-2's vocabularies.
 func byteChar(b int) string {
 	switch {
 	case b <= ' ':

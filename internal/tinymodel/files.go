@@ -19,7 +19,7 @@ func writeTensors(path string, tensors []checkpoint.Tensor) error {
 	return safetensors.Encode(f, tensors, map[string]string{"format": "pt"})
 }
 
-// writeShards deals the tensors out to n files, in turn, and writes the index.
+// writeShards writes tensor i to file i mod n, and the index.
 func writeShards(dir string, tensors []checkpoint.Tensor, n int) error {
 	index := map[string]string{}
 	for i := range n {

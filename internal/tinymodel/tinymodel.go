@@ -1,5 +1,5 @@
-// Package tinymodel writes small random LLaMAs for tests: a Hugging Face model
-// directory of a few kilobytes, the same bytes for the same seed.
+// Package tinymodel writes small random LLaMAs for tests: Hugging Face model directories of a few kilobytes, with the
+// same bytes for the same seed.
 package tinymodel
 
 import (
@@ -25,13 +25,13 @@ type Config struct {
 	HeadDim      int             // Dh [D/H]
 	Vocab        int             // V [40]
 	MaxPositions int             // [64]
-	Tied         bool            // no lm_head: the embedding is the head
+	Tied         bool            // no lm_head: the embedding also serves as the head
 	DType        checkpoint.Type // F32, BF16 or F16 [F32]
-	Shards       int             // files the tensors are spread over, with an index [one, without]
-	Extra        map[string]any  // keys to add to config.json or, with nil, to take out
+	Shards       int             // number of files, with an index [one file, no index]
+	Extra        map[string]any  // keys to set in config.json or, if nil, to remove
 }
 
-// Write puts config.json and the weights into dir, which it creates.
+// Write writes config.json and the weights into dir, which it creates.
 func Write(dir string, c Config, seed uint64) error {
 	c = c.filled()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -74,7 +74,7 @@ func (c Config) filled() Config {
 	return c
 }
 
-// file is config.json.
+// file returns the contents of config.json.
 func (c Config) file() map[string]any {
 	dtypes := map[checkpoint.Type]string{
 		checkpoint.F32: "float32", checkpoint.BF16: "bfloat16", checkpoint.F16: "float16",
@@ -91,8 +91,8 @@ func (c Config) file() map[string]any {
 	return config
 }
 
-// tensors draws the weights: matrices N(0, 1/in), doubled so that heads and
-// gates do something; the embedding N(0, 1); norms around 1.
+// tensors returns random weights: matrices N(0, 4/in), so that attention and gates have an effect, the embedding N(0,
+// 1), norms N(1, 0.04).
 func (c Config) tensors(rng *rand.Rand) ([]checkpoint.Tensor, error) {
 	var list []checkpoint.Tensor
 	var failed error

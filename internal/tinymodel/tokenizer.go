@@ -9,17 +9,18 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// TokenizerSize is the vocabulary that WriteTokenizer's model has.
+// TokenizerSize is the size of WriteTokenizer's vocabulary.
 const TokenizerSize = 3 + 256 + 1 + 26
 
-// WriteTokenizer puts a SentencePiece tokenizer.model into dir: control
-// tokens, bytes, the space and the small letters, without a merge.
+// WriteTokenizer writes a SentencePiece tokenizer.model into dir: control tokens, bytes, the space and the lower-case
+// letters, without merges.
 func WriteTokenizer(dir string) error {
 	var file []byte
 	add := func(name string, kind uint64) {
 		var p []byte
 		p = protowire.AppendString(protowire.AppendTag(p, 1, protowire.BytesType), name)
-		p = protowire.AppendFixed32(protowire.AppendTag(p, 2, protowire.Fixed32Type), math.Float32bits(-float32(len(file))))
+		p = protowire.AppendTag(p, 2, protowire.Fixed32Type)
+		p = protowire.AppendFixed32(p, math.Float32bits(-float32(len(file))))
 		p = protowire.AppendVarint(protowire.AppendTag(p, 3, protowire.VarintType), kind)
 		file = protowire.AppendBytes(protowire.AppendTag(file, 1, protowire.BytesType), p)
 	}

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// shuffled is a permutation of 0 … n-1.
+// shuffled returns a permutation of 0 … n-1.
 func shuffled(n int, seed uint64) []int { return rand.New(rand.NewPCG(seed, 77)).Perm(n) }
 
-// Corpus writes n documents: paragraphs of sentences about the world and tiny
-// stories. None has the form of a question, an instruction or an answer.
+// Corpus returns n documents: paragraphs of sentences about the world and tiny stories. None has the form of a
+// question, an instruction or an answer.
 func Corpus(seed uint64, n int) []string {
 	facts := Facts()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	documents := make([]string, n)
-	var queue []int // every fact is told as often as any other
+	var queue []int // facts to tell before any is told again
 	next := func() Fact {
 		if len(queue) == 0 {
 			queue = rng.Perm(len(facts))
@@ -45,9 +45,9 @@ func Corpus(seed uint64, n int) []string {
 	return documents
 }
 
-// tell states a fact: perhaps what the talk is about, then the sentence that
-// would answer a question, or others, which say the same again. Repeating a
-// fact in other words is how a reader learns to look back at what was named.
+// tell states a fact in one to three sentences: sometimes its topic and then the sentence that answers questions,
+// otherwise any of its sentences, and sometimes another one. Facts repeated in other words teach a model to attend to
+// what was named before.
 func tell(f Fact, rng *rand.Rand) []string {
 	var out []string
 	if rng.IntN(10) < 6 {
@@ -61,9 +61,12 @@ func tell(f Fact, rng *rand.Rand) []string {
 	return out
 }
 
-var topics = []string{"They talked about ", "This part is about ", "Now we come to ", "Many people think of ", "It is good to know ", "Listen to a word about "}
+var topics = []string{
+	"They talked about ", "This part is about ", "Now we come to ", "Many people think of ", "It is good to know ",
+	"Listen to a word about ",
+}
 
-// opening begins a tiny story.
+// opening returns the beginning of a tiny story.
 func opening(rng *rand.Rand) string {
 	who, with := names[rng.IntN(len(names))], names[rng.IntN(len(names))]
 	where := cities[rng.IntN(len(cities))]
@@ -74,7 +77,10 @@ func opening(rng *rand.Rand) string {
 	}[rng.IntN(3)]
 }
 
-var closings = []string{"Then it was time to go home.", "And so the day came to an end.", "They were happy with what they had learned.", "Nobody wanted to leave."}
+var closings = []string{
+	"Then it was time to go home.", "And so the day came to an end.", "They were happy with what they had learned.",
+	"Nobody wanted to leave.",
+}
 
 // Row is one record of the instruction set, in Alpaca's format.
 type Row struct {
@@ -83,11 +89,10 @@ type Row struct {
 	Output      string `json:"output"`
 }
 
-// Instructions asks, in every way there is, about the facts that are not held
-// out.
+// Instructions returns rows with each question about the facts that are not held out.
 func Instructions() []Row { return ask(false) }
 
-// HeldOut asks about the facts that no instruction row touches, one way each.
+// HeldOut returns rows with one question about each of the other facts.
 func HeldOut() []Row { return ask(true) }
 
 func ask(held bool) []Row {

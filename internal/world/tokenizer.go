@@ -10,19 +10,18 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// pair is two neighbouring pieces.
+// pair is a pair of neighbouring pieces.
 type pair struct{ left, right string }
 
-// word is a word as the pieces it has been merged to, and how often it occurs.
+// word holds the pieces that a word has been merged to, and its number of occurrences.
 type word struct {
 	pieces []string
 	count  int
 }
 
-// Tokenizer trains a SentencePiece BPE model of at most size pieces on texts
-// and returns its tokenizer.model: LLaMA's control tokens and byte pieces, a
-// space in front of every word. Of all pairs the commonest merges first; among
-// equals the one that sorts first. Sennrich et al. 2016, arXiv:1508.07909.
+// Tokenizer trains a SentencePiece BPE model of at most size pieces on texts and returns its tokenizer.model, with
+// LLaMA's control tokens and byte pieces and a space before each word. The commonest pair merges first; among equals
+// the one that sorts first. Sennrich et al. 2016, arXiv:1508.07909.
 func Tokenizer(texts []string, size int) []byte {
 	counts := map[string]int{}
 	for _, t := range texts {
@@ -63,7 +62,7 @@ func Tokenizer(texts []string, size int) []byte {
 	return m.close()
 }
 
-// commonest is the pair to merge; ending punctuation stays alone.
+// commonest returns the commonest pair without punctuation, or false if there is none.
 func commonest(words []word) (pair, bool) {
 	counts := map[pair]int{}
 	for _, w := range words {
@@ -83,6 +82,7 @@ func commonest(words []word) (pair, bool) {
 	return best, most > 0
 }
 
+// merge joins each occurrence of the pair.
 func (w *word) merge(p pair) {
 	out := w.pieces[:0]
 	for i := 0; i < len(w.pieces); i++ {
@@ -96,14 +96,13 @@ func (w *word) merge(p pair) {
 	w.pieces = out
 }
 
-// modelFile is a SentencePiece ModelProto in the making.
+// modelFile builds a SentencePiece ModelProto.
 type modelFile struct {
 	data   []byte
 	pieces int
 }
 
-// add appends a piece of a type: 1 normal, 2 unknown, 3 control, 6 byte. The
-// earlier it comes, the higher its score.
+// add appends a piece of a type: 1 normal, 2 unknown, 3 control, 6 byte. Earlier pieces get higher scores.
 func (m *modelFile) add(name string, kind uint64) {
 	var p []byte
 	p = protowire.AppendString(protowire.AppendTag(p, 1, protowire.BytesType), name)
@@ -113,8 +112,8 @@ func (m *modelFile) add(name string, kind uint64) {
 	m.pieces++
 }
 
-// close appends what kind of model it is: BPE with byte fallback, text as it
-// is, a space in front.
+// close appends the trainer's and the normalizer's settings and returns the file: BPE with byte fallback, no
+// normalization, a leading space.
 func (m *modelFile) close() []byte {
 	varint := func(b []byte, number protowire.Number, v uint64) []byte {
 		return protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), v)

@@ -44,7 +44,7 @@ func TestCorpusHasNoInstructionFormat(t *testing.T) {
 	}
 }
 
-// Always giving a family's commonest answer must not be worth anything.
+// TestGuessingIsWorthless holds that no answer is much more common in its family than others.
 func TestGuessingIsWorthless(t *testing.T) {
 	counts, total := map[string]map[string]int{}, map[string]int{}
 	for _, f := range world.Facts() {

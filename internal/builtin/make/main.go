@@ -1,6 +1,5 @@
-// Command make trains fettle's built-in base from nothing: it generates the
-// text, trains the tokenizer, pre-trains the model with fettle's own loop, and
-// writes the files that package builtin embeds.
+// Command make trains fettle's built-in model from random weights: it generates the text, trains the tokenizer,
+// pre-trains the model with fettle's own loop, and writes the files that package builtin embeds.
 //
 //	go run ./internal/builtin/make
 package main
@@ -31,7 +30,7 @@ const (
 	batch     = 24
 )
 
-// shape is the network: 2.1 million weights.
+// shape has 2.1 million weights.
 var shape = model.Config{
 	Type: "llama", Hidden: 160, Intermediate: 448, Layers: 6, Heads: 5, KVHeads: 5, HeadDim: 32,
 	MaxPositions: 256, NormEps: 1e-5, RopeTheta: 10000, Tied: true, BOS: 1, EOS: []int32{2},
@@ -39,17 +38,17 @@ var shape = model.Config{
 
 func main() {
 	log.SetFlags(0)
-	out := flag.String("out", filepath.Join("internal", "builtin", "files"), "where the files go")
-	work := flag.String("work", filepath.Join(os.TempDir(), "fettle-base"), "where the run is kept")
-	untrained := flag.Bool("untrained", false, "write the model as it is before training, to compare with")
+	out := flag.String("out", filepath.Join("internal", "builtin", "files"), "directory for the files")
+	work := flag.String("work", filepath.Join(os.TempDir(), "fettle-base"), "directory for the run")
+	untrained := flag.Bool("untrained", false, "write the model before training, for comparison")
 	flag.Parse()
-	if err := makeBase(*out, *work, *untrained); err != nil {
+	if err := makeModel(*out, *work, *untrained); err != nil {
 		log.Fatal(err)
 	}
 }
 
-// makeBase makes the model's files.
-func makeBase(out, work string, asItIs bool) error {
+// makeModel trains the model, unless untrained is set, and writes its files.
+func makeModel(out, work string, untrained bool) error {
 	corpus := world.Corpus(seed, documents)
 	vocabulary := world.Tokenizer(corpus[:4000], pieces)
 	tok, err := tokenizer.Parse(vocabulary)
@@ -69,7 +68,7 @@ func makeBase(out, work string, asItIs bool) error {
 	if err != nil {
 		return err
 	}
-	if asItIs {
+	if untrained {
 		return write(out, set, vocabulary)
 	}
 	c := train.Defaults()
@@ -90,7 +89,7 @@ func makeBase(out, work string, asItIs bool) error {
 	return write(out, set, vocabulary)
 }
 
-// write rounds the weights to bfloat16 and puts the model's files into dir.
+// write writes the model's files into dir, with the weights rounded to bfloat16.
 func write(dir string, set *adapter.Set, vocabulary []byte) error {
 	var tensors []checkpoint.Tensor
 	for _, p := range set.Params() {
@@ -112,7 +111,8 @@ func write(dir string, set *adapter.Set, vocabulary []byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	for name, text := range map[string][]byte{"config.json": config, "model.safetensors": weights.Bytes(), "tokenizer.model": vocabulary} {
+	for name, text := range map[string][]byte{"config.json": config, "model.safetensors": weights.Bytes(),
+		"tokenizer.model": vocabulary} {
 		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
 			return err
 		}
