@@ -6,33 +6,30 @@ import (
 	"fettle/internal/compute"
 )
 
-// Target asks row Row to predict Token; its negative log-likelihood counts
-// Weight times.
+// Target is a token that row Row learns to predict; its negative log-likelihood counts Weight times.
 type Target struct {
 	Row    int
 	Token  int32
 	Weight float32
 }
 
-// Batch is what one forward pass sees: sequences packed one after another.
+// Batch holds the sequences of one forward pass, packed one after another.
 type Batch struct {
 	Tokens    []int32           // (n)
 	Positions []int32           // (n) RoPE positions; restart in every segment
 	Segments  []compute.Segment // cover the rows in order
 	Targets   []Target          // learned rows, in row order
 
-	// Train turns on what only training does (dropout). Step and Samples key
-	// its randomness: Samples[i] is the index of segment i's sequence within
-	// the optimizer step, whatever micro-batch it came in.
+	// Train turns on dropout. Step and Samples key its randomness: Samples[i] is the index of segment i's sequence
+	// within the optimizer step, whatever micro-batch it came in.
 	Train   bool
 	Seed    uint64
 	Step    uint64
 	Samples []uint64
 }
 
-// Pack lays sequences out as a batch. labels are aligned with the tokens and
-// not shifted: position t is asked for labels[t+1] when that is not Ignore,
-// and no target crosses from one sequence into the next.
+// Pack lays sequences out as a batch. labels are aligned with the tokens, not shifted: position t has the target
+// labels[t+1] unless that is Ignore, and no target crosses from one sequence into the next.
 func Pack(tokens, labels [][]int32) *Batch {
 	b := &Batch{}
 	for i, ids := range tokens {
@@ -44,7 +41,7 @@ func Pack(tokens, labels [][]int32) *Batch {
 // Ignore labels a token that is not learned.
 const Ignore = -100
 
-// positions is one more than the largest position.
+// positions returns the largest position plus one.
 func (b *Batch) positions() int {
 	n := int32(0)
 	for _, p := range b.Positions {

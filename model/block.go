@@ -59,9 +59,8 @@ func (s *state) resize(c *Config, n int) {
 	}
 }
 
-// forward runs block l on s.x and writes its output to out (n, D), which may
-// be s.x, or nil where only what backward reads is wanted. With a cache, keys
-// and values of earlier calls are seen too.
+// forward runs block l on s.x and writes its output to out (n, D), which may be s.x, or nil where only what backward
+// reads is needed. With a cache, queries see the keys and values of earlier calls too.
 func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) error {
 	c, w, dev, n := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens)
 	eps := float32(c.NormEps)
@@ -112,7 +111,7 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 	return nil
 }
 
-// at is a projection and the rows it writes.
+// at names a projection and the rows it writes.
 type at struct {
 	place Place
 	y     []float32

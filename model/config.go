@@ -2,7 +2,7 @@ package model
 
 import "fmt"
 
-// Config holds the dimensions of a LLaMA, from a Hugging Face config.json.
+// Config holds the dimensions of a LLaMA, as a Hugging Face config.json states them.
 type Config struct {
 	Type         string // model_type: llama, mistral
 	Hidden       int    // D
@@ -21,7 +21,7 @@ type Config struct {
 	EOS          []int32
 }
 
-// RopeScaling stretches RoPE beyond the positions of pre-training.
+// RopeScaling extends RoPE beyond the positions of pre-training.
 type RopeScaling struct {
 	Type                 string // linear or llama3
 	Factor               float64
@@ -29,39 +29,42 @@ type RopeScaling struct {
 	OriginalMaxPositions int     // llama3 only
 }
 
-// check requires that the dimensions fit together.
+// check returns an error unless the dimensions fit together.
 func (c *Config) check() error {
 	for _, d := range []struct {
 		name  string
 		value int
 	}{
 		{"hidden_size", c.Hidden}, {"intermediate_size", c.Intermediate}, {"num_hidden_layers", c.Layers},
-		{"num_attention_heads", c.Heads}, {"num_key_value_heads", c.KVHeads}, {"head_dim", c.HeadDim}, {"vocab_size", c.Vocab},
-		{"max_position_embeddings", c.MaxPositions},
+		{"num_attention_heads", c.Heads}, {"num_key_value_heads", c.KVHeads}, {"head_dim", c.HeadDim},
+		{"vocab_size", c.Vocab}, {"max_position_embeddings", c.MaxPositions},
 	} {
 		if d.value < 1 || d.value > 1<<24 {
 			return fmt.Errorf("%s is %d, want 1 to %d", d.name, d.value, 1<<24)
 		}
 	}
+	scaling := c.RopeScaling
 	switch {
 	case c.Layers > 1<<12:
 		return fmt.Errorf("num_hidden_layers is %d, want at most %d", c.Layers, 1<<12)
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	case c.HeadDim%2 != 0:
-		return fmt.Errorf("head_dim %d is odd; RoPE turns pairs", c.HeadDim)
+		return fmt.Errorf("head_dim %d is odd; RoPE rotates pairs", c.HeadDim)
 	case !(c.NormEps > 0) || !(c.RopeTheta > 0):
 		return fmt.Errorf("rms_norm_eps %v and rope_theta %v must be positive", c.NormEps, c.RopeTheta)
-	case c.RopeScaling != nil && !(c.RopeScaling.Factor > 0):
-		return fmt.Errorf("rope scaling factor %v must be positive", c.RopeScaling.Factor)
-	case c.RopeScaling != nil && c.RopeScaling.Type == "llama3" &&
-		!(c.RopeScaling.HighFreq > c.RopeScaling.LowFreq && c.RopeScaling.LowFreq > 0 && c.RopeScaling.OriginalMaxPositions > 0):
-		return fmt.Errorf("rope scaling llama3 needs high_freq_factor > low_freq_factor > 0 and original_max_position_embeddings")
+	case scaling != nil && !(scaling.Factor > 0):
+		return fmt.Errorf("rope scaling factor %v must be positive", scaling.Factor)
+	case scaling != nil && scaling.Type == "llama3" &&
+		!(scaling.HighFreq > scaling.LowFreq && scaling.LowFreq > 0 && scaling.OriginalMaxPositions > 0):
+		return fmt.Errorf("rope scaling llama3 needs high_freq_factor > low_freq_factor > 0 and " +
+			"original_max_position_embeddings")
 	}
 	return nil
 }
 
-// Width is the (rows, columns) of the weight of a projection: its output and input width. There is none at Attention.
+// Width returns the shape (n, k) of a projection's weight: its output and input width. It panics at Attention, which
+// has none.
 func (c *Config) Width(p Place) (n, k int) {
 	switch p {
 	case QProj:

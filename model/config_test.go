@@ -12,7 +12,7 @@ import (
 	"fettle/model"
 )
 
-// readConfig reads a config.json with text in it.
+// readConfig reads a config.json of this text.
 func readConfig(t testing.TB, text []byte) (*model.Config, error) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644))
@@ -27,7 +27,8 @@ func TestConfigSpellings(t *testing.T) {
 	llama3 := &model.RopeScaling{Type: "llama3", Factor: 8, LowFreq: 1, HighFreq: 4, OriginalMaxPositions: 8192}
 	linear := &model.RopeScaling{Type: "linear", Factor: 2}
 	type keys = map[string]any
-	stretch := keys{"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}
+	stretch := keys{"factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+		"original_max_position_embeddings": 8192}
 	with := func(a, b keys) keys { c := maps.Clone(a); maps.Copy(c, b); return c }
 	for _, c := range []struct {
 		name  string
@@ -35,25 +36,39 @@ func TestConfigSpellings(t *testing.T) {
 		want  func(c *model.Config)
 	}{
 		{"the least there is", nil, func(c *model.Config) {}},
-		{"March 2023", keys{"architectures": []string{"LLaMAForCausalLM"}, "max_sequence_length": 1024, "torch_dtype": "float16", "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": -1},
+		{"March 2023", keys{"architectures": []string{"LLaMAForCausalLM"}, "max_sequence_length": 1024,
+			"torch_dtype": "float16", "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": -1},
 			func(c *model.Config) { c.MaxPositions, c.BOS, c.EOS = 1024, 0, []int32{1} }},
-		{"grouped heads, wide heads, list of ends", keys{"num_key_value_heads": 2, "head_dim": 32, "rms_norm_eps": 1e-5, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": []int{2, 7}},
+		{"grouped heads, wide heads, list of ends", keys{"num_key_value_heads": 2, "head_dim": 32,
+			"rms_norm_eps": 1e-5, "tie_word_embeddings": true, "bos_token_id": 1, "eos_token_id": []int{2, 7}},
 			func(c *model.Config) {
 				c.KVHeads, c.HeadDim, c.NormEps, c.Tied, c.BOS, c.EOS = 2, 32, 1e-5, true, 1, []int32{2, 7}
 			}},
-		{"nulls", keys{"num_key_value_heads": nil, "head_dim": nil, "rope_scaling": nil, "eos_token_id": nil, "quantization_config": nil, "sliding_window": nil}, func(c *model.Config) {}},
+		{"nulls",
+			keys{"num_key_value_heads": nil, "head_dim": nil, "rope_scaling": nil, "eos_token_id": nil,
+				"quantization_config": nil, "sliding_window": nil},
+			func(c *model.Config) {}},
 		{"theta of old", keys{"rope_theta": 500000.0}, func(c *model.Config) { c.RopeTheta = 500000 }},
-		{"theta of new", keys{"rope_parameters": keys{"rope_theta": 500000.0, "rope_type": "default"}, "dtype": "bfloat16"}, func(c *model.Config) { c.RopeTheta = 500000 }},
-		{"linear of old", keys{"rope_scaling": keys{"type": "linear", "factor": 2.0}}, func(c *model.Config) { c.RopeScaling = linear }},
-		{"linear of new", keys{"rope_parameters": keys{"rope_type": "linear", "factor": 2.0, "rope_theta": 1e6}}, func(c *model.Config) { c.RopeScaling, c.RopeTheta = linear, 1e6 }},
-		{"llama3 of old", keys{"rope_scaling": with(stretch, keys{"rope_type": "llama3"})}, func(c *model.Config) { c.RopeScaling = llama3 }},
-		{"llama3 of older", keys{"rope_scaling": with(stretch, keys{"type": "llama3"})}, func(c *model.Config) { c.RopeScaling = llama3 }},
-		{"llama3 of new", keys{"rope_parameters": with(stretch, keys{"rope_type": "llama3", "rope_theta": 500000.0})}, func(c *model.Config) { c.RopeScaling, c.RopeTheta = llama3, 500000 }},
-		{"sliding window", keys{"model_type": "mistral", "architectures": []string{"MistralForCausalLM"}, "max_position_embeddings": 32768, "sliding_window": 4096},
+		{"theta of new",
+			keys{"rope_parameters": keys{"rope_theta": 500000.0, "rope_type": "default"}, "dtype": "bfloat16"},
+			func(c *model.Config) { c.RopeTheta = 500000 }},
+		{"linear of old", keys{"rope_scaling": keys{"type": "linear", "factor": 2.0}},
+			func(c *model.Config) { c.RopeScaling = linear }},
+		{"linear of new", keys{"rope_parameters": keys{"rope_type": "linear", "factor": 2.0, "rope_theta": 1e6}},
+			func(c *model.Config) { c.RopeScaling, c.RopeTheta = linear, 1e6 }},
+		{"llama3 of old", keys{"rope_scaling": with(stretch, keys{"rope_type": "llama3"})},
+			func(c *model.Config) { c.RopeScaling = llama3 }},
+		{"llama3 of older", keys{"rope_scaling": with(stretch, keys{"type": "llama3"})},
+			func(c *model.Config) { c.RopeScaling = llama3 }},
+		{"llama3 of new", keys{"rope_parameters": with(stretch, keys{"rope_type": "llama3", "rope_theta": 500000.0})},
+			func(c *model.Config) { c.RopeScaling, c.RopeTheta = llama3, 500000 }},
+		{"sliding window", keys{"model_type": "mistral", "architectures": []string{"MistralForCausalLM"},
+			"max_position_embeddings": 32768, "sliding_window": 4096},
 			func(c *model.Config) { c.Type, c.MaxPositions = "mistral", 4096 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			file := with(keys{"model_type": "llama", "hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8, "vocab_size": 512}, c.extra)
+			file := with(keys{"model_type": "llama", "hidden_size": 64, "intermediate_size": 172,
+				"num_hidden_layers": 5, "num_attention_heads": 8, "vocab_size": 512}, c.extra)
 			text, err := json.Marshal(file)
 			require.NoError(t, err)
 			got, err := readConfig(t, text)
@@ -74,19 +89,24 @@ func TestConfigSpellings(t *testing.T) {
 
 func TestWrongConfigsSayWhatIsWrong(t *testing.T) {
 	for extra, want := range map[string]string{
-		`"model_type": "gpt2"`:                                   `model_type "gpt2" is not supported, want llama`,
-		`"hidden_act": "gelu"`:                                   `hidden_act "gelu" is not supported, want silu`,
-		`"attention_bias": true`:                                 "attention_bias and mlp_bias are not supported",
-		`"num_key_value_heads": 3`:                               "num_attention_heads 8 is not a multiple of num_key_value_heads 3",
-		`"num_key_value_heads": 0`:                               "num_key_value_heads is 0, want 1 to 16777216",
-		`"head_dim": 7`:                                          "head_dim 7 is odd",
-		`"rope_scaling": {"type": "yarn"}`:                       `rope scaling "yarn" is not supported, want linear or llama3`,
-		`"rope_scaling": {"rope_type": "llama3", "factor": 8.0}`: "rope scaling llama3 needs high_freq_factor > low_freq_factor > 0",
-		`"quantization_config": {"bits": 4}`:                     "already quantised",
-		`"num_hidden_layers": 100000`:                            "num_hidden_layers is 100000, want at most 4096",
-		`"hidden_size": "big"`:                                   "hidden_size",
+		`"model_type": "gpt2"`:     `model_type "gpt2" is not supported, want llama`,
+		`"hidden_act": "gelu"`:     `hidden_act "gelu" is not supported, want silu`,
+		`"attention_bias": true`:   "attention_bias and mlp_bias are not supported",
+		`"num_key_value_heads": 3`: "num_attention_heads 8 is not a multiple of num_key_value_heads 3",
+		`"num_key_value_heads": 0`: "num_key_value_heads is 0, want 1 to 16777216",
+		`"head_dim": 7`:            "head_dim 7 is odd",
+
+		`"quantization_config": {"bits": 4}`: "already quantised",
+		`"num_hidden_layers": 100000`:        "num_hidden_layers is 100000, want at most 4096",
+		`"hidden_size": "big"`:               "hidden_size",
+
+		`"rope_scaling": {"type": "yarn"}`: `rope scaling "yarn" is not supported, want linear or llama3`,
+
+		`"rope_scaling": {"rope_type": "llama3", "factor": 8.0}`: "rope scaling llama3 needs high_freq_factor > " +
+			"low_freq_factor > 0",
 	} {
-		text := `{"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8, "vocab_size": 512, ` + extra + `}`
+		text := `{"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8,
+			"vocab_size": 512, ` + extra + `}`
 		_, err := readConfig(t, []byte(text))
 		require.ErrorContains(t, err, want)
 		require.ErrorContains(t, err, "config.json")
@@ -94,7 +114,8 @@ func TestWrongConfigsSayWhatIsWrong(t *testing.T) {
 }
 
 func FuzzReadConfig(f *testing.F) {
-	f.Add([]byte(`{"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8, "vocab_size": 512, "eos_token_id": [2]}`))
+	f.Add([]byte(`{"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8,
+		"vocab_size": 512, "eos_token_id": [2]}`))
 	f.Add([]byte(`{"rope_parameters": {"rope_type": "llama3", "factor": 8}}`))
 	f.Add([]byte(`{"eos_token_id": {}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// configFile is config.json in its old and new spellings.
+// configFile decodes config.json in its old and new spellings.
 type configFile struct {
 	ModelType      string    `json:"model_type"`
 	Architectures  []string  `json:"architectures"`
@@ -45,7 +45,7 @@ type ropeFile struct {
 	OriginalMax int      `json:"original_max_position_embeddings"`
 }
 
-// ids is a token id or a list of them.
+// ids decodes a token id or a list of them.
 type ids []int32
 
 // UnmarshalJSON reads 2, [2, 3] or null.
@@ -81,14 +81,15 @@ func ReadConfig(dir string) (*Config, error) {
 	return c, nil
 }
 
-// config fills in what old files leave out.
+// config returns the dimensions, with the defaults of keys that old files leave out.
 func (f configFile) config() (*Config, error) {
 	if err := f.supported(); err != nil {
 		return nil, err
 	}
 	c := &Config{
-		Type: f.ModelType, Hidden: f.Hidden, Intermediate: f.Intermediate, Layers: f.Layers, Heads: f.Heads, KVHeads: f.Heads,
-		Vocab: f.Vocab, MaxPositions: max(f.MaxPositions, f.MaxSequence), NormEps: 1e-6, RopeTheta: 10000, Tied: f.Tied, BOS: -1,
+		Type: f.ModelType, Hidden: f.Hidden, Intermediate: f.Intermediate, Layers: f.Layers,
+		Heads: f.Heads, KVHeads: f.Heads, Vocab: f.Vocab, MaxPositions: max(f.MaxPositions, f.MaxSequence),
+		NormEps: 1e-6, RopeTheta: 10000, Tied: f.Tied, BOS: -1,
 	}
 	if f.KVHeads != nil {
 		c.KVHeads = *f.KVHeads
@@ -102,7 +103,7 @@ func (f configFile) config() (*Config, error) {
 		c.MaxPositions = 2048
 	}
 	if f.Window != nil && *f.Window > 0 {
-		c.MaxPositions = min(c.MaxPositions, *f.Window) // within the window every token sees all before it
+		c.MaxPositions = min(c.MaxPositions, *f.Window) // within the window every token sees all earlier ones
 	}
 	if f.NormEps != nil {
 		c.NormEps = *f.NormEps
@@ -143,7 +144,7 @@ func (f configFile) config() (*Config, error) {
 	return nil, fmt.Errorf("rope scaling %q is not supported, want linear or llama3", kind)
 }
 
-// supported refuses what would load and compute something else.
+// supported returns an error for architectures that would load but compute something else.
 func (f configFile) supported() error {
 	known := []string{"LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM"}
 	for _, a := range f.Architectures {
@@ -159,15 +160,17 @@ func (f configFile) supported() error {
 	case f.AttentionBias || f.MLPBias:
 		return fmt.Errorf("attention_bias and mlp_bias are not supported")
 	case f.Quantization != nil:
-		return fmt.Errorf("the checkpoint is already quantised (quantization_config): take the original weights and set quantization instead")
+		return fmt.Errorf("the checkpoint is already quantised (quantization_config): " +
+			"take the original weights and set quantization instead")
 	}
 	return nil
 }
 
-// JSON is the config.json of a model of these dimensions with float32 weights.
+// JSON returns the config.json of a model of these dimensions with float32 weights.
 func (c *Config) JSON() ([]byte, error) {
 	file := map[string]any{
-		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "torch_dtype": "float32", "hidden_act": "silu",
+		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "torch_dtype": "float32",
+		"hidden_act":  "silu",
 		"hidden_size": c.Hidden, "intermediate_size": c.Intermediate, "num_hidden_layers": c.Layers,
 		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
 		"vocab_size": c.Vocab, "max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.Tied,

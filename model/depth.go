@@ -19,8 +19,8 @@ var stages = [numPlaces]stage{
 	GateProj: atMLP, UpProj: atMLP, DownProj: atDown,
 }
 
-// depth is where the backward pass ends: at a stage of a block. Block −1 stands for the embedding, block L for the final
-// norm and the head.
+// depth is the stage of a block at which the backward pass ends. Layer −1 stands for the embedding, layer L for the
+// final norm and the head.
 type depth struct {
 	layer int
 	stage stage
@@ -56,10 +56,10 @@ func (m *Model) lowestStage(l int) stage {
 	return lowest
 }
 
-// trains reports whether there is anything that Gradients computes a gradient for.
+// trains reports whether Gradients computes any gradient.
 func (m *Model) trains() bool { return m.lowest.layer < m.config.Layers || len(m.wanted) > 0 }
 
-// end is the last stage of block l's backward pass: as little as possible in the lowest block, whole blocks above it.
+// end returns the last stage of block l's backward pass: all of them above the lowest block.
 func (m *Model) end(l int) stage {
 	if l > m.lowest.layer {
 		return atInput

@@ -10,10 +10,10 @@ import (
 	"fettle/model"
 )
 
-// everywhere is a tiny model with a delta at every place of layer 1 and above, and the deltas.
+// everywhere attaches a delta to every place from layer 1 up; the function returns their gradients.
 func everywhere(t *testing.T, m *model.Model) (*model.Model, func() [][]float32) {
-	worn, deltas := wear(m.With(nil), 1, model.Places()...)
-	return worn, func() (all [][]float32) {
+	adapted, deltas := attach(m.With(nil), 1, model.Places()...)
+	return adapted, func() (all [][]float32) {
 		for _, d := range deltas {
 			all = append(all, d.grad)
 		}

@@ -10,9 +10,9 @@ import (
 	"fettle/internal/compute"
 )
 
-// Drawn makes a model of new weights, the same for the same seed: matrices N(0, deviation²), those that write to the
-// residual stream smaller by 1/√(2L) so that its variance does not grow with depth (Radford et al. 2019, GPT-2), norms
-// one.
+// Drawn makes a model with random weights, the same for the same seed: matrices N(0, deviation²), those that write to
+// the residual stream smaller by 1/√(2L) so that its variance does not grow with depth (Radford et al. 2019, GPT-2),
+// norms one.
 func Drawn(c *Config, seed uint64, deviation float64, dev compute.Device) (*Model, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("draw model: %w", err)

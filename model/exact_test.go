@@ -58,8 +58,8 @@ func TestDecodeEqualsForward(t *testing.T) {
 func TestT25PackedEqualsOneByOne(t *testing.T) {
 	for name, dev := range devices(t) {
 		t.Run(name, func(t *testing.T) {
-			m, packed := wear(load(t, tinymodel.Config{}, dev), 0, model.QProj, model.Attention, model.DownProj)
-			one, single := wear(m.With(nil), 0, model.QProj, model.Attention, model.DownProj)
+			m, packed := attach(load(t, tinymodel.Config{}, dev), 0, model.QProj, model.Attention, model.DownProj)
+			one, single := attach(m.With(nil), 0, model.QProj, model.Attention, model.DownProj)
 			tokens, labels := sequences(40, 5, 17, 2, 9)
 			want, err := m.Gradients(model.Pack(tokens, labels), model.Uniform(0.25))
 			require.NoError(t, err)
@@ -79,7 +79,7 @@ func TestKeptEqualsRecomputed(t *testing.T) {
 	base := load(t, tinymodel.Config{Layers: 4}, fast(t, 2))
 	var want [][]uint32
 	for _, keep := range []int64{0, 30000, 60000, 1 << 30} {
-		m, all := wear(base, 1, model.QProj, model.UpProj)
+		m, all := attach(base, 1, model.QProj, model.UpProj)
 		m.Keep(keep)
 		for range 2 { // the second time, memory is there already
 			_, err := m.Gradients(model.Pack(sequences(40, 8, 13)), model.Uniform(1))
@@ -101,7 +101,7 @@ func TestThreadsDoNotChangeBits(t *testing.T) {
 	for _, threads := range []int{1, 2, 3, 5} {
 		base, err := model.Load(dir, fast(t, threads))
 		require.NoError(t, err)
-		m, all := wear(base, 0, model.Places()...)
+		m, all := attach(base, 0, model.Places()...)
 		_, err = m.Gradients(model.Pack(sequences(40, 30, 8, 13)), model.Uniform(1))
 		require.NoError(t, err)
 		for i, a := range all {
@@ -122,7 +122,8 @@ func TestWeightGradientsDoNotDependOnMicroBatches(t *testing.T) {
 			require.NoError(t, err)
 			tokens, labels := sequences(40, 5, 17, 2, 9)
 			for i := 1; i < len(cuts); i++ {
-				_, err := m.Gradients(model.Pack(tokens[cuts[i-1]:cuts[i]], labels[cuts[i-1]:cuts[i]]), model.Uniform(0.1))
+				_, err := m.Gradients(model.Pack(tokens[cuts[i-1]:cuts[i]], labels[cuts[i-1]:cuts[i]]),
+					model.Uniform(0.1))
 				require.NoError(t, err)
 			}
 			u.Finish()
@@ -136,7 +137,7 @@ func TestWeightGradientsDoNotDependOnMicroBatches(t *testing.T) {
 	}
 }
 
-// nothing is a delta that adds zero.
+// nothing is a Delta that adds zero.
 type nothing struct{}
 
 func (nothing) Forward(y, x []float32, b *model.Batch) error {
@@ -183,8 +184,8 @@ func TestWeightCountsATargetThatOften(t *testing.T) {
 	for i := range often.Targets {
 		often.Targets[i].Weight = 4 // a power of two scales without rounding
 	}
-	one, want := wear(load(t, tinymodel.Config{}, fast(t, 2)), 0, model.VProj)
-	four, got := wear(one.With(nil), 0, model.VProj)
+	one, want := attach(load(t, tinymodel.Config{}, fast(t, 2)), 0, model.VProj)
+	four, got := attach(one.With(nil), 0, model.VProj)
 	a, err := one.Gradients(once, model.Uniform(0.5))
 	require.NoError(t, err)
 	b, err := four.Gradients(often, model.Uniform(0.125))
@@ -206,8 +207,8 @@ func TestWeightCountsATargetThatOften(t *testing.T) {
 func TestDevicesAgree(t *testing.T) {
 	for _, dtype := range []checkpoint.Type{checkpoint.F32, checkpoint.BF16, checkpoint.F16} {
 		c := tinymodel.Config{Hidden: 64, Intermediate: 96, DType: dtype}
-		plain, want := wear(load(t, c, ref.New()), 0, model.Places()...)
-		quick, got := wear(load(t, c, fast(t, 2)), 0, model.Places()...)
+		plain, want := attach(load(t, c, ref.New()), 0, model.Places()...)
+		quick, got := attach(load(t, c, fast(t, 2)), 0, model.Places()...)
 		b := model.Pack(sequences(40, 30, 8, 13))
 		x, err := plain.Gradients(b, model.Uniform(0.02))
 		require.NoError(t, err)
@@ -221,7 +222,8 @@ func TestDevicesAgree(t *testing.T) {
 }
 
 func TestStepsReuseMemory(t *testing.T) {
-	m := load(t, tinymodel.Config{Hidden: 64, Intermediate: 192, MaxPositions: 128}, fast(t, 2)).With(func(model.Site) model.Delta { return nothing{} })
+	base := load(t, tinymodel.Config{Hidden: 64, Intermediate: 192, MaxPositions: 128}, fast(t, 2))
+	m := base.With(func(model.Site) model.Delta { return nothing{} })
 	b := model.Pack(sequences(40, 100, 80))
 	inUse := func(steps int) int64 {
 		for range steps {

@@ -14,9 +14,8 @@ import (
 	"fettle/internal/compute"
 )
 
-// openTensors maps the checkpoint of a Hugging Face directory: its
-// model.safetensors, or the shards that model.safetensors.index.json names.
-// The files stay open for as long as the program runs.
+// openTensors maps the checkpoint of a Hugging Face directory: its model.safetensors, or the shards that
+// model.safetensors.index.json names. The files stay open for as long as the program runs.
 func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
 	index := filepath.Join(dir, "model.safetensors.index.json")
 	text, err := os.ReadFile(index)
@@ -57,7 +56,8 @@ func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 	f, err := safetensors.Open(path)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) && pickled(dir) {
-			return nil, fmt.Errorf("%w: the weights are in PyTorch's pickle format; convert them to safetensors first", err)
+			const advice = "the weights are in PyTorch's pickle format; convert them to safetensors first"
+			return nil, fmt.Errorf("%w: %s", err, advice)
 		}
 		return nil, err
 	}
@@ -74,12 +74,11 @@ func pickled(dir string) bool {
 	return len(bin)+len(pth) > 0
 }
 
-// StoredType is the element type of a directory's projections, F32 where a
-// model cannot have theirs.
+// StoredType returns the element type of a directory's projections, F32 where it is none that Load accepts.
 func StoredType(dir string) (compute.DType, error) {
 	tensors, err := openTensors(dir)
 	if err != nil {
 		return 0, fmt.Errorf("load model: %w", err)
 	}
-	return matrixTypes[tensors["model.layers.0.self_attn.q_proj.weight"].Type], nil
+	return matrixTypes[tensors[Site{0, QProj}.WeightName()].Type], nil
 }

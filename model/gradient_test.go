@@ -47,8 +47,8 @@ func sequences(vocab int, lengths ...int) (tokens, labels [][]int32) {
 	return tokens, labels
 }
 
-// affine is a delta y += c·x·R + b with a fixed random R: it reads x, so both
-// its own gradient and the one it sends down are felt.
+// affine is a Delta y += c·x·R + b with a fixed random R: as it reads x, errors in its own gradient and in the one it
+// passes down both show.
 type affine struct {
 	width, in int
 	r         []float32 // (in, width)
@@ -58,7 +58,8 @@ type affine struct {
 
 func newAffine(in, width int, seed uint64) *affine {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	a := &affine{width: width, in: in, r: make([]float32, in*width), b: make([]float32, width), grad: make([]float32, width), mutant: 1}
+	a := &affine{width: width, in: in, r: make([]float32, in*width), b: make([]float32, width),
+		grad: make([]float32, width), mutant: 1}
 	for i := range a.r {
 		a.r[i] = float32(rng.NormFloat64()) * 0.3 / float32(math.Sqrt(float64(in)))
 	}
@@ -96,8 +97,8 @@ func (a *affine) Backward(dx, dy, x, y []float32, b *model.Batch) error {
 	return nil
 }
 
-// wear puts an affine delta on the given places of the layers from low up.
-func wear(m *model.Model, low int, places ...model.Place) (*model.Model, []*affine) {
+// attach puts an affine delta on the given places of the layers from low up.
+func attach(m *model.Model, low int, places ...model.Place) (*model.Model, []*affine) {
 	var all []*affine
 	c := m.Config()
 	view := m.With(func(s model.Site) model.Delta {
@@ -119,8 +120,8 @@ func wear(m *model.Model, low int, places ...model.Place) (*model.Model, []*affi
 	return view, all
 }
 
-// mismatch is the largest relative error of the directional derivatives of the
-// loss with respect to the deltas' biases, against central differences.
+// mismatch returns the largest relative error of the directional derivatives of the loss with respect to the deltas'
+// biases, against central differences.
 func mismatch(t *testing.T, m *model.Model, all []*affine) float64 {
 	b := model.Pack(sequences(m.Config().Vocab, 7, 11, 4))
 	_, err := m.Gradients(b, model.Uniform(1))
@@ -173,21 +174,21 @@ func TestGradientsMatchDifferences(t *testing.T) {
 		{"from gate_proj up", tinymodel.Config{}, 1, []model.Place{model.GateProj, model.UpProj}},
 		{"from down_proj up", tinymodel.Config{}, 2, []model.Place{model.DownProj}},
 		{"llama3 positions", tinymodel.Config{Extra: map[string]any{"rope_scaling": map[string]any{
-			"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}}, 0, model.Places()},
+			"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+			"original_max_position_embeddings": 16}}}, 0, model.Places()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m, all := wear(load(t, c.model, ref.New()), c.low, c.at...)
+			m, all := attach(load(t, c.model, ref.New()), c.low, c.at...)
 			require.NotEmpty(t, all)
 			require.Less(t, mismatch(t, m, all), 2e-3)
 		})
 	}
 }
 
-// A delta that sends down a wrong gradient must be noticed by the same check,
-// wherever it sits above another one.
+// The same check finds a delta that passes down a wrong gradient, wherever it is above another one.
 func TestWrongGradientsAreNoticed(t *testing.T) {
 	for _, p := range model.Places() {
-		m, all := wear(load(t, tinymodel.Config{}, ref.New()), 0, model.Places()...)
+		m, all := attach(load(t, tinymodel.Config{}, ref.New()), 0, model.Places()...)
 		for i, a := range all {
 			if i%8 == 3 || model.Places()[i%8] == p {
 				a.mutant = 1

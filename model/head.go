@@ -61,7 +61,8 @@ func (m *Model) head(b *Batch, last []float32, d *Derivative) ([]float64, error)
 	return b.sums(nll), nil
 }
 
-// headBackward is Device.CrossEntropy with the gradient of the head's weight as well, segment by segment. dx may be nil.
+// headBackward is Device.CrossEntropy with the gradient of the head's weight as well, segment by segment. dx may be
+// nil.
 func (m *Model) headBackward(nll []float64, dx []float32, tokens []int32, scales []float32, b *Batch) {
 	h, w, dev := &m.work.head, m.weights.head, m.dev
 	for _, s := range b.targetsBySegment() {

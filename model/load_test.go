@@ -24,7 +24,8 @@ func TestLayoutsLoadAlike(t *testing.T) {
 	want := logits(tinymodel.Config{})
 	require.Equal(t, want, logits(tinymodel.Config{Shards: 3}), "sharded")
 	require.Equal(t, want, logits(tinymodel.Config{Extra: map[string]any{
-		"rope_theta": nil, "rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 10000.0}, "dtype": "float32",
+		"rope_theta": nil, "rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 10000.0},
+		"dtype":        "float32",
 		"eos_token_id": []int{2, 3}, "num_key_value_heads": 2, "head_dim": nil}}), "new spelling")
 	for _, dtype := range []checkpoint.Type{checkpoint.BF16, checkpoint.F16} {
 		require.InDeltaSlice(t, want, logits(tinymodel.Config{DType: dtype}), 0.5, dtype)
@@ -37,7 +38,9 @@ func TestWrongModelsSayWhatIsWrong(t *testing.T) {
 		spoil func(t *testing.T, dir string)
 		want  string
 	}{
-		{"no config", func(t *testing.T, dir string) { require.NoError(t, os.Remove(filepath.Join(dir, "config.json"))) }, "config.json"},
+		{"no config", func(t *testing.T, dir string) {
+			require.NoError(t, os.Remove(filepath.Join(dir, "config.json")))
+		}, "config.json"},
 		{"not JSON", func(t *testing.T, dir string) {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte("{"), 0o644))
 		}, "config.json"},
@@ -45,7 +48,8 @@ func TestWrongModelsSayWhatIsWrong(t *testing.T) {
 			require.NoError(t, os.Truncate(filepath.Join(dir, "model.safetensors"), 5000))
 		}, "model.safetensors"},
 		{"wrong shape", func(t *testing.T, dir string) {
-			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"intermediate_size": 25}}, 1))
+			c := tinymodel.Config{Extra: map[string]any{"intermediate_size": 25}}
+			require.NoError(t, tinymodel.Write(dir, c, 1))
 		}, "shape [24 16], want [25 16]"},
 		{"missing layer", func(t *testing.T, dir string) {
 			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"num_hidden_layers": 4}}, 1))
@@ -54,14 +58,16 @@ func TestWrongModelsSayWhatIsWrong(t *testing.T) {
 			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"num_hidden_layers": 2}}, 1))
 		}, "tensor model.layers.2.input_layernorm.weight has no place"},
 		{"other architecture", func(t *testing.T, dir string) {
-			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Extra: map[string]any{"architectures": []string{"GPT2LMHeadModel"}}}, 1))
+			c := tinymodel.Config{Extra: map[string]any{"architectures": []string{"GPT2LMHeadModel"}}}
+			require.NoError(t, tinymodel.Write(dir, c, 1))
 		}, "GPT2LMHeadModel is not supported"},
 		{"missing shard", func(t *testing.T, dir string) {
 			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Shards: 2}, 1))
 			require.NoError(t, os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors")))
 		}, "model-00002-of-00002.safetensors"},
 		{"pickle", func(t *testing.T, dir string) {
-			require.NoError(t, os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "pytorch_model.bin")))
+			require.NoError(t,
+				os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "pytorch_model.bin")))
 		}, "convert them to safetensors"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,7 +2,7 @@ package model
 
 import "fettle/internal/compute"
 
-// work is a view's memory, reused from call to call; it grows to the largest batch and stays.
+// work holds a view's working memory, reused from call to call; it grows to the largest batch.
 type work struct {
 	gradients
 	states []*state    // the first is shared by the blocks that keep none
@@ -41,14 +41,14 @@ func (m *Model) eachArray(n int, loss bool, visit func(a *[]float32, size int)) 
 	}
 }
 
-// kept is how many blocks, from the top, keep their activations of n rows between the passes. Those below the lowest
-// trained one never need them again.
+// kept returns how many blocks, from the top, keep their activations of n rows between the passes. Blocks below the
+// lowest trained one never need theirs again.
 func (m *Model) kept(n int) int {
 	each := 4 * int64(max(n, m.reserved)) * int64(stateFloats(m.config))
 	return int(min(m.keep/max(each, 1), int64(m.config.Layers-max(m.lowest.layer, 0))))
 }
 
-// stateOf is where block l computes: a state of its own for the top kept blocks, the shared one for the others.
+// stateOf returns the state that block l computes in: one of its own for the top kept blocks, else the shared one.
 func (m *Model) stateOf(l, kept int) *state {
 	i := max(l-(m.config.Layers-kept)+1, 0)
 	for len(m.work.states) <= i {
@@ -57,7 +57,7 @@ func (m *Model) stateOf(l, kept int) *state {
 	return m.work.states[i]
 }
 
-// input is the array of block l's input, or of the last block's output for l = L.
+// input returns the array of block l's input; for l = L, of the last block's output.
 func (m *Model) input(l int, learn bool) *[]float32 {
 	for len(m.work.inputs) <= m.config.Layers {
 		m.work.inputs = append(m.work.inputs, nil)
@@ -65,7 +65,7 @@ func (m *Model) input(l int, learn bool) *[]float32 {
 	return &m.work.inputs[m.inputOf(l, learn)]
 }
 
-// inputOf is the layer whose array holds block l's input: its own if the backward pass comes back to the block.
+// inputOf returns the layer whose array holds block l's input: its own if the backward pass reaches the block.
 func (m *Model) inputOf(l int, learn bool) int {
 	if !learn || l < m.lowest.layer {
 		return 0
@@ -84,7 +84,7 @@ type Training struct {
 	Loss    bool  // Loss is called as well
 }
 
-// Memory is what a model takes in bytes, beside its weights.
+// Memory counts the bytes that a model allocates beside its weights.
 type Memory struct {
 	Activations int64 // of the blocks, kept or recomputed, with their inputs and gradients
 	Head        int64 // rows with a target, and their logits where the head's own gradient is wanted
@@ -109,14 +109,15 @@ func Footprint(c *Config, t Training) Memory {
 	return sum
 }
 
-// logitRows is how many rows of logits exist at one time where the head is trained: a segment's targets.
+// logitRows returns how many rows of logits exist at one time where the head is trained: those of a segment.
 func logitRows(t Training) int { return min(t.Targets, t.Longest) }
 
 // Workload lists the largest calls that the passes of a training run make of a device, for its Scratch.
 func Workload(c *Config, t Training) compute.Workload {
 	w := compute.Workload{
 		Inputs: []compute.Size{
-			{Rows: t.Rows, Width: c.Hidden}, {Rows: t.Rows, Width: c.Intermediate}, {Rows: t.Rows, Width: c.Heads * c.HeadDim},
+			{Rows: t.Rows, Width: c.Hidden}, {Rows: t.Rows, Width: c.Intermediate},
+			{Rows: t.Rows, Width: c.Heads * c.HeadDim},
 		},
 		Attention: attention(c), Longest: t.Longest, Logits: compute.Size{Rows: t.Targets, Width: c.Vocab},
 	}

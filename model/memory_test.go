@@ -9,7 +9,7 @@ import (
 	"fettle/internal/compute/ref"
 )
 
-// held is how many bytes of rows a view has allocated.
+// held counts the bytes of rows that a view has allocated.
 func (w *work) held(c *Config) (activations, head int64) {
 	for _, s := range w.states {
 		activations += 4 * int64(cap(s.slab))
@@ -26,7 +26,7 @@ func (w *work) held(c *Config) (activations, head int64) {
 	return activations + 4*int64(cap(w.g)), head + 4*int64(cap(w.head.logits))
 }
 
-// nothing is a delta that leaves its site as it is.
+// nothing is a Delta that leaves its site as it is.
 type nothing struct{}
 
 func (nothing) Forward(_, _ []float32, _ *Batch) error        { return nil }
@@ -84,7 +84,7 @@ func TestFootprintIsWhatThePassesAllocate(t *testing.T) {
 	}
 }
 
-// The sum as it was written out by hand before it was taken from the lists of arrays, for LLaMA 7B.
+// The sum for LLaMA 7B, written out by hand.
 func TestFootprintOf7B(t *testing.T) {
 	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}
 	const n, targets, d, f = 512, 256, 4096, 11008
@@ -92,5 +92,6 @@ func TestFootprintOf7B(t *testing.T) {
 	states, inputs, gradients := 10*d+3*f, (32+2)*d, 2*d+3*f+4*d
 	require.EqualValues(t, 4*n*(states+inputs+gradients), got.Activations)
 	require.EqualValues(t, 4*4*targets*d, got.Head)
-	require.EqualValues(t, 31*4*n*(10*d+3*f), Footprint(c, Training{Rows: n, Keep: 1 << 62}).Activations-got.Activations)
+	require.EqualValues(t, 31*4*n*(10*d+3*f),
+		Footprint(c, Training{Rows: n, Keep: 1 << 62}).Activations-got.Activations)
 }

@@ -1,8 +1,8 @@
-// Package model is the frozen LLaMA: it loads a Hugging Face directory, runs
-// forward, takes the gradient down to the lowest site in use, and decodes with
-// cached keys and values. Touvron et al. 2023, arXiv:2302.13971.
+// Package model implements a frozen LLaMA: it loads a Hugging Face directory, runs forward and backward, down to the
+// lowest adapted site, and decodes with cached keys and values. Touvron et al. 2023, arXiv:2302.13971.
 //
-// It never knows which adapter it wears: an adapter is a Delta at named Sites.
+// The model does not know which adapter it has: an adapter is a Delta at named Sites. Whoever trains weights of the
+// model itself receives their gradients as WeightGradients.
 package model
 
 import (
@@ -14,9 +14,8 @@ import (
 	"fettle/internal/compute"
 )
 
-// Model is a view of a frozen LLaMA: the weights are shared by all views, the
-// deltas and the working memory are the view's own. A view serves one
-// goroutine at a time.
+// Model is a view of a frozen LLaMA: all views share the weights, each has deltas and working memory of its own. A view
+// serves one goroutine at a time.
 type Model struct {
 	config  *Config
 	dev     compute.Device
@@ -32,14 +31,12 @@ type Model struct {
 	work     work
 }
 
-// Load reads the model in a Hugging Face directory for a device. The weights
-// are used where they lie, memory-mapped, unless the device prefers its own
-// layout.
+// Load reads the model in a Hugging Face directory for a device. The weights stay memory-mapped, unless the device
+// keeps them in a layout of its own.
 func Load(dir string, dev compute.Device) (*Model, error) { return LoadAs(dir, dev, "none") }
 
-// LoadAs is Load with the projections of the blocks quantised to int8 or nf4 one
-// by one as they are read, or not at all (none). Embedding and head stay as they
-// are. Dettmers et al. 2023, arXiv:2305.14314.
+// LoadAs is Load with the projections of the blocks quantised to int8 or nf4 one by one as they are read, or not at all
+// (none). Embedding and head stay as stored. Dettmers et al. 2023, arXiv:2305.14314.
 func LoadAs(dir string, dev compute.Device, quantization string) (*Model, error) {
 	c, err := ReadConfig(dir)
 	if err != nil {
@@ -56,8 +53,7 @@ func LoadAs(dir string, dev compute.Device, quantization string) (*Model, error)
 	return m, nil
 }
 
-// New makes a model of tensors with Hugging Face names. Their data must stay
-// as they are while the model is in use.
+// New makes a model of tensors with Hugging Face names. Their data must not change while the model is in use.
 func New(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device) (*Model, error) {
 	return NewAs(c, tensors, dev, "none")
 }
@@ -67,9 +63,13 @@ func NewAs(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, 
 	return build(c, tensors, dev, quantization, nil)
 }
 
-// build is NewAs; release, if not nil, makes what is called when the device no
-// longer needs a tensor's data.
-func build(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, quantization string, release func(data []byte) func()) (*Model, error) {
+// releaser returns a function to call when a device no longer needs a tensor's data.
+type releaser func(data []byte) func()
+
+// build is NewAs with a releaser, which may be nil.
+func build(
+	c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, quantization string, release releaser,
+) (*Model, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -85,8 +85,8 @@ func build(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, 
 	return (&Model{config: &own, dev: dev, weights: w}).With(nil), nil
 }
 
-// With is a view that wears what delta gives for every site; a nil result, or
-// a nil delta, leaves a site as it is.
+// With returns a view with the deltas that delta gives for the sites; a nil result, or a nil delta, leaves a site as it
+// is.
 func (m *Model) With(delta func(Site) Delta) *Model {
 	view := &Model{
 		config: m.config, dev: m.dev, weights: m.weights, keep: m.keep, receiver: m.receiver, wanted: m.wanted,
@@ -103,22 +103,21 @@ func (m *Model) With(delta func(Site) Delta) *Model {
 	return view
 }
 
-// Keep lets Gradients keep up to this many bytes of activations between the
-// forward and the backward pass instead of recomputing them. The results are
-// the same bits either way.
+// Keep lets Gradients keep up to this many bytes of activations between the forward and the backward pass instead of
+// recomputing them. The results are the same bits either way.
 func (m *Model) Keep(bytes int64) { m.keep = bytes }
 
-// Config holds the model's dimensions; it must not be changed.
+// Config returns the model's dimensions; do not change them.
 func (m *Model) Config() *Config { return m.config }
 
-// Device computes for the model.
+// Device returns the device that computes for the model.
 func (m *Model) Device() compute.Device { return m.dev }
 
-// Weight is the frozen projection at a site other than Attention.
+// Weight returns the frozen weight at a site other than Attention.
 func (m *Model) Weight(s Site) *compute.Matrix { return m.weights.blocks[s.Layer].proj[s.At] }
 
-// Fingerprint tells bases apart: a SHA-256 over dimensions, tensor names,
-// shapes, types and the ends of every tensor's data.
+// Fingerprint identifies a base: the SHA-256 of its dimensions and of every tensor's name, shape, type, size, and first
+// and last 4 KiB. It reads little of a large file; models that differ only between those ends have the same one.
 func (m *Model) Fingerprint() string { return m.weights.fingerprint }
 
 func (m *Model) delta(l int, p Place) Delta {

@@ -110,7 +110,8 @@ func (m *Model) check(b *Batch) error {
 		}
 	}
 	if n := b.positions(); n > m.config.MaxPositions {
-		return fmt.Errorf("model: a sequence of %d tokens is longer than the model's %d positions", n, m.config.MaxPositions)
+		most := m.config.MaxPositions
+		return fmt.Errorf("model: a sequence of %d tokens is longer than the model's %d positions", n, most)
 	}
 	return nil
 }

@@ -28,15 +28,16 @@ func TestQuantizedIsNearTheOriginal(t *testing.T) {
 			require.NoError(t, err)
 			got, err := m.Loss(batch)
 			require.NoError(t, err)
-			require.InEpsilon(t, want[0], got[0], map[string]float64{"int8": 0.02, "nf4": 0.3}[kind], "%s on %s", kind, name)
+			require.InEpsilon(t, want[0], got[0], map[string]float64{"int8": 0.02, "nf4": 0.3}[kind], "%s on %s",
+				kind, name)
 			require.NotEqual(t, want[0], got[0])
 			if first == 0 {
 				first = got[0]
 			}
 			require.InEpsilon(t, first, got[0], 1e-5, "devices agree on %s", kind)
 
-			worn, deltas := wear(m, 0, model.QProj, model.DownProj)
-			_, err = worn.Gradients(batch, model.Uniform(1))
+			adapted, deltas := attach(m, 0, model.QProj, model.DownProj)
+			_, err = adapted.Gradients(batch, model.Uniform(1))
 			require.NoError(t, err)
 			require.NotEmpty(t, deltas)
 		}

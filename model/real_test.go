@@ -15,7 +15,7 @@ import (
 	"fettle/model/tokenizer"
 )
 
-// shared is a path in the reference material, or the test is skipped.
+// shared returns a path in the reference material; without the material it skips the test.
 func shared(t *testing.T, parts ...string) string {
 	root := os.Getenv("FETTLE_DATA")
 	if root == "" {
@@ -36,8 +36,7 @@ func readJSON(t *testing.T, path string, into any) {
 
 var realModels = []string{"stories260K", "babyllama_tok361"}
 
-// reference is golden.json beside the weights of a real model: float64 numbers
-// of another program.
+// reference decodes golden.json beside the weights of a real model: float64 numbers of another program.
 type reference struct {
 	Prompt    []int32               `json:"prompt_ids"`
 	Last      []float64             `json:"last_logits"`
@@ -123,10 +122,11 @@ func TestRealModelsComputeTheReference(t *testing.T) {
 	}
 }
 
-// metaNames are the reference's names of our tensors.
+// metaNames translates our names of tensors into the reference's.
 var metaNames = strings.NewReplacer(
 	"model.embed_tokens", "tok_embeddings", "model.norm", "norm", "model.layers", "layers",
-	"self_attn.q_proj", "attention.wq", "self_attn.k_proj", "attention.wk", "self_attn.v_proj", "attention.wv", "self_attn.o_proj", "attention.wo",
+	"self_attn.q_proj", "attention.wq", "self_attn.k_proj", "attention.wk",
+	"self_attn.v_proj", "attention.wv", "self_attn.o_proj", "attention.wo",
 	"mlp.gate_proj", "feed_forward.w1", "mlp.down_proj", "feed_forward.w2", "mlp.up_proj", "feed_forward.w3",
 	"input_layernorm", "attention_norm", "post_attention_layernorm", "ffn_norm")
 

@@ -2,5 +2,5 @@
 
 package model
 
-// release does nothing where files are not mapped.
+// release returns a function that does nothing, as files are not mapped.
 func release([]byte) func() { return nil }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// rope tabulates the cosines and sines of RoPE's angles, position by position,
-// as far as they were asked for. Su et al. 2021, arXiv:2104.09864.
+// rope tabulates the cosines and sines of RoPE's angles p·inverse[j], as far as positions p were asked for. Su et al.
+// 2021, arXiv:2104.09864.
 type rope struct {
 	inverse []float64 // (Dh/2) inverse frequencies
 
@@ -23,8 +23,8 @@ func newRope(c *Config) *rope {
 	return r
 }
 
-// scaled stretches an inverse frequency. llama3 leaves short wavelengths,
-// divides long ones by the factor, and blends in between.
+// scaled divides an inverse frequency f by the factor, in part: linear scaling always, llama3 only where the wavelength
+// 2π/f exceeds original/low; it keeps f below original/high and interpolates in between.
 func scaled(f float64, s *RopeScaling) float64 {
 	if s == nil {
 		return f
@@ -32,12 +32,12 @@ func scaled(f float64, s *RopeScaling) float64 {
 	if s.Type == "linear" {
 		return f / s.Factor
 	}
-	turns := float64(s.OriginalMaxPositions) * f / (2 * math.Pi)
-	smooth := min(max((turns-s.LowFreq)/(s.HighFreq-s.LowFreq), 0), 1)
+	cycles := float64(s.OriginalMaxPositions) * f / (2 * math.Pi) // within the original positions
+	smooth := min(max((cycles-s.LowFreq)/(s.HighFreq-s.LowFreq), 0), 1)
 	return (1-smooth)*f/s.Factor + smooth*f
 }
 
-// table covers at least n positions.
+// table returns cosines and sines (positions, Dh/2) of at least n positions.
 func (r *rope) table(n int) (cos, sin []float32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -13,7 +13,7 @@ import (
 	"fettle/model"
 )
 
-// goldenRun is golden.json of a reference training run, in float64.
+// goldenRun decodes golden.json of a reference training run, in float64.
 type goldenRun struct {
 	DataSet string `json:"data_set"`
 	Step    struct {
@@ -48,8 +48,7 @@ type goldenSteps struct {
 	} `json:"steps"`
 }
 
-// TestGoldenRuns plays full fine-tuning, with the head tied to the embedding
-// and on its own, and LoRA through shared beginnings.
+// TestGoldenRuns repeats full fine-tuning, with a tied head and with one of its own, and LoRA with shared prefixes.
 func TestGoldenRuns(t *testing.T) {
 	for _, name := range realModels {
 		for _, c := range []struct {
@@ -68,7 +67,7 @@ func TestGoldenRuns(t *testing.T) {
 				var data map[string]goldenSteps
 				readSteps(t, filepath.Join(dir, "..", "data.json"), &data)
 				m, set := c.open(t, dir)
-				play(t, run, data[run.DataSet], m, set, c.layout)
+				replay(t, run, data[run.DataSet], m, set, c.layout)
 			})
 		}
 	}
@@ -118,8 +117,11 @@ func openUntied(t *testing.T, dir string) (*model.Model, *adapter.Set) {
 	return m, set
 }
 
-// play takes the steps of a run and compares losses, gradients and the result.
-func play(t *testing.T, run goldenRun, data goldenSteps, m *model.Model, set *adapter.Set, layout func(tokens, labels [][]int32) *model.Batch) {
+// replay takes the steps of a run and compares losses, gradients and the result.
+func replay(
+	t *testing.T, run goldenRun, data goldenSteps, m *model.Model, set *adapter.Set,
+	layout func(tokens, labels [][]int32) *model.Batch,
+) {
 	batch := func(k int) *model.Batch {
 		var tokens, labels [][]int32
 		for _, s := range data.Steps[k].Seqs {
@@ -166,8 +168,7 @@ func play(t *testing.T, run goldenRun, data goldenSteps, m *model.Model, set *ad
 	t.Logf("largest deviations: loss %.1e, gradient norm %.1e", worstLoss, worstNorm)
 }
 
-// adamW is the optimizer of the runs, in float64: betas 0.9 and 0.999, no
-// weight decay.
+// adamW is the optimizer of the runs, in float64: betas 0.9 and 0.999, no weight decay.
 type adamW struct {
 	params []*adapter.Param
 	m, v   [][]float64

@@ -9,7 +9,7 @@ import (
 // prefillRows bounds the tokens of a prompt that are computed at once.
 const prefillRows = 512
 
-// Session decodes one sequence, keeping the keys and values it has seen.
+// Session decodes one sequence with cached keys and values.
 type Session struct {
 	m        *Model
 	cache    cache
@@ -18,14 +18,14 @@ type Session struct {
 	logits   []float32
 }
 
-// cache holds keys and values (rows, G·Dh) by layer.
+// cache holds rotated keys and values (rows, G·Dh) by layer.
 type cache struct {
 	k, v [][]float32
-	rows int // already there
-	kw   int
+	rows int // cached
+	kw   int // G·Dh
 }
 
-// append adds a layer's new rows and returns all of them.
+// append adds new rows to a layer and returns all of its rows.
 func (c *cache) append(dev compute.Device, l int, k, v []float32) (ks, vs []float32) {
 	for _, rows := range []struct {
 		all *[]float32
@@ -38,7 +38,7 @@ func (c *cache) append(dev compute.Device, l int, k, v []float32) (ks, vs []floa
 	return c.k[l], c.v[l]
 }
 
-// extend gives s n elements after its first at, doubling its memory where that is too small.
+// extend resizes s to at+n elements, keeping the first at; memory that is too small at least doubles.
 func extend(dev compute.Device, s *[]float32, at, n int) {
 	if old := *s; cap(old) < at+n {
 		*s = make([]float32, at+n, max(at+n, 2*cap(old)))
@@ -47,8 +47,8 @@ func extend(dev compute.Device, s *[]float32, at, n int) {
 	*s = (*s)[:at+n]
 }
 
-// NewSession starts an empty sequence of at most capacity tokens (0: as many
-// as the model has positions). Memory is taken as the sequence grows.
+// NewSession starts an empty sequence of at most capacity tokens (0: as many as the model has positions). Memory grows
+// with the sequence.
 func (m *Model) NewSession(capacity int) *Session {
 	c := m.config
 	if capacity <= 0 || capacity > c.MaxPositions {
@@ -62,18 +62,17 @@ func (m *Model) NewSession(capacity int) *Session {
 	}
 }
 
-// Len is the number of tokens decoded so far.
+// Len returns the number of tokens decoded so far.
 func (s *Session) Len() int { return s.cache.rows }
 
-// Capacity is the largest Len.
+// Capacity returns the largest possible Len.
 func (s *Session) Capacity() int { return s.capacity }
 
-// Truncate forgets all tokens but the first n.
+// Truncate removes all tokens but the first n.
 func (s *Session) Truncate(n int) { s.cache.rows = min(s.cache.rows, max(n, 0)) }
 
-// Decode appends tokens and returns the logits (V) after the last of them. The
-// slice is overwritten by the next call. A token's logits are the same bits
-// however the sequence was cut into calls.
+// Decode appends tokens and returns the logits (V) after the last of them. The next call overwrites the slice. A
+// token's logits are the same bits however the sequence is cut into calls.
 func (s *Session) Decode(tokens []int32) ([]float32, error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("decode: no tokens")
@@ -97,7 +96,7 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 	return s.logits, nil
 }
 
-// advice says what to do about a full context.
+// advice suggests what to do about a full context.
 func (s *Session) advice() string {
 	if most := s.m.config.MaxPositions; s.capacity < most {
 		return fmt.Sprintf("shorten the prompt, or allow up to the model's %d", most)
@@ -105,7 +104,7 @@ func (s *Session) advice() string {
 	return "that is the model's limit: shorten the prompt or ask for fewer new tokens"
 }
 
-// step runs the blocks on some tokens and leaves the last output in s.x.
+// step runs the blocks on tokens and leaves the last block's output in s.x.
 func (s *Session) step(tokens []int32) error {
 	m, n, past := s.m, len(tokens), s.cache.rows
 	b := &Batch{Tokens: tokens, Segments: []compute.Segment{{Len: n, Past: past}}, Samples: []uint64{0}}

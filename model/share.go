@@ -7,16 +7,13 @@ import (
 	"fettle/internal/compute"
 )
 
-// worthSharing is how many rows a shared beginning must save before it gets a
-// segment of its own.
+// worthSharing is the number of rows that a shared prefix must save to get a segment of its own.
 const worthSharing = 8
 
-// PackShared is Pack where sequences that begin alike share the rows of their
-// beginning, computed once: a segment of its own, which the segments of the
-// rests name as their prefix. A target of a shared row counts once for every
-// sequence that has it. Losses and gradients are Pack's up to rounding; they
-// come per segment, so a sequence's loss is not told apart. Dropout would draw
-// one mask for a shared row: with it, use Pack.
+// PackShared is Pack where sequences with a common prefix share its rows, computed once: the prefix is a segment of its
+// own, which the segments of the rests name. A target of a shared row counts once for every sequence that has it. The
+// sum of the losses, and its gradient, are Pack's up to rounding. Losses come per segment, so that a sequence's own
+// loss is not known. With dropout, which would have one mask for a shared row, use Pack.
 func PackShared(tokens, labels [][]int32) *Batch {
 	b := &Batch{}
 	for _, g := range groups(tokens) {
@@ -32,8 +29,7 @@ func PackShared(tokens, labels [][]int32) *Batch {
 	return b
 }
 
-// append adds tokens lo … hi-1 of the first of the sequences of, which have
-// them in common, as a segment that sees the prefix s names.
+// append adds tokens lo … hi-1 that the sequences of have in common, as a segment that sees the prefix named by s.
 func (b *Batch) append(tokens, labels [][]int32, of []int, lo, hi int, s compute.Segment) {
 	row := len(b.Tokens)
 	s.Row, s.Key, s.Len = row, row, hi-lo
@@ -45,14 +41,14 @@ func (b *Batch) append(tokens, labels [][]int32, of []int, lo, hi int, s compute
 		from := len(b.Targets)
 		for _, i := range of {
 			if labels != nil && t+1 < len(tokens[i]) && labels[i][t+1] != Ignore {
-				b.ask(from, row+t-lo, labels[i][t+1])
+				b.addTarget(from, row+t-lo, labels[i][t+1])
 			}
 		}
 	}
 }
 
-// ask adds a target, or weight to the same one among the targets since from.
-func (b *Batch) ask(from, row int, token int32) {
+// addTarget adds a target, or weight to an equal one among the targets since from, which are of the same row.
+func (b *Batch) addTarget(from, row int, token int32) {
 	for i := from; i < len(b.Targets); i++ {
 		if b.Targets[i].Token == token {
 			b.Targets[i].Weight++
@@ -62,20 +58,18 @@ func (b *Batch) ask(from, row int, token int32) {
 	b.Targets = append(b.Targets, Target{Row: row, Token: token, Weight: 1})
 }
 
-// group is sequences that share their first tokens.
+// group lists sequences that share their first tokens.
 type group struct {
 	members []int // ascending
 	prefix  int   // tokens in common; 0 for a sequence on its own
 }
 
-// groups divides sequences so that the fewest rows are left. Sequences that
-// begin alike are neighbours in lexical order, where the best division of the
-// first j ends with the best last group (i … j-1):
+// groups divides sequences so that the fewest rows are left. Sequences with a common prefix are neighbours in lexical
+// order, where the best division of the first j ends with the best last group (i … j-1):
 //
 //	saved(j) = max over i of saved(i) + (j-i-1)·common(i … j-1) − worthSharing
 //
-// Every sequence keeps a row of its own. The groups come in the order of their
-// first members.
+// Every sequence keeps a row of its own. The groups come in the order of their first members.
 func groups(tokens [][]int32) []group {
 	order := make([]int, len(tokens))
 	for i := range order {
@@ -102,7 +96,7 @@ func groups(tokens [][]int32) []group {
 	return all
 }
 
-// common is how many tokens a and b begin with alike.
+// common returns the length of the longest common prefix of a and b.
 func common(a, b []int32) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

@@ -13,9 +13,8 @@ import (
 	"fettle/model"
 )
 
-// branches are sequences that begin with n tokens in common, and go on at
-// lengths of their own. The first learns every token, the others only theirs
-// and a part of what they share.
+// branches are sequences with n tokens in common, followed by as many of their own as rests says. The first learns every
+// token, the others only their own and a part of the common ones.
 func branches(seed uint64, n int, rests ...int) (tokens, labels [][]int32) {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	draw := func(k int) []int32 {
@@ -55,8 +54,8 @@ func TestSharedEqualsPacked(t *testing.T) {
 	for name, dev := range devices(t) {
 		t.Run(name, func(t *testing.T) {
 			base := load(t, tinymodel.Config{}, dev)
-			one, want := wear(base, 0, model.Places()...)
-			two, got := wear(base, 0, model.Places()...)
+			one, want := attach(base, 0, model.Places()...)
+			two, got := attach(base, 0, model.Places()...)
 			a, err := one.Gradients(packed, model.Uniform(0.25))
 			require.NoError(t, err)
 			b, err := two.Gradients(shared, model.Uniform(0.25))
@@ -97,13 +96,16 @@ func TestSharedLayout(t *testing.T) {
 		want   []compute.Segment
 	}{
 		{"nothing in common", [][]int32{{1, 2}, {3, 4}}, []compute.Segment{{Len: 2}, {Row: 2, Key: 2, Len: 2}}},
-		{"too little in common", [][]int32{{1, 2, 3}, {1, 2, 4}}, []compute.Segment{{Len: 3}, {Row: 3, Key: 3, Len: 3}}},
+		{"too little in common", [][]int32{{1, 2, 3}, {1, 2, 4}},
+			[]compute.Segment{{Len: 3}, {Row: 3, Key: 3, Len: 3}}},
 		{"two that share, one between", [][]int32{with(20), {9}, with(21, 22)}, []compute.Segment{
-			{Len: 10}, {Row: 10, Key: 10, Len: 1, PrefixLen: 10}, {Row: 11, Key: 11, Len: 2, PrefixLen: 10}, {Row: 13, Key: 13, Len: 1}}},
+			{Len: 10}, {Row: 10, Key: 10, Len: 1, PrefixLen: 10},
+			{Row: 11, Key: 11, Len: 2, PrefixLen: 10}, {Row: 13, Key: 13, Len: 1}}},
 		{"equal ones keep their last token", [][]int32{with(), with()}, []compute.Segment{
 			{Len: 9}, {Row: 9, Key: 9, Len: 1, PrefixLen: 9}, {Row: 10, Key: 10, Len: 1, PrefixLen: 9}}},
 		{"three share more than two", [][]int32{with(1, 2), with(1, 2, 3), with(4)}, []compute.Segment{
-			{Len: 10}, {Row: 10, Key: 10, Len: 2, PrefixLen: 10}, {Row: 12, Key: 12, Len: 3, PrefixLen: 10}, {Row: 15, Key: 15, Len: 1, PrefixLen: 10}}},
+			{Len: 10}, {Row: 10, Key: 10, Len: 2, PrefixLen: 10},
+			{Row: 12, Key: 12, Len: 3, PrefixLen: 10}, {Row: 15, Key: 15, Len: 1, PrefixLen: 10}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.want, model.PackShared(c.tokens, nil).Segments)
@@ -112,7 +114,8 @@ func TestSharedLayout(t *testing.T) {
 }
 
 func TestSharedTargetsCountOncePerSequence(t *testing.T) {
-	tokens := [][]int32{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13}}
+	tokens := [][]int32{{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12},
+		{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13}}
 	labels := [][]int32{slices.Clone(tokens[0]), slices.Clone(tokens[1]), slices.Clone(tokens[2])}
 	labels[1][3] = model.Ignore
 	b := model.PackShared(tokens, labels)

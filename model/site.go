@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Place is where inside a block an adapter may act.
+// Place names a point inside a block where an adapter may act.
 type Place uint8
 
 // The places of a block. The seven projections turn x, the projection's input, into y. At Attention, x are the rotated
@@ -22,14 +22,14 @@ const (
 	numPlaces
 )
 
-// places are the Hugging Face names: of a place, and of the module inside a layer that it belongs to.
+// places lists the Hugging Face names of each place, and of its module inside a layer.
 var places = [numPlaces]struct{ name, module string }{
 	QProj: {"q_proj", "self_attn.q_proj"}, KProj: {"k_proj", "self_attn.k_proj"}, VProj: {"v_proj", "self_attn.v_proj"},
 	OProj: {"o_proj", "self_attn.o_proj"}, GateProj: {"gate_proj", "mlp.gate_proj"}, UpProj: {"up_proj", "mlp.up_proj"},
 	DownProj: {"down_proj", "mlp.down_proj"}, Attention: {"attention", "self_attn"},
 }
 
-// String is the Hugging Face name of the place.
+// String returns the Hugging Face name of the place.
 func (p Place) String() string { return places[p].name }
 
 // Projections lists the seven linear maps of a block: q, k, v, o, gate, up, down.
@@ -44,7 +44,7 @@ func Projections() []Place {
 // Places lists every place in the order of the forward pass: the projections, and Attention before OProj.
 func Places() []Place { return slices.Insert(Projections(), int(OProj), Attention) }
 
-// Site is one place in one layer.
+// Site names one place in one layer.
 type Site struct {
 	Layer int
 	At    Place
@@ -52,8 +52,8 @@ type Site struct {
 
 func (s Site) String() string { return fmt.Sprintf("layers.%d.%s", s.Layer, s.At) }
 
-// ModuleName is the Hugging Face path of the module at a site, e.g. "model.layers.3.self_attn.q_proj"; at Attention it
-// is "….self_attn".
+// ModuleName returns the Hugging Face path of the module at a site, e.g. "model.layers.3.self_attn.q_proj"; at
+// Attention it is "….self_attn".
 func (s Site) ModuleName() string {
 	return fmt.Sprintf("model.layers.%d.%s", s.Layer, places[s.At].module)
 }

@@ -9,10 +9,10 @@ const (
 	headName  = "lm_head.weight"
 )
 
-// WeightName is the Hugging Face name of the weight of the projection at a site.
+// WeightName returns the Hugging Face name of the weight of the projection at a site.
 func (s Site) WeightName() string { return s.ModuleName() + ".weight" }
 
-// inputNorm and mlpNorm are the names of the norms of block l, before attention and before the MLP.
+// inputNorm and mlpNorm return the names of the norms of block l, before attention and before the MLP.
 func inputNorm(l int) string { return fmt.Sprintf("model.layers.%d.input_layernorm.weight", l) }
 func mlpNorm(l int) string   { return fmt.Sprintf("model.layers.%d.post_attention_layernorm.weight", l) }
 
@@ -39,7 +39,7 @@ func (c *Config) Tensors() []TensorShape {
 	return all
 }
 
-// Size is the number of elements.
+// Size returns the number of elements.
 func (t TensorShape) Size() int {
 	n := 1
 	for _, d := range t.Shape {

@@ -14,8 +14,8 @@ import (
 	"fettle/model"
 )
 
-// The first token of every segment sees itself alone, at position 0: its logits
-// are those of a sequence of one token. Laid out as one sequence they are not.
+// The first token of every segment attends to itself alone, at position 0: its logits are those of a sequence of one
+// token. Laid out as one sequence they are not.
 func TestT25SegmentsBeginAnew(t *testing.T) {
 	for name, dev := range devices(t) {
 		m := load(t, tinymodel.Config{}, dev)
@@ -33,8 +33,7 @@ func TestT25SegmentsBeginAnew(t *testing.T) {
 	}
 }
 
-// The last token of a sequence is asked for nothing, even where the next one's
-// first token has a label.
+// The last token of a sequence has no target, even where the next one's first token has a label.
 func TestT26NoLabelCrossesABorder(t *testing.T) {
 	tokens := [][]int32{{7, 8, 9}, {1, 2}, {5}, {3, 4, 6}}
 	b := model.Pack(tokens, tokens)
@@ -46,8 +45,7 @@ func TestT26NoLabelCrossesABorder(t *testing.T) {
 	require.Equal(t, []int{0, 1, 3, 6, 7}, rows)
 }
 
-// Sequences that are decoded side by side, in turn or at once, of lengths that a
-// batch would have to pad, are decoded as each is alone, to the bit. Nothing is
+// Sequences of different lengths, decoded alternately or at once, give the bits that each gives alone. Nothing is
 // padded: every sequence has a session.
 func TestT27ManyAtOnceEqualOneByOne(t *testing.T) {
 	const steps = 12
@@ -110,7 +108,7 @@ func TestT27ManyAtOnceEqualOneByOne(t *testing.T) {
 	require.Equal(t, want, got, "at once")
 }
 
-// column is a head whose logits are x times these.
+// column makes a head whose logits are x times these.
 func column(t *testing.T, dev compute.Device, values []float32) *compute.Matrix {
 	raw := make([]byte, 4*len(values))
 	for i, v := range values {
@@ -122,9 +120,8 @@ func column(t *testing.T, dev compute.Device, values []float32) *compute.Matrix 
 	return w
 }
 
-// The log of a sum over 128,256 exponentials, as LLaMA 3 has them, against
-// float64: logits too large for exp, differences in the last bits, and a sum that
-// float32, term by term, gets wrong.
+// The log of a sum of 128,256 exponentials, LLaMA 3's vocabulary, against float64: logits too large for exp, differences
+// in the last bits, and a sum that is wrong in float32, term by term.
 func TestT33LogSumExpIsExactEnough(t *testing.T) {
 	const vocab = 128256
 	for name, logit := range map[string]func(i int) float32{
@@ -144,7 +141,8 @@ func TestT33LogSumExpIsExactEnough(t *testing.T) {
 			sum += math.Exp(float64(v) - top)
 		}
 		if name == "one and dust" {
-			require.Greater(t, math.Abs(math.Log(float64(naive))-math.Log(sum)), 1e-3, "the case that breaks a naive version")
+			require.Greater(t, math.Abs(math.Log(float64(naive))-math.Log(sum)), 1e-3,
+				"the case that breaks a naive version")
 		}
 		for kind, dev := range devices(t) {
 			loss := make([]float64, 2)
@@ -157,8 +155,7 @@ func TestT33LogSumExpIsExactEnough(t *testing.T) {
 	}
 }
 
-// The head runs on learned rows only. That is the loss that all rows' logits
-// have, and BenchmarkHead says what it saves.
+// The head runs on learned rows only and gives the loss of all rows' logits. BenchmarkHead measures the time saved.
 func TestT34LearnedRowsAloneGiveThePlainLoss(t *testing.T) {
 	for name, dev := range devices(t) {
 		m := load(t, tinymodel.Config{}, dev)
@@ -195,7 +192,8 @@ func TestT34LearnedRowsAloneGiveThePlainLoss(t *testing.T) {
 // BenchmarkHead learns an eighth of the rows, or all.
 func BenchmarkHead(b *testing.B) {
 	dir := b.TempDir()
-	require.NoError(b, tinymodel.Write(dir, tinymodel.Config{Hidden: 64, Intermediate: 96, Layers: 2, Vocab: 32000, MaxPositions: 512}, 7))
+	c := tinymodel.Config{Hidden: 64, Intermediate: 96, Layers: 2, Vocab: 32000, MaxPositions: 512}
+	require.NoError(b, tinymodel.Write(dir, c, 7))
 	for _, part := range []int{8, 1} {
 		b.Run(map[int]string{8: "eighth", 1: "all"}[part], func(b *testing.B) {
 			m, err := model.Load(dir, fast(b, 2))

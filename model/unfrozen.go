@@ -8,7 +8,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// Weight is a weight of an unfrozen model with its gradient.
+// Weight holds a weight of an unfrozen model with its gradient.
 type Weight struct {
 	Name       string // Hugging Face
 	Shape      []int
@@ -47,7 +47,7 @@ func (m *Model) Unfreeze() (*Unfrozen, error) {
 	return u, w.prepare(m.dev, "none")
 }
 
-// tiedHead is the length of the head's part of a tied embedding's gradient, which is summed on its own.
+// tiedHead returns the length of the head's part of a tied embedding's gradient, which is summed on its own.
 func tiedHead(c *Config) int {
 	if !c.Tied {
 		return 0
@@ -61,7 +61,7 @@ func (u *Unfrozen) add(name string, data []float32, shape ...int) {
 	u.weights = append(u.weights, Weight{name, shape, data, u.grads[name]})
 }
 
-// matrix is old as a trainable array of float32.
+// matrix copies old into a trainable array of float32.
 func (u *Unfrozen) matrix(old *compute.Matrix) *compute.Matrix {
 	data := make([]float32, old.N*old.K)
 	for i := range old.N {
@@ -75,7 +75,8 @@ func (u *Unfrozen) matrix(old *compute.Matrix) *compute.Matrix {
 // Weights lists the weights; a tied head is the embedding.
 func (u *Unfrozen) Weights() []Weight { return u.weights }
 
-// Finish completes the gradients after the last backward pass of a step: a tied embedding's is the sum of its two parts.
+// Finish completes the gradients after the last backward pass of a step: a tied embedding's is the sum of its two
+// parts.
 func (u *Unfrozen) Finish() {
 	if u.m.config.Tied {
 		u.m.dev.Add(u.grads[embedName], u.grads[headName])

@@ -100,7 +100,8 @@ func TestAReceiverGetsTheWantedGradientsAndNoOthersAreComputed(t *testing.T) {
 		{"down_proj of the middle layer", []string{layer + "mlp.down_proj.weight"}, 7, 3, 1},
 		{"up_proj", []string{layer + "mlp.up_proj.weight"}, 7 + 1, 3, 1},
 		{"the norm before the MLP", []string{layer + "post_attention_layernorm.weight"}, 7 + 3, 3, 1},
-		{"o_proj and what is above it", []string{layer + "self_attn.o_proj.weight", "lm_head.weight"}, 7 + 3 + 1, 3 + 1, 1},
+		{"o_proj and what is above it", []string{layer + "self_attn.o_proj.weight", "lm_head.weight"}, 7 + 3 + 1,
+			3 + 1, 1},
 		{"k_proj", []string{layer + "self_attn.k_proj.weight"}, 7 + 4, 4, 2},
 		{"the norm before attention", []string{layer + "input_layernorm.weight"}, 7 + 7, 4, 2},
 		{"the embedding", []string{"model.embed_tokens.weight"}, 21, 7, 3},
@@ -130,11 +131,11 @@ func TestAReceiverGetsTheWantedGradientsAndNoOthersAreComputed(t *testing.T) {
 func TestAReceiverGoesBelowTheLowestDelta(t *testing.T) {
 	tokens, labels := sequences(40, 9, 5)
 	base := load(t, tinymodel.Config{}, ref.New())
-	above, want := wear(base, 2, model.DownProj)
+	above, want := attach(base, 2, model.DownProj)
 	_, err := above.Gradients(model.Pack(tokens, labels), model.Uniform(0.1))
 	require.NoError(t, err)
 	got := collect(t, base, "model.layers.0.input_layernorm.weight")
-	both, deltas := wear(base, 2, model.DownProj)
+	both, deltas := attach(base, 2, model.DownProj)
 	_, err = both.Gradients(model.Pack(tokens, labels), model.Uniform(0.1))
 	require.NoError(t, err)
 	require.Equal(t, want[0].grad, deltas[0].grad)

@@ -14,7 +14,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// weights mirror the network. They are shared by all views of a model.
+// weights mirrors the network. All views of a model share it.
 type weights struct {
 	embed  *compute.Matrix // model.embed_tokens.weight (V, D)
 	blocks []blockWeights
@@ -31,15 +31,15 @@ type blockWeights struct {
 	proj  [Attention]*compute.Matrix // by Place, QProj … DownProj
 }
 
-// loader takes tensors out of a checkpoint and remembers which were taken.
+// loader takes tensors out of a checkpoint and records which were taken.
 type loader struct {
 	tensors map[string]checkpoint.Tensor
 	taken   map[string]bool
-	release func(data []byte) func() // may be nil
+	release releaser // may be nil
 	err     error
 }
 
-// take finds a tensor of a shape; the first error stays.
+// take returns a tensor after checking its shape; the first error is kept.
 func (l *loader) take(name string, shape ...int) checkpoint.Tensor {
 	t, ok := l.tensors[name]
 	l.taken[name] = true
@@ -53,7 +53,7 @@ func (l *loader) take(name string, shape ...int) checkpoint.Tensor {
 	return t
 }
 
-// matrixTypes are the types that weights of a linear map may be stored in.
+// matrixTypes maps the element types that weights of a linear map may be stored in.
 var matrixTypes = map[checkpoint.Type]compute.DType{
 	checkpoint.F32: compute.F32, checkpoint.BF16: compute.BF16, checkpoint.F16: compute.F16,
 }
@@ -85,8 +85,8 @@ func (l *loader) vector(name string, n int) []float32 {
 	return v
 }
 
-// newWeights lands every tensor of a checkpoint, or says which does not fit.
-func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release func([]byte) func()) (*weights, error) {
+// newWeights assigns every tensor of a checkpoint to its place, or returns an error naming one that does not fit.
+func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release releaser) (*weights, error) {
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
 	w := &weights{rope: newRope(c), blocks: make([]blockWeights, c.Layers)}
 	w.embed = l.matrix(embedName, c.Vocab, c.Hidden)
@@ -106,7 +106,7 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release func([]
 			w.head = head
 		}
 	} else {
-		c.Tied = true // as the files of small models leave it out, whatever their config says
+		c.Tied = true // files of small models leave it out, whatever their config says
 	}
 	if l.err != nil {
 		return nil, l.err
@@ -120,8 +120,7 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release func([]
 	return w, nil
 }
 
-// prepare lets the device lay out what it multiplies by, quantised first where
-// that is wanted.
+// prepare quantises the projections, unless quantization is none, and lets the device lay out the factors of products.
 func (w *weights) prepare(dev compute.Device, quantization string) error {
 	var errs []error
 	for i := range w.blocks {
@@ -142,13 +141,12 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 	return errors.Join(append(errs, dev.Prepare(w.head))...)
 }
 
-// fingerprint is the SHA-256 of the dimensions and of every tensor's name,
-// shape, type and first and last 4 KiB: enough to tell bases apart, cheap for
-// the largest.
+// fingerprint computes Model.Fingerprint from the tensors that were taken.
 func fingerprint(c *Config, l *loader) string {
 	const end = 4096
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %d %d %d %d %d %d %g %g %+v\n", c.Hidden, c.Intermediate, c.Layers, c.Heads, c.KVHeads, c.HeadDim, c.Vocab, c.NormEps, c.RopeTheta, c.RopeScaling)
+	fmt.Fprintf(h, "%d %d %d %d %d %d %d ", c.Hidden, c.Intermediate, c.Layers, c.Heads, c.KVHeads, c.HeadDim, c.Vocab)
+	fmt.Fprintf(h, "%g %g %+v\n", c.NormEps, c.RopeTheta, c.RopeScaling)
 	for _, name := range slices.Sorted(maps.Keys(l.taken)) {
 		t := l.tensors[name]
 		fmt.Fprintf(h, "%s %s %v\n", name, t.Type, t.Shape)

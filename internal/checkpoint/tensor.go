@@ -80,7 +80,8 @@ func (t Type) Bytes(shape []int) (uint64, error) {
 		}
 		if i == len(shape)-1 {
 			if d%b.elements != 0 {
-				return 0, fmt.Errorf("shape %v: rows of %d elements, want a multiple of %d for %s", shape, d, b.elements, t)
+				const message = "shape %v: rows of %d elements, want a multiple of %d for %s"
+				return 0, fmt.Errorf(message, shape, d, b.elements, t)
 			}
 			d /= b.elements
 		}

@@ -14,16 +14,15 @@ import (
 	"fettle/internal/checkpoint"
 )
 
-// entry is a tensor in the header, its keys in the order every writer uses.
+// entry encodes a tensor in the header, its keys in the order that every writer uses.
 type entry struct {
 	DType   checkpoint.Type `json:"dtype"`
 	Shape   []int           `json:"shape"`
 	Offsets [2]uint64       `json:"data_offsets"`
 }
 
-// Encode writes a file: metadata first, then the tensors sorted by name; the
-// header padded with spaces so that the data begins at a multiple of 8. The
-// same tensors always give the same bytes.
+// Encode writes a file: metadata first, then the tensors sorted by name; the header is padded with spaces so that the
+// data begins at a multiple of 8. The same tensors always give the same bytes.
 func Encode(w io.Writer, tensors []checkpoint.Tensor, meta map[string]string) error {
 	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b checkpoint.Tensor) int {
 		return strings.Compare(a.Name, b.Name)
@@ -80,7 +79,7 @@ func Encode(w io.Writer, tensors []checkpoint.Tensor, meta map[string]string) er
 	return nil
 }
 
-// sound checks that a tensor is what Parse would accept.
+// sound returns an error for a tensor that Parse would not accept.
 func sound(t checkpoint.Tensor) error {
 	if err := known(t.Type); err != nil {
 		return err

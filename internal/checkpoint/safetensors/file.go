@@ -15,16 +15,15 @@ import (
 	"fettle/internal/checkpoint"
 )
 
-// File is an open file. Its tensors are valid until Close.
+// File holds an open file. Its tensors are valid until Close.
 type File struct {
 	tensors  map[string]checkpoint.Tensor
 	metadata map[string]string
 	release  func() error
 }
 
-// Open maps the file at path into memory, or reads it where that is not
-// possible, and checks its header. A mapped file must keep its length while
-// it is open.
+// Open maps the file at path into memory, or reads it where that is not possible, and checks its header. A mapped file
+// must keep its length while it is open.
 func Open(path string) (*File, error) {
 	data, release, err := checkpoint.Map(path)
 	if err != nil {
@@ -42,16 +41,16 @@ func Open(path string) (*File, error) {
 // Names lists the tensors, sorted.
 func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
 
-// Tensor finds a tensor by its name.
+// Tensor returns the tensor of a name.
 func (f *File) Tensor(name string) (checkpoint.Tensor, bool) {
 	t, ok := f.tensors[name]
 	return t, ok
 }
 
-// Metadata is the free-form part of the header, never nil.
+// Metadata returns the free-form part of the header, never nil.
 func (f *File) Metadata() map[string]string { return f.metadata }
 
-// Close releases the file's memory; its tensors must not be used any more.
+// Close releases the file's memory; its tensors are not valid afterwards.
 func (f *File) Close() error {
 	if f.release == nil {
 		return nil

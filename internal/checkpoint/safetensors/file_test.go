@@ -73,11 +73,12 @@ func TestEncodeWritesTheSameBytesInAnyOrder(t *testing.T) {
 }
 
 func TestEncodeRefuses(t *testing.T) {
+	one := checkpoint.FromFloat32s("a", []int{1}, []float32{1})
 	for _, c := range []struct {
 		reason string
 		list   []checkpoint.Tensor
 	}{
-		{"occurs twice", []checkpoint.Tensor{checkpoint.FromFloat32s("a", []int{1}, []float32{1}), checkpoint.FromFloat32s("a", []int{1}, []float32{1})}},
+		{"occurs twice", []checkpoint.Tensor{one, one}},
 		{"4 bytes of data, want 8", []checkpoint.Tensor{checkpoint.FromFloat32s("a", []int{2}, []float32{1})}},
 		{`unknown dtype "Q9"`, []checkpoint.Tensor{{Name: "a", Type: "Q9"}}},
 		{`unknown dtype "Q8_0"`, []checkpoint.Tensor{{Name: "a", Type: checkpoint.Q8_0, Shape: []int{0}}}},

@@ -17,13 +17,13 @@ import (
 // maxHeader bounds the header, as the format's own reader does.
 const maxHeader = 100_000_000
 
-// window is where a tensor's data lies.
+// window is the range of a tensor's data.
 type window struct {
 	name       string
 	begin, end uint64
 }
 
-// Parse reads a whole file from memory. The tensors are windows into data.
+// Parse reads a whole file from memory. The tensors' data are windows into data.
 func Parse(data []byte) (*File, error) {
 	if len(data) < 8 {
 		return nil, fmt.Errorf("safetensors: %d bytes, want at least 8", len(data))
@@ -137,7 +137,7 @@ func tensor(dec *json.Decoder, name string, size uint64) (checkpoint.Tensor, win
 	return t, w, nil
 }
 
-// known refuses a type that the format has no name for: it has no block types.
+// known returns an error for a type that the format has no name for: it has no block types.
 func known(t checkpoint.Type) error {
 	if t.Block() != 1 {
 		return fmt.Errorf("unknown dtype %q", string(t))

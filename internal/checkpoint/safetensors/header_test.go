@@ -24,7 +24,8 @@ func TestParseRefusesHostileFiles(t *testing.T) {
 	}{
 		{"empty", nil, "0 bytes, want at least 8"},
 		{"length cut", []byte{1, 2, 3}, "3 bytes, want at least 8"},
-		{"header longer than the file", append(binary.LittleEndian.AppendUint64(nil, 99), '{', '}'), "header of 99 bytes, but 2 follow"},
+		{"header longer than the file", append(binary.LittleEndian.AppendUint64(nil, 99), '{', '}'),
+			"header of 99 bytes, but 2 follow"},
 		{"header length overflows", binary.LittleEndian.AppendUint64(nil, 1<<63), "want at most"},
 		{"header above the limit", binary.LittleEndian.AppendUint64(nil, maxHeader+1), "want at most"},
 		{"no header", file("", ""), "not a JSON object"},
@@ -35,39 +36,66 @@ func TestParseRefusesHostileFiles(t *testing.T) {
 		{"second object", file(`{}{}`, ""), "something follows"},
 		{"garbage after the object", file("{}\x00", ""), "something follows"},
 		{"data without a tensor", file("{}", abcd), "the tensors cover 0 bytes, the file holds 8"},
-		{"tensor twice", file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"a":{"dtype":"U8","shape":[0],"data_offsets":[8,8]}}`, abcd), `key "a" occurs twice`},
-		{"escaped duplicate", file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[8,8]}}`, abcd), `key "a" occurs twice`},
-		{"dtype twice", file(`{"a":{"dtype":"U8","dtype":"I8","shape":[8],"data_offsets":[0,8]}}`, abcd), `key "dtype" occurs twice`},
+		{"tensor twice",
+			file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},`+
+				`"a":{"dtype":"U8","shape":[0],"data_offsets":[8,8]}}`, abcd),
+			`key "a" occurs twice`},
+		{"escaped duplicate",
+			file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},`+
+				`"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[8,8]}}`, abcd),
+			`key "a" occurs twice`},
+		{"dtype twice", file(`{"a":{"dtype":"U8","dtype":"I8","shape":[8],"data_offsets":[0,8]}}`, abcd),
+			`key "dtype" occurs twice`},
 		{"metadata twice", file(`{"__metadata__":{},"__metadata__":{}}`, ""), "occurs twice"},
 		{"metadata key twice", file(`{"__metadata__":{"k":"1","k":"2"}}`, ""), "occurs twice"},
 		{"metadata number", file(`{"__metadata__":{"k":1}}`, ""), "1 where a string should be"},
 		{"metadata null", file(`{"__metadata__":null}`, ""), "should be"},
-		{"hole", file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}}`, abcd), "tensor b: data begins at 5, want 4"},
-		{"hole at the front", file(`{"a":{"dtype":"U8","shape":[7],"data_offsets":[1,8]}}`, abcd), "begins at 1, want 0"},
-		{"hole at the end", file(`{"a":{"dtype":"U8","shape":[7],"data_offsets":[0,7]}}`, abcd), "cover 7 bytes, the file holds 8"},
-		{"overlap that adds up", file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`, abcd), "tensor b: data begins at 2, want 4"},
-		{"two tensors of the same bytes", file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}`, abcd), "a hole or an overlap"},
+		{"hole",
+			file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},`+
+				`"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}}`, abcd),
+			"tensor b: data begins at 5, want 4"},
+		{"hole at the front", file(`{"a":{"dtype":"U8","shape":[7],"data_offsets":[1,8]}}`, abcd),
+			"begins at 1, want 0"},
+		{"hole at the end", file(`{"a":{"dtype":"U8","shape":[7],"data_offsets":[0,7]}}`, abcd),
+			"cover 7 bytes, the file holds 8"},
+		{"overlap that adds up",
+			file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},`+
+				`"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`, abcd),
+			"tensor b: data begins at 2, want 4"},
+		{"two tensors of the same bytes",
+			file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},`+
+				`"b":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}`, abcd),
+			"a hole or an overlap"},
 		{"truncated data", file(`{"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}}`, abcd), "within 8 bytes"},
 		{"backward offsets", file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[4,0]}}`, abcd), "want [begin end]"},
 		{"one offset", file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[4]}}`, abcd), "want [begin end]"},
 		{"three offsets", file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4,8]}}`, abcd), "want [begin end]"},
 		{"no offsets", file(`{"a":{"dtype":"U8","shape":[0]}}`, ""), "want [begin end]"},
-		{"negative offset", file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[-4,0]}}`, abcd), "-4 where a non-negative integer"},
-		{"negative dimension", file(`{"a":{"dtype":"U8","shape":[-2,-4],"data_offsets":[0,8]}}`, abcd), "-2 where a non-negative integer"},
+		{"negative offset", file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[-4,0]}}`, abcd),
+			"-4 where a non-negative integer"},
+		{"negative dimension", file(`{"a":{"dtype":"U8","shape":[-2,-4],"data_offsets":[0,8]}}`, abcd),
+			"-2 where a non-negative integer"},
 		{"fractional dimension", file(`{"a":{"dtype":"U8","shape":[8.0],"data_offsets":[0,8]}}`, abcd), "8.0 where"},
 		{"exponent", file(`{"a":{"dtype":"U8","shape":[8e0],"data_offsets":[0,8]}}`, abcd), "8e0 where"},
 		{"quoted dimension", file(`{"a":{"dtype":"U8","shape":["8"],"data_offsets":[0,8]}}`, abcd), "8 where"},
 		{"null dimension", file(`{"a":{"dtype":"U8","shape":[null,8],"data_offsets":[0,8]}}`, abcd), "<nil> where"},
 		{"null shape", file(`{"a":{"dtype":"U8","shape":null,"data_offsets":[0,8]}}`, abcd), "should be"},
 		{"no shape", file(`{"a":{"dtype":"U8","data_offsets":[0,1]}}`, abcd), "no shape"},
-		{"offset beyond 64 bits", file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,18446744073709551624]}}`, abcd), "where a non-negative integer"},
-		{"shape overflows to 8", file(`{"a":{"dtype":"U8","shape":[4294967296,4294967296,8],"data_offsets":[0,8]}}`, abcd), "overflows"},
-		{"dimension beyond an int", file(`{"a":{"dtype":"U8","shape":[0,9223372036854775808],"data_offsets":[0,0]}}`, ""), "overflows"},
-		{"element size overflows", file(`{"a":{"dtype":"F64","shape":[2305843009213693953],"data_offsets":[0,8]}}`, abcd), "overflows"},
-		{"shape and data disagree", file(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, abcd), "8 bytes of data, want 12 for F32 [3]"},
+		{"offset beyond 64 bits",
+			file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,18446744073709551624]}}`, abcd),
+			"where a non-negative integer"},
+		{"shape overflows to 8",
+			file(`{"a":{"dtype":"U8","shape":[4294967296,4294967296,8],"data_offsets":[0,8]}}`, abcd), "overflows"},
+		{"dimension beyond an int",
+			file(`{"a":{"dtype":"U8","shape":[0,9223372036854775808],"data_offsets":[0,0]}}`, ""), "overflows"},
+		{"element size overflows",
+			file(`{"a":{"dtype":"F64","shape":[2305843009213693953],"data_offsets":[0,8]}}`, abcd), "overflows"},
+		{"shape and data disagree", file(`{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}`, abcd),
+			"8 bytes of data, want 12 for F32 [3]"},
 		{"unknown dtype", file(`{"a":{"dtype":"f32","shape":[2],"data_offsets":[0,8]}}`, abcd), `unknown dtype "f32"`},
 		{"block type", file(`{"a":{"dtype":"Q8_0","shape":[0],"data_offsets":[0,0]}}`, ""), `unknown dtype "Q8_0"`},
-		{"unknown key", file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"extra":{}}}`, abcd), `unknown key "extra"`},
+		{"unknown key", file(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8],"extra":{}}}`, abcd),
+			`unknown key "extra"`},
 		{"tensor that is no object", file(`{"a":[]}`, ""), "[ where { should be"},
 		{"deep nesting", file(`{"a":`+strings.Repeat("[", 10000), ""), "where { should be"},
 	} {
@@ -80,7 +108,9 @@ func TestParseRefusesHostileFiles(t *testing.T) {
 }
 
 func TestParseAcceptsAnyOrderAndPadding(t *testing.T) {
-	f, err := Parse(file(`{"b":{"data_offsets":[4,8],"shape":[2,2],"dtype":"U8"}, "e":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}, "a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`+"  \n", "abcdefgh"))
+	f, err := Parse(file(`{"b":{"data_offsets":[4,8],"shape":[2,2],"dtype":"U8"}, `+
+		`"e":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}, `+
+		`"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]}}`+"  \n", "abcdefgh"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b", "e"}, f.Names())
 	b, _ := f.Tensor("b")
@@ -91,7 +121,8 @@ func TestParseAcceptsAnyOrderAndPadding(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(file("{}", ""))
 	f.Add(encode(f, sample(), map[string]string{"format": "pt"}))
-	f.Add(file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`, "abcdefgh"))
+	f.Add(file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},`+
+		`"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`, "abcdefgh"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		file, err := Parse(raw)
 		if err != nil {

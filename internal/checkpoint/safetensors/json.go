@@ -6,8 +6,7 @@ import (
 	"strconv"
 )
 
-// object walks a JSON object, calling member with the decoder before each
-// value. A key that occurs twice is an error.
+// object reads a JSON object, calling member with the decoder before each value. A key that occurs twice is an error.
 func object(dec *json.Decoder, member func(key string) error) error {
 	if err := delim(dec, '{'); err != nil {
 		return err
@@ -29,7 +28,7 @@ func object(dec *json.Decoder, member func(key string) error) error {
 	return delim(dec, '}')
 }
 
-// numbers reads an array of non-negative integers. It is never nil.
+// numbers reads an array of non-negative integers; the result is never nil.
 func numbers(dec *json.Decoder) ([]uint64, error) {
 	if err := delim(dec, '['); err != nil {
 		return nil, err
