@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +10,7 @@ import (
 
 	"fettle/data"
 	"fettle/data/lint"
+	"fettle/internal/inspect"
 	"fettle/internal/machine"
 	"fettle/train"
 )
@@ -50,7 +50,7 @@ Rules that data is held to (--allow RULE lets a run go on all the same):
 		if look.Samples < 0 {
 			return usage(fmt.Errorf("samples is %d, want 0 or more", look.Samples))
 		}
-		return inspect(cmd, c, look)
+		return runInspect(cmd, c, look)
 	}
 	return cmd
 }
@@ -64,7 +64,7 @@ func ruleList() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func inspect(cmd *cobra.Command, c train.Config, look looking) error {
+func runInspect(cmd *cobra.Command, c train.Config, look looking) error {
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -72,21 +72,22 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	if m.tok == nil {
 		return usage(errors.New("inspect: there is no tokenizer to show tokens with"))
 	}
-	v := viewer{tok: m.tok, out: cmd.OutOrStdout(), color: machine.IsTerminal(cmd.OutOrStdout()) && os.Getenv("NO_COLOR") == ""}
+	out := cmd.OutOrStdout()
+	v := inspect.View{Tokenizer: m.tok, Out: out, Color: machine.IsTerminal(out) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
 	verdict := m.judge(c)
 	switch {
 	case look.JSON:
-		err = v.json(shown, m.training)
+		err = v.JSON(shown, m.training)
 	case look.HTML != "":
-		if err = v.html(look.HTML, shown, c, m.training); err == nil {
-			_, err = fmt.Fprintf(v.out, "%s is written\n", look.HTML)
+		if err = writePage(v, look.HTML, shown, c, m.training); err == nil {
+			_, err = fmt.Fprintf(out, "%s is written\n", look.HTML)
 		}
 	default:
 		for i, e := range shown {
-			v.sample(i, e)
+			v.Sample(i, e)
 		}
-		v.summary(c, m.training)
+		v.Summary(c.Recipe, m.training)
 	}
 	if err != nil {
 		return err
@@ -94,29 +95,13 @@ func inspect(cmd *cobra.Command, c train.Config, look looking) error {
 	return verdict
 }
 
-// json writes the samples and the counts for other programs.
-func (v viewer) json(shown []data.Example, s *data.Set) error {
-	out := json.NewEncoder(v.out)
-	out.SetEscapeHTML(false)
-	for _, e := range shown {
-		if err := out.Encode(map[string]any{"source": e.Source, "text": viewer{tok: v.tok}.marked(e, plainText), "input_ids": e.Tokens, "labels": e.Labels}); err != nil {
-			return err
-		}
-	}
-	return out.Encode(map[string]any{
-		"examples": len(s.Examples), "rows": s.Rows, "tokens": s.Tokens, "learned": s.Learned, "cut": s.Cut, "dropped": s.Dropped, "split": s.Split,
-		"bad_rows": s.BadRows, "without_learned": s.Silent, "max_seq_length": s.Cutoff, "keeps_95": s.Keeps(0.95), "keeps_99": s.Keeps(0.99), "keeps_all": s.Keeps(1),
-		"lengths": histogram(lengthsOf(s, allTokens)), "report": s.Report,
-	})
-}
-
-// html writes a page that needs nothing else.
-func (v viewer) html(path string, shown []data.Example, c train.Config, s *data.Set) error {
+// writePage writes the page to a file.
+func writePage(v inspect.View, path string, shown []data.Example, c train.Config, s *data.Set) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("inspect: %w", err)
 	}
-	if err := inspection(f, v, shown, c, s); err != nil {
+	if err := v.HTML(f, shown, c.Recipe, c.Dataset, s); err != nil {
 		f.Close()
 		return fmt.Errorf("inspect: write %s: %w", path, err)
 	}

@@ -9,9 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"fettle/data"
 	"fettle/internal/tinymodel"
-	"fettle/model/tokenizer"
 )
 
 const unanswered = `{"instruction": "say a", "output": ""}
@@ -102,35 +100,6 @@ func TestInspectShowsWhatATerminalWouldObey(t *testing.T) {
 	require.Contains(t, said, "clear <U+001B>[2J<U+000D><U+FEFF>")
 	require.Contains(t, said, "⟦a<U+202E>b<U+0007></s>⟧")
 	require.NotContains(t, said, "\x1b")
-}
-
-func TestInspectColoursOnATerminal(t *testing.T) {
-	tok, err := tokenizer.Load(tiny(t, tinymodel.Config{}))
-	require.NoError(t, err)
-	e := data.Example{Tokens: append([]int32{1}, append(tok.Encode("q"), append(tok.Encode("a"), 2)...)...)}
-	e.Labels = append([]int32{data.Ignore, data.Ignore, data.Ignore}, e.Tokens[3:]...)
-	v := viewer{tok: tok, color: true}
-	require.Equal(t, "\x1b[35m<s>\x1b[0mq\x1b[32m⟦\x1b[0m\x1b[32m a\x1b[0m\x1b[35m</s>\x1b[0m\x1b[32m⟧\x1b[0m", v.marked(e, visible))
-	v.color = false
-	require.Equal(t, "<s>q⟦ a</s>⟧", v.marked(e, visible))
-	require.Equal(t, "\x1b[1;31merror\x1b[0m double-bos: 1", viewer{color: true}.finding("error double-bos: 1"))
-}
-
-func TestHistogramCountsEveryLength(t *testing.T) {
-	for _, lengths := range [][]int{{5}, {5, 5}, {1, 2}, {1, 500}, {60, 61, 62, 90, 95}} {
-		counted := 0
-		classes := histogram(lengths)
-		for i, c := range classes {
-			counted += c.Count
-			require.LessOrEqual(t, c.From, c.To)
-			if i > 0 {
-				require.Equal(t, classes[i-1].To+1, c.From)
-			}
-		}
-		require.Equal(t, len(lengths), counted)
-		require.LessOrEqual(t, len(classes), 12)
-		require.Equal(t, []int{lengths[0], lengths[len(lengths)-1]}, []int{classes[0].From, classes[len(classes)-1].To})
-	}
 }
 
 func TestReadingBar(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+
+	"fettle/internal/chart"
 )
 
 // PageFile is a run's report as a web page.
@@ -40,20 +42,20 @@ func (p Page) HTML() ([]byte, error) {
 }
 
 // Charts returns the curves of loss, learning rate and gradient norm.
-func (p Page) Charts() []chart {
-	var loss, eval, rate, norms []xy
+func (p Page) Charts() []chart.Lines {
+	var loss, eval, rate, norms []chart.Point
 	for _, s := range p.History.Steps {
 		x := float64(s.Step)
-		loss, rate = append(loss, xy{x, s.Loss}), append(rate, xy{x, s.LearningRate})
-		norms = append(norms, xy{x, s.GradNorm})
+		loss, rate = append(loss, chart.Point{X: x, Y: s.Loss}), append(rate, chart.Point{X: x, Y: s.LearningRate})
+		norms = append(norms, chart.Point{X: x, Y: s.GradNorm})
 	}
 	for _, e := range p.History.Evals {
-		eval = append(eval, xy{float64(e.Step), e.EvalLoss})
+		eval = append(eval, chart.Point{X: float64(e.Step), Y: e.EvalLoss})
 	}
-	return []chart{
-		newChart("Loss", "%.3f", map[string][]xy{"loss": loss, "eval": eval}, "loss", "eval"),
-		newChart("Learning rate", "%.1e", map[string][]xy{"rate": rate}, "rate"),
-		newChart("Gradient norm", "%.3f", map[string][]xy{"norm": norms}, "norm"),
+	return []chart.Lines{
+		chart.NewLines("Loss", "%.3f", map[string][]chart.Point{"loss": loss, "eval": eval}, "loss", "eval"),
+		chart.NewLines("Learning rate", "%.1e", map[string][]chart.Point{"rate": rate}, "rate"),
+		chart.NewLines("Gradient norm", "%.3f", map[string][]chart.Point{"norm": norms}, "norm"),
 	}
 }
 
@@ -76,4 +78,16 @@ func (p Page) Samples() []answers {
 		all[i].Answers = append(all[i].Answers, r)
 	}
 	return all
+}
+
+// Sparkline draws the loss of the steps as a line of text, or "" without steps.
+func Sparkline(steps []StepRow) string {
+	if len(steps) == 0 {
+		return ""
+	}
+	losses := make([]float64, len(steps))
+	for i, s := range steps {
+		losses[i] = s.Loss
+	}
+	return fmt.Sprintf("loss %s %.3f … %.3f", chart.Sparkline(losses), losses[0], losses[len(losses)-1])
 }

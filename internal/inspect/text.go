@@ -1,4 +1,6 @@
-package main
+// Package inspect shows a data set as a model sees it: samples with their learned spans, lengths, and the findings of
+// the linter, for a terminal, as JSON lines or as a page.
+package inspect
 
 import (
 	"fmt"
@@ -8,15 +10,16 @@ import (
 	"unicode"
 
 	"fettle/data"
+	"fettle/internal/chart"
+	"fettle/internal/human"
 	"fettle/model/tokenizer"
-	"fettle/train"
 )
 
-// viewer shows examples.
-type viewer struct {
-	tok   *tokenizer.Tokenizer
-	out   io.Writer
-	color bool
+// View shows examples.
+type View struct {
+	Tokenizer *tokenizer.Tokenizer
+	Out       io.Writer
+	Color     bool // Out is a terminal with colours
 }
 
 // The colours of a terminal.
@@ -25,22 +28,21 @@ const (
 )
 
 // paint colours a text.
-func (v viewer) paint(color, text string) string {
-	if !v.color || text == "" {
+func (v View) paint(color, text string) string {
+	if !v.Color || text == "" {
 		return text
 	}
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
 }
 
-// span is a run of an example's text that is learned, or not; Control: it is a
-// control token's name.
+// span is a run of an example's text, learned or not, or the name of a control token.
 type span struct {
 	Text           string
 	Learn, Control bool
 }
 
-// spans are an example's text, control tokens by name.
-func (v viewer) spans(e data.Example) []span {
+// spans cuts an example's text into spans, control tokens by name.
+func (v View) spans(e data.Example) []span {
 	var out []span
 	put := func(text string, learn, control bool) {
 		if n := len(out); n > 0 && out[n-1].Learn == learn && out[n-1].Control == control {
@@ -49,10 +51,10 @@ func (v viewer) spans(e data.Example) []span {
 			out = append(out, span{text, learn, control})
 		}
 	}
-	stream, learning := v.tok.NewStream(), false
+	stream, learning := v.Tokenizer.NewStream(), false
 	for i, id := range e.Tokens {
 		learn := e.Labels[i] != data.Ignore && i > 0
-		control := v.tok.Control(id) || v.tok.Piece(id) == "<unk>"
+		control := v.Tokenizer.Control(id) || v.Tokenizer.Piece(id) == "<unk>"
 		if learn != learning || control {
 			put(stream.Flush(), learning, false)
 		}
@@ -61,24 +63,25 @@ func (v viewer) spans(e data.Example) []span {
 			put(stream.Push(id), learn, false)
 			continue
 		}
-		put(v.tok.Piece(id), learn, true)
-		if id == v.tok.BOS() {
-			stream = v.tok.NewStream() // what follows begins a text
+		put(v.Tokenizer.Piece(id), learn, true)
+		if id == v.Tokenizer.BOS() {
+			stream = v.Tokenizer.NewStream() // what follows begins a text
 		}
 	}
 	put(stream.Flush(), learning, false)
 	return out
 }
 
-// sample shows an example with its learned spans.
-func (v viewer) sample(i int, e data.Example) {
-	fmt.Fprintln(v.out, v.paint(bold, fmt.Sprintf("── sample %d · %s · %d tokens, %d learned", i+1, e.Source, len(e.Tokens), e.Learned())))
-	fmt.Fprintln(v.out, v.marked(e, visible))
+// Sample shows an example with its learned spans.
+func (v View) Sample(i int, e data.Example) {
+	fmt.Fprintln(v.Out, v.paint(bold, fmt.Sprintf("── sample %d · %s · %d tokens, %d learned", i+1, e.Source,
+		len(e.Tokens), e.Learned())))
+	fmt.Fprintln(v.Out, v.marked(e, visible))
 }
 
-// marked is the example's text, its learned spans between ⟦ and ⟧; on a terminal
-// they are green, and control tokens stand out.
-func (v viewer) marked(e data.Example, show func(string) string) string {
+// marked writes an example's text, its learned spans between ⟦ and ⟧. On a terminal they are green, and control tokens
+// stand out.
+func (v View) marked(e data.Example, show func(string) string) string {
 	var b strings.Builder
 	learning := false
 	border := func(learn bool) {
@@ -102,10 +105,11 @@ func (v viewer) marked(e data.Example, show func(string) string) string {
 	return b.String()
 }
 
+// plainText shows a text as it is.
 func plainText(text string) string { return text }
 
-// visible writes out what a terminal would obey or not show at all: control
-// characters, invisible marks, changes of the writing direction.
+// visible spells out what a terminal would obey or not show: control characters, invisible marks, changes of the
+// writing direction.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {
@@ -121,32 +125,32 @@ func visible(text string) string {
 	return b.String()
 }
 
-// summary counts, draws the lengths, and says what is wrong.
-func (v viewer) summary(c train.Config, s *data.Set) {
-	fmt.Fprintln(v.out, v.paint(bold, fmt.Sprintf("── %d examples, %d tokens, %d learned (%.0f %%); recipe %s", len(s.Examples), s.Tokens, s.Learned, learnedShare(s), c.Recipe)))
-	fmt.Fprint(v.out, s.OverLongTable())
+// Summary counts tokens, draws the lengths, and lists the findings of the linter.
+func (v View) Summary(recipe string, s *data.Set) {
+	fmt.Fprintln(v.Out, v.paint(bold, fmt.Sprintf("── %s examples, %s tokens, %s learned (%.0f %%); recipe %s",
+		human.Count(len(s.Examples)), human.Count(s.Tokens), human.Count(s.Learned), learnedShare(s), recipe)))
+	fmt.Fprint(v.Out, s.OverLongTable())
 	lengths := lengthsOf(s, allTokens)
 	n := len(lengths)
-	fmt.Fprintf(v.out, "examples have %d to %d tokens, half of them up to %d\n", lengths[0], lengths[n-1], lengths[(n-1)/2])
+	fmt.Fprintf(v.Out, "examples have %d to %d tokens, half of them up to %d\n", lengths[0], lengths[n-1],
+		lengths[(n-1)/2])
 	const width = 50
-	classes, top := histogram(lengths), 1
-	for _, c := range classes {
-		top = max(top, c.Count)
-	}
+	classes := chart.Histogram(lengths)
+	top := chart.Top(classes)
 	for _, c := range classes {
 		bar := strings.Repeat("█", (c.Count*width+top-1)/top)
-		fmt.Fprintf(v.out, "%6d–%-6d %s %d\n", c.From, c.To, v.paint(cyan, bar), c.Count)
+		fmt.Fprintf(v.Out, "%6d–%-6d %s %d\n", c.From, c.To, v.paint(cyan, bar), c.Count)
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(s.Report.String(), "\n"), "\n") {
 		if i == 0 {
-			fmt.Fprint(v.out, "── ")
+			fmt.Fprint(v.Out, "── ")
 		}
-		fmt.Fprintln(v.out, v.finding(visible(line)))
+		fmt.Fprintln(v.Out, v.finding(visible(line)))
 	}
 }
 
 // finding colours a line of the linter's report.
-func (v viewer) finding(line string) string {
+func (v View) finding(line string) string {
 	word, rest, _ := strings.Cut(line, " ")
 	color := map[string]string{"error": red, "warning": yellow, "note": cyan, "fixed": green}[word]
 	switch {
@@ -158,13 +162,13 @@ func (v viewer) finding(line string) string {
 	return line
 }
 
-// learnedShare is the percentage of tokens that are learned.
+// learnedShare returns the percentage of tokens that are learned.
 func learnedShare(s *data.Set) float64 { return 100 * float64(s.Learned) / float64(max(s.Tokens, 1)) }
 
 // allTokens counts an example's tokens.
 func allTokens(e data.Example) int { return len(e.Tokens) }
 
-// lengthsOf counts what is in every example, sorted.
+// lengthsOf counts the tokens of every example, sorted.
 func lengthsOf(s *data.Set, count func(data.Example) int) []int {
 	lengths := make([]int, len(s.Examples))
 	for i, e := range s.Examples {
@@ -172,23 +176,4 @@ func lengthsOf(s *data.Set, count func(data.Example) int) []int {
 	}
 	slices.Sort(lengths)
 	return lengths
-}
-
-// class counts the lengths From … To.
-type class struct{ From, To, Count int }
-
-// histogram sorts lengths into at most twelve classes, from the shortest on.
-func histogram(sorted []int) []class {
-	const classes = 12
-	first, last := sorted[0], sorted[len(sorted)-1]
-	step := (last-first)/classes + 1
-	out := make([]class, (last-first)/step+1)
-	for i := range out {
-		out[i].From, out[i].To = first+i*step, first+(i+1)*step-1
-	}
-	for _, n := range sorted {
-		out[(n-first)/step].Count++
-	}
-	out[len(out)-1].To = last
-	return out
 }
