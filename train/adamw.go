@@ -7,61 +7,48 @@ import (
 	"fettle/adapter"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
+	"fettle/internal/compute"
 )
 
-// adamW is Adam with decoupled weight decay on every parameter. Loshchilov and
-// Hutter 2019, arXiv:1711.05101.
+// adamW updates parameters on a device with Adam and decoupled weight decay of all of them. Loshchilov and Hutter 2019,
+// arXiv:1711.05101.
 type adamW struct {
-	beta1, beta2, epsilon, decay float64
-
+	device compute.Device
 	params []*adapter.Param
-	steps  int         // updates done
 	m, v   [][]float32 // first and second moments, by parameter
+
+	settings compute.AdamWStep // Step counts the updates done
 }
 
-func newAdamW(c Config, params []*adapter.Param) *adamW {
-	o := &adamW{beta1: c.Beta1, beta2: c.Beta2, epsilon: c.Epsilon, decay: c.WeightDecay, params: params}
+func newAdamW(c Config, d compute.Device, params []*adapter.Param) *adamW {
+	o := &adamW{device: d, params: params, settings: compute.AdamWStep{
+		Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon, WeightDecay: c.WeightDecay,
+	}}
 	for _, p := range params {
 		o.m, o.v = append(o.m, make([]float32, len(p.Data))), append(o.v, make([]float32, len(p.Data)))
 	}
 	return o
 }
 
-// step updates the parameters with factor times their gradients:
-//
-//	p −= rate·decay·p
-//	m = β₁·m + (1−β₁)·g,  v = β₂·v + (1−β₂)·g²
-//	p −= rate/(1−β₁ᵗ)·m / (√v/√(1−β₂ᵗ) + ε)
+// step updates the parameters with factor times their gradients, as compute.Device.AdamW.
 func (o *adamW) step(rate, factor float64) {
-	o.steps++
-	t := float64(o.steps)
-	size, root := rate/(1-math.Pow(o.beta1, t)), math.Sqrt(1-math.Pow(o.beta2, t))
+	o.settings.Step++
+	o.settings.Rate, o.settings.Factor = rate, factor
 	for i, p := range o.params {
-		m, v := o.m[i], o.v[i]
-		for j, grad := range p.Grad {
-			g := factor * float64(grad)
-			mj := o.beta1*float64(m[j]) + (1-o.beta1)*g
-			vj := o.beta2*float64(v[j]) + (1-o.beta2)*g*g
-			m[j], v[j] = float32(mj), float32(vj)
-			x := float64(p.Data[j]) * (1 - rate*o.decay)
-			p.Data[j] = float32(x - size*mj/(math.Sqrt(vj)/root+o.epsilon))
-		}
+		o.device.AdamW(p.Data, p.Grad, o.m[i], o.v[i], o.settings)
 	}
 }
 
 // norm is the L2 norm of all gradients together.
-func norm(params []*adapter.Param) float64 {
+func (o *adamW) norm() float64 {
 	sum := 0.0
-	for _, p := range params {
-		for _, g := range p.Grad {
-			sum += float64(g) * float64(g)
-		}
+	for _, p := range o.params {
+		sum = o.device.SumSquares(p.Grad, sum)
 	}
 	return math.Sqrt(sum)
 }
 
-// clip is the factor that brings a gradient of this norm down to limit, as
-// PyTorch computes it; 1 where it is below, or limit is 0.
+// clip returns min(1, limit/(norm+1e-6)), PyTorch's factor that brings a gradient's norm down to limit; 1 if limit is 0.
 func clip(norm, limit float64) float64 {
 	if limit == 0 {
 		return 1
@@ -69,17 +56,19 @@ func clip(norm, limit float64) float64 {
 	return min(1, limit/(norm+1e-6))
 }
 
-// tensors are the moments, named after their parameters.
+// tensors returns the moments, named after their parameters.
 func (o *adamW) tensors() []checkpoint.Tensor {
 	var all []checkpoint.Tensor
 	for i, p := range o.params {
-		all = append(all, checkpoint.FromFloat32s(p.Name+".exp_avg", p.Shape, o.m[i]), checkpoint.FromFloat32s(p.Name+".exp_avg_sq", p.Shape, o.v[i]))
+		all = append(all, checkpoint.FromFloat32s(p.Name+".exp_avg", p.Shape, o.m[i]),
+			checkpoint.FromFloat32s(p.Name+".exp_avg_sq", p.Shape, o.v[i]))
 	}
 	return all
 }
 
-// restore reads the moments back; every parameter must have its own.
-func (o *adamW) restore(f *safetensors.File) error {
+// restore reads back the moments after so many steps. Moments of every parameter must be there.
+func (o *adamW) restore(f *safetensors.File, steps int) error {
+	o.settings.Step = steps
 	for i, p := range o.params {
 		for _, into := range []struct {
 			name string

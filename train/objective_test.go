@@ -50,7 +50,8 @@ func pairs(t *testing.T, method adapter.Config, o Objective) Job {
 
 func TestPreferenceStartsAtLogTwo(t *testing.T) {
 	j := pairs(t, lora, preference(0.5))
-	r := &run{config: config(t.TempDir()), job: j}
+	c := config(t.TempDir())
+	r := &run{config: c, job: j, optimizer: newAdamW(c, j.Model.Device(), j.Adapter.Params())}
 	_, row := gradientOf(t, r, []int{0, 1, 2, 3})
 	require.Equal(t, math.Log1p(1), row.Loss, "a new adapter changes no likelihood")
 	loss, _, err := r.evaluate(context.Background())

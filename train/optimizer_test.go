@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
+	"fettle/internal/compute/ref"
 )
 
 // Learning rates of real runs of Hugging Face's trainer: the log of ChatDoctor's
@@ -59,7 +60,8 @@ func TestRates(t *testing.T) {
 // moments are g and g², so every update is rate·sign(g) but for ε.
 func TestAdamWByHand(t *testing.T) {
 	p := &adapter.Param{Name: "p", Data: []float32{1, -2, 3}, Grad: []float32{0.5, -0.25, 0}}
-	o := newAdamW(Config{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.1}, []*adapter.Param{p})
+	c := Config{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.1}
+	o := newAdamW(c, ref.New(), []*adapter.Param{p})
 	want := []float64{1, -2, 3}
 	for range 5 {
 		o.step(0.01, 2)
@@ -73,8 +75,8 @@ func TestAdamWByHand(t *testing.T) {
 }
 
 func TestClip(t *testing.T) {
-	p := []*adapter.Param{{Grad: []float32{3}}, {Grad: []float32{0, 4}}}
-	require.Equal(t, 5.0, norm(p))
+	o := newAdamW(Config{}, ref.New(), []*adapter.Param{{Grad: []float32{3}}, {Grad: []float32{0, 4}}})
+	require.Equal(t, 5.0, o.norm())
 	require.InDelta(t, 0.2, clip(5, 1), 1e-6)
 	require.Less(t, clip(5, 1), 0.2, "PyTorch's 1e-6")
 	require.Equal(t, 1.0, clip(0.5, 1))

@@ -5,16 +5,21 @@ import (
 	"time"
 )
 
-// Pace is how fast a run's steps were when they were tried.
+// Pace is the measured speed of a run's steps.
 type Pace struct {
-	Token time.Duration `json:"per_token"` // forward and backward
-	Step  time.Duration `json:"per_step"`  // the optimizer, beside it
+	Token time.Duration `json:"per_token"` // of forward and backward passes
+	Step  time.Duration `json:"per_step"`  // of the optimizer, in addition
 	Held  time.Duration `json:"per_held_out_token"`
 	Tried int           `json:"tried_tokens"`
 }
 
-// Probe times n micro-batches, spread over the first epoch, after one that
-// warms up, and leaves the adapter as it was, but for its gradients.
+// Time returns how long a run takes at this pace.
+func (p Pace) Time(w Workload) time.Duration {
+	return time.Duration(w.All)*p.Token + time.Duration(w.Steps)*p.Step + time.Duration(w.Held*w.Evals)*p.Held
+}
+
+// Probe measures n micro-batches spread over the first epoch, after one that warms up, an update and a held-out
+// micro-batch. It leaves every parameter as it was; their gradients change.
 func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	c, err := job.resolveSharePrefix(c)
 	if err != nil {
@@ -22,7 +27,7 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	}
 	s := newSteps(c, len(job.Training))
 	c.Accumulation = 1
-	r := &run{config: c, job: job, steps: s}
+	r := &run{config: c, job: job, steps: s, optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params())}
 	w := NewWorkload(c, job.Training, job.Evaluation)
 	job.Model.Reserve(w.Tokens, w.Learned)
 	var pace Pace
@@ -40,9 +45,8 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 		}
 	}
 	pace.Token = spent / time.Duration(max(pace.Tried, 1))
-	optimizer := newAdamW(c, job.Adapter.Params())
 	began := time.Now()
-	optimizer.step(0, 1) // a rate of zero moves nothing
+	r.optimizer.step(0, 1) // a rate of 0 moves nothing
 	if err := job.Adapter.Refresh(); err != nil {
 		return pace, err
 	}
@@ -56,9 +60,4 @@ func Probe(ctx context.Context, c Config, job Job, n int) (Pace, error) {
 	_, err = r.forward(b, held)
 	pace.Held = time.Since(began) / time.Duration(max(tokensOf(held), 1))
 	return pace, err
-}
-
-// Time is how long a run would take at this pace.
-func (p Pace) Time(w Workload) time.Duration {
-	return time.Duration(w.All)*p.Token + time.Duration(w.Steps)*p.Step + time.Duration(w.Held*w.Evals)*p.Held
 }

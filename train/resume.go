@@ -120,10 +120,9 @@ func (r *run) resume() error {
 		return err
 	}
 	defer f.Close()
-	if err := r.optimizer.restore(f); err != nil {
+	if err := r.optimizer.restore(f, r.state.Step); err != nil {
 		return fmt.Errorf("resume from %s: %s: %w", from, optimizerFile, err)
 	}
-	r.optimizer.steps = r.state.Step
 	if w := &r.state.Watch; !isDir(filepath.Join(dir, w.best())) { // the run began in another directory
 		w.BestStep, w.BestLoss = 0, 0
 	}

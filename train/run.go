@@ -124,7 +124,7 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 	s := newSteps(c, len(job.Training))
 	r := &run{
 		config: c, job: job, disk: d, steps: s, schedule: newSchedule(c, s.total),
-		optimizer: newAdamW(c, job.Adapter.Params()),
+		optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params()),
 		show:      &report.Progress{Out: job.Out, Terminal: job.Terminal, Every: c.LoggingSteps, Total: s.total},
 		state:     state{Evaluated: -1, Sampled: -1, Config: c, Inputs: job.Inputs},
 		start:     time.Now(), evalSet: setHash(job.Evaluation), auto: auto,

@@ -46,7 +46,7 @@ func (r *run) gradients(ctx context.Context, k int, which []int) (report.StepRow
 	if err := r.job.Adapter.Finish(); err != nil {
 		return row, err
 	}
-	row.Loss, row.GradNorm = sum*scale, norm(r.job.Adapter.Params())
+	row.Loss, row.GradNorm = sum*scale, r.optimizer.norm()
 	if !finite(row.Loss) || !finite(row.GradNorm) {
 		return row, fmt.Errorf("step %d: loss is %v, gradient norm %v: %w", k+1, row.Loss, row.GradNorm, ErrNotFinite)
 	}

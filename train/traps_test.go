@@ -14,6 +14,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
+	"fettle/internal/compute/ref"
 	"fettle/model"
 	"fettle/train/report"
 )
@@ -35,7 +36,10 @@ func beginning(c Config, j Job) *run {
 		}
 	}
 	s := newSteps(c, len(j.Training))
-	return &run{config: c, job: j, steps: s, schedule: newSchedule(c, s.total), optimizer: newAdamW(c, j.Adapter.Params())}
+	return &run{
+		config: c, job: j, steps: s, schedule: newSchedule(c, s.total),
+		optimizer: newAdamW(c, j.Model.Device(), j.Adapter.Params()),
+	}
 }
 
 // gradientOf is the gradient of a step on these examples, and its row.
@@ -320,7 +324,8 @@ func TestT31TenStepsEqualPyTorch(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &file))
 	p := &adapter.Param{Name: "p", Data: append([]float32(nil), file.Start...), Grad: make([]float32, len(file.Start))}
-	o := newAdamW(Config{Beta1: file.Beta1, Beta2: file.Beta2, Epsilon: file.Epsilon, WeightDecay: file.Decay}, []*adapter.Param{p})
+	c := Config{Beta1: file.Beta1, Beta2: file.Beta2, Epsilon: file.Epsilon, WeightDecay: file.Decay}
+	o := newAdamW(c, ref.New(), []*adapter.Param{p})
 	require.Len(t, file.Steps, 10)
 	for k, want := range file.Steps {
 		copy(p.Grad, file.Gradients[k])
