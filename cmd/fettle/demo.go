@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
+	"fettle/internal/atomicfile"
 	"fettle/internal/builtin"
 	"fettle/internal/machine"
 	"fettle/internal/world"
@@ -142,7 +143,7 @@ func writeRows(path string, rows []world.Row) error {
 		err = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
 	if err == nil {
-		err = os.WriteFile(path, append(text, '\n'), 0o644)
+		err = atomicfile.Write(path, atomicfile.Bytes(append(text, '\n')))
 	}
 	return err
 }

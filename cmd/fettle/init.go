@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"fettle/data/recipe"
+	"fettle/internal/atomicfile"
 	"fettle/internal/fault"
 	"fettle/internal/settings"
 	"fettle/model"
@@ -92,23 +91,15 @@ func initialRecipe(c train.Config) (recipe.Recipe, error) {
 	return r, err
 }
 
+// writeNew writes a file. It refuses to replace one unless force is set.
 func writeNew(path, text string, force bool) error {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if force {
-		flags = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	f, err := os.OpenFile(path, flags, 0o644)
-	if errors.Is(err, fs.ErrExist) {
+	if _, err := os.Lstat(path); err == nil && !force {
 		return fault.Mark(fmt.Errorf("init: %s exists; --force replaces it", path), fault.Refused)
 	}
-	if err != nil {
+	if err := atomicfile.Write(path, atomicfile.Bytes([]byte(text))); err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
-	if _, err := f.WriteString(text); err != nil {
-		f.Close()
-		return fmt.Errorf("init: %w", err)
-	}
-	return f.Close()
+	return nil
 }
 
 // published fills in a preset's settings where none is given, and returns it.

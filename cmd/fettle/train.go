@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"fettle/adapter"
+	"fettle/internal/atomicfile"
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/machine"
@@ -187,7 +188,7 @@ func copyTokenizer(from, to string) error {
 			continue
 		}
 		if err == nil {
-			err = os.WriteFile(filepath.Join(to, name), text, 0o644)
+			err = atomicfile.Write(filepath.Join(to, name), atomicfile.Bytes(text))
 		}
 		if err != nil {
 			return fmt.Errorf("copy tokenizer: %w", err)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"fettle/internal/suggest"
 )
 
 const prefix = "FETTLE_"
@@ -39,7 +41,7 @@ func CheckEnvironment(others []string, flags ...*pflag.FlagSet) error {
 	for _, pair := range os.Environ() {
 		name, value, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, prefix) && value != "" && !slices.Contains(known, name) {
-			return fmt.Errorf("environment: unknown variable %s%s", name, didYouMean(name, known, ""))
+			return fmt.Errorf("environment: unknown variable %s%s", name, suggest.DidYouMean(name, known, ""))
 		}
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"fettle/internal/suggest"
 )
 
 // file is a settings file: texts and lists of texts by key.
@@ -65,7 +67,7 @@ func (s *Settings) entry(f *file, key string, value yaml.Node) error {
 	name := canonical(key)
 	to, ok := s.keys[name]
 	if !ok {
-		return fmt.Errorf("unknown key %q%s", key, didYouMean(name, s.all(), ""))
+		return fmt.Errorf("unknown key %q%s", key, suggest.DidYouMean(name, s.all(), ""))
 	}
 	if line, twice := f.lines[to]; twice {
 		return fmt.Errorf("%s sets %s, which line %d sets already", key, to, line)

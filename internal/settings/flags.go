@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/pflag"
+
+	"fettle/internal/suggest"
 )
 
 // FlagError explains a flag that could not be read.
@@ -16,7 +18,7 @@ func FlagError(flags *pflag.FlagSet, err error) error {
 		var names []string
 		flags.VisitAll(func(f *pflag.Flag) { names = append(append(names, f.Name), f.Annotations[namesNote]...) })
 		name := unknown.GetSpecifiedName()
-		return fmt.Errorf("unknown flag --%s%s", name, didYouMean(canonical(name), names, "--"))
+		return fmt.Errorf("unknown flag --%s%s", name, suggest.DidYouMean(canonical(name), names, "--"))
 	case errors.As(err, &wrong):
 		want := map[string]string{"int": "a whole number", "uint64": "a whole number, 0 or more", "float64": "a number",
 			"bool": "true or false"}

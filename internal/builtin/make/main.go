@@ -14,6 +14,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute/cpu"
@@ -113,7 +114,7 @@ func write(dir string, set *adapter.Set, vocabulary []byte) error {
 	}
 	for name, text := range map[string][]byte{"config.json": config, "model.safetensors": weights.Bytes(),
 		"tokenizer.model": vocabulary} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+		if err := atomicfile.Write(filepath.Join(dir, name), atomicfile.Bytes(text)); err != nil {
 			return err
 		}
 	}
