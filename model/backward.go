@@ -1,6 +1,10 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+
+	"fettle/internal/compute"
+)
 
 // gradients are the working arrays of the backward pass: ∂L/∂ of what state holds by these names.
 type gradients struct {
@@ -27,7 +31,7 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	c, w, dev, n, t := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens), &m.work.gradients
 	eps, end := float32(c.NormEps), m.end(l)
 	for _, a := range t.arrays(c) {
-		room(a.data, n*a.width)
+		compute.Resize(a.data, n*a.width)
 	}
 
 	// down_proj, and through the gated unit

@@ -3,6 +3,8 @@ package model
 import (
 	"fmt"
 	"math"
+
+	"fettle/internal/compute"
 )
 
 // state holds what one block computes for n rows, in order.
@@ -41,10 +43,13 @@ func (s *state) arrays(c *Config) []array {
 	}
 }
 
-// stateFloats is the number of elements that the arrays of a state have for one row.
-func stateFloats(c *Config) int {
+// stateFloats returns how many elements the arrays of a state have for one row.
+func stateFloats(c *Config) int { return width(new(state).arrays(c)) }
+
+// width sums the widths of arrays.
+func width(arrays []array) int {
 	n := 0
-	for _, a := range new(state).arrays(c) {
+	for _, a := range arrays {
 		n += a.width
 	}
 	return n
@@ -52,8 +57,9 @@ func stateFloats(c *Config) int {
 
 // resize cuts the arrays for n rows out of one slab; the content is arbitrary.
 func (s *state) resize(c *Config, n int) {
-	rest := room(&s.slab, n*stateFloats(c))
-	for _, a := range s.arrays(c) {
+	all := s.arrays(c)
+	rest := compute.Resize(&s.slab, n*width(all))
+	for _, a := range all {
 		*a.data = rest[: n*a.width : n*a.width]
 		rest = rest[n*a.width:]
 	}
@@ -131,12 +137,3 @@ func (m *Model) project(l int, x []float32, b *Batch, outputs ...at) error {
 }
 
 func scale(headDim int) float32 { return float32(1 / math.Sqrt(float64(headDim))) }
-
-// room returns (*s)[:n], allocated anew where s is too small; the content is arbitrary.
-func room(s *[]float32, n int) []float32 {
-	if cap(*s) < n {
-		*s = make([]float32, n)
-	}
-	*s = (*s)[:n]
-	return *s
-}

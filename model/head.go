@@ -21,7 +21,7 @@ func (m *Model) head(b *Batch, last []float32, d *Derivative) ([]float64, error)
 	c, h, dev, n := m.config, &m.work.head, m.dev, len(b.Targets)
 	eps := float32(c.NormEps)
 	for _, a := range h.arrays(c) {
-		room(a.data, n*a.width)
+		compute.Resize(a.data, n*a.width)
 	}
 	if cap(h.nll) < n {
 		h.nll = make([]float64, n)
@@ -54,7 +54,7 @@ func (m *Model) head(b *Batch, last []float32, d *Derivative) ([]float64, error)
 	if m.lowest.layer < c.Layers {
 		dev.Zero(h.drows)
 		dev.RMSNormBackward(h.drows, dnorm, h.rows, m.weights.norm, n, eps)
-		g := room(&m.work.g, len(last))
+		g := compute.Resize(&m.work.g, len(last))
 		dev.Zero(g)
 		dev.ScatterAdd(g, h.drows, at, c.Hidden)
 	}
@@ -66,7 +66,7 @@ func (m *Model) head(b *Batch, last []float32, d *Derivative) ([]float64, error)
 func (m *Model) headBackward(nll []float64, dx []float32, tokens []int32, scales []float32, b *Batch) {
 	h, w, dev := &m.work.head, m.weights.head, m.dev
 	for _, s := range b.targetsBySegment() {
-		x, z := h.normed[s.Row*w.K:], room(&h.logits, s.Len*w.N)
+		x, z := h.normed[s.Row*w.K:], compute.Resize(&h.logits, s.Len*w.N)
 		hi := s.Row + s.Len
 		dev.MatMul(z, x, w, s.Len)
 		dev.SoftmaxCrossEntropy(nll[s.Row:hi], z, tokens[s.Row:hi], scales[s.Row:hi], s.Len)

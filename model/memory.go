@@ -15,9 +15,9 @@ type work struct {
 // takes twice as much. From then on, how many blocks keep their activations depends on n, not on each batch's rows.
 func (m *Model) Reserve(n, targets int) {
 	m.reserved = n
-	m.eachArray(n, false, func(a *[]float32, size int) { room(a, size) })
+	m.eachArray(n, false, func(a *[]float32, size int) { compute.Resize(a, size) })
 	for _, a := range m.work.head.arrays(m.config) {
-		room(a.data, targets*a.width)
+		compute.Resize(a.data, targets*a.width)
 	}
 }
 

@@ -3,6 +3,8 @@ package model
 import (
 	"errors"
 	"fmt"
+
+	"fettle/internal/compute"
 )
 
 // Loss runs the batch forward and returns, segment by segment, the sum of weight · −log p(target).
@@ -39,10 +41,10 @@ func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
 	if learn {
 		kept = m.kept(len(b.Tokens))
 	}
-	x := room(m.input(0, learn), size)
+	x := compute.Resize(m.input(0, learn), size)
 	m.dev.Embed(x, m.weights.embed, b.Tokens)
 	for l := range m.config.Layers {
-		s, out := m.stateOf(l, kept), room(m.input(l+1, learn), size)
+		s, out := m.stateOf(l, kept), compute.Resize(m.input(l+1, learn), size)
 		s.x = x
 		if err := m.forward(l, s, out, b, nil); err != nil {
 			return nil, err

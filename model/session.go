@@ -114,7 +114,7 @@ func (s *Session) step(tokens []int32) error {
 	if err := m.check(b); err != nil {
 		return err
 	}
-	x := room(&s.x, n*m.config.Hidden)
+	x := compute.Resize(&s.x, n*m.config.Hidden)
 	m.dev.Embed(x, m.weights.embed, tokens)
 	for l := range m.config.Layers {
 		st := m.stateOf(l, 0)
