@@ -11,31 +11,24 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"fettle/internal/atomicfile"
 )
 
 // writeCache writes a set whole or not at all.
 func writeCache(path string, s *Set) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "writing-*")
-	if err != nil {
+	return atomicfile.Write(path, func(w io.Writer) error {
+		sum := sha256.New()
+		b := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
+		if err := encodeCache(b, s); err != nil {
+			return err
+		}
+		if err := b.Flush(); err != nil {
+			return err
+		}
+		_, err := w.Write(sum.Sum(nil))
 		return err
-	}
-	defer os.Remove(f.Name())
-	sum := sha256.New()
-	b := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
-	err = encodeCache(b, s)
-	if err == nil {
-		err = b.Flush()
-	}
-	if err == nil {
-		_, err = f.Write(sum.Sum(nil))
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	})
 }
 
 // encodeCache writes all of a cached set but the SHA-256 that ends it:

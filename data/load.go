@@ -7,6 +7,7 @@ import (
 	"fettle/data/encode"
 	"fettle/data/recipe"
 	"fettle/data/source"
+	"fettle/internal/suggest"
 )
 
 // Options say how files become examples.
@@ -65,7 +66,7 @@ func (o Options) check() error {
 		{"dataset format", o.Format, source.Formats()},
 	} {
 		if v.value != "" && !slices.Contains(v.allowed, v.value) {
-			return recipe.Unknown(v.what, v.value, v.allowed)
+			return suggest.Unknown(v.what, v.value, v.allowed)
 		}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"fettle/data/recipe"
+	"fettle/internal/suggest"
 )
 
 // Finding is something that was found, in one row or in the set as a whole.
@@ -72,7 +72,7 @@ func (r *Report) Errors(allow []string) ([]Finding, error) {
 	}
 	for _, name := range allow {
 		if !slices.Contains(names, name) {
-			return nil, recipe.Unknown("rule", name, names)
+			return nil, suggest.Unknown("rule", name, names)
 		}
 	}
 	var out []Finding

@@ -1,5 +1,7 @@
 package recipe
 
+import "fettle/internal/suggest"
+
 // Preset is a set of hyper-parameters that somebody published, or that are
 // ours where nobody did.
 type Preset struct {
@@ -74,5 +76,5 @@ func (r Recipe) Preset(name string) (Preset, error) {
 		}
 		names = append(names, p.Name)
 	}
-	return Preset{}, Unknown("preset of recipe "+r.Name, name, names)
+	return Preset{}, suggest.Unknown("preset of recipe "+r.Name, name, names)
 }

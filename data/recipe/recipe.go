@@ -1,9 +1,9 @@
 package recipe
 
 import (
-	"fmt"
 	"slices"
-	"strings"
+
+	"fettle/internal/suggest"
 )
 
 // Recipe is how one system turns conversations into what its model sees: a
@@ -74,35 +74,5 @@ func Find(name string) (Recipe, error) {
 		}
 		names = append(names, r.Name)
 	}
-	return Recipe{}, Unknown("recipe", name, names)
-}
-
-// Unknown says that a name is none of those allowed, and which was meant.
-func Unknown(what, name string, allowed []string) error {
-	nearest := slices.MinFunc(allowed, func(a, b string) int { return distance(a, name) - distance(b, name) })
-	if distance(nearest, name) <= 3 && len(name) > 3 {
-		return fmt.Errorf("unknown %s %q, did you mean %q", what, name, nearest)
-	}
-	return fmt.Errorf("unknown %s %q, want one of %s", what, name, strings.Join(allowed, ", "))
-}
-
-// distance is Levenshtein's.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	return Recipe{}, suggest.Unknown("recipe", name, names)
 }

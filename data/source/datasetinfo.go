@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"fettle/data/recipe"
+	"fettle/internal/suggest"
 )
 
 // infoEntry is a data set as LLaMA-Factory's dataset_info.json describes it.
@@ -52,7 +52,7 @@ func DatasetInfo(path, name string) (File, error) {
 			names = append(names, name)
 		}
 		slices.Sort(names)
-		return File{}, fmt.Errorf("read %s: %w", path, recipe.Unknown("data set", name, names))
+		return File{}, fmt.Errorf("read %s: %w", path, suggest.Unknown("data set", name, names))
 	case entry.FileName == "":
 		return File{}, fmt.Errorf("read %s: data set %s has no file_name; only local files are read", path, name)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fettle/data/recipe"
+	"fettle/internal/suggest"
 )
 
 // format is one way in which data sets write conversations down.
@@ -48,7 +49,7 @@ func findFormat(name string) (format, error) {
 			return f, nil
 		}
 	}
-	return format{}, recipe.Unknown("dataset format", name, Formats())
+	return format{}, suggest.Unknown("dataset format", name, Formats())
 }
 
 // detect returns the format of a file by its first good record. A format whose

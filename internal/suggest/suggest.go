@@ -1,7 +1,10 @@
 // Package suggest finds the name that a mistyped word was probably meant to be.
 package suggest
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // DidYouMean returns `, did you mean "…"` with the prefix and the candidate nearest to word, for the end of an error
 // message, or nothing if no candidate is near.
@@ -49,4 +52,13 @@ func Distance(a, b string) int {
 		}
 	}
 	return d[len(a)][len(b)]
+}
+
+// Unknown returns the error for a name that is none of the known ones. It suggests the nearest of them or, where none is
+// near, lists them all.
+func Unknown(what, name string, known []string) error {
+	if near := DidYouMean(name, known, ""); near != "" {
+		return fmt.Errorf("unknown %s %q%s", what, name, near)
+	}
+	return fmt.Errorf("unknown %s %q, want one of %s", what, name, strings.Join(known, ", "))
 }
