@@ -57,7 +57,7 @@ func (e *Encoder) layout(c recipe.Conversation) (layout, error) {
 	}
 	l := e.lay(segments)
 	l.Source = c.Source
-	if e.recipe.ShiftMask && len(c.Laid) == 0 {
+	if e.recipe.ShiftMask && len(c.Segments) == 0 {
 		e.shift(&l, len(e.lay(segments[:1]).Tokens))
 	}
 	if e.recipe.Spoiled(c) {

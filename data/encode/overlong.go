@@ -108,7 +108,7 @@ func clip(text string, n int) string {
 // that every part fits; a plain text after every cutoff tokens. A pair that is
 // too long by itself is left out.
 func (e *Encoder) split(c recipe.Conversation, cutoff int) ([]Example, error) {
-	if len(c.Laid) > 0 {
+	if len(c.Segments) > 0 {
 		return e.splitText(c, cutoff)
 	}
 	var out []Example

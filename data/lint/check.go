@@ -65,8 +65,8 @@ func texts(c *recipe.Conversation) iter.Seq[*string] {
 	for i := range c.Turns {
 		all = append(all, &c.Turns[i].Text, &c.Turns[i].Input)
 	}
-	for i := range c.Laid {
-		all = append(all, &c.Laid[i].Text)
+	for i := range c.Segments {
+		all = append(all, &c.Segments[i].Text)
 	}
 	return func(yield func(*string) bool) {
 		for _, text := range all {

@@ -22,7 +22,7 @@ func (k *Checker) Example(ex encode.Example, whole bool, c recipe.Conversation) 
 	if len(ex.Tokens) > 1 && ex.Tokens[0] == bos && ex.Tokens[1] == bos && bos >= 0 {
 		out = append(out, Mark{"double-bos", "two begin-of-sequence tokens"})
 	}
-	if whole && eos >= 0 && k.recipe.EndsAnswers() && len(c.Laid) == 0 {
+	if whole && eos >= 0 && k.recipe.EndsAnswers() && len(c.Segments) == 0 {
 		ends := false
 		for i := len(ex.Labels) - 1; i > 0 && !ends; i-- {
 			ends = ex.Labels[i] == eos || k.endsAnswer(ex.Labels[i])

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Call is a call of a tool, in the two spellings that data sets have.
+// Call is a tool call, in the two spellings of data sets.
 type Call struct {
 	ID        string
 	Name      string
@@ -16,14 +16,14 @@ type Call struct {
 	}
 }
 
-// ParseCalls reads a turn's calls: one, or a list.
+// ParseCalls decodes the tool calls of a turn: one, or a list.
 func ParseCalls(text string) ([]Call, error) {
 	var calls []Call
 	err := json.Unmarshal([]byte(text), &calls)
 	if err != nil {
 		var one Call
 		if json.Unmarshal([]byte(text), &one) != nil {
-			return nil, fmt.Errorf("a call of a tool: %w", err)
+			return nil, fmt.Errorf("tool call: %w", err)
 		}
 		calls = []Call{one}
 	}
@@ -32,13 +32,13 @@ func ParseCalls(text string) ([]Call, error) {
 			calls[i].Name, calls[i].Arguments = c.Function.Name, c.Function.Arguments
 		}
 		if calls[i].Name == "" {
-			return nil, fmt.Errorf("call %d of a tool has no \"name\"", i+1)
+			return nil, fmt.Errorf("tool call %d has no \"name\"", i+1)
 		}
 	}
 	return calls, nil
 }
 
-// IsCall reports whether a text is a call of a tool.
+// IsCall reports whether a text holds tool calls.
 func IsCall(text string) bool {
 	calls, err := ParseCalls(text)
 	return err == nil && len(calls) > 0

@@ -2,26 +2,26 @@ package recipe
 
 import "strings"
 
-// Conversation is what a record says, whatever its format.
+// Conversation holds the messages of a record, whatever the record's format.
 type Conversation struct {
-	System string // the system message, "" if there is none
-	Tools  string // the tools on offer, as JSON, "" if there are none
-	Turns  []Turn
-	Laid   []Segment // a record that brings its own layout has this, and no turns
-	Source string    // file:line
+	System   string // the system message, "" if there is none
+	Tools    string // the tools on offer, as JSON, "" if there are none
+	Turns    []Turn
+	Segments []Segment // instead of Turns, in a record that brings its own layout
+	Source   string    // file:line
 }
 
 // Turn is one message.
 type Turn struct {
 	Role  Role
 	Text  string
-	Input string // what an instruction is about; Alpaca's second field
-	Learn *bool  // the record's own word on whether it is learned; nil: it has none
-	Bad   bool   // an answer to be told from a good one (Koala)
+	Input string // of an instruction; Alpaca's second field
+	Learn *bool  // whether it is learned; nil: the record does not say
+	Bad   bool   // a bad answer, which Koala's prompt marks
 
-	Calls  string // the calls of tools in an answer, as JSON; Text is the same where there are no words beside them
-	CallID string // of the call that a tool's turn answers, "" if there is none
-	Name   string // of the tool
+	Calls  string // the tool calls of an answer, as JSON; Text equals it if the answer has no other text
+	CallID string // the call whose result a tool's turn holds, "" if unknown
+	Name   string // the tool's
 }
 
 // Instruction returns the conversation of one instruction with its input, which
@@ -30,7 +30,7 @@ func Instruction(text, input string) Conversation {
 	return Conversation{Turns: []Turn{{Role: User, Text: text, Input: input}}}
 }
 
-// Role is who speaks.
+// Role is the author of a turn.
 type Role string
 
 // The roles.
@@ -38,13 +38,13 @@ const (
 	User      Role = "user"
 	Assistant Role = "assistant"
 	System    Role = "system"
-	Tool      Role = "tool" // what a tool answered; laid out as the user's unless a template knows better
+	Tool      Role = "tool" // the result of a tool call; laid out as the user's unless a template has a place for it
 )
 
-// Asks reports whether a turn is something to answer.
+// Asks reports whether the assistant answers the turn: the user's and a tool's.
 func (t Turn) Asks() bool { return t.Role == User || t.Role == Tool }
 
-// Answers joins what the assistant says.
+// Answers joins the texts of the assistant's turns, or of the learned segments.
 func (c Conversation) Answers() string {
 	var b strings.Builder
 	for _, t := range c.Turns {
@@ -52,7 +52,7 @@ func (c Conversation) Answers() string {
 			b.WriteString(t.Text)
 		}
 	}
-	for _, s := range c.Laid {
+	for _, s := range c.Segments {
 		if s.Learn {
 			b.WriteString(s.Text)
 		}
@@ -60,7 +60,7 @@ func (c Conversation) Answers() string {
 	return b.String()
 }
 
-// Learned is the record's own word on whether a turn is learned, or otherwise.
+// Learned returns Learn, or otherwise if the record does not say.
 func (t Turn) Learned(otherwise bool) bool {
 	if t.Learn != nil {
 		return *t.Learn
@@ -68,7 +68,7 @@ func (t Turn) Learned(otherwise bool) bool {
 	return otherwise
 }
 
-// Content is an instruction with what it is about.
+// Content returns the text and, on a new line, the input if there is one.
 func (t Turn) Content() string {
 	if t.Input == "" {
 		return t.Text

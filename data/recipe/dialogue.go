@@ -6,18 +6,18 @@ import "fmt"
 //
 //	System SystemEnd (User question UserEnd Assistant Gap answer AssistantEnd [EOS])… Closing [EOS]
 type Dialogue struct {
-	System, SystemEnd string // a conversation's own system message takes System's place
+	System, SystemEnd string // a conversation's system message replaces System
 	User, UserEnd     string
-	Assistant         string // up to where an answer begins; here generation starts
-	Bad               string // Assistant's place before a bad answer
+	Assistant         string // before an answer; generation begins behind it
+	Bad               string // instead of Assistant, before a bad answer
 	Gap, AssistantEnd string // around an answer, learned with it
 	End               bool   // EOS follows every answer, learned with it
-	Closing           string // what ends a training text, with EOS
+	Closing           string // ends a training text, with EOS behind it
 	Apart             bool   // answers are tokenized on their own
-	LearnFrame        bool   // all but what the user says is learned
+	LearnFrame        bool   // everything but the user's turns is learned
 }
 
-// segments lays a conversation out. open: it ends where an answer begins.
+// segments lays a conversation out; open: up to where the next answer begins.
 func (d Dialogue) segments(c Conversation, open bool) ([]Segment, error) {
 	var out []Segment
 	frame := d.LearnFrame
@@ -45,9 +45,10 @@ func (d Dialogue) segments(c Conversation, open bool) ([]Segment, error) {
 				begin = d.Bad
 			}
 			put(Segment{Text: begin, Learn: frame && t.Learned(true)})
-			out = append(out, Segment{Text: d.Gap + t.Text + d.AssistantEnd, Learn: t.Learned(true), End: d.End, Apart: d.Apart})
+			answer := Segment{Text: d.Gap + t.Text + d.AssistantEnd, Learn: t.Learned(true), End: d.End, Apart: d.Apart}
+			out = append(out, answer)
 		default:
-			return nil, fmt.Errorf("read %s: turn %d is of the unknown role %q", c.Source, i+1, t.Role)
+			return nil, fmt.Errorf("read %s: turn %d has the unknown role %q", c.Source, i+1, t.Role)
 		}
 	}
 	if open {

@@ -2,18 +2,23 @@ package recipe
 
 import "fmt"
 
-// GPT4All, the LLaMA LoRA of March 2023: prompts and answers of GPT-3.5, and
-// no words around them.
-
+// gpt4allRecipes are those of GPT4All, the LLaMA LoRA of March 2023: prompts and
+// answers of GPT-3.5 without words around them.
 func gpt4allRecipes() []Recipe {
 	lora := Recipe{
-		Name: "gpt4all", Paper: "Anand et al. 2023, GPT4All", Source: "github.com/nomic-ai/gpt4all, gpt4all-training at cd70db2", License: "of the data: research only",
-		Note:   "prompt, line break and answer are tokenized apart; a cut answer has no </s>, so long code is not taught to stop early",
-		Format: "prompt_completion", Render: promptAndAnswer, RenderKey: "prompt, line break, answer", Specials: true, EndIfRoom: true, HalfPrompt: true, Cutoff: 1024, Upstream: bindingsChat(),
-		Presets: []Preset{
-			{Name: "repo", Method: "lora", LearningRate: 5e-5, Schedule: "constant", WarmupSteps: 100, Epochs: 4, Batch: 32, Cutoff: 1024, Beta2: 0.999, Clip: 1,
-				Normalise: "micro-batch", Rank: 8, Alpha: 32, Dropout: 0.1, Targets: queryValue()},
-		},
+		Name:    "gpt4all",
+		Paper:   "Anand et al. 2023, GPT4All",
+		Source:  "github.com/nomic-ai/gpt4all, gpt4all-training at cd70db2",
+		License: "of the data: research only",
+		Note: "prompt, line break and answer are tokenized one by one; a cut answer has no </s>, " +
+			"so long code is not taught to stop early",
+		Format: "prompt_completion", Render: promptAndAnswer, RenderKey: "prompt, line break, answer",
+		Specials: true, EndIfRoom: true, HalfPrompt: true, Cutoff: 1024, Upstream: bindingsChat(),
+		Presets: []Preset{{
+			Name: "repo", Method: "lora", LearningRate: 5e-5, Schedule: "constant", WarmupSteps: 100, Epochs: 4,
+			Batch: 32, Cutoff: 1024, Beta2: 0.999, Clip: 1, Normalise: "micro-batch",
+			Rank: 8, Alpha: 32, Dropout: 0.1, Targets: queryValue(),
+		}},
 	}
 	head := lora
 	head.Name, head.Render, head.RenderKey, head.EndIfRoom, head.HalfPrompt = "gpt4all-head", nil, "", false, false
@@ -22,13 +27,15 @@ func gpt4allRecipes() []Recipe {
 	return []Recipe{lora, head}
 }
 
-// promptAndAnswer lays out one prompt and one answer with a line break between.
+// promptAndAnswer lays out one prompt and one answer, with a line break between
+// them. It is a Render.
 func promptAndAnswer(c Conversation, open bool) ([]Segment, error) {
 	asked := len(c.Turns) > 0 && c.Turns[len(c.Turns)-1].Asks()
 	if open && asked {
 		c.Turns = c.Turns[len(c.Turns)-1:]
 	} else if len(c.Turns) != 2 || asked || !c.Turns[0].Asks() {
-		return nil, fmt.Errorf("read %s: recipe gpt4all has room for one prompt and one answer, not for %d turns", c.Source, len(c.Turns))
+		return nil, fmt.Errorf("read %s: recipe gpt4all takes one prompt and one answer, got %d turns",
+			c.Source, len(c.Turns))
 	}
 	prompt := c.Turns[0].Content()
 	if c.System != "" {
@@ -41,7 +48,7 @@ func promptAndAnswer(c Conversation, open bool) ([]Segment, error) {
 	return append(segments, Segment{Text: c.Turns[1].Text, Learn: c.Turns[1].Learned(true), Apart: true}), nil
 }
 
-// bindingsChat is what the first bindings put around the turns.
+// bindingsChat returns the words of the first bindings.
 func bindingsChat() *Dialogue {
 	return &Dialogue{
 		System: "### Instruction: \n            The prompt below is a question to answer, a task to complete, or a conversation \n" +
@@ -50,5 +57,5 @@ func bindingsChat() *Dialogue {
 	}
 }
 
-// GPT4All has no words of its own around a prompt.
+// bareTemplate has no words around a prompt.
 var bareTemplate = Template{WithInput: "{instruction}\n{input}", NoInput: "{instruction}"}

@@ -2,10 +2,9 @@ package recipe
 
 import "fettle/internal/suggest"
 
-// Preset is a set of hyper-parameters that somebody published, or that are
-// ours where nobody did.
+// Preset holds hyper-parameters: published ones, or ours where none were.
 type Preset struct {
-	Name   string // paper, repo or ours
+	Name   string // repo, paper, official or ours
 	Method string // full, lora or llama-adapter
 
 	LearningRate float64
@@ -18,7 +17,7 @@ type Preset struct {
 	WeightDecay  float64
 	Beta2        float64 // of AdamW; β₁ is 0.9 everywhere
 	Clip         float64 // gradient norm; 0: none
-	Normalise    string  // what the loss is a mean over: micro-batch, row or step
+	Normalise    string  // the loss is a mean over the tokens of a micro-batch, row or step
 
 	Rank    int // LoRA
 	Alpha   float64
@@ -30,20 +29,20 @@ type Preset struct {
 	Note string
 }
 
-// trainer is what Hugging Face's trainer does when told nothing.
+// trainer returns the defaults of Hugging Face's trainer.
 func trainer(name, method string) Preset {
 	return Preset{Name: name, Method: method, Schedule: "linear", Beta2: 0.999, Clip: 1, Normalise: "micro-batch"}
 }
 
 func queryValue() []string { return []string{"q_proj", "v_proj"} }
 
-// lora is PEFT's usual rank 8 on queries and values.
+// lora sets a LoRA of rank 8, PEFT's default.
 func (p Preset) lora(alpha, dropout float64, targets []string) Preset {
 	p.Method, p.Rank, p.Alpha, p.Dropout, p.Targets = "lora", 8, alpha, dropout, targets
 	return p
 }
 
-// rate sets what differs in every preset.
+// rate sets the values that every preset has.
 func (p Preset) rate(rate float64, epochs float64, batch, cutoff int) Preset {
 	p.LearningRate, p.Epochs, p.Batch, p.Cutoff = rate, epochs, batch, cutoff
 	return p
@@ -55,19 +54,19 @@ func (p Preset) cosine(warmup float64) Preset {
 	return p
 }
 
-// warm sets the steps of warm-up.
+// warm sets a warm-up in steps.
 func (p Preset) warm(steps int) Preset {
 	p.WarmupSteps = steps
 	return p
 }
 
-// note says what else there is to know.
+// note sets the note.
 func (p Preset) note(text string) Preset {
 	p.Note = text
 	return p
 }
 
-// Preset finds a recipe's preset by name.
+// Preset returns the preset of a name.
 func (r Recipe) Preset(name string) (Preset, error) {
 	var names []string
 	for _, p := range r.Presets {

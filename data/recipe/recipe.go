@@ -1,3 +1,7 @@
+// Package recipe describes how published systems turned conversations into
+// training text: what stands around the turns, what is learned, how sequences
+// begin and end, and the hyper-parameters. A recipe is a value with its paper and
+// license; All lists them.
 package recipe
 
 import (
@@ -6,58 +10,68 @@ import (
 	"fettle/internal/suggest"
 )
 
-// Recipe is how one system turns conversations into what its model sees: a
-// value, not code.
+// Recipe describes how one system lays conversations out for its model and which
+// tokens it learns. It is a value: functions of this package and of encode carry
+// it out.
 type Recipe struct {
 	Name    string
 	Paper   string
-	Source  string // the code the details follow
-	License string // of the data the system published
-	Note    string // what a user should know
-	Format  string // the format of its data sets, for dataset_format: auto
+	Source  string // the code that the details follow
+	License string // of the data that the system published
+	Note    string // for users
+	Format  string // of the system's data sets, one of source.Formats
 
-	Template  Template                                           // around one instruction, when Dialogue is nil
-	Dialogue  *Dialogue                                          // around the turns of a conversation
-	Render    func(c Conversation, open bool) ([]Segment, error) `json:"-"` // instead of both: a chat template; open ends it where an answer begins
-	RenderKey string                                             // what tells one Render from another; needed to cache what it made
-	Chat      bool                                               // Render has room for a conversation
-	Tools     bool                                               // and says which tools are on offer
-	Upstream  *Dialogue                                          // what the system's own chat put around the turns, where training had other words
+	// One of these lays conversations out: Render if it is set, else Dialogue if
+	// it is, else Template, which takes one instruction and one answer.
+	Template Template
+	Dialogue *Dialogue
+	Render   Render `json:"-"`
 
-	BOS         Special  // what begins a sequence
-	LearnPrompt bool     // the loss is on the prompt too
+	RenderKey string    // identifies Render; without it, encoded sets are not cached
+	Chat      bool      // Render takes conversations of any length
+	Tools     bool      // Render prints the tools on offer
+	Upstream  *Dialogue // the system's own chat, where its words differ from training's
+
+	BOS         Special  // the first token
+	LearnPrompt bool     // the loss includes the prompt
 	Specials    bool     // "</s>" in the data becomes the control token, as in Hugging Face's slow tokenizer
-	EndIfRoom   bool     // EOS follows only if the cut sequence leaves room; else it is cut with the text
+	EndIfRoom   bool     // EOS is added after the cut, if there is room; otherwise before, and may be cut off
 	Finish      bool     // one more EOS ends the sequence
-	HalfPrompt  bool     // the prompt is cut at half of the cutoff first
-	Joined      bool     // text behind a control token goes on as if that were text ("legacy=False")
-	ShiftMask   bool     // the mask lies too far left, by the length of the first segment
-	Spoils      []string // texts that make the system learn nothing from a sample
-	Stream      bool     // sequences are strung together and cut every Cutoff tokens
+	HalfPrompt  bool     // the prompt is cut to half of the cutoff first
+	Joined      bool     // text behind a control token gets no leading space ("legacy=False")
+	ShiftMask   bool     // the mask is shifted to the left by the length of the first segment
+	Spoils      []string // texts that mask the whole conversation
+	Stream      bool     // sequences are concatenated and cut every Cutoff tokens
 	Cutoff      int      // tokens of the longest sequence
 
-	Stop    []string // texts at which generation ends, beside EOS
-	Ends    []string // control tokens that end an answer as EOS does, by name
-	Presets []Preset // hyper-parameters, as published
+	Stop    []string // texts that end generation, besides EOS
+	Ends    []string // names of control tokens that end an answer, besides EOS
+	Presets []Preset // published hyper-parameters
 }
 
-// Special names a control token.
+// Render lays a conversation out; open: only up to where the next answer begins.
+type Render func(c Conversation, open bool) ([]Segment, error)
+
+// Special is a choice of the first token of a sequence.
 type Special int
 
-// The tokens a sequence can begin with. Tokenizers of March 2023 gave </s> for
-// both.
+// The first tokens. Tokenizers of March 2023 had </s> as BOS.
 const (
 	BOSToken Special = iota
 	EOSToken
-	NoToken // what is laid out says all there is
+	NoToken // the layout has it, or there is none
 )
 
-// All lists the recipes, system by system.
+// All returns the recipes, system by system.
 func All() []Recipe {
-	return slices.Concat(alpacaRecipes(), loraRecipes(), adapterRecipes(), vicunaRecipes(), koalaRecipes(), baizeRecipes(), gpt4allRecipes(), doctorRecipes())
+	return slices.Concat(
+		alpacaRecipes(), alpacaLoRARecipes(), llamaAdapterRecipes(), vicunaRecipes(),
+		koalaRecipes(), baizeRecipes(), gpt4allRecipes(), chatDoctorRecipes(),
+	)
 }
 
-// Converses reports whether the recipe has room for what was said before.
+// Converses reports whether the recipe lays out conversations of more than one
+// instruction.
 func (r Recipe) Converses() bool { return r.Dialogue != nil || r.Chat }
 
 // EndsAnswers reports whether EOS ends the recipe's answers.
@@ -65,7 +79,7 @@ func (r Recipe) EndsAnswers() bool {
 	return r.Dialogue == nil || r.Dialogue.End || r.Dialogue.Closing != "" || r.Finish
 }
 
-// Find looks a recipe up by name.
+// Find returns the recipe of a name.
 func Find(name string) (Recipe, error) {
 	var names []string
 	for _, r := range All() {

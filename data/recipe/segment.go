@@ -1,11 +1,11 @@
 package recipe
 
-// Segment is a piece of what the model sees, and whether it is learned.
+// Segment is a piece of a sequence's text.
 type Segment struct {
 	Text  string
-	Learn bool
+	Learn bool // its tokens are learned
 
-	End    bool // the control token that ends a sequence follows, learned as the text is
-	Apart  bool // tokenized on its own, not as one text with the segment before
-	Markup bool // the names of control tokens in Text become them
+	End    bool // EOS follows, learned if the text is
+	Apart  bool // tokenized on its own, not as one text with the segment before it
+	Markup bool // names of control tokens in Text become the tokens
 }

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Segments lays a conversation out in the recipe's template.
+// Segments lays a conversation out for training.
 func (r Recipe) Segments(c Conversation) ([]Segment, error) {
 	segments, err := r.layout(c)
-	if r.LearnPrompt && len(c.Laid) == 0 {
+	if r.LearnPrompt && len(c.Segments) == 0 {
 		for i := range segments {
 			segments[i].Learn = true
 		}
@@ -16,16 +16,17 @@ func (r Recipe) Segments(c Conversation) ([]Segment, error) {
 	return segments, err
 }
 
+// layout lays a conversation out without regard to LearnPrompt.
 func (r Recipe) layout(c Conversation) ([]Segment, error) {
 	switch {
-	case len(c.Laid) > 0:
-		return append([]Segment(nil), c.Laid...), nil
+	case len(c.Segments) > 0:
+		return append([]Segment(nil), c.Segments...), nil
 	case r.Render != nil:
 		return r.Render(c, false)
 	case r.Dialogue == nil:
 		if len(c.Turns) != 2 || !c.Turns[0].Asks() || c.Turns[1].Role != Assistant {
-			return nil, fmt.Errorf("read %s: recipe %s has room for one instruction and one answer, not for %d turns; vicuna, koala, baize and chat templates have more",
-				c.Source, r.Name, len(c.Turns))
+			return nil, fmt.Errorf("read %s: recipe %s takes one instruction and one answer, got %d turns; "+
+				"vicuna, koala, baize and chat templates take more", c.Source, r.Name, len(c.Turns))
 		}
 		prompt, answer := r.single(c, c.Turns[0]), c.Turns[1]
 		return []Segment{{Text: prompt}, {Text: answer.Text, Learn: answer.Learned(true), End: !r.EndIfRoom}}, nil
@@ -37,7 +38,8 @@ func (r Recipe) layout(c Conversation) ([]Segment, error) {
 	return segments, err
 }
 
-// PromptSegments lays a conversation out up to where an answer begins.
+// PromptSegments lays a conversation out up to where the next answer begins. A
+// recipe for single instructions takes the last turn.
 func (r Recipe) PromptSegments(c Conversation) ([]Segment, error) {
 	switch {
 	case r.Render != nil:
@@ -45,13 +47,13 @@ func (r Recipe) PromptSegments(c Conversation) ([]Segment, error) {
 	case r.Dialogue != nil:
 		return r.Dialogue.segments(c, true)
 	case len(c.Turns) == 0:
-		return nil, fmt.Errorf("recipe %s: nothing is asked", r.Name)
+		return nil, fmt.Errorf("recipe %s: the conversation is empty", r.Name)
 	}
 	return []Segment{{Text: r.single(c, c.Turns[len(c.Turns)-1])}}, nil
 }
 
-// single renders one instruction. These prompts have no place for a system
-// message: it goes in front of the instruction.
+// single renders one instruction. A system message, for which these prompts have
+// no place, stands in front of it.
 func (r Recipe) single(c Conversation, t Turn) string {
 	if c.System != "" {
 		t.Text = c.System + "\n\n" + t.Text
@@ -59,8 +61,8 @@ func (r Recipe) single(c Conversation, t Turn) string {
 	return r.Template.Prompt(t.Text, t.Input)
 }
 
-// Spoiled reports whether a conversation has text that makes the recipe learn
-// nothing from it: FastChat counts such a sample's turns wrong, and masks all.
+// Spoiled reports whether a conversation has one of the texts in Spoils. FastChat
+// miscounts the turns of such a sample and masks all of it.
 func (r Recipe) Spoiled(c Conversation) bool {
 	for _, t := range c.Turns {
 		for _, bad := range r.Spoils {

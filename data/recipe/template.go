@@ -6,11 +6,11 @@ import "strings"
 type Template struct {
 	WithInput string // has {instruction} and {input}
 	NoInput   string // has {instruction}
-	Split     string // what stands right before the answer
+	Split     string // the text right before the answer
 }
 
-// Prompt renders an instruction. The variant with input is taken when there is
-// any input at all, a single space included.
+// Prompt renders an instruction: with WithInput unless the input is "", a single
+// space counts as input.
 func (t Template) Prompt(instruction, input string) string {
 	form := t.WithInput
 	if input == "" {
@@ -24,7 +24,8 @@ func (t Template) Prompt(instruction, input string) string {
 	return before + instruction + middle + input + after
 }
 
-// newline ends the prompts with a line break, as Alpaca-LoRA does.
+// newline returns the template with a line break at its end, as Alpaca-LoRA has
+// it.
 func (t Template) newline() Template {
 	return Template{t.WithInput + "\n", t.NoInput + "\n", t.Split}
 }

@@ -1,7 +1,6 @@
 package recipe
 
-// TrainOn lists the values of train_on: which tokens of a conversation the loss
-// is computed on.
+// TrainOn lists the values of train_on, which selects the learned tokens.
 func TrainOn() []string { return []string{"recipe", "assistant", "last_turn", "completion", "all"} }
 
 // TrainOn returns the recipe with its loss on the tokens that train_on names.

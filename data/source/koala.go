@@ -23,11 +23,11 @@ func readKoala(f fields) (recipe.Conversation, error) {
 			s.Learn, field = false, field[1:len(field)-1]
 		}
 		if field == "<|eos|>" {
-			if n := len(c.Laid); n > 0 && !c.Laid[n-1].End && c.Laid[n-1].Learn == s.Learn {
-				c.Laid[n-1].End = true
+			if n := len(c.Segments); n > 0 && !c.Segments[n-1].End && c.Segments[n-1].Learn == s.Learn {
+				c.Segments[n-1].End = true
 			} else {
 				s.End = true
-				c.Laid = append(c.Laid, s)
+				c.Segments = append(c.Segments, s)
 			}
 			continue
 		}
@@ -43,8 +43,8 @@ func readKoala(f fields) (recipe.Conversation, error) {
 			texts = append(texts, text)
 		}
 		s.Text = strings.Join(texts, " ")
-		c.Laid = append(c.Laid, s)
+		c.Segments = append(c.Segments, s)
 	}
-	c.Laid = append(c.Laid, recipe.Segment{Learn: true, End: true, Apart: true})
+	c.Segments = append(c.Segments, recipe.Segment{Learn: true, End: true, Apart: true})
 	return c, nil
 }

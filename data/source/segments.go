@@ -9,7 +9,7 @@ import (
 // readText reads {"text"}: a text that is learned whole.
 func readText(f fields) (recipe.Conversation, error) {
 	text, err := f.text(true, "text", "story", "content")
-	return recipe.Conversation{Laid: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
+	return recipe.Conversation{Segments: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
 }
 
 // readSegments reads {"segments": [{"text", "label"}]}: a record that brings its
@@ -27,14 +27,14 @@ func readSegments(f fields) (recipe.Conversation, error) {
 		return c, fmt.Errorf("read %s: \"segments\" is empty", f.Source)
 	}
 	for _, s := range list {
-		c.Laid = append(c.Laid, recipe.Segment{Text: s.Text, Learn: s.Label})
+		c.Segments = append(c.Segments, recipe.Segment{Text: s.Text, Learn: s.Label})
 	}
-	c.Laid[len(c.Laid)-1].End = true
+	c.Segments[len(c.Segments)-1].End = true
 	return c, nil
 }
 
 // readBaize reads {"topic", "input"}: the whole training text.
 func readBaize(f fields) (recipe.Conversation, error) {
 	text, err := f.text(true, "input")
-	return recipe.Conversation{Laid: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
+	return recipe.Conversation{Segments: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
 }
