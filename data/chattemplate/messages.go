@@ -9,39 +9,42 @@ import (
 	"fettle/internal/jinja"
 )
 
-// Who wrote a byte of a rendering: a turn, or one of these.
+// The authors of bytes of a rendering, besides the turns.
 const (
 	systemID int32 = -1
 	toolsID  int32 = -2
 )
 
-// turnID is turn i's.
+// turnID returns the author id of turn i.
 func turnID(i int) int32 { return int32(i + 1) }
 
-// callStyle is how a template takes an answer that calls tools: what its
-// content is, and whether arguments are a mapping or that as JSON.
+// callStyle describes the message of a tool call as a template takes it: its
+// content, and whether the arguments are a mapping or JSON text.
 type callStyle struct {
 	content string // absent, none or empty
 	text    bool
 }
 
-// callStyles are tried in turn; asText is for templates that know no calls.
-var callStyles = []callStyle{{"absent", false}, {"absent", true}, {"none", false}, {"none", true}, {"empty", false}, {"empty", true}}
+// callStyles lists the styles in the order in which they are tried.
+var callStyles = []callStyle{
+	{"absent", false}, {"absent", true}, {"none", false}, {"none", true}, {"empty", false}, {"empty", true},
+}
 
+// asText prints calls as the text of an answer, for templates without tool calls.
 var asText = callStyle{}
 
-// messages is a conversation as templates take it. Each message is marked with
-// its turn, and its texts are the turn's.
-func (h *chat) messages(c recipe.Conversation) (*jinja.List, error) {
+// messages returns a conversation as templates take it. Each message and its texts
+// carry the id of their turn.
+func (l *layout) messages(c recipe.Conversation) (*jinja.List, error) {
 	var list []any
 	if c.System != "" {
 		list = append(list, chatMessage(recipe.System, c.System, systemID))
 	}
-	w := callWriter{style: h.style}
+	w := callWriter{style: l.style}
 	for i, t := range c.Turns {
 		m := chatMessage(t.Role, t.Content(), turnID(i))
 		switch {
-		case t.Role == recipe.Assistant && t.Calls != "" && h.style != asText:
+		case t.Role == recipe.Assistant && t.Calls != "" && l.style != asText:
 			m = chatMessage(t.Role, "", turnID(i))
 			if err := w.calls(m, t, turnID(i)); err != nil {
 				return nil, err
@@ -64,15 +67,15 @@ func chatMessage(role recipe.Role, text string, id int32) *jinja.Dict {
 	return m
 }
 
-// callWriter writes calls and what tools answer, each answer with the id of
-// its call.
+// callWriter writes tool calls and their results, each result with the id of its
+// call.
 type callWriter struct {
 	style callStyle
 	made  int
-	open  []string // ids of calls without an answer
+	open  []string // ids of calls without a result
 }
 
-// calls puts an answer's calls into its message. Words beside them stay.
+// calls adds the tool calls of an answer to its message, whose other text stays.
 func (w *callWriter) calls(m *jinja.Dict, t recipe.Turn, id int32) error {
 	calls, err := recipe.ParseCalls(t.Calls)
 	if err != nil {
@@ -93,7 +96,7 @@ func (w *callWriter) calls(m *jinja.Dict, t recipe.Turn, id int32) error {
 	for _, c := range calls {
 		arguments, err := w.arguments(c.Arguments, id)
 		if err != nil {
-			return fmt.Errorf("the arguments of %s: %w", c.Name, err)
+			return fmt.Errorf("arguments of %s: %w", c.Name, err)
 		}
 		if w.made++; c.ID == "" {
 			c.ID = fmt.Sprintf("call%05d", w.made)
@@ -111,7 +114,8 @@ func (w *callWriter) calls(m *jinja.Dict, t recipe.Turn, id int32) error {
 	return nil
 }
 
-// arguments are a mapping, or JSON, whatever the record has.
+// arguments returns the arguments of a call in the template's style, whichever the
+// record has.
 func (w *callWriter) arguments(raw json.RawMessage, id int32) (any, error) {
 	text := string(raw)
 	if text == "" || text == "null" {
@@ -129,12 +133,12 @@ func (w *callWriter) arguments(raw json.RawMessage, id int32) (any, error) {
 		return nil, err
 	}
 	if _, ok := v.(*jinja.Dict); !ok {
-		return nil, fmt.Errorf("they are %.40s, want {…}", text)
+		return nil, fmt.Errorf("got %.40s, want {…}", text)
 	}
 	return v, nil
 }
 
-// result says which call a tool answers.
+// result adds the id of the answered call to a tool's message.
 func (w *callWriter) result(m *jinja.Dict, t recipe.Turn, id int32) {
 	call := t.CallID
 	if len(w.open) > 0 {
@@ -149,15 +153,15 @@ func (w *callWriter) result(m *jinja.Dict, t recipe.Turn, id int32) {
 	}
 }
 
-// toolList reads the tools on offer. Those that are bare functions are dressed
-// as templates want them; nil: there are none.
+// toolList decodes the tools on offer, bare functions wrapped as templates take them;
+// nil: there are none.
 func toolList(text string) (*jinja.List, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
 	v, err := jinja.FromJSON(text, toolsID)
 	if err != nil {
-		return nil, fmt.Errorf("the tools on offer: %w", err)
+		return nil, fmt.Errorf("tools on offer: %w", err)
 	}
 	list, ok := v.(*jinja.List)
 	if !ok {
@@ -166,11 +170,11 @@ func toolList(text string) (*jinja.List, error) {
 	if len(list.Items) == 0 {
 		return nil, nil
 	}
-	var dressed []any
+	var wrapped []any
 	for i, item := range list.Items {
 		d, ok := item.(*jinja.Dict)
 		if !ok {
-			return nil, fmt.Errorf("the tools on offer: number %d is not {…}", i+1)
+			return nil, fmt.Errorf("tools on offer: tool %d is not {…}", i+1)
 		}
 		if _, whole := d.Get("function"); !whole {
 			function := d
@@ -178,7 +182,7 @@ func toolList(text string) (*jinja.List, error) {
 			d.Set("type", "function")
 			d.Set("function", function)
 		}
-		dressed = append(dressed, d)
+		wrapped = append(wrapped, d)
 	}
-	return jinja.NewList(dressed...), nil
+	return jinja.NewList(wrapped...), nil
 }

@@ -11,13 +11,13 @@ import (
 	"fettle/internal/jinja"
 )
 
-// span is bytes of a rendering.
+// span is a range of bytes of a rendering.
 type span struct{ from, to int }
 
-// extent is what a template prints for a turn: whole, and from the first to the
-// last byte of that which the turn itself wrote. They are empty where there is
-// none; pieces is how often the template comes back to the turn to print more
-// than space.
+// extent returns the spans that a template prints for a turn: whole, and own, from
+// the first to the last byte of the turn's own text. They are empty if there are
+// none. pieces counts the parts that the template prints for the turn, those of space
+// alone excepted.
 func extent(out jinja.Text, id int32) (whole, own span, pieces int) {
 	var piece span
 	at := 0
@@ -50,7 +50,7 @@ func extent(out jinja.Text, id int32) (whole, own span, pieces int) {
 	return whole, own, pieces
 }
 
-// ownText is what an id wrote, of a rendering.
+// ownText returns the text of an id in a rendering.
 func ownText(out jinja.Text, id int32) string {
 	var b strings.Builder
 	at := 0
@@ -63,8 +63,8 @@ func ownText(out jinja.Text, id int32) string {
 	return b.String()
 }
 
-// learned are the spans of a rendering that are learned, in order.
-func (h *chat) learned(c recipe.Conversation, out jinja.Text) ([]span, error) {
+// learned returns the learned spans of a rendering, in order.
+func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) {
 	var list []span
 	marks, at := false, 0
 	for _, r := range out.Runs() {
@@ -81,7 +81,7 @@ func (h *chat) learned(c recipe.Conversation, out jinja.Text) ([]span, error) {
 		if marks || t.Role != recipe.Assistant || !t.Learned(true) {
 			continue
 		}
-		s, err := h.answer(c, i, out)
+		s, err := l.answer(c, i, out)
 		if err != nil {
 			return nil, err
 		}
@@ -91,19 +91,20 @@ func (h *chat) learned(c recipe.Conversation, out jinja.Text) ([]span, error) {
 	return list, nil
 }
 
-// answer is what is learned of turn i: what the template prints for it, behind
-// what inference supplies, up to the end of the turn.
-func (h *chat) answer(c recipe.Conversation, i int, out jinja.Text) (span, error) {
+// answer returns the learned span of turn i: what the template prints for it, from
+// the end of the generation prompt to the end of the turn.
+func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, error) {
 	whole, own, pieces := extent(out, turnID(i))
-	asked, err := h.render(c, i, true)
-	supplied := err == nil && strings.HasPrefix(out.String(), asked.String()) // all of it, byte for byte
+	asked, err := l.render(c, i, true)
+	supplied := err == nil && strings.HasPrefix(out.String(), asked.String())
 	if pieces > 1 {
-		return span{}, fmt.Errorf("it cannot be told which part of the text is turn %d: it is printed in pieces", i+1)
+		return span{}, fmt.Errorf("cannot tell which part of the text is turn %d: it is printed in pieces", i+1)
 	}
 	if whole.to == 0 {
-		after, err := h.render(c, i+1, false)
+		after, err := l.render(c, i+1, false)
 		if !supplied || err != nil || !strings.HasPrefix(out.String(), after.String()) {
-			return span{}, fmt.Errorf("it cannot be told which part of the text is turn %d: it is not printed in a loop over the messages", i+1)
+			return span{}, fmt.Errorf("cannot tell which part of the text is turn %d: "+
+				"it is not printed in a loop over the messages", i+1)
 		}
 		whole = span{len(asked.String()), len(after.String())}
 	}
@@ -112,7 +113,7 @@ func (h *chat) answer(c recipe.Conversation, i int, out jinja.Text) (span, error
 	case supplied && len(asked.String()) >= whole.from && len(asked.String()) <= whole.to:
 		s.from = len(asked.String())
 	case err == nil:
-		from, ok := h.behind(out.String()[whole.from:whole.to], invitation(asked))
+		from, ok := l.behind(out.String()[whole.from:whole.to], generationPrompt(asked))
 		if ok {
 			s.from += from
 		} else if own.to > 0 && c.Turns[i].Calls == "" {
@@ -120,20 +121,20 @@ func (h *chat) answer(c recipe.Conversation, i int, out jinja.Text) (span, error
 		} else if from > 0 {
 			s.from += from
 		} else {
-			return span{}, fmt.Errorf("it cannot be told where the answer of turn %d begins", i+1)
+			return span{}, fmt.Errorf("cannot tell where the answer of turn %d begins", i+1)
 		}
-	case own.to > 0 && c.Turns[i].Calls == "": // nothing can be asked here, as before the first question
+	case own.to > 0 && c.Turns[i].Calls == "": // no answer can be asked for, as before the first question
 		s.from = own.from
 	default:
-		return span{}, fmt.Errorf("it cannot be told where the answer of turn %d begins: %w", i+1, err)
+		return span{}, fmt.Errorf("cannot tell where the answer of turn %d begins: %w", i+1, err)
 	}
 	s.to = max(s.to, s.from)
 	return s, nil
 }
 
-// invitation is what a rendering that asks for an answer says behind the last
-// message.
-func invitation(asked jinja.Text) string {
+// generationPrompt returns the end of a rendering that asks for an answer: the text
+// behind the last message.
+func generationPrompt(asked jinja.Text) string {
 	end, at := 0, 0
 	for _, r := range asked.Runs() {
 		if at = r.End; r.Within != 0 {
@@ -143,22 +144,23 @@ func invitation(asked jinja.Text) string {
 	return asked.String()[end:]
 }
 
-// behind is where a turn goes on behind an invitation: ok if it begins with how
-// that ends, otherwise the bytes of whole tokens with which both begin.
-func (h *chat) behind(turn, invitation string) (n int, ok bool) {
-	if invitation == "" {
+// behind returns the length of the generation prompt at the beginning of a turn: ok
+// if the turn begins with an end of the prompt. Otherwise n counts the bytes with
+// which both begin, in whole control tokens.
+func (l *layout) behind(turn, generationPrompt string) (n int, ok bool) {
+	if generationPrompt == "" {
 		return 0, true
 	}
-	for n < min(len(turn), len(invitation)) && turn[n] == invitation[n] {
+	for n < min(len(turn), len(generationPrompt)) && turn[n] == generationPrompt[n] {
 		n++
 	}
-	for k := min(len(turn), len(invitation)); k >= max(n, 1); k-- {
-		if turn[:k] == invitation[len(invitation)-k:] {
+	for k := min(len(turn), len(generationPrompt)); k >= max(n, 1); k-- {
+		if turn[:k] == generationPrompt[len(generationPrompt)-k:] {
 			return k, true
 		}
 	}
 	for at := 0; ; {
-		i, name := encode.NextControl(turn[at:], h.controls)
+		i, name := encode.NextControl(turn[at:], l.controls)
 		if i < 0 || at+i >= n {
 			return n, false
 		}
@@ -169,7 +171,7 @@ func (h *chat) behind(turn, invitation string) (n int, ok bool) {
 	}
 }
 
-// ending is where a turn ends, without the space that a template puts behind
+// ending returns the end of a turn, without the space that a template prints behind
 // its last word.
 func ending(out jinja.Text, turn span) int {
 	text, end := out.String(), turn.to
@@ -196,8 +198,8 @@ func ending(out jinja.Text, turn span) int {
 	return end
 }
 
-// segments cuts a rendering where writers or learning change.
-func segments(out jinja.Text, learned []span) []recipe.Segment {
+// cut cuts a rendering where the author or the learning changes.
+func cut(out jinja.Text, learned []span) []recipe.Segment {
 	var list []recipe.Segment
 	put := func(text string, learn, markup bool) {
 		if n := len(list); n > 0 && list[n-1].Learn == learn && list[n-1].Markup == markup {

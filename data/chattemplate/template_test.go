@@ -312,8 +312,8 @@ func TestChatTemplatesSayWhatTheyRefuse(t *testing.T) {
 	require.EqualError(t, err, `chat template m/chat_template.jinja: line 2: unexpected "%}"`)
 	for source, want := range map[string]string{
 		"{% for m in messages %}\n{{ raise_exception('No ' + m.role + ' here') }}{% endfor %}": "read a.json:3: chat template m/chat_template.jinja: line 2: the template says: No user here",
-		"{{ messages[0].content }}": "it leaves out turn 2, the assistant's",
-		"{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}{{ messages[1].content | upper }}": "it cannot be told which part of the text is turn 2",
+		"{{ messages[0].content }}": "it omits turn 2, the assistant's",
+		"{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}{{ messages[1].content | upper }}": "cannot tell which part of the text is turn 2",
 		"{% for m in messages %}{{ m.role }}{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}":       "turn 2: it is printed in pieces",
 		"{% for m in messages %}{{ m.content }}{% endfor %}{{ add_generation_prompt.x.y }}":                       "line 1: ",
 	} {
@@ -329,7 +329,7 @@ func TestChatTemplatesSayWhatTheyRefuse(t *testing.T) {
 	c := datatest.Talk("q", "a")
 	c.Tools = "[7]"
 	_, err = encode.New(chatty, r).Example(c, 512)
-	require.ErrorContains(t, err, "the tools on offer: number 1 is not {…}")
+	require.ErrorContains(t, err, "tools on offer: tool 1 is not {…}")
 }
 
 // A template may look at all messages first, and print space as it does.

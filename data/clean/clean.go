@@ -46,7 +46,7 @@ func Conversation(c *recipe.Conversation) (reason string) {
 			return "turns do not alternate"
 		}
 		if lower := strings.ToLower(t.Text); strings.Contains(lower, "openai") || strings.Contains(lower, "chatgpt") {
-			return "it speaks of its maker"
+			return "a message names OpenAI or ChatGPT"
 		}
 		if t.Text = Text(t.Text); strings.HasPrefix(t.Text, tooMany) && !t.Asks() {
 			return "too many requests"

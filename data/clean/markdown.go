@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// markdown turns the HTML of shared conversations into Markdown, with the
-// conventions of the markdownify library that FastChat used: ATX headings from
-// the third level on, * for lists, escaped * and _ in running text.
+// markdown converts the HTML of shared conversations to Markdown as markdownify did,
+// the library that FastChat used: ATX headings from the third level on, * for lists,
+// escaped * and _ in running text.
 func markdown(text string) string {
 	w := &markdownWriter{stack: []*element{{}}}
 	for text != "" {
@@ -48,16 +48,17 @@ var (
 	blankPattern = regexp.MustCompile(`[\t ]+`)
 )
 
-// element is an open tag and what it has so far.
+// element is an open tag and the Markdown inside it so far.
 type element struct {
 	name, attributes string
 	items            int // of a list
 	text             strings.Builder
 }
 
-// deepest is how far tags may nest; deeper ones count as text around them.
+// deepest is the limit of nesting; deeper tags are ignored.
 const deepest = 100
 
+// markdownWriter writes Markdown into a stack of open elements, the innermost last.
 type markdownWriter struct{ stack []*element }
 
 func (w *markdownWriter) top() *element { return w.stack[len(w.stack)-1] }
@@ -86,6 +87,7 @@ func (w *markdownWriter) text(raw string) {
 	w.top().text.WriteString(text)
 }
 
+// open begins a tag, or writes one that has no content.
 func (w *markdownWriter) open(name, attributes string) {
 	switch name {
 	case "br":
@@ -96,8 +98,11 @@ func (w *markdownWriter) open(name, attributes string) {
 		w.top().text.WriteString("![" + group(altPattern, attributes) + "](" + group(hrefPattern, attributes) + ")")
 	case "input", "meta", "link", "wbr", "source":
 	default:
-		if name == w.top().name && (name == "li" || name == "p" || name == "tr" || name == "td") { // HTML lets their ends out
-			w.pop()
+		switch name {
+		case "li", "p", "tr", "td": // HTML may omit their ends
+			if name == w.top().name {
+				w.pop()
+			}
 		}
 		if len(w.stack) > deepest {
 			return
@@ -106,8 +111,8 @@ func (w *markdownWriter) open(name, attributes string) {
 	}
 }
 
-// close ends a tag, and those inside it that were left open; an end without a
-// beginning is nothing.
+// close ends a tag and those inside it that are still open. An end without a
+// beginning is ignored.
 func (w *markdownWriter) close(name string) {
 	if !w.within(name) {
 		return
@@ -118,7 +123,7 @@ func (w *markdownWriter) close(name string) {
 	w.pop()
 }
 
-// pop writes the innermost element into the one around it.
+// pop writes the innermost element into its parent.
 func (w *markdownWriter) pop() {
 	e := w.top()
 	name, attributes, text := e.name, e.attributes, e.text.String()
@@ -126,6 +131,7 @@ func (w *markdownWriter) pop() {
 	w.top().text.WriteString(w.element(name, attributes, text))
 }
 
+// group returns what the pattern's group matches in text.
 func group(p *regexp.Regexp, text string) string {
 	if m := p.FindStringSubmatch(text); m != nil {
 		return html.UnescapeString(m[1])
@@ -133,7 +139,7 @@ func group(p *regexp.Regexp, text string) string {
 	return ""
 }
 
-// element is a closed element in Markdown.
+// element returns a closed element in Markdown.
 func (w *markdownWriter) element(name, attributes, text string) string {
 	trimmed := strings.TrimSpace(text)
 	inline := func(mark string) string {
@@ -193,7 +199,7 @@ func (w *markdownWriter) element(name, attributes, text string) string {
 	return text
 }
 
-// item is an element of a list, indented under the list it is in.
+// item returns a list item, its lines indented.
 func (w *markdownWriter) item(text string) string {
 	list, depth := w.top(), -1
 	for _, e := range w.stack {
@@ -209,7 +215,7 @@ func (w *markdownWriter) item(text string) string {
 	return mark + " " + strings.ReplaceAll(text, "\n", "\n\t") + "\n"
 }
 
-// row is a row of a table; a rule stands under the first.
+// row returns a row of a table, with a rule under the first.
 func (w *markdownWriter) row(text string) string {
 	for i := range w.stack {
 		if e := w.stack[i]; e.name == "table" {

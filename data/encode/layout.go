@@ -2,15 +2,15 @@ package encode
 
 import "fettle/data/recipe"
 
-// layout is a conversation in tokens, before any is cut off.
+// layout is an encoded conversation before any cut.
 type layout struct {
 	Example
-	prompt int  // tokens of the first segment, with what begins the sequence
-	fused  bool // a token has the end of what is not learned and the beginning of what is
+	prompt int  // tokens of the first segment and of what begins the sequence
+	fused  bool // a token holds the end of a masked segment and the beginning of a learned one
 }
 
 // lay tokenizes segments. Neighbours are one text for the tokenizer, as in all
-// these systems, unless one stands apart or a control token comes between.
+// these systems, unless the second is Apart or a control token stands between them.
 func (e *Encoder) lay(segments []recipe.Segment) layout {
 	var l layout
 	first := e.tok.BOS()
@@ -41,8 +41,8 @@ func (e *Encoder) lay(segments []recipe.Segment) layout {
 	return l
 }
 
-// run appends segments that are one text. joined: it goes on behind a control
-// token as if that were text, without the space that begins a text.
+// run appends segments that are one text. joined: the text follows a control token
+// without the space that begins a text.
 func (e *Encoder) run(l *layout, segments []recipe.Segment, joined bool) {
 	text, markup := "", false
 	for _, s := range segments {
@@ -60,9 +60,9 @@ func (e *Encoder) run(l *layout, segments []recipe.Segment, joined bool) {
 	e.label(l, segments, text, encode)
 }
 
-// label appends the tokens of a text with each one's mask: a token belongs to
-// the segment that its first byte lies in. So what a token shares with the end
-// of a prompt is prompt, and counting the prompt's own tokens gives the same.
+// label appends the tokens of a text and their labels: a token belongs to the
+// segment of its first byte. So a token across the end of a prompt is prompt, and
+// counting the prompt's own tokens gives the same.
 func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encode func(string) []int32) {
 	ids, same := encode(text), true
 	for _, s := range segments {
@@ -87,8 +87,8 @@ func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encod
 	}
 }
 
-// counted finds where tokens start, to the segment, by counting the tokens of
-// every beginning of the text: for tokenizers that do not tell their pieces.
+// counted returns the byte where the segment of each token begins. It counts the
+// tokens of every prefix of the text, for tokenizers that are no Speller.
 func counted(segments []recipe.Segment, ids []int32, encode func(string) []int32) []int {
 	starts, begin, text, from := make([]int, len(ids)), 0, "", 0
 	for _, s := range segments {
@@ -108,7 +108,7 @@ func counted(segments []recipe.Segment, ids []int32, encode func(string) []int32
 	return starts
 }
 
-// add appends tokens, learned or not.
+// add appends tokens with their labels.
 func (l *layout) add(learn bool, ids ...int32) {
 	l.Tokens = append(l.Tokens, ids...)
 	for _, id := range ids {
@@ -119,8 +119,8 @@ func (l *layout) add(learn bool, ids ...int32) {
 	}
 }
 
-// markup appends segments of which some name control tokens. Those break the
-// text: what is between two of them is one text for the tokenizer.
+// markup appends segments some of which name control tokens. The text between two
+// control tokens is one text for the tokenizer.
 func (e *Encoder) markup(l *layout, segments []recipe.Segment) {
 	var parts []recipe.Segment
 	flush := func() {

@@ -62,8 +62,8 @@ func (e *Encoder) Fit(c recipe.Conversation, cutoff int, policy string) (Fitted,
 	return out, nil
 }
 
-// shorten takes from the ends of what the user says, the longest texts first,
-// no more than it must. It fails where the rest alone is too long.
+// shorten cuts the ends of the user's texts, the longest first, by no more than it
+// must. It fails if the rest alone is too long.
 func (e *Encoder) shorten(c recipe.Conversation, cutoff int) (layout, bool) {
 	longestText := 0
 	for _, t := range c.Turns {
@@ -93,7 +93,7 @@ func (e *Encoder) shorten(c recipe.Conversation, cutoff int) (layout, bool) {
 	return best, found
 }
 
-// clip is the first n characters of a text.
+// clip returns the first n characters of a text.
 func clip(text string, n int) string {
 	for i := range text {
 		if n == 0 {
@@ -104,9 +104,8 @@ func clip(text string, n int) string {
 	return text
 }
 
-// split cuts a conversation between a question and the answer before it, so
-// that every part fits; a plain text after every cutoff tokens. A pair that is
-// too long by itself is left out.
+// split cuts a conversation before questions, into parts that fit; a plain text
+// after every cutoff tokens. A pair that is too long by itself is dropped.
 func (e *Encoder) split(c recipe.Conversation, cutoff int) ([]Example, error) {
 	if len(c.Segments) > 0 {
 		return e.splitText(c, cutoff)
@@ -143,7 +142,7 @@ func (e *Encoder) split(c recipe.Conversation, cutoff int) ([]Example, error) {
 	return out, nil
 }
 
-// splitText cuts a text into parts that all begin as a sequence does.
+// splitText cuts a text into parts, each with the token that begins a sequence.
 func (e *Encoder) splitText(c recipe.Conversation, cutoff int) ([]Example, error) {
 	l, err := e.layout(c)
 	if err != nil {

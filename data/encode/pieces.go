@@ -2,32 +2,31 @@ package encode
 
 import "strings"
 
-// starts tells at which byte of text each token begins. It checks the tokens
-// against the text, and fails where they do not spell it: a tokenizer may
-// change what it reads.
+// starts returns the byte of text at which each token begins. It fails if the
+// tokens do not spell the text: a tokenizer may normalize it.
 func (e *Encoder) starts(text string, ids []int32) ([]int, bool) {
 	s, ok := e.tok.(Speller)
 	if !ok {
 		return nil, false
 	}
-	// One alphabet for all of them: GPT-2's Ã is a byte, SentencePiece's a letter.
-	for _, means := range []func(rune) string{sentencePiece, gpt2} {
-		if starts, ok := laidOut(s, text, ids, means); ok {
+	// All pieces are read in one alphabet: Ã is a byte in GPT-2's and a letter in SentencePiece's.
+	for _, alphabet := range []func(rune) string{sentencePiece, gpt2} {
+		if starts, ok := aligned(s, text, ids, alphabet); ok {
 			return starts, true
 		}
 	}
 	return nil, false
 }
 
-// laidOut is starts with the letters of the pieces read in one way.
-func laidOut(s Speller, text string, ids []int32, means func(rune) string) ([]int, bool) {
+// aligned is starts with the letters of all pieces read by one alphabet.
+func aligned(s Speller, text string, ids []int32, alphabet func(rune) string) ([]int, bool) {
 	starts, at, fresh := make([]int, len(ids)), 0, true
 	for i, id := range ids {
 		starts[i] = at
 		piece := s.Piece(id)
-		n, ok := spelled(piece, text[at:], means)
-		if !ok && fresh { // the space that SentencePiece puts in front of a text
-			n, ok = spelled(strings.TrimPrefix(piece, "▁"), text[at:], means)
+		n, ok := spelled(piece, text[at:], alphabet)
+		if !ok && fresh { // SentencePiece puts a space in front of a text
+			n, ok = spelled(strings.TrimPrefix(piece, "▁"), text[at:], alphabet)
 		}
 		fresh = false
 		if !ok {
@@ -41,7 +40,7 @@ func laidOut(s Speller, text string, ids []int32, means func(rune) string) ([]in
 	return starts, at == len(text)
 }
 
-// sentencePiece and gpt2 are what a letter of a piece means: "▁the", "Ġthe".
+// sentencePiece reads a letter of a piece such as "▁the".
 func sentencePiece(r rune) string {
 	if r == '▁' {
 		return " "
@@ -49,6 +48,7 @@ func sentencePiece(r rune) string {
 	return string(r)
 }
 
+// gpt2 reads a letter of a piece such as "Ġthe".
 func gpt2(r rune) string {
 	if b, ok := byteRune(r); ok {
 		return string([]byte{b})
@@ -56,8 +56,8 @@ func gpt2(r rune) string {
 	return string(r)
 }
 
-// spelled is how many bytes a piece takes from the beginning of text.
-func spelled(piece, text string, means func(rune) string) (int, bool) {
+// spelled returns the number of bytes of a piece at the beginning of text.
+func spelled(piece, text string, alphabet func(rune) string) (int, bool) {
 	if b, ok := bytePiece(piece); ok {
 		return 1, text != "" && text[0] == b
 	}
@@ -65,7 +65,7 @@ func spelled(piece, text string, means func(rune) string) (int, bool) {
 	for _, r := range piece {
 		m := string(r)
 		if r >= 0x80 {
-			m = means(r)
+			m = alphabet(r)
 		}
 		if !strings.HasPrefix(text[at:], m) {
 			return 0, false
@@ -75,7 +75,7 @@ func spelled(piece, text string, means func(rune) string) (int, bool) {
 	return at, true
 }
 
-// bytePiece reads "<0x0A>".
+// bytePiece returns the byte of a piece such as "<0x0A>".
 func bytePiece(piece string) (byte, bool) {
 	if len(piece) != 6 || !strings.HasPrefix(piece, "<0x") || piece[5] != '>' {
 		return 0, false
@@ -86,8 +86,8 @@ func bytePiece(piece string) (byte, bool) {
 
 const hexDigits = "0123456789ABCDEF"
 
-// byteRune undoes GPT-2's way to print bytes: those that are printable stand
-// for themselves, the others for U+0100 and up, in order.
+// byteRune returns the byte that a letter stands for in GPT-2's alphabet: printable
+// bytes stand for themselves, the others are U+0100 and up, in order.
 func byteRune(r rune) (byte, bool) {
 	switch {
 	case r >= '!' && r <= '~', r >= '¡' && r <= '¬', r >= '®' && r <= 'ÿ':

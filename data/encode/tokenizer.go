@@ -1,24 +1,22 @@
 package encode
 
-// Tokenizer is what encoding needs. model/tokenizer's type satisfies it.
+// Tokenizer turns text into token ids and back. model/tokenizer has one.
 type Tokenizer interface {
-	// Encode returns the ids of plain text: no BOS or EOS is added and text
-	// never becomes a control token.
+	// Encode returns the ids of plain text, without BOS and EOS. No text becomes a
+	// control token.
 	Encode(text string) []int32
 
-	// EncodeSpecial is Encode, except that the texts of control tokens become
-	// them.
+	// EncodeSpecial is Encode, except that names of control tokens become them.
 	EncodeSpecial(text string) []int32
 
 	Decode(ids []int32) string
-	BOS() int32
-	EOS() int32
+	BOS() int32 // -1 if there is none
+	EOS() int32 // -1 if there is none
 }
 
-// Speller is what a tokenizer has, beyond Tokenizer, that can tell how its
-// vocabulary spells a token. model/tokenizer's type has it.
+// Speller is a Tokenizer whose vocabulary can be read. model/tokenizer's is one.
 type Speller interface {
-	Piece(id int32) string
-	Control(id int32) bool
-	Size() int
+	Piece(id int32) string // the spelling of a token
+	Control(id int32) bool // whether it is a control token
+	Size() int             // ids are below
 }

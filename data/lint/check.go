@@ -48,7 +48,8 @@ func (k *Checker) Conversation(c recipe.Conversation) []Mark {
 			rule string
 			find func(string) string
 		}{
-			{control, k.controlIn}, {"byte-order-mark", markIn}, {"mojibake", mojibakeIn}, {"replacement-character", replacementIn}, {"placeholder", placeholderIn},
+			{control, k.controlIn}, {"byte-order-mark", markIn}, {"mojibake", mojibakeIn},
+			{"replacement-character", replacementIn}, {"placeholder", placeholderIn},
 		} {
 			if hit := check.find(*text); hit != "" && !seen[check.rule] {
 				seen[check.rule] = true
@@ -77,7 +78,7 @@ func texts(c *recipe.Conversation) iter.Seq[*string] {
 	}
 }
 
-// orderOf says what is wrong with the order of turns, "" if nothing.
+// orderOf describes what is wrong with the order of turns; "": nothing.
 func orderOf(c recipe.Conversation) string {
 	for i, t := range c.Turns {
 		switch {
@@ -95,23 +96,26 @@ func orderOf(c recipe.Conversation) string {
 	return ""
 }
 
-// controlIn finds the name of a control token, the tokenizer's or a well-known
-// one.
+// controlIn finds the name of a control token in text: the tokenizer's or a
+// well-known one.
 func (k *Checker) controlIn(text string) string {
 	if !strings.ContainsAny(text, "<[") {
 		return ""
 	}
-	names := k.controls.Names
-	if len(names) > 16 { // LLaMA 3 has 256, all of one form
-		names = nil
+	names := []string{
+		"<|eot_id|>", "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|im_start|>", "<|im_end|>",
+		"<|endoftext|>", "[INST]", "[/INST]", "<</SYS>>", "</s>", "<s>", "<unk>",
 	}
-	if at, name := encode.NextControl(text, append([]string{"<|eot_id|>", "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|im_start|>", "<|im_end|>",
-		"<|endoftext|>", "[INST]", "[/INST]", "<</SYS>>", "</s>", "<s>", "<unk>"}, names...)); at >= 0 {
+	if len(k.controls.Names) <= 16 { // LLaMA 3 has 256, all of one form
+		names = append(names, k.controls.Names...)
+	}
+	if at, name := encode.NextControl(text, names); at >= 0 {
 		return fmt.Sprintf("%s in %q", name, around(text, at))
 	}
 	return ""
 }
 
+// markIn finds a byte-order mark.
 func markIn(text string) string {
 	if at := strings.IndexRune(text, '\ufeff'); at >= 0 {
 		return fmt.Sprintf("U+FEFF at byte %d", at)
@@ -119,6 +123,7 @@ func markIn(text string) string {
 	return ""
 }
 
+// replacementIn finds a replacement character.
 func replacementIn(text string) string {
 	if at := strings.IndexRune(text, '\ufffd'); at >= 0 {
 		return fmt.Sprintf("U+FFFD in %q", around(text, at))
@@ -130,13 +135,14 @@ func replacementIn(text string) string {
 func placeholderIn(text string) string {
 	_, rest, ok := strings.Cut(text, "{{")
 	name, _, closed := strings.Cut(rest, "}}")
-	if ok && closed && name != "" && len(name) < 32 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_ ") == "" {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_ "
+	if ok && closed && name != "" && len(name) < 32 && strings.Trim(name, letters) == "" {
 		return fmt.Sprintf("{{%s}}", name)
 	}
 	return ""
 }
 
-// around is what stands at a place of a text.
+// around returns the surroundings of a place in a text.
 func around(text string, at int) string {
 	from, to := max(0, at-12), min(len(text), at+20)
 	return strings.ToValidUTF8(text[from:to], "")

@@ -6,8 +6,9 @@ import (
 	"fettle/data/encode"
 )
 
-// Duplicates finds examples that are equal token by token to one that first
-// knows, and adds the new ones to it. remove: duplicates are taken out.
+// Duplicates reports examples whose tokens equal an earlier one's. first maps the
+// hashes of earlier examples to their rows and receives the new ones. With remove,
+// duplicates are counted as fixed and the examples without them returned.
 func (r *Report) Duplicates(examples []encode.Example, first map[uint64]string, remove bool) []encode.Example {
 	kept := examples[:0:0]
 	for _, e := range examples {
@@ -30,12 +31,12 @@ func (r *Report) Duplicates(examples []encode.Example, first map[uint64]string, 
 	return examples
 }
 
-// Template checks that an adapter goes on with the recipe it was trained with.
-// trained is "" where that is not known.
+// Template reports a run that continues an adapter with another recipe than it was
+// trained with; trained is "" if that is not known.
 func (r *Report) Template(trained, now string) {
 	switch {
 	case trained == "":
-		r.Add("template-mismatch", "", "nobody wrote down which recipe the adapter was trained with")
+		r.Add("template-mismatch", "", "the recipe that the adapter was trained with is not recorded")
 	case trained != now:
 		r.Add("template-mismatch", "", "the adapter was trained with recipe %s, this run uses %s", trained, now)
 	}
@@ -78,7 +79,7 @@ func (r *Report) Identical(a Answers) {
 	}
 }
 
-// Ends warns where no example learns how a sequence ends.
+// Ends reports a set in which no example ends with a learned EOS.
 func (r *Report) Ends(examples []encode.Example, eos int32) {
 	for _, e := range examples {
 		if n := len(e.Labels); n > 0 && e.Labels[n-1] == eos {
@@ -104,7 +105,7 @@ var seed = maphash.MakeSeed()
 // Hash hashes a text, for comparison within a process.
 func Hash(text string) uint64 { return maphash.String(seed, text) }
 
-// hashTokens tells equal sequences.
+// hashTokens hashes the tokens of an example.
 func hashTokens(e encode.Example) uint64 {
 	var h maphash.Hash
 	h.SetSeed(seed)

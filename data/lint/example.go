@@ -17,7 +17,7 @@ func (k *Checker) Example(ex encode.Example, whole bool, c recipe.Conversation) 
 	}
 	bos, eos := k.tok.BOS(), k.tok.EOS()
 	if n := ex.Learned(); n == 0 {
-		out = append(out, Mark{"no-learned-tokens", k.whySilent(ex, whole, c)})
+		out = append(out, Mark{"no-learned-tokens", k.whyMasked(ex, whole, c)})
 	}
 	if len(ex.Tokens) > 1 && ex.Tokens[0] == bos && ex.Tokens[1] == bos && bos >= 0 {
 		out = append(out, Mark{"double-bos", "two begin-of-sequence tokens"})
@@ -34,7 +34,8 @@ func (k *Checker) Example(ex encode.Example, whole bool, c recipe.Conversation) 
 	if s, ok := k.tok.(encode.Speller); ok {
 		for i, id := range ex.Tokens {
 			if id < 0 || int(id) >= s.Size() {
-				out = append(out, Mark{"unknown-token", fmt.Sprintf("token %d at %d, the vocabulary has %d", id, i, s.Size())})
+				text := fmt.Sprintf("token %d at %d, the vocabulary has %d", id, i, s.Size())
+				out = append(out, Mark{"unknown-token", text})
 				break
 			}
 		}
@@ -42,7 +43,8 @@ func (k *Checker) Example(ex encode.Example, whole bool, c recipe.Conversation) 
 	return out
 }
 
-// endsAnswer reports whether a token is one of the recipe's that end an answer.
+// endsAnswer reports whether a token is one of those that end an answer in the
+// recipe.
 func (k *Checker) endsAnswer(id int32) bool {
 	for _, name := range k.recipe.Ends {
 		if end, ok := k.controls.IDs[name]; ok && end == id {
@@ -52,11 +54,11 @@ func (k *Checker) endsAnswer(id int32) bool {
 	return false
 }
 
-// whySilent guesses why nothing is learned.
-func (k *Checker) whySilent(ex encode.Example, whole bool, c recipe.Conversation) string {
+// whyMasked guesses why no token is learned.
+func (k *Checker) whyMasked(ex encode.Example, whole bool, c recipe.Conversation) string {
 	switch {
 	case k.recipe.Spoiled(c):
-		return fmt.Sprintf("a text has one of %q, with which this recipe learns nothing", k.recipe.Spoils)
+		return fmt.Sprintf("a text has one of %q, which makes this recipe mask everything", k.recipe.Spoils)
 	case !whole:
 		return fmt.Sprintf("the prompt alone fills the %d tokens", len(ex.Tokens))
 	case strings.TrimSpace(c.Answers()) == "":

@@ -2,7 +2,7 @@ package lint
 
 import "fettle/data/encode"
 
-// Leakage adds the examples of an evaluation that are in the training too, and
+// Leakage reports the examples of an evaluation that are in the training too, and
 // returns the training without them.
 func (r *Report) Leakage(training, evaluation []encode.Example) []encode.Example {
 	where := make(map[uint64]string, len(evaluation))
@@ -23,7 +23,8 @@ func (r *Report) Leakage(training, evaluation []encode.Example) []encode.Example
 	return kept
 }
 
-// settleAgainst settles a rule by its share of other rows than the report's.
+// settleAgainst sets the severity of a rule's findings by their share of rows,
+// another number than the report's.
 func (r *Report) settleAgainst(rule string, rows int) {
 	all := r.Rows
 	r.Rows = rows

@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// windows1252 is what bytes 0x80–0x9F mean there; 0: nothing.
+// windows1252 has the characters of bytes 0x80–0x9F; 0: none.
 var windows1252 = [32]rune{
 	'€', 0, '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', 0, 'Ž', 0,
 	0, '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', 0, 'ž', 'Ÿ',
 }
 
-// byte1252 is the byte that a character is in Windows-1252.
+// byte1252 returns the byte of a character in Windows-1252.
 func byte1252(r rune) (byte, bool) {
 	if r < 0x100 {
 		return byte(r), true
@@ -23,9 +23,9 @@ func byte1252(r rune) (byte, bool) {
 	return 0, false
 }
 
-// mangled reads one character that was mangled: UTF-8 read as Windows-1252,
-// then written as UTF-8 again. n is how many bytes of text it takes, 0 if text
-// does not begin with such.
+// mangled decodes a character at the beginning of text that is mojibake: UTF-8 read
+// as Windows-1252 and written as UTF-8 again. n is its length in text, 0 if text does
+// not begin with one.
 func mangled(text string) (r rune, n int) {
 	var raw [utf8.UTFMax]byte
 	for k := range raw {
@@ -46,14 +46,15 @@ func mangled(text string) (r rune, n int) {
 	return 0, 0
 }
 
-// leads reports whether a byte begins the characters that are mangled in
-// practice: accented Latin, Cyrillic, punctuation and signs. Others would take
-// real text for broken, as « café» followed by a fixed space.
+// leads reports whether a byte begins the UTF-8 of accented Latin, Cyrillic,
+// punctuation and signs, which are common in mojibake. Other bytes would take real
+// text for broken, as « café» followed by a fixed space.
 func leads(b byte) bool {
 	return b == 0xc2 || b == 0xc3 || b == 0xd0 || b == 0xd1 || b == 0xe2 || b == 0xf0
 }
 
-// mangledStart is where a mangled character begins, −1 if nowhere.
+// mangledStart returns the place of the first mangled character, −1 if there is
+// none.
 func mangledStart(text string) int {
 	for at := 0; at < len(text); {
 		i := strings.IndexFunc(text[at:], func(r rune) bool { return r >= 0xc2 && r <= 0xf0 && leads(byte(r)) })
@@ -69,7 +70,7 @@ func mangledStart(text string) int {
 	return -1
 }
 
-// mojibakeIn finds a mangled character.
+// mojibakeIn describes the first mangled character.
 func mojibakeIn(text string) string {
 	at := mangledStart(text)
 	if at < 0 {
@@ -79,7 +80,7 @@ func mojibakeIn(text string) string {
 	return "“" + text[at:at+n] + "” should be “" + string(r) + "”"
 }
 
-// unMojibake repairs mangled characters.
+// unMojibake repairs all mangled characters.
 func unMojibake(text string) string {
 	if mangledStart(text) < 0 {
 		return text

@@ -11,7 +11,7 @@ import (
 	"fettle/internal/suggest"
 )
 
-// Finding is something that was found, in one row or in the set as a whole.
+// Finding is one breach of a rule, in one row or in the set as a whole.
 type Finding struct {
 	Rule     string   `json:"rule"`
 	Severity Severity `json:"severity"`
@@ -19,15 +19,15 @@ type Finding struct {
 	Text     string   `json:"text"`
 }
 
-// Report collects findings.
+// Report collects findings and counts of a data set.
 type Report struct {
 	Rows     int            `json:"rows"`
-	Counts   map[string]int `json:"counts"`   // findings of a rule
-	Findings []Finding      `json:"findings"` // the first of each rule
-	Fixed    map[string]int `json:"fixed,omitempty"`
+	Counts   map[string]int `json:"counts"`          // findings by rule
+	Findings []Finding      `json:"findings"`        // the first of each rule
+	Fixed    map[string]int `json:"fixed,omitempty"` // rows repaired, by rule
 }
 
-// shownOfARule is how many findings of a rule a report keeps.
+// shownOfARule is the number of findings that a report keeps of one rule.
 const shownOfARule = 20
 
 // Add records a finding; source is "" for one about the whole set.
@@ -55,7 +55,7 @@ func (r *Report) Settle() {
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int { return place[a.Rule] - place[b.Rule] })
 }
 
-// Severity is a rule's, given how many rows break it.
+// Severity returns the severity of a rule, given the share of rows that break it.
 func (r *Report) Severity(rule Rule) Severity {
 	if rule.Limit > 0 && float64(r.Counts[rule.Name]) > rule.Limit*float64(max(r.Rows, 1)) {
 		return Error
@@ -63,8 +63,8 @@ func (r *Report) Severity(rule Rule) Severity {
 	return rule.Severity
 }
 
-// Errors lists what should stop a run: the findings of broken rules that are
-// errors and not allowed. An unknown name among the allowed is an error too.
+// Errors returns the findings that stop a run: those of severity Error whose rule is
+// not allowed. It fails if allow has an unknown name.
 func (r *Report) Errors(allow []string) ([]Finding, error) {
 	var names []string
 	for _, rule := range Rules() {
@@ -84,8 +84,7 @@ func (r *Report) Errors(allow []string) ([]Finding, error) {
 	return out, nil
 }
 
-// String is the report for people: each broken rule with its first rows and
-// what to do.
+// String lists each broken rule with its first rows and what to do.
 func (r *Report) String() string {
 	var b strings.Builder
 	for _, rule := range Rules() {

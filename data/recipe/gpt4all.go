@@ -51,7 +51,8 @@ func promptAndAnswer(c Conversation, open bool) ([]Segment, error) {
 // bindingsChat returns the words of the first bindings.
 func bindingsChat() *Dialogue {
 	return &Dialogue{
-		System: "### Instruction: \n            The prompt below is a question to answer, a task to complete, or a conversation \n" +
+		System: "### Instruction: \n" +
+			"            The prompt below is a question to answer, a task to complete, or a conversation \n" +
 			"            to respond to; decide which and write an appropriate response.\n            ",
 		User: "\n### Prompt: \n", Assistant: "\n### Response:", Gap: " ",
 	}

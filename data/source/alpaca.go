@@ -7,9 +7,9 @@ import (
 	"fettle/data/recipe"
 )
 
-// readAlpaca reads {"instruction", "input", "output"}, input may be missing;
-// also "system", "history" [[question, answer], …] before it, and self-instruct's
-// "instances" [{"input", "output"}], of which the first counts.
+// readAlpaca reads {"instruction", "input", "output"}; input may be missing, and
+// "system" and "history" [[question, answer], …] may be there. Of self-instruct's
+// "instances" [{"input", "output"}] it reads the first.
 func readAlpaca(f fields) (recipe.Conversation, error) {
 	c := recipe.Conversation{Source: f.Source}
 	var instances []map[string]json.RawMessage
@@ -34,11 +34,15 @@ func readAlpaca(f fields) (recipe.Conversation, error) {
 	}
 	for _, pair := range history {
 		if len(pair) != 2 {
-			return c, fmt.Errorf("read %s: \"history\" has %d texts in a turn, want [question, answer]", f.Source, len(pair))
+			return c, fmt.Errorf("read %s: \"history\" has %d texts in a turn, want [question, answer]",
+				f.Source, len(pair))
 		}
-		c.Turns = append(c.Turns, recipe.Turn{Role: recipe.User, Text: pair[0]}, recipe.Turn{Role: recipe.Assistant, Text: pair[1]})
+		c.Turns = append(c.Turns,
+			recipe.Turn{Role: recipe.User, Text: pair[0]}, recipe.Turn{Role: recipe.Assistant, Text: pair[1]})
 	}
 	c.System = texts[3]
-	c.Turns = append(c.Turns, recipe.Turn{Role: recipe.User, Text: texts[0], Input: texts[1]}, recipe.Turn{Role: recipe.Assistant, Text: texts[2]})
+	c.Turns = append(c.Turns,
+		recipe.Turn{Role: recipe.User, Text: texts[0], Input: texts[1]},
+		recipe.Turn{Role: recipe.Assistant, Text: texts[2]})
 	return c, nil
 }

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// fields are a row's values, under the names that a format expects.
+// fields gives access to a row's values by the names that a format has for them.
 type fields struct {
 	Row
 	columns map[string]string // expected name → the file's
 }
 
-// raw is a field's JSON; null counts as missing.
+// raw returns a field's JSON; null counts as missing.
 func (f fields) raw(key string) (json.RawMessage, bool) {
 	if name, ok := f.columns[key]; ok {
 		key = name
@@ -23,8 +23,10 @@ func (f fields) raw(key string) (json.RawMessage, bool) {
 	return raw, ok && !bytes.Equal(raw, []byte("null"))
 }
 
+// has reports whether the row has a field that is not null.
 func (f fields) has(key string) bool { _, ok := f.raw(key); return ok }
 
+// keys returns the file's names of all fields, sorted.
 func (f fields) keys() []string {
 	keys := make([]string, 0, len(f.Fields))
 	for key := range f.Fields {
@@ -34,7 +36,8 @@ func (f fields) keys() []string {
 	return keys
 }
 
-// text is a field that holds a string; "" where it is missing and not needed.
+// text returns the string of the first of the keys that the row has. Without any
+// it returns "", or an error if the text is needed.
 func (f fields) text(needed bool, keys ...string) (string, error) {
 	for _, key := range keys {
 		if raw, ok := f.raw(key); ok {
@@ -51,7 +54,7 @@ func (f fields) text(needed bool, keys ...string) (string, error) {
 	return "", nil
 }
 
-// quoted lists the keys for people, not too many.
+// quoted lists the first keys of a row, for messages.
 func (f fields) quoted() string {
 	const most = 12
 	keys, rest := f.keys(), ""
@@ -64,7 +67,7 @@ func (f fields) quoted() string {
 	return strings.Join(keys, ", ") + rest
 }
 
-// into decodes a field of another type; false where it is missing.
+// into decodes a field; false if it is missing.
 func (f fields) into(key, want string, v any) (bool, error) {
 	raw, ok := f.raw(key)
 	if !ok {

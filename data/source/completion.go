@@ -6,6 +6,7 @@ import (
 	"fettle/data/recipe"
 )
 
+// The names of the two fields.
 var (
 	promptKeys     = []string{"prompt", "question", "query"}
 	completionKeys = []string{"completion", "response", "answer", "output"}
@@ -34,7 +35,8 @@ func readCompletion(f fields) (recipe.Conversation, error) {
 	return c, nil
 }
 
-// readBoth reads a prompt and an answer that are lists of messages.
+// readBoth reads a prompt and the first of the answers that the row has, both lists
+// of messages.
 func readBoth(f fields, prompt string, answers []string) (recipe.Conversation, error) {
 	c := recipe.Conversation{Source: f.Source}
 	if err := addMessages(&c, f, prompt); err != nil {

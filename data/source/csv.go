@@ -50,7 +50,7 @@ func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error 
 	}
 }
 
-// quote is a text as JSON.
+// quote returns a text as JSON.
 func quote(text string) json.RawMessage {
 	raw, _ := json.Marshal(text) // a string always marshals
 	return raw

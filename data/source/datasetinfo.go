@@ -10,7 +10,7 @@ import (
 	"fettle/internal/suggest"
 )
 
-// infoEntry is a data set as LLaMA-Factory's dataset_info.json describes it.
+// infoEntry is an entry of LLaMA-Factory's dataset_info.json.
 type infoEntry struct {
 	FileName   string            `json:"file_name"`
 	Formatting string            `json:"formatting"`
@@ -19,20 +19,20 @@ type infoEntry struct {
 	Tags       map[string]string `json:"tags"`
 }
 
-// infoColumns maps the names that dataset_info.json gives to columns to ours.
+// infoColumns maps the names of columns in dataset_info.json to ours.
 var infoColumns = map[string]string{
-	"prompt": "instruction", "query": "input", "response": "output", "history": "history", "system": "system", "tools": "tools",
-	"chosen": "chosen", "messages": "conversations", "kto_tag": "kto_tag",
+	"prompt": "instruction", "query": "input", "response": "output", "history": "history", "system": "system",
+	"tools": "tools", "chosen": "chosen", "messages": "conversations", "kto_tag": "kto_tag",
 }
 
 // infoTags maps its tags.
 var infoTags = map[string]string{
-	"role_tag": "role", "content_tag": "content", "user_tag": "role:user", "assistant_tag": "role:assistant", "system_tag": "role:system",
-	"observation_tag": "role:tool",
+	"role_tag": "role", "content_tag": "content", "user_tag": "role:user", "assistant_tag": "role:assistant",
+	"system_tag": "role:system", "observation_tag": "role:tool",
 }
 
-// DatasetInfo finds a data set by name in a dataset_info.json, as
-// LLaMA-Factory keeps beside its files.
+// DatasetInfo returns the file of a data set by its name in a dataset_info.json,
+// which LLaMA-Factory keeps beside the files.
 func DatasetInfo(path, name string) (File, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {

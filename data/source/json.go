@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// cutJSON cuts a JSON array, or one value after another (JSON lines), into
-// objects and texts. It counts brackets only; what is between them is checked
-// by whoever parses the record.
+// cutJSON cuts a JSON array, or one value after another (JSON lines), into objects
+// and texts. It only counts brackets; Record.Row checks the JSON between them.
 func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 	s := &scanner{in: in, line: 1}
 	fatal := func(err error) error { return fmt.Errorf("read %s:%d: %w", path, s.line, err) }
@@ -32,7 +31,7 @@ func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 		case array && c == ']':
 			s.take()
 			if _, err := s.skipSpace(); err != io.EOF {
-				return fatal(errors.New("broken JSON: there is more behind the array's end"))
+				return fatal(errors.New("broken JSON: text behind the end of the array"))
 			}
 			return nil
 		case array && c == ',' && wantComma:
@@ -59,7 +58,8 @@ func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 
 var (
 	errCutOff  = errors.New("the file ends in the middle of a record")
-	errTooLong = errors.New("a record is longer than 256 MiB; is it JSON with one record a line, or an array of records?")
+	errTooLong = errors.New("a record is longer than 256 MiB; " +
+		"is the file JSON with one record a line, or an array of records?")
 )
 
 const longestRecord = 1 << 28
@@ -80,7 +80,7 @@ func (s *scanner) take() (byte, error) {
 	return c, err
 }
 
-// skipSpace returns the next byte that is no space, without consuming it.
+// skipSpace returns the next byte that is not space, without consuming it.
 func (s *scanner) skipSpace() (byte, error) {
 	for {
 		c, err := s.in.ReadByte()
@@ -97,15 +97,15 @@ func (s *scanner) skipSpace() (byte, error) {
 	}
 }
 
-// value reads the value that begins with c. A value that is broken in a way
-// that brackets and quotes tell ends where that shows, so that the records
-// behind it can still be read.
+// value reads the value that begins with c. Where brackets or quotes show that the
+// value is broken, it ends, so that the records behind it can still be read.
 func (s *scanner) value(c byte, array bool) ([]byte, error) {
 	s.buf = s.buf[:0]
 	if c != '{' && c != '[' && c != '"' {
 		return s.scalar(array)
 	}
-	depth, last, inText, escaped := 0, byte(0), false, false // last: the last byte that is no space and in no text
+	// last is the last byte outside of texts that is not space.
+	depth, last, inText, escaped := 0, byte(0), false, false
 	for {
 		c, err := s.take()
 		switch {
@@ -121,7 +121,7 @@ func (s *scanner) value(c byte, array bool) ([]byte, error) {
 		}
 		s.buf = append(s.buf, c)
 		switch {
-		case inText && c == '\n': // a text has no line breaks: its end is missing
+		case inText && c == '\n': // a JSON text has no line breaks: its end is missing
 			return bytes.Clone(s.buf), nil
 		case inText && escaped:
 			escaped = false
@@ -144,8 +144,8 @@ func (s *scanner) value(c byte, array bool) ([]byte, error) {
 	}
 }
 
-// scalar reads a number or a word: what stands on the line, in an array up to
-// the next comma.
+// scalar reads a number or a word: the rest of the line, in an array up to the next
+// comma.
 func (s *scanner) scalar(array bool) ([]byte, error) {
 	for {
 		next, err := s.in.Peek(1)

@@ -7,10 +7,10 @@ import (
 	"fettle/data/recipe"
 )
 
-// readKoala reads a record that says itself how it is laid out: "fields" lists
-// what follows what, e.g. "[marker_user+human_0+marker_gpt],gpt_1,<|eos|>".
-// Names joined by + stand side by side with a space between; what is in
-// brackets is not learned; fields are tokenized apart.
+// readKoala reads a record that brings its own layout: "fields" lists the names of
+// its fields in order, e.g. "[marker_user+human_0+marker_gpt],gpt_1,<|eos|>". The
+// texts of names joined by + have a space between them; those in brackets are not
+// learned; every list element is tokenized on its own.
 func readKoala(f fields) (recipe.Conversation, error) {
 	c := recipe.Conversation{Source: f.Source}
 	layout, err := f.text(true, "fields")

@@ -8,7 +8,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// listKeys are what data sets call a list of messages.
+// listKeys are the names of the field with a list of messages.
 var listKeys = []string{"messages", "conversations", "conversation", "items", "dialog", "dialogue"}
 
 // readMessages reads ShareGPT's {"conversations": [{"from", "value"}]} and
@@ -25,7 +25,7 @@ func readMessages(f fields) (recipe.Conversation, error) {
 	return c, fmt.Errorf("read %s: no %q", f.Source, listKeys[0])
 }
 
-// message is one element of such a list, under all the names it goes by.
+// message is one element of such a list, under all the names that its fields have.
 type message struct {
 	Role, From, Speaker string
 	Content, Value      json.RawMessage
@@ -37,12 +37,12 @@ type message struct {
 	Loss, Train         *bool
 }
 
-// readMessage decodes a message. The columns may give its fields and the roles
-// other names.
+// readMessage decodes a message. The columns may name its fields and the roles
+// differently.
 func readMessage(raw json.RawMessage, columns map[string]string) (message, error) {
 	var m message
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return m, fmt.Errorf("it is %.40s, want {\"role\", \"content\"}", raw)
+		return m, fmt.Errorf("got %.40s, want {\"role\", \"content\"}", raw)
 	}
 	if len(columns) == 0 {
 		return m, nil
@@ -145,8 +145,8 @@ func addMessage(c *recipe.Conversation, m message) error {
 	return nil
 }
 
-// text is the message's text: a string, or OpenAI's list of text parts; the
-// calls of a message without text are its text.
+// text returns the message's text: a string, or OpenAI's list of text parts, or
+// the tool calls of a message without text.
 func (m message) text() (string, error) {
 	raw := m.Content
 	if raw == nil {
@@ -166,19 +166,19 @@ func (m message) text() (string, error) {
 	}
 	var parts []struct{ Type, Text string }
 	if err := json.Unmarshal(raw, &parts); err != nil {
-		return "", fmt.Errorf("the content is %.20s, want a text", raw)
+		return "", fmt.Errorf("content is %.20s, want a text", raw)
 	}
 	var b strings.Builder
 	for _, p := range parts {
 		if p.Type != "text" {
-			return "", fmt.Errorf("the content has a part of type %q, want text", p.Type)
+			return "", fmt.Errorf("content has a part of type %q, want text", p.Type)
 		}
 		b.WriteString(p.Text)
 	}
 	return b.String(), nil
 }
 
-// learn is what the message says about being learned.
+// learn returns whether the message asks to be learned, nil if it does not say.
 func (m message) learn() (*bool, error) {
 	switch {
 	case m.Loss != nil:

@@ -6,13 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// meter tells how much of the files has been read. None at all is a meter too.
+// Meter measures how much of a data set's files has been read. A nil Meter counts
+// nothing.
 type Meter struct {
 	read  atomic.Int64
 	total int64
 }
 
-// NewMeter knows how many bytes there are.
+// NewMeter returns a meter for files.
 func NewMeter(files []File) *Meter {
 	m := &Meter{}
 	for _, f := range files {
@@ -23,7 +24,7 @@ func NewMeter(files []File) *Meter {
 	return m
 }
 
-// Share is how much is read, 0 … 1.
+// Share returns the share of the bytes that is read, 0 … 1.
 func (m *Meter) Share() float64 {
 	return min(1, float64(m.read.Load())/float64(max(m.total, 1)))
 }
@@ -34,7 +35,7 @@ func (m *Meter) count(n int64) {
 	}
 }
 
-// watch counts what is read from in.
+// watch counts the bytes read from in.
 func (m *Meter) watch(in io.Reader) io.Reader {
 	if m == nil {
 		return in

@@ -12,7 +12,7 @@ import (
 
 // cutParquet reads the rows of a parquet file; a record's line is its row.
 func cutParquet(path string, f *os.File, m *Meter, put func(Record) bool) (err error) {
-	defer func() { // a broken file can make the library panic
+	defer func() { // the library panics on some broken files
 		if r := recover(); r != nil {
 			err = fmt.Errorf("read %s: broken parquet: %v", path, r)
 		}
@@ -63,7 +63,7 @@ func cutParquet(path string, f *os.File, m *Meter, put func(Record) bool) (err e
 }
 
 // checkFooter refuses a file whose last eight bytes, the footer's length and
-// "PAR1", promise more than there is: the library would make room for it.
+// "PAR1", name more bytes than there are: the library would allocate them.
 func checkFooter(f io.ReaderAt, size int64) error {
 	var end [8]byte
 	if size < 12 {
@@ -78,7 +78,7 @@ func checkFooter(f io.ReaderAt, size int64) error {
 	return nil
 }
 
-// plainValue turns bytes into text, all the way down.
+// plainValue turns bytes into text, in lists and maps too.
 func plainValue(v any) any {
 	switch v := v.(type) {
 	case []byte:

@@ -44,7 +44,7 @@ func addTranscript(c *recipe.Conversation, text, user, assistant string) error {
 		if strings.HasPrefix(text, assistant) {
 			role, mark = recipe.Assistant, assistant
 		} else if !strings.HasPrefix(text, user) {
-			return fmt.Errorf("read %s: the transcript has %.20q where %q or %q should stand", c.Source, text, user, assistant)
+			return fmt.Errorf("read %s: the transcript has %.20q, want %q or %q", c.Source, text, user, assistant)
 		}
 		text = text[len(mark):]
 		end := len(text)

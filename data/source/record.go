@@ -19,16 +19,16 @@ import (
 // Record is a row before parsing: files are cut into records in order, and
 // records are parsed in parallel.
 type Record struct {
-	raw    []byte // JSON; nil: fields are known
+	raw    []byte // JSON; nil: fields holds the row
 	fields map[string]json.RawMessage
 	path   string
 	line   int
-	nth    int   // of the records that begin on this line, from 1
-	err    error // what is wrong with it; the records behind it can still be read
+	nth    int   // its number among the records that begin on this line, from 1
+	err    error // why it cannot be read; the records behind it still can
 }
 
-// records cuts a file into records. Memory does not grow with the file. How far
-// it is goes to m, if there is one.
+// records cuts a file into records. Memory does not grow with the file. m, if not
+// nil, counts the bytes.
 func records(path string, m *Meter) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		count := 0
@@ -50,10 +50,10 @@ func records(path string, m *Meter) iter.Seq2[Record, error] {
 	}
 }
 
-// errStopped: whoever took the records wants no more.
+// errStopped ends the cutting of a file whose records are not wanted any more.
 var errStopped = errors.New("stopped")
 
-// cutFile hands every record of a file to put, until that says stop.
+// cutFile calls put with every record of a file until it returns false.
 func cutFile(path string, m *Meter, put func(Record) bool) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -61,7 +61,8 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("read data set: %s is a directory; name its files, %s for all", path, filepath.Join(path, "*.json"))
+		return fmt.Errorf("read data set: %s is a directory; name its files, %s for all",
+			path, filepath.Join(path, "*.json"))
 	}
 	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
 	if extension == ".parquet" {
@@ -82,7 +83,7 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 	return cutJSON(path, in, put)
 }
 
-// plainText takes compression and a byte-order mark off.
+// plainText decompresses and skips a byte-order mark.
 func plainText(f io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(f, 1<<17)
 	magic, _ := in.Peek(4)
@@ -106,7 +107,7 @@ func plainText(f io.Reader) (*bufio.Reader, error) {
 	return in, nil
 }
 
-// source is file:line, and which record where a line has several.
+// source returns file:line, with the record's number if the line has several.
 func (r Record) source() string {
 	source := r.path + ":" + strconv.Itoa(r.line)
 	if r.nth > 1 {
@@ -137,7 +138,7 @@ func (r Record) Row() (Row, error) {
 	return row, r.broken(err)
 }
 
-// broken names the line of a JSON error.
+// broken adds the line to a JSON error.
 func (r Record) broken(err error) error {
 	if err == nil {
 		return nil

@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// textChunk is about how many bytes of a plain text are one record.
+// textChunk is the least number of bytes of a record of plain text.
 const textChunk = 1 << 15
 
-// cutText reads a plain text in pieces that end where a line does.
+// cutText cuts a plain text into records at line ends.
 func cutText(path string, in *bufio.Reader, put func(Record) bool) error {
 	var piece strings.Builder
 	begin, line := 1, 1

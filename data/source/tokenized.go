@@ -6,7 +6,7 @@ import (
 	"fettle/data/encode"
 )
 
-// readTokenized reads {"input_ids", "labels"}; without labels every token is
+// readTokenized reads {"input_ids", "labels"}. Without labels every token is
 // learned.
 func readTokenized(f fields) (encode.Example, error) {
 	e := encode.Example{Source: f.Source}
