@@ -8,8 +8,8 @@ import (
 	"unsafe"
 )
 
-// mapped is room for n numbers in a file without a name, nil where there is none.
-// The file is written first: a disk that is full shows here, and not later.
+// mapped returns n values in an unnamed file, nil if there is no room for it. The
+// file is written first, so that a full disk shows here and not later.
 func mapped(dir string, n int) []int32 {
 	f, err := os.CreateTemp(dir, "fettle-data-*")
 	if err != nil {

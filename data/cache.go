@@ -18,11 +18,11 @@ import (
 // cacheMagic changes with the layout of cached sets.
 const cacheMagic = "fettle encoded data 2\n"
 
-// errNoCache is why a set cannot be cached; it is not a failure.
+// errNoCache reports a set that cannot be cached, which is not a failure.
 var errNoCache = errors.New("not cacheable")
 
-// cached loads through a cache: what is kept there was made from the same
-// bytes, tokenizer, recipe and options by the same program, or is not used.
+// cached loads through a cache. A set in the cache is used only if the same program
+// made it from the same bytes, tokenizer, recipe and options.
 func cached(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options) (*Set, error) {
 	key, err := cacheKey(tok, r, files, o)
 	if errors.Is(err, errNoCache) {
@@ -47,14 +47,14 @@ func cached(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Option
 	return s, nil
 }
 
-// identified is a tokenizer whose file is known. What lies beside the file
-// shows in its pieces and in how it reads a few probes.
+// identified is a tokenizer with the hash of its file. Other files beside that one
+// show in the pieces and in the encoding of a few probes.
 type identified interface {
 	encode.Speller
 	Hash() string // of the tokenizer's file
 }
 
-// cacheKey is a SHA-256 over everything that decides what a set becomes.
+// cacheKey returns a SHA-256 over everything that a set depends on.
 func cacheKey(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options) (string, error) {
 	s, ok := tok.(identified)
 	if !ok || r.Render != nil && r.RenderKey == "" {
@@ -75,7 +75,7 @@ func cacheKey(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Opti
 		fmt.Fprintln(h, tok.BOS(), tok.EOS(), tok.Encode(probe), tok.EncodeSpecial(probe))
 	}
 	o.Progress, o.Cache = nil, ""
-	for _, v := range []any{r, files, o.OverLong, o.TrainOn, o.OnBadRow, o.Cutoff, o.Fix, o.Clean, o.Seed, o.ParseSpecials} {
+	for _, v := range []any{r, files, o} {
 		text, err := json.Marshal(v)
 		if err != nil {
 			return "", fmt.Errorf("cache data set: %w", err)

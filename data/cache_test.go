@@ -67,3 +67,20 @@ func TestCacheIsNeverStale(t *testing.T) {
 	get(other, data.Options{})
 	require.Equal(t, 7, files(), "nobody knows what a function renders")
 }
+
+func TestCleanedSetsHaveACacheOfTheirOwn(t *testing.T) {
+	r, err := recipe.Find("vicuna")
+	require.NoError(t, err)
+	path, dir := datatest.Write(t, "a.jsonl", `{"conversations": [{"from": "human", "value": "a question"}, `+
+		`{"from": "gpt", "value": "<p>An <b>answer</b>.</p>"}]}`), t.TempDir()
+	for range 2 { // the second time from the cache
+		for clean, want := range map[bool]string{false: "<p>An <b>answer</b>.</p>", true: "An **answer**."} {
+			s, err := datatest.Load(datatest.Spelled{}, r, path, data.Options{Clean: clean, Cache: dir})
+			require.NoError(t, err)
+			require.Contains(t, datatest.Marked(s.Examples[0]), "⟦ "+want+"¶⟧")
+		}
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	require.Len(t, found, 2)
+}

@@ -31,7 +31,8 @@ func writeCache(path string, s *Set) error {
 	})
 }
 
-// encodeCache writes all of a cached set but the SHA-256 that ends it:
+// encodeCache writes a cached set without the SHA-256 at its end. Examples have one
+// sequence:
 //
 //	magic · n uint32 · n bytes of JSON, the Set without its examples ·
 //	sources, a line each · lengths uint32 · tokens int32 · mask, a byte a token
@@ -72,6 +73,7 @@ func encodeCache(b *bufio.Writer, s *Set) error {
 	return nil
 }
 
+// sourceBytes counts the bytes of all sources, with a line end each.
 func sourceBytes(examples []Example) int {
 	n := 0
 	for _, e := range examples {
@@ -80,7 +82,7 @@ func sourceBytes(examples []Example) int {
 	return n
 }
 
-// readCache reads what writeCache wrote; anything else is an error.
+// readCache reads a file of writeCache; anything else is an error.
 func readCache(path string) (*Set, error) {
 	all, err := os.ReadFile(path)
 	if err != nil {
@@ -89,7 +91,7 @@ func readCache(path string) (*Set, error) {
 	return decodeCache(all, filepath.Dir(path))
 }
 
-// decodeCache takes a cached set apart; dir is where much of it may be kept.
+// decodeCache decodes a cached set; dir is for the files of its arena.
 func decodeCache(all []byte, dir string) (*Set, error) {
 	text := len(all) - sha256.Size
 	if text < len(cacheMagic)+4 || !bytes.HasPrefix(all, []byte(cacheMagic)) {
@@ -109,8 +111,9 @@ func decodeCache(all []byte, dir string) (*Set, error) {
 	if head.Count < 0 {
 		return nil, errors.New("not a cached set")
 	}
-	s, sources, lengths := &head.Set, strings.Split(string(r.take(head.SourceBytes)), "\n"), make([]int, 0, min(head.Count, text))
-	total := 0
+	s, total := &head.Set, 0
+	sources := strings.Split(string(r.take(head.SourceBytes)), "\n")
+	lengths := make([]int, 0, min(head.Count, text))
 	for range cap(lengths) {
 		lengths = append(lengths, int(r.number()))
 		total += lengths[len(lengths)-1]
@@ -137,12 +140,13 @@ func decodeCache(all []byte, dir string) (*Set, error) {
 	return s, nil
 }
 
-// reader takes bytes off, and notes where there are too few.
+// reader consumes bytes and records whether there were too few.
 type reader struct {
 	rest  []byte
 	short bool
 }
 
+// take returns the next n bytes, nil if there are fewer.
 func (r *reader) take(n int) []byte {
 	if n < 0 || n > len(r.rest) {
 		r.short = true
@@ -153,6 +157,7 @@ func (r *reader) take(n int) []byte {
 	return out
 }
 
+// number returns the next uint32.
 func (r *reader) number() uint32 {
 	if b := r.take(4); b != nil {
 		return binary.LittleEndian.Uint32(b)

@@ -67,10 +67,32 @@ func TestSplit(t *testing.T) {
 	for i := range all {
 		all[i].Source = fmt.Sprint("f:", i)
 	}
-	for size, want := range map[float64]int{0: 0, 0.05: 5, 10: 10, 500: 99} {
-		training, held := data.Split(all, size, 1)
+	for size, want := range map[float64]int{0: 0, 0.05: 5, 0.999: 99, 10: 10, 99: 99} {
+		training, held, err := data.Split(all, size, 1)
+		require.NoError(t, err)
 		require.Len(t, held, want)
 		require.Len(t, training, 100-want)
+	}
+}
+
+func TestSplitLeavesTraining(t *testing.T) {
+	all := make([]data.Example, 100)
+	for i := range all {
+		all[i].Source = fmt.Sprint("f:", i)
+	}
+	for _, size := range []float64{100, 500} {
+		_, _, err := data.Split(all, size, 1)
+		require.EqualError(t, err,
+			fmt.Sprintf("val_size is %v, but there are 100 examples: none is left for training", size))
+	}
+	for _, rows := range []int{1, 2} { // a held-out row takes all of its examples with it
+		for i := range all {
+			all[i].Source = fmt.Sprint("f:", i%rows)
+		}
+		training, held, err := data.Split(all, 0.9, 1)
+		require.NoError(t, err)
+		require.Len(t, held, 100-100/rows)
+		require.Len(t, training, 100/rows)
 	}
 }
 
@@ -80,7 +102,8 @@ func TestSplitKeepsRowsTogether(t *testing.T) {
 	for i := range all {
 		all[i].Source = fmt.Sprint("f:", i%100)
 	}
-	training, held := data.Split(all, 0.1, 1)
+	training, held, err := data.Split(all, 0.1, 1)
+	require.NoError(t, err)
 	require.Len(t, held, 30)
 	sides := map[string]bool{}
 	for _, e := range held {

@@ -2,11 +2,12 @@ package data
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
 
-// Keeps is the max_seq_length that keeps a share of the rows whole.
+// Keeps returns the max_seq_length that keeps a share of the rows whole.
 func (s *Set) Keeps(share float64) int {
 	if len(s.Lengths) == 0 {
 		return 0
@@ -16,31 +17,40 @@ func (s *Set) Keeps(share float64) int {
 	return int(sorted[max(0, min(kept, len(sorted))-1)])
 }
 
-// OverLongTable tells how many rows are longer than the cutoff, by how much, and
-// what max_seq_length would keep more.
+// OverLongTable lists how many rows cleaning dropped, how many are longer than the
+// cutoff, by how much, and which max_seq_length would keep more.
 func (s *Set) OverLongTable() string {
-	if s.Stream {
-		return fmt.Sprintf("%d rows are strung together and cut every %d tokens; the longest has %d\n", len(s.Lengths), s.Cutoff, s.Keeps(1))
-	}
 	var b strings.Builder
+	if s.Cleaned > 0 {
+		fmt.Fprintf(&b, "cleaning dropped %d of %d rows\n", s.Cleaned, s.Rows)
+	}
+	if s.Stream {
+		fmt.Fprintf(&b, "%d rows are concatenated and cut every %d tokens; the longest has %d\n",
+			len(s.Lengths), s.Cutoff, s.Keeps(1))
+		return b.String()
+	}
 	over := 0
-	by := map[string]int{}
-	classes := []string{"up to 10 %", "up to 50 %", "up to 100 %", "more"}
+	classes := []struct {
+		name  string
+		most  float64 // times the cutoff
+		count int
+	}{{"up to 10 %", 1.1, 0}, {"up to 50 %", 1.5, 0}, {"up to 100 %", 2, 0}, {"more", math.Inf(1), 0}}
 	for _, n := range s.Lengths {
 		if int(n) <= s.Cutoff {
 			continue
 		}
 		over++
 		k := 0
-		for k < 3 && float64(n) > float64(s.Cutoff)*[]float64{1.1, 1.5, 2}[k] {
+		for float64(n) > float64(s.Cutoff)*classes[k].most {
 			k++
 		}
-		by[classes[k]]++
+		classes[k].count++
 	}
-	fmt.Fprintf(&b, "%d of %d rows are longer than max_seq_length %d: %d cut, %d dropped, %d split\n", over, len(s.Lengths), s.Cutoff, s.Cut, s.Dropped, s.Split)
+	fmt.Fprintf(&b, "%d of %d rows are longer than max_seq_length %d: %d cut, %d dropped, %d split\n",
+		over, len(s.Lengths), s.Cutoff, s.Cut, s.Dropped, s.Split)
 	if over > 0 {
 		for _, class := range classes {
-			fmt.Fprintf(&b, "  longer by %-12s %d\n", class, by[class])
+			fmt.Fprintf(&b, "  longer by %-12s %d\n", class.name, class.count)
 		}
 	}
 	for _, share := range []float64{0.95, 0.99, 1} {

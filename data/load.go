@@ -10,25 +10,35 @@ import (
 	"fettle/internal/suggest"
 )
 
-// Options say how files become examples.
+// Options configures loading.
 type Options struct {
 	Format   string            // of files that name none: one of source.Formats; "": auto
 	Columns  map[string]string // of files that name none: a format's name of a field → the file's
-	Cutoff   int               // tokens; 0: the recipe's
-	OverLong string            // truncate, drop, truncate_prompt, split or error; "": truncate, for plain texts split
-	TrainOn  string            // recipe, assistant, last_turn, completion or all; "": recipe
+	Cutoff   int               // tokens of the longest example; 0: the recipe's
+	OverLong string            // one of encode.Policies; "": truncate, of plain texts split
+	TrainOn  string            // one of recipe.TrainOn; "": recipe
 	OnBadRow string            // stop or skip; "": stop
 
-	ParseSpecials *bool                         // whether names of control tokens in the data become them; nil: as the recipe
-	Clean         bool                          // clean shared conversations as FastChat did for Vicuna; a conversation seen before is left out
-	Fix           bool                          // repair what can be repaired safely
-	Seed          uint64                        // decides which rows a set with a fractional weight gives
-	Cache         string                        // a directory for encoded sets; "": none
-	Progress      func(rows int, share float64) // called now and then, with the rows read so far and the share of the bytes
+	// ParseSpecials overrides the recipe's Specials: whether names of control tokens
+	// in the data become the tokens.
+	ParseSpecials *bool
+
+	// Clean cleans shared conversations as FastChat did for Vicuna: see data/clean. A
+	// conversation whose first two turns were seen before is dropped, and so is a row
+	// with "plugins".
+	Clean bool
+
+	Fix   bool   // repair what lint.Repair can, drop duplicates
+	Seed  uint64 // selects the rows of a fractional weight
+	Cache string // directory of encoded sets; "": none
+
+	// Progress is called now and then with the rows read so far and the share of the
+	// bytes.
+	Progress func(rows int, share float64) `json:"-"`
 }
 
-// Load reads and encodes files that may differ in format and weight. A path
-// may be a pattern.
+// Load reads and encodes files, which may differ in format and weight. A path may be
+// a pattern.
 func Load(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options) (*Set, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -62,7 +72,9 @@ func (o Options) check() error {
 		what, value string
 		allowed     []string
 	}{
-		{"over_long", o.OverLong, encode.Policies()}, {"train_on", o.TrainOn, recipe.TrainOn()}, {"on_bad_row", o.OnBadRow, []string{"stop", "skip"}},
+		{"over_long", o.OverLong, encode.Policies()},
+		{"train_on", o.TrainOn, recipe.TrainOn()},
+		{"on_bad_row", o.OnBadRow, []string{"stop", "skip"}},
 		{"dataset format", o.Format, source.Formats()},
 	} {
 		if v.value != "" && !slices.Contains(v.allowed, v.value) {

@@ -7,21 +7,20 @@ import (
 	"fettle/data/source"
 )
 
-// outcome is what became of a record.
+// outcome is the result of one record.
 type outcome struct {
 	examples []Example
-	length   int // uncut
-	bad      error
-	fatal    error
+	length   int   // tokens before any cut
+	bad      error // the row cannot be used
+	fatal    error // loading ends
 
 	source  string
 	marks   []lint.Mark
-	fixed   []string // rules
-	left    bool     // the record was left out
-	cleaned bool     // because it is of no use
-	opening uint64   // a hash of the first two turns
-	fused   bool
-	answer  uint64 // a hash of what the assistant says
+	fixed   []string // rules whose repair changed the row
+	dropped bool     // by repair or cleaning
+	cleaned bool     // dropped by cleaning
+	opening uint64   // hash of the first two turns, when cleaning; 0: none
+	answer  uint64   // hash of the answers; 0: none
 }
 
 // loader fills a set.
@@ -63,7 +62,7 @@ func load(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options)
 	return s, s.finish(paths)
 }
 
-// file appends a file.
+// file loads one file.
 func (l *loader) file(w worker, f source.File) error {
 	var err error
 	if w.file, err = source.Open(f, l.meter); err != nil {
@@ -89,7 +88,7 @@ func (l *loader) file(w worker, f source.File) error {
 	return nil
 }
 
-// take counts an outcome.
+// take adds an outcome to the set.
 func (l *loader) take(out outcome) {
 	s := l.set
 	s.Rows++
@@ -107,21 +106,21 @@ func (l *loader) take(out outcome) {
 		s.Report.CountFixed(rule)
 	}
 	if out.opening != 0 {
-		out.left = out.left || l.opened[out.opening]
-		out.cleaned = out.cleaned || out.left
+		out.dropped = out.dropped || l.opened[out.opening]
+		out.cleaned = out.cleaned || out.dropped
 		l.opened[out.opening] = true
 	}
 	if out.cleaned {
 		s.Cleaned++
 	}
-	if out.left {
+	if out.dropped {
 		return
 	}
 	if out.answer != 0 {
 		l.answers.Add(out.answer, out.source)
 	}
 	if out.length > s.Cutoff && s.Cutoff > 0 && len(out.examples) < 2 && !s.Stream {
-		s.Report.Add("over-long", out.source, "%d tokens, %d are room", out.length, s.Cutoff)
+		s.Report.Add("over-long", out.source, "%d tokens, max_seq_length is %d", out.length, s.Cutoff)
 	}
 	s.Lengths = append(s.Lengths, int32(min(out.length, 1<<31-1)))
 	switch {

@@ -6,8 +6,8 @@ import (
 	"fettle/internal/rng"
 )
 
-// Order is the order of n examples in an epoch: a permutation that depends on
-// (n, seed, epoch) alone, so that a run can go on anywhere without a state.
+// Order returns the order of n examples in an epoch: a permutation that depends on
+// (n, seed, epoch) alone, so that a run can be resumed anywhere without stored state.
 func Order(n int, seed uint64, epoch int) []int {
 	keys := make([]uint64, n)
 	order := make([]int, n)
@@ -27,7 +27,7 @@ func Order(n int, seed uint64, epoch int) []int {
 // next returns the output of SplitMix64 for a state, a bijection.
 func next(x uint64) uint64 { return rng.Mix(x + 0x9e3779b97f4a7c15) }
 
-// InOrder is 0 … n−1.
+// InOrder returns 0 … n−1.
 func InOrder(n int) []int {
 	order := make([]int, n)
 	for i := range order {

@@ -8,19 +8,20 @@ import (
 	"fettle/data/source"
 )
 
-// batchSize is how many records a worker takes at once.
+// batchSize is the number of records that a worker takes at a time.
 const batchSize = 64
 
-// job is a batch of records on its way.
+// job is a batch of records and its results.
 type job struct {
 	records []source.Record
 	out     []outcome
-	err     error // of reading on
+	err     error // that ended the reading behind these records
 	done    chan struct{}
 }
 
-// parallel works on records on all processors and keeps their order. Few are
-// under way at a time, so memory does not grow with the file.
+// parallel works on records on all processors and yields the outcomes in the order of
+// the records. Few batches are in progress at a time, so memory does not grow with
+// the file.
 func parallel(records iter.Seq2[source.Record, error], work func(source.Record) outcome) iter.Seq2[outcome, error] {
 	return func(yield func(outcome, error) bool) {
 		workers := runtime.GOMAXPROCS(0)
@@ -59,7 +60,7 @@ func parallel(records iter.Seq2[source.Record, error], work func(source.Record) 
 	}
 }
 
-// feed hands batches to the workers and, in order, to whoever collects.
+// feed sends batches to the workers and, in order, to the collector.
 func feed(records iter.Seq2[source.Record, error], jobs, ordered chan<- *job, stop <-chan struct{}) {
 	send := func(j *job) bool {
 		select {

@@ -12,24 +12,24 @@ import (
 // Set is a loaded data set with its statistics.
 type Set struct {
 	Examples []Example
-	Rows     int // read from the files
-	Cut      int // rows longer than the cutoff, and shortened
-	Dropped  int // rows longer than the cutoff, and left out
-	Split    int // rows longer than the cutoff, and split
-	Cleaned  int // rows that cleaning left out
-	BadRows  int // rows that could not be read, and were skipped
-	Silent   int // among Examples, those without a learned token
+	Rows     int // of the files
+	Cut      int // rows longer than the cutoff and shortened
+	Dropped  int // rows longer than the cutoff and dropped
+	Split    int // rows longer than the cutoff and split
+	Cleaned  int // rows that cleaning dropped
+	BadRows  int // rows that could not be read and were skipped
+	Silent   int // examples without a learned token
 	Tokens   int
 	Learned  int
 	Cutoff   int
-	Stream   bool        // rows are strung together and cut every Cutoff tokens: none is too long
-	Lengths  []int32     // of the rows, uncut
-	Bad      []string    // what was wrong with the first bad rows
+	Stream   bool        // rows are concatenated and cut every Cutoff tokens: none is too long
+	Lengths  []int32     // tokens of the rows before any cut
+	Bad      []string    // errors of the first bad rows
 	Hash     string      // SHA-256 over tokens and labels
-	Report   lint.Report // what the linter found
+	Report   lint.Report // of the linter
 }
 
-// finish counts, and refuses a set that teaches nothing.
+// finish counts, and refuses a set without a learned token.
 func (s *Set) finish(paths []string) error {
 	h := sha256.New()
 	for _, e := range s.Examples {
@@ -50,7 +50,8 @@ func (s *Set) finish(paths []string) error {
 	case len(s.Examples) == 0:
 		return fmt.Errorf("read %v: %w", paths, source.ErrEmpty)
 	case s.Learned == 0:
-		return fmt.Errorf("read %v: no record has a learned token (all labels are masked); are the answers empty, or beyond max_seq_length %d?", paths, s.Cutoff)
+		return fmt.Errorf("read %v: no record has a learned token (all labels are masked); "+
+			"are the answers empty, or beyond max_seq_length %d?", paths, s.Cutoff)
 	}
 	return nil
 }

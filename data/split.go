@@ -1,21 +1,29 @@
 package data
 
-// Split takes examples out for evaluation: size of them, or below 1 that
-// fraction. Which ones depends on their number and the seed. Examples of one
-// row, split or repeated by a weight, stay on one side. Both parts keep the
-// order of the files.
-func Split(examples []Example, size float64, seed uint64) (training, evaluation []Example) {
-	if size < 1 {
-		size *= float64(len(examples))
+import "fmt"
+
+// Split holds out examples for evaluation: size of them, or that fraction if size is
+// below 1. Which ones depends on their number and the seed. Examples of one row, split
+// or repeated by a weight, stay together. Both parts keep the order of the files.
+//
+// A size of all examples or more is refused. Where the rows have so many examples
+// each that the evaluation would get all, it gets fewer: training never gets none.
+func Split(examples []Example, size float64, seed uint64) (training, evaluation []Example, err error) {
+	n := len(examples)
+	if size >= 1 && size >= float64(n) {
+		return nil, nil, fmt.Errorf("val_size is %v, but there are %d examples: none is left for training", size, n)
 	}
-	want := min(int(size), max(len(examples)-1, 0))
-	held, sources, count := make([]bool, len(examples)), map[string][]int{}, 0
+	if size < 1 {
+		size *= float64(n)
+	}
+	want := int(size)
+	held, sources, count := make([]bool, n), map[string][]int{}, 0
 	for i, e := range examples {
 		if e.Source != "" {
 			sources[e.Source] = append(sources[e.Source], i)
 		}
 	}
-	for _, i := range Order(len(examples), seed, -1) {
+	for _, i := range Order(n, seed, -1) {
 		if held[i] || count >= want {
 			continue
 		}
@@ -23,7 +31,7 @@ func Split(examples []Example, size float64, seed uint64) (training, evaluation 
 		if s := examples[i].Source; s != "" {
 			together = sources[s]
 		}
-		if count += len(together); count >= len(examples) { // something must be left to train on
+		if count += len(together); count >= n { // training needs an example
 			count -= len(together)
 			continue
 		}
@@ -38,5 +46,5 @@ func Split(examples []Example, size float64, seed uint64) (training, evaluation 
 			training = append(training, e)
 		}
 	}
-	return training, evaluation
+	return training, evaluation, nil
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// weigh gives every example as often as the weight says: 2.5 is all of them
-// twice, and half of them, drawn by the seed, once more. The order stays.
+// weigh repeats examples: a weight of 2.5 returns all of them twice and then half of
+// them, selected by the seed, once more, each time in their order.
 func weigh(examples []Example, weight float64, seed uint64) []Example {
 	if weight == 0 || weight == 1 {
 		return examples

@@ -38,13 +38,13 @@ func (w worker) work(r source.Record) outcome {
 	if w.options.Fix {
 		drop := false
 		if fixed, drop = lint.Repair(&c); drop {
-			return outcome{fixed: fixed, left: true}
+			return outcome{fixed: fixed, dropped: true}
 		}
 	}
 	opening := uint64(0)
 	if w.options.Clean {
 		if row.Has("plugins") || clean.Conversation(&c) != "" {
-			return outcome{left: true, cleaned: true}
+			return outcome{dropped: true, cleaned: true}
 		}
 		opening = maphash.String(seed, c.Turns[0].Text+"\x00"+c.Turns[1].Text)
 	}

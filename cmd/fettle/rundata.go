@@ -97,7 +97,7 @@ func (m *runData) read(c *train.Config, tok encode.Tokenizer, progress io.Writer
 		return input(err)
 	}
 	if c.ValSize > 0 {
-		m.split(c)
+		return m.split(c)
 	}
 	return nil
 }
@@ -111,13 +111,17 @@ func readingBar(rows int, share float64) string {
 
 // split holds examples out. Rows that say the same as one of them are learned no
 // more: the held-out loss is of what was never seen.
-func (m *runData) split(c *train.Config) {
-	all, held := data.Split(m.training.Examples, c.ValSize, c.Seed)
+func (m *runData) split(c *train.Config) error {
+	all, held, err := data.Split(m.training.Examples, c.ValSize, c.Seed)
+	if err != nil {
+		return usage(fmt.Errorf("config: %w", err))
+	}
 	var doubles lint.Report
 	if kept := doubles.Leakage(all, held); len(kept) > 0 {
 		m.doubles, all = len(all)-len(kept), kept
 	}
 	m.training.Examples, m.evaluation.Examples = all, held
+	return nil
 }
 
 // dataOptions are what data needs to know of a run.

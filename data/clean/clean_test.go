@@ -78,6 +78,7 @@ func TestCleaningLeavesOutWhatWasSeen(t *testing.T) {
 	s, err := datatest.Load(datatest.Letters{}, r, datatest.Write(t, "a.jsonl", row+row+strings.Replace(row, `"id"`, `"plugins": [], "id"`, 1)), data.Options{Clean: true})
 	require.NoError(t, err)
 	require.Equal(t, []int{3, 1, 2}, []int{s.Rows, len(s.Examples), s.Cleaned})
+	require.Contains(t, s.OverLongTable(), "cleaning dropped 2 of 3 rows\n")
 }
 
 func FuzzMarkdown(f *testing.F) {

@@ -209,7 +209,7 @@ func TestStreamsHaveNoLongRows(t *testing.T) {
 	s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Cutoff: 16})
 	require.NoError(t, err)
 	require.Zero(t, s.Report.Counts["over-long"])
-	require.Contains(t, s.OverLongTable(), "2 rows are strung together and cut every 16 tokens")
+	require.Contains(t, s.OverLongTable(), "2 rows are concatenated and cut every 16 tokens")
 	for _, e := range s.Examples {
 		require.LessOrEqual(t, len(e.Tokens), 16)
 	}
