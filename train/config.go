@@ -14,13 +14,13 @@ import (
 // they exist; alias lists what other tools call the same thing. A run's
 // output directory holds it as config.yaml, filled in.
 type Config struct {
-	ModelName string  `yaml:"model_name_or_path" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
+	ModelName string  `yaml:"model_name_or_path" group:"model" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
 	Shape     string  `yaml:"config_name" help:"instead of a base model: a config.json (or its directory, or fettle-tiny) whose weights are drawn by the seed, to train from nothing"`
 	Tokenizer string  `yaml:"tokenizer_name" help:"directory of the tokenizer, where config_name is set"`
 	Spread    float64 `yaml:"initializer_range" help:"standard deviation of drawn weights, where config_name is set"`
 	Adapter   string  `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from (its weights only)"`
-	Type      string  `yaml:"finetuning_type" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
-	Recipe    string  `yaml:"recipe" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
+	Type      string  `yaml:"finetuning_type" group:"method" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
+	Recipe    string  `yaml:"recipe" group:"data" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
 	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME is a data set that LLaMA-Factory's file describes"`
 	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`
@@ -39,7 +39,7 @@ type Config struct {
 	Shuffle       bool     `yaml:"shuffle" help:"a new order in every epoch"`
 	DropLast      bool     `yaml:"dataloader_drop_last" help:"whole steps only: what is left over at the end of an epoch sits it out, as in trainers of 2023"`
 
-	LoRARank     int      `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA"`
+	LoRARank     int      `yaml:"lora_rank" group:"method" alias:"lora_r,r" help:"rank of LoRA"`
 	LoRAAlpha    float64  `yaml:"lora_alpha" help:"LoRA's scale is alpha/rank"`
 	LoRADropout  float64  `yaml:"lora_dropout" help:"probability of dropping an input of LoRA"`
 	LoRATargets  []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear"`
@@ -49,7 +49,7 @@ type Config struct {
 	Gate         string   `yaml:"gate" help:"LLaMA-Adapter's gates: per_head (official) or scalar (PEFT)"`
 	GateActive   string   `yaml:"gate_activation" help:"tanh (official) or none (PEFT)"`
 
-	BatchSize    int     `yaml:"per_device_train_batch_size" alias:"micro_batch_size,batch_size" help:"sequences of a micro-batch"`
+	BatchSize    int     `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size,batch_size" help:"sequences of a micro-batch"`
 	Accumulation int     `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches of an optimizer step"`
 	Epochs       float64 `yaml:"num_train_epochs" alias:"num_epochs,epochs" help:"passes over the data"`
 	MaxSteps     int     `yaml:"max_steps" alias:"iters" help:"optimizer steps instead of epochs; 0 or less: by epochs"`
@@ -64,14 +64,14 @@ type Config struct {
 	MaxGradNorm  float64 `yaml:"max_grad_norm" help:"clip the gradient's norm; 0: never"`
 	Seed         uint64  `yaml:"seed" help:"decides initial values, order and dropout"`
 
-	Compute     string `yaml:"compute" help:"products of frozen weights: auto, f32, bf16 or int8 (which quantises them to int8)"`
+	Compute     string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8 (which quantises them to int8)"`
 	Quantized   string `yaml:"quantization" alias:"quantize" help:"how the frozen projections are kept in memory: none (as stored), int8 or nf4 (QLoRA)"`
 	SharePrefix string `yaml:"share_prefix" help:"compute once what sequences of a micro-batch begin with alike: true, false or auto (where compute is bf16 or int8, without dropout); the same up to rounding, which then depends on per_device_train_batch_size"`
 	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" help:"activations: auto, all (least memory) or none (fastest)"`
 	MaxMemory   string `yaml:"max_memory" help:"memory the run may take, such as 8G; a run that needs more is refused. auto: what the machine has left; --allow memory: go on all the same"`
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for activations with recompute: auto, in MiB"`
 
-	OutputDir    string  `yaml:"output_dir" help:"directory of the run"`
+	OutputDir    string  `yaml:"output_dir" group:"output" help:"directory of the run"`
 	EvalSteps    int     `yaml:"eval_steps" help:"evaluate every so many steps; 0: before and after only"`
 	Patience     int     `yaml:"early_stopping_patience" help:"end the run after so many evaluations without a better loss; 0: never"`
 	Threshold    float64 `yaml:"early_stopping_threshold" help:"how much lower a held-out loss must be to count as better for early stopping"`

@@ -18,7 +18,7 @@ import (
 
 // chatting holds the settings of chat beside those of model and answer.
 type chatting struct {
-	System string `yaml:"system" help:"the system message"`
+	System string `yaml:"system" group:"prompt" help:"the system message"`
 }
 
 func newChat() *cobra.Command {

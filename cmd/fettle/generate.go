@@ -11,10 +11,10 @@ import (
 
 // asking holds the settings of generate beside those of model and answer.
 type asking struct {
-	Prompt  string `yaml:"prompt" alias:"instruction" help:"the instruction; with --raw the text to continue"`
+	Prompt  string `yaml:"prompt" group:"prompt" alias:"instruction" help:"the instruction; with --raw the text to continue"`
 	Input   string `yaml:"input" help:"what the instruction is about"`
 	Raw     bool   `yaml:"raw" help:"continue the prompt as it is"`
-	Verbose bool   `yaml:"verbose" help:"say on standard error why it stopped, and how fast it was"`
+	Verbose bool   `yaml:"verbose" group:"output" help:"say on standard error why it stopped, and how fast it was"`
 }
 
 func newGenerate() *cobra.Command {

@@ -17,7 +17,7 @@ import (
 
 // looking are the settings of inspect beside a run's.
 type looking struct {
-	Samples int    `yaml:"samples" help:"how many samples to show"`
+	Samples int    `yaml:"samples" group:"output" help:"how many samples to show"`
 	JSON    bool   `yaml:"json" help:"write JSON lines, a sample each, and a summary"`
 	HTML    string `yaml:"html" help:"write a page with samples, lengths and findings to this file"`
 }

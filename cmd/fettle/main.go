@@ -40,27 +40,24 @@ func newRoot() *cobra.Command {
 		Long: `fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the result:
 one program, no Python, no GPU, no network.
 
-  fettle train     learn an adapter from instruction data
-  fettle generate  answer one instruction, or continue a text
-  fettle chat      talk to a model
-  fettle plan      see what a run would take: memory, disk, steps, time
-  fettle inspect   see what the model would see: prompts, tokens, masks
-  fettle demo      tune and question the built-in model
-  fettle init      write a commented config
-  fettle serve     answer over HTTP, with a page to chat on
-
 Flags are spelled --learning_rate or --learning-rate; every setting can also
 come from a YAML file (--config) or the environment (FETTLE_LEARNING_RATE).
 
-Exit codes: 0 done, 64 wrong usage or setting, 65 wrong data or a loss that is
-not finite, 66 an input is missing, 70 a fault of the program, 73 the output
-directory is in use, 74 an input/output error such as a full disk, 75 stopped
-with the state kept (the same command continues), 77 refused for safety, or for
-more memory or disk than there is.`,
+Exit codes:
+  0 done
+  64 wrong usage or setting
+  65 wrong data, or a loss that is not finite
+  66 an input is missing
+  70 a fault of the program
+  73 the output directory is in use
+  74 an input/output error, such as a full disk
+  75 stopped with the state kept; the same command continues
+  77 refused for safety, or for lack of memory or disk`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpFunc(printHelp)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.AddCommand(newTrain(), newGenerate(), newChat(), newPlan(), newInspect(), newInit(), newServe(), newDemo(), newBench(), newVersion())
 	return root

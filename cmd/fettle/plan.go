@@ -15,7 +15,7 @@ import (
 
 // planning are the settings of plan beside a run's.
 type planning struct {
-	Probe int  `yaml:"probe" help:"micro-batches to try, which loads the weights, to tell the time; 0: none"`
+	Probe int  `yaml:"probe" group:"output" help:"micro-batches to try, which loads the weights, to tell the time; 0: none"`
 	JSON  bool `yaml:"json" help:"print JSON"`
 }
 

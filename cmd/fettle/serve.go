@@ -17,7 +17,7 @@ import (
 
 // serving are the settings of serve beside those of answers.
 type serving struct {
-	Host    string   `yaml:"host" help:"address to listen on; one that others can reach needs a key"`
+	Host    string   `yaml:"host" group:"server" help:"address to listen on; one that others can reach needs a key"`
 	Port    int      `yaml:"port" help:"0: any free one"`
 	KeyFile string   `yaml:"api_key_file" help:"file with the key that clients must bring; or put it into FETTLE_API_KEY"`
 	Hosts   []string `yaml:"allowed_hosts" help:"names under which the server is reached, beside its address and localhost"`

@@ -14,14 +14,14 @@ import (
 
 // Settings are the settings that all benchmarks share.
 type Settings struct {
-	Shape     string `yaml:"shape" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model directory"`
+	Shape     string `yaml:"shape" group:"model" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model directory"`
 	DType     string `yaml:"dtype" help:"how random weights are stored: bf16, f16 or f32"`
-	Compute   string `yaml:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
+	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" help:"none, int8 or nf4"`
-	Tokens    int    `yaml:"tokens" help:"rows of a product, tokens of a step or of a prompt"`
+	Tokens    int    `yaml:"tokens" group:"workload" help:"rows of a product, tokens of a step or of a prompt"`
 	Steps     int    `yaml:"steps" help:"measured repetitions, after one to warm up; for generate, decoded tokens"`
-	Threads   int    `yaml:"threads" help:"0: all cores"`
-	JSON      bool   `yaml:"json" help:"write one JSON object"`
+	Threads   int    `yaml:"threads" group:"compute" help:"0: all cores"`
+	JSON      bool   `yaml:"json" group:"output" help:"write one JSON object"`
 }
 
 // Check returns an error if a setting is out of range.

@@ -17,18 +17,18 @@ import (
 
 // Training are the settings of the benchmark of training steps.
 type Training struct {
-	Adapter   string   `yaml:"adapter" alias:"finetuning_type" help:"lora or llama-adapter"`
+	Adapter   string   `yaml:"adapter" group:"method" alias:"finetuning_type" help:"lora or llama-adapter"`
 	Rank      int      `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA"`
 	Targets   []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" help:"projections with LoRA"`
 	Len       int      `yaml:"adapter_len" help:"vectors of LLaMA-Adapter's prompt"`
 	Layers    int      `yaml:"adapter_layers" help:"layers with a prompt, from the top; 0: all but two"`
-	Sequences int      `yaml:"sequences" help:"sequences that the tokens are cut into, packed; with dataset, sequences of a step"`
+	Sequences int      `yaml:"sequences" group:"workload" help:"sequences that the tokens are cut into, packed; with dataset, sequences of a step"`
 	Learned   float64  `yaml:"learned" help:"fraction of the tokens that are learned, at the end of each sequence"`
-	Recompute string   `yaml:"recompute" alias:"gradient_checkpointing" help:"activations: none (kept) or all (recomputed)"`
-	Dataset   []string `yaml:"dataset" alias:"datasets,data_path,data" help:"instead of random tokens: files whose sequences, in an order drawn by a fixed seed, are learned; tokens and learned do not count then"`
+	Recompute string   `yaml:"recompute" group:"compute" alias:"gradient_checkpointing" help:"activations: none (kept) or all (recomputed)"`
+	Dataset   []string `yaml:"dataset" group:"workload" alias:"datasets,data_path,data" help:"instead of random tokens: files whose sequences, in an order drawn by a fixed seed, are learned; tokens and learned do not count then"`
 	Recipe    string   `yaml:"recipe" help:"whose prompts and masks the dataset gets"`
 	Tokenizer string   `yaml:"tokenizer_name" help:"directory of the tokenizer, where dataset is set"`
-	Share     string   `yaml:"share_prefix" help:"compute once what sequences of a step begin with alike: true, false, or auto as in training"`
+	Share     string   `yaml:"share_prefix" group:"compute" help:"compute once what sequences of a step begin with alike: true, false, or auto as in training"`
 }
 
 // real reports whether the steps are of a data set.

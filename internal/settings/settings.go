@@ -6,8 +6,8 @@
 //	Rank int `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA" group:"method"`
 //
 // It can then be set by --lora_rank, --lora-rank, --lora_r, FETTLE_LORA_RANK, FETTLE_R, or lora_rank: in a file. A list
-// is split at commas unless its tag says whole:"true". The fields of a struct with the tag yaml:",inline" belong to the
-// struct around it, and take its group if they have none.
+// is split at commas unless its tag says whole:"true". A group, which is a heading of help, holds for the fields after
+// it too, until the next one. The fields of a struct with the tag yaml:",inline" belong to the struct around it.
 package settings
 
 import (
@@ -47,6 +47,7 @@ func fieldsOf(v reflect.Value, group string) []Field {
 		if f.Group == "" {
 			f.Group = group
 		}
+		group = f.Group
 		if a := tag.Get("alias"); a != "" {
 			f.Aliases = strings.Split(a, ",")
 		}

@@ -18,9 +18,9 @@ type method struct {
 type run struct {
 	Rate    float64  `yaml:"learning_rate" alias:"lr" group:"optimization"`
 	Seed    uint64   `yaml:"seed"`
-	Shuffle bool     `yaml:"shuffle"`
-	Compute string   `yaml:"compute"`
-	Prompts []string `yaml:"sample_prompts" whole:"true"`
+	Shuffle bool     `yaml:"shuffle" group:"data"`
+	Compute string   `yaml:"compute" group:"compute"`
+	Prompts []string `yaml:"sample_prompts" whole:"true" group:"output" help:"instructions to answer during the run"`
 	Method  method   `yaml:",inline" group:"method"`
 	Other   any      `yaml:"-"`
 }
@@ -213,13 +213,49 @@ func TestAMistakeInAFlagIsNamed(t *testing.T) {
 	}
 }
 
-func TestInlinedFieldsKeepTheirOrderAndTakeTheGroup(t *testing.T) {
+func TestAGroupHoldsUntilTheNextOne(t *testing.T) {
 	var got [][2]string
 	for _, f := range Fields(defaults()) {
 		got = append(got, [2]string{f.Key, f.Group})
 	}
 	require.Equal(t, [][2]string{
-		{"learning_rate", "optimization"}, {"seed", ""}, {"shuffle", ""}, {"compute", ""}, {"sample_prompts", ""},
-		{"lora_rank", "method"}, {"lora_target_modules", "method"},
+		{"learning_rate", "optimization"}, {"seed", "optimization"}, {"shuffle", "data"}, {"compute", "compute"},
+		{"sample_prompts", "output"}, {"lora_rank", "method"}, {"lora_target_modules", "method"},
 	}, got)
+}
+
+func TestHelpIsGroupedAndShowsDefaults(t *testing.T) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	New(flags, ready, defaults())
+	help := Help(flags, 60)
+	require.Equal(t, `
+Data:
+  --shuffle
+
+Method:
+  --lora_rank number
+      rank of LoRA (default 8)
+  --lora_target_modules list
+      (default q_proj,v_proj)
+
+Optimization:
+  --learning_rate number
+      (default 0.0003)
+  --seed number
+      (default 42)
+
+Compute:
+  --compute text
+      (default auto)
+
+Output:
+  --sample_prompts list
+      instructions to answer during the run
+
+General:
+  --config text
+      YAML file with settings, or the name of a built-in
+      one: small
+`, help)
+	require.Contains(t, Help(flags, 80), "\n  --lora_rank number            rank of LoRA (default 8)\n")
 }

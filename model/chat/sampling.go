@@ -9,7 +9,7 @@ import (
 
 // Sampling holds the settings of an answer.
 type Sampling struct {
-	MaxNewTokens int      `yaml:"max_new_tokens" alias:"max_tokens" help:"longest answer in tokens"`
+	MaxNewTokens int      `yaml:"max_new_tokens" group:"sampling" alias:"max_tokens" help:"longest answer in tokens"`
 	Temperature  float64  `yaml:"temperature" help:"0: always the most probable token"`
 	TopK         int      `yaml:"top_k" help:"sample among the k most probable tokens; 0: all"`
 	TopP         float64  `yaml:"top_p" help:"sample among the most probable tokens that together have this probability"`

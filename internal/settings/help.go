@@ -1,0 +1,73 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"fettle/internal/human"
+)
+
+// groups lists the headings of help in order. Others follow, flags without a group come last.
+func groups() []string {
+	return []string{"model", "data", "prompt", "method", "optimization", "sampling", "workload", "compute", "server", "output"}
+}
+
+// Help explains flags under the headings of their groups, in lines of at most width columns.
+func Help(flags *pflag.FlagSet, width int) string {
+	order, sorted := groups(), map[string][]*pflag.Flag{}
+	flags.VisitAll(func(f *pflag.Flag) {
+		group := ""
+		if note := f.Annotations[groupNote]; len(note) > 0 {
+			group = note[0]
+		}
+		if group != "" && !slices.Contains(order, group) {
+			order = append(order, group)
+		}
+		sorted[group] = append(sorted[group], f)
+	})
+	var b strings.Builder
+	for _, group := range append(order, "") {
+		if len(sorted[group]) == 0 {
+			continue
+		}
+		title := "General"
+		if group != "" {
+			title = strings.ToUpper(group[:1]) + group[1:]
+		}
+		fmt.Fprintf(&b, "\n%s:\n", title)
+		for _, f := range sorted[group] {
+			b.WriteString(flagHelp(f, width) + "\n")
+		}
+	}
+	return b.String()
+}
+
+// flagHelp explains one flag: beside its name where the terminal is wide enough, else below it.
+func flagHelp(f *pflag.Flag, width int) string {
+	column := 32
+	if width < 76 {
+		column = 6
+	}
+	head := "  --" + f.Name
+	if f.Shorthand != "" {
+		head = fmt.Sprintf("  -%s, --%s", f.Shorthand, f.Name)
+	}
+	switch f.Value.Type() {
+	case "string":
+		head += " text"
+	case "int", "uint64", "float64":
+		head += " number"
+	case "stringSlice", "stringArray":
+		head += " list"
+	}
+	text := f.Usage
+	switch value := strings.Trim(f.DefValue, "[]"); {
+	case value == "", value == "false":
+	default:
+		text += fmt.Sprintf(" (default\u00a0%s)", value)
+	}
+	return human.Hang(head, text, column, width)
+}
