@@ -29,7 +29,7 @@ func visible(s compute.Segment, i int) int { return s.PrefixLen + s.Past + i + 1
 // run is a stretch of key rows: first row, number, and what the first counts as.
 type run struct{ row, n, from int }
 
-// runs are the two stretches of key rows that s sees.
+// runs are the two vocabBlocks of key rows that s sees.
 func runs(s compute.Segment) [2]run {
 	return [2]run{{s.Prefix, s.PrefixLen, 0}, {s.Key, s.Past + s.Len, s.PrefixLen}}
 }
@@ -48,15 +48,15 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 		if s.Len == 0 {
 			continue
 		}
-		keys, values, queries := d.turnRows(&h, k, s), d.gatherRows(&h, v, s, true), d.gatherQueries(&h, q, s, h.Scale)
+		keys, values, queries := d.transposeRows(&h, k, s), d.gatherRows(&h, v, s, true), d.gatherQueries(&h, q, s, h.Scale)
 		rows, step := s.Len*h.group, d.blockRows()
 		if !d.finiteTail(&h, v, s) {
 			step = h.group
 		}
 		blocks := (rows + step - 1) / step
 		d.each(h.KVHeads*blocks, func(item int) {
-			t := d.newAttending(&h, s, item/blocks)
-			defer d.endAttending(t)
+			t := d.newAttentionWork(&h, s, item/blocks)
+			defer d.endAttentionWork(t)
 			lo := item % blocks * step
 			hi := min(rows, lo+step)
 			for at := lo; at < hi; at += d.blockRows() {
@@ -134,18 +134,18 @@ func (d *device) byHead(dst []float32, stride int, x []float32, h *heads, n, gro
 	})
 }
 
-// turnRows transposes the rows of k or v that s sees into panels of 32 keys:
+// transposeRows transposes the rows of k or v that s sees into panels of 32 keys:
 // (key heads, panels, Dh, 32).
-func (d *device) turnRows(h *heads, k []float32, s compute.Segment) []float32 {
+func (d *device) transposeRows(h *heads, k []float32, s compute.Segment) []float32 {
 	g := d.gatherRows(h, k, s, false)
 	defer d.endGathered(&g)
 	count := visible(s, s.Len-1)
 	panels := (count + panel - 1) / panel
-	turned := d.free.get(h.KVHeads * panels * h.HeadDim * panel)
+	transposed := d.free.get(h.KVHeads * panels * h.HeadDim * panel)
 	d.each(h.KVHeads*((panels+7)/8), func(item int) {
 		head := item % h.KVHeads
 		for j := item / h.KVHeads * 8; j < min(panels, (item/h.KVHeads+1)*8); j++ {
-			dst := turned[(head*panels+j)*h.HeadDim*panel:][:h.HeadDim*panel]
+			dst := transposed[(head*panels+j)*h.HeadDim*panel:][:h.HeadDim*panel]
 			for _, run := range g.runs {
 				// The panel's keys in this run, sixteen at a time at most.
 				lo, hi := max(j*panel, run.from), min((j+1)*panel, run.from+run.n)
@@ -158,7 +158,7 @@ func (d *device) turnRows(h *heads, k []float32, s compute.Segment) []float32 {
 			}
 		}
 	})
-	return turned
+	return transposed
 }
 
 // finiteTail is whether the rows of v are finite that the first query of s does

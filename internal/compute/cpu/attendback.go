@@ -21,7 +21,7 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 		if s.Len == 0 {
 			continue
 		}
-		keys, values, rows := d.turnRows(&h, k, s), d.turnRows(&h, v, s), d.gatherRows(&h, k, s, true)
+		keys, values, rows := d.transposeRows(&h, k, s), d.transposeRows(&h, v, s), d.gatherRows(&h, k, s, true)
 		queries, douts := d.gatherQueries(&h, q, s, h.Scale), d.gatherQueries(&h, dout, s, 1)
 		deltas := d.deltas(&h, dout, out, s)
 		prefix := [2][]float32{d.free.get(s.PrefixLen * h.kw), d.free.get(s.PrefixLen * h.kw)}
@@ -34,7 +34,7 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 			for lo := 0; lo < n; lo += d.blockRows() {
 				b.begin(lo, min(n, lo+d.blockRows()))
 				b.queries, b.douts, b.deltas = b.own(queries), b.own(douts), deltas[head*n+lo:]
-				b.weigh(keys, values)
+				b.scoreGradients(keys, values)
 				b.times(b.grads, &rows)
 				for r := range b.n {
 					y := b.result[r*b.wide:][:b.HeadDim]
@@ -71,7 +71,7 @@ func (d *device) deltas(h *heads, dout, out []float32, s compute.Segment) []floa
 
 // back is what one thread needs for the backward of one key head.
 type back struct {
-	attending
+	attentionWork
 	queries []float32 // (n, wide) scale·q
 	douts   []float32 // (n, wide)
 	deltas  []float32 // (n)
@@ -79,19 +79,19 @@ type back struct {
 }
 
 func (d *device) newBack(h *heads, s compute.Segment, head int) *back {
-	b := &back{attending: *d.newAttending(h, s, head)}
+	b := &back{attentionWork: *d.newAttentionWork(h, s, head)}
 	b.grads = d.free.get(len(b.p))
 	return b
 }
 
 func (d *device) endBack(b *back) {
 	d.free.put(b.grads)
-	d.endAttending(&b.attending)
+	d.endAttentionWork(&b.attentionWork)
 }
 
-// weigh fills p with exponentials and grads with p·(g−δ), and divides douts by the
+// scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the
 // exponentials' sums.
-func (b *back) weigh(keys, values []float32) {
+func (b *back) scoreGradients(keys, values []float32) {
 	b.scores(b.p, b.queries, keys)
 	b.exponentials()
 	b.scores(b.grads, b.douts, values)

@@ -8,18 +8,18 @@ import (
 
 // The plain twins of the kernels of weights in eight and four bits.
 
-// openInt8Go: dst[(4c+i)·32+j] = byte i of src[c·32+j], signed, times scale[j].
-func openInt8Go(p *pack) {
-	p.open(4, func(word uint32, i int) float32 { return float32(int8(word >> (8 * i))) })
+// dequantizeInt8Go: dst[(4c+i)·32+j] = byte i of src[c·32+j], signed, times scale[j].
+func dequantizeInt8Go(p *pack) {
+	p.dequantize(4, func(word uint32, i int) float32 { return float32(int8(word >> (8 * i))) })
 }
 
-// openNF4Go: dst[(8c+i)·32+j] = the level of the four bits i of src[c·32+j],
+// dequantizeNF4Go: dst[(8c+i)·32+j] = the level of the four bits i of src[c·32+j],
 // the lowest first, times scale[j].
-func openNF4Go(p *pack) {
-	p.open(8, func(word uint32, i int) float32 { return compute.NF4Levels[word>>(4*i)&15] })
+func dequantizeNF4Go(p *pack) {
+	p.dequantize(8, func(word uint32, i int) float32 { return compute.NF4Levels[word>>(4*i)&15] })
 }
 
-func (p *pack) open(per int, element func(word uint32, i int) float32) {
+func (p *pack) dequantize(per int, element func(word uint32, i int) float32) {
 	for c := range p.cols {
 		for j := range panel {
 			word := math.Float32bits(p.src[c*panel+j])
@@ -30,9 +30,9 @@ func (p *pack) open(per int, element func(word uint32, i int) float32) {
 	}
 }
 
-// turnInt8Go: src is rows ≤ 16 words of four columns k, by 32 rows o; word
+// transposeInt8Go: src is rows ≤ 16 words of four columns k, by 32 rows o; word
 // dst[o/4·32+k] holds rows o … o+3 of column k < 32, dst[ldd + …] of k ≥ 32.
-func turnInt8Go(p *pack) {
+func transposeInt8Go(p *pack) {
 	for o := 0; o < panel; o += 4 {
 		for k := range 64 {
 			var word uint32
@@ -46,10 +46,10 @@ func turnInt8Go(p *pack) {
 	}
 }
 
-// openPairsGo: words 2c and 2c+1 of column j are the bytes of src[c·32+j] as
+// unpackPairsGo: words 2c and 2c+1 of column j are the bytes of src[c·32+j] as
 // int16, c < cols: word s lies at dst[16s + j], or of columns j ≥ 16 at
 // dst[ldd + 16s + j−16].
-func openPairsGo(p *pack) {
+func unpackPairsGo(p *pack) {
 	for c := range p.cols {
 		for j := range panel {
 			at := p.dst[j/pairCols*p.ldd+2*c*pairCols+j%pairCols:]

@@ -199,8 +199,8 @@ DATA fourBits<>+31(SB)/1, $15
 GLOBL sideBySide<>(SB), RODATA|NOPTR, $32
 GLOBL fourBits<>(SB), RODATA|NOPTR, $32
 
-// func openInt8AVX2(p *pack)
-TEXT ·openInt8AVX2(SB), NOSPLIT, $0-8
+// func dequantizeInt8AVX2(p *pack)
+TEXT ·dequantizeInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 32(R15), SI
@@ -309,8 +309,8 @@ loop1:
 	VZEROUPPER
 	RET
 
-// func openNF4AVX2(p *pack)
-TEXT ·openNF4AVX2(SB), NOSPLIT, $0-8
+// func dequantizeNF4AVX2(p *pack)
+TEXT ·dequantizeNF4AVX2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 32(R15), SI

@@ -21,8 +21,8 @@ DATA levels<>+56(SB)/4, $0x3f3913b3
 DATA levels<>+60(SB)/4, $0x3f800000
 GLOBL levels<>(SB), RODATA|NOPTR, $64
 
-// func openInt8AVX512(p *pack)
-TEXT ·openInt8AVX512(SB), NOSPLIT, $0-8
+// func dequantizeInt8AVX512(p *pack)
+TEXT ·dequantizeInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 32(R15), SI
@@ -84,8 +84,8 @@ loop1:
 	VZEROUPPER
 	RET
 
-// func openNF4AVX512(p *pack)
-TEXT ·openNF4AVX512(SB), NOSPLIT, $0-8
+// func dequantizeNF4AVX512(p *pack)
+TEXT ·dequantizeNF4AVX512(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 32(R15), SI
@@ -171,8 +171,8 @@ loop2:
 	VZEROUPPER
 	RET
 
-// func turnInt8AVX512(p *pack)
-TEXT ·turnInt8AVX512(SB), NOSPLIT, $0-8
+// func transposeInt8AVX512(p *pack)
+TEXT ·transposeInt8AVX512(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 24(R15), R8

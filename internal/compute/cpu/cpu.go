@@ -41,7 +41,7 @@ type device struct {
 	bf16      bool // compute bf16, of pairs
 	rounds    bool // compute bf16 in float32
 	int8      bool // compute int8
-	widenUpTo int  // see widenedOnce
+	widenUpTo int  // see keepFloat32UpTo
 	free      *pool
 }
 
@@ -51,7 +51,7 @@ func New(o Options) (compute.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{level: l, threads: o.Threads, widenUpTo: widenedOnce, free: &pool{}}
+	d := &device{level: l, threads: o.Threads, widenUpTo: keepFloat32UpTo, free: &pool{}}
 	switch o.Compute {
 	case "", compute.ModeAuto:
 		d.bf16 = l.auto

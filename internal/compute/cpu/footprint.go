@@ -35,7 +35,7 @@ func (d *device) Scratch(w compute.Workload) int64 {
 	if w.Logits.Rows > 0 {
 		chunks := lossChunks(w.Logits.Rows, w.Logits.Width)
 		rows := (w.Logits.Rows + chunks - 1) / chunks
-		words += rows*w.Logits.Width + min(rows, rowsAtOnce)*min(w.Logits.Width, stretch)
+		words += rows*w.Logits.Width + min(rows, rowsAtOnce)*min(w.Logits.Width, vocabBlock)
 	}
 	q, kv := w.Attention.Heads*w.Attention.HeadDim, w.Attention.KVHeads*w.Attention.HeadDim
 	words += w.Longest * (2*q + 3*kv)

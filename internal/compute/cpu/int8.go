@@ -46,7 +46,7 @@ func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 		b: func(scratch []float32, j, _ int) ([]float32, int) {
 			pitch := (w.n + panel - 1) / panel * 8 * panel
 			for o := 0; o < w.n; o += panel {
-				d.turnInt8(&pack{
+				d.transposeInt8(&pack{
 					dst: scratch[o/4*panel:], ldd: pitch,
 					src: w.data[o/panel*w.pitch+j*8*panel:], rows: min(16, w.steps-j*8),
 				})
@@ -83,14 +83,14 @@ func (d *device) runRowsInt8(g *int8Product) {
 	defer d.free.put(g.scales)
 	d.chunks(g.tiles, max(1, elements/(g.tile.rows*g.k)), func(from, to int) { d.encode(g, from, to) })
 	panels := (g.cols + panel - 1) / panel
-	size := max(turnedAtOnce, d.panelsPerItem(panels, g.rows*g.k/4)/turnedAtOnce*turnedAtOnce)
+	size := max(panelsPerBatch, d.panelsPerItem(panels, g.rows*g.k/4)/panelsPerBatch*panelsPerBatch)
 	d.chunks(panels, size, func(from, to int) {
-		scratch := d.free.get(turnedAtOnce * (g.k/4 + 2*panel) * panel)
+		scratch := d.free.get(panelsPerBatch * (g.k/4 + 2*panel) * panel)
 		defer d.free.put(scratch)
 		w := int8Work{device: d, int8Product: g}
 		defer w.take()()
-		for j := from; j < to; j += turnedAtOnce {
-			count := min(turnedAtOnce, to-j)
+		for j := from; j < to; j += panelsPerBatch {
+			count := min(panelsPerBatch, to-j)
 			words, pitch := g.b(scratch, j, count)
 			for p := range count {
 				w.panel(words[p*pitch:], (j+p)*panel)

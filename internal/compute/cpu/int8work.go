@@ -4,7 +4,7 @@ package cpu
 type byteTile struct {
 	rows, cols int         // of a tile; rows at most
 	together   int         // rows of a product, at most, that pass over a panel
-	open       func(*pack) // makes what the tile multiplies of words of four bytes; nil: these themselves
+	unpack     func(*pack) // makes what the tile multiplies of words of four bytes; nil: these themselves
 	tile       func(*tile)
 }
 
@@ -13,9 +13,9 @@ const (
 	pairRows = 6 // at most
 	pairCols = 16
 
-	// openedAtOnce is how many words of four bytes, by 32 columns, are opened at a
+	// unpackedAtOnce is how many words of four bytes, by 32 columns, are unpacked at a
 	// time: half of these columns and the rows that pass fit the first cache.
-	openedAtOnce = 192
+	unpackedAtOnce = 192
 
 	// rowsTogether is how many rows at most pass over a panel: their codes, two
 	// bytes each, stay in the last cache.
@@ -30,28 +30,28 @@ func (l *level) byteTile(rows int) byteTile {
 	case rows <= 2:
 		return byteTile{rows: 2, cols: panel, together: 2, tile: l.tileBytes}
 	}
-	return byteTile{rows: pairRows, cols: pairCols, together: rowsTogether, open: l.openPairs, tile: l.tilePairs}
+	return byteTile{rows: pairRows, cols: pairCols, together: rowsTogether, unpack: l.unpackPairs, tile: l.tilePairs}
 }
 
 // int8Work is one thread's part of a product.
 type int8Work struct {
 	*device
 	*int8Product
-	opened []float32 // a block of a panel
-	sums   []float32 // of a panel, where it is added up block by block, else of a tile
-	apart  int       // words from row to row of these sums; 0: all tiles take turns
-	t      tile
+	unpacked []float32 // a block of a panel
+	sums     []float32 // of a panel, where it is added up block by block, else of a tile
+	apart    int       // words from row to row of these sums; 0: all tiles take turns
+	t        tile
 }
 
 // take takes memory from the pool and returns what gives it back.
 func (w *int8Work) take() (giveBack func()) {
 	rows := w.tile.rows
-	if w.tile.open != nil {
+	if w.tile.unpack != nil {
 		rows, w.apart = w.rows, panel
 	}
-	w.opened, w.sums = w.free.get(2*openedAtOnce*panel), w.free.get(rows*panel)
+	w.unpacked, w.sums = w.free.get(2*unpackedAtOnce*panel), w.free.get(rows*panel)
 	return func() {
-		w.free.put(w.opened)
+		w.free.put(w.unpacked)
 		w.free.put(w.sums)
 	}
 }
@@ -59,16 +59,16 @@ func (w *int8Work) take() (giveBack func()) {
 // panel computes the 32 columns from at on, of which words are the bytes.
 func (w *int8Work) panel(words []float32, at int) {
 	steps, blocks := w.steps(), 1
-	if w.tile.open != nil {
-		blocks = (steps + openedAtOnce - 1) / openedAtOnce
+	if w.tile.unpack != nil {
+		blocks = (steps + unpackedAtOnce - 1) / unpackedAtOnce
 	}
 	for k := range blocks {
 		s0, s1 := k*steps/blocks, (k+1)*steps/blocks
 		w.t = tile{b: words[s0*panel:], ldb: w.tile.cols, steps: s1 - s0, ldc: panel, cols: w.tile.cols}
-		if w.tile.open != nil {
+		if w.tile.unpack != nil {
 			w.t.steps *= 2
-			w.tile.open(&pack{dst: w.opened, ldd: w.t.steps * w.tile.cols, src: w.t.b, cols: s1 - s0})
-			w.t.b = w.opened
+			w.tile.unpack(&pack{dst: w.unpacked, ldd: w.t.steps * w.tile.cols, src: w.t.b, cols: s1 - s0})
+			w.t.b = w.unpacked
 		}
 		if k > 0 {
 			w.t.mode = modeContinue
@@ -91,7 +91,7 @@ func (w *int8Work) pass(s0, c, at int, last bool) {
 		t.rows, t.lda = hi-lo, hi-lo
 		t.a, t.c = w.a[lo*words+s0*per*(hi-lo):], sums[c:]
 		if last {
-			w.fetch(w.c[lo*w.cols+at:], w.cols, hi-lo)
+			w.prefetchRows(w.c[lo*w.cols+at:], w.cols, hi-lo)
 		}
 		tile(t)
 		for r := lo; r < hi && last; r++ {

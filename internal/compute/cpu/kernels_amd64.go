@@ -23,13 +23,13 @@ func packBF16AVX512(p *pack)
 func pairBF16AVX512(p *pack)
 
 //go:noescape
-func turnBF16AVX512(p *pack)
+func transposeBF16AVX512(p *pack)
 
 //go:noescape
-func turnBF16F32AVX512(p *pack)
+func transposeBF16F32AVX512(p *pack)
 
 //go:noescape
-func turnF16F32AVX512(p *pack)
+func transposeF16F32AVX512(p *pack)
 
 //go:noescape
 func widenBF16AVX512(p *pack)
@@ -77,13 +77,13 @@ func swigluAVX512(y, gate, up []float32)
 func swigluBackAVX512(dgate, dup, dy, gate, up []float32)
 
 //go:noescape
-func openInt8AVX512(p *pack)
+func dequantizeInt8AVX512(p *pack)
 
 //go:noescape
-func openNF4AVX512(p *pack)
+func dequantizeNF4AVX512(p *pack)
 
 //go:noescape
-func turnInt8AVX512(p *pack)
+func transposeInt8AVX512(p *pack)
 
 //go:noescape
 func toBytesAVX512(x, dst []float32, inverse float32)
@@ -115,10 +115,10 @@ func packF32AVX2(p *pack)
 func partAVX2(p *pack)
 
 //go:noescape
-func turnBF16F32AVX2(p *pack)
+func transposeBF16F32AVX2(p *pack)
 
 //go:noescape
-func turnF16F32AVX2(p *pack)
+func transposeF16F32AVX2(p *pack)
 
 //go:noescape
 func widenBF16AVX2(p *pack)
@@ -169,10 +169,10 @@ func swigluAVX2(y, gate, up []float32)
 func swigluBackAVX2(dgate, dup, dy, gate, up []float32)
 
 //go:noescape
-func openInt8AVX2(p *pack)
+func dequantizeInt8AVX2(p *pack)
 
 //go:noescape
-func openNF4AVX2(p *pack)
+func dequantizeNF4AVX2(p *pack)
 
 //go:noescape
 func rowBF16AVX2(sums, x, words, scale []float32)
@@ -193,10 +193,10 @@ func tilePairsAVX2(t *tile)
 func tileBytesAVX2(t *tile)
 
 //go:noescape
-func openPairsAVX2(p *pack)
+func unpackPairsAVX2(p *pack)
 
 //go:noescape
-func turnInt8AVX2(p *pack)
+func transposeInt8AVX2(p *pack)
 
 //go:noescape
 func toPairsAVX2(x, dst []float32, inverse float32)
@@ -211,6 +211,6 @@ func addInt32AVX2(y, sums, offset, scale []float32, r float32)
 func magnitudeAVX2(x []float32) (top float32)
 
 //go:noescape
-func fetchAVX2(c []float32, ld, rows int)
+func prefetchRowsAVX2(c []float32, ld, rows int)
 
-func multiplyPairsAVX2(turns int)
+func multiplyPairsAVX2(rounds int)

@@ -23,16 +23,16 @@ type level struct {
 	stripRows int // so many rows pass over strips, see strips.go; 0: never
 
 	// Products: tiles, and layouts for them.
-	tileF32, tileBF16, tileInt8       func(*tile)
-	stripF32                          func(*tile)
-	packF32, packBF16, pairBF16, part func(*pack)
-	turnBF16, turnBF16F32, turnF16F32 func(*pack)
-	widenBF16, widenF16               func(*pack)
-	openInt8, openNF4, turnInt8       func(*pack)
-	tilePairs, tileBytes              func(*tile)
-	openPairs                         func(*pack)
-	fetch                             func(c []float32, ld, rows int) // asks for 32 words of each row
-	multiplyPairs                     func(turns int)                 // what tilePairs does, in registers alone; where codes is 2
+	tileF32, tileBF16, tileInt8                      func(*tile)
+	stripF32                                         func(*tile)
+	packF32, packBF16, pairBF16, part                func(*pack)
+	transposeBF16, transposeBF16F32, transposeF16F32 func(*pack)
+	widenBF16, widenF16                              func(*pack)
+	dequantizeInt8, dequantizeNF4, transposeInt8     func(*pack)
+	tilePairs, tileBytes                             func(*tile)
+	unpackPairs                                      func(*pack)
+	prefetchRows                                     func(c []float32, ld, rows int) // asks for 32 words of each row
+	multiplyPairs                                    func(rounds int)                // what tilePairs does, in registers alone; where codes is 2
 
 	// Products of one row, whose sums are tileF32's; nil where there are none.
 	rowBF16, rowF16, rowInt8, rowNF4 rowKernel
@@ -67,11 +67,11 @@ func plain() level {
 		name: "plain", rows: tileRows,
 		tileF32: tileF32Go, tileBF16: tileBF16Go, tileInt8: tileInt8Go, stripF32: stripF32Go,
 		packF32: packF32Go, packBF16: packBF16Go, pairBF16: pairBF16Go, part: partGo,
-		turnBF16: turnBF16Go, turnBF16F32: turnBF16F32Go, turnF16F32: turnF16F32Go,
+		transposeBF16: transposeBF16Go, transposeBF16F32: transposeBF16F32Go, transposeF16F32: transposeF16F32Go,
 		widenBF16: widenBF16Go, widenF16: widenF16Go,
-		openInt8: openInt8Go, openNF4: openNF4Go, turnInt8: turnInt8Go,
+		dequantizeInt8: dequantizeInt8Go, dequantizeNF4: dequantizeNF4Go, transposeInt8: transposeInt8Go,
 		rowBF16: rowBF16Go, rowF16: rowF16Go, rowInt8: rowInt8Go, rowNF4: rowNF4Go,
-		tilePairs: tilePairsGo, tileBytes: tileBytesGo, openPairs: openPairsGo, fetch: func([]float32, int, int) {},
+		tilePairs: tilePairsGo, tileBytes: tileBytesGo, unpackPairs: unpackPairsGo, prefetchRows: func([]float32, int, int) {},
 		toBytes: toBytesGo, toPairs: toPairsGo, fromInt32: fromInt32Go, addInt32: addInt32Go, magnitude: magnitudeGo, multiply: multiplyGo,
 		add: addGo, scale: scaleGo, top: topGo, finite: finiteGo, expSum: expSumGo, dot: dotGo, dot3: dot3Go,
 		norm: normGo, normBack: normBackGo, softmaxBack: softmaxBackGo, rotate: rotateGo, swiglu: swigluGo, swigluBack: swigluBackGo,

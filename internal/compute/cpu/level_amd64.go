@@ -14,9 +14,9 @@ func levelsOf(c *cpuid.CPUInfo) (all []level) {
 		l.name = "avx512"
 		l.tileF32, l.packF32 = tileF32AVX512, packF32AVX512
 		l.rowBF16, l.rowF16, l.rowInt8, l.rowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
-		l.turnBF16, l.turnBF16F32, l.turnF16F32 = turnBF16AVX512, turnBF16F32AVX512, turnF16F32AVX512
+		l.transposeBF16, l.transposeBF16F32, l.transposeF16F32 = transposeBF16AVX512, transposeBF16F32AVX512, transposeF16F32AVX512
 		l.widenBF16, l.widenF16 = widenBF16AVX512, widenF16AVX512
-		l.openInt8, l.openNF4, l.turnInt8, l.toBytes = openInt8AVX512, openNF4AVX512, turnInt8AVX512, toBytesAVX512
+		l.dequantizeInt8, l.dequantizeNF4, l.transposeInt8, l.toBytes = dequantizeInt8AVX512, dequantizeNF4AVX512, transposeInt8AVX512, toBytesAVX512
 		l.fromInt32, l.addInt32, l.magnitude, l.multiply = fromInt32AVX512, addInt32AVX512, magnitudeAVX512, multiplyAVX512
 		l.add, l.scale, l.top, l.finite, l.expSum = addAVX512, scaleAVX512, topAVX512, finiteAVX512, expSumAVX512
 		l.dot, l.dot3, l.norm, l.normBack = dotAVX512, dot3AVX512, normAVX512, normBackAVX512
@@ -35,15 +35,15 @@ func levelsOf(c *cpuid.CPUInfo) (all []level) {
 		l.name = "avx2"
 		l.tileF32, l.rows = tileF32AVX2, 2*smallRows
 		l.rowBF16, l.rowF16, l.rowInt8, l.rowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
-		l.codes, l.tilePairs, l.tileBytes, l.openPairs, l.turnInt8 = 2, tilePairsAVX2, tileBytesAVX2, openPairsAVX2, turnInt8AVX2
-		l.fetch, l.multiplyPairs = fetchAVX2, multiplyPairsAVX2
+		l.codes, l.tilePairs, l.tileBytes, l.unpackPairs, l.transposeInt8 = 2, tilePairsAVX2, tileBytesAVX2, unpackPairsAVX2, transposeInt8AVX2
+		l.prefetchRows, l.multiplyPairs = prefetchRowsAVX2, multiplyPairsAVX2
 		l.toPairs, l.fromInt32, l.addInt32, l.magnitude = toPairsAVX2, fromInt32AVX2, addInt32AVX2, magnitudeAVX2
 		l.stripRows, l.stripF32, l.part = 96, stripF32AVX2, partAVX2
 		l.peakF32 = peakF32AVX2
 		l.packF32 = func(p *pack) { either(p, p.cols >= 8, packF32AVX2, packF32Go) }
-		l.turnBF16F32 = func(p *pack) { either(p, p.rows == 16, turnBF16F32AVX2, turnBF16F32Go) }
-		l.turnF16F32 = func(p *pack) { either(p, p.rows == 16, turnF16F32AVX2, turnF16F32Go) }
-		l.widenBF16, l.widenF16, l.openInt8, l.openNF4 = widenBF16AVX2, widenF16AVX2, openInt8AVX2, openNF4AVX2
+		l.transposeBF16F32 = func(p *pack) { either(p, p.rows == 16, transposeBF16F32AVX2, transposeBF16F32Go) }
+		l.transposeF16F32 = func(p *pack) { either(p, p.rows == 16, transposeF16F32AVX2, transposeF16F32Go) }
+		l.widenBF16, l.widenF16, l.dequantizeInt8, l.dequantizeNF4 = widenBF16AVX2, widenF16AVX2, dequantizeInt8AVX2, dequantizeNF4AVX2
 		l.add, l.multiply, l.scale, l.top, l.finite, l.expSum = addAVX2, multiplyAVX2, scaleAVX2, topAVX2, finiteAVX2, expSumAVX2
 		l.dot, l.dot3, l.norm, l.normBack = dotAVX2, dot3AVX2, normAVX2, normBackAVX2
 		l.softmaxBack, l.rotate, l.swiglu, l.swigluBack = softmaxBackAVX2, rotateAVX2, swigluAVX2, swigluBackAVX2

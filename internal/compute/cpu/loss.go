@@ -10,9 +10,9 @@ const (
 	// logitsAtOnce bounds the logits that exist at one time.
 	logitsAtOnce = 1 << 24
 
-	// stretch is how many columns of logits are worked on while they are in the
+	// vocabBlock is how many columns of logits are worked on while they are in the
 	// cache: whole panels, so many that rows do not fall on each other there.
-	stretch = 63 * panel
+	vocabBlock = 63 * panel
 )
 
 // CrossEntropy takes a chunk of rows at a time, with as many logits as may exist.
@@ -27,7 +27,7 @@ func (d *device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix
 	if n == 0 {
 		return
 	}
-	head := d.stretches(w)
+	head := d.vocabBlocks(w)
 	chunks := lossChunks(n, w.N)
 	for i := range chunks {
 		lo, hi := i*n/chunks, (i+1)*n/chunks
@@ -46,14 +46,14 @@ func lossChunks(n, vocab int) int {
 	return (n + most - 1) / most
 }
 
-// stretches cuts a matrix into runs of its rows, where its layout lets it be cut.
-func (d *device) stretches(w *compute.Matrix) (all []compute.Matrix) {
+// vocabBlocks cuts a matrix into runs of its rows, where its layout lets it be cut.
+func (d *device) vocabBlocks(w *compute.Matrix) (all []compute.Matrix) {
 	p, isPanels := w.Packed.(*panels)
 	if w.Raw == nil && !isPanels {
 		return []compute.Matrix{*w}
 	}
-	for lo := 0; lo < w.N; lo += stretch {
-		part := compute.Matrix{N: min(stretch, w.N-lo), K: w.K, Type: w.Type}
+	for lo := 0; lo < w.N; lo += vocabBlock {
+		part := compute.Matrix{N: min(vocabBlock, w.N-lo), K: w.K, Type: w.Type}
 		if w.Raw != nil {
 			row := w.K * w.Type.Size()
 			part.Raw = w.Raw[lo*row:][:part.N*row]
@@ -67,15 +67,15 @@ func (d *device) stretches(w *compute.Matrix) (all []compute.Matrix) {
 	return all
 }
 
-// logits are those of some rows, stretch by stretch of the vocabulary, and soon
+// logits are those of some rows, vocabBlock by stretch of the vocabulary, and soon
 // exponentials: exp(z − top), top the largest of the row so far.
 type logits struct {
 	*device
 	head   []compute.Matrix
 	target []int32
 	rows   []rowLoss
-	z      []float32 // (rows, N) of every stretch; without kept of one at a time
-	tops   []float32 // (stretches, rows)
+	z      []float32 // (rows, N) of every vocabBlock; without kept of one at a time
+	tops   []float32 // (vocabBlocks, rows)
 	kept   bool
 }
 
@@ -89,7 +89,7 @@ func newLogits(d *device, head []compute.Matrix, target []int32, kept bool) *log
 	n, columns := len(target), 0
 	for i := range head {
 		if columns = max(columns, head[i].N); kept {
-			columns = (len(head)-1)*stretch + head[i].N
+			columns = (len(head)-1)*vocabBlock + head[i].N
 		}
 	}
 	return &logits{
@@ -103,17 +103,17 @@ func (c *logits) end() {
 	c.free.put(c.tops)
 }
 
-// stretch is the logits (rows, N) of stretch s.
-func (c *logits) stretch(s int) []float32 {
+// vocabBlock is the logits (rows, N) of stretch s.
+func (c *logits) block(s int) []float32 {
 	if !c.kept {
 		s = 0
 	}
-	return c.z[s*stretch*len(c.rows):]
+	return c.z[s*vocabBlock*len(c.rows):]
 }
 
 // learned is where target i stands in stretch s, if it does.
 func (c *logits) learned(i, s int) (column int, ok bool) {
-	column = int(c.target[i]) - s*stretch
+	column = int(c.target[i]) - s*vocabBlock
 	return column, 0 <= column && column < c.head[s].N
 }
 
@@ -124,7 +124,7 @@ func (c *logits) forward(loss []float64, x []float32) {
 		c.rows[i].top = -math.MaxFloat32
 	}
 	for s := range c.head {
-		z, width := c.stretch(s), c.head[s].N
+		z, width := c.block(s), c.head[s].N
 		c.MatMul(z, x, &c.head[s], n)
 		c.chunks(n, rowsPerItem(width), func(lo, hi int) {
 			for i := lo; i < hi; i++ {
@@ -149,7 +149,7 @@ func (c *logits) forward(loss []float64, x []float32) {
 func (c *logits) backward(dx, scale []float32) {
 	n := len(c.rows)
 	for s := range c.head {
-		z, width := c.stretch(s), c.head[s].N
+		z, width := c.block(s), c.head[s].N
 		c.chunks(n, rowsPerItem(width), func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				z, r := z[i*width:][:width], &c.rows[i]

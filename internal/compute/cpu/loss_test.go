@@ -12,7 +12,7 @@ import (
 	"fettle/internal/compute/ref"
 )
 
-// TestLogitsMayBeFarApart puts logits into different stretches of the vocabulary
+// TestLogitsMayBeFarApart puts logits into different vocabBlocks of the vocabulary
 // whose exponentials, or those of their differences, are beyond float32.
 func TestLogitsMayBeFarApart(t *testing.T) {
 	const v = 5000

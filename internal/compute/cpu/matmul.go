@@ -20,8 +20,8 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	if n == 1 && d.oneRow(y, x, w) {
 		return
 	}
-	if d.codeScales(w) != nil {
-		x = d.coded(x, n, w.K, nil)
+	if d.int8Scales(w) != nil {
+		x = d.fakeQuantize(x, n, w.K, nil)
 		defer d.free.put(x)
 	}
 	g := product{rows: n, cols: w.N, c: y, ldc: w.N}
@@ -37,7 +37,7 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 			dst := scratch[i*pitch:]
 			switch {
 			case isQuantized:
-				d.openRows(dst, q, j+i, s0, steps, w.K)
+				d.dequantizeRows(dst, q, j+i, s0, steps, w.K)
 			case w.Raw != nil || !ok:
 				d.layOut(dst, w, d.wordKind(), j+i, s0, steps)
 			case p.kind == compute.BF16:
@@ -48,7 +48,7 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		}
 		return scratch, panel, pitch
 	}
-	g.ahead = func(j, count, s0, steps, part, parts int) []float32 {
+	g.prefetch = func(j, count, s0, steps, part, parts int) []float32 {
 		p, ok := w.Packed.(*panels)
 		if !ok || w.Raw != nil {
 			return nil
@@ -72,8 +72,8 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 		d.matMulTInt8(dx, dy, p, n)
 		return
 	}
-	if scale := d.codeScales(w); scale != nil {
-		dy = d.coded(dy, n, w.N, scale)
+	if scale := d.int8Scales(w); scale != nil {
+		dy = d.fakeQuantize(dy, n, w.N, scale)
 		defer d.free.put(dy)
 	}
 	g := product{rows: n, cols: w.K, c: dx, ldc: w.K, add: true}
@@ -86,19 +86,19 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 		from := i * g.pieceSteps
 		scratch, s0, steps = scratch[from*at.ld:], s0+from, min(g.pieceSteps, steps-from)
 		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
-			d.turn(scratch, at, p, j, count, s0, steps)
+			d.transposePanels(scratch, at, p, j, count, s0, steps)
 			return
 		}
 		q, isQuantized := w.Packed.(quantized)
 		for i := range count {
 			if isQuantized {
-				d.openColumns(scratch[i*at.pitch:], at, q, j+i, s0, steps, w.N, w.K)
+				d.dequantizeColumns(scratch[i*at.pitch:], at, q, j+i, s0, steps, w.N, w.K)
 			} else {
 				d.columns(scratch[i*at.pitch:], at, w, j+i, s0, steps)
 			}
 		}
 	}
-	g.ahead = func(j, count, s0, steps, part, parts int) []float32 {
+	g.prefetch = func(j, count, s0, steps, part, parts int) []float32 {
 		p, ok := w.Packed.(*panels)
 		if !ok || w.Raw != nil {
 			return nil
@@ -133,13 +133,13 @@ func (d *device) reduce(g *product, x []float32, k int) {
 // turn writes count panels of columns of prepared weights, from j on: element
 // or pair s0+s of the reduction over their rows, columns from 32(j+i) on. What it
 // reads lies in chunks, one for all count panels in each panel of w.
-func (d *device) turn(scratch []float32, at layout, w *panels, j, count, s0, steps int) {
-	kernel, per := d.turnF16F32, 1
+func (d *device) transposePanels(scratch []float32, at layout, w *panels, j, count, s0, steps int) {
+	kernel, per := d.transposeF16F32, 1
 	switch {
 	case d.bf16:
-		kernel, per = d.turnBF16, 2
+		kernel, per = d.transposeBF16, 2
 	case w.kind == compute.BF16:
-		kernel = d.turnBF16F32
+		kernel = d.transposeBF16F32
 	}
 	var p pack
 	for o := s0 * per; o < (s0+steps)*per && o < w.n; o += panel {

@@ -83,7 +83,7 @@ func pairBF16Go(p *pack) {
 // turn visits, for each of cols panels lds words apart, the pairs of words
 // that rows rows of 32 words hold for two columns o and o+1, both widened:
 // element k < 2·rows of column o. Beyond stands zero up to k = 32.
-func (p *pack) turn(put func(o, k int, x, y uint16)) {
+func (p *pack) transposePairs(put func(o, k int, x, y uint16)) {
 	for c := range p.cols {
 		for o := 0; o < panel; o += 2 {
 			for k := 0; k < 32; k += 2 {
@@ -101,22 +101,22 @@ func (p *pack) turn(put func(o, k int, x, y uint16)) {
 	}
 }
 
-// turnBF16Go makes pairs along the rows of a matrix of panels whose pairs lie
+// transposeBF16Go makes pairs along the rows of a matrix of panels whose pairs lie
 // along the columns: src is rows ≤ 16 pairs of columns k, by 32 rows o, of
 // each of cols panels; dst[o/2·32+k] holds rows o and o+1 of column k.
-func turnBF16Go(p *pack) {
-	p.turn(func(o, k int, x, y uint16) { p.dst[o/2*panel+k] = pair(x, y) })
+func transposeBF16Go(p *pack) {
+	p.transposePairs(func(o, k int, x, y uint16) { p.dst[o/2*panel+k] = pair(x, y) })
 }
 
-// turnBF16F32Go is the like for dst[o·ldd + k/16·half + k%16] in float32. Kernels
+// transposeBF16F32Go is the like for dst[o·ldd + k/16·half + k%16] in float32. Kernels
 // of levels without strips take rows to be panels'.
-func turnBF16F32Go(p *pack) { p.turnF32(compute.FromBF16) }
+func transposeBF16F32Go(p *pack) { p.transposeF32(compute.FromBF16) }
 
-// turnF16F32Go is the like for IEEE halves.
-func turnF16F32Go(p *pack) { p.turnF32(compute.FromF16) }
+// transposeF16F32Go is the like for IEEE halves.
+func transposeF16F32Go(p *pack) { p.transposeF32(compute.FromF16) }
 
-func (p *pack) turnF32(from func(uint16) float32) {
-	p.turn(func(o, k int, x, y uint16) {
+func (p *pack) transposeF32(from func(uint16) float32) {
+	p.transposePairs(func(o, k int, x, y uint16) {
 		at := o*p.ldd + k/smallCols*p.half + k%smallCols
 		p.dst[at], p.dst[at+p.ldd] = from(x), from(y)
 	})

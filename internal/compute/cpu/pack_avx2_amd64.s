@@ -247,8 +247,8 @@ done19:
 	VZEROUPPER
 	RET
 
-// func turnBF16F32AVX2(p *pack)
-TEXT ·turnBF16F32AVX2(SB), NOSPLIT, $0-8
+// func transposeBF16F32AVX2(p *pack)
+TEXT ·transposeBF16F32AVX2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 24(R15), R8
@@ -455,8 +455,8 @@ eight21:
 	VZEROUPPER
 	RET
 
-// func turnF16F32AVX2(p *pack)
-TEXT ·turnF16F32AVX2(SB), NOSPLIT, $0-8
+// func transposeF16F32AVX2(p *pack)
+TEXT ·transposeF16F32AVX2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 24(R15), R8

@@ -1011,8 +1011,8 @@ done13:
 	VZEROUPPER
 	RET
 
-// func turnBF16AVX512(p *pack)
-TEXT ·turnBF16AVX512(SB), NOSPLIT, $0-8
+// func transposeBF16AVX512(p *pack)
+TEXT ·transposeBF16AVX512(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 32(R15), SI
@@ -1238,8 +1238,8 @@ loaded16:
 	VZEROUPPER
 	RET
 
-// func turnBF16F32AVX512(p *pack)
-TEXT ·turnBF16F32AVX512(SB), NOSPLIT, $0-8
+// func transposeBF16F32AVX512(p *pack)
+TEXT ·transposeBF16F32AVX512(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 32(R15), SI
@@ -1535,8 +1535,8 @@ loaded19:
 	VZEROUPPER
 	RET
 
-// func turnF16F32AVX512(p *pack)
-TEXT ·turnF16F32AVX512(SB), NOSPLIT, $0-8
+// func transposeF16F32AVX512(p *pack)
+TEXT ·transposeF16F32AVX512(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 32(R15), SI

@@ -20,15 +20,15 @@ DATA firstLanes<>+52(SB)/4, $0
 DATA firstLanes<>+56(SB)/4, $0
 DATA firstLanes<>+60(SB)/4, $0
 GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
-DATA turned<>+0(SB)/4, $0xc080400
-DATA turned<>+4(SB)/4, $0xd090501
-DATA turned<>+8(SB)/4, $0xe0a0602
-DATA turned<>+12(SB)/4, $0xf0b0703
-DATA turned<>+16(SB)/4, $0xc080400
-DATA turned<>+20(SB)/4, $0xd090501
-DATA turned<>+24(SB)/4, $0xe0a0602
-DATA turned<>+28(SB)/4, $0xf0b0703
-GLOBL turned<>(SB), RODATA|NOPTR, $32
+DATA transposed<>+0(SB)/4, $0xc080400
+DATA transposed<>+4(SB)/4, $0xd090501
+DATA transposed<>+8(SB)/4, $0xe0a0602
+DATA transposed<>+12(SB)/4, $0xf0b0703
+DATA transposed<>+16(SB)/4, $0xc080400
+DATA transposed<>+20(SB)/4, $0xd090501
+DATA transposed<>+24(SB)/4, $0xe0a0602
+DATA transposed<>+28(SB)/4, $0xf0b0703
+GLOBL transposed<>(SB), RODATA|NOPTR, $32
 
 // func tilePairsAVX2(t *tile)
 TEXT ·tilePairsAVX2(SB), NOSPLIT, $0-8
@@ -758,8 +758,8 @@ done24:
 	VZEROUPPER
 	RET
 
-// func openPairsAVX2(p *pack)
-TEXT ·openPairsAVX2(SB), NOSPLIT, $0-8
+// func unpackPairsAVX2(p *pack)
+TEXT ·unpackPairsAVX2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 24(R15), R8
@@ -802,15 +802,15 @@ loop25:
 	VZEROUPPER
 	RET
 
-// func turnInt8AVX2(p *pack)
-TEXT ·turnInt8AVX2(SB), NOSPLIT, $0-8
+// func transposeInt8AVX2(p *pack)
+TEXT ·transposeInt8AVX2(SB), NOSPLIT, $0-8
 	MOVQ p+0(FP), R15
 	MOVQ 0(R15), DI
 	MOVQ 24(R15), R8
 	MOVQ 32(R15), SI
 	MOVQ 64(R15), DX
 	LEAQ (DI)(R8*4), R8
-	VMOVDQU turned<>(SB), Y15
+	VMOVDQU transposed<>(SB), Y15
 	MOVQ $8, CX
 
 row26:
@@ -1068,8 +1068,8 @@ done43:
 	VZEROUPPER
 	RET
 
-// func fetchAVX2(c []float32, ld, rows int)
-TEXT ·fetchAVX2(SB), NOSPLIT, $0-40
+// func prefetchRowsAVX2(c []float32, ld, rows int)
+TEXT ·prefetchRowsAVX2(SB), NOSPLIT, $0-40
 	MOVQ c_base+0(FP), DI
 	MOVQ ld+24(FP), R8
 	MOVQ rows+32(FP), CX
@@ -1083,9 +1083,9 @@ loop44:
 	JNE loop44
 	RET
 
-// func multiplyPairsAVX2(turns int)
+// func multiplyPairsAVX2(rounds int)
 TEXT ·multiplyPairsAVX2(SB), NOSPLIT, $0-8
-	MOVQ turns+0(FP), CX
+	MOVQ rounds+0(FP), CX
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2

@@ -51,10 +51,10 @@ func (w *panels) Row(dst []float32, i, k0 int) {
 	}
 }
 
-// widenedOnce is how many weights at most a matrix has that is kept as float32
+// keepFloat32UpTo is how many weights at most a matrix has that is kept as float32
 // whatever it is stored as: it takes little memory so, and widening it in every
 // product of a few rows is much of their work.
-const widenedOnce = 1 << 18
+const keepFloat32UpTo = 1 << 18
 
 // kind is what d keeps the weights of w as. In compute bf16 they are rounded to
 // bfloat16, else kept exactly.

@@ -21,9 +21,9 @@ type batch struct{ block, j, count, s0, steps int }
 
 // at is batch i, in the order they are worked on.
 func (w *panelWork) at(i int) batch {
-	batches := (w.to - w.from + turnedAtOnce - 1) / turnedAtOnce
-	b := batch{block: i / batches, j: w.from + i%batches*turnedAtOnce}
-	b.count = min(turnedAtOnce, w.to-b.j)
+	batches := (w.to - w.from + panelsPerBatch - 1) / panelsPerBatch
+	b := batch{block: i / batches, j: w.from + i%batches*panelsPerBatch}
+	b.count = min(panelsPerBatch, w.to-b.j)
 	b.s0 = w.product.block(b.block)
 	b.steps = w.product.block(b.block+1) - b.s0
 	return b
@@ -52,14 +52,14 @@ func (w *panelWork) pieces(b *batch) int {
 
 func (w *panelWork) run() {
 	for i := range w.scratch {
-		w.scratch[i] = w.free.get(turnedAtOnce * (w.depth + 2*aligned32) * panel)
+		w.scratch[i] = w.free.get(panelsPerBatch * (w.depth + 2*aligned32) * panel)
 		defer w.free.put(w.scratch[i])
 	}
 	if w.product.strips {
 		w.strip = w.free.get((w.depth + 2*aligned32) * panel)
 		defer w.free.put(w.strip)
 	}
-	last := w.blocks()*((w.to-w.from+turnedAtOnce-1)/turnedAtOnce) - 1
+	last := w.blocks()*((w.to-w.from+panelsPerBatch-1)/panelsPerBatch) - 1
 	w.ready = 0
 	for i := range last + 1 {
 		now := w.at(i)
@@ -106,18 +106,18 @@ func (w *panelWork) passPanel(now, next *batch, p int, b []float32) {
 		w.t.rows, w.t.lda = r1-r0, r1-r0
 		w.t.a = w.a[now.s0*w.n+r0*now.steps:]
 		w.t.c = w.c[(w.lo+r0)*w.ldc+j:]
-		w.t.next = w.toFetch(next, p*w.tiles+i, now.count*w.tiles)
+		w.t.next = w.prefetchPart(next, p*w.tiles+i, now.count*w.tiles)
 		w.tile(&w.t)
 		w.layOutNext(next)
 	}
 }
 
-// toFetch is what tiles should fetch in one of some parts of the work on a batch.
-func (w *panelWork) toFetch(next *batch, part, parts int) []float32 {
-	if next == nil || w.ahead == nil {
+// prefetchPart is what tiles should fetch in one of some parts of the work on a batch.
+func (w *panelWork) prefetchPart(next *batch, part, parts int) []float32 {
+	if next == nil || w.prefetch == nil {
 		return nil
 	}
-	return w.ahead(next.j, next.count, next.s0, next.steps, part, parts)
+	return w.prefetch(next.j, next.count, next.s0, next.steps, part, parts)
 }
 
 // layOutNext lays out the next piece, if there is one.

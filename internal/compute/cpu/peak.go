@@ -79,8 +79,8 @@ func products(rate *float64, kernel func(*tile), per int) probe {
 
 // pairs are products of pairs of 16 bits in registers.
 func (l *level) pairs(rate *float64) probe {
-	const turns = 1 << 10 // of twelve registers of eight pairs
-	return probe{rate, turns * 12 * 8 * 2 * 2, func() { l.multiplyPairs(turns) }}.lasting()
+	const rounds = 1 << 10 // of twelve registers of eight pairs
+	return probe{rate, rounds * 12 * 8 * 2 * 2, func() { l.multiplyPairs(rounds) }}.lasting()
 }
 
 // bandwidth sums more than any cache holds.

@@ -16,12 +16,12 @@ type product struct {
 	// words. s0 is a multiple of 32.
 	b func(scratch []float32, j, count, s0, steps int) (words []float32, ld, pitch int)
 
-	// ahead is a part of the words b will read for count panels, so that memory
+	// prefetch is a part of the words b will read for count panels, so that memory
 	// works while the tiles do. It may be nil.
-	ahead func(j, count, s0, steps, part, parts int) []float32
+	prefetch func(j, count, s0, steps, part, parts int) []float32
 
 	// piece, if not nil, does what b does piece by piece, so that the panels
-	// that come next are laid out between tiles, each piece when ahead has
+	// that come next are laid out between tiles, each piece when prefetch has
 	// fetched it. Piece i is pieceSteps steps from i·pieceSteps on.
 	piece      func(scratch []float32, at layout, j, count, s0, steps, i int)
 	pieceSteps int
@@ -32,10 +32,10 @@ type product struct {
 }
 
 const (
-	rowsAtOnce   = 544 // of A, at most, that pass over a panel
-	panelsAtOnce = 32  // panels that A's block, once in the cache, passes over
-	turnedAtOnce = 2   // panels that b gives at a time
-	aligned32    = 32  // blocks of steps begin at multiples of it
+	rowsAtOnce     = 544 // of A, at most, that pass over a panel
+	panelsAtOnce   = 32  // panels that A's block, once in the cache, passes over
+	panelsPerBatch = 2   // panels that b gives at a time
+	aligned32      = 32  // blocks of steps begin at multiples of it
 )
 
 // The blocks of steps are sums of their own, added in order to C. Where they

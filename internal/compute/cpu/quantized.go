@@ -13,7 +13,7 @@ type quantized interface {
 
 	// open writes elements k0 … k0+n-1 of the 32 rows of panel j as float32,
 	// dst[(k−k0)·32 + c]. k0 is a multiple of 32.
-	open(d *device, dst []float32, j, k0, n int)
+	dequantize(d *device, dst []float32, j, k0, n int)
 }
 
 // bytePanels are Int8 weights: word (s, c) of panel j holds elements 4s … 4s+3
@@ -80,8 +80,8 @@ func (p *bytePanels) Row(dst []float32, i, k0 int) {
 	}
 }
 
-func (p *bytePanels) open(d *device, dst []float32, j, k0, n int) {
-	d.openInt8(&pack{dst: dst, src: p.data[j*p.pitch+k0/4*panel:], cols: (n + 3) / 4, scale: p.scale[j*panel:]})
+func (p *bytePanels) dequantize(d *device, dst []float32, j, k0, n int) {
+	d.dequantizeInt8(&pack{dst: dst, src: p.data[j*p.pitch+k0/4*panel:], cols: (n + 3) / 4, scale: p.scale[j*panel:]})
 }
 
 // nf4Panels are NF4 weights: word (s, c) of panel j holds elements 8s … 8s+7 of
@@ -123,13 +123,13 @@ func (p *nf4Panels) Row(dst []float32, i, k0 int) {
 	}
 }
 
-func (p *nf4Panels) open(d *device, dst []float32, j, k0, n int) {
+func (p *nf4Panels) dequantize(d *device, dst []float32, j, k0, n int) {
 	largest := d.free.get(panel)
 	defer d.free.put(largest)
 	for end := k0 + n; k0 < end; {
 		next := min(end, k0/compute.NF4Block*compute.NF4Block+compute.NF4Block)
 		p.largest(largest, j, k0/compute.NF4Block)
-		d.openNF4(&pack{dst: dst, src: p.data[j*p.pitch+k0/8*panel:], cols: (next - k0 + 7) / 8, scale: largest})
+		d.dequantizeNF4(&pack{dst: dst, src: p.data[j*p.pitch+k0/8*panel:], cols: (next - k0 + 7) / 8, scale: largest})
 		dst, k0 = dst[min(len(dst), (next-k0)*panel):], next
 	}
 }
@@ -143,10 +143,10 @@ func (p *nf4Panels) largest(dst []float32, j, b int) {
 	}
 }
 
-// openRows gives panel j of the quantized weights w as the B of y = x·Wᵀ.
-func (d *device) openRows(dst []float32, w quantized, j, s0, steps, k int) {
+// dequantizeRows gives panel j of the quantized weights w as the B of y = x·Wᵀ.
+func (d *device) dequantizeRows(dst []float32, w quantized, j, s0, steps, k int) {
 	if !d.bf16 {
-		w.open(d, dst, j, s0, steps)
+		w.dequantize(d, dst, j, s0, steps)
 		d.round(dst[:steps*panel])
 		return
 	}
@@ -156,16 +156,16 @@ func (d *device) openRows(dst []float32, w quantized, j, s0, steps, k int) {
 	for s := 0; s < steps; s += piece / 2 {
 		k0 := 2 * (s0 + s)
 		n := min(piece, k-k0, 2*(steps-s))
-		w.open(d, rows, j, k0, n)
+		w.dequantize(d, rows, j, k0, n)
 		d.pairBF16(&pack{dst: dst[s*panel:], src: rows, lds: panel, rows: n})
 	}
 }
 
-// openColumns gives panel j of columns of w (n, k) as the B of dx = dy·W.
-func (d *device) openColumns(dst []float32, at layout, w quantized, j, s0, steps, n, k int) {
-	rows, turned := d.free.get(40*panel), d.free.get(32*panel)
+// dequantizeColumns gives panel j of columns of w (n, k) as the B of dx = dy·W.
+func (d *device) dequantizeColumns(dst []float32, at layout, w quantized, j, s0, steps, n, k int) {
+	rows, transposed := d.free.get(40*panel), d.free.get(32*panel)
 	defer d.free.put(rows)
-	defer d.free.put(turned)
+	defer d.free.put(transposed)
 	per := 1
 	if d.bf16 {
 		per = 2
@@ -173,17 +173,17 @@ func (d *device) openColumns(dst []float32, at layout, w quantized, j, s0, steps
 	k0 := j * panel
 	cols := min(panel, k-k0)
 	for o := s0 * per; o < min(n, (s0+steps)*per); o += panel {
-		w.open(d, rows, o/panel, k0, cols)
+		w.dequantize(d, rows, o/panel, k0, cols)
 		d.round(rows[:cols*panel])
 		to := dst[(o/per-s0)*at.ld:]
 		if d.bf16 {
-			to = turned
+			to = transposed
 		}
 		for c := 0; c < cols; c += smallCols {
 			d.packF32(&pack{dst: to[c/smallCols*at.half:], ldd: at.ld, src: rows[c*panel:], lds: panel, rows: min(smallCols, cols-c), cols: panel})
 		}
 		if d.bf16 {
-			d.pairBF16(&pack{dst: dst[(o/per-s0)*panel:], src: turned, lds: panel, rows: panel})
+			d.pairBF16(&pack{dst: dst[(o/per-s0)*panel:], src: transposed, lds: panel, rows: panel})
 		}
 	}
 }

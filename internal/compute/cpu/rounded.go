@@ -16,9 +16,9 @@ func (d *device) round(x []float32) {
 	}
 }
 
-// codeScales are the scales of the rows of Int8 weights, if compute int8 is done
+// int8Scales are the scales of the rows of Int8 weights, if compute int8 is done
 // in float32.
-func (d *device) codeScales(w *compute.Matrix) []float32 {
+func (d *device) int8Scales(w *compute.Matrix) []float32 {
 	if !d.int8 || d.codes > 0 {
 		return nil
 	}
@@ -31,10 +31,10 @@ func (d *device) codeScales(w *compute.Matrix) []float32 {
 	return nil
 }
 
-// coded is x (n, k) with every row rounded to bytes of its own scale. With
+// fakeQuantize is x (n, k) with every row rounded to bytes of its own scale. With
 // scale, which belongs to x, it is x·scale that is rounded, and divided again.
 // The caller gives it back to the pool.
-func (d *device) coded(x []float32, n, k int, scale []float32) []float32 {
+func (d *device) fakeQuantize(x []float32, n, k int, scale []float32) []float32 {
 	out := d.free.get(n * k)
 	d.chunks(n, rowsPerItem(k), func(lo, hi int) {
 		for i := lo; i < hi; i++ {

@@ -28,7 +28,7 @@ func (w *panelWork) passStrips(now, next *batch, p int, b []float32, at layout) 
 			w.t.rows, w.t.lda = min(stripGroup, w.n-r), min(smallRows, w.n-r)
 			w.t.a = w.a[now.s0*w.n+r*now.steps:]
 			w.t.c = w.c[(w.lo+r)*w.ldc+j:]
-			w.t.next = w.toFetch(next, (2*p+h)*groups+g, 2*now.count*groups)
+			w.t.next = w.prefetchPart(next, (2*p+h)*groups+g, 2*now.count*groups)
 			w.stripF32(&w.t)
 			w.layOutNext(next)
 		}

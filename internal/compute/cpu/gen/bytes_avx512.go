@@ -12,16 +12,16 @@ func bytesAVX512() []byte {
 		a.Printf("DATA levels<>+%d(SB)/4, $%#x\n", 4*i, math.Float32bits(v))
 	}
 	a.Printf("GLOBL levels<>(SB), RODATA|NOPTR, $64\n")
-	a.open("openInt8AVX512", 4, func(i, from, to int) {
+	a.dequantize("dequantizeInt8AVX512", 4, func(i, from, to int) {
 		a.i("VPSLLD $%d, Z%d, Z%d", 24-8*i, from, to)
 		a.i("VPSRAD $24, Z%d, Z%d", to, to)
 		a.i("VCVTDQ2PS Z%d, Z%d", to, to)
 	})
-	a.open("openNF4AVX512", 8, func(i, from, to int) {
+	a.dequantize("dequantizeNF4AVX512", 8, func(i, from, to int) {
 		a.i("VPSRLD $%d, Z%d, Z%d", 4*i, from, to)
 		a.i("VPERMPS Z31, Z%d, Z%d", to, to)
 	})
-	a.turnInt8()
+	a.transposeInt8()
 	a.codes()
 	return a.Bytes()
 }
@@ -35,7 +35,7 @@ var nf4 = [16]float32{
 
 // open emits, for each of cols rows of 32 words, per rows of the elements they
 // hold, times scale.
-func (a *asm) open(name string, per int, element func(i, from, to int)) {
+func (a *asm) dequantize(name string, per int, element func(i, from, to int)) {
 	a.function(name, "p *pack", 8)
 	a.i("MOVQ p+0(FP), R15")
 	a.i("MOVQ %d(R15), DI", packDst)
@@ -67,11 +67,11 @@ func (a *asm) open(name string, per int, element func(i, from, to int)) {
 	a.i("RET")
 }
 
-// turnInt8 emits the turn of sixteen rows (of which rows count) of 32 words of
+// transposeInt8 emits the turn of sixteen rows (of which rows count) of 32 words of
 // four bytes: four columns o, o+1 … become words; the first 32 bytes of a
 // column go to dst, the other 32 to dst + ldd.
-func (a *asm) turnInt8() {
-	a.function("turnInt8AVX512", "p *pack", 8)
+func (a *asm) transposeInt8() {
+	a.function("transposeInt8AVX512", "p *pack", 8)
 	a.i("MOVQ p+0(FP), R15")
 	a.i("MOVQ %d(R15), DI", packDst)
 	a.i("MOVQ %d(R15), R8", packLDD)

@@ -19,17 +19,17 @@ func (a *asm) levels32() {
 	a.Printf("GLOBL fourBits<>(SB), RODATA|NOPTR, $32\n")
 }
 
-// enterLevels puts the tables into Y4 … Y7.
-func (a *asm) enterLevels() {
+// loadLevels puts the tables into Y4 … Y7.
+func (a *asm) loadLevels() {
 	for b := range 4 {
 		a.i("VMOVDQU levelBytes<>+%d(SB), Y%d", 32*b, 4+b)
 	}
 }
 
-// openLevels calls use(i, y) with the levels of the four bits i of the eight words
-// in Y8, for i ascending, in register y. It wants what enterLevels puts there,
+// lookUpLevels calls use(i, y) with the levels of the four bits i of the eight words
+// in Y8, for i ascending, in register y. It wants what loadLevels puts there,
 // and Y8 … Y15.
-func (a *asm) openLevels(use func(i, y int)) {
+func (a *asm) lookUpLevels(use func(i, y int)) {
 	a.i("VPSHUFB sideBySide<>(SB), Y8, Y8")
 	a.i("VPAND fourBits<>(SB), Y8, Y9")
 	a.i("VPSRLW $4, Y8, Y8")
@@ -55,10 +55,10 @@ func (a *asm) openLevels(use func(i, y int)) {
 
 // rowNF4 is rowBF16's like.
 func (a *asm) rowNF4() {
-	a.row("rowNF4AVX2", 8, a.enterLevels, func() {
+	a.row("rowNF4AVX2", 8, a.loadLevels, func() {
 		for part := range 4 {
 			a.i("VMOVDQU %d(DI), Y8", 32*part)
-			a.openLevels(func(i, y int) {
+			a.lookUpLevels(func(i, y int) {
 				a.i("VMULPS %d(R8), Y%d, Y%d", 32*part, y, y)
 				a.i("VBROADCASTSS %d(SI), Y9", 4*i)
 				a.i("VFMADD231PS Y%d, Y9, Y%d", y, part)

@@ -6,11 +6,11 @@ func packsAVX2() []byte {
 	a := newAsm("amd64")
 	packAVX2(a)
 	partAVX2(a)
-	turnAVX2(a, "turnBF16F32AVX2", func(from, to int) {
+	transposePairsAVX2(a, "transposeBF16F32AVX2", func(from, to int) {
 		a.i("VPMOVZXWD X%d, Y%d", from, to)
 		a.i("VPSLLD $16, Y%d, Y%d", to, to)
 	})
-	turnAVX2(a, "turnF16F32AVX2", func(from, to int) { a.i("VCVTPH2PS X%d, Y%d", from, to) })
+	transposePairsAVX2(a, "transposeF16F32AVX2", func(from, to int) { a.i("VCVTPH2PS X%d, Y%d", from, to) })
 	widenAVX2(a, "widenBF16AVX2", func(word, low, high int) {
 		a.i("VPSLLD $16, Y%d, Y%d", word, low)
 		a.i("VPAND Y15, Y%d, Y%d", word, high)
@@ -203,13 +203,13 @@ func partAVX2(a *asm) {
 	a.i("RET")
 }
 
-// turnAVX2 emits a turn of sixteen rows: for each of cols panels, lds words
+// transposePairsAVX2 emits a turn of sixteen rows: for each of cols panels, lds words
 // apart, 16 rows of 32 words at src become 32 rows of 32 float32, ldd apart, the
 // latter sixteen half words from the former.
 //
 // DI dst, R11 its latter half, R8 and R10 ldd and three times that, SI src, R9
 // lds, BX panels left, R12 the block's src.
-func turnAVX2(a *asm, name string, widen func(from, to int)) {
+func transposePairsAVX2(a *asm, name string, widen func(from, to int)) {
 	a.function(name, "p *pack", 8)
 	a.i("MOVQ p+0(FP), R15")
 	a.i("MOVQ %d(R15), DI", packDst)

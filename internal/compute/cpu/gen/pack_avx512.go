@@ -17,7 +17,7 @@ func packsAVX512() []byte {
 	packAVX512(a, "packF32AVX512", 1)
 	packAVX512(a, "packBF16AVX512", 2)
 	pairAVX512(a, "pairBF16AVX512")
-	fillAVX512(a, "turnBF16AVX512", func() {
+	fillAVX512(a, "transposeBF16AVX512", func() {
 		a.i("VMOVDQU16 pairLow<>(SB), Z30")
 		a.i("VMOVDQU16 pairHigh<>(SB), Z31")
 	}, func(o int) { // rows o and o+1 become pairs
@@ -32,7 +32,7 @@ func packsAVX512() []byte {
 		}
 		a.i("ADDQ $128, DI")
 	})
-	fillAVX512(a, "turnBF16F32AVX512", func() {}, func(o int) {
+	fillAVX512(a, "transposeBF16F32AVX512", func() {}, func(o int) {
 		a.i("VEXTRACTI64X4 $1, Z%d, Y16", o)
 		a.i("VPMOVZXWD Y%d, Z%d", o, o)
 		a.i("VPMOVZXWD Y16, Z16")
@@ -42,7 +42,7 @@ func packsAVX512() []byte {
 		a.i("VMOVDQU32 Z16, 64(DI)")
 		a.i("ADDQ $128, DI")
 	})
-	fillAVX512(a, "turnF16F32AVX512", func() {}, func(o int) {
+	fillAVX512(a, "transposeF16F32AVX512", func() {}, func(o int) {
 		a.i("VEXTRACTI64X4 $1, Z%d, Y16", o)
 		a.i("VCVTPH2PS Y%d, Z%d", o, o)
 		a.i("VCVTPH2PS Y16, Z16")

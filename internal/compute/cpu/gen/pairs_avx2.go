@@ -1,23 +1,23 @@
 package main
 
-// pairsAVX2 is products of bytes in 256-bit registers: opened to words of two
+// pairsAVX2 is products of bytes in 256-bit registers: unpacked to words of two
 // 16-bit codes, whose products one instruction adds in 32 bits.
 func pairsAVX2() []byte {
 	a := newAsm("amd64")
 	a.narrow = true
 	a.firstLanes()
 	for i := range 8 { // bytes i, i+4, i+8 and i+12 of a lane
-		a.Printf("DATA turned<>+%d(SB)/4, $%#x\n", 4*i, 0x0c080400+0x01010101*(i%4))
+		a.Printf("DATA transposed<>+%d(SB)/4, $%#x\n", 4*i, 0x0c080400+0x01010101*(i%4))
 	}
-	a.Printf("GLOBL turned<>(SB), RODATA|NOPTR, $32\n")
+	a.Printf("GLOBL transposed<>(SB), RODATA|NOPTR, $32\n")
 	a.tilePairs()
 	a.tileBytes()
-	a.openPairs()
-	a.turnBytes()
+	a.unpackPairs()
+	a.transposeBytes()
 	a.toPairs()
 	a.magnitude("AVX2")
 	a.fromInt32("AVX2")
-	a.fetch()
+	a.prefetchRows()
 	a.multiplyPairs()
 	return a.Bytes()
 }
@@ -134,10 +134,10 @@ func (a *asm) pairs(word, even, odd int) {
 	a.i("VPSRAW $8, Y%d, Y%d", even, even)
 }
 
-// openPairs emits, for each of cols rows of 32 words of four bytes, two rows of
+// unpackPairs emits, for each of cols rows of 32 words of four bytes, two rows of
 // pairs; the left 16 columns go to dst, the others to dst + ldd.
-func (a *asm) openPairs() {
-	a.function("openPairsAVX2", "p *pack", 8)
+func (a *asm) unpackPairs() {
+	a.function("unpackPairsAVX2", "p *pack", 8)
 	a.i("MOVQ p+0(FP), R15")
 	a.i("MOVQ %d(R15), DI", packDst)
 	a.i("MOVQ %d(R15), R8", packLDD)
@@ -164,18 +164,18 @@ func (a *asm) openPairs() {
 	a.i("RET")
 }
 
-// turnBytes emits the turn of sixteen rows (of which rows count) of 32 words of
+// transposeBytes emits the turn of sixteen rows (of which rows count) of 32 words of
 // four bytes: a lane of four words is a square of bytes. The first eight rows
 // go to dst, the other eight to dst + ldd.
-func (a *asm) turnBytes() {
-	a.function("turnInt8AVX2", "p *pack", 8)
+func (a *asm) transposeBytes() {
+	a.function("transposeInt8AVX2", "p *pack", 8)
 	a.i("MOVQ p+0(FP), R15")
 	a.i("MOVQ %d(R15), DI", packDst)
 	a.i("MOVQ %d(R15), R8", packLDD)
 	a.i("MOVQ %d(R15), SI", packSrc)
 	a.i("MOVQ %d(R15), DX", packRows)
 	a.i("LEAQ (DI)(R8*4), R8")
-	a.i("VMOVDQU turned<>(SB), Y15")
+	a.i("VMOVDQU transposed<>(SB), Y15")
 	for half := range 2 {
 		row, none, put := a.label("row"), a.label("none"), a.label("put")
 		a.i("MOVQ $8, CX")
@@ -229,9 +229,9 @@ func (a *asm) toPairs() {
 	a.i("RET")
 }
 
-// fetch emits the request for two lines of each of rows rows, ld words apart.
-func (a *asm) fetch() {
-	a.function("fetchAVX2", "c []float32, ld, rows int", 40)
+// prefetchRows emits the request for two lines of each of rows rows, ld words apart.
+func (a *asm) prefetchRows() {
+	a.function("prefetchRowsAVX2", "c []float32, ld, rows int", 40)
 	a.i("MOVQ c_base+0(FP), DI")
 	a.i("MOVQ ld+24(FP), R8")
 	a.i("MOVQ rows+32(FP), CX")
@@ -248,8 +248,8 @@ func (a *asm) fetch() {
 
 // multiplyPairs emits the products and sums of tilePairs without its loads.
 func (a *asm) multiplyPairs() {
-	a.function("multiplyPairsAVX2", "turns int", 8)
-	a.i("MOVQ turns+0(FP), CX")
+	a.function("multiplyPairsAVX2", "rounds int", 8)
+	a.i("MOVQ rounds+0(FP), CX")
 	for z := range 16 {
 		a.zero(z)
 	}

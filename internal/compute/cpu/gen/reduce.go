@@ -4,7 +4,7 @@ package main
 // of the sums takes element i; lanes are added in a fixed order.
 func (a *asm) reductions(kind string) {
 	a.function("top"+kind, "x []float32) (top float32", 28)
-	vectorLoop{a, []string{"x"}}.turns(func() { a.i("VBROADCASTSS lowest<>(SB), Z0") }, func(load func(i, z int), _ func(z, i int), masked bool) {
+	vectorLoop{a, []string{"x"}}.emitMasked(func() { a.i("VBROADCASTSS lowest<>(SB), Z0") }, func(load func(i, z int), _ func(z, i int), masked bool) {
 		if load(0, 1); masked {
 			a.i("VBROADCASTSS lowest<>(SB), Z2")
 			a.blend(1, 2)
@@ -30,7 +30,7 @@ func (a *asm) reductions(kind string) {
 
 	a.function("expSum"+kind, "x []float32, top float32) (sum float64", 40)
 	v := vectorLoop{a, []string{"x"}}
-	v.turns(func() {
+	v.emitMasked(func() {
 		a.loadExp()
 		v.scalar("top", 0, 31)
 		a.zero(12, 13)

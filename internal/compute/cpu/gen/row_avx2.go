@@ -39,7 +39,7 @@ func (a *asm) rowsAVX2() {
 		a.i("VPACKUSDW X14, X13, X13")
 		a.i("VCVTPH2PS X13, Y13")
 	}}.emit("rowF16AVX2")
-	rowAVX2{asm: a, per: 4, enter: func() { // bytes are opened as 2²⁴ times themselves, which scales make good
+	rowAVX2{asm: a, per: 4, enter: func() { // bytes are unpacked as 2²⁴ times themselves, which scales make good
 		upper(24)
 		a.i("VMOVDQU rowThird<>(SB), Y14")
 		a.i("MOVL $0x33800000, AX")

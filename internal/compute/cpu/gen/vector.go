@@ -15,12 +15,12 @@ var positions = []string{"DI", "SI", "R8", "R9", "R10"}
 // emit writes prepare, then body for full and masked turns. In body, load(i, z)
 // reads slice i and store(z, i) writes it.
 func (v vectorLoop) emit(prepare func(), body func(load func(i, z int), store func(z, i int))) {
-	v.turns(prepare, func(load func(i, z int), store func(z, i int), _ bool) { body(load, store) })
+	v.emitMasked(prepare, func(load func(i, z int), store func(z, i int), _ bool) { body(load, store) })
 }
 
-// turns is emit for a body that must know whether it is under the mask: K1, or
+// emitMasked is emit for a body that must know whether it is under the mask: K1, or
 // Y9 in registers of 256 bits.
-func (v vectorLoop) turns(prepare func(), body func(load func(i, z int), store func(z, i int), masked bool)) {
+func (v vectorLoop) emitMasked(prepare func(), body func(load func(i, z int), store func(z, i int), masked bool)) {
 	for i, name := range v.slices {
 		v.i("MOVQ %s_base+%d(FP), %s", name, 24*i, positions[i])
 	}

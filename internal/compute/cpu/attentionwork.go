@@ -2,23 +2,23 @@ package cpu
 
 import "fettle/internal/compute"
 
-// attending is what one thread needs to work on the rows of one key head of a
+// attentionWork is what one thread needs to work on the rows of one key head of a
 // segment, a block at a time. A row is a pair of query and head in the group:
 // query·group + head. Products go through a block in tiles of rows.
-type attending struct {
+type attentionWork struct {
 	*device
 	*heads
-	s      compute.Segment
-	head   int // key head
-	lo, n  int // rows of the block: lo … lo+n-1
-	span   int // leading dimension of p
-	t      tile
-	pk     pack
-	turned []float32 // (Dh, rows) of every tile: what scores multiplies
-	p      []float32 // (n, span) scores, then exponentials, zero where unseen
-	packed []float32 // (some keys, rows) of a tile: what times multiplies
-	sums   [maxBlockRows]float32
-	result []float32 // (n, wide)
+	s          compute.Segment
+	head       int // key head
+	lo, n      int // rows of the block: lo … lo+n-1
+	span       int // leading dimension of p
+	t          tile
+	pk         pack
+	transposed []float32 // (Dh, rows) of every tile: what scores multiplies
+	p          []float32 // (n, span) scores, then exponentials, zero where unseen
+	packed     []float32 // (some keys, rows) of a tile: what times multiplies
+	sums       [maxBlockRows]float32
+	result     []float32 // (n, wide)
 }
 
 const (
@@ -31,42 +31,42 @@ const (
 // blockRows is how many rows a block has.
 func (d *device) blockRows() int { return blockTiles * d.rows }
 
-func (d *device) newAttending(h *heads, s compute.Segment, head int) *attending {
-	t := &attending{device: d, heads: h, s: s, head: head}
+func (d *device) newAttentionWork(h *heads, s compute.Segment, head int) *attentionWork {
+	t := &attentionWork{device: d, heads: h, s: s, head: head}
 	rows, longest := min(d.blockRows(), s.Len*h.group), visible(s, s.Len-1)
 	t.span = (longest+panel-1)/panel*panel + half // rows do not fall on each other in a cache
 	t.p, t.packed = d.free.get(rows*t.span), d.free.get(tileRows*keysAtOnce)
-	t.turned, t.result = d.free.get(rows*h.wide), d.free.get(rows*h.wide)
+	t.transposed, t.result = d.free.get(rows*h.wide), d.free.get(rows*h.wide)
 	return t
 }
 
-func (d *device) endAttending(t *attending) {
-	for _, s := range [][]float32{t.p, t.packed, t.turned, t.result} {
+func (d *device) endAttentionWork(t *attentionWork) {
+	for _, s := range [][]float32{t.p, t.packed, t.transposed, t.result} {
 		d.free.put(s)
 	}
 }
 
 // begin makes lo … hi-1 the rows of the block.
-func (t *attending) begin(lo, hi int) { t.lo, t.n = lo, hi-lo }
+func (t *attentionWork) begin(lo, hi int) { t.lo, t.n = lo, hi-lo }
 
 // seen is how many keys row r of the block sees.
-func (t *attending) seen(r int) int { return visible(t.s, (t.lo+r)/t.group) }
+func (t *attentionWork) seen(r int) int { return visible(t.s, (t.lo+r)/t.group) }
 
 // row is the part of x (rows, H·Dh) that belongs to row r of the block.
-func (t *attending) row(x []float32, r int) []float32 {
+func (t *attentionWork) row(x []float32, r int) []float32 {
 	i, head := (t.lo+r)/t.group, (t.lo+r)%t.group
 	return x[(t.s.Row+i)*t.qw+(t.head*t.group+head)*t.HeadDim:][:t.HeadDim]
 }
 
 // own is the part of gathered queries (key heads, Len·group, wide) that belongs to
 // the block: (n, wide).
-func (t *attending) own(queries []float32) []float32 {
+func (t *attentionWork) own(queries []float32) []float32 {
 	return queries[(t.head*t.s.Len*t.group+t.lo)*t.wide:][:t.n*t.wide]
 }
 
 // tiles calls f for every tile of the block: its first row, their number, and the
 // keys that its last row sees.
-func (t *attending) tiles(f func(at, n, keys int)) {
+func (t *attentionWork) tiles(f func(at, n, keys int)) {
 	for at := 0; at < t.n; at += t.device.rows {
 		n := min(t.device.rows, t.n-at)
 		f(at, n, t.seen(at+n-1))
@@ -74,9 +74,9 @@ func (t *attending) tiles(f func(at, n, keys int)) {
 }
 
 // scores writes x·keysᵀ (n, span) to dst, x (n, wide), as far as rows see.
-func (t *attending) scores(dst, x, keys []float32) {
+func (t *attentionWork) scores(dst, x, keys []float32) {
 	t.tiles(func(at, n, _ int) {
-		t.pk = pack{dst: t.turned[at*t.HeadDim:], ldd: n, src: x[at*t.wide:], lds: t.wide, rows: n, cols: t.HeadDim}
+		t.pk = pack{dst: t.transposed[at*t.HeadDim:], ldd: n, src: x[at*t.wide:], lds: t.wide, rows: n, cols: t.HeadDim}
 		t.packF32(&t.pk)
 	})
 	all := (visible(t.s, t.s.Len-1) + panel - 1) / panel // panels of a head
@@ -88,7 +88,7 @@ func (t *attending) scores(dst, x, keys []float32) {
 				return
 			}
 			t.t.c, t.t.cols = dst[at*t.span+j:], min(panel, (keys-j+half-1)/half*half)
-			t.t.a, t.t.lda, t.t.rows = t.turned[at*t.HeadDim:], n, n
+			t.t.a, t.t.lda, t.t.rows = t.transposed[at*t.HeadDim:], n, n
 			t.tileF32(&t.t)
 		})
 	}
@@ -96,7 +96,7 @@ func (t *attending) scores(dst, x, keys []float32) {
 
 // exponentials turns the scores in p into exp(score − largest), and writes their
 // sums.
-func (t *attending) exponentials() {
+func (t *attentionWork) exponentials() {
 	longest := t.seen(t.n - 1)
 	for r := range t.n {
 		row, seen := t.p[r*t.span:][:longest], t.seen(r)
@@ -106,7 +106,7 @@ func (t *attending) exponentials() {
 }
 
 // times writes x·v (n, Dh) to result, x (n, span).
-func (t *attending) times(x []float32, v *gathered) {
+func (t *attentionWork) times(x []float32, v *gathered) {
 	for _, run := range v.runs {
 		for i := 0; i < run.n; i += keysAtOnce {
 			values, from := v.words[(run.row+i)*v.ld+t.head*v.head:], run.from+i
