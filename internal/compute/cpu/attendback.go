@@ -1,6 +1,9 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
 
 // AttendBackward: with p the probabilities, g[j] = dout·v[j] and δ = dout·out,
 //
@@ -8,10 +11,11 @@ import "fettle/internal/compute"
 //	dq    += scale·Σ_j p[j]·(g[j]−δ)·k[j]
 //	dk[j] += scale·p[j]·(g[j]−δ)·q
 //
-// A work item is one key head of one segment, whose rows add to dk and dv block
-// by block. The segments' own key rows must not overlap; what they add to a
-// shared prefix is kept apart and added in the order of the segments.
-func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs []compute.Segment, a compute.Attention) {
+// A work item is one key head of one segment, whose rows add to dk and dv block by block. The segments' own key rows
+// must not overlap; their gradients of a shared prefix are kept apart and added in the order of the segments.
+func (d *device) AttendBackward(
+	dq, dk, dv, dout, out, q, k, v []float32, segs []compute.Segment, a compute.Attention,
+) {
 	h := newHeads(a)
 	h.needSegments(q, k, segs)
 	h.needSegments(out, v, segs)
@@ -21,7 +25,8 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 		if s.Len == 0 {
 			continue
 		}
-		keys, values, rows := d.transposeRows(&h, k, s), d.transposeRows(&h, v, s), d.gatherRows(&h, k, s, true)
+		keys, values := d.transposeRows(&h, k, s), d.transposeRows(&h, v, s)
+		rows := d.gatherRows(&h, k, s, true)
 		queries, douts := d.gatherQueries(&h, q, s, h.Scale), d.gatherQueries(&h, dout, s, 1)
 		deltas := d.deltas(&h, dout, out, s)
 		prefix := [2][]float32{d.free.get(s.PrefixLen * h.kw), d.free.get(s.PrefixLen * h.kw)}
@@ -35,11 +40,11 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 				b.begin(lo, min(n, lo+d.blockRows()))
 				b.queries, b.douts, b.deltas = b.own(queries), b.own(douts), deltas[head*n+lo:]
 				b.scoreGradients(keys, values)
-				b.times(b.grads, &rows)
+				b.multiplyValues(b.grads, &rows)
 				for r := range b.n {
 					y := b.result[r*b.wide:][:b.HeadDim]
-					d.level.scale(y, b.heads.Scale)
-					d.add(b.row(dq, r), y)
+					d.core.Scale(y, b.heads.Scale)
+					d.core.Add(b.row(dq, r), y)
 				}
 				b.addTo(dv, prefix[1], b.p, b.douts)
 				b.addTo(dk, prefix[0], b.grads, b.queries)
@@ -54,14 +59,14 @@ func (d *device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs [
 	}
 }
 
-// deltas are δ = dout·out of the rows of s, (key heads, Len·group).
+// deltas returns δ = dout·out of the rows of s, (key heads, Len·group).
 func (d *device) deltas(h *heads, dout, out []float32, s compute.Segment) []float32 {
 	deltas := d.free.get(h.KVHeads * s.Len * h.group)
 	d.chunks(s.Len, rowsPerItem(h.qw), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			for head := range h.Heads {
 				at := (s.Row+i)*h.qw + head*h.HeadDim
-				delta := d.dot(dout[at:][:h.HeadDim], out[at:][:h.HeadDim])
+				delta := d.core.Dot(dout[at:][:h.HeadDim], out[at:][:h.HeadDim])
 				deltas[(head/h.group*s.Len+i)*h.group+head%h.group] = float32(delta)
 			}
 		}
@@ -69,7 +74,7 @@ func (d *device) deltas(h *heads, dout, out []float32, s compute.Segment) []floa
 	return deltas
 }
 
-// back is what one thread needs for the backward of one key head.
+// back holds one thread's backward work on one key head.
 type back struct {
 	attentionWork
 	queries []float32 // (n, wide) scale·q
@@ -89,8 +94,7 @@ func (d *device) endBack(b *back) {
 	d.endAttentionWork(&b.attentionWork)
 }
 
-// scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the
-// exponentials' sums.
+// scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the exponentials' sums.
 func (b *back) scoreGradients(keys, values []float32) {
 	b.scores(b.p, b.queries, keys)
 	b.exponentials()
@@ -98,34 +102,36 @@ func (b *back) scoreGradients(keys, values []float32) {
 	longest := b.seen(b.n - 1)
 	for r := range b.n {
 		ds, seen := b.grads[r*b.span:][:longest], b.seen(r)
-		b.softmaxBack(ds[:seen], b.p[r*b.span:], b.deltas[r], 1/b.sums[r])
+		b.core.SoftmaxBack(ds[:seen], b.p[r*b.span:], b.deltas[r], 1/b.sums[r])
 		clear(ds[seen:])
-		b.device.scale(b.douts[r*b.wide:][:b.HeadDim], 1/b.sums[r])
+		b.core.Scale(b.douts[r*b.wide:][:b.HeadDim], 1/b.sums[r])
 	}
 }
 
-// addTo adds weightsᵀ·x, weights (n, span) and x (n, wide), to the rows of dk
-// that the block sees; prefix stands for those of the prefix.
+// addTo adds weightsᵀ·x, weights (n, span) and x (n, wide), to the rows of dk that the block sees; prefix stands for
+// those of the prefix.
 func (b *back) addTo(dk, prefix, weights, x []float32) {
 	t := &b.t
-	*t = tile{ldc: b.kw, lda: b.span, ldb: b.wide, mode: modeAdd}
+	*t = kernel.Tile{LDC: b.kw, LDA: b.span, LDB: b.wide, Mode: kernel.ModeAdd}
 	for i, run := range runs(b.s) {
 		dst, n := dk[run.row*b.kw:], min(run.n, b.seen(b.n-1)-run.from)
 		if i == 0 {
 			dst = prefix
 		}
-		for j := 0; j < n; j += b.device.rows {
+		for j := 0; j < n; j += b.core.Rows {
 			first := b.firstToSee(run.from + j)
-			t.steps, t.rows, t.a = b.n-first, min(b.device.rows, n-j), weights[first*b.span+run.from+j:]
+			t.Steps, t.Rows = b.n-first, min(b.core.Rows, n-j)
+			t.A = kernel.Words(weights[first*b.span+run.from+j:])
 			for c := 0; c < b.HeadDim; c += panel {
-				t.c, t.b, t.cols = dst[j*b.kw+b.head*b.HeadDim+c:], x[first*b.wide+c:], min(panel, b.HeadDim-c)
-				b.tileF32(t)
+				t.C, t.Cols = kernel.Words(dst[j*b.kw+b.head*b.HeadDim+c:]), min(panel, b.HeadDim-c)
+				t.B = kernel.Words(x[first*b.wide+c:])
+				b.core.TileF32(t)
 			}
 		}
 	}
 }
 
-// firstToSee is the first row of the block that sees the key.
+// firstToSee returns the first row of the block that sees the key.
 func (b *back) firstToSee(key int) int {
 	query := key - b.s.PrefixLen - b.s.Past
 	return max(0, query*b.group-b.lo)

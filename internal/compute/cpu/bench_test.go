@@ -11,10 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
 	"fettle/internal/compute/devicetest"
 )
 
-// processTime is what all threads of this process have used.
+func random(n int) []float32 { return devicetest.Normal(9, n) }
+
+// processTime returns the time that all threads of this process have used.
 func processTime() time.Duration {
 	var t unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &t)
@@ -60,14 +63,17 @@ func report(b *testing.B, work, peak float64, f func()) {
 var ways = []struct {
 	mode string
 	typ  compute.DType
-}{{"bf16", compute.BF16}, {"f32", compute.F32}, {"f32", compute.BF16}, {"int8", compute.Int8}, {"bf16", compute.Int8}, {"bf16", compute.NF4}}
+}{
+	{"bf16", compute.BF16}, {"f32", compute.F32}, {"f32", compute.BF16},
+	{"int8", compute.Int8}, {"bf16", compute.Int8}, {"bf16", compute.NF4},
+}
 
 // BenchmarkProducts measures both products with frozen weights at 512 rows, and
 // the one of decoding, a row, against the bandwidth.
 func BenchmarkProducts(b *testing.B) {
 	for _, way := range ways {
 		dev, _ := New(Options{Compute: way.mode})
-		l := &dev.(*device).level
+		l := &dev.(*device).core
 		for _, s := range shapes {
 			w := devicetest.Matrix(s.n, s.k, compute.F32, random(s.n*s.k))
 			if way.typ > compute.F16 {
@@ -79,28 +85,28 @@ func BenchmarkProducts(b *testing.B) {
 			const n = 512
 			x, y, work := random(n*s.k), random(n*s.n), 2*float64(n*s.n*s.k)
 			name := fmt.Sprintf("%s/%v/%s/", way.mode, way.typ, s.name)
-			b.Run(name+"y", func(b *testing.B) { report(b, work, l.peak(way.mode), func() { dev.MatMul(y, x, w, n) }) })
-			b.Run(name+"dx", func(b *testing.B) { report(b, work, l.peak(way.mode), func() { dev.MatMulT(x, y, w, n) }) })
-			size := float64(s.n*s.k) * map[compute.DType]float64{compute.F32: 4, compute.BF16: 2, compute.Int8: 1, compute.NF4: 0.516}[way.typ]
-			b.Run(name+"one", func(b *testing.B) { report(b, size, l.peak("memory"), func() { dev.MatMul(y, x, w, 1) }) })
+			b.Run(name+"y", func(b *testing.B) { report(b, work, peak(l, way.mode), func() { dev.MatMul(y, x, w, n) }) })
+			b.Run(name+"dx", func(b *testing.B) { report(b, work, peak(l, way.mode), func() { dev.MatMulT(x, y, w, n) }) })
+			size := float64(way.typ.Bytes(s.n, s.k))
+			b.Run(name+"one", func(b *testing.B) { report(b, size, peak(l, "memory"), func() { dev.MatMul(y, x, w, 1) }) })
 		}
 	}
 }
 
 // peak is what products of a mode can reach, or reading memory.
-func (l *level) peak(mode string) float64 {
+func peak(l *kernel.Level, mode string) float64 {
 	var rate float64
 	switch {
 	case mode == "memory":
-		measure(l.bandwidth(&rate))
-	case mode == "bf16" && l.bf16:
-		measure(products(&rate, l.tileBF16, 2))
-	case mode == "int8" && l.codes == 4:
-		measure(products(&rate, l.tileInt8, 4))
-	case mode == "int8" && l.codes == 2:
-		measure(l.pairs(&rate))
+		measure(bandwidth(l, &rate))
+	case mode == "bf16" && l.BF16:
+		measure(products(&rate, l.TileBF16, 2))
+	case mode == "int8" && l.Codes == 4:
+		measure(products(&rate, l.TileInt8, 4))
+	case mode == "int8" && l.Codes == 2:
+		measure(pairs(l, &rate))
 	default:
-		measure(l.multiplyAdds(&rate))
+		measure(multiplyAdds(l, &rate))
 	}
 	return rate
 }
@@ -113,22 +119,23 @@ func BenchmarkAttend(b *testing.B) {
 		h, g, dh, length int
 	}{{"1B", 32, 4, 64, 512}, {"7B", 32, 32, 128, 512}, {"7B.long", 32, 32, 128, 2048}, {"15M", 6, 6, 48, 512}} {
 		d, _ := New(Options{})
-		l := d.(*device).level
+		l := &d.(*device).core
 		a := compute.Attention{Heads: s.h, KVHeads: s.g, HeadDim: s.dh, Scale: 0.1}
 		qn, kn := s.length*s.h*s.dh, s.length*s.g*s.dh
-		q, k, v, dout, out := random(qn), random(kn), random(kn), random(qn), make([]float32, qn)
+		q, k, v, dout := random(qn), random(kn), random(kn), random(qn)
+		out := make([]float32, qn)
 		dq, dk, dv := make([]float32, qn), make([]float32, kn), make([]float32, kn)
 		segs := []compute.Segment{{Len: s.length}}
 		work := 2 * float64(s.length*s.length*s.h*s.dh)
 		b.Run(s.name+"/forward", func(b *testing.B) {
-			report(b, work, l.peak("f32"), func() { d.Attend(out, q, k, v, segs, a) })
+			report(b, work, peak(l, "f32"), func() { d.Attend(out, q, k, v, segs, a) })
 		})
 		b.Run(s.name+"/backward", func(b *testing.B) {
-			report(b, 2.5*work, l.peak("f32"), func() { d.AttendBackward(dq, dk, dv, dout, out, q, k, v, segs, a) })
+			report(b, 2.5*work, peak(l, "f32"), func() { d.AttendBackward(dq, dk, dv, dout, out, q, k, v, segs, a) })
 		})
 		step := []compute.Segment{{Len: 1, Past: s.length - 1}}
 		b.Run(s.name+"/decode", func(b *testing.B) {
-			report(b, 8*float64(kn), l.peak("memory"), func() { d.Attend(out, q, k, v, step, a) })
+			report(b, 8*float64(kn), peak(l, "memory"), func() { d.Attend(out, q, k, v, step, a) })
 		})
 	}
 }
@@ -138,14 +145,14 @@ func BenchmarkAttend(b *testing.B) {
 func BenchmarkCrossEntropy(b *testing.B) {
 	const v, k = 32000, 288
 	d, _ := New(Options{Compute: "f32"})
-	l := &d.(*device).level
+	l := &d.(*device).core
 	w := devicetest.Matrix(v, k, compute.F32, random(v*k))
 	_ = d.Prepare(w)
 	for _, n := range []int{64, 256, 512} {
 		loss, target, scale := make([]float64, n), make([]int32, n), random(n)
 		x, dx := random(n*k), make([]float32, n*k)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			report(b, 4*float64(n*v*k), l.peak("f32"), func() { d.CrossEntropy(loss, dx, x, w, target, scale, n) })
+			report(b, 4*float64(n*v*k), peak(l, "f32"), func() { d.CrossEntropy(loss, dx, x, w, target, scale, n) })
 		})
 	}
 }
@@ -154,10 +161,10 @@ func BenchmarkCrossEntropy(b *testing.B) {
 func BenchmarkElements(b *testing.B) {
 	const n, width = 512, 2048
 	d, _ := New(Options{})
-	l := d.(*device).level
+	l := &d.(*device).core
 	x, y, z, u, v, w := random(n*width), random(n*width), random(n*width), random(n*width), random(n*width), random(width)
 	pos := make([]int32, n)
-	peak := l.peak("memory")
+	most := peak(l, "memory")
 	for _, c := range []struct {
 		name   string
 		arrays float64
@@ -170,7 +177,7 @@ func BenchmarkElements(b *testing.B) {
 		{"add", 3, func() { d.Add(y, x) }},
 		{"rope", 2, func() { d.Rope(x, n, 32, 64, pos, w, w, false) }},
 	} {
-		b.Run(c.name, func(b *testing.B) { report(b, c.arrays*4*n*width, peak, c.f) })
+		b.Run(c.name, func(b *testing.B) { report(b, c.arrays*4*n*width, most, c.f) })
 	}
 }
 
@@ -178,7 +185,7 @@ func BenchmarkElements(b *testing.B) {
 func BenchmarkGemm(b *testing.B) {
 	const n, width, r = 512, 2048, 8
 	d, _ := New(Options{})
-	l := d.(*device).level
+	l := &d.(*device).core
 	x, a, u := random(n*width), random(r*width), random(n*r)
 	for _, c := range []struct {
 		name string
@@ -191,6 +198,6 @@ func BenchmarkGemm(b *testing.B) {
 		{"u·A", func() { d.Gemm(false, false, n, width, r, 1, u, r, a, width, 1, x, width) }},
 		{"dy·B", func() { d.Gemm(false, false, n, r, width, 1, x, width, a, r, 0, u, r) }},
 	} {
-		b.Run(c.name, func(b *testing.B) { report(b, 2*n*width*r, l.peak("f32"), c.f) })
+		b.Run(c.name, func(b *testing.B) { report(b, 2*n*width*r, peak(l, "f32"), c.f) })
 	}
 }

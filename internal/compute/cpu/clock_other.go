@@ -6,5 +6,5 @@ import "time"
 
 var started = time.Now()
 
-// processorTime is the time that passed, for want of a finer clock.
+// processorTime returns the time that passed, for want of a finer clock.
 func processorTime() time.Duration { return time.Since(started) }

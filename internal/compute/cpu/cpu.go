@@ -1,10 +1,9 @@
-// Package cpu is the fast device for ordinary processors: weights laid out once
-// in panels, register tiles in assembly, work items spread over threads.
+// Package cpu is the fast device for ordinary processors: weights laid out once in panels, the kernels of package
+// kernel, work items spread over threads.
 //
-// Every element of a product is a sum of blocks of the reduction, each one chain
-// of multiply-adds in ascending order. Where blocks begin depends on the length
-// of the reduction alone, and neither tiles nor panels nor threads cut a chain:
-// the bits of a row depend on that row alone.
+// Every element of a product is a sum of blocks of the reduction, each one chain of multiply-adds in ascending order.
+// Where blocks begin depends on the length of the reduction alone, and neither tiles nor panels nor threads cut a
+// chain: the bits of a row depend on that row alone.
 package cpu
 
 import (
@@ -12,31 +11,31 @@ import (
 	"runtime"
 
 	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
 )
 
 // Options choose how the device computes.
 type Options struct {
 	Threads int // 0: GOMAXPROCS
 
-	// Compute is how products with frozen weights are computed.
+	// Compute chooses the products with frozen weights.
 	//
 	//	f32   exactly as stored, in float32
 	//	bf16  both factors rounded to bfloat16, sums in float32
-	//	int8  Int8 weights times the other factor rounded to eight bits row by
-	//	      row, exactly; other weights as auto
-	//	auto  (the default) bf16 where the processor multiplies bfloat16 pairs
-	//	      faster than float32, else f32
+	//	int8  Int8 weights times the other factor rounded to eight bits row by row, exactly; other weights in bf16
+	//	      where the processor multiplies pairs of it, else in f32
+	//	auto  (the default) bf16 where that is faster than f32 on this processor, else f32
 	//
 	// All else, products of trainable arrays too, is float32.
 	Compute string
 
-	// Level forces a lower level of the processor's instructions, for tests and
-	// comparisons; "" is $FETTLE_CPU if set, else the best.
+	// Level forces a lower level of the processor's instructions, for tests and comparisons; "" is $FETTLE_CPU if set,
+	// else the best.
 	Level string
 }
 
 type device struct {
-	level
+	core      kernel.Level
 	threads   int
 	bf16      bool // compute bf16, of pairs
 	rounds    bool // compute bf16 in float32
@@ -45,20 +44,20 @@ type device struct {
 	free      *pool
 }
 
-// New is a device for this machine's processor.
+// New returns a device for this machine's processor.
 func New(o Options) (compute.Device, error) {
-	l, err := choose(o.Level)
+	l, err := kernel.Choose(o.Level)
 	if err != nil {
 		return nil, err
 	}
-	d := &device{level: l, threads: o.Threads, widenUpTo: keepFloat32UpTo, free: &pool{}}
+	d := &device{core: l, threads: o.Threads, widenUpTo: keepFloat32UpTo, free: &pool{}}
 	switch o.Compute {
 	case "", compute.ModeAuto:
-		d.bf16 = l.auto
+		d.bf16 = l.Auto
 	case compute.ModeBF16:
-		d.bf16, d.rounds = l.bf16, !l.bf16
+		d.bf16, d.rounds = l.BF16, !l.BF16
 	case compute.ModeInt8:
-		d.bf16, d.int8 = l.bf16, true
+		d.bf16, d.int8 = l.BF16, true
 	case compute.ModeF32:
 	default:
 		return nil, fmt.Errorf("cpu: unknown compute %q, want auto, f32, bf16 or int8", o.Compute)
@@ -73,11 +72,12 @@ func New(o Options) (compute.Device, error) {
 }
 
 func (d *device) Name() string {
-	if d.int8 {
-		return "cpu int8 " + d.level.name
+	mode := compute.ModeF32
+	switch {
+	case d.int8:
+		mode = compute.ModeInt8
+	case d.bf16 || d.rounds:
+		mode = compute.ModeBF16
 	}
-	if d.bf16 || d.rounds {
-		return "cpu bf16 " + d.level.name
-	}
-	return "cpu f32 " + d.level.name
+	return "cpu " + mode + " " + d.core.Name
 }

@@ -89,7 +89,8 @@ func TestSmallMatricesAreWidenedExactly(t *testing.T) {
 	for _, level := range cpu.Levels() {
 		for _, kind := range []compute.DType{compute.BF16, compute.F16} {
 			var results [2][]float32
-			for i, keep := range []func(compute.Device) compute.Device{cpu.AsStored, func(d compute.Device) compute.Device { return d }} {
+			widened := func(d compute.Device) compute.Device { return d }
+			for i, keep := range []func(compute.Device) compute.Device{cpu.AsStored, widened} {
 				dev, err := cpu.New(cpu.Options{Compute: "f32", Level: level})
 				require.NoError(t, err)
 				dev = keep(dev)

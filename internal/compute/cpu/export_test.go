@@ -1,11 +1,14 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
 
 // Levels names the levels of this machine.
 func Levels() (names []string) {
-	for _, l := range levels() {
-		names = append(names, l.name)
+	for _, l := range kernel.Levels() {
+		names = append(names, l.Name)
 	}
 	return names
 }
@@ -18,14 +21,14 @@ func AsStored(dev compute.Device) compute.Device {
 
 // WithCodes makes dev, of level plain, multiply bytes in words of so many codes.
 func WithCodes(dev compute.Device, codes int) compute.Device {
-	dev.(*device).codes = codes
+	dev.(*device).core.Codes = codes
 	return dev
 }
 
 // InStrips makes dev pass over strips however few rows there are, if it can.
 func InStrips(dev compute.Device) compute.Device {
-	if d := dev.(*device); d.stripRows > 0 || d.level.name == "plain" {
-		d.stripRows = 1
+	if core := &dev.(*device).core; core.StripRows > 0 || core.Name == "plain" {
+		core.StripRows = 1
 	}
 	return dev
 }

@@ -1,6 +1,8 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+)
 
 // Kept: whole panels of words, beside scales and sums of quantized weights.
 func (d *device) Kept(n, k int, t compute.DType) int64 {

@@ -1,9 +1,16 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
 
 // Gemm scales A by alpha while packing it, and C by beta before.
-func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+func (d *device) Gemm(
+	transA, transB bool, m, n, k int,
+	alpha float32, a []float32, lda int, b []float32, ldb int,
+	beta float32, c []float32, ldc int,
+) {
 	if m == 0 || n == 0 {
 		return
 	}
@@ -12,24 +19,26 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 	needMatrix(c, ldc, m, n, false)
 	if beta != 0 && beta != 1 {
 		for i := range m {
-			d.scale(c[i*ldc:][:n], beta)
+			d.core.Scale(c[i*ldc:][:n], beta)
 		}
 	}
 	d.run(&product{
-		rows: m, cols: n, steps: k, depth: depthF32, tile: d.tileF32, strips: d.inStrips(m) && min(n, k) >= 2*panel, c: c, ldc: ldc, add: beta != 0,
-		a: func(dst []float32, i, rows, s0, steps int) {
+		rows: m, cols: n, steps: k, depth: depthF32, c: c, ldc: ldc, add: beta != 0,
+		tile: d.core.TileF32, strips: d.inStrips(m) && min(n, k) >= 2*panel,
+		a: func(dst []kernel.Word, i, rows, s0, steps int) {
 			if transA {
 				copyRows(dst, rows, a[s0*lda+i:], lda, steps, rows)
 			} else {
-				d.packF32(&pack{dst: dst, ldd: rows, src: a[i*lda+s0:], lds: lda, rows: rows, cols: steps})
+				src := kernel.Words(a[i*lda+s0:])
+				d.core.PackF32(&kernel.Pack{Dst: dst, LDD: rows, Src: src, LDS: lda, Rows: rows, Cols: steps})
 			}
 			if alpha != 1 {
-				d.scale(dst[:rows*steps], alpha)
+				d.core.Scale(kernel.Floats(dst[:rows*steps]), alpha)
 			}
 		},
-		b: func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
+		b: func(scratch []kernel.Word, j, count, s0, steps int) ([]kernel.Word, int, int) {
 			if !transB && (j+count)*panel <= n {
-				return b[s0*ldb+j*panel:], ldb, panel
+				return kernel.Words(b[s0*ldb+j*panel:]), ldb, panel
 			}
 			pitch := steps * panel
 			for i := range count {
@@ -39,7 +48,10 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 					continue
 				}
 				for c := 0; c < cols; c += 16 {
-					d.packF32(&pack{dst: dst[c:], ldd: panel, src: b[(at+c)*ldb+s0:], lds: ldb, rows: min(16, cols-c), cols: steps})
+					src := kernel.Words(b[(at+c)*ldb+s0:])
+					d.core.PackF32(&kernel.Pack{
+						Dst: dst[c:], LDD: panel, Src: src, LDS: ldb, Rows: min(16, cols-c), Cols: steps,
+					})
 				}
 			}
 			return scratch, panel, pitch
@@ -47,8 +59,12 @@ func (d *device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float
 	})
 }
 
-// GemmBySegment is a Gemm for every segment, in parallel.
-func (d *device) GemmBySegment(segs []compute.Segment, m, n int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, stride int) {
+// GemmBySegment computes one Gemm for every segment, in parallel.
+func (d *device) GemmBySegment(
+	segs []compute.Segment, m, n int,
+	alpha float32, a []float32, lda int, b []float32, ldb int,
+	beta float32, c []float32, ldc, stride int,
+) {
 	d.each(len(segs), func(i int) {
 		s := segs[i]
 		d.Gemm(true, false, m, n, s.Len, alpha, a[s.Row*lda:], lda, b[s.Row*ldb:], ldb, beta, c[i*stride:], ldc)
@@ -56,9 +72,9 @@ func (d *device) GemmBySegment(segs []compute.Segment, m, n int, alpha float32, 
 }
 
 // copyRows copies a (rows, cols) rectangle.
-func copyRows(dst []float32, ldd int, src []float32, lds, rows, cols int) {
+func copyRows(dst []kernel.Word, ldd int, src []float32, lds, rows, cols int) {
 	for i := range rows {
-		copy(dst[i*ldd:][:cols], src[i*lds:][:cols])
+		copy(kernel.Floats(dst[i*ldd:][:cols]), src[i*lds:])
 	}
 }
 

@@ -1,54 +1,57 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
 
-// Products of compute int8: each row of the other factor is rounded to bytes
-// of its own scale, codes are multiplied exactly, sums are scaled back. With
-// codes u−128 of x and q of w,
+// Products of compute int8: each row of the other factor is rounded to bytes of its own scale, codes are multiplied
+// exactly, sums are scaled back. With codes u−128 of x and q of w,
 //
 //	y[i,o] = scale(x[i])·scale[o]·(Σ_k u[i,k]·q[o,k] − 128·Σ_k q[o,k])
 //
 // For dx = dy·W the scales of w belong to dy.
 
-// int8Product is one such product: rows of x (rows, k) by panels of bytes.
+// int8Product describes one such product: rows of x (rows, k) by panels of bytes.
 type int8Product struct {
 	rows, cols, k int
 	row           func(dst []float32, i int) []float32 // row i of x, perhaps in dst
-	b             func(scratch []float32, j, count int) (words []float32, pitch int)
-	offset, scale []float32
+	b             func(scratch []kernel.Word, j, count int) (words []kernel.Word, pitch int)
+	offset        []int32
+	scale         []float32
 	c             []float32
-	finish        func(y, sums, offset, scale []float32, r float32)
+	finish        func(y []float32, sums, offset []int32, scale []float32, r float32)
 
 	tile   byteTile
-	tiles  int       // that the rows are cut into, differing by one row at most
-	a      []float32 // codes of x, tile by tile
-	scales []float32 // of the rows of x
+	tiles  int           // that the rows are cut into, differing by one row at most
+	a      []kernel.Word // codes of x, tile by tile
+	scales []float32     // of the rows of x
 }
 
-// matMulInt8 is MatMul for Int8 weights.
+// matMulInt8 computes MatMul for Int8 weights.
 func (d *device) matMulInt8(y, x []float32, w *bytePanels, n int) {
 	d.runInt8(&int8Product{
-		rows: n, cols: w.n, k: w.k, c: y, finish: d.fromInt32, offset: w.byRow, scale: w.scale,
+		rows: n, cols: w.n, k: w.k, c: y, finish: d.core.FromInt32, offset: w.byRow, scale: w.scale,
 		row: func(_ []float32, i int) []float32 { return x[i*w.k:][:w.k] },
-		b:   func(_ []float32, j, _ int) ([]float32, int) { return w.data[j*w.pitch:], w.pitch },
+		b:   func(_ []kernel.Word, j, _ int) ([]kernel.Word, int) { return w.data[j*w.pitch:], w.pitch },
 	})
 }
 
-// matMulTInt8 is MatMulT for Int8 weights.
+// matMulTInt8 computes MatMulT for Int8 weights.
 func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 	d.runInt8(&int8Product{
-		rows: n, cols: w.k, k: w.n, c: dx, finish: d.addInt32, offset: w.byColumn, scale: w.one,
+		rows: n, cols: w.k, k: w.n, c: dx, finish: d.core.AddInt32, offset: w.byColumn, scale: w.one,
 		row: func(dst []float32, i int) []float32 {
 			copy(dst, dy[i*w.n:][:w.n])
-			d.multiply(dst[:w.n], w.scale)
+			d.core.Multiply(dst[:w.n], w.scale)
 			return dst[:w.n]
 		},
-		b: func(scratch []float32, j, _ int) ([]float32, int) {
+		b: func(scratch []kernel.Word, j, _ int) ([]kernel.Word, int) {
 			pitch := (w.n + panel - 1) / panel * 8 * panel
 			for o := 0; o < w.n; o += panel {
-				d.transposeInt8(&pack{
-					dst: scratch[o/4*panel:], ldd: pitch,
-					src: w.data[o/panel*w.pitch+j*8*panel:], rows: min(16, w.steps-j*8),
+				d.core.TransposeInt8(&kernel.Pack{
+					Dst: scratch[o/4*panel:], LDD: pitch,
+					Src: w.data[o/panel*w.pitch+j*8*panel:], Rows: min(16, w.steps-j*8),
 				})
 			}
 			return scratch, pitch
@@ -56,16 +59,15 @@ func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 	})
 }
 
-// steps is how many words of four bytes the reduction has.
+// steps returns how many words of four bytes the reduction has.
 func (g *int8Product) steps() int { return (g.k + 3) / 4 }
 
-// start is the first row of tile t.
+// start returns the first row of tile t.
 func (g *int8Product) start(t int) int { return t * g.rows / g.tiles }
 
-// runInt8 computes the product in parts of few enough rows that their codes stay
-// near while all panels pass.
+// runInt8 computes the product in parts of few enough rows that their codes stay near while all panels pass.
 func (d *device) runInt8(g *int8Product) {
-	tile := d.byteTile(g.rows)
+	tile := newByteTile(&d.core, g.rows)
 	parts := (g.rows + tile.together - 1) / tile.together
 	for i := range parts {
 		lo, hi := i*g.rows/parts, (i+1)*g.rows/parts
@@ -78,17 +80,17 @@ func (d *device) runInt8(g *int8Product) {
 
 func (d *device) runRowsInt8(g *int8Product) {
 	g.tiles = (g.rows + g.tile.rows - 1) / g.tile.rows
-	g.a, g.scales = d.free.get(g.rows*d.codeWords(g.k)), d.free.get(g.rows)
-	defer d.free.put(g.a)
+	g.a, g.scales = d.free.words(g.rows*d.codeWords(g.k)), d.free.get(g.rows)
+	defer d.free.putWords(g.a)
 	defer d.free.put(g.scales)
 	d.chunks(g.tiles, max(1, elements/(g.tile.rows*g.k)), func(from, to int) { d.encode(g, from, to) })
 	panels := (g.cols + panel - 1) / panel
 	size := max(panelsPerBatch, d.panelsPerItem(panels, g.rows*g.k/4)/panelsPerBatch*panelsPerBatch)
 	d.chunks(panels, size, func(from, to int) {
-		scratch := d.free.get(panelsPerBatch * (g.k/4 + 2*panel) * panel)
-		defer d.free.put(scratch)
+		scratch := d.free.words(panelsPerBatch * (g.k/4 + 2*panel) * panel)
+		defer d.free.putWords(scratch)
 		w := int8Work{device: d, int8Product: g}
-		defer w.take()()
+		defer w.acquire()()
 		for j := from; j < to; j += panelsPerBatch {
 			count := min(panelsPerBatch, to-j)
 			words, pitch := g.b(scratch, j, count)
@@ -102,40 +104,41 @@ func (d *device) runRowsInt8(g *int8Product) {
 // encode makes the codes of tiles from … to-1.
 func (d *device) encode(g *int8Product, from, to int) {
 	words := d.codeWords(g.k)
-	codes, x := d.free.get(g.tile.rows*words), d.free.get(g.k)
-	defer d.free.put(codes)
+	codes, x := d.free.words(g.tile.rows*words), d.free.get(g.k)
+	defer d.free.putWords(codes)
 	defer d.free.put(x)
 	for t := from; t < to; t++ {
 		i, n := g.start(t), g.start(t+1)-g.start(t)
 		for r := range n {
 			g.scales[i+r] = d.toCodes(codes[r*words:], g.row(x, i+r))
 		}
-		d.packF32(&pack{dst: g.a[i*words:], ldd: n, src: codes, lds: words, rows: n, cols: g.steps() * 4 / d.codes})
+		d.core.PackF32(&kernel.Pack{
+			Dst: g.a[i*words:], LDD: n, Src: codes, LDS: words, Rows: n, Cols: g.steps() * 4 / d.core.Codes,
+		})
 	}
 }
 
-// codeWords is how many words the codes of a row of k take.
-func (d *device) codeWords(k int) int { return (k + 15) / 16 * 16 / d.codes }
+// codeWords returns how many words the codes of a row of k take.
+func (d *device) codeWords(k int) int { return (k + 15) / 16 * 16 / d.core.Codes }
 
-// toCodes writes the codes of x to dst and returns their scale, which is not
-// finite if x is not.
-func (d *device) toCodes(dst, x []float32) (scale float32) {
-	write := d.toBytes
-	if d.codes == 2 {
-		write = d.toPairs
+// toCodes writes the codes of x to dst and returns their scale, which is not finite if x is not.
+func (d *device) toCodes(dst []kernel.Word, x []float32) (scale float32) {
+	write := d.core.ToBytes
+	if d.core.Codes == 2 {
+		write = d.core.ToPairs
 	}
-	top := d.magnitude(x)
+	top := d.core.Magnitude(x)
 	if top == 0 {
 		write(x, dst, 0)
-		return d.finite(x)
+		return d.core.Finite(x)
 	}
 	write(x, dst, 127/top)
-	return top/127 + d.finite(x)
+	return top/127 + d.core.Finite(x)
 }
 
-// intWeights are the bytes of w, if it has any and d multiplies bytes.
+// intWeights returns the bytes of w, if it has any and d multiplies bytes.
 func (d *device) intWeights(w *compute.Matrix) *bytePanels {
-	if !d.int8 || d.codes == 0 {
+	if !d.int8 || d.core.Codes == 0 {
 		return nil
 	}
 	switch p := w.Packed.(type) {

@@ -10,13 +10,15 @@ const (
 	// logitsAtOnce bounds the logits that exist at one time.
 	logitsAtOnce = 1 << 24
 
-	// vocabBlock is how many columns of logits are worked on while they are in the
-	// cache: whole panels, so many that rows do not fall on each other there.
+	// vocabBlock is the number of columns of logits that are worked on while they are in the cache: whole panels, so
+	// many that rows do not fall on each other there.
 	vocabBlock = 63 * panel
 )
 
 // CrossEntropy takes a chunk of rows at a time, with as many logits as may exist.
-func (d *device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int) {
+func (d *device) CrossEntropy(
+	loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int,
+) {
 	compute.Need(len(loss), n)
 	compute.Need(len(x), n*w.K)
 	compute.Need(len(target), n)
@@ -46,7 +48,7 @@ func lossChunks(n, vocab int) int {
 	return (n + most - 1) / most
 }
 
-// vocabBlocks cuts a matrix into runs of its rows, where its layout lets it be cut.
+// vocabBlocks cuts a head into blocks of its rows, where its layout lets it be cut.
 func (d *device) vocabBlocks(w *compute.Matrix) (all []compute.Matrix) {
 	p, isPanels := w.Packed.(*panels)
 	if w.Raw == nil && !isPanels {
@@ -67,19 +69,19 @@ func (d *device) vocabBlocks(w *compute.Matrix) (all []compute.Matrix) {
 	return all
 }
 
-// logits are those of some rows, vocabBlock by stretch of the vocabulary, and soon
-// exponentials: exp(z − top), top the largest of the row so far.
+// logits holds the logits of some rows, block by block of the vocabulary, and soon exponentials: exp(z − top), top the
+// largest of the row so far.
 type logits struct {
 	*device
 	head   []compute.Matrix
 	target []int32
 	rows   []rowLoss
-	z      []float32 // (rows, N) of every vocabBlock; without kept of one at a time
-	tops   []float32 // (vocabBlocks, rows)
+	z      []float32 // (rows, N) of every block; without kept of one at a time
+	tops   []float32 // (blocks, rows)
 	kept   bool
 }
 
-// rowLoss is what a row's loss is made of.
+// rowLoss holds the parts of a row's loss.
 type rowLoss struct {
 	top, learned float32 // the largest logit, the target's
 	sum          float64 // Σ exp(z − top)
@@ -103,7 +105,7 @@ func (c *logits) end() {
 	c.free.put(c.tops)
 }
 
-// vocabBlock is the logits (rows, N) of stretch s.
+// block returns the logits (rows, N) of block s.
 func (c *logits) block(s int) []float32 {
 	if !c.kept {
 		s = 0
@@ -111,7 +113,7 @@ func (c *logits) block(s int) []float32 {
 	return c.z[s*vocabBlock*len(c.rows):]
 }
 
-// learned is where target i stands in stretch s, if it does.
+// learned returns the column of target i in block s, if it is there.
 func (c *logits) learned(i, s int) (column int, ok bool) {
 	column = int(c.target[i]) - s*vocabBlock
 	return column, 0 <= column && column < c.head[s].N
@@ -132,8 +134,8 @@ func (c *logits) forward(loss []float64, x []float32) {
 				if t, ok := c.learned(i, s); ok {
 					r.learned = z[t]
 				}
-				top := max(r.top, c.top(z))
-				r.sum = r.sum*exp(r.top, top) + c.expSum(z, top)
+				top := max(r.top, c.core.Top(z))
+				r.sum = r.sum*exp(r.top, top) + c.core.ExpSum(z, top)
 				r.top, c.tops[s*n+i] = top, top
 			}
 		})
@@ -144,8 +146,8 @@ func (c *logits) forward(loss []float64, x []float32) {
 	}
 }
 
-// backward turns the exponentials into scale times the gradient of the losses,
-// and adds its product with the head to dx.
+// backward turns the exponentials into scale times the gradient of the losses, and adds its product with the head to
+// dx.
 func (c *logits) backward(dx, scale []float32) {
 	n := len(c.rows)
 	for s := range c.head {
@@ -153,7 +155,7 @@ func (c *logits) backward(dx, scale []float32) {
 		c.chunks(n, rowsPerItem(width), func(lo, hi int) {
 			for i := lo; i < hi; i++ {
 				z, r := z[i*width:][:width], &c.rows[i]
-				c.level.scale(z, float32(float64(scale[i])*exp(c.tops[s*n+i], r.top)/r.sum))
+				c.core.Scale(z, float32(float64(scale[i])*exp(c.tops[s*n+i], r.top)/r.sum))
 				if t, ok := c.learned(i, s); ok {
 					z[t] -= scale[i]
 				}
@@ -163,5 +165,5 @@ func (c *logits) backward(dx, scale []float32) {
 	}
 }
 
-// exp is exp(x−top).
+// exp returns exp(x−top).
 func exp(x, top float32) float64 { return math.Exp(float64(x) - float64(top)) }

@@ -1,9 +1,11 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
 
-// Steps of a block, by what a step is: long enough that C's traffic drowns,
-// short enough that A's block stays near.
+// Steps of a block, by the kind of step: long enough that C's traffic drowns, short enough that A's block stays near.
 const (
 	depthF32  = 512
 	depthBF16 = 1024
@@ -26,7 +28,7 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	}
 	g := product{rows: n, cols: w.N, c: y, ldc: w.N}
 	d.reduce(&g, x, w.K)
-	g.b = func(scratch []float32, j, count, s0, steps int) ([]float32, int, int) {
+	g.b = func(scratch []kernel.Word, j, count, s0, steps int) ([]kernel.Word, int, int) {
 		p, ok := w.Packed.(*panels)
 		if ok && w.Raw == nil && (d.bf16 || p.kind == compute.F32) {
 			return p.panel(j, s0), panel, p.pitch
@@ -41,14 +43,14 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 			case w.Raw != nil || !ok:
 				d.layOut(dst, w, d.wordKind(), j+i, s0, steps)
 			case p.kind == compute.BF16:
-				d.widenBF16(&pack{dst: dst, src: p.panel(j+i, s0/2), cols: (steps + 1) / 2})
+				d.core.WidenBF16(&kernel.Pack{Dst: dst, Src: p.panel(j+i, s0/2), Cols: (steps + 1) / 2})
 			default:
-				d.widenF16(&pack{dst: dst, src: p.panel(j+i, s0/2), cols: (steps + 1) / 2})
+				d.core.WidenF16(&kernel.Pack{Dst: dst, Src: p.panel(j+i, s0/2), Cols: (steps + 1) / 2})
 			}
 		}
 		return scratch, panel, pitch
 	}
-	g.prefetch = func(j, count, s0, steps, part, parts int) []float32 {
+	g.prefetch = func(j, count, s0, steps, part, parts int) []kernel.Word {
 		p, ok := w.Packed.(*panels)
 		if !ok || w.Raw != nil {
 			return nil
@@ -82,7 +84,7 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	if d.bf16 {
 		g.pieceSteps = panel / 2
 	}
-	g.piece = func(scratch []float32, at layout, j, count, s0, steps, i int) {
+	g.piece = func(scratch []kernel.Word, at layout, j, count, s0, steps, i int) {
 		from := i * g.pieceSteps
 		scratch, s0, steps = scratch[from*at.ld:], s0+from, min(g.pieceSteps, steps-from)
 		if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
@@ -98,7 +100,7 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 			}
 		}
 	}
-	g.prefetch = func(j, count, s0, steps, part, parts int) []float32 {
+	g.prefetch = func(j, count, s0, steps, part, parts int) []kernel.Word {
 		p, ok := w.Packed.(*panels)
 		if !ok || w.Raw != nil {
 			return nil
@@ -117,52 +119,53 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 
 // reduce gives g the rows x (n, k) as its A, and the tile for it.
 func (d *device) reduce(g *product, x []float32, k int) {
-	g.tile, g.strips, g.steps, g.depth = d.tileF32, d.inStrips(g.rows), k, depthF32
-	packA, per := d.packF32, 1
+	g.tile, g.strips, g.steps, g.depth = d.core.TileF32, d.inStrips(g.rows), k, depthF32
+	packA, per := d.core.PackF32, 1
 	if d.bf16 {
-		g.tile, g.strips, g.steps, g.depth = d.tileBF16, false, (k+1)/2, depthBF16
-		packA, per = d.packBF16, 2
+		g.tile, g.strips, g.steps, g.depth = d.core.TileBF16, false, (k+1)/2, depthBF16
+		packA, per = d.core.PackBF16, 2
 	}
-	g.a = func(dst []float32, i, rows, s0, steps int) {
+	g.a = func(dst []kernel.Word, i, rows, s0, steps int) {
 		k0 := s0 * per
-		packA(&pack{dst: dst, ldd: rows, src: x[i*k+k0:], lds: k, rows: rows, cols: min(k-k0, steps*per)})
-		d.round(dst[:rows*steps])
+		src := kernel.Words(x[i*k+k0:])
+		packA(&kernel.Pack{Dst: dst, LDD: rows, Src: src, LDS: k, Rows: rows, Cols: min(k-k0, steps*per)})
+		d.round(kernel.Floats(dst[:rows*steps]))
 	}
 }
 
-// turn writes count panels of columns of prepared weights, from j on: element
-// or pair s0+s of the reduction over their rows, columns from 32(j+i) on. What it
-// reads lies in chunks, one for all count panels in each panel of w.
-func (d *device) transposePanels(scratch []float32, at layout, w *panels, j, count, s0, steps int) {
-	kernel, per := d.transposeF16F32, 1
+// transposePanels writes count panels of columns of prepared weights, from j on: element or pair s0+s of the reduction
+// over their rows, columns from 32(j+i) on. Its input lies in chunks, one for all count panels in each panel of w.
+func (d *device) transposePanels(scratch []kernel.Word, at layout, w *panels, j, count, s0, steps int) {
+	transpose, per := d.core.TransposeF16F32, 1
 	switch {
 	case d.bf16:
-		kernel, per = d.transposeBF16, 2
+		transpose, per = d.core.TransposeBF16, 2
 	case w.kind == compute.BF16:
-		kernel = d.transposeBF16F32
+		transpose = d.core.TransposeBF16F32
 	}
-	var p pack
+	var p kernel.Pack
 	for o := s0 * per; o < (s0+steps)*per && o < w.n; o += panel {
 		for i := range count {
 			k, dst := (j+i)*panel, scratch[i*at.pitch+(o/per-s0)*at.ld:]
 			if w.kind != compute.F32 {
-				p = pack{dst: dst, ldd: at.ld, half: at.half, src: w.panel(o/panel, k/2), rows: min(16, w.steps-k/2), cols: 1, lds: w.pitch}
-				kernel(&p)
+				p = kernel.Pack{Dst: dst, LDD: at.ld, Half: at.half, Cols: 1, LDS: w.pitch}
+				p.Src, p.Rows = w.panel(o/panel, k/2), min(16, w.steps-k/2)
+				transpose(&p)
 				continue
 			}
-			for c := 0; c < min(panel, w.k-k); c += smallCols {
-				p = pack{
-					dst: dst[c/smallCols*at.half:], ldd: at.ld, src: w.panel(o/panel, k+c), lds: panel,
-					rows: min(smallCols, w.k-k-c), cols: min(panel, s0+steps-o),
+			for c := 0; c < min(panel, w.k-k); c += kernel.SmallCols {
+				p = kernel.Pack{
+					Dst: dst[c/kernel.SmallCols*at.half:], LDD: at.ld, Src: w.panel(o/panel, k+c), LDS: panel,
+					Rows: min(kernel.SmallCols, w.k-k-c), Cols: min(panel, s0+steps-o),
 				}
-				d.packF32(&p)
+				d.core.PackF32(&p)
 			}
 		}
 	}
 }
 
-// columns is turn for a matrix as stored.
-func (d *device) columns(scratch []float32, at layout, w *compute.Matrix, j, s0, steps int) {
+// columns computes transposePanels for one panel of a matrix as stored.
+func (d *device) columns(scratch []kernel.Word, at layout, w *compute.Matrix, j, s0, steps int) {
 	k0, cols := j*panel, min(panel, w.K-j*panel)
 	row := func(dst []float32, i int) {
 		w.Row(dst[:cols], i, k0)
@@ -170,12 +173,13 @@ func (d *device) columns(scratch []float32, at layout, w *compute.Matrix, j, s0,
 	}
 	rows := d.free.get(2 * panel)
 	defer d.free.put(rows)
+	words := kernel.Words(rows)
 	if !d.bf16 {
 		for s := range steps {
 			row(rows, s0+s)
 			d.round(rows[:panel])
-			copy(scratch[s*at.ld:][:smallCols], rows)
-			copy(scratch[at.half+s*at.ld:][:smallCols], rows[smallCols:])
+			copy(scratch[s*at.ld:][:kernel.SmallCols], words)
+			copy(scratch[at.half+s*at.ld:][:kernel.SmallCols], words[kernel.SmallCols:])
 		}
 		return
 	}
@@ -185,11 +189,11 @@ func (d *device) columns(scratch []float32, at layout, w *compute.Matrix, j, s0,
 		if i := 2*(s0+s) + 1; i < w.N {
 			row(rows[panel:], i)
 		}
-		d.pairBF16(&pack{dst: scratch[s*panel:], src: rows, lds: panel, rows: 2})
+		d.core.PairBF16(&kernel.Pack{Dst: scratch[s*panel:], Src: words, LDS: panel, Rows: 2})
 	}
 }
 
-// wordKind is what the words of the tile hold.
+// wordKind returns the element type of the tile's words.
 func (d *device) wordKind() compute.DType {
 	if d.bf16 {
 		return compute.BF16
@@ -197,7 +201,7 @@ func (d *device) wordKind() compute.DType {
 	return compute.F32
 }
 
-// Embed copies rows.
+// Embed: y[i] = w[tokens[i]].
 func (d *device) Embed(y []float32, w *compute.Matrix, tokens []int32) {
 	compute.Need(len(y), len(tokens)*w.K)
 	d.chunks(len(tokens), rowsPerItem(w.K), func(lo, hi int) {

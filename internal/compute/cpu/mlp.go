@@ -2,14 +2,11 @@ package cpu
 
 import "fettle/internal/compute"
 
-// elements per work item of elementwise operations.
-const elements = 16384
-
 // SwiGLU: y = gate·σ(gate)·up.
 func (d *device) SwiGLU(y, gate, up []float32) {
 	compute.Need(len(gate), len(y))
 	compute.Need(len(up), len(y))
-	d.chunks(len(y), elements, func(lo, hi int) { d.swiglu(y[lo:hi], gate[lo:hi], up[lo:hi]) })
+	d.chunks(len(y), elements, func(lo, hi int) { d.core.SwiGLU(y[lo:hi], gate[lo:hi], up[lo:hi]) })
 }
 
 // SwiGLUBackward: dgate += dy·up·σ·(1 + gate·(1−σ)), dup += dy·gate·σ.
@@ -20,12 +17,12 @@ func (d *device) SwiGLUBackward(dgate, dup, dy, gate, up []float32) {
 	compute.Need(len(gate), n)
 	compute.Need(len(up), n)
 	d.chunks(n, elements, func(lo, hi int) {
-		d.swigluBack(dgate[lo:hi], dup[lo:hi], dy[lo:hi], gate[lo:hi], up[lo:hi])
+		d.core.SwiGLUBack(dgate[lo:hi], dup[lo:hi], dy[lo:hi], gate[lo:hi], up[lo:hi])
 	})
 }
 
 // Add: y += x.
 func (d *device) Add(y, x []float32) {
 	compute.Need(len(x), len(y))
-	d.chunks(len(y), elements, func(lo, hi int) { d.add(y[lo:hi], x[lo:hi]) })
+	d.chunks(len(y), elements, func(lo, hi int) { d.core.Add(y[lo:hi], x[lo:hi]) })
 }

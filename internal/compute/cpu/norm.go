@@ -14,14 +14,14 @@ func (d *device) RMSNorm(y, x, w []float32, n int, eps float32) {
 	d.chunks(n, rowsPerItem(width), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			x, y := x[i*width:][:width], y[i*width:][:width]
-			d.norm(y, x, w, float32(d.inverseRMS(x, eps)))
+			d.core.Norm(y, x, w, float32(d.inverseRMS(x, eps)))
 		}
 	})
 }
 
 // inverseRMS is 1/sqrt(mean(x²)+eps).
 func (d *device) inverseRMS(x []float32, eps float32) float64 {
-	return 1 / math.Sqrt(d.dot(x, x)/float64(len(x))+float64(eps))
+	return 1 / math.Sqrt(d.core.Dot(x, x)/float64(len(x))+float64(eps))
 }
 
 // RMSNormBackward: dx += r·dy·w − x·r³·s/D with s = Σ dy·w·x.
@@ -34,8 +34,8 @@ func (d *device) RMSNormBackward(dx, dy, x, w []float32, n int, eps float32) {
 		for i := lo; i < hi; i++ {
 			dx, dy, x := dx[i*width:][:width], dy[i*width:][:width], x[i*width:][:width]
 			r := d.inverseRMS(x, eps)
-			s := d.dot3(dy, w, x)
-			d.normBack(dx, dy, x, w, float32(r), float32(r*r*r*s/float64(width)))
+			s := d.core.Dot3(dy, w, x)
+			d.core.NormBack(dx, dy, x, w, float32(r), float32(r*r*r*s/float64(width)))
 		}
 	})
 }
@@ -54,7 +54,7 @@ func (d *device) Rope(x []float32, n, heads, dh int, pos []int32, cos, sin []flo
 			cos, sin := cos[int(pos[i])*half:][:half], sin[int(pos[i])*half:][:half]
 			for h := range heads {
 				head := x[(i*heads+h)*dh:][:dh]
-				d.rotate(head[:half], head[half:], cos, sin, sign)
+				d.core.Rotate(head[:half], head[half:], cos, sin, sign)
 			}
 		}
 	})

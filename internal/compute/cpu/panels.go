@@ -1,22 +1,26 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
 
-// panels are the weights of an (n, k) matrix, laid out for the kernels: panel
-// j holds rows 32j … 32j+31, element p of row o at word (p, o−32j) of a
-// (steps, 32) array. A word is a float32, or a pair of halves p and p+1.
-// The one layout serves both products: y = x·Wᵀ reads it as it stands, and
-// dx = dy·W turns blocks of it while they are in the cache.
+const panel = kernel.Panel
+
+// panels holds the weights of an (n, k) matrix, laid out for the kernels: panel j holds rows 32j … 32j+31, element p
+// of row o at word (p, o−32j) of a (steps, 32) array. A word is a float32, or a pair of halves p and p+1. The one
+// layout serves both products: y = x·Wᵀ reads it as it stands, and dx = dy·W transposes blocks of it while they are in
+// the cache.
 type panels struct {
 	n, k  int
 	kind  compute.DType // F32: words of one element; BF16, F16: of two
 	steps int           // words along a row
 	pitch int           // words from panel to panel, at least steps·32
-	data  []float32     // (⌈n/32⌉, pitch)
+	data  []kernel.Word // (⌈n/32⌉, pitch)
 }
 
-// pitch of long panels is an odd number of chunks of 512 words, those that turn
-// reads of each panel, so that chunks do not fall on each other in a cache.
+// pitch returns an odd number of chunks of 512 words for long panels. transposePanels reads a chunk of each panel, and
+// so they do not fall on each other in a cache.
 func pitch(steps int) int {
 	const chunk = 16 * panel
 	words := steps * panel
@@ -26,22 +30,25 @@ func pitch(steps int) int {
 	return (words+chunk-1)/chunk/2*2*chunk + chunk
 }
 
-// per is how many elements of a row a word holds.
+// per returns how many elements of a row a word holds.
 func (w *panels) per() int { return 4 / w.kind.Size() }
 
-// panel is the words of panel j from row s on.
-func (w *panels) panel(j, s int) []float32 { return w.data[j*w.pitch+s*panel:] }
+// panel returns the words of panel j from row s on.
+func (w *panels) panel(j, s int) []kernel.Word { return w.data[j*w.pitch+s*panel:] }
 
-// Row tells the weights back.
+// Row widens elements k0 … k0+len(dst)-1 of row i.
 func (w *panels) Row(dst []float32, i, k0 int) {
 	at := w.panel(i/panel, 0)[i%panel:]
+	if w.kind == compute.F32 {
+		floats := kernel.Floats(at)
+		for c := range dst {
+			dst[c] = floats[(k0+c)*panel]
+		}
+		return
+	}
 	for c := range dst {
 		k := k0 + c
-		if w.kind == compute.F32 {
-			dst[c] = at[k*panel]
-			continue
-		}
-		low, high := halves(at[k/2*panel])
+		low, high := at[k/2*panel].Halves()
 		if k%2 == 1 {
 			low = high
 		}
@@ -51,29 +58,28 @@ func (w *panels) Row(dst []float32, i, k0 int) {
 	}
 }
 
-// keepFloat32UpTo is how many weights at most a matrix has that is kept as float32
-// whatever it is stored as: it takes little memory so, and widening it in every
-// product of a few rows is much of their work.
+// keepFloat32UpTo is the size of a matrix, in weights, that is kept as float32 whatever it is stored as: it takes
+// little memory so, and widening it in every product of a few rows is much of their work.
 const keepFloat32UpTo = 1 << 18
 
-// kind is what d keeps the weights of w as. In compute bf16 they are rounded to
-// bfloat16, else kept exactly.
+// kind returns the type that d keeps the weights of w as. In compute bf16 they are rounded to bfloat16, else kept
+// exactly.
 func (d *device) kind(w *compute.Matrix) compute.DType {
 	switch {
-	case d.bf16 || d.rounds && w.K%2 == 0 && littleEndian:
+	case d.bf16 || d.rounds && w.K%2 == 0 && kernel.LittleEndian():
 		return compute.BF16
 	case d.rounds:
 		return compute.F32
 	case w.N*w.K <= d.widenUpTo:
 		return compute.F32
-	case w.Type == compute.F16 && (w.K%2 == 1 || !littleEndian):
+	case w.Type == compute.F16 && (w.K%2 == 1 || !kernel.LittleEndian()):
 		return compute.F32 // halves that do not pair up
 	}
 	return w.Type
 }
 
-// Prepare lays w out in panels and drops Raw. Quantized weights stay so. Weights
-// that have changed, and whose Raw was set again, take the panels they had.
+// Prepare lays w out in panels and drops Raw. Quantized weights stay so. Weights that have changed, and whose Raw was
+// set again, take the panels they had.
 func (d *device) Prepare(w *compute.Matrix) error {
 	if w.N == 0 || w.K == 0 {
 		return nil
@@ -93,7 +99,7 @@ func (d *device) Prepare(w *compute.Matrix) error {
 		p = &panels{n: w.N, k: w.K, kind: d.kind(w)}
 		p.steps = (w.K + p.per() - 1) / p.per()
 		p.pitch = pitch(p.steps)
-		p.data = allocate(p, count*p.pitch)
+		p.data = kernel.Allocate(p, count*p.pitch)
 	}
 	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
 	w.Packed, w.Raw = p, nil
@@ -104,37 +110,33 @@ func (d *device) Prepare(w *compute.Matrix) error {
 }
 
 // layOut writes words s0 … s0+steps-1 of panel j of w, which is as stored.
-func (d *device) layOut(dst []float32, w *compute.Matrix, kind compute.DType, j, s0, steps int) {
+func (d *device) layOut(dst []kernel.Word, w *compute.Matrix, kind compute.DType, j, s0, steps int) {
 	lo, hi := j*panel, min(w.N, (j+1)*panel)
 	for i := lo; i < hi; i += 16 {
-		p := pack{dst: dst[i-lo:], ldd: panel, rows: min(16, hi-i)}
-		if w.Type == kind && w.K*w.Type.Size()%4 == 0 && littleEndian {
-			p.lds, p.cols = w.K*w.Type.Size()/4, steps
-			p.src = words(w.Raw)[i*p.lds+s0:]
-			d.packF32(&p) // a transpose of words, whatever they hold
+		p := kernel.Pack{Dst: dst[i-lo:], LDD: panel, Rows: min(16, hi-i)}
+		if w.Type == kind && w.K*w.Type.Size()%4 == 0 && kernel.LittleEndian() {
+			p.LDS, p.Cols = w.K*w.Type.Size()/4, steps
+			p.Src = kernel.BytesAsWords(w.Raw)[i*p.LDS+s0:]
+			d.core.PackF32(&p) // a transpose of words, whatever they hold
 			continue
 		}
 		per := 4 / kind.Size()
 		k0 := s0 * per
-		p.cols = min(w.K-k0, steps*per)
-		p.src, p.lds = d.asFloat32(w, i, p.rows, k0, p.cols)
-		if kind == compute.F32 {
-			d.packF32(&p)
-		} else {
-			d.packBF16(&p)
+		p.Cols = min(w.K-k0, steps*per)
+		p.LDS = p.Cols
+		rows := d.free.get(p.Rows * p.Cols)
+		for r := range p.Rows {
+			w.Row(rows[r*p.Cols:][:p.Cols], i+r, k0)
 		}
-		d.free.put(p.src)
+		p.Src = kernel.Words(rows)
+		if kind == compute.F32 {
+			d.core.PackF32(&p)
+		} else {
+			d.core.PackBF16(&p)
+		}
+		d.free.put(rows)
 	}
 	if kind == compute.F32 {
-		d.round(dst[:steps*panel])
+		d.round(kernel.Floats(dst[:steps*panel]))
 	}
-}
-
-// asFloat32 is a (rows, cols) piece of w in float32, in memory from the pool.
-func (d *device) asFloat32(w *compute.Matrix, i, rows, k0, cols int) (x []float32, ld int) {
-	x = d.free.get(rows * cols)
-	for r := range rows {
-		w.Row(x[r*cols:][:cols], i+r, k0)
-	}
-	return x, cols
 }

@@ -1,25 +1,26 @@
 package cpu
 
-// panelWork is one thread's part of a product: panels from … to-1 of C for the
-// rows lo … lo+n-1, in as many tiles, whose packed A is a. It goes through the
-// blocks of steps, and in each through the panels, some at a time.
+import "fettle/internal/compute/cpu/kernel"
+
+// panelWork holds one thread's part of a product: panels from … to-1 of C for the rows lo … lo+n-1, in as many tiles,
+// whose packed A is a. It goes through the blocks of steps, and in each through the panels, some at a time.
 type panelWork struct {
 	*device
 	*product
 	lo, n, tiles int
-	a            []float32
+	a            []kernel.Word
 	from, to     int
 
-	t       tile
-	scratch [2][]float32 // for the panels at hand and those that come next
-	ready   int          // pieces of the next that are laid out
-	strip   []float32    // both strips of the panel at hand
+	t       kernel.Tile
+	scratch [2][]kernel.Word // for the panels at hand and those that come next
+	ready   int              // pieces of the next that are laid out
+	strip   []kernel.Word    // both strips of the panel at hand
 }
 
-// batch is some panels of one block of steps.
+// batch names some panels of one block of steps.
 type batch struct{ block, j, count, s0, steps int }
 
-// at is batch i, in the order they are worked on.
+// at returns batch i, in the order they are worked on.
 func (w *panelWork) at(i int) batch {
 	batches := (w.to - w.from + panelsPerBatch - 1) / panelsPerBatch
 	b := batch{block: i / batches, j: w.from + i%batches*panelsPerBatch}
@@ -29,20 +30,19 @@ func (w *panelWork) at(i int) batch {
 	return b
 }
 
-// layout is how pieces lie in scratch: column c of step s of panel i at
-// [i·pitch + c/16·half + s·ld + c%16].
+// layout tells where pieces lie in scratch: column c of step s of panel i at [i·pitch + c/16·half + s·ld + c%16].
 type layout struct{ pitch, half, ld int }
 
-// layout is that of the pieces of b: panels, or strips of them.
+// layout returns that of the pieces of b: panels, or strips of them.
 func (w *panelWork) layout(b *batch) layout {
-	at := layout{pitch: (b.steps + panel) * panel, half: smallCols, ld: panel}
+	at := layout{pitch: (b.steps + panel) * panel, half: kernel.SmallCols, ld: panel}
 	if w.product.strips {
-		at.half, at.ld = at.pitch/2, smallCols
+		at.half, at.ld = at.pitch/2, kernel.SmallCols
 	}
 	return at
 }
 
-// pieces is how many pieces the batch has.
+// pieces returns how many pieces the batch has.
 func (w *panelWork) pieces(b *batch) int {
 	if w.piece == nil {
 		return 0
@@ -52,12 +52,12 @@ func (w *panelWork) pieces(b *batch) int {
 
 func (w *panelWork) run() {
 	for i := range w.scratch {
-		w.scratch[i] = w.free.get(panelsPerBatch * (w.depth + 2*aligned32) * panel)
-		defer w.free.put(w.scratch[i])
+		w.scratch[i] = w.free.words(panelsPerBatch * (w.depth + 2*aligned32) * panel)
+		defer w.free.putWords(w.scratch[i])
 	}
 	if w.product.strips {
-		w.strip = w.free.get((w.depth + 2*aligned32) * panel)
-		defer w.free.put(w.strip)
+		w.strip = w.free.words((w.depth + 2*aligned32) * panel)
+		defer w.free.putWords(w.strip)
 	}
 	last := w.blocks()*((w.to-w.from+panelsPerBatch-1)/panelsPerBatch) - 1
 	w.ready = 0
@@ -77,16 +77,16 @@ func (w *panelWork) run() {
 	}
 }
 
-// multiply passes all tiles over the panels of now, laying out next meanwhile.
+// multiply passes all tiles over the panels of now and lays out next meanwhile.
 func (w *panelWork) multiply(now, next *batch) {
 	words, at := w.scratch[0], w.layout(now)
 	if w.piece == nil {
-		at.half = smallCols
+		at.half = kernel.SmallCols
 		words, at.ld, at.pitch = w.b(w.scratch[0], now.j, now.count, now.s0, now.steps)
 	}
-	w.t = tile{ldc: w.ldc, ldb: at.ld, steps: now.steps, mode: modeAdd}
+	w.t = kernel.Tile{LDC: w.ldc, LDB: at.ld, Steps: now.steps, Mode: kernel.ModeAdd}
 	if now.block == 0 && !w.add {
-		w.t.mode = 0
+		w.t.Mode = 0
 	}
 	for p := range now.count {
 		if w.product.strips {
@@ -97,23 +97,23 @@ func (w *panelWork) multiply(now, next *batch) {
 	}
 }
 
-// passPanel passes all tiles over panel p of now, which is b.
-func (w *panelWork) passPanel(now, next *batch, p int, b []float32) {
+// passPanel passes all tiles over panel p of now, whose words are b.
+func (w *panelWork) passPanel(now, next *batch, p int, b []kernel.Word) {
 	j := (now.j + p) * panel
-	w.t.b, w.t.cols = b, min(panel, w.cols-j)
+	w.t.B, w.t.Cols = b, min(panel, w.cols-j)
 	for i := range w.tiles {
 		r0, r1 := i*w.n/w.tiles, (i+1)*w.n/w.tiles
-		w.t.rows, w.t.lda = r1-r0, r1-r0
-		w.t.a = w.a[now.s0*w.n+r0*now.steps:]
-		w.t.c = w.c[(w.lo+r0)*w.ldc+j:]
-		w.t.next = w.prefetchPart(next, p*w.tiles+i, now.count*w.tiles)
+		w.t.Rows, w.t.LDA = r1-r0, r1-r0
+		w.t.A = w.a[now.s0*w.n+r0*now.steps:]
+		w.t.C = kernel.Words(w.c[(w.lo+r0)*w.ldc+j:])
+		w.t.Next = w.prefetchPart(next, p*w.tiles+i, now.count*w.tiles)
 		w.tile(&w.t)
 		w.layOutNext(next)
 	}
 }
 
-// prefetchPart is what tiles should fetch in one of some parts of the work on a batch.
-func (w *panelWork) prefetchPart(next *batch, part, parts int) []float32 {
+// prefetchPart returns the words that a tile prefetches in one of parts parts of the work on a batch.
+func (w *panelWork) prefetchPart(next *batch, part, parts int) []kernel.Word {
 	if next == nil || w.prefetch == nil {
 		return nil
 	}

@@ -4,11 +4,12 @@ import (
 	"runtime"
 	"slices"
 	"time"
+
+	"fettle/internal/compute/cpu/kernel"
 )
 
-// Peak is what one core of this machine can do at most, measured: operations
-// per second of processor time with data in registers or the first cache,
-// bytes per second from memory. What the processor lacks is zero.
+// Peak holds the most that one core of this machine can do, measured: operations per second of processor time with
+// data in registers or the first cache, bytes per second from memory. Figures of what the processor lacks are zero.
 type Peak struct {
 	F32    float64 // multiply-adds of float32, two operations each
 	BF16   float64 // of bfloat16 pairs
@@ -16,29 +17,29 @@ type Peak struct {
 	Memory float64 // bytes read in order, by one thread
 }
 
-// MeasurePeak takes about a second on an idle core. Neighbours and clocks move
-// all figures: compare what was measured close together.
+// MeasurePeak takes about a second on an idle core. Neighbours and clocks move all figures: compare figures of the same
+// minute.
 func MeasurePeak() (Peak, error) {
-	l, err := choose("")
+	l, err := kernel.Choose("")
 	if err != nil {
 		return Peak{}, err
 	}
 	var p Peak
-	measure(l.peaks(&p)...)
+	measure(peaks(&l, &p)...)
 	return p, nil
 }
 
-// peaks are what the level has a peak of.
-func (l *level) peaks(p *Peak) []probe {
-	all := []probe{l.multiplyAdds(&p.F32), l.bandwidth(&p.Memory)}
-	if l.bf16 {
-		all = append(all, products(&p.BF16, l.tileBF16, 2))
+// peaks returns a probe for everything that the level has a peak of.
+func peaks(l *kernel.Level, p *Peak) []probe {
+	all := []probe{multiplyAdds(l, &p.F32), bandwidth(l, &p.Memory)}
+	if l.BF16 {
+		all = append(all, products(&p.BF16, l.TileBF16, 2))
 	}
-	switch l.codes {
+	switch l.Codes {
 	case 4:
-		all = append(all, products(&p.Int8, l.tileInt8, 4))
+		all = append(all, products(&p.Int8, l.TileInt8, 4))
 	case 2:
-		all = append(all, l.pairs(&p.Int8))
+		all = append(all, pairs(l, &p.Int8))
 	}
 	return all
 }
@@ -50,59 +51,58 @@ type probe struct {
 	run  func()
 }
 
-// multiplyAdds are those of float32 in registers, or in a tile where the level
-// has no kernel for that.
-func (l *level) multiplyAdds(rate *float64) probe {
-	if l.peakF32 == nil {
-		return products(rate, l.tileF32, 1)
+// multiplyAdds probes multiply-adds of float32 in registers, or in a tile where the level has no kernel for that.
+func multiplyAdds(l *kernel.Level, rate *float64) probe {
+	if l.PeakF32 == nil {
+		return products(rate, l.TileF32, 1)
 	}
 	const rounds = 1024
-	return probe{rate, rounds * peakRound, func() { l.peakF32(rounds) }}.lasting()
+	return probe{rate, rounds * kernel.PeakRound, func() { l.PeakF32(rounds) }}.lasting()
 }
 
-// peakRound is the operations of a round of peakF32: 96 multiply-adds of eight
-// numbers each.
-const peakRound = 96 * 8 * 2
-
-// products are those of a tile whose words hold per elements, in the first cache.
-func products(rate *float64, kernel func(*tile), per int) probe {
-	const steps = 192 // columns and rows that fit the first cache
-	t := &tile{
-		c: aligned(tileRows * panel), ldc: panel, steps: steps, rows: tileRows, cols: panel,
-		a: aligned(steps * tileRows), lda: tileRows, b: aligned((steps + 8) * panel), ldb: panel,
-	}
-	for i := range t.a {
-		t.a[i] = 1
-	}
-	return probe{rate, float64(2 * per * steps * tileRows * panel), func() { kernel(t) }}.lasting()
+// pairs probes products of pairs of 16 bits in registers.
+func pairs(l *kernel.Level, rate *float64) probe {
+	const rounds = 1024
+	return probe{rate, rounds * kernel.PairsRound, func() { l.PeakPairs(rounds) }}.lasting()
 }
 
-// pairs are products of pairs of 16 bits in registers.
-func (l *level) pairs(rate *float64) probe {
-	const rounds = 1 << 10 // of twelve registers of eight pairs
-	return probe{rate, rounds * 12 * 8 * 2 * 2, func() { l.multiplyPairs(rounds) }}.lasting()
+// products probes a tile whose words hold per elements, in the first cache.
+func products(rate *float64, multiply func(*kernel.Tile), per int) probe {
+	const steps, rows = 192, kernel.TileRows // columns and rows that fit the first cache
+	owner := new([16]byte)
+	t := &kernel.Tile{
+		C: kernel.Allocate(owner, rows*panel), LDC: panel, Steps: steps, Rows: rows, Cols: panel,
+		A: kernel.Allocate(owner, steps*rows), LDA: rows, B: kernel.Allocate(owner, (steps+8)*panel), LDB: panel,
+	}
+	one := kernel.Words([]float32{1})[0]
+	for i := range t.A {
+		t.A[i] = one
+	}
+	return probe{rate, float64(2 * per * steps * rows * panel), func() {
+		multiply(t)
+		runtime.KeepAlive(owner)
+	}}.lasting()
 }
 
 // bandwidth sums more than any cache holds.
-func (l *level) bandwidth(rate *float64) probe {
-	type owner struct{ _ [16]byte }
-	o := new(owner)
+func bandwidth(l *kernel.Level, rate *float64) probe {
+	owner := new([16]byte)
 	const size = 32 << 20 // words
-	t := &tile{
-		c: aligned(panel), ldc: panel, a: aligned(1), steps: size/panel - 8, rows: 1, cols: panel,
-		b: allocate(o, size), ldb: panel,
+	t := &kernel.Tile{
+		C: make([]kernel.Word, panel), LDC: panel, A: make([]kernel.Word, 1), Steps: size/panel - 8, Rows: 1,
+		B: kernel.Allocate(owner, size), LDB: panel, Cols: panel,
 	}
-	for i := range t.b {
-		t.b[i] = 1
+	one := kernel.Words([]float32{1})[0]
+	for i := range t.B {
+		t.B[i] = one
 	}
-	return probe{rate, float64(4 * t.steps * panel), func() {
-		l.tileF32(t)
-		runtime.KeepAlive(o)
+	return probe{rate, float64(4 * t.Steps * panel), func() {
+		l.TileF32(t)
+		runtime.KeepAlive(owner)
 	}}
 }
 
-// lasting repeats a run until it takes some milliseconds, so that the clock's
-// grain and interrupts drown.
+// lasting repeats a run until it takes some milliseconds, so that the clock's grain and interrupts drown.
 func (p probe) lasting() probe {
 	for calls := 1; ; calls *= 2 {
 		run := func() {
@@ -116,7 +116,7 @@ func (p probe) lasting() probe {
 	}
 }
 
-// timed is the processor time of f, which stays on one thread.
+// timed returns the processor time of f, which stays on one thread.
 func timed(f func()) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -125,9 +125,8 @@ func timed(f func()) time.Duration {
 	return processorTime() - begin
 }
 
-// measure finds the rates of some probes. They take turns, so that no neighbour
-// meets all runs of one. Of each 24 rates it takes the fourth highest: those
-// above may be the clock's mistakes, those below the neighbours' doing.
+// measure finds the rates of some probes, each run in turn, so that no neighbour meets all runs of one. Of each 24
+// rates it takes the fourth highest: those above may be the clock's mistakes, those below the neighbours' doing.
 func measure(probes ...probe) {
 	rates := make([][]float64, len(probes))
 	for range 24 {

@@ -3,17 +3,24 @@ package cpu
 import (
 	"math/bits"
 	"sync"
+
+	"fettle/internal/compute/cpu/kernel"
 )
 
-// pool keeps scratch memory between calls, so that the steady state allocates
-// nothing. Its slices start on a cache line, large ones on huge pages; their
-// content is arbitrary.
+// pool keeps scratch memory between calls, so that the steady state allocates nothing. Its slices start on a cache
+// line, large ones on huge pages; their content is arbitrary.
 type pool struct {
 	mu   sync.Mutex
-	free [48][][]float32 // by the logarithm of the capacity
+	free [48][][]kernel.Word // by the logarithm of the capacity
 }
 
-func (p *pool) get(n int) []float32 {
+// get returns n float32, for put.
+func (p *pool) get(n int) []float32 { return kernel.Floats(p.words(n)) }
+
+func (p *pool) put(s []float32) { p.putWords(kernel.Words(s)) }
+
+// words returns n words, for putWords.
+func (p *pool) words(n int) []kernel.Word {
 	class := bits.Len(uint(n))
 	p.mu.Lock()
 	list := p.free[class]
@@ -24,10 +31,10 @@ func (p *pool) get(n int) []float32 {
 		return s[:n]
 	}
 	p.mu.Unlock()
-	return allocate(p, 1<<class)[:n]
+	return kernel.Allocate(p, 1<<class)[:n]
 }
 
-func (p *pool) put(s []float32) {
+func (p *pool) putWords(s []kernel.Word) {
 	class := bits.Len(uint(cap(s))) - 1
 	p.mu.Lock()
 	p.free[class] = append(p.free[class], s[:0])

@@ -1,29 +1,29 @@
 package cpu
 
-// product is C (rows, cols) = or += Σ over steps of A ⊗ B. A step is one
-// element of the reduction, or a word of two or four of them.
+import "fettle/internal/compute/cpu/kernel"
+
+// product describes C (rows, cols) = or += Σ over steps of A ⊗ B. A step is one element of the reduction, or a word of
+// two of them.
 type product struct {
 	rows, cols, steps int
 	depth             int // of a block of steps, between two visits of C
-	tile              func(*tile)
+	tile              func(*kernel.Tile)
 	strips            bool // small tiles pass over strips of panels, see strips.go
 
 	// a writes dst[s·rows + r] = A[i+r, s0+s] for s < steps.
-	a func(dst []float32, i, rows, s0, steps int)
+	a func(dst []kernel.Word, i, rows, s0, steps int)
 
-	// b gives count panels from j on: B[s0+s, 32·(j+i)+c] at [i·pitch + s·ld + c]
-	// for i < count, s < steps, c < 32. It may use scratch, of count·(steps+31)·32
-	// words. s0 is a multiple of 32.
-	b func(scratch []float32, j, count, s0, steps int) (words []float32, ld, pitch int)
+	// b returns count panels from j on: B[s0+s, 32·(j+i)+c] at [i·pitch + s·ld + c] for i < count, s < steps, c < 32.
+	// It may use scratch, of count·(steps+31)·32 words. s0 is a multiple of 32.
+	b func(scratch []kernel.Word, j, count, s0, steps int) (words []kernel.Word, ld, pitch int)
 
-	// prefetch is a part of the words b will read for count panels, so that memory
-	// works while the tiles do. It may be nil.
-	prefetch func(j, count, s0, steps, part, parts int) []float32
+	// prefetch returns one of parts parts of the words that b will read for count panels, so that memory works while
+	// the tiles do. It may be nil.
+	prefetch func(j, count, s0, steps, part, parts int) []kernel.Word
 
-	// piece, if not nil, does what b does piece by piece, so that the panels
-	// that come next are laid out between tiles, each piece when prefetch has
-	// fetched it. Piece i is pieceSteps steps from i·pieceSteps on.
-	piece      func(scratch []float32, at layout, j, count, s0, steps, i int)
+	// piece replaces b where it is not nil: it lays out steps i·pieceSteps and on, so that the panels that come next
+	// are laid out between tiles, each piece when it has been prefetched.
+	piece      func(scratch []kernel.Word, at layout, j, count, s0, steps, i int)
 	pieceSteps int
 
 	c   []float32
@@ -34,17 +34,17 @@ type product struct {
 const (
 	rowsAtOnce     = 544 // of A, at most, that pass over a panel
 	panelsAtOnce   = 32  // panels that A's block, once in the cache, passes over
-	panelsPerBatch = 2   // panels that b gives at a time
+	panelsPerBatch = 2   // panels of one call of b
 	aligned32      = 32  // blocks of steps begin at multiples of it
 )
 
-// The blocks of steps are sums of their own, added in order to C. Where they
-// begin depends on the number of steps alone.
+// Each block of steps is a sum of its own, added in order to C. Where blocks begin depends on the number of steps
+// alone.
 
-// blocks is into how many blocks steps are cut, at least one.
+// blocks returns into how many blocks steps are cut, at least one.
 func (g *product) blocks() int { return max(1, (g.steps+g.depth-1)/g.depth) }
 
-// block is where block i begins.
+// block returns the first step of block i.
 func (g *product) block(i int) int {
 	return min(g.steps, i*((g.steps+aligned32-1)/aligned32)/g.blocks()*aligned32)
 }
@@ -60,19 +60,19 @@ func (d *device) run(g *product) {
 	}
 }
 
-// runRows computes rows lo … hi-1. A is packed by blocks, each in tiles of rows
-// that differ by one row at most, or of small tiles.
+// runRows computes rows lo … hi-1. A is packed by blocks, each in tiles whose rows differ by one at most, or in small
+// tiles.
 func (d *device) runRows(g *product, lo, hi int) {
 	n := hi - lo
-	tiles := (n + d.rows - 1) / d.rows
+	tiles := (n + d.core.Rows - 1) / d.core.Rows
 	start := func(t int) int { return t * n / tiles }
 	if g.strips {
-		tiles = (n + smallRows - 1) / smallRows
-		start = func(t int) int { return min(n, t*smallRows) }
+		tiles = (n + kernel.SmallRows - 1) / kernel.SmallRows
+		start = func(t int) int { return min(n, t*kernel.SmallRows) }
 	}
-	a := d.free.get(n*g.steps + panel)
-	defer d.free.put(a)
-	d.chunks(tiles, max(1, elements/(tileRows*g.steps+1)), func(from, to int) {
+	a := d.free.words(n*g.steps + panel)
+	defer d.free.putWords(a)
+	d.chunks(tiles, max(1, elements/(kernel.TileRows*g.steps+1)), func(from, to int) {
 		for t := from; t < to; t++ {
 			i, rows := start(t), start(t+1)-start(t)
 			for k := range g.blocks() {
@@ -88,12 +88,11 @@ func (d *device) runRows(g *product, lo, hi int) {
 	})
 }
 
-// panelsPerItem is how many panels make a work item that passes words of A over
-// them. Every item reads all of A: where that comes from memory, there are as
-// few items as threads.
+// panelsPerItem returns how many panels make a work item that passes words of A over them. Every item reads all of A:
+// where that comes from memory, there are as few items as threads.
 func (d *device) panelsPerItem(panels, words int) int {
 	const beyondCaches = 1 << 21
-	enough := 1 + 1<<18/(words*panel+1) // what a handover to another thread is worth
+	enough := 1 + 1<<18/(words*panel+1) // to be worth a handover to another thread
 	fair := panels / (4 * d.threads)
 	if words > beyondCaches {
 		fair = (panels + d.threads - 1) / d.threads

@@ -2,9 +2,8 @@ package cpu
 
 import "fettle/internal/compute"
 
-// Where the processor has no products of bfloat16 or bytes, compute bf16 and
-// int8 multiply the rounded factors as float32: the same sums, up to their
-// rounding, at the speed of float32.
+// Where the processor has no products of bfloat16 or bytes, compute bf16 and int8 multiply the rounded factors as
+// float32: the same sums, up to their rounding, at the speed of float32.
 
 // round rounds a factor where compute bf16 is done in float32.
 func (d *device) round(x []float32) {
@@ -16,10 +15,9 @@ func (d *device) round(x []float32) {
 	}
 }
 
-// int8Scales are the scales of the rows of Int8 weights, if compute int8 is done
-// in float32.
+// int8Scales returns the scales of the rows of Int8 weights where compute int8 is done in float32, else nil.
 func (d *device) int8Scales(w *compute.Matrix) []float32 {
-	if !d.int8 || d.codes > 0 {
+	if !d.int8 || d.core.Codes > 0 {
 		return nil
 	}
 	switch p := w.Packed.(type) {
@@ -31,9 +29,8 @@ func (d *device) int8Scales(w *compute.Matrix) []float32 {
 	return nil
 }
 
-// fakeQuantize is x (n, k) with every row rounded to bytes of its own scale. With
-// scale, which belongs to x, it is x·scale that is rounded, and divided again.
-// The caller gives it back to the pool.
+// fakeQuantize returns x (n, k) with every row rounded to bytes of its own scale, as float32. With scale, which
+// belongs to x, it rounds x·scale and divides again. The caller puts the result back to the pool.
 func (d *device) fakeQuantize(x []float32, n, k int, scale []float32) []float32 {
 	out := d.free.get(n * k)
 	d.chunks(n, rowsPerItem(k), func(lo, hi int) {
@@ -41,10 +38,10 @@ func (d *device) fakeQuantize(x []float32, n, k int, scale []float32) []float32 
 			row := out[i*k:][:k]
 			copy(row, x[i*k:])
 			if scale != nil {
-				d.multiply(row, scale)
+				d.core.Multiply(row, scale)
 			}
-			top := d.magnitude(row)
-			r := top/127 + d.finite(row)
+			top := d.core.Magnitude(row)
+			r := top/127 + d.core.Finite(row)
 			for j, v := range row {
 				row[j] = 0
 				if r == 0 || scale != nil && scale[j] == 0 {

@@ -18,7 +18,7 @@ func (d *device) Zero(x []float32) {
 
 // Scale: x *= a.
 func (d *device) Scale(x []float32, a float32) {
-	d.chunks(len(x), elements, func(lo, hi int) { d.scale(x[lo:hi], a) })
+	d.chunks(len(x), elements, func(lo, hi int) { d.core.Scale(x[lo:hi], a) })
 }
 
 // Gather: y[i] = x[rows[i]].
@@ -36,13 +36,10 @@ func (d *device) ScatterAdd(y, x []float32, rows []int32, width int) {
 	compute.Need(len(x), len(rows)*width)
 	d.chunks(width, columnsPerItem(len(rows)), func(lo, hi int) {
 		for i, r := range rows {
-			d.add(y[int(r)*width+lo:int(r)*width+hi], x[i*width+lo:i*width+hi])
+			d.core.Add(y[int(r)*width+lo:int(r)*width+hi], x[i*width+lo:i*width+hi])
 		}
 	})
 }
-
-// columnsPerItem returns how many columns of n rows make a work item worth a handover, whole cache lines.
-func columnsPerItem(n int) int { return max(256, elements/max(1, n)/16*16) }
 
 // Dropout: x[i,j] = 0 if Uniform(pos[i]·width+j) < p, else x[i,j]/(1−p).
 func (d *device) Dropout(x []float32, width int, pos []int32, p float64, key rng.Key) {

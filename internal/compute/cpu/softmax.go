@@ -7,7 +7,7 @@ func (d *device) Softmax(x []float32, width int) {
 	d.chunks(len(x)/max(1, width), rowsPerItem(width), func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			row := x[i*width:][:width]
-			d.scale(row, float32(1/d.expSum(row, d.top(row))))
+			d.core.Scale(row, float32(1/d.core.ExpSum(row, d.core.Top(row))))
 		}
 	})
 }
@@ -22,8 +22,8 @@ func (d *device) SoftmaxBackward(dx, dy, p []float32, width int) {
 		for i := lo; i < hi; i++ {
 			dy, p := dy[i*width:][:width], p[i*width:][:width]
 			copy(scratch, dy)
-			d.softmaxBack(scratch, p, float32(d.dot(p, dy)), 1)
-			d.add(dx[i*width:][:width], scratch)
+			d.core.SoftmaxBack(scratch, p, float32(d.core.Dot(p, dy)), 1)
+			d.core.Add(dx[i*width:][:width], scratch)
 		}
 	})
 }

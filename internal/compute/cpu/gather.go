@@ -1,0 +1,89 @@
+package cpu
+
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
+
+// gathered holds the rows of k or v that a segment sees, head by head: as they lie, or copied to where they lie close
+// and in whole panels.
+type gathered struct {
+	floats   []float32
+	copied   bool
+	head, ld int // distance from head to head, from row to row
+	runs     [2]run
+}
+
+// gatherRows copies where that is soon worth it, and to whole panels if it must.
+func (d *device) gatherRows(h *heads, k []float32, s compute.Segment, whole bool) gathered {
+	if s.Len*h.group <= kernel.TileRows && !(whole && h.wide != h.HeadDim) {
+		return gathered{floats: k, head: h.HeadDim, ld: h.kw, runs: runs(s)}
+	}
+	count := visible(s, s.Len-1)
+	g := gathered{floats: d.free.get(h.KVHeads * count * h.wide), copied: true, head: count * h.wide, ld: h.wide}
+	g.runs[0].n = count
+	for _, run := range runs(s) {
+		d.byHead(g.floats[run.from*g.ld:], g.head, k[run.row*h.kw:], h, run.n, 1, 1)
+	}
+	return g
+}
+
+func (d *device) endGathered(g *gathered) {
+	if g.copied {
+		d.free.put(g.floats)
+	}
+}
+
+// gatherQueries returns the rows of q (or their like) that belong to s, times a factor: (key heads, Len·group, wide).
+func (d *device) gatherQueries(h *heads, q []float32, s compute.Segment, factor float32) []float32 {
+	rows := s.Len * h.group
+	dst := d.free.get(h.KVHeads * rows * h.wide)
+	d.byHead(dst, rows*h.wide, q[s.Row*h.qw:], h, s.Len, h.group, factor)
+	return dst
+}
+
+// byHead copies n rows of group heads for every key head, times a factor, in the order of memory; results of
+// consecutive key heads are stride floats apart.
+func (d *device) byHead(dst []float32, stride int, x []float32, h *heads, n, group int, factor float32) {
+	d.chunks(n, rowsPerItem(h.KVHeads*group*h.HeadDim), func(lo, hi int) {
+		x := x[lo*h.KVHeads*group*h.HeadDim:]
+		for i := lo; i < hi; i++ {
+			for head := range h.KVHeads {
+				for g := range group {
+					row := dst[head*stride+(i*group+g)*h.wide:][:h.HeadDim]
+					copy(row, x)
+					if x = x[h.HeadDim:]; factor != 1 {
+						d.core.Scale(row, factor)
+					}
+				}
+			}
+		}
+	})
+}
+
+// transposeRows transposes the rows of k or v that s sees into panels of 32 keys: (key heads, panels, Dh, 32).
+func (d *device) transposeRows(h *heads, k []float32, s compute.Segment) []float32 {
+	g := d.gatherRows(h, k, s, false)
+	defer d.endGathered(&g)
+	count := visible(s, s.Len-1)
+	panels := (count + panel - 1) / panel
+	transposed := d.free.get(h.KVHeads * panels * h.HeadDim * panel)
+	d.each(h.KVHeads*((panels+7)/8), func(item int) {
+		head := item % h.KVHeads
+		for j := item / h.KVHeads * 8; j < min(panels, (item/h.KVHeads+1)*8); j++ {
+			dst := transposed[(head*panels+j)*h.HeadDim*panel:][:h.HeadDim*panel]
+			for _, run := range g.runs {
+				// The panel's keys in this run, sixteen at a time at most.
+				lo, hi := max(j*panel, run.from), min((j+1)*panel, run.from+run.n)
+				for ; lo < hi; lo += 16 {
+					src := g.floats[(run.row+lo-run.from)*g.ld+head*g.head:]
+					d.core.PackF32(&kernel.Pack{
+						Dst: kernel.Words(dst[lo-j*panel:]), LDD: panel,
+						Src: kernel.Words(src), LDS: g.ld, Rows: min(16, hi-lo), Cols: h.HeadDim,
+					})
+				}
+			}
+		}
+	})
+	return transposed
+}

@@ -1,0 +1,232 @@
+package main
+
+// smallRows is the most rows of a tile of 16 columns: sums, columns and a row's
+// element fit sixteen registers of eight, or thirty-two of four.
+const smallRows = 6
+
+// smallTile is what differs between processors with small tiles.
+type smallTile struct {
+	*asm
+	name              string
+	rows              int    // at most
+	enter             func() // loads the fields of the tile
+	row, next         func() // goes to the first row of C, to the next
+	load, add, store  func(i int)
+	zero              func(i int)
+	ask               func(i int) // for the lines of C that a row will need
+	columns           func()      // loads 16 columns and goes on
+	multiply          func(i int) // adds the products of element i of the rows
+	endStep           func()
+	ifRows            func(r int, label string) // jumps if there are r rows
+	ifMode            func(mode int, label string)
+	jump              func(label string)
+	ifNoSteps, repeat func(label string)
+	leave             func()
+	more              func() // goes on to the rows below
+}
+
+// emit writes a function that computes tiles of r ≤ rows rows and the columns
+// that one call of columns loads.
+func (s *smallTile) emit() {
+	s.function(s.name, "t *Tile", 8)
+	s.enter()
+	for r := 1; r < s.rows; r++ {
+		s.ifRows(r, "rows"+itoa(r))
+	}
+	for r := s.rows; r >= 1; r-- {
+		s.at("rows" + itoa(r))
+		start, loop, done, put, from := s.label("start"), s.label("loop"), s.label("done"), s.label("put"), s.label("from")
+		each := func(do func(i int)) {
+			s.row()
+			for i := range r {
+				do(i)
+				s.next()
+			}
+		}
+		if s.ask != nil {
+			each(s.ask)
+		}
+		s.ifMode(modeContinue, from)
+		for i := range r {
+			s.zero(i)
+		}
+		s.jump(start)
+		s.at(from)
+		each(s.load)
+		s.at(start)
+		s.ifNoSteps(done)
+		s.at(loop)
+		s.columns()
+		for i := range r {
+			s.multiply(i)
+		}
+		s.endStep()
+		s.repeat(loop)
+		s.at(done)
+		sum := s.label("sum")
+		s.ifMode(modeAdd, sum)
+		s.jump(put)
+		s.at(sum)
+		each(s.add)
+		s.at(put)
+		each(s.store)
+		if r == s.rows && s.more != nil {
+			s.more()
+		}
+		s.leave()
+	}
+}
+
+// tilesAVX2 is the tile of six rows and 16 columns, and one of two rows and 32,
+// which sum in as many registers as keep the processor busy.
+func tilesAVX2() []byte {
+	a := newAsm("amd64")
+	tileAVX2(a, "smallF32", smallRows, 2, 12, true)
+	tileAVX2(a, "wideF32", 2, 4, 8, false)
+	return a.Bytes()
+}
+
+// tileAVX2 sums a row in count registers of eight columns, all rows in Y0 and
+// on; the registers from first on hold columns, Y14, Y15 elements. With many, it
+// goes on to the rows below as stripF32 does, and R13 walks to R14 through the
+// words to fetch, a line in four steps; without any it stays at a.
+func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
+	all := func(do func(j int)) {
+		for j := range count {
+			do(j)
+		}
+	}
+	s := &smallTile{
+		asm: a, name: name, rows: rows,
+		enter: func() {
+			a.tileFields()
+			if many {
+				a.i("MOVQ %d(R15), R13", tileNext)
+				a.i("MOVQ %d(R15), R14", tileNext+8)
+				a.i("TESTQ R14, R14")
+				a.i("CMOVQEQ SI, R13")
+				a.i("LEAQ (R13)(R14*4), R14")
+			}
+		},
+		row:   func() { a.i("MOVQ AX, R12") },
+		next:  func() { a.i("ADDQ BX, R12") },
+		load:  func(i int) { all(func(j int) { a.i("VMOVUPS %d(R12), Y%d", 32*j, count*i+j) }) },
+		add:   func(i int) { all(func(j int) { a.i("VADDPS %d(R12), Y%d, Y%d", 32*j, count*i+j, count*i+j) }) },
+		store: func(i int) { all(func(j int) { a.i("VMOVUPS Y%d, %d(R12)", count*i+j, 32*j) }) },
+		zero:  func(i int) { all(func(j int) { a.i("VXORPS Y%d, Y%d, Y%d", count*i+j, count*i+j, count*i+j) }) },
+		ask:   func(int) { a.i("PREFETCHT0 (R12)"); a.i("PREFETCHT0 %d(R12)", 32*count-1) },
+		columns: func() {
+			all(func(j int) { a.i("VMOVUPS %d(DI), Y%d", 32*j, first+j) })
+			for j := 0; j < count; j += 2 {
+				a.i("PREFETCHT0 %d(DI)(R9*8)", 32*j)
+			}
+		},
+		multiply: func(i int) {
+			a.i("VBROADCASTSS %d(SI), Y%d", 4*i, 14+i%2)
+			all(func(j int) { a.i("VFMADD231PS Y%d, Y%d, Y%d", first+j, 14+i%2, count*i+j) })
+		},
+		endStep: func() {
+			a.i("ADDQ R8, SI")
+			a.i("ADDQ R9, DI")
+			if many {
+				a.i("PREFETCHT1 (R13)")
+				a.i("ADDQ $16, R13")
+				a.i("CMPQ R13, R14")
+				a.i("CMOVQGT R14, R13")
+			}
+		},
+		ifRows:    func(r int, label string) { a.i("CMPQ R10, $%d", r); a.i("JEQ %s", label) },
+		ifMode:    func(mode int, label string) { a.i("TESTQ $%d, DX", mode); a.i("JNE %s", label) },
+		jump:      func(label string) { a.i("JMP %s", label) },
+		ifNoSteps: func(label string) { a.i("TESTQ CX, CX"); a.i("JEQ %s", label) },
+		repeat:    func(label string) { a.i("DECQ CX"); a.i("JNE %s", label) },
+		leave:     func() { a.i("VZEROUPPER"); a.i("RET") },
+	}
+	if many {
+		s.more = func() {
+			done, full := a.label("last"), "rows"+itoa(rows)
+			a.i("SUBQ $%d, R10", rows)
+			a.i("JEQ %s", done)
+			a.i("MOVQ R12, AX")
+			a.i("MOVQ %d(R15), DI", tileB)
+			a.i("MOVQ %d(R15), CX", tileSteps)
+			a.i("CMPQ R10, $%d", rows)
+			a.i("JGE %s", full)
+			a.i("MOVQ R10, R8")
+			a.i("SHLQ $2, R8")
+			for r := 1; r < rows; r++ {
+				s.ifRows(r, "rows"+itoa(r))
+			}
+			a.at(done)
+		}
+	}
+	s.emit()
+}
+
+// tileFields loads the fields of a tile: AX c, BX ldc, SI a, R8 lda, DI b, R9
+// ldb, in bytes, CX steps, DX mode, R10 rows.
+func (a *asm) tileFields() {
+	a.i("MOVQ t+0(FP), R15")
+	for _, f := range []struct {
+		at  int
+		reg string
+	}{{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"}, {tileSteps, "CX"}, {tileMode, "DX"}, {tileRows, "R10"}} {
+		a.i("MOVQ %d(R15), %s", f.at, f.reg)
+	}
+	for _, stride := range []string{"BX", "R8", "R9"} {
+		a.i("SHLQ $2, %s", stride)
+	}
+}
+
+// tilesNEON: V0 … V23 sum, V24 … V27 hold columns, V28 an element, V29 ones.
+func tilesNEON() []byte {
+	a := newAsm("arm64")
+	four := func(i int) string {
+		return "[V" + itoa(4*i) + ".S4, V" + itoa(4*i+1) + ".S4, V" + itoa(4*i+2) + ".S4, V" + itoa(4*i+3) + ".S4]"
+	}
+	s := &smallTile{
+		asm: a, name: "smallF32", rows: smallRows,
+		enter: func() {
+			a.i("MOVD t+0(FP), R15")
+			for i, at := range []int{tileC, tileLDC, tileA, tileLDA, tileB, tileLDB, tileSteps, tileMode, tileRows} {
+				a.i("MOVD %d(R15), R%d", at, i)
+			}
+			for _, stride := range []int{1, 3, 5} {
+				a.i("LSL $2, R%d, R%d", stride, stride)
+			}
+			a.i("FMOVS $1.0, F29")
+			a.i("VDUP V29.S[0], V29.S4")
+		},
+		row:  func() { a.i("MOVD R0, R12") },
+		next: func() { a.i("ADD R1, R12") },
+		load: func(i int) { a.i("VLD1 (R12), %s", four(i)) },
+		add: func(i int) { // there is no VFADD: times one
+			a.i("VLD1 (R12), %s", four(6))
+			for j := range 4 {
+				a.i("VFMLA V%d.S4, V29.S4, V%d.S4", 24+j, 4*i+j)
+			}
+		},
+		store: func(i int) { a.i("VST1 %s, (R12)", four(i)) },
+		zero: func(i int) {
+			for j := range 4 {
+				a.i("VEOR V%d.B16, V%d.B16, V%d.B16", 4*i+j, 4*i+j, 4*i+j)
+			}
+		},
+		columns: func() { a.i("VLD1 (R4), %s", four(6)); a.i("MOVD R2, R13") },
+		multiply: func(i int) {
+			a.i("VLD1R.P 4(R13), [V28.S4]")
+			for j := range 4 {
+				a.i("VFMLA V%d.S4, V28.S4, V%d.S4", 24+j, 4*i+j)
+			}
+		},
+		endStep:   func() { a.i("ADD R3, R2"); a.i("ADD R5, R4") },
+		ifRows:    func(r int, label string) { a.i("CMP $%d, R8", r); a.i("BEQ %s", label) },
+		ifMode:    func(mode int, label string) { a.i("TST $%d, R7", mode); a.i("BNE %s", label) },
+		jump:      func(label string) { a.i("B %s", label) },
+		ifNoSteps: func(label string) { a.i("CBZ R6, %s", label) },
+		repeat:    func(label string) { a.i("SUB $1, R6"); a.i("CBNZ R6, %s", label) },
+		leave:     func() { a.i("RET") },
+	}
+	s.emit()
+	return a.Bytes()
+}

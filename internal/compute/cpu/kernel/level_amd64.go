@@ -1,0 +1,95 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import "github.com/klauspost/cpuid/v2"
+
+// fast returns the levels with assembly that this machine has, the best first.
+func fast() []Level { return levelsOf(&cpuid.CPU) }
+
+// levelsOf returns the levels with assembly that a processor has, the best first.
+func levelsOf(c *cpuid.CPUInfo) (all []Level) {
+	if c.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.FMA3, cpuid.F16C) {
+		l := Plain()
+		l.Name = "avx512"
+		l.TileF32, l.PackF32 = tileF32AVX512, packF32AVX512
+		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
+		l.TransposeBF16, l.TransposeBF16F32 = transposeBF16AVX512, transposeBF16F32AVX512
+		l.TransposeF16F32, l.TransposeInt8 = transposeF16F32AVX512, transposeInt8AVX512
+		l.WidenBF16, l.WidenF16 = widenBF16AVX512, widenF16AVX512
+		l.DequantizeInt8, l.DequantizeNF4, l.ToBytes = dequantizeInt8AVX512, dequantizeNF4AVX512, toBytesAVX512
+		l.FromInt32, l.AddInt32, l.Magnitude, l.Multiply = fromInt32AVX512, addInt32AVX512, magnitudeAVX512, multiplyAVX512
+		l.Add, l.Scale, l.Top, l.Finite, l.ExpSum = addAVX512, scaleAVX512, topAVX512, finiteAVX512, expSumAVX512
+		l.Dot, l.Dot3, l.Norm, l.NormBack = dotAVX512, dot3AVX512, normAVX512, normBackAVX512
+		l.SoftmaxBack, l.Rotate, l.SwiGLU, l.SwiGLUBack = softmaxBackAVX512, rotateAVX512, swigluAVX512, swigluBackAVX512
+		if c.Supports(cpuid.AVX512BF16, cpuid.AVX512VNNI) {
+			m := l
+			m.Name, m.BF16, m.Auto, m.Codes = "avx512bf16", true, fasterInBF16(c), 4
+			m.TileBF16, m.TileInt8 = tileBF16AVX512, tileInt8AVX512
+			m.PackBF16, m.PairBF16 = packBF16AVX512, pairBF16AVX512
+			all = append(all, m)
+		}
+		all = append(all, l)
+	}
+	if c.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
+		l := Plain()
+		l.Name = "avx2"
+		l.TileF32, l.Rows = tileF32AVX2, 2*SmallRows
+		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
+		l.Codes, l.TilePairs, l.TileBytes = 2, tilePairsAVX2, tileBytesAVX2
+		l.UnpackPairs, l.TransposeInt8, l.PrefetchRows = unpackPairsAVX2, transposeInt8AVX2, prefetchRowsAVX2
+		l.ToPairs, l.FromInt32, l.AddInt32, l.Magnitude = toPairsAVX2, fromInt32AVX2, addInt32AVX2, magnitudeAVX2
+		l.StripRows, l.StripF32, l.Part = 96, stripF32AVX2, partAVX2
+		l.PeakF32, l.PeakPairs = peakF32AVX2, peakPairsAVX2
+		l.PackF32 = func(p *Pack) { either(p, p.Cols >= 8, packF32AVX2, packF32Go) }
+		l.TransposeBF16F32 = func(p *Pack) { either(p, p.Rows == 16, transposeBF16F32AVX2, transposeBF16F32Go) }
+		l.TransposeF16F32 = func(p *Pack) { either(p, p.Rows == 16, transposeF16F32AVX2, transposeF16F32Go) }
+		l.WidenBF16, l.WidenF16 = widenBF16AVX2, widenF16AVX2
+		l.DequantizeInt8, l.DequantizeNF4 = dequantizeInt8AVX2, dequantizeNF4AVX2
+		l.Add, l.Multiply, l.Scale = addAVX2, multiplyAVX2, scaleAVX2
+		l.Top, l.Finite, l.ExpSum = topAVX2, finiteAVX2, expSumAVX2
+		l.Dot, l.Dot3, l.Norm, l.NormBack = dotAVX2, dot3AVX2, normAVX2, normBackAVX2
+		l.SoftmaxBack, l.Rotate, l.SwiGLU, l.SwiGLUBack = softmaxBackAVX2, rotateAVX2, swigluAVX2, swigluBackAVX2
+		all = append(all, l)
+	}
+	return all
+}
+
+// fasterInBF16 reports whether products of bfloat16 pairs are faster than of float32 on a processor that has both.
+// Intel's processors multiply pairs fast in AMX; in AVX-512 they are slower than float32 (98 against 143 GFLOP/s of
+// one core, Sapphire Rapids). AMD's are twice as fast as float32.
+func fasterInBF16(c *cpuid.CPUInfo) bool {
+	return !c.IsVendor(cpuid.Intel) || c.Supports(cpuid.AMXTILE, cpuid.AMXBF16)
+}
+
+// either calls a kernel where it can do the work, else its twin.
+func either(p *Pack, able bool, kernel, twin func(*Pack)) {
+	if !able {
+		kernel = twin
+	}
+	kernel(p)
+}
+
+// tileF32AVX2 has a kernel of its own for one row or two of a panel.
+func tileF32AVX2(t *Tile) {
+	switch {
+	case t.Rows <= 2 && t.Cols == Panel:
+		wideF32(t)
+	case t.Rows <= SmallRows && t.Cols == SmallCols:
+		smallF32(t)
+	default:
+		smallTilesF32(t)
+	}
+}
+
+// stripF32AVX2 leaves going from tile to tile to the kernel, except at the edge of c.
+func stripF32AVX2(t *Tile) {
+	if t.Cols == SmallCols {
+		smallF32(t)
+		return
+	}
+	for r := 0; r < t.Rows; r += SmallRows {
+		small := t.ofStrip(r)
+		small.edge(t.Cols)
+	}
+}

@@ -1,0 +1,42 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/klauspost/cpuid/v2"
+	"github.com/stretchr/testify/require"
+)
+
+func TestAutoTakesTheFasterProducts(t *testing.T) {
+	type features = []cpuid.FeatureID
+	avx2 := features{cpuid.AVX2, cpuid.FMA3, cpuid.F16C}
+	avx512 := slices.Concat(avx2, features{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL})
+	vnni := slices.Concat(avx512, features{cpuid.AVX512VNNI})
+	pairs := slices.Concat(vnni, features{cpuid.AVX512BF16})
+	tiles := slices.Concat(pairs, features{cpuid.AMXTILE})
+	amx := slices.Concat(tiles, features{cpuid.AMXBF16})
+	for _, c := range []struct {
+		why      string
+		vendor   cpuid.Vendor
+		features features
+		level    string
+		bf16     bool
+	}{
+		{"Zen 3 has no pairs", cpuid.AMD, avx2, "avx2", false},
+		{"Ice Lake has no pairs", cpuid.Intel, vnni, "avx512", false},
+		{"Zen 4 multiplies pairs twice as fast", cpuid.AMD, pairs, "avx512bf16", true},
+		{"Cooper Lake has pairs but no AMX", cpuid.Intel, pairs, "avx512bf16", false},
+		{"Sapphire Rapids whose host hides AMX's bfloat16", cpuid.Intel, tiles, "avx512bf16", false},
+		{"Sapphire Rapids", cpuid.Intel, amx, "avx512bf16", true},
+	} {
+		processor := cpuid.CPUInfo{VendorID: c.vendor}
+		processor.Enable(c.features...)
+		best := levelsOf(&processor)[0]
+		require.Equal(t, c.level, best.Name, c.why)
+		require.Equal(t, c.bf16, best.Auto, c.why)
+		require.True(t, best.BF16 || !best.Auto, c.why)
+	}
+}
