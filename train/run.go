@@ -112,6 +112,9 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 		return Result{}, fmt.Errorf("train: %s: %w", c.OutputDir, ErrBusy)
 	}
 	defer lock.Unlock()
+	if len(job.Training) == 0 {
+		return Result{}, fmt.Errorf("train: %w: there is no example to learn from", ErrRefused)
+	}
 	if job.Objective.Base && job.Adapter.Config().Type == adapter.FullWeights {
 		return Result{}, fmt.Errorf("train: %w: the objective needs the model without its adapter, and all weights are tuned",
 			ErrRefused)

@@ -28,7 +28,7 @@ type watch struct {
 // stopping sees it, if its loss is lower by more than threshold.
 func (w *watch) evaluated(loss float64, set string, threshold float64) {
 	first := w.of(set)
-	if first || loss < w.Lowest && w.Lowest-loss > threshold {
+	if first || w.Lowest-loss > threshold {
 		w.Stale = 0
 	} else {
 		w.Stale++

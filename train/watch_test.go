@@ -179,6 +179,7 @@ func TestWatchCountsAsHuggingFace(t *testing.T) {
 	}{
 		{"falling", 0, []seen{{3, 0}, {2, 0}, {1, 0}}},
 		{"equal is not better", 0, []seen{{3, 0}, {3, 1}, {3, 2}, {2.9, 0}}},
+		{"lower by exactly the threshold is not better", 0.5, []seen{{3, 0}, {2.5, 1}, {1.75, 0}}},
 		{"below the threshold is not better, but the new measure", 0.5, []seen{{3, 0}, {2.8, 1}, {2.4, 2}, {1.8, 0}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -189,6 +190,15 @@ func TestWatchCountsAsHuggingFace(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheFirstOfEqualCheckpointsIsTheBest(t *testing.T) {
+	var w watch
+	for step, loss := range []float64{3, 2, 2, 2.5} {
+		w.evaluated(loss, "a", 0)
+		w.kept(step+1, loss)
+	}
+	require.Equal(t, 2, w.BestStep)
 }
 
 func TestLossesOfAnotherSetAreNotCompared(t *testing.T) {
@@ -227,6 +237,13 @@ func TestTheNewestAndTheBestStay(t *testing.T) {
 		require.NoError(t, checkpoint.Prune(atomicfile.OS{}, dir, c.keep, w.best()))
 		require.Equal(t, want, checkpoint.List(dir), "keep %d, best %d", c.keep, c.best)
 	}
+}
+
+func TestRunKeepsSaveTotalLimitCheckpoints(t *testing.T) {
+	c := config(t.TempDir())
+	c.SaveSteps, c.SaveLimit, c.EvalSteps = 1, 2, 0
+	finish(t, c, job(t, lora, 1))
+	require.Equal(t, []string{checkpoint.Name(5), checkpoint.Name(6)}, checkpoint.List(c.OutputDir))
 }
 
 func TestWatchingNeedsWhatItGoesBy(t *testing.T) {
