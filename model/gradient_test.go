@@ -187,6 +187,9 @@ func TestGradientsMatchDifferences(t *testing.T) {
 
 // The same check finds a delta that passes down a wrong gradient, wherever it is above another one.
 func TestWrongGradientsAreNoticed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	for _, p := range model.Places() {
 		m, all := attach(load(t, tinymodel.Config{}, ref.New()), 0, model.Places()...)
 		for i, a := range all {

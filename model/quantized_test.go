@@ -11,6 +11,9 @@ import (
 )
 
 func TestQuantizedIsNearTheOriginal(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	dir := t.TempDir()
 	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Hidden: 64, Intermediate: 96, Heads: 4}, 5))
 	tokens, labels := sequences(40, 23, 9)

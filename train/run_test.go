@@ -216,6 +216,9 @@ func (f failing) RemoveAll(path string) error {
 // Every call that a run makes of the disk fails once: the run says so, and the
 // next one ends with the same bits.
 func TestEveryDiskFailureIsSurvived(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	set := func() Config {
 		c := watching(t.TempDir())
 		c.EvalSteps, c.SaveSteps = 2, 2

@@ -1,14 +1,12 @@
-// Package arrows holds the house to its plan: the table of permitted imports
-// in docs/ARCHITECTURE.md, and a few rules of CONTRIBUTING.md.
+// Package arrows checks that the code follows docs/ARCHITECTURE.md and CONTRIBUTING.md: the table of permitted imports,
+// the size of files and lines, names that stand in one package, and an example for each public package.
 package arrows
 
 import (
 	"bytes"
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -18,9 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const root = "../.."
-
-// permitted reads the table: room, what it is, and the rooms it may import.
+// permitted returns the table of arrows: for each package the packages of this module that it may import.
 func permitted(t *testing.T) map[string][]string {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "ARCHITECTURE.md"))
 	require.NoError(t, err)
@@ -44,67 +40,47 @@ func permitted(t *testing.T) map[string][]string {
 				may = append(may, name)
 			}
 		}
-		rooms[strings.Trim(cells[1], " `")] = may
+		room := strings.Trim(cells[1], " `")
+		require.NotContains(t, rooms, room, "docs/ARCHITECTURE.md lists %s twice", room)
+		rooms[room] = may
 	}
 	require.NotEmpty(t, rooms)
 	return rooms
 }
 
-// sources parses every Go file of the module that is not a test.
-func sources(t *testing.T, visit func(path string, file *ast.File)) {
-	set := token.NewFileSet()
-	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			if err == nil && d.IsDir() && (d.Name() == "testdata" || d.Name() == "gen") {
-				return filepath.SkipDir
-			}
-			return err
-		}
-		file, err := parser.ParseFile(set, path, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		rel, err := filepath.Rel(root, path)
-		visit(filepath.ToSlash(rel), file)
-		return err
-	}))
-}
-
 func TestRoomsImportOnlyWhatTheTableSays(t *testing.T) {
 	rooms := permitted(t)
 	seen := map[string]bool{}
-	sources(t, func(path string, file *ast.File) {
-		room := filepath.ToSlash(filepath.Dir(path))
+	for _, f := range sources(t) {
+		if f.test {
+			continue
+		}
+		room := path.Dir(f.path)
 		may, ok := rooms[room]
-		require.True(t, ok, "%s: the table of arrows does not know this room", path)
+		require.True(t, ok, "%s: the table of arrows has no row for this room", f.path)
 		seen[room] = true
-		for _, spec := range file.Imports {
-			name, _ := strconv.Unquote(spec.Path.Value)
+		for _, name := range imports(f.ast) {
 			if inner, ours := strings.CutPrefix(name, "fettle/"); ours {
-				require.True(t, slices.Contains(may, inner) || slices.Contains(may, "all"), "%s imports %s", path, inner)
+				require.True(t, slices.Contains(may, inner) || slices.Contains(may, "all"), "%s imports %s", f.path, inner)
 			}
 			if strings.HasPrefix(name, "gorgonia.org/") {
-				require.Equal(t, "adapter", room, "%s imports %s", path, name)
+				require.Equal(t, "adapter", room, "%s imports %s", f.path, name)
 			}
 			if strings.HasSuffix(name, "/zerolog") {
-				require.Contains(t, []string{"train", "model/serve", "cmd/fettle"}, room, "%s logs", path)
+				require.Contains(t, []string{"train", "model/serve", "cmd/fettle"}, room, "%s logs", f.path)
 			}
 		}
-	})
+	}
 	for room := range rooms {
 		require.True(t, seen[room], "the table of arrows has a room %s that does not exist", room)
 	}
 }
 
-func TestFilesAreOneIdea(t *testing.T) {
-	sources(t, func(path string, file *ast.File) {
-		text, err := os.ReadFile(filepath.Join(root, path))
-		require.NoError(t, err)
-		if !bytes.HasPrefix(text, []byte("// Code generated")) {
-			require.LessOrEqual(t, bytes.Count(text, []byte("\n")), 400, "%s is two ideas", path)
-		}
-		for _, d := range file.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
-				require.NotEqual(t, "init", f.Name.Name, "%s has an init", path)
-			}
-		}
-	})
+func imports(file *ast.File) []string {
+	var names []string
+	for _, spec := range file.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value)
+		names = append(names, name)
+	}
+	return names
 }

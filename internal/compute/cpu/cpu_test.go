@@ -45,6 +45,9 @@ func TestEqualsRef(t *testing.T) {
 // TestWordsOfEveryKindEqualRef holds the products of bytes of every level to
 // the judge by way of the plain kernels, and to each other's bits.
 func TestWordsOfEveryKindEqualRef(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and on one thread")
+	}
 	dev := func(codes int) compute.Device {
 		return cpu.WithCodes(newDevice(t, cpu.Options{Compute: "int8", Threads: 2, Level: "plain"}), codes)
 	}
@@ -58,6 +61,9 @@ func TestWordsOfEveryKindEqualRef(t *testing.T) {
 // kernel of their own, with many: once with sums that are cut into blocks, once
 // with more rows than pass over a panel together.
 func TestFewRowsOfCodesHaveTheBitsOfMany(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and on one thread")
+	}
 	for _, level := range cpu.Levels() {
 		dev := newDevice(t, cpu.Options{Compute: "int8", Level: level})
 		for _, s := range [][3]int{{13, 1700, 1637}, {1301, 35, 66}} {

@@ -1,0 +1,54 @@
+package arrows
+
+import (
+	"go/ast"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	maxLines   = 400
+	maxColumns = 120 // in characters; a tab counts as one
+)
+
+func TestFilesAreOneIdea(t *testing.T) {
+	for _, f := range sources(t) {
+		if f.test {
+			continue
+		}
+		if !f.generated {
+			require.LessOrEqual(t, strings.Count(f.text, "\n"), maxLines, "%s is two ideas", f.path)
+		}
+		for _, d := range f.ast.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil {
+				require.NotEqual(t, "init", f.Name.Name, "there is an init")
+			}
+		}
+	}
+}
+
+// pending lists the rooms whose lines are still to be shortened.
+var pending = []string{
+	"adapter", "cmd/fettle", "data", "data/chattemplate", "data/clean", "data/encode", "data/lint", "data/recipe",
+	"data/source", "internal/bench", "internal/checkpoint/safetensors", "internal/compute", "internal/compute/cpu",
+	"internal/compute/devicetest", "internal/compute/ref", "model", "train", "train/plan",
+}
+
+func TestLinesHave120ColumnsAtMost(t *testing.T) {
+	for _, f := range sources(t) {
+		if f.generated || slices.Contains(pending, path.Dir(f.path)) {
+			continue
+		}
+		n := 0
+		for line := range strings.Lines(f.text) {
+			n++
+			columns := utf8.RuneCountInString(strings.TrimRight(line, "\r\n"))
+			require.LessOrEqual(t, columns, maxColumns, "%s:%d", f.path, n)
+		}
+	}
+}
