@@ -16,6 +16,15 @@ func DidYouMean(word string, candidates []string, prefix string) string {
 	return fmt.Sprintf(", did you mean %q", prefix+nearest)
 }
 
+// Unknown returns the error for a name that is none of the known ones. It suggests the nearest of them or, where none
+// is near, lists them all.
+func Unknown(what, name string, known []string) error {
+	if near := DidYouMean(name, known, ""); near != "" {
+		return fmt.Errorf("unknown %s %q%s", what, name, near)
+	}
+	return fmt.Errorf("unknown %s %q, want one of %s", what, name, strings.Join(known, ", "))
+}
+
 // Nearest returns the first of the candidates with the smallest Distance to word, or "" if that distance exceeds
 // 1 + len(word)/3.
 func Nearest(word string, candidates []string) string {
@@ -52,13 +61,4 @@ func Distance(a, b string) int {
 		}
 	}
 	return d[len(a)][len(b)]
-}
-
-// Unknown returns the error for a name that is none of the known ones. It suggests the nearest of them or, where none is
-// near, lists them all.
-func Unknown(what, name string, known []string) error {
-	if near := DidYouMean(name, known, ""); near != "" {
-		return fmt.Errorf("unknown %s %q%s", what, name, near)
-	}
-	return fmt.Errorf("unknown %s %q, want one of %s", what, name, strings.Join(known, ", "))
 }
