@@ -12,7 +12,8 @@ import (
 
 // groups lists the headings of help in order. Others follow, flags without a group come last.
 func groups() []string {
-	return []string{"model", "data", "prompt", "method", "optimization", "sampling", "workload", "compute", "server", "output"}
+	return []string{"model", "data", "prompt", "method", "optimization", "sampling", "workload", "compute", "server",
+		"output"}
 }
 
 // Help explains flags under the headings of their groups, in lines of at most width columns.
