@@ -28,6 +28,7 @@ type Config struct {
 	Columns       []string `yaml:"columns" help:"fields under other names, such as instruction=question,output=answer"`
 	OnBadRow      string   `yaml:"on_bad_row" help:"what to do with a record that cannot be read: stop or skip"`
 	Specials      string   `yaml:"parse_specials" help:"whether names of control tokens in the data become them: recipe (as upstream), yes or no"`
+	Clean         bool     `yaml:"clean" help:"clean shared conversations as FastChat does: HTML becomes Markdown, unusable ones go"`
 	Fix           bool     `yaml:"fix" help:"repair in the data what can be repaired safely"`
 	Allow         []string `yaml:"allow" help:"rules of the linter that may be broken; see fettle inspect"`
 	DataCache     string   `yaml:"data_cache" help:"directory that keeps encoded data for the next run; empty: none"`

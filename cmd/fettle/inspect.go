@@ -75,7 +75,7 @@ func runInspect(cmd *cobra.Command, c train.Config, look looking) error {
 	out := cmd.OutOrStdout()
 	v := inspect.View{Tokenizer: m.tok, Out: out, Color: machine.IsTerminal(out) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
-	verdict := m.judge(c)
+	verdict := m.check(c)
 	switch {
 	case look.JSON:
 		err = v.JSON(shown, m.training)

@@ -35,7 +35,7 @@ func TestTrainRefusesWhatInspectFinds(t *testing.T) {
 	args := []string{"train", "--model_name_or_path", base, "--dataset", file(t, "bad.jsonl", unanswered), "--output_dir", out, "--num_train_epochs", "1"}
 	code, _, stderr := call("", args...)
 	require.Equal(t, exitData, code)
-	require.Contains(t, stderr, "the data would be learned badly")
+	require.Contains(t, stderr, "data check failed:")
 	require.NoDirExists(t, out)
 	must(t, append(args, "--fix")...)
 	code, _, stderr = call("", "train", "--model_name_or_path", base, "--dataset", rows(t, 4), "--output_dir", out+"2", "--adapter_name_or_path", out, "--recipe", "vicuna", "--max_steps", "1")
@@ -120,4 +120,19 @@ func TestDatasetInfoNamesDataSets(t *testing.T) {
 	require.Contains(t, stderr, `did you mean "talks"`)
 	code, _, _ = call("", "inspect", "--model_name_or_path", base, "--dataset", filepath.Join(dir, "none", "dataset_info.json:talks"))
 	require.Equal(t, exitMissing, code)
+}
+
+// Shared conversations are pages of HTML. With --clean they become Markdown, as FastChat's clean_sharegpt.py makes of them.
+func TestCleanShowsTheTextThatFastChatLearnsFrom(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	set := file(t, "shared.json", `[{"id": "x", "conversations": [
+		{"from": "human", "value": "How do I say a in Go?"},
+		{"from": "gpt", "value": "<div class=\"markdown prose\"><p>Say <strong>a</strong>:</p><ul><li>like this</li></ul></div>"}]}]`)
+	args := []string{"inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "vicuna"}
+	require.Contains(t, must(t, args...), `<div class="markdown prose">`)
+	said := must(t, append(args, "--clean")...)
+	require.Contains(t, said, "⟦ Say **a**:\n* like this</s>⟧")
+	require.NotContains(t, said, "<p>")
+	t.Setenv("FETTLE_CLEAN", "true")
+	require.Equal(t, said, must(t, args...))
 }

@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
+	"fettle/internal/human"
 	"fettle/train"
 	"fettle/train/plan"
 )
 
-// planning are the settings of plan beside a run's.
+// planning holds the settings of plan beside a run's.
 type planning struct {
-	Probe int  `yaml:"probe" group:"output" help:"micro-batches to try, which loads the weights, to tell the time; 0: none"`
+	Probe int  `yaml:"probe" group:"output" help:"micro-batches to run for an estimate of time, which loads the weights; 0: none"`
 	JSON  bool `yaml:"json" help:"print JSON"`
 }
 
@@ -52,9 +53,9 @@ For the time some micro-batches are tried, for which the weights are loaded;
 	return cmd
 }
 
-// planned is what plan says.
+// planned holds the report of plan.
 type planned struct {
-	*budget
+	*estimate
 	Trainable int         `json:"trainable"`
 	Pace      *train.Pace `json:"pace,omitempty"`
 	Seconds   float64     `json:"seconds,omitempty"`
@@ -65,18 +66,18 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 	if err != nil {
 		return err
 	}
-	b, err := newBudget(c, m)
+	b, err := newEstimate(c, m)
 	if err != nil {
 		return err
 	}
-	p := planned{budget: b, Trainable: plan.Trainables(c, m.shape)}
+	p := planned{estimate: b, Trainable: plan.Trainables(c, m.shape)}
 	out := cmd.OutOrStdout()
 	if !how.JSON {
 		p.print(out, c)
 	}
 	if how.Probe > 0 && b.Fits {
 		if !how.JSON {
-			fmt.Fprintf(out, "\nLoading the weights to try %d micro-batches (--probe 0: don't) …\n", how.Probe)
+			fmt.Fprintf(out, "\nLoading the weights to time %d micro-batches (--probe 0 skips this) …\n", how.Probe)
 		}
 		pace, err := probe(cmd, c, m, how.Probe)
 		if err != nil {
@@ -85,7 +86,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 		took := pace.Time(b.Load)
 		p.Pace, p.Seconds = &pace, took.Seconds()
 		if !how.JSON {
-			fmt.Fprintf(out, "time      about %s, %.0f tokens/s\n", roughly(took), 1/max(pace.Token.Seconds(), 1e-9))
+			fmt.Fprintf(out, "time: about %s, %.0f tokens/s\n", roughly(took), 1/max(pace.Token.Seconds(), 1e-9))
 		}
 	}
 	if how.JSON {
@@ -96,7 +97,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 	return nil
 }
 
-// probe tries a run's micro-batches.
+// probe runs some micro-batches and times them.
 func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, error) {
 	base, err := openBase(c)
 	if err != nil {
@@ -114,21 +115,24 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 	return train.Probe(cmd.Context(), c, job, n)
 }
 
+// print writes the report for people.
 func (p planned) print(out io.Writer, c train.Config) {
 	l := p.Load
-	fmt.Fprintf(out, "steps     %d, %d in an epoch, %.2f epochs; %.0f tokens in a step on average, %d in all; the longest sequence has %d\n",
-		l.Steps, l.PerEpoch, l.Epochs, float64(l.All)/float64(max(l.Steps, 1)), l.All, l.Longest)
+	fmt.Fprintf(out, "steps: %s (%s in an epoch, %.2f epochs)\n", human.Count(l.Steps), human.Count(l.PerEpoch), l.Epochs)
+	fmt.Fprintf(out, "tokens: %s (%.0f in a step on average, %s in the longest sequence)\n",
+		human.Count(l.All), float64(l.All)/float64(max(l.Steps, 1)), human.Count(l.Longest))
 	if p.Shares {
-		fmt.Fprintf(out, "computes  %d rows, %.1f %% fewer than tokens: share_prefix\n", l.Rows, 100*(1-float64(l.Rows)/float64(max(l.All, 1))))
+		fewer := 100 * (1 - float64(l.Rows)/float64(max(l.All, 1)))
+		fmt.Fprintf(out, "computed rows: %s (%.1f %% fewer than tokens: share_prefix)\n", human.Count(l.Rows), fewer)
 	}
-	fmt.Fprintf(out, "trains    %d numbers (%s)\n", p.Trainable, c.Type)
-	fmt.Fprintf(out, "disk      %s for checkpoints and result", size(p.Disk))
+	fmt.Fprintf(out, "trainable parameters: %s (%s)\n", human.Count(p.Trainable), c.Type)
+	fmt.Fprintf(out, "disk: %s for checkpoints and result", human.Bytes(p.Disk))
 	if p.Free > 0 {
-		fmt.Fprintf(out, ", %s free", size(p.Free))
+		fmt.Fprintf(out, "; available: %s", human.Bytes(p.Free))
 	}
-	fmt.Fprintf(out, "\nmemory    %s", size(p.Total))
+	fmt.Fprintf(out, "\nmemory: %s", human.Bytes(p.Total))
 	if p.Limit > 0 {
-		fmt.Fprintf(out, "; %s is %s", p.From, size(p.Limit))
+		fmt.Fprintf(out, "; %s: %s", p.From, human.Bytes(p.Limit))
 	}
 	fmt.Fprintln(out)
 	for _, line := range p.parts() {
@@ -143,7 +147,7 @@ func (p planned) print(out io.Writer, c train.Config) {
 	}
 }
 
-// roughly is a time as an estimate deserves.
+// roughly rounds a duration as an estimate deserves.
 func roughly(d time.Duration) string {
 	switch {
 	case d < time.Minute:

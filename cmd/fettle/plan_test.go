@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/internal/checkpoint"
+	"fettle/internal/human"
 	"fettle/internal/tinymodel"
 )
 
@@ -45,7 +46,7 @@ func sequences(t testing.TB, n, common, lo, hi, vocab int) string {
 
 // planOf is what plan says of a run.
 func planOf(t testing.TB, flags ...string) planned {
-	p := planned{budget: &budget{}}
+	p := planned{estimate: &estimate{}}
 	require.NoError(t, json.Unmarshal([]byte(must(t, append([]string{"plan", "--json"}, flags...)...)), &p))
 	return p
 }
@@ -64,7 +65,7 @@ func TestPlanReadsNoWeight(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(weights, text, 0o644))
 	require.Equal(t, p.Need, planOf(t, flags...).Need)
-	require.Contains(t, must(t, append([]string{"plan"}, flags...)...), "memory    ")
+	require.Contains(t, must(t, append([]string{"plan"}, flags...)...), "\nmemory: ")
 }
 
 func TestPlanKnowsWhatIsShared(t *testing.T) {
@@ -102,7 +103,7 @@ func TestWhatCannotFitIsRefused(t *testing.T) {
 	limit := strconv.FormatInt(total-1<<10, 10)
 	code, _, stderr := call("", append(flags, "--max_memory", limit)...)
 	require.Equal(t, exitRefused, code, stderr)
-	require.Contains(t, stderr, "max_memory is "+size(total-1<<10))
+	require.Contains(t, stderr, "max_memory: "+human.Bytes(total-1<<10))
 	require.Contains(t, stderr, "recompute: all")
 	require.NoDirExists(t, out, "nothing was begun")
 	must(t, append(flags, "--max_memory", limit, "--recompute", "all")...)
@@ -184,7 +185,7 @@ func TestPlanForeseesThePeak(t *testing.T) {
 			seconds = max(seconds, row.Elapsed)
 		}
 		memory, clock := float64(p.Total)/float64(peak)-1, p.Seconds/seconds-1
-		t.Logf("%-6s %-6s %-120s memory %9s, peak %9s, %+5.1f %%   time %5.1f s, took %5.1f s, %+5.1f %%", c.model, c.set, c.flags, size(p.Total), size(peak), 100*memory, p.Seconds, seconds, 100*clock)
+		t.Logf("%-6s %-6s %-120s memory %9s, peak %9s, %+5.1f %%   time %5.1f s, took %5.1f s, %+5.1f %%", c.model, c.set, c.flags, human.Bytes(p.Total), human.Bytes(peak), 100*memory, p.Seconds, seconds, 100*clock)
 		if memory < -0.05 || memory > 0.15 {
 			t.Errorf("memory is off by %+.1f %%, want −5 to +15", 100*memory)
 		}

@@ -128,7 +128,7 @@ func (m *runData) split(c *train.Config) error {
 func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 	o := data.Options{
 		Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow, Columns: map[string]string{}, Seed: c.Seed,
-		Fix: c.Fix, Cache: c.DataCache,
+		Fix: c.Fix, Clean: c.Clean, Cache: c.DataCache,
 	}
 	if c.OverLong != "auto" {
 		o.OverLong = c.OverLong

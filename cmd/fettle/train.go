@@ -18,6 +18,7 @@ import (
 	"fettle/internal/atomicfile"
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
+	"fettle/internal/human"
 	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/chat"
@@ -73,17 +74,17 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		log.Warn().Int("max_seq_length", c.Cutoff).Int("keeps_95_percent", m.training.Keeps(0.95)).Int("keeps_all", m.training.Keeps(1)).Int("cut", m.training.Cut).
 			Int("dropped", m.training.Dropped).Int("split", m.training.Split).Int("unreadable", m.training.BadRows).Int("held_out_elsewhere", m.doubles).Strs("first_unreadable", m.training.Bad).Msg("not all rows as they are")
 	}
-	if err := m.judge(c); err != nil {
+	if err := m.check(c); err != nil {
 		return err
 	}
-	b, err := newBudget(c, m)
+	b, err := newEstimate(c, m)
 	if err != nil {
 		return err
 	}
 	if err := b.check(); err != nil {
 		return err
 	}
-	log.Info().Str("memory", size(b.Need.Total())).Str("disk", size(b.Disk)).Int("steps", b.Load.Steps).Bool("share_prefix", b.Shares).Msg("planned")
+	log.Info().Str("memory", human.Bytes(b.Need.Total())).Str("disk", human.Bytes(b.Disk)).Int("steps", b.Load.Steps).Bool("share_prefix", b.Shares).Msg("planned")
 	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
 	base, err := openBase(c)
 	if err != nil {

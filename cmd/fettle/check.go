@@ -9,9 +9,9 @@ import (
 	"fettle/train"
 )
 
-// judge holds a run's data to the rules of the linter: an error lists what
-// should stop the run before the weights are loaded.
-func (m *runData) judge(c train.Config) error {
+// check holds a run's data to the rules of the linter. The error lists the findings that stop a run before the weights are
+// loaded.
+func (m *runData) check(c train.Config) error {
 	report := &m.training.Report
 	if len(c.EvalDataset) > 0 {
 		if kept := report.Leakage(m.training.Examples, m.evaluation.Examples); c.Fix {
@@ -34,7 +34,7 @@ func (m *runData) judge(c train.Config) error {
 	if len(found) == 0 {
 		return nil
 	}
-	lines := []string{"the data would be learned badly:"}
+	lines := []string{"data check failed:"}
 	var rules []string
 	for _, f := range found {
 		text := strings.TrimPrefix(f.Source+": "+f.Text, ": ")
@@ -43,6 +43,6 @@ func (m *runData) judge(c train.Config) error {
 			lines = append(lines, fmt.Sprintf("%s (%d): %s", f.Rule, report.Counts[f.Rule], text))
 		}
 	}
-	lines = append(lines, fmt.Sprintf("fettle inspect says more; --allow %s goes on all the same", strings.Join(rules, ",")))
+	lines = append(lines, fmt.Sprintf("fettle inspect tells more; --allow %s goes on all the same", strings.Join(rules, ",")))
 	return input(fmt.Errorf("%s", strings.Join(lines, "\n")))
 }

@@ -9,19 +9,26 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/compute"
+	"fettle/internal/human"
 	"fettle/internal/machine"
 	"fettle/train"
 	"fettle/train/plan"
 )
 
-// What --allow lets a run go on with beside the linter's rules.
+// Names that --allow takes beside the rules of the linter.
 const (
 	allowMemory = "memory"
 	allowDisk   = "disk"
 )
 
-// budget is what a run needs, and what there is.
-type budget struct {
+// Origins of the memory limit.
+const (
+	maxMemory = "max_memory"
+	available = "available"
+)
+
+// estimate holds the memory and disk that a run needs, and those that are available.
+type estimate struct {
 	Load    train.Workload `json:"load"`
 	Shares  bool           `json:"share_prefix"`
 	Need    plan.Memory    `json:"memory"`
@@ -38,9 +45,9 @@ type budget struct {
 	out   string
 }
 
-// newBudget estimates from config.json, the headers of the weights and the
+// newEstimate estimates from config.json, the headers of the weights and the
 // encoded data: no weight is read.
-func newBudget(c train.Config, m *runData) (*budget, error) {
+func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	base, dev, err := unread(c, m)
 	if err != nil {
 		return nil, err
@@ -54,16 +61,16 @@ func newBudget(c train.Config, m *runData) (*budget, error) {
 	}
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
-	b := &budget{Load: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow, out: c.OutputDir}
+	b := &estimate{Load: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow, out: c.OutputDir}
 	b.Need = plan.Estimate(c, base, b.Load, tokens)
 	b.Total, b.Disk = b.Need.Total(), plan.Storage(c, m.shape, b.Load.Steps)
 	if c.MaxMemory != "auto" {
 		if b.Limit, err = train.Bytes(c.MaxMemory); err != nil {
 			return nil, usage(err)
 		}
-		b.From = "max_memory"
+		b.From = maxMemory
 	} else if left, ok := machine.AvailableMemory(); ok {
-		b.Limit, b.From = left, "what this machine has left"
+		b.Limit, b.From = left, available
 	}
 	if left, ok := machine.AvailableDisk(existing(c.OutputDir)); ok {
 		b.Free = left + sizeOf(c.OutputDir)
@@ -75,7 +82,7 @@ func newBudget(c train.Config, m *runData) (*budget, error) {
 	return b, nil
 }
 
-// dropoutOf is the dropout of a run's adapter: one to go on from brings its own.
+// dropoutOf returns the dropout of a run's adapter. An adapter that is continued brings its own.
 func dropoutOf(c train.Config) (float64, error) {
 	switch {
 	case c.Type != adapter.LoRA:
@@ -87,8 +94,7 @@ func dropoutOf(c train.Config) (float64, error) {
 	return old.Dropout, err
 }
 
-// unread is what is known of a run's base without its weights, and the device
-// it will be on.
+// unread describes a run's base without reading its weights, and makes the device it will be on.
 func unread(c train.Config, m *runData) (b plan.Base, dev compute.Device, err error) {
 	b.Config = m.shape
 	if c.Shape != "" {
@@ -106,45 +112,45 @@ func unread(c train.Config, m *runData) (b plan.Base, dev compute.Device, err er
 	return b, dev, nil
 }
 
-// check refuses a run that cannot fit, before it dies of it.
-func (b *budget) check() error {
+// check refuses a run that cannot fit.
+func (b *estimate) check() error {
 	if !b.Fits && !slices.Contains(b.allow, allowMemory) {
-		lines := []string{fmt.Sprintf("the run needs about %s of memory, %s is %s:", size(b.Total), b.From, size(b.Limit))}
+		lines := []string{fmt.Sprintf("the run needs about %s of memory; %s: %s", human.Bytes(b.Total), b.From, human.Bytes(b.Limit))}
 		lines = append(append(lines, b.parts()...), b.advice()...)
-		lines = append(lines, "--allow memory goes on all the same; fettle plan says more")
+		lines = append(lines, "--allow memory goes on all the same; fettle plan tells more")
 		return fmt.Errorf("%w: %s", train.ErrRefused, strings.Join(lines, "\n"))
 	}
 	if b.Free > 0 && b.Disk > b.Free && !slices.Contains(b.allow, allowDisk) {
-		return fmt.Errorf("%w: the checkpoints of the run need about %s in %s, %s are free: set save_total_limit, take another output_dir, or --allow disk",
-			train.ErrRefused, size(b.Disk), b.out, size(b.Free))
+		return fmt.Errorf("%w: the checkpoints of the run need about %s in %s; available: %s. Set save_total_limit, choose another output_dir, or --allow disk",
+			train.ErrRefused, human.Bytes(b.Disk), b.out, human.Bytes(b.Free))
 	}
 	return nil
 }
 
-// parts lists the memory by what needs it.
-func (b *budget) parts() []string {
+// parts lists the memory by use.
+func (b *estimate) parts() []string {
 	var lines []string
 	for _, p := range []struct {
 		what  string
 		bytes int64
 	}{
-		{"base weights", b.Need.Weights}, {"trained numbers, gradients, moments", b.Need.Trainable}, {"activations", b.Need.Activations},
-		{"logits", b.Need.Loss}, {"adapter's graphs and scratch", b.Need.Modules}, {"data", b.Need.Data}, {"scratch of products", b.Need.Scratch},
+		{"base weights", b.Need.Weights}, {"trainable parameters, gradients, moments", b.Need.Trainable}, {"activations", b.Need.Activations},
+		{"logits", b.Need.Loss}, {"graphs and scratch of the adapter", b.Need.Modules}, {"data", b.Need.Data}, {"scratch of products", b.Need.Scratch},
 		{"program, memory not yet reused", b.Need.Program},
 	} {
-		lines = append(lines, fmt.Sprintf("  %-38s %10s", p.what, size(p.bytes)))
+		lines = append(lines, fmt.Sprintf("  %-40s %10s", p.what, human.Bytes(p.bytes)))
 	}
 	return lines
 }
 
-// advice is what would make it fit, as lines to paste.
-func (b *budget) advice() []string {
+// advice lists the settings that would make it fit, as lines to paste into a config.
+func (b *estimate) advice() []string {
 	if len(b.Changes) == 0 {
-		return []string{"no setting makes it fit: take a smaller base"}
+		return []string{"no setting makes it fit: choose a smaller base"}
 	}
-	first := fmt.Sprintf("with these settings it needs about %s:", size(b.Changed))
+	first := fmt.Sprintf("with these settings it needs about %s:", human.Bytes(b.Changed))
 	if b.Changed > b.Limit {
-		first = fmt.Sprintf("no settings make it fit; with these it needs about %s, a smaller base is needed:", size(b.Changed))
+		first = fmt.Sprintf("no settings make it fit; with these it needs about %s, a smaller base is needed:", human.Bytes(b.Changed))
 	}
 	lines := []string{first}
 	for _, c := range b.Changes {
@@ -153,7 +159,7 @@ func (b *budget) advice() []string {
 	return lines
 }
 
-// existing is the nearest directory above path that is there.
+// existing returns the nearest directory at or above path that exists.
 func existing(path string) string {
 	for {
 		if _, err := os.Stat(path); err == nil {
@@ -167,20 +173,7 @@ func existing(path string) string {
 	}
 }
 
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	switch v := float64(bytes); {
-	case bytes >= 10<<30:
-		return fmt.Sprintf("%.1f GiB", v/(1<<30))
-	case bytes >= 1<<30:
-		return fmt.Sprintf("%.2f GiB", v/(1<<30))
-	case bytes >= 1<<20:
-		return fmt.Sprintf("%.0f MiB", v/(1<<20))
-	}
-	return fmt.Sprintf("%.0f KiB", float64(bytes)/(1<<10))
-}
-
-// sizeOf is what the checkpoints in a run's directory take already.
+// sizeOf returns the bytes of the checkpoints in a run's directory.
 func sizeOf(dir string) (bytes int64) {
 	files, _ := filepath.Glob(filepath.Join(dir, "checkpoint-*", "*"))
 	for _, path := range files {
