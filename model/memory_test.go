@@ -95,3 +95,20 @@ func TestFootprintOf7B(t *testing.T) {
 	require.EqualValues(t, 31*4*n*(10*d+3*f),
 		Footprint(c, Training{Rows: n, Keep: 1 << 62}).Activations-got.Activations)
 }
+
+func TestSmallerBatchesKeepNoMoreBlocksThanReserved(t *testing.T) {
+	c := &Config{
+		Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 40, MaxPositions: 64,
+		NormEps: 1e-5, RopeTheta: 1e4,
+	}
+	bare, err := Drawn(c, 1, 0.1, ref.New())
+	require.NoError(t, err)
+	m := bare.With(func(Site) Delta { return nothing{} })
+	m.Keep(int64(2 * 4 * 8 * stateFloats(c)))
+	m.Reserve(8, 6)
+	require.Len(t, m.work.states, 3, "two kept, one shared")
+	tokens := [][]int32{{1, 2, 3}}
+	_, err = m.Gradients(Pack(tokens, tokens), Uniform(1))
+	require.NoError(t, err)
+	require.Len(t, m.work.states, 3)
+}

@@ -148,3 +148,27 @@ func TestOnlyWeightsOfTheModelCanBeCollected(t *testing.T) {
 	err := m.Collect(nil, []string{"model.layers.3.mlp.up_proj.weight"})
 	require.EqualError(t, err, "model: no weight model.layers.3.mlp.up_proj.weight")
 }
+
+func TestATiedGradientIsTheSumOfEmbeddingsAndHeads(t *testing.T) {
+	tokens, labels := sequences(40, 9, 5)
+	b, tied := model.Pack(tokens, labels), tinymodel.Config{Tied: true}
+	parts := load(t, tied, ref.New())
+	got := collect(t, parts, "model.embed_tokens.weight", "lm_head.weight")
+	got.sizes["lm_head.weight"] = got.sizes["model.embed_tokens.weight"]
+	_, err := parts.Gradients(b, model.Uniform(0.1))
+	require.NoError(t, err)
+	m := load(t, tied, ref.New())
+	u, err := m.Unfreeze()
+	require.NoError(t, err)
+	_, err = m.Gradients(b, model.Uniform(0.1))
+	require.NoError(t, err)
+	u.Finish()
+	embedding := u.Weights()[0]
+	require.Equal(t, "model.embed_tokens.weight", embedding.Name)
+	sum := slices.Clone(got.of("model.embed_tokens.weight"))
+	m.Device().Add(sum, got.of("lm_head.weight"))
+	require.InDeltaSlice(t, sum, embedding.Grad, 1e-6)
+	once := slices.Clone(embedding.Grad)
+	u.Finish()
+	require.Equal(t, once, embedding.Grad, "the next step starts at zero")
+}
