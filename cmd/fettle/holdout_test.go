@@ -20,17 +20,15 @@ func TestHoldingOutLeavesSomethingToLearn(t *testing.T) {
 		name, size, set string
 		flags           []string
 	}{
-		{"as many as there are", "14", rows(t, 14), nil},
-		{"more than there are", "100", rows(t, 14), nil},
 		{"all but a fraction", "0.999", rows(t, 14), nil},
-		{"one row", "1", rows(t, 1), nil},
+		{"all but one", "13", rows(t, 14), nil},
 		{"rows that all say the same", "2", file(t, "same.json", strings.Repeat(same, 8)), nil},
 		{"pieces of one long row", "1", file(t, "long.txt", strings.Repeat("abc ", 99)), []string{
 			"--dataset_format", "text", "--max_seq_length", "40"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")
-			flags := training(base, c.set, out, "--val_size", c.size, "--num_train_epochs", "1", "--allow", "duplicate,over-long")
+			flags := training(base, c.set, out, "--val_size", c.size, "--num_train_epochs", "1", "--allow", "duplicate")
 			must(t, append(flags, c.flags...)...)
 			learned := 0
 			text, err := os.ReadFile(filepath.Join(out, "metrics.jsonl"))
@@ -44,5 +42,19 @@ func TestHoldingOutLeavesSomethingToLearn(t *testing.T) {
 			}
 			require.Positive(t, learned)
 		})
+	}
+}
+
+func TestHoldingOutEverythingIsRefused(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	for _, size := range []string{"14", "100"} {
+		for _, command := range []string{"train", "plan"} {
+			out := filepath.Join(t.TempDir(), "run")
+			flags := training(base, set, out, "--val_size", size)
+			code, _, stderr := call("", append([]string{command}, flags[1:]...)...)
+			require.Equal(t, exitUsage, code, stderr)
+			require.Contains(t, stderr, "none is left for training")
+			require.NoDirExists(t, out)
+		}
 	}
 }
