@@ -19,14 +19,14 @@ import (
 )
 
 // methods are all adapters, each as its papers and PEFT have it.
-var methods = map[string]adapter.Config{
-	"LoRA q, v":      {Type: adapter.LoRA, R: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
-	"LoRA all":       {Type: adapter.LoRA, R: 3, Alpha: 5, Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}},
-	"rsLoRA":         {Type: adapter.LoRA, R: 4, Alpha: 8, RSLoRA: true, Targets: []string{"k_proj", "o_proj"}},
-	"LoRA, dropout":  {Type: adapter.LoRA, R: 4, Alpha: 8, Dropout: 0.3, Targets: []string{"q_proj", "down_proj"}},
-	"LLaMA-Adapter":  {Type: adapter.LLaMAAdapter, Len: 5, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
-	"raw gates":      {Type: adapter.LLaMAAdapter, Len: 5, Layers: 3, Gate: adapter.PerHead, GateActivation: adapter.None},
-	"PEFT's prompts": {Type: adapter.LLaMAAdapter, Len: 5, Layers: 2, Gate: adapter.Scalar, GateActivation: adapter.None},
+var methods = map[string]adapter.Method{
+	"LoRA q, v":      adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
+	"LoRA all":       adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}},
+	"rsLoRA":         adapter.LoRA{Rank: 4, Alpha: 8, RSLoRA: true, Targets: []string{"k_proj", "o_proj"}},
+	"LoRA, dropout":  adapter.LoRA{Rank: 4, Alpha: 8, Dropout: 0.3, Targets: []string{"q_proj", "down_proj"}},
+	"LLaMA-Adapter":  adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
+	"raw gates":      adapter.LLaMAAdapter{Len: 5, Layers: 3, Gate: adapter.PerHead, GateActivation: adapter.None},
+	"PEFT's prompts": adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: adapter.Scalar, GateActivation: adapter.None},
 }
 
 func fast(t *testing.T, threads int) compute.Device {
@@ -214,9 +214,9 @@ func TestFilesComeBack(t *testing.T) {
 	for name, c := range methods {
 		t.Run(name, func(t *testing.T) {
 			m, dir := load(t, ref.New()), t.TempDir()
-			c.BaseModel = "tiny"
 			s, err := adapter.New(c, m, 1)
 			require.NoError(t, err)
+			s.Base = "tiny"
 			stir(t, s)
 			require.NoError(t, s.Save(dir))
 			again, err := adapter.Load(dir, m)
@@ -282,7 +282,7 @@ func TestDialectsConvert(t *testing.T) {
 		}
 	}
 	require.NoError(t, s.Save(dir))
-	heads, err := adapter.LoadAs(dir, adapter.Config{Gate: adapter.PerHead, GateActivation: adapter.Tanh}, m)
+	heads, err := adapter.LoadAs(dir, adapter.LLaMAAdapter{Gate: adapter.PerHead, GateActivation: adapter.Tanh}, m)
 	require.NoError(t, err)
 	b := batch(9)
 	require.NoError(t, s.Refresh())
@@ -294,6 +294,6 @@ func TestDialectsConvert(t *testing.T) {
 
 	heads.Params()[1].Data[1] = 0.9
 	require.NoError(t, heads.Save(dir))
-	_, err = adapter.LoadAs(dir, adapter.Config{Gate: adapter.Scalar, GateActivation: adapter.None}, m)
+	_, err = adapter.LoadAs(dir, adapter.LLaMAAdapter{Gate: adapter.Scalar, GateActivation: adapter.None}, m)
 	require.ErrorContains(t, err, "differ from head to head")
 }

@@ -20,16 +20,16 @@ func FuzzConfig(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := parseConfig(text)
+		m, base, err := decodeMethod(text)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return
 		}
-		written, err := c.json()
+		written, err := encodeMethod(m, base)
 		require.NoError(t, err)
-		again, err := parseConfig(written)
+		again, base, err := decodeMethod(written)
 		require.NoError(t, err, "%s", written)
-		twice, err := again.json()
+		twice, err := encodeMethod(again, base)
 		require.NoError(t, err)
 		require.Equal(t, string(written), string(twice))
 	})

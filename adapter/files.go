@@ -1,7 +1,6 @@
 package adapter
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/model"
@@ -23,95 +23,111 @@ const (
 	WeightsFile = "adapter_model.safetensors"
 	fullFile    = "model.safetensors"
 	fullConfig  = "config.json"
-	recordFile  = "fettle.json"
 )
 
-// Load reads an adapter for a model. Every tensor of the file must find its
-// place and every module its tensors.
-func Load(dir string, m *model.Model) (*Set, error) { return LoadAs(dir, Config{}, m) }
+// Load reads an adapter for a model. Every tensor of the file must find its place and every module its tensors.
+func Load(dir string, m *model.Model) (*Set, error) { return LoadAs(dir, nil, m) }
 
-// LoadAs is Load, with the gates of a LLaMA-Adapter turned into the dialect
-// that as names (its Gate and GateActivation; empty: as stored). Where the
-// dialect cannot express the stored gates, LoadAs says so.
-func LoadAs(dir string, as Config, m *model.Model) (*Set, error) {
-	s, err := loadAs(dir, as, m)
+// LoadAs is Load for going on with asked, whose method the adapter must be of. Settings are the adapter's own, but the
+// gates of a LLaMA-Adapter are rewritten as asked (empty: as stored); LoadAs returns an error where that cannot express
+// the stored gates.
+func LoadAs(dir string, asked Method, m *model.Model) (*Set, error) {
+	s, err := loadAs(dir, asked, m)
 	if err != nil {
 		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
 	}
 	return s, nil
 }
 
-// ReadConfig reads what Load would read, but for the parameters.
-func ReadConfig(dir string) (Config, error) {
-	c, err := readConfig(dir)
-	if err != nil {
-		return c, fmt.Errorf("load adapter %s: %w", dir, err)
+// Continued returns the method that LoadAs gives a set, without reading parameters.
+func Continued(dir string, asked Method) (Method, error) {
+	stored, _, err := readMethod(dir)
+	if err == nil {
+		stored, _, err = continued(stored, asked)
 	}
-	return c, nil
+	if err != nil {
+		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
+	}
+	return stored, nil
 }
 
-func readConfig(dir string) (Config, error) {
+// continued is the stored method with the settings that asked may change, and whether it changes any.
+func continued(stored, asked Method) (Method, bool, error) {
+	if asked != nil && asked.Name() != stored.Name() {
+		return nil, false, fmt.Errorf("it is a %s adapter, finetuning_type is %s", stored.Name(), asked.Name())
+	}
+	d, ok := stored.(dialects)
+	if !ok || asked == nil {
+		return stored, false, nil
+	}
+	m, changed := d.as(asked)
+	return m, changed, nil
+}
+
+func readMethod(dir string) (m Method, base string, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
 	if err != nil {
-		return Config{}, err
+		return nil, "", err
 	}
-	c, err := parseConfig(text)
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", ConfigFile, err)
+	if m, base, err = decodeMethod(text); err != nil {
+		err = fmt.Errorf("%s: %w", ConfigFile, err)
 	}
-	return c, nil
+	return m, base, err
 }
 
-func loadAs(dir string, as Config, m *model.Model) (*Set, error) {
-	c, err := readConfig(dir)
+func loadAs(dir string, asked Method, m *model.Model) (*Set, error) {
+	stored, base, err := readMethod(dir)
+	if err != nil {
+		return nil, err
+	}
+	method, rewrite, err := continued(stored, asked)
 	if err != nil {
 		return nil, err
 	}
 	if err := sameBase(dir, m); err != nil {
 		return nil, err
 	}
-	s, err := build(c, m)
+	s, err := build(stored, m)
 	if err != nil {
 		return nil, err
 	}
+	s.Base = base
 	if err := s.read(filepath.Join(dir, WeightsFile)); err != nil {
 		return nil, err
 	}
-	if c.Type == LLaMAAdapter && as.Gate != "" && (as.Gate != c.Gate || as.GateActivation != c.GateActivation) {
-		return s.convert(as.Gate, as.GateActivation)
+	if rewrite {
+		from := s
+		if s, err = build(method, m); err != nil {
+			return nil, err
+		}
+		s.Base = base
+		if err := method.(dialects).rewrite(from, s); err != nil {
+			return nil, err
+		}
 	}
 	return s, s.Refresh()
 }
 
 // sameBase refuses a base other than the one the adapter's own record names.
 func sameBase(dir string, m *model.Model) error {
-	text, err := os.ReadFile(filepath.Join(dir, recordFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // made by another program
-	}
-	var record struct {
-		Base        string `json:"base"`
-		Fingerprint string `json:"base_fingerprint"`
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &record)
-	}
+	record, err := ReadRecord(dir)
 	if err != nil {
-		return fmt.Errorf("%s: %w", recordFile, err)
+		return err
 	}
 	if record.Fingerprint != "" && record.Fingerprint != m.Fingerprint() {
-		return fmt.Errorf("it was trained on another base (%s, fingerprint %.12s…; this base has %.12s…)", record.Base, record.Fingerprint, m.Fingerprint())
+		return fmt.Errorf("it was trained on another base (%s, fingerprint %.12s…; this base has %.12s…)",
+			record.Base, record.Fingerprint, m.Fingerprint())
 	}
 	return nil
 }
 
 // Restore fills the parameters from a directory that Save wrote.
 func (s *Set) Restore(dir string) error {
-	file := WeightsFile
-	if s.full != nil {
-		file = fullFile
+	weights, _, _, err := s.save()
+	if err == nil {
+		err = s.read(filepath.Join(dir, weights))
 	}
-	if err := s.read(filepath.Join(dir, file)); err != nil {
+	if err != nil {
 		return fmt.Errorf("restore adapter %s: %w", dir, err)
 	}
 	return s.Refresh()
@@ -161,61 +177,30 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// convert turns the gates of a LLaMA-Adapter into another dialect. One gate
-// for a layer becomes the same gate for every head; tanh is taken off or put
-// on, which needs gates below 1. The way back is refused unless it is exact.
-func (s *Set) convert(gate, activation string) (*Set, error) {
-	c := s.config
-	c.Gate, c.GateActivation = gate, activation
-	out, err := build(c, s.model)
-	if err != nil {
-		return nil, err
+// save lists the files that hold the adapter: PEFT's two, or a model's. An empty config is the model's own.
+func (s *Set) save() (weights, about string, config []byte, err error) {
+	if config, err = encodeMethod(s.method, s.Base); err != nil || config != nil {
+		return WeightsFile, ConfigFile, config, err
 	}
-	for i := range out.parts {
-		from, to := s.parts[i].(*prompt), out.parts[i].(*prompt)
-		copy(to.rows, from.rows)
-		for h := range s.model.Config().Heads {
-			g := float64(from.gate[min(h, len(from.gate)-1)])
-			if from.tanh && !to.tanh {
-				g = math.Tanh(g)
-			} else if to.tanh && !from.tanh {
-				if math.Abs(g) >= 1 {
-					return nil, fmt.Errorf("gate %v of layer %d cannot be written as a tanh", g, from.layer)
-				}
-				g = math.Atanh(g)
-			}
-			at := min(h, len(to.gate)-1)
-			if h > at && to.gate[at] != float32(g) {
-				return nil, fmt.Errorf("the gates of layer %d differ from head to head; one gate cannot stand for them", from.layer)
-			}
-			to.gate[at] = float32(g)
-		}
-	}
-	return out, out.Refresh()
+	config, err = s.model.Config().JSON()
+	return fullFile, fullConfig, config, err
 }
 
-// Files returns what writes the adapter's files, by name: PEFT's two, or for
-// full weights model.safetensors and config.json. The same parameters give the
-// same bytes.
+// Files returns what writes the adapter's files, by name: PEFT's two, or for full weights model.safetensors and
+// config.json. The same parameters give the same bytes.
 func (s *Set) Files() (map[string]func(io.Writer) error, error) {
+	weights, about, config, err := s.save()
 	var tensors []checkpoint.Tensor
 	for _, p := range slices.Concat(s.params, s.frozen) {
 		tensors = append(tensors, checkpoint.FromFloat32s(p.Name, p.Shape, p.Data))
 	}
-	weights := func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) }
-	file, about := WeightsFile, ConfigFile
-	config, err := s.config.json()
-	if s.full != nil {
-		file, about = fullFile, fullConfig
-		config, err = s.model.Config().JSON()
-	}
-	return map[string]func(io.Writer) error{file: weights, about: func(w io.Writer) error {
-		_, err := w.Write(config)
-		return err
-	}}, err
+	return map[string]func(io.Writer) error{
+		weights: func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) },
+		about:   atomicfile.Bytes(config),
+	}, err
 }
 
-// Save writes the adapter's files into dir, which it creates.
+// Save writes the adapter's files into dir, which it creates, each of them whole or not at all.
 func (s *Set) Save(dir string) error {
 	files, err := s.Files()
 	if err != nil {
@@ -225,14 +210,7 @@ func (s *Set) Save(dir string) error {
 		return fmt.Errorf("save adapter: %w", err)
 	}
 	for name, write := range files {
-		f, err := os.Create(filepath.Join(dir, name))
-		if err == nil {
-			err = write(f)
-			if e := f.Close(); err == nil {
-				err = e
-			}
-		}
-		if err != nil {
+		if err := atomicfile.Write(filepath.Join(dir, name), write); err != nil {
 			return fmt.Errorf("save adapter: %w", err)
 		}
 	}

@@ -40,7 +40,7 @@ func TestGateVariantsEqualReference(t *testing.T) {
 	raw, tanh, both := added("raw_per_head"), added("tanh_per_head"), added("peft_scalar_0.5")
 
 	c := func(activation string) []float32 {
-		config := Config{Type: LLaMAAdapter, Len: 5, Layers: 2, Gate: PerHead, GateActivation: activation}
+		config := LLaMAAdapter{Len: 5, Layers: 2, Gate: PerHead, GateActivation: activation}
 		m := newModule(t, config, model.Site{Layer: 2, At: model.Attention})
 		p := m.delta.(*prompt)
 		copy(p.gate, []float32{0.5, -1})

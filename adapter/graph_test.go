@@ -14,7 +14,7 @@ import (
 // gradientsOf derives a form and runs it on noise.
 func gradientsOf(t testing.TB, f form, n int, sizes ...int) func() [][]float32 {
 	rng := rand.New(rand.NewPCG(5, 5))
-	graphs := graphs{engine: engine{dev: ref.New()}}
+	graphs := newGraphs(ref.New())
 	var values [][]float32
 	for _, size := range sizes {
 		values = append(values, noise(rng, size))
@@ -119,7 +119,7 @@ func TestEngineRefusesWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestGraphsForgetTheLeastRecentlyUsed(t *testing.T) {
-	s := graphs{engine: engine{dev: ref.New()}}
+	s := newGraphs(ref.New())
 	f := loraForm{2, 2, 1, 1}
 	first, err := s.of(f, 1, false)
 	require.NoError(t, err)
@@ -133,4 +133,17 @@ func TestGraphsForgetTheLeastRecentlyUsed(t *testing.T) {
 	require.Len(t, s.known, maxGraphs)
 	require.NotContains(t, s.known, graphKey{f, 2, false})
 	require.Contains(t, s.known, graphKey{f, maxGraphs + 10, false})
+}
+
+func TestScratchKnowsTheMemoryOfGraphs(t *testing.T) {
+	for _, n := range []int{1, 7, 40} {
+		for _, f := range []interface {
+			form
+			floats(n int) int
+		}{loraForm{6, 5, 3, 2}, promptForm{2, 2, 4, 5, true}, promptForm{1, 2, 4, 5, false}} {
+			g, err := f.derive(engine{dev: ref.New()}, n, true)
+			require.NoError(t, err)
+			require.Equal(t, g.floats, f.floats(n), "%T with %d rows", f, n)
+		}
+	}
 }

@@ -1,17 +1,23 @@
 package adapter
 
-import "math"
+import (
+	"math"
 
-// graphs keeps the graphs of an adapter that were used last: deriving one takes about a millisecond, and modules of
-// one form share theirs. One of them runs at a time, in the memory of all.
+	"fettle/internal/compute"
+)
+
+// graphs keeps the graphs of an adapter that were used last: deriving one takes about a millisecond, and modules of one
+// form have the same. One of them runs at a time, in the memory of all.
 type graphs struct {
-	engine engine
+	dev    compute.Device
 	memory []float32
 	known  map[graphKey]*graph
 	used   map[graphKey]int // when, on the clock
 	clock  int
+}
 
-	picks, one []float32 // constants of zero-init attention
+func newGraphs(dev compute.Device) *graphs {
+	return &graphs{dev: dev, known: map[graphKey]*graph{}, used: map[graphKey]int{}}
 }
 
 // form is what a module's graph depends on beside the number of rows; forms are compared.
@@ -37,12 +43,9 @@ func (s *graphs) of(f form, n int, below bool) (*graph, error) {
 		s.used[key] = s.clock
 		return g, nil
 	}
-	g, err := f.derive(s.engine, n, below)
+	g, err := f.derive(engine{dev: s.dev}, n, below)
 	if err != nil {
 		return nil, err
-	}
-	if s.known == nil {
-		s.known, s.used = map[graphKey]*graph{}, map[graphKey]int{}
 	}
 	if len(s.known) >= maxGraphs {
 		s.forget()
@@ -69,3 +72,14 @@ func (s *graphs) forget() {
 	delete(s.known, oldest)
 	delete(s.used, oldest)
 }
+
+// room is (*s)[:n], allocated anew where s is too small.
+func room(s *[]float32, n int) []float32 {
+	if cap(*s) < n {
+		*s = make([]float32, n)
+	}
+	*s = (*s)[:n]
+	return *s
+}
+
+func invSqrt(n int) float64 { return 1 / math.Sqrt(float64(n)) }

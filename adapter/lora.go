@@ -7,83 +7,166 @@ import (
 	"slices"
 	"strings"
 
-	G "gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
-	"fettle/internal/compute"
 	"fettle/internal/rng"
 	"fettle/model"
 )
 
-// peft is what PEFT puts before the base's own module names.
-const peft = "base_model.model."
+// TypeLoRA is the finetuning_type of LoRA.
+const TypeLoRA = "lora"
 
-// lora is y += s·dropout(x)·Aᵀ·Bᵀ at one projection. Hu et al. 2021,
-// arXiv:2106.09685.
-type lora struct {
-	dev     compute.Device
-	site    model.Site
-	a, b    *Param // (r, in), (out, r)
-	form    loraForm
-	dropout float64
-	graphs  *graphs
+// LoRA adds s·B·A·dropout(x) to projections, with A (r, in), B (out, r) and s = alpha/r, or alpha/√r. Hu et al. 2021,
+// arXiv:2106.09685; Kalajdzievski 2023, arXiv:2312.03732.
+type LoRA struct {
+	Rank    int      `yaml:"lora_rank" alias:"lora_r,r" json:"LoRARank" group:"method" help:"rank of LoRA"`
+	Alpha   float64  `yaml:"lora_alpha" json:"LoRAAlpha" group:"method" help:"LoRA's scale is alpha/rank"`
+	Dropout float64  `yaml:"lora_dropout" json:"LoRADropout" group:"method" help:"probability of dropping an input of LoRA"`
+	Targets []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" json:"LoRATargets" group:"method" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear"`
+	RSLoRA  bool     `yaml:"use_rslora" json:"RSLoRA" group:"method" help:"scale alpha/sqrt(rank)"`
 
-	dropped, u []float32
+	// What only a file of PEFT says.
+	TargetRegexp string             `yaml:"-" json:"-"` // instead of Targets: matches whole module paths
+	OnlyLayers   []int              `yaml:"-" json:"-"` // nil: all
+	RankPattern  map[string]int     `yaml:"-" json:"-"` // other ranks for modules that match
+	AlphaPattern map[string]float64 `yaml:"-" json:"-"` // and other alphas
 }
 
-// loraForm is y = s·x·Aᵀ·Bᵀ with A (r, in) and B (out, r).
-type loraForm struct {
-	in, out, r int
-	s          float32
+// Name is its finetuning_type.
+func (LoRA) Name() string { return TypeLoRA }
+
+func (LoRA) defaults() Method {
+	return LoRA{Rank: 8, Alpha: 16, Targets: []string{model.QProj.String(), model.VProj.String()}}
 }
 
-// buildLoRA puts a module on every target.
-func (s *Set) buildLoRA() error {
-	c := s.config
-	hit := map[string]bool{}
-	for layer := range s.model.Config().Layers {
-		for _, p := range model.Places() {
-			at := model.Site{Layer: layer, At: p}
-			if p == model.Attention || !c.targets(at, hit) {
-				continue
-			}
-			w := s.model.Weight(at)
-			r, alpha, err := c.rank(at)
-			if err != nil {
-				return err
-			}
-			form := loraForm{w.K, w.N, r, loraScale(alpha, r, c.RSLoRA)}
-			d := &lora{
-				dev: s.model.Device(), site: at, form: form, dropout: c.Dropout, graphs: &s.graphs,
-				a: newParam(peft+at.ModuleName()+".lora_A.weight", r, w.K),
-				b: newParam(peft+at.ModuleName()+".lora_B.weight", w.N, r),
-			}
-			s.deltas[at] = d
-			s.params = append(s.params, d.a, d.b)
-		}
+// Check returns an error where the settings are wrong.
+func (l LoRA) Check(*model.Config) error {
+	switch {
+	case l.Rank < 1:
+		return fmt.Errorf("lora_rank %d, want 1 or more", l.Rank)
+	case !(l.Alpha > 0):
+		return fmt.Errorf("lora_alpha %v, want more than 0", l.Alpha)
+	case !(l.Dropout >= 0 && l.Dropout < 1):
+		return fmt.Errorf("lora_dropout %v, want 0 ≤ p < 1", l.Dropout)
+	case len(l.Targets) == 0 && l.TargetRegexp == "":
+		return fmt.Errorf("no lora_target; choose from %s", strings.Join(projections(), ", "))
 	}
-	for _, t := range c.Targets {
-		if !hit[t] {
-			return fmt.Errorf("adapter: lora_target %q names no module of the base", t)
+	for _, t := range l.targets() {
+		if short := t[strings.LastIndexByte(t, '.')+1:]; !slices.Contains(projections(), short) {
+			return fmt.Errorf("lora_target %q is not a projection of a LLaMA; choose from %s", t, strings.Join(projections(), ", "))
 		}
-	}
-	if len(s.deltas) == 0 {
-		return fmt.Errorf("adapter: lora_target matches no module of the base")
 	}
 	return nil
 }
 
-// targets reports whether a site is adapted, and marks which target said so.
-func (c Config) targets(at model.Site, hit map[string]bool) bool {
-	if c.OnlyLayers != nil && !slices.Contains(c.OnlyLayers, at.Layer) {
+// Params lists A, drawn as PEFT draws it, and B, which is zero, of every adapted projection.
+func (l LoRA) Params(c *model.Config) ([]Spec, error) {
+	sites, err := l.sites(c)
+	var specs []Spec
+	for _, s := range sites {
+		limit := invSqrt(s.form.in) // kaiming_uniform with a = √5: U(−1/√in, 1/√in)
+		draw := func(k rng.Key, i int) float32 { return float32((2*k.Uniform(i) - 1) * limit) }
+		specs = append(specs,
+			Spec{Name: s.a(), Site: s.at, Shape: []int{s.form.r, s.form.in}, Init: draw},
+			Spec{Name: s.b(), Site: s.at, Shape: []int{s.form.out, s.form.r}})
+	}
+	return specs, err
+}
+
+// Deltas puts a module on every target.
+func (l LoRA) Deltas(m *model.Model, p Params) (map[model.Site]model.Delta, error) {
+	sites, err := l.sites(m.Config())
+	graphs, scratch, deltas := newGraphs(m.Device()), &loraScratch{}, map[model.Site]model.Delta{}
+	for _, s := range sites {
+		deltas[s.at] = &lora{graphs, scratch, s.at, p[s.a()], p[s.b()], s.form, l.Dropout}
+	}
+	return deltas, err
+}
+
+func (l LoRA) dropout() float64 { return l.Dropout }
+
+// Scratch is that of the largest module: they take turns.
+func (l LoRA) Scratch(c *model.Config, n, longest int) int64 {
+	sites, err := l.sites(c)
+	if err != nil {
+		return 0
+	}
+	width, rank, graph := 0, 0, 0
+	for _, s := range sites {
+		width, rank, graph = max(width, s.form.in), max(rank, s.form.r), max(graph, s.form.floats(longest))
+	}
+	if l.Dropout == 0 {
+		width = 0
+	}
+	return 4 * (int64(n)*int64(width+rank) + int64(graph))
+}
+
+// loraSite is an adapted projection.
+type loraSite struct {
+	at   model.Site
+	form loraForm
+}
+
+func (s loraSite) a() string { return peftPrefix + s.at.ModuleName() + ".lora_A.weight" }
+func (s loraSite) b() string { return peftPrefix + s.at.ModuleName() + ".lora_B.weight" }
+
+// sites lists the adapted projections of a model.
+func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
+	hit := map[string]bool{}
+	var sites []loraSite
+	for layer := range c.Layers {
+		for _, p := range model.Projections() {
+			at := model.Site{Layer: layer, At: p}
+			if !l.adapts(at, hit) {
+				continue
+			}
+			r, alpha, err := l.rank(at)
+			if err != nil {
+				return nil, err
+			}
+			out, in := c.Width(p)
+			sites = append(sites, loraSite{at, loraForm{in, out, r, loraScale(alpha, r, l.RSLoRA)}})
+		}
+	}
+	for _, t := range l.targets() {
+		if l.TargetRegexp == "" && !hit[t] {
+			return nil, fmt.Errorf("lora_target %q names no module of the base", t)
+		}
+	}
+	if len(sites) == 0 {
+		return nil, fmt.Errorf("lora_target matches no module of the base")
+	}
+	return sites, nil
+}
+
+// targets are the targets with all-linear written out.
+func (l LoRA) targets() []string {
+	if len(l.Targets) == 1 && (l.Targets[0] == allLinear || l.Targets[0] == "all") {
+		return projections()
+	}
+	return l.Targets
+}
+
+const allLinear = "all-linear"
+
+// projections are the short names of the projections.
+func projections() []string {
+	var names []string
+	for _, p := range model.Projections() {
+		names = append(names, p.String())
+	}
+	return names
+}
+
+// adapts reports whether a site is adapted, and marks which target said so.
+func (l LoRA) adapts(at model.Site, hit map[string]bool) bool {
+	if l.OnlyLayers != nil && !slices.Contains(l.OnlyLayers, at.Layer) {
 		return false
 	}
 	path := at.ModuleName()
-	if c.TargetRegexp != "" {
-		ok, err := regexp.MatchString(`\A(?:`+c.TargetRegexp+`)\z`, path)
+	if l.TargetRegexp != "" {
+		ok, err := regexp.MatchString(`\A(?:`+l.TargetRegexp+`)\z`, path)
 		return ok && err == nil
 	}
-	for _, t := range c.Targets {
+	for _, t := range l.targets() {
 		if path == t || strings.HasSuffix(path, "."+t) {
 			hit[t] = true
 			return true
@@ -92,28 +175,28 @@ func (c Config) targets(at model.Site, hit map[string]bool) bool {
 	return false
 }
 
-// rank is the rank and alpha of a site, by the patterns of the config.
-func (c Config) rank(at model.Site) (int, float64, error) {
-	r, alpha := c.R, c.Alpha
+// rank returns the rank and alpha of a site, by the patterns of PEFT's file.
+func (l LoRA) rank(at model.Site) (int, float64, error) {
+	r, alpha := l.Rank, l.Alpha
 	matches := func(pattern string) (bool, error) {
 		return regexp.MatchString(`\A(?:.*\.)?(?:`+pattern+`)\z`, at.ModuleName())
 	}
-	for pattern, v := range c.RankPattern {
+	for pattern, v := range l.RankPattern {
 		if ok, err := matches(pattern); err != nil {
-			return 0, 0, fmt.Errorf("adapter: rank_pattern %q: %w", pattern, err)
+			return 0, 0, fmt.Errorf("rank_pattern %q: %w", pattern, err)
 		} else if ok {
 			r = v
 		}
 	}
-	for pattern, v := range c.AlphaPattern {
+	for pattern, v := range l.AlphaPattern {
 		if ok, err := matches(pattern); err != nil {
-			return 0, 0, fmt.Errorf("adapter: alpha_pattern %q: %w", pattern, err)
+			return 0, 0, fmt.Errorf("alpha_pattern %q: %w", pattern, err)
 		} else if ok {
 			alpha = v
 		}
 	}
 	if r < 1 {
-		return 0, 0, fmt.Errorf("adapter: rank %d at %v, want 1 or more", r, at)
+		return 0, 0, fmt.Errorf("rank %d at %v, want 1 or more", r, at)
 	}
 	return r, alpha, nil
 }
@@ -123,87 +206,4 @@ func loraScale(alpha float64, r int, rs bool) float32 {
 		return float32(alpha / math.Sqrt(float64(r)))
 	}
 	return float32(alpha / float64(r))
-}
-
-// derive has Gorgonia differentiate y = s·x·Aᵀ·Bᵀ with respect to A, B and, for modules below, x.
-func (l loraForm) derive(e engine, n int, below bool) (*graph, error) {
-	leaves := []leaf{{"x", tensor.Shape{n, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
-	wrt := []int{1, 2}
-	if below {
-		wrt = append(wrt, 0)
-	}
-	return derive(e, leaves, wrt, func(in []*G.Node) (*G.Node, error) {
-		var f formula
-		u := f.scale(f.mul(in[0], f.transpose(in[1])), l.s)
-		return f.mul(u, f.transpose(in[2])), f.err
-	})
-}
-
-// Forward adds the module's output, on the device.
-func (l *lora) Forward(y, x []float32, b *model.Batch) error {
-	in, out, n := l.a.Shape[1], l.b.Shape[0], len(b.Tokens)
-	x = l.drop(x, b)
-	u := room(&l.u, n*l.form.r)
-	l.dev.Gemm(false, true, n, l.form.r, in, l.form.s, x, in, l.a.Data, in, 0, u, l.form.r)
-	l.dev.Gemm(false, true, n, out, l.form.r, 1, u, l.form.r, l.b.Data, l.form.r, 1, y, out)
-	return nil
-}
-
-// Backward runs Gorgonia's graph sequence by sequence and adds up the gradients of A and B in that order, so that sums
-// do not depend on how the sequences are packed.
-func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
-	in, out := l.a.Shape[1], l.b.Shape[0]
-	x = l.drop(x, b)
-	for i, s := range b.Segments {
-		g, err := l.graphs.of(l.form, s.Len, dx != nil)
-		if err != nil {
-			return err
-		}
-		lo, hi := s.Row, s.Row+s.Len
-		grads, err := g.run(x[lo*in:hi*in], l.a.Data, l.b.Data, dy[lo*out:hi*out])
-		if err != nil {
-			return err
-		}
-		l.dev.Add(l.a.Grad, grads[0])
-		l.dev.Add(l.b.Grad, grads[1])
-		if dx != nil {
-			l.mask(grads[2], b, i)
-			l.dev.Add(dx[lo*in:hi*in], grads[2])
-		}
-	}
-	return nil
-}
-
-// drop is dropout(x) while training, else x itself.
-func (l *lora) drop(x []float32, b *model.Batch) []float32 {
-	if l.dropout == 0 || !b.Train {
-		return x
-	}
-	in := l.a.Shape[1]
-	dropped := room(&l.dropped, len(b.Tokens)*in)
-	l.dev.Copy(dropped, x)
-	for i, s := range b.Segments {
-		l.mask(dropped[s.Row*in:][:s.Len*in], b, i)
-	}
-	return dropped
-}
-
-// mask applies dropout to the rows of segment i, of which it is its own derivative. Which elements are zeroed is a
-// function of the run's seed, the step, the sequence, the site and the element alone.
-func (l *lora) mask(rows []float32, b *model.Batch, i int) {
-	if l.dropout == 0 || !b.Train {
-		return
-	}
-	s := b.Segments[i]
-	key := rng.Stream(b.Seed, b.Step, b.Samples[i], uint64(l.site.Layer), uint64(l.site.At))
-	l.dev.Dropout(rows, l.a.Shape[1], b.Positions[s.Row:][:s.Len], l.dropout, key)
-}
-
-// room is (*s)[:n], allocated anew where s is too small.
-func room(s *[]float32, n int) []float32 {
-	if cap(*s) < n {
-		*s = make([]float32, n)
-	}
-	*s = (*s)[:n]
-	return *s
 }

@@ -33,7 +33,7 @@ type module struct {
 	dx     []float32
 }
 
-func newModule(t *testing.T, c Config, at model.Site) *module {
+func newModule(t *testing.T, c Method, at model.Site) *module {
 	dir := t.TempDir()
 	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 7))
 	m, err := model.Load(dir, ref.New())
@@ -121,7 +121,7 @@ func (m *module) refereePrompt(wrong int) {
 			}
 			active := float64(p.c[head])
 			slope := 1.0
-			if p.tanh && wrong != 4 { // the slope of tanh forgotten
+			if p.form.tanh && wrong != 4 { // the slope of tanh forgotten
 				slope = 1 - active*active
 			}
 			gate[min(head, len(gate)-1)] += float32(inner * slope)
@@ -180,14 +180,14 @@ func relative(got, want []float32) float64 {
 }
 
 var cases = map[string]struct {
-	config  Config
+	config  Method
 	at      model.Site
 	mutants []int
 }{
-	"LoRA":          {Config{Type: LoRA, R: 3, Alpha: 6, Targets: []string{"down_proj"}}, model.Site{Layer: 1, At: model.DownProj}, []int{1, 2, 3}},
-	"LLaMA-Adapter": {Config{Type: LLaMAAdapter, Len: 5, Layers: 2, Gate: PerHead, GateActivation: Tanh}, model.Site{Layer: 1, At: model.Attention}, []int{4, 5, 6}},
-	"raw gates":     {Config{Type: LLaMAAdapter, Len: 5, Layers: 2, Gate: PerHead, GateActivation: None}, model.Site{Layer: 2, At: model.Attention}, []int{5, 6}},
-	"scalar gates":  {Config{Type: LLaMAAdapter, Len: 5, Layers: 2, Gate: Scalar, GateActivation: None}, model.Site{Layer: 2, At: model.Attention}, []int{5, 6}},
+	"LoRA":          {LoRA{Rank: 3, Alpha: 6, Targets: []string{"down_proj"}}, model.Site{Layer: 1, At: model.DownProj}, []int{1, 2, 3}},
+	"LLaMA-Adapter": {LLaMAAdapter{Len: 5, Layers: 2, Gate: PerHead, GateActivation: Tanh}, model.Site{Layer: 1, At: model.Attention}, []int{4, 5, 6}},
+	"raw gates":     {LLaMAAdapter{Len: 5, Layers: 2, Gate: PerHead, GateActivation: None}, model.Site{Layer: 2, At: model.Attention}, []int{5, 6}},
+	"scalar gates":  {LLaMAAdapter{Len: 5, Layers: 2, Gate: Scalar, GateActivation: None}, model.Site{Layer: 2, At: model.Attention}, []int{5, 6}},
 }
 
 func TestGorgoniaAgreesWithFormulas(t *testing.T) {
@@ -259,7 +259,7 @@ func TestTanhIsOnlyTheGatesScale(t *testing.T) {
 }
 
 func TestDropoutIsAFunctionOfItsKey(t *testing.T) {
-	c := Config{Type: LoRA, R: 3, Alpha: 6, Dropout: 0.25, Targets: []string{"down_proj"}}
+	c := LoRA{Rank: 3, Alpha: 6, Dropout: 0.25, Targets: []string{"down_proj"}}
 	m := newModule(t, c, model.Site{Layer: 1, At: model.DownProj})
 	m.b.Train = true
 	l := m.delta.(*lora)

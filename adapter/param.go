@@ -8,10 +8,14 @@ type Param struct {
 	Grad  []float32 // same length; accumulated over a step, zeroed by Set.ZeroGrad
 }
 
-func newParam(name string, shape ...int) *Param {
-	n := 1
-	for _, d := range shape {
-		n *= d
+// Params finds parameters by name.
+type Params map[string]*Param
+
+func newParams(specs []Spec) Params {
+	all := Params{}
+	for _, s := range specs {
+		n := s.Size()
+		all[s.Name] = &Param{Name: s.Name, Shape: s.Shape, Data: make([]float32, n), Grad: make([]float32, n)}
 	}
-	return &Param{Name: name, Shape: shape, Data: make([]float32, n), Grad: make([]float32, n)}
+	return all
 }

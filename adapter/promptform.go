@@ -38,21 +38,12 @@ func (p promptForm) derive(e engine, n int, below bool) (*graph, error) {
 	})
 }
 
-// heads is E (n·R, R): R rows of the identity, n times.
-func (s *graphs) heads(n, rep int) []float32 {
-	if size := n * rep * rep; len(s.picks) < size {
-		s.picks = make([]float32, size)
-		for i := range n * rep {
-			s.picks[i*rep+i%rep] = 1
-		}
+// floats is the memory of derive's graph: ten arrays of (n·R, K), products with the gates, the gates with and without
+// their activation, and the gradients.
+func (p promptForm) floats(n int) int {
+	rows, gates := n*p.rep, p.rep
+	if p.tanh {
+		gates += 4 * p.rep
 	}
-	return s.picks[:n*rep*rep]
-}
-
-// ones is a row of n ones.
-func (s *graphs) ones(n int) []float32 {
-	for len(s.one) < n {
-		s.one = append(s.one, 1)
-	}
-	return s.one[:n]
+	return rows*(10*p.len+p.headDim) + 2*p.rep*p.len + 2*p.len*p.headDim + gates
 }

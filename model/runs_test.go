@@ -91,7 +91,7 @@ func openLoRA(t *testing.T, dir string) (*model.Model, *adapter.Set) {
 func openFull(t *testing.T, dir string) (*model.Model, *adapter.Set) {
 	m, err := model.Load(filepath.Join(dir, "..", "base"), fast(t, 2))
 	require.NoError(t, err)
-	set, err := adapter.Full(m)
+	set, err := adapter.New(adapter.Full{}, m, 0)
 	require.NoError(t, err)
 	return m, set
 }
@@ -112,7 +112,7 @@ func openUntied(t *testing.T, dir string) (*model.Model, *adapter.Set) {
 	tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"]
 	m, err := model.New(c, tensors, fast(t, 2))
 	require.NoError(t, err)
-	set, err := adapter.Full(m)
+	set, err := adapter.New(adapter.Full{}, m, 0)
 	require.NoError(t, err)
 	return m, set
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/adapter"
 	"fettle/data/source"
 	"fettle/internal/compute"
 )
@@ -40,15 +41,7 @@ type Config struct {
 	Shuffle       bool     `yaml:"shuffle" help:"a new order in every epoch"`
 	DropLast      bool     `yaml:"dataloader_drop_last" help:"whole steps only: what is left over at the end of an epoch sits it out, as in trainers of 2023"`
 
-	LoRARank     int      `yaml:"lora_rank" group:"method" alias:"lora_r,r" help:"rank of LoRA"`
-	LoRAAlpha    float64  `yaml:"lora_alpha" help:"LoRA's scale is alpha/rank"`
-	LoRADropout  float64  `yaml:"lora_dropout" help:"probability of dropping an input of LoRA"`
-	LoRATargets  []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear"`
-	RSLoRA       bool     `yaml:"use_rslora" help:"scale alpha/sqrt(rank)"`
-	PromptLen    int      `yaml:"adapter_len" alias:"adapter_prompt_length" help:"vectors of LLaMA-Adapter's prompt"`
-	PromptLayers int      `yaml:"adapter_layers" alias:"adapter_layer" help:"layers with a prompt, from the top; 0: all but two"`
-	Gate         string   `yaml:"gate" help:"LLaMA-Adapter's gates: per_head (official) or scalar (PEFT)"`
-	GateActive   string   `yaml:"gate_activation" help:"tanh (official) or none (PEFT)"`
+	adapter.Methods `yaml:",inline" group:"method"`
 
 	BatchSize    int     `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size,batch_size" help:"sequences of a micro-batch"`
 	Accumulation int     `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches of an optimizer step"`
@@ -91,9 +84,8 @@ type Config struct {
 // Defaults is a run with everything but its model, data and output filled in.
 func Defaults() Config {
 	return Config{
-		Spread: 0.02, Type: "lora", Recipe: "alpaca", DatasetFormat: "auto", OverLong: "auto", OnBadRow: "stop", Specials: "recipe", TrainOn: "recipe", Shuffle: true,
-		LoRARank: 8, LoRAAlpha: 16, LoRADropout: 0, LoRATargets: []string{"q_proj", "v_proj"},
-		PromptLen: 10, Gate: "per_head", GateActive: "tanh",
+		Spread: 0.02, Type: adapter.TypeLoRA, Recipe: "alpaca", DatasetFormat: "auto", OverLong: "auto", OnBadRow: "stop", Specials: "recipe", TrainOn: "recipe", Shuffle: true,
+		Methods:   adapter.Defaults(),
 		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
 		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1, Seed: 42,
 		Compute: "auto", Quantized: "none", SharePrefix: "auto", Recompute: "auto", ActivationM: 1024, MaxMemory: "auto",
@@ -114,13 +106,14 @@ func (c Config) Validate() error {
 	}
 	bad(c.ModelName == "" && c.Shape == "", "model_name_or_path is missing: the directory of the base model")
 	bad(c.ModelName != "" && c.Shape != "", "model_name_or_path and config_name are both set: the first goes on from weights, the second draws new ones")
-	bad(c.Shape != "" && c.Type != "full", "config_name draws new weights, all of which must be learned: finetuning_type is %q, want full", c.Type)
+	bad(c.Shape != "" && c.Type != adapter.TypeFull, "config_name draws new weights, all of which must be learned: finetuning_type is %q, want %s", c.Type, adapter.TypeFull)
 	bad(c.Shape != "" && c.Tokenizer == "" && c.DatasetFormat != "tokenized", "tokenizer_name is missing: with config_name, the directory of a tokenizer")
 	bad(c.Shape == "" && c.Tokenizer != "", "tokenizer_name belongs to config_name; a base model brings its own tokenizer")
 	bad(!(c.Spread > 0), "initializer_range is %v, want more than 0", c.Spread)
 	bad(len(c.Dataset) == 0, "dataset is missing: the file to learn from")
 	bad(c.OutputDir == "", "output_dir is missing: where the run is kept")
-	oneOf("finetuning_type", c.Type, "lora", "llama-adapter", "full")
+	method, err := c.Methods.Find(c.Type)
+	bad(err != nil, "%w", err)
 	oneOf("dataset_format", c.DatasetFormat, source.Formats()...)
 	oneOf("over_long", c.OverLong, "auto", "truncate", "drop", "truncate_prompt", "split", "error")
 	oneOf("on_bad_row", c.OnBadRow, "stop", "skip")
@@ -129,9 +122,11 @@ func (c Config) Validate() error {
 	oneOf("lr_scheduler_type", c.Schedule, "linear", "cosine", "constant")
 	oneOf("compute", c.Compute, compute.Modes()...)
 	oneOf("quantization", c.Quantized, compute.Quantizations()...)
-	bad(c.Type == "full" && compute.ResolveQuantization(c.Compute, c.Quantized) != compute.NotQuantized, "quantization is %s with compute %s: what is tuned cannot be quantised", c.Quantized, c.Compute)
+	bad(c.Type == adapter.TypeFull && compute.ResolveQuantization(c.Compute, c.Quantized) != compute.NotQuantized, "quantization is %s with compute %s: what is tuned cannot be quantised", c.Quantized, c.Compute)
 	oneOf("share_prefix", c.SharePrefix, "auto", "true", "false")
-	bad(c.SharePrefix == "true" && c.Type == "lora" && c.Adapter == "" && c.LoRADropout > 0, "%w", errSharedDropout(c.LoRADropout))
+	if p := adapter.Dropout(method); c.SharePrefix == "true" && c.Adapter == "" && p > 0 {
+		bad(true, "%w", errSharedDropout(p))
+	}
 	oneOf("recompute", c.Recompute, "auto", "all", "none")
 	if c.MaxMemory != "auto" {
 		_, err := Bytes(c.MaxMemory)
@@ -167,4 +162,14 @@ func (c Config) KeptActivations() int64 {
 		return 1 << 62
 	}
 	return int64(c.ActivationM) << 20
+}
+
+// Method returns what the run trains: the method of finetuning_type with the run's settings, or, where it goes on from
+// an adapter, with that adapter's own.
+func (c Config) Method() (adapter.Method, error) {
+	m, err := c.Methods.Find(c.Type)
+	if err != nil || c.Adapter == "" || c.Type == adapter.TypeFull {
+		return m, err
+	}
+	return adapter.Continued(c.Adapter, m)
 }

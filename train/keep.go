@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"fettle/adapter"
 	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/train/checkpoint"
@@ -138,7 +139,7 @@ func (r *run) adapterFiles() (map[string]atomicfile.Content, error) {
 	for name, text := range r.job.Beside {
 		files[name] = atomicfile.Bytes(text)
 	}
-	record, err := json.MarshalIndent(r.job.Record, "", "  ")
-	files[RecordFile] = atomicfile.Bytes(append(record, '\n'))
+	record, err := r.job.Record.Encode()
+	files[adapter.RecordFile] = atomicfile.Bytes(record)
 	return files, err
 }

@@ -30,8 +30,8 @@ func preference(beta float64) Objective {
 }
 
 // pairs is a job whose examples have a second answer to the same prompt.
-func pairs(t *testing.T, method adapter.Config, o Objective) Job {
-	method.Dropout = 0
+func pairs(t *testing.T, method adapter.Method, o Objective) Job {
+	method = dry(method)
 	j := job(t, method, 2)
 	j.Objective = o
 	rng := rand.New(rand.NewPCG(3, 3))
@@ -151,7 +151,7 @@ func TestTokenMeanIsTheDefault(t *testing.T) {
 
 func TestObjectivesThatCannotRunAreRefused(t *testing.T) {
 	c := config(t.TempDir())
-	c.LoRADropout, c.SharePrefix = 0, "true"
+	c.LoRA.Dropout, c.SharePrefix = 0, "true"
 	_, err := Run(context.Background(), c, pairs(t, lora, preference(0.5)))
 	require.ErrorIs(t, err, ErrRefused)
 	require.ErrorContains(t, err, "tells sequences apart")

@@ -52,14 +52,7 @@ var mayChange = []string{
 
 // continues says why a run may not go on from a checkpoint.
 func (s state) continues(c Config, in Inputs) error {
-	var differ []string
-	old, now := reflect.ValueOf(s.Config), reflect.ValueOf(c)
-	for i := range old.NumField() {
-		key := old.Type().Field(i).Tag.Get("yaml")
-		if !slices.Contains(mayChange, key) && !reflect.DeepEqual(old.Field(i).Interface(), now.Field(i).Interface()) {
-			differ = append(differ, fmt.Sprintf("%s was %v, is %v", key, old.Field(i), now.Field(i)))
-		}
-	}
+	differ := differences(reflect.ValueOf(s.Config), reflect.ValueOf(c))
 	if a, b := s.Config.BatchSize*s.Config.Accumulation, c.BatchSize*c.Accumulation; a != b {
 		differ = append(differ, fmt.Sprintf("sequences of a step were %d, are %d", a, b))
 	}
@@ -162,4 +155,18 @@ func readState(dir string, c Config, in Inputs, total int) (state, error) {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+// differences lists the settings that differ and may not, those of inlined structs too.
+func differences(old, now reflect.Value) (differ []string) {
+	for i := range old.NumField() {
+		key, old, now := old.Type().Field(i).Tag.Get("yaml"), old.Field(i), now.Field(i)
+		switch {
+		case key == ",inline":
+			differ = append(differ, differences(old, now)...)
+		case key != "-" && !slices.Contains(mayChange, key) && !reflect.DeepEqual(old.Interface(), now.Interface()):
+			differ = append(differ, fmt.Sprintf("%s was %v, is %v", key, old, now))
+		}
+	}
+	return differ
 }

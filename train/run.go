@@ -35,7 +35,7 @@ type Job struct {
 	Training   []data.Example
 	Evaluation []data.Example
 	Inputs     Inputs
-	Record     Record
+	Record     adapter.Record
 	Objective  Objective
 	Settings   []byte            // config.yaml as it will be kept; may be nil
 	Beside     map[string][]byte // files that are kept with the adapter
@@ -47,24 +47,6 @@ type Job struct {
 	Out      io.Writer // for people
 	Terminal bool      // Out can update a line
 }
-
-// Record is fettle.json: what a later program must know to use the adapter.
-type Record struct {
-	Version        string `json:"fettle"`
-	Base           string `json:"base"`
-	Fingerprint    string `json:"base_fingerprint"`
-	Tokenizer      string `json:"tokenizer_sha256"`
-	Recipe         string `json:"recipe"`
-	Template       string `json:"chat_template_sha256,omitempty"`
-	Type           string `json:"finetuning_type"`
-	Gate           string `json:"gate,omitempty"`
-	GateActivation string `json:"gate_activation,omitempty"`
-	Compute        string `json:"compute"`
-	Quantization   string `json:"quantization,omitempty"`
-}
-
-// RecordFile is the name of the Record in an adapter's directory.
-const RecordFile = "fettle.json"
 
 // Result is what a run came to.
 type Result struct {
@@ -115,7 +97,7 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 	if len(job.Training) == 0 {
 		return Result{}, fmt.Errorf("train: %w: there is no example to learn from", ErrRefused)
 	}
-	if job.Objective.Base && job.Adapter.Config().Type == adapter.FullWeights {
+	if job.Objective.Base && job.Adapter.Method().Name() == adapter.TypeFull {
 		return Result{}, fmt.Errorf("train: %w: the objective needs the model without its adapter, and all weights are tuned",
 			ErrRefused)
 	}

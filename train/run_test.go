@@ -27,10 +27,19 @@ import (
 	"fettle/train/report"
 )
 
-var lora = adapter.Config{Type: adapter.LoRA, R: 2, Alpha: 4, Dropout: 0.1, Targets: []string{"q_proj", "v_proj"}}
+var lora = adapter.LoRA{Rank: 2, Alpha: 4, Dropout: 0.1, Targets: []string{"q_proj", "v_proj"}}
+
+// dry is a method without dropout.
+func dry(m adapter.Method) adapter.Method {
+	if l, ok := m.(adapter.LoRA); ok {
+		l.Dropout = 0
+		return l
+	}
+	return m
+}
 
 // job is a tiny run: six steps of four sequences.
-func job(t testing.TB, c adapter.Config, threads int) Job {
+func job(t testing.TB, c adapter.Method, threads int) Job {
 	dir := t.TempDir()
 	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 7))
 	dev, err := cpu.New(cpu.Options{Threads: threads, Compute: "f32"})
@@ -38,8 +47,8 @@ func job(t testing.TB, c adapter.Config, threads int) Job {
 	m, err := model.Load(dir, dev)
 	require.NoError(t, err)
 	var s *adapter.Set
-	if c.Type == adapter.FullWeights {
-		s, err = adapter.Full(m)
+	if c.Name() == adapter.TypeFull {
+		s, err = adapter.New(adapter.Full{}, m, 0)
 	} else {
 		s, err = adapter.New(c, m, 1)
 	}
@@ -91,10 +100,10 @@ func finish(t testing.TB, c Config, j Job) string {
 	return outcome(t, c.OutputDir)
 }
 
-var methods = map[string]adapter.Config{
+var methods = map[string]adapter.Method{
 	"LoRA":          lora,
-	"LLaMA-Adapter": {Type: adapter.LLaMAAdapter, Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
-	"full":          {Type: adapter.FullWeights},
+	"LLaMA-Adapter": adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
+	"full":          adapter.Full{},
 }
 
 func TestOutcomeDependsOnTheRunAlone(t *testing.T) {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fettle/adapter"
 	"fmt"
 	"strings"
 
@@ -30,7 +31,7 @@ func (j Job) resolveSharePrefix(c Config) (Config, error) {
 		}
 		c.SharePrefix = "false"
 	}
-	return c.ResolveSharePrefix(j.Model.Device().Name(), j.Adapter.Config().Dropout)
+	return c.ResolveSharePrefix(j.Model.Device().Name(), adapter.Dropout(j.Adapter.Method()))
 }
 
 func errSharedDropout(dropout float64) error {

@@ -21,8 +21,8 @@ import (
 
 // trunked is job with examples that begin with twelve tokens in common, of which
 // some are learned, on a device of its own and without dropout.
-func trunked(t *testing.T, c adapter.Config, compute string, threads int) Job {
-	c.Dropout = 0
+func trunked(t *testing.T, c adapter.Method, compute string, threads int) Job {
+	c = dry(c)
 	j := job(t, c, 2)
 	trunk := []int32{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8}
 	all := slices.Concat(j.Training, j.Evaluation)
@@ -44,8 +44,8 @@ func trunked(t *testing.T, c adapter.Config, compute string, threads int) Job {
 	require.NoError(t, err)
 	m, err := model.Load(dir, dev)
 	require.NoError(t, err)
-	if c.Type == adapter.FullWeights {
-		j.Adapter, err = adapter.Full(m)
+	if c.Name() == adapter.TypeFull {
+		j.Adapter, err = adapter.New(adapter.Full{}, m, 0)
 	} else {
 		j.Adapter, err = adapter.New(c, m, 1)
 	}
@@ -61,7 +61,7 @@ func TestSharingLearnsTheSame(t *testing.T) {
 			var steps [2]report.StepRow
 			for i, share := range []string{"false", "true"} {
 				c := config(t.TempDir())
-				c.LoRADropout, c.SharePrefix = 0, share
+				c.LoRA.Dropout, c.SharePrefix = 0, share
 				r := beginning(c, trunked(t, method, "f32", 2))
 				gradients[i], steps[i] = gradientOf(t, r, []int{0, 1, 2, 3})
 				require.Len(t, r.config.pack(r.job.Training[:2]).Segments, 2+i, "with sharing a beginning and two rests")
@@ -85,7 +85,7 @@ func TestSharedRunsLearnAlike(t *testing.T) {
 			}
 			for i, share := range []string{"false", "true"} {
 				c := config(t.TempDir())
-				c.LoRADropout, c.WeightDecay, c.SharePrefix = 0, 0.01, share
+				c.LoRA.Dropout, c.WeightDecay, c.SharePrefix = 0, 0.01, share
 				finish(t, c, trunked(t, method, "f32", 2))
 				logs[i] = historyOf(t, c.OutputDir)
 				text, err := os.ReadFile(filepath.Join(c.OutputDir, report.TrainerStateFile))
@@ -129,7 +129,7 @@ func TestSharingIsDecided(t *testing.T) {
 func TestSharingMindsTheAdaptersDropout(t *testing.T) {
 	for share, compute := range map[string]string{"auto": "bf16", "true": "f32"} {
 		c := config(t.TempDir())
-		c.LoRADropout, c.SharePrefix = 0, share
+		c.LoRA.Dropout, c.SharePrefix = 0, share
 		j := trunked(t, lora, compute, 2)
 		set, err := adapter.New(lora, j.Model, 1)
 		require.NoError(t, err)
@@ -150,9 +150,9 @@ func TestSharingMindsTheAdaptersDropout(t *testing.T) {
 func TestSharingWithDropoutIsRefused(t *testing.T) {
 	c := config(t.TempDir())
 	c.ModelName, c.Dataset = "m", []string{"d"}
-	c.SharePrefix, c.LoRADropout = "true", 0.05
+	c.SharePrefix, c.LoRA.Dropout = "true", 0.05
 	require.ErrorContains(t, c.Validate(), "share_prefix is true with lora_dropout 0.05")
-	c.LoRADropout = 0
+	c.LoRA.Dropout = 0
 	require.NoError(t, c.Validate())
 	c.SharePrefix = "yes"
 	require.ErrorContains(t, c.Validate(), `share_prefix is "yes", want auto, true, false`)
@@ -163,7 +163,7 @@ func TestSharedOutcomeDependsNotOnThreadsOrMemory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			outcomeOf := func(threads int, keep int64) string {
 				c := config(t.TempDir())
-				c.LoRADropout, c.SharePrefix = 0, "true"
+				c.LoRA.Dropout, c.SharePrefix = 0, "true"
 				j := trunked(t, method, "f32", threads)
 				j.Model.Keep(keep)
 				return finish(t, c, j)
@@ -178,10 +178,10 @@ func TestSharedOutcomeDependsNotOnThreadsOrMemory(t *testing.T) {
 // A shared run goes on to the same bits, but not in other micro-batches.
 func TestSharedRunGoesOn(t *testing.T) {
 	c := config(t.TempDir())
-	c.LoRADropout, c.Compute = 0, "bf16"
+	c.LoRA.Dropout, c.Compute = 0, "bf16"
 	want := finish(t, c, trunked(t, lora, "bf16", 2))
 	d := config(t.TempDir())
-	d.LoRADropout, d.Compute = 0, "bf16"
+	d.LoRA.Dropout, d.Compute = 0, "bf16"
 	_, err := Run(&countdown{context.Background(), 9}, d, trunked(t, lora, "bf16", 2))
 	require.ErrorIs(t, err, ErrStopped)
 	other := d
@@ -196,7 +196,7 @@ func TestSharedRunGoesOn(t *testing.T) {
 func TestRunGoesOnAsItBegan(t *testing.T) {
 	begin := func(share string, patience int) (Config, error) {
 		c := config(t.TempDir())
-		c.LoRADropout, c.SharePrefix = 0, share
+		c.LoRA.Dropout, c.SharePrefix = 0, share
 		_, err := Run(&countdown{context.Background(), patience}, c, trunked(t, lora, "bf16", 2))
 		return c, err
 	}

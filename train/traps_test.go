@@ -21,7 +21,7 @@ import (
 
 // begun is a run that has not made a step. Its adapter no longer starts as
 // nothing: every parameter has a gradient.
-func begun(t *testing.T, c Config, method adapter.Config) *run {
+func begun(t *testing.T, c Config, method adapter.Method) *run {
 	j := job(t, method, 2)
 	r := beginning(c, j)
 	require.NoError(t, j.Adapter.Refresh())
@@ -182,7 +182,7 @@ func TestT24EvaluationIsWeightedByTokens(t *testing.T) {
 	var losses, means []float64
 	for _, c := range []struct {
 		batch  int
-		method adapter.Config
+		method adapter.Method
 	}{{1, wet}, {2, wet}, {3, wet}, {100, wet}, {2, dry}} {
 		settings := config(t.TempDir())
 		settings.BatchSize = c.batch

@@ -32,7 +32,7 @@ func bestOf(t *testing.T, dir string) string {
 
 // sampled is a job that is asked during the run: the answer is what the model,
 // as it is now, takes for the most probable next tokens.
-func sampled(t testing.TB, method adapter.Config, threads int) Job {
+func sampled(t testing.TB, method adapter.Method, threads int) Job {
 	j := job(t, method, threads)
 	j.Sample = func(_ context.Context, prompt string) (string, error) {
 		s, next, said := j.Model.NewSession(0), []int32{int32(len(prompt))}, ""

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"fettle/adapter"
@@ -16,7 +13,6 @@ import (
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/model/tokenizer"
-	"fettle/train"
 )
 
 // source names the parts of a chat model.
@@ -30,9 +26,9 @@ type source struct {
 
 // open loads what a source names.
 func (s source) open() (*chat.Model, error) {
-	record, err := readRecord(s.Adapter, s.Model)
+	record, err := adapter.ReadRecord(s.Adapter, s.Model)
 	if err != nil {
-		return nil, err
+		return nil, input(err)
 	}
 	if s.Model == "" {
 		if s.Model = record.Base; s.Model == "" {
@@ -64,7 +60,7 @@ func (s source) open() (*chat.Model, error) {
 	if out.MoreEnds, err = chat.GenerationEnds(where); err != nil {
 		return nil, input(err)
 	}
-	if s.Adapter != "" && record.Type != adapter.FullWeights {
+	if s.Adapter != "" && !record.IsModel() {
 		set, err := adapter.Load(s.Adapter, out.Weights)
 		if err != nil {
 			return nil, input(err)
@@ -72,28 +68,6 @@ func (s source) open() (*chat.Model, error) {
 		out.Weights = out.Weights.With(set.Delta)
 	}
 	return out, nil
-}
-
-// readRecord reads the fettle.json of an adapter, or of a fully tuned model.
-func readRecord(dirs ...string) (train.Record, error) {
-	var r train.Record
-	for _, dir := range dirs {
-		if dir == "" {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(dir, train.RecordFile))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			err = json.Unmarshal(text, &r)
-		}
-		if err != nil {
-			return r, input(fmt.Errorf("read %s: %w", filepath.Join(dir, train.RecordFile), err))
-		}
-		return r, nil
-	}
-	return r, nil
 }
 
 // located is the directory of a model: what was given, or the built-in model's

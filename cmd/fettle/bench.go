@@ -65,7 +65,7 @@ func newBenchmark(use, short string, b bench.Settings, run func(io.Writer, bench
 func newBenchTrain() *cobra.Command {
 	b := benchSettings(5)
 	t := bench.Training{
-		Adapter: adapter.LoRA, Rank: 8, Targets: []string{"q_proj", "v_proj"}, Len: 10, Sequences: 1, Learned: 1,
+		Adapter: adapter.TypeLoRA, Rank: 8, Targets: []string{"q_proj", "v_proj"}, Len: 10, Sequences: 1, Learned: 1,
 		Recompute: "none", Recipe: "alpaca", Share: "auto",
 	}
 	cmd := &cobra.Command{

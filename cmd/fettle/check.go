@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/adapter"
 	"fettle/model/chat"
 	"fettle/train"
 )
@@ -19,7 +20,7 @@ func (m *runData) check(c train.Config) error {
 		}
 	}
 	if c.Adapter != "" {
-		record, err := readRecord(c.Adapter)
+		record, err := adapter.ReadRecord(c.Adapter)
 		if err != nil {
 			return err
 		}

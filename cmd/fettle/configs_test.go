@@ -69,9 +69,9 @@ func TestConfigsAreThePublishedPresets(t *testing.T) {
 		require.Equal(t, p.Clip, c.MaxGradNorm, name)
 		switch c.Type {
 		case "lora":
-			require.Equal(t, []any{p.Rank, p.Alpha, p.Dropout, p.Targets}, []any{c.LoRARank, c.LoRAAlpha, c.LoRADropout, c.LoRATargets}, name)
+			require.Equal(t, []any{p.Rank, p.Alpha, p.Dropout, p.Targets}, []any{c.LoRA.Rank, c.LoRA.Alpha, c.LoRA.Dropout, c.LoRA.Targets}, name)
 		case "llama-adapter":
-			require.Equal(t, []any{p.PromptLen, p.PromptLayers}, []any{c.PromptLen, c.PromptLayers}, name)
+			require.Equal(t, []any{p.PromptLen, p.PromptLayers}, []any{c.LLaMAAdapter.Len, c.LLaMAAdapter.Layers}, name)
 		}
 		delete(presets, name)
 	}

@@ -73,11 +73,11 @@ func demoSettings(c *train.Config, given func(key string) bool) {
 	unless("save_steps", func() { c.SaveSteps = 0 })
 	unless("compute", func() { c.Compute = "f32" })
 	unless("recompute", func() { c.Recompute = "none" })
-	if c.Type == adapter.LLaMAAdapter {
-		unless("adapter_layers", func() { c.PromptLayers = 6 })
+	if c.Type == adapter.TypeLLaMAAdapter {
+		unless("adapter_layers", func() { c.LLaMAAdapter.Layers = 6 })
 		unless("learning_rate", func() { c.LearningRate = 0.1 })
 		unless("num_train_epochs", func() { c.Epochs = 4 })
-		unless("adapter_len", func() { c.PromptLen = 16 })
+		unless("adapter_len", func() { c.LLaMAAdapter.Len = 16 })
 	} else {
 		unless("learning_rate", func() { c.LearningRate = 2e-3 })
 		unless("num_train_epochs", func() { c.Epochs = 3 })

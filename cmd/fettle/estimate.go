@@ -52,11 +52,11 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	if err != nil {
 		return nil, err
 	}
-	dropout, err := dropoutOf(c)
+	method, err := c.Method()
 	if err != nil {
 		return nil, input(err)
 	}
-	if c, err = c.ResolveSharePrefix(dev.Name(), dropout); err != nil {
+	if c, err = c.ResolveSharePrefix(dev.Name(), adapter.Dropout(method)); err != nil {
 		return nil, err
 	}
 	training, held := m.training.Examples, m.evaluation.Examples
@@ -80,18 +80,6 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 		b.Changes, b.Changed = plan.Fit(c, base, training, held, tokens, b.Limit)
 	}
 	return b, nil
-}
-
-// dropoutOf returns the dropout of a run's adapter. An adapter that is continued brings its own.
-func dropoutOf(c train.Config) (float64, error) {
-	switch {
-	case c.Type != adapter.LoRA:
-		return 0, nil
-	case c.Adapter == "":
-		return c.LoRADropout, nil
-	}
-	old, err := adapter.ReadConfig(c.Adapter)
-	return old.Dropout, err
 }
 
 // unread describes a run's base without reading its weights, and makes the device it will be on.

@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
+	"fettle/adapter"
 	"fettle/data/recipe"
 	"fettle/internal/atomicfile"
 	"fettle/internal/fault"
@@ -218,11 +221,12 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 
 // isAnother reports whether a setting is another method's.
 func isAnother(key, method string) bool {
-	switch {
-	case strings.HasPrefix(key, "lora_") || key == "use_rslora":
-		return method != "lora"
-	case key == "gate" || key == "gate_activation" || key == "adapter_len" || key == "adapter_layers":
-		return method != "llama-adapter"
+	for _, m := range (adapter.Methods{}).All() {
+		settingsOf := reflect.New(reflect.TypeOf(m)).Interface()
+		has := slices.ContainsFunc(settings.Fields(settingsOf), func(f settings.Field) bool { return f.Key == key })
+		if has && m.Name() != method {
+			return true
+		}
 	}
 	return false
 }

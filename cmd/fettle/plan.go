@@ -109,7 +109,7 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 	}
 	base.Keep(c.KeptActivations())
 	job := train.Job{Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples}
-	if c.Type == adapter.FullWeights {
+	if c.Type == adapter.TypeFull {
 		job.Model = base
 	}
 	return train.Probe(cmd.Context(), c, job, n)

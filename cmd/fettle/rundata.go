@@ -39,9 +39,7 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	if m.shape, m.tokenizerDir, err = baseShape(*c); err != nil {
 		return nil, input(err)
 	}
-	if c.PromptLayers == 0 {
-		c.PromptLayers = max(1, m.shape.Layers-2)
-	}
+	c.Resolve(m.shape)
 	var tok encode.Tokenizer
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
 		tok, m.tok, m.hash = t, t, t.Hash()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/adapter"
 	"fettle/internal/tinymodel"
 	"fettle/model/serve"
 )
@@ -56,7 +57,7 @@ func TestTheOwnTemplateTrainsAndTalks(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, chatJinja, string(kept))
 	}
-	record, err := readRecord(run)
+	record, err := adapter.ReadRecord(run)
 	require.NoError(t, err)
 	require.Equal(t, "chat_template", record.Recipe)
 	ask := func(more ...string) (string, string) {

@@ -101,8 +101,8 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	job := train.Job{
 		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
 		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
-		Record: train.Record{
-			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Type: c.Type, Compute: base.Device().Name(),
+		Record: adapter.Record{
+			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Compute: base.Device().Name(),
 			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
 		},
 		Beside: m.template.Files(),
@@ -110,12 +110,9 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	}
 	recorded := chat.Record(m.recipe)
 	job.Record.Recipe, job.Record.Template = recorded.Recipe, recorded.Hash
-	if c.Type == adapter.LLaMAAdapter {
-		job.Record.Gate, job.Record.GateActivation = set.Config().Gate, set.Config().GateActivation
-	}
-	if c.Type == adapter.FullWeights {
+	set.Complete(&job.Record)
+	if c.Type == adapter.TypeFull {
 		job.Model = base
-		job.Record.Base, job.Record.Fingerprint = "", ""
 	}
 	if job.Sample, err = sampler(&c, m, job.Model); err != nil {
 		return err
@@ -127,7 +124,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err != nil {
 		return err
 	}
-	if c.Type == adapter.FullWeights {
+	if c.Type == adapter.TypeFull {
 		if err := copyTokenizer(m.tokenizerDir, c.OutputDir); err != nil {
 			return err
 		}
@@ -146,7 +143,7 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 		fmt.Fprintf(out, " That is the checkpoint of step %d, the best.", r.Best)
 	}
 	flag := "adapter_name_or_path"
-	if c.Type == adapter.FullWeights {
+	if c.Type == adapter.TypeFull {
 		flag = "model_name_or_path"
 	}
 	verb, ask := "chat", ""
@@ -159,24 +156,16 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 // newAdapter makes what a run trains: a new adapter, one to go on from, or the
 // weights themselves.
 func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
-	if c.Type == adapter.FullWeights {
-		return adapter.Full(base)
+	method, err := c.Methods.Find(c.Type)
+	if err != nil {
+		return nil, err
 	}
-	config := adapter.Config{Type: c.Type, BaseModel: c.ModelName}
-	if c.Type == adapter.LoRA {
-		config.R, config.Alpha, config.Dropout, config.RSLoRA, config.Targets = c.LoRARank, c.LoRAAlpha, c.LoRADropout, c.RSLoRA, c.LoRATargets
-		if len(c.LoRATargets) == 1 && (c.LoRATargets[0] == "all-linear" || c.LoRATargets[0] == "all") {
-			config.Targets = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
-		}
-	} else {
-		config.Len, config.Layers, config.Gate, config.GateActivation = c.PromptLen, c.PromptLayers, c.Gate, c.GateActive
+	if c.Adapter != "" && c.Type != adapter.TypeFull {
+		return adapter.LoadAs(c.Adapter, method, base)
 	}
-	if c.Adapter == "" {
-		return adapter.New(config, base, c.Seed)
-	}
-	set, err := adapter.LoadAs(c.Adapter, config, base)
-	if err == nil && set.Config().Type != c.Type {
-		err = fmt.Errorf("%s is a %s adapter, finetuning_type is %s", c.Adapter, set.Config().Type, c.Type)
+	set, err := adapter.New(method, base, c.Seed)
+	if err == nil {
+		set.Base = c.ModelName
 	}
 	return set, err
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"fettle/adapter"
@@ -167,19 +166,14 @@ func (s Training) report(out io.Writer, w *bench, b Settings, c *model.Config, s
 
 // adapter makes an adapter without zeros, so that nothing may be skipped.
 func (s Training) adapter(m *model.Model) (*adapter.Set, error) {
-	c := adapter.Config{Type: s.Adapter}
-	if s.Adapter == adapter.LLaMAAdapter {
-		c.Len, c.Layers, c.Gate, c.GateActivation = s.Len, s.Layers, adapter.PerHead, adapter.Tanh
-		if c.Layers == 0 {
-			c.Layers = max(1, m.Config().Layers-2)
-		}
-	} else {
-		c.R, c.Alpha, c.Targets = s.Rank, 2*float64(s.Rank), s.Targets
-		if strings.HasPrefix(strings.Join(s.Targets, ""), "all") {
-			c.Targets = []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
-		}
+	method, err := adapter.Methods{
+		LoRA:         adapter.LoRA{Rank: s.Rank, Alpha: 2 * float64(s.Rank), Targets: s.Targets},
+		LLaMAAdapter: adapter.LLaMAAdapter{Len: s.Len, Layers: s.Layers, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
+	}.Find(s.Adapter)
+	if err != nil {
+		return nil, err
 	}
-	set, err := adapter.New(c, m, 1)
+	set, err := adapter.New(method, m, 1)
 	if err != nil {
 		return nil, err
 	}

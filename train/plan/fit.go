@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"fettle/adapter"
 	"fettle/data"
 	"fettle/internal/compute"
 	"fettle/train"
@@ -58,13 +59,13 @@ func Fit(c train.Config, b Base, training, evaluation []data.Example, tokens int
 			changes = with(changes, Change{"gradient_accumulation_steps", strconv.Itoa(accumulation), "as many sequences in a step as before"})
 		}
 	}
-	if c.Type == "full" {
-		try("finetuning_type", "lora", "an adapter instead of all weights", func() { c.Type = "lora" })
+	if c.Type == adapter.TypeFull {
+		try("finetuning_type", adapter.TypeLoRA, "an adapter instead of all weights", func() { c.Type = adapter.TypeLoRA })
 	}
-	if c.Quantized == compute.NotQuantized && c.Type != "full" && c.Compute != compute.ModeInt8 {
+	if c.Quantized == compute.NotQuantized && c.Type != adapter.TypeFull && c.Compute != compute.ModeInt8 {
 		try("quantization", compute.QuantizeInt8, "the base is kept in 8 bits; close to the same result", func() { c.Quantized = compute.QuantizeInt8 })
 	}
-	if c.Quantized != compute.QuantizeNF4 && c.Type != "full" {
+	if c.Quantized != compute.QuantizeNF4 && c.Type != adapter.TypeFull {
 		try("quantization", compute.QuantizeNF4, "the base is kept in 4 bits (QLoRA)", func() { c.Quantized = compute.QuantizeNF4 })
 	}
 	for c.Cutoff > 64 && need > limit {

@@ -40,8 +40,9 @@ const GCPercent = 20
 // gradients, moments and data.
 func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 	const float = 4
+	method, specs := method(c, b.Config)
 	use := model.Training{
-		Rows: w.Tokens, Targets: w.Learned, Longest: w.Longest, Lowest: lowest(c, b.Config), Full: c.Type == adapter.FullWeights,
+		Rows: w.Tokens, Targets: w.Learned, Longest: w.Longest, Lowest: adapter.Lowest(specs), Full: c.Type == adapter.TypeFull,
 		Keep: c.KeptActivations(), Loss: w.Held > 0,
 	}
 	of := model.Footprint(b.Config, use)
@@ -50,10 +51,10 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 	calls.Logits = compute.Size{}
 	m := Memory{
 		Weights:     weights(c, b),
-		Trainable:   of.Gradients + 4*float*int64(Trainables(c, b.Config)),
+		Trainable:   of.Gradients + 4*float*int64(adapter.Count(specs)),
 		Activations: of.Activations,
 		Loss:        of.Head + b.Device.Scratch(logits),
-		Modules:     modules(c, b.Config, w.Tokens),
+		Modules:     method.Scratch(b.Config, w.Tokens, w.Longest),
 		Data:        2 * float * int64(tokens),
 		Scratch:     b.Device.Scratch(calls),
 	}
@@ -70,7 +71,7 @@ const program = 62 << 20
 
 // weights returns the bytes of the frozen weights as the device keeps them, and of the embedding.
 func weights(c train.Config, b Base) int64 {
-	m, full := b.Config, c.Type == adapter.FullWeights
+	m, full := b.Config, c.Type == adapter.TypeFull
 	kind, err := compute.ParseQuantization(compute.ResolveQuantization(c.Compute, c.Quantized), b.Stored)
 	head := b.Stored
 	if full || err != nil { // an unknown name: Validate refuses it

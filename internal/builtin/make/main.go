@@ -65,7 +65,7 @@ func makeModel(out, work string, untrained bool) error {
 	if err != nil {
 		return err
 	}
-	set, err := adapter.Full(m)
+	set, err := adapter.New(adapter.Full{}, m, 0)
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func makeModel(out, work string, untrained bool) error {
 		return write(out, set, vocabulary)
 	}
 	c := train.Defaults()
-	c.Type, c.OutputDir, c.Recompute = adapter.FullWeights, work, "none"
+	c.Type, c.OutputDir, c.Recompute = adapter.TypeFull, work, "none"
 	c.BatchSize, c.Epochs, c.LearningRate, c.Schedule, c.WarmupSteps = batch, 1, 3e-3, "cosine", 60
 	c.Beta2, c.WeightDecay, c.SaveSteps, c.SaveLimit, c.LoggingSteps = 0.95, 0.02, 200, 1, 25
 	m.Keep(1 << 30)

@@ -1,0 +1,57 @@
+package adapter
+
+import "fettle/model"
+
+// TypeFull is the finetuning_type of Full.
+const TypeFull = "full"
+
+// Full tunes all weights of the model and has no settings. The model itself is changed: its weights become float32
+// arrays. What it saves is a model directory.
+type Full struct{}
+
+// Name is its finetuning_type.
+func (Full) Name() string { return TypeFull }
+
+func (f Full) defaults() Method { return f }
+
+// Check finds nothing to be wrong.
+func (Full) Check(*model.Config) error { return nil }
+
+// Params lists the model's weights, which begin as they are.
+func (Full) Params(c *model.Config) ([]Spec, error) {
+	var specs []Spec
+	for _, t := range c.Tensors() {
+		specs = append(specs, Spec{Name: t.Name, Shape: t.Shape})
+	}
+	return specs, nil
+}
+
+// Deltas returns none: there is nothing beside the weights.
+func (Full) Deltas(*model.Model, Params) (map[model.Site]model.Delta, error) { return nil, nil }
+
+// Scratch is part of the model's own memory.
+func (Full) Scratch(*model.Config, int, int) int64 { return 0 }
+
+func (Full) weights(m *model.Model) (Params, part, error) {
+	u, err := m.Unfreeze()
+	if err != nil {
+		return nil, nil, err
+	}
+	all := Params{}
+	for _, w := range u.Weights() {
+		all[w.Name] = &Param{w.Name, w.Shape, w.Data, w.Grad}
+	}
+	return all, unfrozen{u}, nil
+}
+
+// unfrozen is the model as a part.
+type unfrozen struct{ *model.Unfrozen }
+
+func (u unfrozen) finish()        { u.Finish() }
+func (u unfrozen) refresh() error { return u.Refresh() }
+
+// record leaves the base out: the result does not need it.
+func (Full) record(r *Record) { r.Base, r.Fingerprint = "", "" }
+
+func (Full) encode() map[string]any          { return nil }
+func (f Full) decode([]byte) (Method, error) { return f, nil }

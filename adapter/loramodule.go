@@ -1,0 +1,108 @@
+package adapter
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"fettle/internal/rng"
+	"fettle/model"
+)
+
+// lora is y += s·dropout(x)·Aᵀ·Bᵀ at one projection.
+type lora struct {
+	graphs  *graphs
+	scratch *loraScratch
+	site    model.Site
+	a, b    *Param // (r, in), (out, r)
+	form    loraForm
+	dropout float64
+}
+
+// loraScratch is shared by the modules of an adapter.
+type loraScratch struct {
+	u       []float32 // (n, r)
+	dropped []float32 // (n, in)
+}
+
+// loraForm is y = s·x·Aᵀ·Bᵀ with A (r, in) and B (out, r).
+type loraForm struct {
+	in, out, r int
+	s          float32
+}
+
+// derive has Gorgonia differentiate y = s·x·Aᵀ·Bᵀ with respect to A, B and, for modules below, x.
+func (l loraForm) derive(e engine, n int, below bool) (*graph, error) {
+	leaves := []leaf{{"x", tensor.Shape{n, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
+	wrt := []int{1, 2}
+	if below {
+		wrt = append(wrt, 0)
+	}
+	return derive(e, leaves, wrt, func(in []*G.Node) (*G.Node, error) {
+		var f formula
+		u := f.scale(f.mul(in[0], f.transpose(in[1])), l.s)
+		return f.mul(u, f.transpose(in[2])), f.err
+	})
+}
+
+// floats is the memory of derive's graph: x·Aᵀ and dy·B (n, r) before and after scaling, and the gradients.
+func (l loraForm) floats(n int) int { return 4*n*l.r + l.r*l.in + l.out*l.r + n*l.in }
+
+// Forward adds the module's output, on the device.
+func (l *lora) Forward(y, x []float32, b *model.Batch) error {
+	in, out, n := l.a.Shape[1], l.b.Shape[0], len(b.Tokens)
+	x = l.drop(x, b)
+	u := room(&l.scratch.u, n*l.form.r)
+	l.graphs.dev.Gemm(false, true, n, l.form.r, in, l.form.s, x, in, l.a.Data, in, 0, u, l.form.r)
+	l.graphs.dev.Gemm(false, true, n, out, l.form.r, 1, u, l.form.r, l.b.Data, l.form.r, 1, y, out)
+	return nil
+}
+
+// Backward runs Gorgonia's graph sequence by sequence and adds up the gradients of A and B in that order, so that sums
+// do not depend on how the sequences are packed.
+func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
+	in, out := l.a.Shape[1], l.b.Shape[0]
+	x = l.drop(x, b)
+	for i, s := range b.Segments {
+		g, err := l.graphs.of(l.form, s.Len, dx != nil)
+		if err != nil {
+			return err
+		}
+		lo, hi := s.Row, s.Row+s.Len
+		grads, err := g.run(x[lo*in:hi*in], l.a.Data, l.b.Data, dy[lo*out:hi*out])
+		if err != nil {
+			return err
+		}
+		l.graphs.dev.Add(l.a.Grad, grads[0])
+		l.graphs.dev.Add(l.b.Grad, grads[1])
+		if dx != nil {
+			l.mask(grads[2], b, i)
+			l.graphs.dev.Add(dx[lo*in:hi*in], grads[2])
+		}
+	}
+	return nil
+}
+
+// drop is dropout(x) while training, else x itself.
+func (l *lora) drop(x []float32, b *model.Batch) []float32 {
+	if l.dropout == 0 || !b.Train {
+		return x
+	}
+	in := l.a.Shape[1]
+	dropped := room(&l.scratch.dropped, len(b.Tokens)*in)
+	l.graphs.dev.Copy(dropped, x)
+	for i, s := range b.Segments {
+		l.mask(dropped[s.Row*in:][:s.Len*in], b, i)
+	}
+	return dropped
+}
+
+// mask applies dropout to the rows of segment i, of which it is its own derivative. Which elements are zeroed is a
+// function of the run's seed, the step, the sequence, the site and the element alone.
+func (l *lora) mask(rows []float32, b *model.Batch, i int) {
+	if l.dropout == 0 || !b.Train {
+		return
+	}
+	s := b.Segments[i]
+	key := rng.Stream(b.Seed, b.Step, b.Samples[i], uint64(l.site.Layer), uint64(l.site.At))
+	l.graphs.dev.Dropout(rows, l.a.Shape[1], b.Positions[s.Row:][:s.Len], l.dropout, key)
+}

@@ -1,0 +1,72 @@
+package adapter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// RecordFile is the name of the Record beside an adapter.
+const RecordFile = "fettle.json"
+
+// Record is what a later program must know to use an adapter, or a fully tuned model.
+type Record struct {
+	Version        string `json:"fettle"`
+	Base           string `json:"base"`
+	Fingerprint    string `json:"base_fingerprint"`
+	Tokenizer      string `json:"tokenizer_sha256"`
+	Recipe         string `json:"recipe"`
+	Template       string `json:"chat_template_sha256,omitempty"`
+	Type           string `json:"finetuning_type"`
+	Gate           string `json:"gate,omitempty"`
+	GateActivation string `json:"gate_activation,omitempty"`
+	Compute        string `json:"compute"`
+	Quantization   string `json:"quantization,omitempty"`
+}
+
+// recorder is a method with something of its own to record.
+type recorder interface{ record(*Record) }
+
+// Complete fills in what the adapter itself knows.
+func (s *Set) Complete(r *Record) {
+	r.Type = s.method.Name()
+	if m, ok := s.method.(recorder); ok {
+		m.record(r)
+	}
+}
+
+// IsModel reports whether the record is that of a model of its own rather than of an adapter for a base.
+func (r Record) IsModel() bool { return r.Type == TypeFull }
+
+// Encode returns the bytes of the file.
+func (r Record) Encode() ([]byte, error) {
+	text, err := json.MarshalIndent(r, "", "  ")
+	return append(text, '\n'), err
+}
+
+// ReadRecord reads the record of the first directory that has one; empty names are passed over. There may be none: the
+// adapters of other programs have no record.
+func ReadRecord(dirs ...string) (Record, error) {
+	var r Record
+	for _, dir := range dirs {
+		if dir == "" {
+			continue
+		}
+		path := filepath.Join(dir, RecordFile)
+		text, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
+			err = json.Unmarshal(text, &r)
+		}
+		if err != nil {
+			return r, fmt.Errorf("read %s: %w", path, err)
+		}
+		return r, nil
+	}
+	return r, nil
+}

@@ -1,0 +1,170 @@
+package adapter
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"fettle/internal/rng"
+	"fettle/model"
+)
+
+// Set is one adapter: a method's parameters, and the deltas it puts on the sites of a model. It serves one goroutine at
+// a time.
+type Set struct {
+	Base string // the base's name or path, for people
+
+	method Method
+	model  *model.Model
+	deltas map[model.Site]model.Delta
+	params []*Param // sorted by name
+	frozen []*Param // saved, but not trained
+	parts  []part
+}
+
+// part is what depends on the parameters, or completes their gradients.
+type part interface {
+	finish()        // after the last backward pass of a step
+	refresh() error // after the parameters have changed
+}
+
+// ofModel is a method whose parameters are weights of the model itself.
+type ofModel interface {
+	weights(*model.Model) (Params, part, error)
+}
+
+// New makes an adapter that changes nothing yet, drawn by a seed.
+func New(method Method, m *model.Model, seed uint64) (*Set, error) {
+	s, err := build(method, m)
+	if err != nil {
+		return nil, err
+	}
+	specs, err := s.method.Params(m.Config())
+	if err != nil {
+		return nil, err
+	}
+	params := s.byName()
+	for _, spec := range specs {
+		if spec.Init != nil {
+			key, data := rng.Stream(seed, rng.Name(spec.Name)), params[spec.Name].Data
+			for i := range data {
+				data[i] = spec.Init(key, i)
+			}
+		}
+	}
+	return s, s.Refresh()
+}
+
+// build makes an adapter whose parameters are zero, or the model's own.
+func build(method Method, m *model.Model) (*Set, error) {
+	s := &Set{method: resolved(method, m.Config()), model: m}
+	if err := s.method.Check(m.Config()); err != nil {
+		return nil, fmt.Errorf("adapter: %w", err)
+	}
+	specs, err := s.method.Params(m.Config())
+	if err != nil {
+		return nil, fmt.Errorf("adapter: %w", err)
+	}
+	var params Params
+	if of, ok := s.method.(ofModel); ok {
+		p, part, err := of.weights(m)
+		if err != nil {
+			return nil, fmt.Errorf("adapter: %w", err)
+		}
+		params, s.parts = p, append(s.parts, part)
+	} else {
+		params = newParams(specs)
+	}
+	if s.deltas, err = s.method.Deltas(m, params); err != nil {
+		return nil, fmt.Errorf("adapter: %w", err)
+	}
+	for _, spec := range specs {
+		if p := params[spec.Name]; spec.Frozen {
+			s.frozen = append(s.frozen, p)
+		} else {
+			s.params = append(s.params, p)
+		}
+	}
+	slices.SortFunc(s.params, func(a, b *Param) int { return strings.Compare(a.Name, b.Name) })
+	for _, at := range s.sites() {
+		if p, ok := s.deltas[at].(part); ok {
+			s.parts = append(s.parts, p)
+		}
+	}
+	return s, nil
+}
+
+// sites lists the sites with a delta, from below.
+func (s *Set) sites() []model.Site {
+	return slices.SortedFunc(maps.Keys(s.deltas), func(a, b model.Site) int {
+		if a.Layer != b.Layer {
+			return a.Layer - b.Layer
+		}
+		return int(a.At) - int(b.At)
+	})
+}
+
+// Method returns the method with its settings.
+func (s *Set) Method() Method { return s.method }
+
+// Delta returns what the adapter does at a site, nil for nothing: the function that model.Model.With wants.
+func (s *Set) Delta(at model.Site) model.Delta { return s.deltas[at] }
+
+// Params lists the trained parameters, sorted by name.
+func (s *Set) Params() []*Param { return s.params }
+
+// byName finds all parameters.
+func (s *Set) byName() Params {
+	all := Params{}
+	for _, p := range slices.Concat(s.params, s.frozen) {
+		all[p.Name] = p
+	}
+	return all
+}
+
+// Size counts the trained numbers.
+func (s *Set) Size() int {
+	n := 0
+	for _, p := range s.params {
+		n += len(p.Data)
+	}
+	return n
+}
+
+// ZeroGrad begins a step.
+func (s *Set) ZeroGrad() {
+	for _, p := range s.params {
+		clear(p.Grad)
+	}
+}
+
+// Finish completes the gradients after the last backward pass of a step.
+func (s *Set) Finish() error {
+	for _, p := range s.parts {
+		p.finish()
+	}
+	return nil
+}
+
+// Refresh recomputes what depends on the parameters; it must be called whenever they have changed.
+func (s *Set) Refresh() error {
+	for _, p := range s.parts {
+		if err := p.refresh(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Gates lists the gates of a LLaMA-Adapter after their activation, by layer from the lowest adapted one; nil for other
+// methods.
+func (s *Set) Gates() [][]float32 {
+	var all [][]float32
+	for _, at := range s.sites() {
+		if p, ok := s.deltas[at].(*prompt); ok {
+			all = append(all, slices.Clone(p.c))
+		}
+	}
+	return all
+}
