@@ -24,7 +24,6 @@ type referee struct {
 	g       *G.ExprGraph
 	n       int
 	weights map[string]*G.Node // by name; q, k and v by name and head
-	err     error
 }
 
 func (r *referee) leaf(name string, rows, cols int, at func(i, j int) float64) *G.Node {

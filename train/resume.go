@@ -116,7 +116,8 @@ func (r *run) resume() error {
 	if err := r.optimizer.restore(f, r.state.Step); err != nil {
 		return fmt.Errorf("resume from %s: %s: %w", from, optimizerFile, err)
 	}
-	if w := &r.state.Watch; !isDir(filepath.Join(dir, w.best())) { // the run began in another directory
+	w := &r.state.Watch
+	if _, err := os.Stat(filepath.Join(dir, w.best())); err != nil { // the run began in another directory
 		w.BestStep, w.BestLoss = 0, 0
 	}
 	if err := r.state.Watch.point(r.disk, dir); err != nil { // a stop may have come before it
@@ -150,11 +151,6 @@ func readState(dir string, c Config, in Inputs, total int) (state, error) {
 		return s, fmt.Errorf("%w: it is of step %d and names step %d as the best", ErrRefused, s.Step, best)
 	}
 	return s, nil
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
 }
 
 // differences lists the settings that differ and may not, those of inlined structs too.
