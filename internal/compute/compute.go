@@ -1,10 +1,8 @@
-// Package compute names what a LLaMA needs computed: a Device is the list of
-// operations, forward and backward; a Matrix is one frozen weight.
+// Package compute lists the operations of a LLaMA, forward and backward: Device. Matrix holds one frozen weight.
 //
-// Every array is row-major float32. A call with n rows treats its rows
-// independently: the bits of row i of a result depend on row i of the inputs
-// alone, never on n, on the row's place in the batch, or on the number of
-// threads. Packing, micro-batching and caching are exact because of that.
+// Every array is row-major float32. A call with n rows treats its rows independently: the bits of row i of a result
+// depend on row i of the inputs alone, never on n, on the row's place in the batch, or on the number of threads.
+// Packing, micro-batching and caching are exact because of that.
 package compute
 
 import "fettle/internal/rng"
@@ -17,31 +15,29 @@ type Attention struct {
 	Scale   float32 // usually 1/sqrt(Dh)
 }
 
-// Segment is one sequence among the packed rows of a call.
+// Segment names one sequence among the packed rows of a call.
 //
 // Query rows Row … Row+Len-1 belong to it. Query row Row+i sees the key rows
 //
 //	Prefix … Prefix+PrefixLen-1   (rows computed once and shared by segments)
 //	Key … Key+Past+i              (its own: Past cached ones, then causally)
 //
-// In training Key = Row and Past = 0; in decoding Key = 0 and Past is the
-// number of tokens already cached.
+// In training Key = Row and Past = 0; in decoding Key = 0 and Past counts the tokens already cached.
 type Segment struct {
 	Row, Len          int
 	Key, Past         int
 	Prefix, PrefixLen int
 }
 
-// Device computes the operations of a LLaMA. A caller's mistake (a slice that
-// is too short) panics with a constant message; nothing else panics.
-// Methods whose name ends in Backward, and MatMulT, add to the gradients they
-// write (+=); all others overwrite.
+// Device computes the operations of a LLaMA. A caller's mistake (a slice that is too short) panics with a constant
+// message; nothing else panics. Methods whose name ends in Backward, and MatMulT, add to the gradients they write (+=);
+// all others overwrite.
 type Device interface {
-	// Name is what is shown and recorded, e.g. "ref", "cpu f32".
+	// Name returns the name that is shown and recorded, e.g. "ref", "cpu f32".
 	Name() string
 
-	// Prepare lets the device lay w out for its kernels. It is called once per
-	// matrix before its first use and may be called again without effect.
+	// Prepare lets the device lay w out for its kernels. It is called once per matrix before its first use and may be
+	// called again without effect.
 	Prepare(w *Matrix) error
 
 	// MatMul computes y = x·Wᵀ: y (n, N), x (n, K), w (N, K).
@@ -50,34 +46,39 @@ type Device interface {
 	// MatMulT computes dx += dy·W: dx (n, K), dy (n, N), w (N, K).
 	MatMulT(dx, dy []float32, w *Matrix, n int)
 
-	// Gemm computes C = alpha·op(A)·op(B) + beta·C on trainable arrays:
-	// op(A) (m, k), op(B) (k, n), C (m, n), leading dimensions in elements.
-	// beta = 0 overwrites C without reading it.
-	Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int)
+	// Gemm computes C = alpha·op(A)·op(B) + beta·C on trainable arrays: op(A) (m, k), op(B) (k, n), C (m, n), leading
+	// dimensions in elements. beta = 0 overwrites C without reading it.
+	Gemm(
+		transA, transB bool, m, n, k int,
+		alpha float32, a []float32, lda int, b []float32, ldb int,
+		beta float32, c []float32, ldc int,
+	)
 
-	// GemmBySegment computes C[i] = alpha·Aᵀ·B + beta·C[i] over the rows of
-	// segment i alone: A (rows, m), B (rows, n), C[i] (m, n) at c[i·stride:].
-	GemmBySegment(segs []Segment, m, n int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, stride int)
+	// GemmBySegment computes C[i] = alpha·Aᵀ·B + beta·C[i] over the rows of segment i alone: A (rows, m), B (rows, n),
+	// C[i] (m, n) at c[i·stride:].
+	GemmBySegment(
+		segs []Segment, m, n int,
+		alpha float32, a []float32, lda int, b []float32, ldb int,
+		beta float32, c []float32, ldc, stride int,
+	)
 
-	// Embed copies rows: y[i] = w[tokens[i]], y (n, K).
+	// Embed computes y[i] = w[tokens[i]], y (n, K).
 	Embed(y []float32, w *Matrix, tokens []int32)
 
-	// RMSNorm computes y[i] = x[i]/sqrt(mean(x²)+eps)·w[i] for n rows of width
-	// len(w). y and x may be the same slice. Zhang and Sennrich 2019, arXiv:1910.07467.
+	// RMSNorm computes y[i] = x[i]/sqrt(mean(x²)+eps)·w[i] for n rows of width len(w). y and x may be the same slice.
+	// Zhang and Sennrich 2019, arXiv:1910.07467.
 	RMSNorm(y, x, w []float32, n int, eps float32)
 
 	// RMSNormBackward adds the gradient of RMSNorm's x to dx; x is its input.
 	RMSNormBackward(dx, dy, x, w []float32, n int, eps float32)
 
-	// Rope rotates, in place, the pairs (j, j+Dh/2) of every head of row i by
-	// the angle whose cosine and sine are cos[pos[i]·Dh/2+j], sin[pos[i]·Dh/2+j]
-	// (rotate-half layout); inverse rotates back, which is also its gradient.
-	// x is (n, heads·dh). Su et al. 2021, arXiv:2104.09864.
+	// Rope rotates, in place, the pairs (j, j+Dh/2) of every head of row i by the angle whose cosine and sine are
+	// cos[pos[i]·Dh/2+j], sin[pos[i]·Dh/2+j] (rotate-half layout); inverse rotates back, which is also its gradient.
+	// x has shape (n, heads·dh). Su et al. 2021, arXiv:2104.09864.
 	Rope(x []float32, n, heads, dh int, pos []int32, cos, sin []float32, inverse bool)
 
-	// Attend computes, for every query row and head of every segment,
-	// out = softmax(scale·q·kᵀ)·v over the keys the segment lets it see.
-	// q, out (rows, H·Dh); k, v (key rows, G·Dh).
+	// Attend computes, for every query row and head of every segment, out = softmax(scale·q·kᵀ)·v over the keys that
+	// the segment lets it see. q, out (rows, H·Dh); k, v (key rows, G·Dh).
 	Attend(out, q, k, v []float32, segs []Segment, a Attention)
 
 	// AttendBackward adds the gradients of q, k and v. out is Attend's result.
@@ -90,7 +91,7 @@ type Device interface {
 	// SwiGLUBackward adds the gradients of gate and up.
 	SwiGLUBackward(dgate, dup, dy, gate, up []float32)
 
-	// Softmax turns every width numbers of x into exp(x)/Σ exp(x).
+	// Softmax computes x = exp(x)/Σ exp(x) of rows of width elements.
 	Softmax(x []float32, width int)
 
 	// SoftmaxBackward adds the gradient of Softmax's input to dx; p is its result.
@@ -99,10 +100,9 @@ type Device interface {
 	// Add computes y += x.
 	Add(y, x []float32)
 
-	// CrossEntropy computes loss[i] = -log softmax(x[i]·Wᵀ)[target[i]] for n rows
-	// x (n, K) and head w (N, K). If dx is not nil it also adds scale[i] times the
-	// gradient of loss[i] to dx[i] (n, K). Logits exist in chunks only; sums are
-	// float64.
+	// CrossEntropy computes loss[i] = -log softmax(x[i]·Wᵀ)[target[i]] for n rows x (n, K) and head w (N, K). If dx is
+	// not nil it also adds scale[i] times the gradient of loss[i] to dx[i] (n, K). Logits exist in chunks only; sums
+	// are float64.
 	CrossEntropy(loss []float64, dx, x []float32, w *Matrix, target []int32, scale []float32, n int)
 
 	// SoftmaxCrossEntropy computes, for each of n rows of logits z (n, V) with p = softmax(z[i]),
@@ -110,7 +110,7 @@ type Device interface {
 	//	loss[i] = -log p[target[i]]
 	//	z[i]    = scale[i]·p, less scale[i] at target[i]
 	//
-	// so that z becomes scale times the gradient of the losses with respect to the logits. V = len(z)/n.
+	// so that z becomes scale times the gradient of the losses with respect to the logits; V = len(z)/n.
 	SoftmaxCrossEntropy(loss []float64, z []float32, target []int32, scale []float32, n int)
 
 	// RMSNormWeightBackward adds the gradient of RMSNorm's w, row after row:

@@ -29,14 +29,13 @@ func FromF16(h uint16) float32 {
 	return math.Float32frombits(sign | (exp+127-15)<<23 | man<<13)
 }
 
-// Rows is a device's own layout that can still tell the weights it holds.
+// Rows is implemented by a device's own layout, from which weights can still be read.
 type Rows interface {
 	// Row writes elements k0 … k0+len(dst)-1 of row i.
 	Row(dst []float32, i, k0 int)
 }
 
-// Row widens elements k0 … k0+len(dst)-1 of row i of w, wherever they are
-// kept.
+// Row widens elements k0 … k0+len(dst)-1 of row i of w, wherever they are kept.
 func (w *Matrix) Row(dst []float32, i, k0 int) {
 	if i < 0 || i >= w.N || k0 < 0 || k0+len(dst) > w.K {
 		panic("compute: matrix element out of range")

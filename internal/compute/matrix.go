@@ -2,7 +2,7 @@ package compute
 
 import "fmt"
 
-// DType is the element type of a stored array.
+// DType names the element type of a stored array.
 type DType uint8
 
 // The element types of frozen weights.
@@ -19,10 +19,10 @@ var dtypes = [...]struct {
 	size int
 }{F32: {"F32", 4}, BF16: {"BF16", 2}, F16: {"F16", 2}, Int8: {"I8", 1}, NF4: {"NF4", 0}}
 
-// String is the type's name in a safetensors header.
+// String returns the type's name in a safetensors header.
 func (t DType) String() string { return dtypes[t].name }
 
-// Size is the bytes of one element as stored, zero if there is less than one.
+// Size returns the bytes of one element as stored, zero if there is less than one.
 func (t DType) Size() int { return dtypes[t].size }
 
 // Bytes returns the bytes of an (n, k) matrix as stored, its scales among them.
@@ -36,20 +36,18 @@ func (t DType) Bytes(n, k int) int64 {
 	return int64(n) * int64(k) * int64(t.Size())
 }
 
-// Matrix is a frozen weight of a linear map or an embedding: N rows of K
-// elements, row-major, as stored in the file (often memory-mapped, never
-// written to).
+// Matrix holds a frozen weight of a linear map or an embedding: N rows of K elements, row-major, as stored in the file
+// (often memory-mapped, never written to).
 type Matrix struct {
 	Name string // the tensor's name in the file, for messages
 	N, K int    // output and input width
 	Type DType
 	Raw  []byte // N·K elements, little-endian; nil once a device keeps its own layout
 
-	// Release, if not nil, is called when a device has its own layout and no
-	// longer needs Raw, whose pages may then go.
+	// Release, if not nil, is called when a device has its own layout and no longer needs Raw, whose pages may then go.
 	Release func()
 
-	// Packed is what the device that prepared the matrix keeps for its kernels.
+	// Packed holds the layout of the device that prepared the matrix.
 	Packed any
 }
 

@@ -14,5 +14,5 @@ type Workload struct {
 	Logits Size
 }
 
-// Size is the size of an array of rows.
+// Size holds the dimensions of an array of rows.
 type Size struct{ Rows, Width int }

@@ -24,7 +24,7 @@ func processTime() time.Duration {
 	return time.Duration(t.Nano())
 }
 
-// shapes are the products of LLaMA-7B, 1B and stories15M: N, K.
+// shapes lists the products of LLaMA-7B, 1B and stories15M: N, K.
 var shapes = []struct {
 	name string
 	n, k int
@@ -59,7 +59,7 @@ func report(b *testing.B, work, peak float64, f func()) {
 	}
 }
 
-// ways are the modes and types of weights measured.
+// ways lists the modes and types of weights measured.
 var ways = []struct {
 	mode string
 	typ  compute.DType
@@ -93,7 +93,7 @@ func BenchmarkProducts(b *testing.B) {
 	}
 }
 
-// peak is what products of a mode can reach, or reading memory.
+// peak returns the rate that products of a mode can reach, or reading memory.
 func peak(l *kernel.Level, mode string) float64 {
 	var rate float64
 	switch {

@@ -18,7 +18,7 @@ func newDevice(t *testing.T, o cpu.Options) compute.Device {
 	return cpu.AsStored(dev) // tests are small
 }
 
-// judges are the plain devices of each way to compute at a level.
+// judges returns the plain devices of each way to compute at a level.
 func judges(level string) map[string]devicetest.Judge {
 	rest := ref.New()
 	if level == "avx512bf16" {

@@ -48,7 +48,7 @@ func TestLogitsMayBeFarApart(t *testing.T) {
 	}
 }
 
-// TestLossOfNaNIsNaN: a bad logit in one stretch spoils the row, its gradient too.
+// TestLossOfNaNIsNaN: a bad logit in one block spoils the row, its gradient too.
 func TestLossOfNaNIsNaN(t *testing.T) {
 	const v = 5000
 	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1))} {

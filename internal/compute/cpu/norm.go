@@ -19,7 +19,7 @@ func (d *device) RMSNorm(y, x, w []float32, n int, eps float32) {
 	})
 }
 
-// inverseRMS is 1/sqrt(mean(x²)+eps).
+// inverseRMS returns 1/sqrt(mean(x²)+eps).
 func (d *device) inverseRMS(x []float32, eps float32) float64 {
 	return 1 / math.Sqrt(d.core.Dot(x, x)/float64(len(x))+float64(eps))
 }

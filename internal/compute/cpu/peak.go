@@ -44,7 +44,7 @@ func peaks(l *kernel.Level, p *Peak) []probe {
 	return all
 }
 
-// probe is work to be timed, and where its rate goes.
+// probe holds work to be timed, and where its rate goes.
 type probe struct {
 	rate *float64
 	work float64 // of one run

@@ -7,7 +7,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// attention is one set of segments over shared arrays.
+// attention names a set of segments over shared arrays.
 type attention struct {
 	why  string
 	segs []compute.Segment
@@ -21,11 +21,13 @@ var segmentSets = []attention{
 	{"packed", []compute.Segment{{Len: 5}, {Row: 5, Len: 1, Key: 5}, {Row: 6, Len: 40, Key: 6}}},
 	{"decoding", []compute.Segment{{Len: 1, Past: 70}}},
 	{"chunk after a cache", []compute.Segment{{Len: 9, Key: 3, Past: 66}}},
-	{"shared prefix", []compute.Segment{{Len: 37}, {Row: 37, Len: 8, Key: 37, PrefixLen: 37}, {Row: 45, Len: 30, Key: 45, PrefixLen: 37}}},
+	{"shared prefix", []compute.Segment{
+		{Len: 37}, {Row: 37, Len: 8, Key: 37, PrefixLen: 37}, {Row: 45, Len: 30, Key: 45, PrefixLen: 37},
+	}},
 	{"prefix in the middle and a past", []compute.Segment{{Len: 4, Key: 60, Past: 3, Prefix: 20, PrefixLen: 33}}},
 }
 
-// rows the set needs: queries, keys.
+// rows returns how many rows of queries and keys the set needs.
 func (a attention) rows() (q, k int) {
 	for _, s := range a.segs {
 		q = max(q, s.Row+s.Len)
@@ -37,13 +39,15 @@ func (a attention) rows() (q, k int) {
 func attentions() (cases []Case) {
 	for _, shape := range [][3]int{{1, 1, 2}, {4, 2, 8}, {6, 2, 18}, {3, 3, 64}, {8, 1, 40}} {
 		for _, set := range segmentSets {
-			a := compute.Attention{Heads: shape[0], KVHeads: shape[1], HeadDim: shape[2], Scale: float32(1 / math.Sqrt(float64(shape[2])))}
+			a := compute.Attention{Heads: shape[0], KVHeads: shape[1], HeadDim: shape[2]}
+			a.Scale = float32(1 / math.Sqrt(float64(a.HeadDim)))
 			rows, keyRows := set.rows()
 			src := newSource(uint64(6000 + rows))
 			qn, kn := rows*a.Heads*a.HeadDim, keyRows*a.KVHeads*a.HeadDim
 			q, k, v, dout := src.normal(qn), src.normal(kn), src.normal(kn), src.normal(qn)
 			dq, dk, dv := src.normal(qn), src.normal(kn), src.normal(kn)
-			cases = append(cases, Case{fmt.Sprintf("attention h=%d g=%d dh=%d %s", shape[0], shape[1], shape[2], set.why), Exact, func(dev compute.Device) [][]float32 {
+			name := fmt.Sprintf("attention h=%d g=%d dh=%d %s", shape[0], shape[1], shape[2], set.why)
+			cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 				out, dq, dk, dv := make([]float32, qn), clone(dq), clone(dk), clone(dv)
 				dev.Attend(out, q, k, v, set.segs, a)
 				dev.AttendBackward(dq, dk, dv, dout, out, q, k, v, set.segs, a)

@@ -6,10 +6,12 @@ import (
 	"fettle/internal/compute"
 )
 
-// Cases are all calls the suite makes.
+// Cases lists all calls the suite makes.
 func Cases() []Case {
-	return concat(products(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(), losses(),
-		rowOperations(), normWeights(), logits(), optimizers())
+	return concat(
+		products(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(), losses(),
+		rowOperations(), normWeights(), logits(), optimizers(),
+	)
 }
 
 func concat(lists ...[]Case) (all []Case) {
@@ -22,7 +24,10 @@ func concat(lists ...[]Case) (all []Case) {
 // products: every tail of rows, columns and reduction, of every type, with
 // and without Prepare.
 func products() (cases []Case) {
-	shapes := [][2]int{{1, 1}, {1, 2}, {2, 3}, {3, 1}, {5, 7}, {16, 16}, {17, 31}, {32, 32}, {33, 65}, {48, 64}, {100, 130}, {31, 600}, {70, 1100}, {1100, 70}}
+	shapes := [][2]int{
+		{1, 1}, {1, 2}, {2, 3}, {3, 1}, {5, 7}, {16, 16}, {17, 31}, {32, 32}, {33, 65}, {48, 64},
+		{100, 130}, {31, 600}, {70, 1100}, {1100, 70},
+	}
 	rows := []int{0, 1, 2, 3, 5, 8, 13, 14, 15, 29}
 	seed := uint64(0)
 	for _, s := range shapes {
@@ -37,7 +42,8 @@ func products() (cases []Case) {
 				}
 				x, dy, dx := src.normal(m*k), src.normal(m*n), src.normal(m*k)
 				for _, ready := range []bool{false, true} {
-					cases = append(cases, Case{fmt.Sprintf("products %v (%d,%d) n=%d prepared=%v", typ, n, k, m, ready), Product, func(dev compute.Device) [][]float32 {
+					name := fmt.Sprintf("products %v (%d,%d) n=%d prepared=%v", typ, n, k, m, ready)
+					cases = append(cases, Case{name, Product, func(dev compute.Device) [][]float32 {
 						w := w
 						if ready {
 							w = prepared(dev, w)
@@ -53,7 +59,8 @@ func products() (cases []Case) {
 				}
 			}
 			tokens := src.tokens(9, n)
-			cases = append(cases, Case{fmt.Sprintf("embed %v (%d,%d)", typ, n, k), Product, func(dev compute.Device) [][]float32 {
+			name := fmt.Sprintf("embed %v (%d,%d)", typ, n, k)
+			cases = append(cases, Case{name, Product, func(dev compute.Device) [][]float32 {
 				y, z := make([]float32, 9*k), make([]float32, 9*k)
 				dev.Embed(y, w, tokens)
 				dev.Embed(z, prepared(dev, w), tokens)
@@ -67,7 +74,10 @@ func products() (cases []Case) {
 // gemms: both transpositions, thin and square shapes, padded leading
 // dimensions, beta 0 over garbage, 1 and other.
 func gemms() (cases []Case) {
-	shapes := [][3]int{{1, 1, 1}, {2, 3, 4}, {5, 1, 9}, {1, 8, 33}, {17, 8, 64}, {8, 40, 17}, {64, 4, 100}, {33, 33, 33}, {4, 130, 20}, {15, 65, 520}, {3, 3, 0}, {0, 3, 3}}
+	shapes := [][3]int{
+		{1, 1, 1}, {2, 3, 4}, {5, 1, 9}, {1, 8, 33}, {17, 8, 64}, {8, 40, 17}, {64, 4, 100}, {33, 33, 33},
+		{4, 130, 20}, {15, 65, 520}, {3, 3, 0}, {0, 3, 3},
+	}
 	for i, s := range shapes {
 		m, n, k := s[0], s[1], s[2]
 		for _, pad := range []int{0, 3} {
@@ -81,9 +91,12 @@ func gemms() (cases []Case) {
 				if transB {
 					ldb = k + pad
 				}
-				a, b, c := src.normal((max(m, k)+1)*max(lda, 1)), src.normal((max(n, k)+1)*max(ldb, 1)), src.normal((m+1)*ldc)
+				a, b := src.normal((max(m, k)+1)*max(lda, 1)), src.normal((max(n, k)+1)*max(ldb, 1))
+				c := src.normal((m + 1) * ldc)
 				for _, f := range [][2]float32{{1, 0}, {1, 1}, {-0.5, 0.25}} {
-					cases = append(cases, Case{fmt.Sprintf("gemm %v%v m=%d n=%d k=%d pad=%d alpha=%g beta=%g", transA, transB, m, n, k, pad, f[0], f[1]), Exact, func(dev compute.Device) [][]float32 {
+					name := fmt.Sprintf("gemm %v%v m=%d n=%d k=%d pad=%d alpha=%g beta=%g",
+						transA, transB, m, n, k, pad, f[0], f[1])
+					cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 						c := clone(c)
 						dev.Gemm(transA, transB, m, n, k, f[0], a, lda, b, ldb, f[1], c, ldc)
 						return [][]float32{c}
@@ -104,7 +117,8 @@ func segmentGemms() (cases []Case) {
 		lda, ldb, ldc, stride := m+2, n+1, n+3, m*(n+3)+5
 		a, b, c := src.normal(44*lda), src.normal(44*ldb), src.normal(len(segs)*stride)
 		for _, beta := range []float32{0, 1} {
-			cases = append(cases, Case{fmt.Sprintf("gemm by segment m=%d n=%d beta=%g", m, n, beta), Exact, func(dev compute.Device) [][]float32 {
+			name := fmt.Sprintf("gemm by segment m=%d n=%d beta=%g", m, n, beta)
+			cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 				c := clone(c)
 				dev.GemmBySegment(segs, m, n, 0.5, a, lda, b, ldb, beta, c, ldc, stride)
 				return [][]float32{c}
@@ -121,7 +135,8 @@ func softmaxes() (cases []Case) {
 		for j := range x {
 			x[j] *= 5
 		}
-		cases = append(cases, Case{fmt.Sprintf("softmax width=%d", width), Exact, func(dev compute.Device) [][]float32 {
+		name := fmt.Sprintf("softmax width=%d", width)
+		cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 			p, dx := clone(x), clone(dx)
 			dev.Softmax(p, width)
 			dev.SoftmaxBackward(dx, dy, p, width)
@@ -138,7 +153,8 @@ func elementwise() (cases []Case) {
 		for i := range x {
 			x[i] *= 10 // reach both flat ends of silu
 		}
-		cases = append(cases, Case{fmt.Sprintf("swiglu and add n=%d", n), Exact, func(dev compute.Device) [][]float32 {
+		name := fmt.Sprintf("swiglu and add n=%d", n)
+		cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 			out, same, sum := make([]float32, n), clone(x), clone(y)
 			dev.SwiGLU(out, x, y)
 			dev.SwiGLU(same, same, y)
@@ -156,7 +172,8 @@ func norms() (cases []Case) {
 		for _, n := range []int{0, 1, 3, 18} {
 			src := newSource(uint64(3000 + d))
 			x, w, dy, dx := src.normal(n*d), src.normal(d), src.normal(n*d), src.normal(n*d)
-			cases = append(cases, Case{fmt.Sprintf("rmsnorm d=%d n=%d", d, n), Exact, func(dev compute.Device) [][]float32 {
+			name := fmt.Sprintf("rmsnorm d=%d n=%d", d, n)
+			cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 				y, same, dx := make([]float32, n*d), clone(x), clone(dx)
 				dev.RMSNorm(y, x, w, n, 1e-5)
 				dev.RMSNorm(same, same, w, n, 1e-5)
@@ -174,7 +191,8 @@ func ropes() (cases []Case) {
 		src := newSource(uint64(4000 + n))
 		x, cos, sin := src.normal(n*h*dh), src.normal(50*dh/2), src.normal(50*dh/2)
 		pos := src.tokens(n, 50)
-		cases = append(cases, Case{fmt.Sprintf("rope n=%d heads=%d dh=%d", n, h, dh), Exact, func(dev compute.Device) [][]float32 {
+		name := fmt.Sprintf("rope n=%d heads=%d dh=%d", n, h, dh)
+		cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 			forth, back := clone(x), clone(x)
 			dev.Rope(forth, n, h, dh, pos, cos, sin, false)
 			dev.Rope(back, n, h, dh, pos, cos, sin, true)
@@ -190,7 +208,8 @@ func losses() (cases []Case) {
 		src := newSource(uint64(5000 + n))
 		w := src.matrix(v, k, compute.F32)
 		x, dx, scale, target := src.normal(n*k), src.normal(n*k), src.normal(n), src.tokens(n, v)
-		cases = append(cases, Case{fmt.Sprintf("cross entropy n=%d v=%d k=%d", n, v, k), Loss, func(dev compute.Device) [][]float32 {
+		name := fmt.Sprintf("cross entropy n=%d v=%d k=%d", n, v, k)
+		cases = append(cases, Case{name, Loss, func(dev compute.Device) [][]float32 {
 			loss, again, dx := make([]float64, n), make([]float64, n), clone(dx)
 			dev.CrossEntropy(loss, nil, x, w, target, scale, n)
 			dev.CrossEntropy(again, dx, x, w, target, scale, n)

@@ -10,8 +10,8 @@ import (
 	"fettle/internal/compute"
 )
 
-// exact is what operations other than products of frozen matrices may differ
-// by, relative to the largest element of the result.
+// exact bounds the differences of operations other than products of frozen matrices, relative to the largest element
+// of the result.
 const exact = 2e-5
 
 // Kind sorts cases by how far a device may be from its judge.
@@ -25,22 +25,22 @@ const (
 	Loss                // a product of a product
 )
 
-// Case is one call of one operation on fixed, seeded inputs.
+// Case makes one call of one operation on fixed, seeded inputs.
 type Case struct {
 	Name string
 	Kind Kind
 	Run  func(dev compute.Device) [][]float32
 }
 
-// Judge is the plain device to compare with, and what products and losses may
-// differ from its by, relative to the largest element of the result.
+// Judge holds the plain device to compare with, and the bounds on differences of products and losses, relative to the
+// largest element of the result.
 type Judge struct {
 	compute.Device
 	Product, Loss float64
 }
 
-// Run holds dev to the judge on every case, to the independence of rows and to
-// the propagation of what is not finite.
+// Run compares dev with the judge on every case, and requires that rows are independent and that NaN and infinities
+// propagate.
 func Run(t *testing.T, dev compute.Device, judge Judge) {
 	for _, c := range Cases() {
 		limit := [...]float64{Exact: exact, Bits: 0, Product: judge.Product, Loss: judge.Loss}[c.Kind]
@@ -75,7 +75,8 @@ func near(t *testing.T, want, got []float32, limit float64, what string) {
 	}
 	for i := range want {
 		if diff := math.Abs(float64(want[i]) - float64(got[i])); !(diff <= limit*top) {
-			require.Failf(t, "differs", "%s: element %d of %d: got %g, want %g ± %g", what, i, len(want), got[i], want[i], limit*top)
+			require.Failf(t, "differs", "%s: element %d of %d: got %g, want %g ± %g",
+				what, i, len(want), got[i], want[i], limit*top)
 		}
 	}
 }

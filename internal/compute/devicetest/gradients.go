@@ -9,8 +9,8 @@ import (
 	"fettle/internal/compute"
 )
 
-// Gradients holds every backward operation of dev to central differences of
-// its forward operation, along random directions and along the gradient.
+// Gradients compares every backward operation of dev with central differences of its forward operation, along random
+// directions and along the gradient.
 func Gradients(t *testing.T, dev compute.Device) {
 	src := newSource(20)
 	t.Run("MatMulT", func(t *testing.T) {
@@ -24,6 +24,12 @@ func Gradients(t *testing.T, dev compute.Device) {
 		check(t, src, [][]float32{src.normal(3 * 13)}, 3*13,
 			func(y []float32, in [][]float32) { dev.RMSNorm(y, in[0], w, 3, 1e-5) },
 			func(g [][]float32, dy []float32, in [][]float32) { dev.RMSNormBackward(g[0], dy, in[0], w, 3, 1e-5) })
+	})
+	t.Run("RMSNorm's weight", func(t *testing.T) {
+		x := src.normal(3 * 13)
+		check(t, src, [][]float32{src.normal(13)}, 3*13,
+			func(y []float32, in [][]float32) { dev.RMSNorm(y, x, in[0], 3, 1e-5) },
+			func(g [][]float32, dy []float32, _ [][]float32) { dev.RMSNormWeightBackward(g[0], dy, x, 3, 1e-5) })
 	})
 	t.Run("SwiGLU", func(t *testing.T) {
 		check(t, src, [][]float32{src.normal(40), src.normal(40)}, 40,
@@ -60,6 +66,20 @@ func Gradients(t *testing.T, dev compute.Device) {
 				dev.CrossEntropy(make([]float64, 3), g[0], in[0], w, target, dy, 3)
 			})
 	})
+	t.Run("SoftmaxCrossEntropy", func(t *testing.T) {
+		target := []int32{3, 20, 0}
+		losses := func(z, scale []float32) []float64 {
+			loss := make([]float64, 3)
+			dev.SoftmaxCrossEntropy(loss, z, target, scale, 3)
+			return loss
+		}
+		check(t, src, [][]float32{src.normal(3 * 21)}, 3,
+			func(y []float32, in [][]float32) { copy(y, narrow(losses(clone(in[0]), y))) },
+			func(g [][]float32, dy []float32, in [][]float32) {
+				copy(g[0], in[0])
+				losses(g[0], dy)
+			})
+	})
 	for _, set := range segmentSets {
 		if set.why == "longer than a block" {
 			continue // the differences drown in float32 there
@@ -80,7 +100,10 @@ func Gradients(t *testing.T, dev compute.Device) {
 
 // check compares ⟨gradient, direction⟩ with the central difference of
 // Σ c·f(in), in float64, for a random c.
-func check(t *testing.T, src source, in [][]float32, outputs int, forward func(y []float32, in [][]float32), backward func(g [][]float32, dy []float32, in [][]float32)) {
+func check(
+	t *testing.T, src source, in [][]float32, outputs int,
+	forward func(y []float32, in [][]float32), backward func(g [][]float32, dy []float32, in [][]float32),
+) {
 	t.Helper()
 	c := src.normal(outputs)
 	grads := make([][]float32, len(in))

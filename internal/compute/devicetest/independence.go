@@ -20,7 +20,7 @@ func rowsStandAlone(t *testing.T, dev compute.Device) {
 		w := prepared(dev, src.matrix(vocab, k, typ))
 		all := func(sizes ...int) [][]float32 {
 			y, dx, nll := make([]float32, n*vocab), clone(dx), make([]float64, n)
-			normed, dnorm, dloss, turned := make([]float32, n*k), clone(dx), clone(dx), clone(x)
+			normed, dnorm, dloss, rotated := make([]float32, n*k), clone(dx), clone(dx), clone(x)
 			for lo, i := 0, 0; lo < n; i++ {
 				m := min(sizes[i%len(sizes)], n-lo)
 				row := func(s []float32, width int) []float32 { return s[lo*width : (lo+m)*width] }
@@ -29,10 +29,10 @@ func rowsStandAlone(t *testing.T, dev compute.Device) {
 				dev.RMSNorm(row(normed, k), row(x, k), norm, m, 1e-6)
 				dev.RMSNormBackward(row(dnorm, k), row(dx, k), row(x, k), norm, m, 1e-6)
 				dev.CrossEntropy(nll[lo:lo+m], row(dloss, k), row(x, k), w, target[lo:lo+m], scale[lo:lo+m], m)
-				dev.Rope(row(turned, k), m, 53, 10, pos[lo:lo+m], cos, sin, false)
+				dev.Rope(row(rotated, k), m, 53, 10, pos[lo:lo+m], cos, sin, false)
 				lo += m
 			}
-			return [][]float32{y, dx, normed, dnorm, narrow(nll), dloss, turned}
+			return [][]float32{y, dx, normed, dnorm, narrow(nll), dloss, rotated}
 		}
 		want := all(n)
 		for _, sizes := range [][]int{{1}, {2}, {3, 5}, {14, 1, 8}, {16}, {29}} {
@@ -68,8 +68,8 @@ func decodingEqualsPrefill(t *testing.T, dev compute.Device) {
 	}
 }
 
-// prefixEqualsWhole requires that sharing a prefix changes no bit of what
-// follows it, forward, and that packing changes no bit of a gradient.
+// prefixEqualsWhole requires that sharing a prefix changes no bit of the rows behind it, forward, and that packing
+// changes no bit of a gradient.
 func prefixEqualsWhole(t *testing.T, dev compute.Device) {
 	const n, p = 90, 33
 	a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 24, Scale: 0.2}
@@ -95,8 +95,7 @@ func prefixEqualsWhole(t *testing.T, dev compute.Device) {
 	}
 }
 
-// notFinite requires that NaN and infinities reach all they should and
-// nothing else.
+// notFinite requires that NaN and infinities reach all results that depend on them and nothing else.
 func notFinite(t *testing.T, dev compute.Device) {
 	const n, out, k = 5, 40, 33
 	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
@@ -107,7 +106,7 @@ func notFinite(t *testing.T, dev compute.Device) {
 		for _, typ := range types {
 			values, floats := clone(values), typ <= compute.F16
 			if !floats {
-				values[11*k+3] = 1 // what is not finite cannot be quantized
+				values[11*k+3] = 1 // NaN and infinities cannot be quantized
 			}
 			w := prepared(dev, Matrix(out, k, typ, values))
 			y := make([]float32, n*out)

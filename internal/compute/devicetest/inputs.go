@@ -13,7 +13,7 @@ type source struct{ *rand.Rand }
 
 func newSource(seed uint64) source { return source{rand.New(rand.NewPCG(seed, 17))} }
 
-// normal is n draws of N(0, 1).
+// normal returns n draws of N(0, 1).
 func (s source) normal(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {
@@ -22,12 +22,12 @@ func (s source) normal(n int) []float32 {
 	return x
 }
 
-// matrix is (n, k) draws of N(0, 1), rounded to type t.
+// matrix returns (n, k) draws of N(0, 1), rounded to type t.
 func (s source) matrix(n, k int, t compute.DType) *compute.Matrix {
 	return Matrix(n, k, t, s.normal(n*k))
 }
 
-// types are those of frozen matrices.
+// types lists the types of frozen matrices.
 var types = []compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8, compute.NF4}
 
 // Matrix stores values as an (n, k) matrix of type t.
@@ -57,8 +57,7 @@ func Matrix(n, k int, t compute.DType, values []float32) *compute.Matrix {
 	return w
 }
 
-// half cuts a normal float32 of moderate size to an IEEE half; what is not
-// finite stays so.
+// half cuts a normal float32 of moderate size to an IEEE half; NaN and infinities stay so.
 func half(v float32) uint16 {
 	u := math.Float32bits(v)
 	sign, exp, man := uint16(u>>16)&0x8000, int(u>>23&255)-127+15, uint16(u>>13&1023)
@@ -71,7 +70,7 @@ func half(v float32) uint16 {
 	return sign | uint16(exp)<<10 | man
 }
 
-// tokens are n numbers below limit.
+// tokens returns n integers below limit.
 func (s source) tokens(n, limit int) []int32 {
 	x := make([]int32, n)
 	for i := range x {
@@ -82,7 +81,7 @@ func (s source) tokens(n, limit int) []int32 {
 
 func clone(x []float32) []float32 { return append([]float32(nil), x...) }
 
-// prepared is a copy of w that dev has prepared.
+// prepared returns a copy of w that dev has prepared.
 func prepared(dev compute.Device, w *compute.Matrix) *compute.Matrix {
 	c := *w
 	if err := dev.Prepare(&c); err != nil {
@@ -91,5 +90,5 @@ func prepared(dev compute.Device, w *compute.Matrix) *compute.Matrix {
 	return &c
 }
 
-// Normal is n seeded draws of N(0, 1).
+// Normal returns n seeded draws of N(0, 1).
 func Normal(seed uint64, n int) []float32 { return newSource(seed).normal(n) }

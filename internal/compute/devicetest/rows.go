@@ -34,7 +34,8 @@ func normWeights() (cases []Case) {
 		for _, n := range []int{0, 1, 18} {
 			src := newSource(uint64(7500 + d))
 			dw, dy, x := src.normal(d), src.normal(n*d), src.normal(n*d)
-			cases = append(cases, Case{fmt.Sprintf("rmsnorm weight d=%d n=%d", d, n), Bits, func(dev compute.Device) [][]float32 {
+			name := fmt.Sprintf("rmsnorm weight d=%d n=%d", d, n)
+			cases = append(cases, Case{name, Bits, func(dev compute.Device) [][]float32 {
 				dw := clone(dw)
 				dev.RMSNormWeightBackward(dw, dy, x, n, 1e-5)
 				return [][]float32{dw}
@@ -50,7 +51,8 @@ func logits() (cases []Case) {
 		n, v := s[0], s[1]
 		src := newSource(uint64(7700 + n))
 		z, target, scale := src.normal(n*v), src.tokens(n, v), src.normal(n)
-		cases = append(cases, Case{fmt.Sprintf("softmax cross entropy n=%d v=%d", n, v), Bits, func(dev compute.Device) [][]float32 {
+		name := fmt.Sprintf("softmax cross entropy n=%d v=%d", n, v)
+		cases = append(cases, Case{name, Bits, func(dev compute.Device) [][]float32 {
 			loss, z := make([]float64, n), clone(z)
 			dev.SoftmaxCrossEntropy(loss, z, target, scale, n)
 			return [][]float32{narrow(loss), z}

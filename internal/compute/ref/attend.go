@@ -6,8 +6,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// keys lists the key rows query i of a segment sees: the shared prefix, then
-// its own up to itself.
+// keys lists the key rows that query i of a segment sees: the shared prefix, then its own up to itself.
 func keys(s compute.Segment, i int) []int {
 	var rows []int
 	for j := range s.PrefixLen {
@@ -19,8 +18,7 @@ func keys(s compute.Segment, i int) []int {
 	return rows
 }
 
-// probabilities is softmax(scale·q·kᵀ) over the rows of k; head h of a row
-// starts at h.
+// probabilities returns softmax(scale·q·kᵀ) over the rows of k; the key head of a row starts at element h.
 func probabilities(q, k []float32, rows []int, width, h int, scale float32) []float64 {
 	p := make([]float64, len(rows))
 	top, sum := math.Inf(-1), 0.0
@@ -66,8 +64,7 @@ func (device) Attend(out, q, k, v []float32, segs []compute.Segment, a compute.A
 //	dq    += scale·Σ_j p[j]·(g[j]−δ)·k[j]
 //	dk[j] += scale·p[j]·(g[j]−δ)·q
 //
-// Each segment's gradient of k and v is summed in float64 and added once, in
-// the order of the segments.
+// Each segment's gradient of k and v is summed in float64 and added once, in the order of the segments.
 func (device) AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs []compute.Segment, a compute.Attention) {
 	dh, group := a.HeadDim, a.Heads/a.KVHeads
 	qw, kw := a.Heads*dh, a.KVHeads*dh

@@ -2,11 +2,11 @@ package ref
 
 import "fettle/internal/compute"
 
-// bf16 is the plain device of compute bf16: products of frozen weights have
-// both factors rounded to bfloat16, and weights are kept so.
+// bf16 computes as compute bf16 does, plainly: products of frozen weights have both factors rounded to bfloat16, and
+// weights are kept so.
 type bf16 struct{ device }
 
-// NewBF16 is the plain device that rounds as compute bf16 does.
+// NewBF16 returns the plain device that rounds as compute bf16 does.
 func NewBF16() compute.Device { return bf16{} }
 
 func (bf16) Name() string { return "ref bf16" }
@@ -20,7 +20,7 @@ func (bf16) Prepare(w *compute.Matrix) error {
 	return nil
 }
 
-// roundedWeights are the weights of a matrix, rounded when they are read.
+// roundedWeights rounds the weights of a matrix when they are read.
 type roundedWeights struct{ compute.Matrix }
 
 func (w roundedWeights) Row(dst []float32, i, k0 int) {
@@ -28,13 +28,13 @@ func (w roundedWeights) Row(dst []float32, i, k0 int) {
 	copy(dst, rounded(dst))
 }
 
-// MatMul multiplies what is rounded.
+// MatMul rounds both factors.
 func (d bf16) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	compute.Need(len(x), n*w.K)
 	d.device.MatMul(y, rounded(x[:n*w.K]), weights(w), n)
 }
 
-// MatMulT multiplies what is rounded.
+// MatMulT rounds both factors.
 func (d bf16) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	compute.Need(len(dy), n*w.N)
 	d.device.MatMulT(dx, rounded(dy[:n*w.N]), weights(w), n)
@@ -48,7 +48,7 @@ func (d bf16) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, t
 	})
 }
 
-// weights is w with rounded weights.
+// weights returns w with rounded weights.
 func weights(w *compute.Matrix) *compute.Matrix {
 	c := *w
 	c.Packed, c.Raw = roundedWeights{*w}, nil

@@ -6,13 +6,12 @@ import (
 	"fettle/internal/compute"
 )
 
-// int8Device is the plain device of compute int8: products with Int8 weights
-// have the other factor rounded row by row to eight bits; the rest is another
-// device's.
+// int8Device computes as compute int8 does, plainly: products with Int8 weights have the other factor rounded row by
+// row to eight bits; another device computes the rest.
 type int8Device struct{ compute.Device }
 
-// NewInt8 is the plain device that rounds as compute int8 does, and computes
-// all but products with Int8 weights as rest does.
+// NewInt8 returns the plain device that rounds as compute int8 does, and leaves all but products with Int8 weights to
+// rest.
 func NewInt8(rest compute.Device) compute.Device { return int8Device{rest} }
 
 // Prepare leaves Int8 weights as they are.
@@ -72,8 +71,7 @@ func (d int8Device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	}
 }
 
-// toInt8 is x rounded to whole multiples, −127 … 127, of the scale. If x is not
-// finite, neither is the scale.
+// toInt8 rounds x to whole multiples, −127 … 127, of the scale. If x is not finite, neither is the scale.
 func toInt8(x []float32) (codes []float64, scale float32) {
 	var top, zero float32
 	for _, v := range x {

@@ -31,7 +31,11 @@ func (device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 }
 
 // Gemm: c[i,j] = alpha·Σ_p op(a)[i,p]·op(b)[p,j] + beta·c[i,j].
-func (device) Gemm(transA, transB bool, m, n, k int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+func (device) Gemm(
+	transA, transB bool, m, n, k int,
+	alpha float32, a []float32, lda int, b []float32, ldb int,
+	beta float32, c []float32, ldc int,
+) {
 	at := func(x []float32, ld int, trans bool, i, j int) float64 {
 		if trans {
 			i, j = j, i
@@ -91,8 +95,12 @@ func addTo(y []float32, x []float64) {
 	}
 }
 
-// GemmBySegment is a Gemm for every segment.
-func (d device) GemmBySegment(segs []compute.Segment, m, n int, alpha float32, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc, stride int) {
+// GemmBySegment computes one Gemm for every segment.
+func (d device) GemmBySegment(
+	segs []compute.Segment, m, n int,
+	alpha float32, a []float32, lda int, b []float32, ldb int,
+	beta float32, c []float32, ldc, stride int,
+) {
 	for i, s := range segs {
 		d.Gemm(true, false, m, n, s.Len, alpha, a[s.Row*lda:], lda, b[s.Row*ldb:], ldb, beta, c[i*stride:], ldc)
 	}

@@ -44,7 +44,10 @@ func (device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, t
 }
 
 // crossEntropy passes the gradient of every logit through round.
-func crossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int, round func(float64) float64) {
+func crossEntropy(
+	loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int,
+	round func(float64) float64,
+) {
 	compute.Need(len(loss), n)
 	compute.Need(len(x), n*w.K)
 	compute.Need(len(target), n)

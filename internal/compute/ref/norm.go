@@ -6,7 +6,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// inverseRMS is 1/sqrt(mean(x²)+eps).
+// inverseRMS returns 1/sqrt(mean(x²)+eps).
 func inverseRMS(x []float32, eps float32) float64 {
 	return 1 / math.Sqrt(dot(x, x)/float64(len(x))+float64(eps))
 }
@@ -47,8 +47,7 @@ func (device) RMSNormBackward(dx, dy, x, w []float32, n int, eps float32) {
 	}
 }
 
-// Rope: (a, b) → (a·cos − b·sin, b·cos + a·sin) for the pairs (j, j+dh/2) of
-// every head; inverse turns the other way.
+// Rope: (a, b) → (a·cos − b·sin, b·cos + a·sin) for the pairs (j, j+dh/2) of every head; inverse rotates the other way.
 func (device) Rope(x []float32, n, heads, dh int, pos []int32, cos, sin []float32, inverse bool) {
 	compute.Need(len(x), n*heads*dh)
 	compute.Need(len(pos), n)

@@ -1,12 +1,13 @@
-// Package ref is the plain device: loops a reader can check, sums in float64,
-// one rounding to float32 at the end of each. It judges every other device.
+// Package ref is the plain device: loops a reader can check, sums in float64, one rounding to float32 at the end of
+// each. It judges every other device. Where the order of operations is part of an operation (AdamW, ScatterAdd and
+// their like) its loops are that order.
 package ref
 
 import "fettle/internal/compute"
 
 type device struct{}
 
-// New is the plain device. It has no state.
+// New returns the plain device. It has no state.
 func New() compute.Device { return device{} }
 
 func (device) Name() string { return "ref" }

@@ -1041,7 +1041,7 @@ half15:
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 
-	// R14 is the panel after the next, which no hardware would foresee.
+	// R14 is the panel after the next, which no hardware prefetches.
 	LEAQ (SI)(R9*2), R14
 	VMOVUPS 0(SI)(R10*1), Z0
 	PREFETCHT0 0(R14)(R10*1)
@@ -1268,7 +1268,7 @@ half18:
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 
-	// R14 is the panel after the next, which no hardware would foresee.
+	// R14 is the panel after the next, which no hardware prefetches.
 	LEAQ (SI)(R9*2), R14
 	VMOVUPS 0(SI)(R10*1), Z0
 	PREFETCHT0 0(R14)(R10*1)
@@ -1565,7 +1565,7 @@ half21:
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
 
-	// R14 is the panel after the next, which no hardware would foresee.
+	// R14 is the panel after the next, which no hardware prefetches.
 	LEAQ (SI)(R9*2), R14
 	VMOVUPS 0(SI)(R10*1), Z0
 	PREFETCHT0 0(R14)(R10*1)

@@ -59,7 +59,7 @@ func tileF32Go(t *Tile) {
 	f.chains(i, t.Rows, 0, t.Cols)
 }
 
-// floatTile is a tile with its words as float32.
+// floatTile views the words of a tile as float32.
 type floatTile struct {
 	*Tile
 	a, b, c []float32

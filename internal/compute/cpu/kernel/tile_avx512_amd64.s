@@ -28,7 +28,7 @@ TEXT ·tileF32AVX512(SB), NOSPLIT, $0-8
 	SHRQ $16, R11
 	KMOVW R11, K2
 
-	// R13 walks to R14 through the words to fetch; without any it stays at a.
+	// R13 walks to R14 through the words to prefetch; without any it stays at a.
 	MOVQ 128(R15), R13
 	MOVQ 136(R15), R14
 	TESTQ R14, R14
@@ -3481,7 +3481,7 @@ TEXT ·tileBF16AVX512(SB), NOSPLIT, $0-8
 	SHRQ $16, R11
 	KMOVW R11, K2
 
-	// R13 walks to R14 through the words to fetch; without any it stays at a.
+	// R13 walks to R14 through the words to prefetch; without any it stays at a.
 	MOVQ 128(R15), R13
 	MOVQ 136(R15), R14
 	TESTQ R14, R14
@@ -6934,7 +6934,7 @@ TEXT ·tileInt8AVX512(SB), NOSPLIT, $0-8
 	SHRQ $16, R11
 	KMOVW R11, K2
 
-	// R13 walks to R14 through the words to fetch; without any it stays at a.
+	// R13 walks to R14 through the words to prefetch; without any it stays at a.
 	MOVQ 128(R15), R13
 	MOVQ 136(R15), R14
 	TESTQ R14, R14

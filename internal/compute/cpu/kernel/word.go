@@ -5,7 +5,7 @@ import (
 	"unsafe"
 )
 
-// Word is 32 bits, whose meaning is in the name of the kernel that takes them: a float32, an int32, two halves or
+// Word holds 32 bits, whose meaning follows from the kernel that takes them: a float32, an int32, two halves or
 // bfloat16, four bytes, or eight codes of four bits; the first of them lowest.
 type Word uint32
 

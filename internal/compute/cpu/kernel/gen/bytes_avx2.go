@@ -1,7 +1,7 @@
 package main
 
-// bytesAVX2 opens weights in eight and four bits, in 256-bit registers, and
-// multiplies them by a row.
+// bytesAVX2 emits kernels that dequantize weights of eight and four bits, in 256-bit registers, and multiply them by a
+// row.
 func bytesAVX2() []byte {
 	a := newAsm("amd64")
 	a.levels32()
@@ -27,8 +27,8 @@ func bytesAVX2() []byte {
 	return a.Bytes()
 }
 
-// dequantize8 emits a function that opens eight columns of words at a time, at SI, to
-// rows of 32 columns at DI; R8 is at the scales.
+// dequantize8 emits a function that dequantizes eight columns of words at a time, at SI, to rows of 32 columns at DI;
+// R8 points to the scales.
 func (a *asm) dequantize8(name string, per int, element func(part int)) {
 	a.function(name, "p *Pack", 8)
 	a.i("MOVQ p+0(FP), R15")

@@ -2,10 +2,10 @@ package main
 
 import "math"
 
-// The offset of the field scale of the Go struct pack.
+// The offset of the field Scale of the Go struct Pack.
 const packScale = 80
 
-// bytesAVX512 is the kernels of weights in eight and four bits.
+// bytesAVX512 emits the kernels of weights in eight and four bits.
 func bytesAVX512() []byte {
 	a := newAsm("amd64")
 	for i, v := range nf4 {
@@ -33,7 +33,7 @@ var nf4 = [16]float32{
 	0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
 }
 
-// open emits, for each of cols rows of 32 words, per rows of the elements they
+// dequantize emits, for each of cols rows of 32 words, per rows of the elements they
 // hold, times scale.
 func (a *asm) dequantize(name string, per int, element func(i, from, to int)) {
 	a.function(name, "p *Pack", 8)
@@ -67,7 +67,7 @@ func (a *asm) dequantize(name string, per int, element func(i, from, to int)) {
 	a.i("RET")
 }
 
-// transposeInt8 emits the turn of sixteen rows (of which rows count) of 32 words of
+// transposeInt8 emits the transpose of sixteen rows (of which rows count) of 32 words of
 // four bytes: four columns o, o+1 … become words; the first 32 bytes of a
 // column go to dst, the other 32 to dst + ldd.
 func (a *asm) transposeInt8() {

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// files lists what is generated, by name.
+// files generates all files, by name.
 func files() map[string][]byte {
 	return map[string][]byte{
 		"bytes_avx2_amd64.s":    bytesAVX2(),

@@ -1,6 +1,6 @@
 package main
 
-// packsAVX2 is packF32 and its like for 256-bit registers: blocks of eight by
+// packsAVX2 emits the packs in 256-bit registers: blocks of eight by
 // eight words. What is smaller is left to the plain twins.
 func packsAVX2() []byte {
 	a := newAsm("amd64")
@@ -29,7 +29,7 @@ func packsAVX2() []byte {
 
 const packHalf = 104
 
-// transpose8 turns Y0 … Y7, eight rows of eight words, into Y8 … Y15.
+// transpose8 transposes Y0 … Y7, eight rows of eight words, to Y8 … Y15.
 func (a *asm) transpose8() {
 	two := func(op string, x, y, to int) { a.i("%s Y%d, Y%d, Y%d", op, y, x, to) }
 	for i := 0; i < 8; i += 2 {
@@ -203,7 +203,7 @@ func partAVX2(a *asm) {
 	a.i("RET")
 }
 
-// transposePairsAVX2 emits a turn of sixteen rows: for each of cols panels, lds words
+// transposePairsAVX2 emits a transpose of sixteen rows of pairs: for each of cols panels, lds words
 // apart, 16 rows of 32 words at src become 32 rows of 32 float32, ldd apart, the
 // latter sixteen half words from the former.
 //

@@ -1,6 +1,6 @@
 package main
 
-// The offsets of the fields of the Go struct pack.
+// The offsets of the fields of the Go struct Pack.
 const (
 	packDst  = 0
 	packLDD  = 24
@@ -10,7 +10,7 @@ const (
 	packCols = 72
 )
 
-// packsAVX512 is packF32 and its like for 512-bit registers.
+// packsAVX512 emits the packs in 512-bit registers.
 func packsAVX512() []byte {
 	a := newAsm("amd64")
 	a.constants()
@@ -80,7 +80,7 @@ func (a *asm) constants() {
 	}
 }
 
-// transpose turns Z0 … Z15, sixteen rows of sixteen words, by way of Z16 … Z31.
+// transpose transposes Z0 … Z15, sixteen rows of sixteen words, by way of Z16 … Z31.
 func (a *asm) transpose() {
 	two := func(op string, x, y, to int) { a.i("%s Z%d, Z%d, Z%d", op, y, x, to) }
 	for i := 0; i < 16; i += 2 {
@@ -192,7 +192,7 @@ func packAVX512(a *asm, name string, per int) {
 	a.i("RET")
 }
 
-// fillAVX512 emits a turn: for each of cols panels, lds words apart, sixteen
+// fillAVX512 emits a transpose of pairs: for each of cols panels, lds words apart, sixteen
 // rows (of which rows count, the others being zero) of 32 words at src are
 // transposed and given to store row by row.
 func fillAVX512(a *asm, name string, prepare func(), store func(o int)) {
@@ -212,7 +212,7 @@ func fillAVX512(a *asm, name string, prepare func(), store func(o int)) {
 	for r := 1; r < 16; r++ {
 		a.i("VPXORD Z%d, Z%d, Z%d", r, r, r)
 	}
-	a.say("R14 is the panel after the next, which no hardware would foresee.")
+	a.say("R14 is the panel after the next, which no hardware prefetches.")
 	a.i("LEAQ (SI)(R9*2), R14")
 	for r := range 16 {
 		a.i("VMOVUPS %d(SI)(R10*1), Z%d", 128*r, r)

@@ -1,7 +1,7 @@
 package main
 
-// pairsAVX2 is products of bytes in 256-bit registers: unpacked to words of two
-// 16-bit codes, whose products one instruction adds in 32 bits.
+// pairsAVX2 emits products of bytes in 256-bit registers: unpacked to words of two 16-bit codes, whose products one
+// instruction adds in 32 bits.
 func pairsAVX2() []byte {
 	a := newAsm("amd64")
 	a.narrow = true
@@ -22,12 +22,12 @@ func pairsAVX2() []byte {
 	return a.Bytes()
 }
 
-// pairRows is the most rows of a tile of pairs: twelve registers sum.
+// pairRows bounds the rows of a tile of pairs: twelve registers sum.
 const pairRows = 6
 
 // enterTile loads the fields of a tile and jumps to the label for the rows.
 func (a *asm) enterTile(rows int, label string) {
-	a.tileFields()
+	a.tileFields(tileSteps)
 	for r := 1; r < rows; r++ {
 		a.i("CMPQ R10, $%d", r)
 		a.i("JEQ %s%d", label, r)
@@ -68,8 +68,7 @@ func (a *asm) sums(r, count int, step func()) {
 	a.i("RET")
 }
 
-// tilePairs emits the tile of six rows and 16 columns. A turn of the loop is
-// two steps. Y0 … Y11 sum, Y12 and Y13 hold columns, Y14 a row's pair.
+// tilePairs emits the tile of six rows and 16 columns. A round of the loop takes two steps. Y0 … Y11 sum, Y12 and Y13 hold columns, Y14 a row's pair.
 func (a *asm) tilePairs() {
 	a.function("tilePairsAVX2", "t *Tile", 8)
 	a.enterTile(pairRows, "pairs")
@@ -94,7 +93,7 @@ func (a *asm) tilePairs() {
 	}
 }
 
-// tileBytes emits the tile of one row or two and 32 columns that opens bytes
+// tileBytes emits the tile of one row or two and 32 columns that unpacks bytes
 // as it goes. Y0 … Y7 sum, Y8 … Y11 hold the rows' pairs, Y12 bytes, Y13 and
 // Y14 pairs of columns.
 func (a *asm) tileBytes() {
@@ -164,9 +163,8 @@ func (a *asm) unpackPairs() {
 	a.i("RET")
 }
 
-// transposeBytes emits the turn of sixteen rows (of which rows count) of 32 words of
-// four bytes: a lane of four words is a square of bytes. The first eight rows
-// go to dst, the other eight to dst + ldd.
+// transposeBytes emits the transpose of sixteen rows (of which rows count) of 32 words of four bytes:
+// a lane of four words is a square of bytes. The first eight rows go to dst, the other eight to dst + ldd.
 func (a *asm) transposeBytes() {
 	a.function("transposeInt8AVX2", "p *Pack", 8)
 	a.i("MOVQ p+0(FP), R15")

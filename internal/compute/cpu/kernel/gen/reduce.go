@@ -1,10 +1,12 @@
 package main
 
-// reductions emits the operations that end in one number. Lane i mod 16, or 8,
-// of the sums takes element i; lanes are added in a fixed order.
+// reductions emits the operations that end in one number. Lane i mod 16, or 8, of the sums takes element i; lanes are
+// added in a fixed order.
 func (a *asm) reductions(kind string) {
 	a.function("top"+kind, "x []float32) (top float32", 28)
-	vectorLoop{a, []string{"x"}}.emitMasked(func() { a.i("VBROADCASTSS lowest<>(SB), Z0") }, func(load func(i, z int), _ func(z, i int), masked bool) {
+	vectorLoop{a, []string{"x"}}.emitMasked(func() {
+		a.i("VBROADCASTSS lowest<>(SB), Z0")
+	}, func(load func(i, z int), _ func(z, i int), masked bool) {
 		if load(0, 1); masked {
 			a.i("VBROADCASTSS lowest<>(SB), Z2")
 			a.blend(1, 2)

@@ -1,6 +1,6 @@
 package main
 
-// rowAVX2 is how a word opens: element makes Y13 of the words in Y12. Y4 … Y7
+// rowAVX2 tells how to widen a word: element makes Y13 of the words in Y12. Y4 … Y7
 // are elements of the row, Y8 … Y11 scales of bytes, Y14 and Y15 what enter
 // puts there.
 type rowAVX2 struct {
@@ -10,7 +10,7 @@ type rowAVX2 struct {
 	element func(i int)
 }
 
-// rowsAVX2 is rowBF16 and its like: 32 columns of words times a row.
+// rowsAVX2 emits the row kernels: 32 columns of words times a row.
 // It wants the tables of levels32.
 func (a *asm) rowsAVX2() {
 	for i := range 32 { // byte 2 of every word to byte 3
@@ -39,7 +39,7 @@ func (a *asm) rowsAVX2() {
 		a.i("VPACKUSDW X14, X13, X13")
 		a.i("VCVTPH2PS X13, Y13")
 	}}.emit("rowF16AVX2")
-	rowAVX2{asm: a, per: 4, enter: func() { // bytes are unpacked as 2²⁴ times themselves, which scales make good
+	rowAVX2{asm: a, per: 4, enter: func() { // bytes are widened as 2²⁴ times themselves; the scales make up for it
 		upper(24)
 		a.i("VMOVDQU rowThird<>(SB), Y14")
 		a.i("MOVL $0x33800000, AX")

@@ -1,6 +1,6 @@
 package main
 
-// The offsets of the fields of the Go struct tile; a slice takes three words.
+// The offsets of the fields of the Go struct Tile; a slice takes three words.
 const (
 	tileC     = 0
 	tileLDC   = 24
@@ -15,16 +15,16 @@ const (
 	tileNext  = 128
 )
 
-// The bits of tile.mode.
+// The bits of Tile.Mode.
 const (
-	modeContinue = 1 // sums start at C, not at zero
-	modeAdd      = 2 // sums are added to C, not stored over it
+	modeContinue = 1 // sums start at c instead of zero
+	modeAdd      = 2 // sums are added to c instead of stored over it
 )
 
-// maxRows is the most rows a tile of 32 columns has: 28 of 32 registers sum.
+// maxRows bounds the rows of a tile of 32 columns: 28 of 32 registers sum.
 const maxRows = 14
 
-// tilesAVX512 is tileF32 and its like for 512-bit registers.
+// tilesAVX512 emits tileF32, tileBF16 and tileInt8 in 512-bit registers.
 func tilesAVX512() []byte {
 	a := newAsm("amd64")
 	tileAVX512(a, "tileF32AVX512", func(dst, x, b int) { a.i("VFMADD231PS Z%d, Z%d, Z%d", b, x, dst) }, "VADDPS")
@@ -40,16 +40,7 @@ func tilesAVX512() []byte {
 // columns. Z0 … Z27 sum, Z28, Z29 hold columns, Z30, Z31 rows.
 func tileAVX512(a *asm, name string, multiply func(dst, x, b int), add string) {
 	a.function(name, "t *Tile", 8)
-	a.i("MOVQ t+0(FP), R15")
-	for _, f := range []struct {
-		at  int
-		reg string
-	}{{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"}, {tileCols, "CX"}, {tileMode, "DX"}, {tileRows, "R10"}} {
-		a.i("MOVQ %d(R15), %s", f.at, f.reg)
-	}
-	for _, stride := range []string{"BX", "R8", "R9"} {
-		a.i("SHLQ $2, %s", stride)
-	}
+	a.tileFields(tileCols)
 	a.say("K1 and K2 select the first cols of 32 columns.")
 	a.i("MOVQ $-1, R11")
 	a.i("SHLQ CX, R11")
@@ -57,7 +48,7 @@ func tileAVX512(a *asm, name string, multiply func(dst, x, b int), add string) {
 	a.i("KMOVW R11, K1")
 	a.i("SHRQ $16, R11")
 	a.i("KMOVW R11, K2")
-	a.say("R13 walks to R14 through the words to fetch; without any it stays at a.")
+	a.say("R13 walks to R14 through the words to prefetch; without any it stays at a.")
 	a.i("MOVQ %d(R15), R13", tileNext)
 	a.i("MOVQ %d(R15), R14", tileNext+8)
 	a.i("TESTQ R14, R14")

@@ -1,10 +1,10 @@
 package main
 
-// smallRows is the most rows of a tile of 16 columns: sums, columns and a row's
-// element fit sixteen registers of eight, or thirty-two of four.
+// smallRows bounds the rows of a tile of 16 columns: sums, columns and a row's element fit sixteen registers of eight,
+// or thirty-two of four.
 const smallRows = 6
 
-// smallTile is what differs between processors with small tiles.
+// smallTile holds the differences between processors with small tiles.
 type smallTile struct {
 	*asm
 	name              string
@@ -77,8 +77,8 @@ func (s *smallTile) emit() {
 	}
 }
 
-// tilesAVX2 is the tile of six rows and 16 columns, and one of two rows and 32,
-// which sum in as many registers as keep the processor busy.
+// tilesAVX2 emits the tile of six rows and 16 columns, and one of two rows and 32, which sum in as many registers as
+// keep the processor busy.
 func tilesAVX2() []byte {
 	a := newAsm("amd64")
 	tileAVX2(a, "smallF32", smallRows, 2, 12, true)
@@ -89,7 +89,7 @@ func tilesAVX2() []byte {
 // tileAVX2 sums a row in count registers of eight columns, all rows in Y0 and
 // on; the registers from first on hold columns, Y14, Y15 elements. With many, it
 // goes on to the rows below as stripF32 does, and R13 walks to R14 through the
-// words to fetch, a line in four steps; without any it stays at a.
+// words to prefetch, a line in four steps; without any it stays at a.
 func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 	all := func(do func(j int)) {
 		for j := range count {
@@ -99,7 +99,7 @@ func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 	s := &smallTile{
 		asm: a, name: name, rows: rows,
 		enter: func() {
-			a.tileFields()
+			a.tileFields(tileSteps)
 			if many {
 				a.i("MOVQ %d(R15), R13", tileNext)
 				a.i("MOVQ %d(R15), R14", tileNext+8)
@@ -163,14 +163,17 @@ func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 	s.emit()
 }
 
-// tileFields loads the fields of a tile: AX c, BX ldc, SI a, R8 lda, DI b, R9
-// ldb, in bytes, CX steps, DX mode, R10 rows.
-func (a *asm) tileFields() {
+// tileFields loads the fields of a tile: AX c, BX ldc, SI a, R8 lda, DI b, R9 ldb, in bytes, CX steps or columns, DX
+// mode, R10 rows.
+func (a *asm) tileFields(cx int) {
 	a.i("MOVQ t+0(FP), R15")
 	for _, f := range []struct {
 		at  int
 		reg string
-	}{{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"}, {tileSteps, "CX"}, {tileMode, "DX"}, {tileRows, "R10"}} {
+	}{
+		{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"},
+		{cx, "CX"}, {tileMode, "DX"}, {tileRows, "R10"},
+	} {
 		a.i("MOVQ %d(R15), %s", f.at, f.reg)
 	}
 	for _, stride := range []string{"BX", "R8", "R9"} {

@@ -2,7 +2,7 @@ package main
 
 import "fmt"
 
-// A loop over slices of the same length: a register of elements a turn, the
+// A loop over slices of the same length: a register of elements a round, the
 // rest under a mask. The first slice gives the length.
 type vectorLoop struct {
 	*asm
@@ -12,13 +12,13 @@ type vectorLoop struct {
 // registers that hold the slices' positions, in order.
 var positions = []string{"DI", "SI", "R8", "R9", "R10"}
 
-// emit writes prepare, then body for full and masked turns. In body, load(i, z)
+// emit writes prepare, then body for full and masked rounds. In body, load(i, z)
 // reads slice i and store(z, i) writes it.
 func (v vectorLoop) emit(prepare func(), body func(load func(i, z int), store func(z, i int))) {
 	v.emitMasked(prepare, func(load func(i, z int), store func(z, i int), _ bool) { body(load, store) })
 }
 
-// emitMasked is emit for a body that must know whether it is under the mask: K1, or
+// emitMasked does what emit does for a body that must know whether it is under the mask: K1, or
 // Y9 in registers of 256 bits.
 func (v vectorLoop) emitMasked(prepare func(), body func(load func(i, z int), store func(z, i int), masked bool)) {
 	for i, name := range v.slices {
@@ -63,7 +63,7 @@ func (v vectorLoop) scalar(name string, n, z int) {
 	v.i("VBROADCASTSS %s+%d(FP), Z%d", name, 24*len(v.slices)+4*n, z)
 }
 
-// vectors is the elementwise operations, in registers of 512 bits or, narrow,
+// vectors emits the elementwise operations, in registers of 512 bits or, narrow,
 // of 256.
 func vectors(narrow bool) []byte {
 	a := newAsm("amd64")
@@ -198,20 +198,20 @@ func vectors(narrow bool) []byte {
 	return a.Bytes()
 }
 
-// constant is a number that assembly reads, by its bits.
+// constant holds a number that assembly reads, by its bits.
 type constant struct {
 	name string
 	bits uint32
 }
 
-// wideExp is the constants of exp in registers of 512 bits: Z16 … hold them.
+// wideExp holds the constants of exp in registers of 512 bits, Z16 and on.
 var wideExp = []constant{
 	{"log2e", 0x3fb8aa3b}, {"ln2hi", 0x3f318000}, {"ln2lo", 0xb95e8083},
 	{"c5", 0x39506967}, {"c4", 0x3ab743ce}, {"c3", 0x3c088908}, {"c2", 0x3d2aa9c1}, {"c1", 0x3e2aaaaa}, {"c0", 0x3f000000},
 	{"one", 0x3f800000}, {"upper", 0x42b20000}, {"lower", 0xc2d20000},
 }
 
-// narrowExp is the like in registers of 256 bits, which are few: operands in
+// narrowExp does so in registers of 256 bits, which are few: operands in
 // memory. q(r) = q0 + q1·r + … makes 1 + r + r²·q(r) the closest to exp(r) for
 // |r| ≤ ½·ln 2, within 2⁻²⁸ of it. A number has n+127 in its lowest bits when
 // rounder is added to n.
@@ -261,7 +261,7 @@ func (a *asm) loadExp() {
 	}
 }
 
-// constant is the operand that holds a constant of exp.
+// constant returns the operand that holds a constant of exp.
 func (a *asm) constant(name string) string {
 	if a.narrow {
 		return name + "<>(SB)"
@@ -274,7 +274,7 @@ func (a *asm) constant(name string) string {
 	panic(name)
 }
 
-// second is constant for an instruction's second operand, which cannot be in
+// second returns the constant as an instruction's second operand, which cannot be in
 // memory: then it goes by way of Z(t).
 func (a *asm) second(name string, t int) string {
 	if !a.narrow {
@@ -303,7 +303,7 @@ func (a *asm) exp(x, t, u int) {
 	a.i("VSCALEFPS Z%d, Z%d, Z%d", t, u, x)
 }
 
-// expNarrow is the rest of exp, by way of Z7 and Z10 too. How many of its chains
+// expNarrow emits the rest of exp, by way of Z7 and Z10 too. How many of its chains
 // the processor has at work at one time bounds it, so they are short. Where
 // exp(x) is below the normal numbers, 2ⁿ is zero.
 func (a *asm) expNarrow(x, t, u int) {
