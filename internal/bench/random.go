@@ -2,7 +2,6 @@ package bench
 
 import (
 	"encoding/binary"
-	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -18,30 +17,18 @@ func randomTensors(c *model.Config, t compute.DType) map[string]checkpoint.Tenso
 	largest := max(c.Vocab*c.Hidden, c.Hidden*c.Intermediate, c.Hidden*c.Heads*c.HeadDim)
 	pool := randomWeights(largest+shift, t)
 	tensors := map[string]checkpoint.Tensor{}
-	matrix := func(name string, n, k int) {
+	for _, w := range c.Tensors() {
+		if len(w.Shape) == 1 {
+			ones := make([]float32, w.Size())
+			for i := range ones {
+				ones[i] = 1
+			}
+			tensors[w.Name] = checkpoint.FromFloat32s(w.Name, w.Shape, ones)
+			continue
+		}
 		from := len(tensors) * 1024 % shift * t.Size()
-		data := pool[from:][:n*k*t.Size()]
-		tensors[name] = checkpoint.Tensor{Name: name, Type: checkpoint.Type(t.String()), Shape: []int{n, k}, Data: data}
-	}
-	norm := func(name string) {
-		ones := make([]float32, c.Hidden)
-		for i := range ones {
-			ones[i] = 1
-		}
-		tensors[name] = checkpoint.FromFloat32s(name, []int{c.Hidden}, ones)
-	}
-	matrix("model.embed_tokens.weight", c.Vocab, c.Hidden)
-	if !c.Tied {
-		matrix("lm_head.weight", c.Vocab, c.Hidden)
-	}
-	norm("model.norm.weight")
-	for l := range c.Layers {
-		for _, p := range model.Projections() {
-			n, k := c.Width(p)
-			matrix(model.Site{Layer: l, At: p}.ModuleName()+".weight", n, k)
-		}
-		norm(fmt.Sprintf("model.layers.%d.input_layernorm.weight", l))
-		norm(fmt.Sprintf("model.layers.%d.post_attention_layernorm.weight", l))
+		data := pool[from:][:w.Size()*t.Size()]
+		tensors[w.Name] = checkpoint.Tensor{Name: w.Name, Type: checkpoint.Type(t.String()), Shape: w.Shape, Data: data}
 	}
 	return tensors
 }
