@@ -24,7 +24,7 @@ type source struct {
 	Quantized string `yaml:"quantization" alias:"quantize" help:"how the frozen projections are kept in memory: none, int8 or nf4; auto: as the adapter was trained"`
 }
 
-// open loads what a source names.
+// open loads the parts of a chat model.
 func (s source) open() (*chat.Model, error) {
 	record, err := adapter.ReadRecord(s.Adapter, s.Model)
 	if err != nil {
@@ -54,7 +54,8 @@ func (s source) open() (*chat.Model, error) {
 	if out.Tokenizer, err = loadTokenizer(where, out.Weights); err != nil {
 		return nil, err
 	}
-	if err := out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, s.Adapter, where); err != nil {
+	if err := out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, s.Adapter,
+		where); err != nil {
 		return nil, err
 	}
 	if out.MoreEnds, err = chat.GenerationEnds(where); err != nil {
@@ -70,8 +71,7 @@ func (s source) open() (*chat.Model, error) {
 	return out, nil
 }
 
-// located is the directory of a model: what was given, or the built-in model's
-// for its name.
+// located returns the directory of a model, which is the name itself unless it is the built-in model's.
 func located(name string) (string, error) {
 	if name == builtin.Name && !isDir(name) {
 		return builtin.Dir()
@@ -98,9 +98,8 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	return m, input(err)
 }
 
-// newDevice is a device for the weights in a directory, and their type. With
-// compute auto, weights that are stored as bfloat16 are multiplied as such where
-// the processor can; what has more digits is computed with all of them.
+// newDevice makes a device for the weights in a directory and returns their stored type. With compute auto, products
+// are bfloat16 only if the weights are stored so and the processor is fast at it; other weights get float32.
 func newDevice(dir, mode string) (compute.Device, compute.DType, error) {
 	stored, err := model.StoredType(dir)
 	if err != nil {
@@ -120,7 +119,8 @@ func loadTokenizer(dir string, m *model.Model) (*tokenizer.Tokenizer, error) {
 		return nil, input(err)
 	}
 	if have, want := tok.Size(), m.Config().Vocab; have > want {
-		return nil, input(fmt.Errorf("load tokenizer %s: it has %d tokens, the model only %d: is it another model's?", dir, have, want))
+		return nil, input(fmt.Errorf("load tokenizer %s: it has %d tokens, the model only %d: is it another model's?",
+			dir, have, want))
 	}
 	return tok, nil
 }

@@ -20,9 +20,13 @@ func newBench() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure the speed of this machine against its limits",
-		Long: `Measure the speed of this machine against its limits: products with frozen weights, training steps, generation. The limits are measured in the same run.
+		Long: `Measure the speed of this machine against its limits: products with frozen
+weights, training steps, generation. The limits are measured in the same run.
 
-Work counts the operations of products with frozen weights; attention, norms and the adapter come on top and count as overhead. Rates per CPU-second (a second in which one core was busy with this program) do not suffer from busy neighbours as those per second do.`,
+Work counts the operations of products with frozen weights; attention, norms and
+the adapter come on top and count as overhead. Rates per CPU-second (a second in
+which one core was busy with this program) do not suffer from busy neighbours as
+those per second do.`,
 		Example: `  fettle bench matmul --shape 7b
   fettle bench train --shape 1b --adapter lora
   fettle bench generate --shape models/llama-7b --tokens 512`,

@@ -15,12 +15,18 @@ func TestBenchMeasures(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{[]string{"matmul", "--shape", dir, "--tokens", "8", "--threads", "1", "--quantization", "int8", "--compute", "int8"}, []string{"machine", "products"}},
-		{[]string{"train", "--shape", dir, "--tokens", "32", "--sequences", "3", "--learned", "0.5"}, []string{"machine", "step", "work_per_step", "peak_memory_bytes"}},
-		{[]string{"train", "--shape", dir, "--tokens", "32", "--adapter", "llama-adapter", "--recompute", "all"}, []string{"step"}},
-		{[]string{"train", "--shape", dir + "/config.json", "--tokens", "16", "--dtype", "f16", "--lora_target_modules", "all-linear"}, []string{"step"}},
-		{[]string{"train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "3"}, []string{"batches", "rows", "share_prefix"}},
-		{[]string{"generate", "--shape", dir + "/config.json", "--tokens", "32", "--dtype", "f32", "--compute", "f32", "--quantization", "nf4"}, []string{"prompt", "decode"}},
+		{[]string{"matmul", "--shape", dir, "--tokens", "8", "--threads", "1", "--quantization", "int8", "--compute",
+			"int8"}, []string{"machine", "products"}},
+		{[]string{"train", "--shape", dir, "--tokens", "32", "--sequences", "3", "--learned", "0.5"},
+			[]string{"machine", "step", "work_per_step", "peak_memory_bytes"}},
+		{[]string{"train", "--shape", dir, "--tokens", "32", "--adapter", "llama-adapter", "--recompute", "all"},
+			[]string{"step"}},
+		{[]string{"train", "--shape", dir + "/config.json", "--tokens", "16", "--dtype", "f16", "--lora_target_modules",
+			"all-linear"}, []string{"step"}},
+		{[]string{"train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "3"},
+			[]string{"batches", "rows", "share_prefix"}},
+		{[]string{"generate", "--shape", dir + "/config.json", "--tokens", "32", "--dtype", "f32", "--compute", "f32",
+			"--quantization", "nf4"}, []string{"prompt", "decode"}},
 	} {
 		t.Run(c.args[0], func(t *testing.T) {
 			said := must(t, append(append([]string{"bench"}, c.args...), "--steps", "1", "--json")...)
@@ -54,7 +60,8 @@ func TestBenchSharesWhatSequencesBeginWith(t *testing.T) {
 	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	steps := map[string][]benchStep{}
 	for _, share := range []string{"false", "true"} {
-		said := must(t, "bench", "train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "4", "--steps", "2", "--share_prefix", share, "--json")
+		said := must(t, "bench", "train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "4",
+			"--steps", "2", "--share_prefix", share, "--json")
 		var got struct{ Batches []benchStep }
 		require.NoError(t, json.Unmarshal([]byte(said), &got), said)
 		require.Len(t, got.Batches, 2)
@@ -81,8 +88,11 @@ func TestBenchTellsPeople(t *testing.T) {
 func TestBenchRefusesNonsense(t *testing.T) {
 	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	for _, args := range [][]string{
-		{"matmul", "--shape", "8b"}, {"matmul", "--dtype", "q4"}, {"matmul", "--shape", "tiny", "--tokens", "1", "--quantization", "int5"}, {"matmul", "--tokens", "0"}, {"train", "--sequences", "600"},
-		{"train", "--shape", "tiny", "--tokens", "5000"}, {"train", "--learned", "2"}, {"train", "--recompute", "some"}, {"generate", "--shape", "tiny", "--tokens", "5000"},
+		{"matmul", "--shape", "8b"}, {"matmul", "--dtype", "q4"},
+		{"matmul", "--shape", "tiny", "--tokens", "1", "--quantization", "int5"}, {"matmul", "--tokens", "0"},
+		{"train", "--sequences", "600"},
+		{"train", "--shape", "tiny", "--tokens", "5000"}, {"train", "--learned", "2"}, {"train", "--recompute", "some"},
+		{"generate", "--shape", "tiny", "--tokens", "5000"},
 		{"train", "--dataset", "a.json"}, {"train", "--tokenizer_name", "d"}, {"train", "--share_prefix", "yes"},
 		{"train", "--shape", dir, "--dataset", set, "--tokenizer_name", dir, "--sequences", "4", "--steps", "3"},
 	} {

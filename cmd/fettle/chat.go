@@ -26,9 +26,9 @@ func newChat() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chat",
 		Short: "Talk to a model",
-		Long: `Talk to a model in the words it was tuned with, which an adapter's directory
-knows. Where the recipe knows conversations it is told what was said before;
-a recipe for single instructions is not.`,
+		Long: `Talk to a model with the prompt it was tuned with, which an adapter's directory
+records. A recipe for conversations gives the model the earlier turns too; a
+recipe for single instructions does not.`,
 		Example: "  fettle chat --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}
@@ -55,7 +55,8 @@ func talk(cmd *cobra.Command, from source, system string, sampling chat.Sampling
 		return m.NoRecipe("pass --recipe (alpaca, alpaca-lora, vicuna, ..., or a file.jinja)")
 	}
 	c := chatter{
-		Conversation: m.Converse(), dialogue: recipe.Conversation{System: system}, sampling: sampling, out: cmd.OutOrStdout(),
+		Conversation: m.Converse(), dialogue: recipe.Conversation{System: system}, sampling: sampling,
+		out: cmd.OutOrStdout(),
 	}
 	return c.run(cmd.InOrStdin())
 }
@@ -68,7 +69,7 @@ type chatter struct {
 	out      io.Writer
 }
 
-const chatHelp = `/reset    forget what was said
+const chatHelp = `/reset    forget the conversation
 /retry    answer the last message again
 /system   set the system message, or without a text take it back
 /quit     end, as Ctrl-D does; Ctrl-C stops an answer`
@@ -80,7 +81,7 @@ func (c *chatter) run(in io.Reader) error {
 		name += ", the model's own"
 	}
 	fmt.Fprintf(c.out, "Recipe %s: %s. /help lists commands.\n", name, map[bool]string{
-		true: "the model is told what was said before", false: "every message is answered on its own",
+		true: "the model sees the earlier turns", false: "every message is answered on its own",
 	}[c.Recipe.Converses()])
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
@@ -98,10 +99,10 @@ func (c *chatter) run(in io.Reader) error {
 			return nil
 		case "/reset", "/new", "/clear":
 			c.dialogue.Turns = nil
-			fmt.Fprintln(c.out, "Forgotten.")
+			fmt.Fprintln(c.out, "The conversation is forgotten.")
 		case "/system":
 			c.dialogue.System, c.dialogue.Turns = strings.TrimSpace(rest), nil
-			fmt.Fprintln(c.out, "A new conversation.")
+			fmt.Fprintln(c.out, "A new conversation begins.")
 		case "/retry":
 			if n := len(c.dialogue.Turns); n >= 2 {
 				c.dialogue.Turns = c.dialogue.Turns[:n-1]

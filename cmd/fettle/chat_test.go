@@ -14,7 +14,8 @@ import (
 func TestChatIsToldWhatWasSaid(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	chat := func(recipe, typed string) []string {
-		code, out, stderr := call(typed, "chat", "--model_name_or_path", base, "--recipe", recipe, "--max_new_tokens", "8", "--temperature", "0", "--repetition_penalty", "1.3")
+		code, out, stderr := call(typed, "chat", "--model_name_or_path", base, "--recipe", recipe, "--max_new_tokens",
+			"8", "--temperature", "0", "--repetition_penalty", "1.3")
 		require.Zero(t, code, stderr)
 		return strings.Split(out, "\n> ")[1:]
 	}
@@ -37,7 +38,8 @@ func TestLongConversationsLoseTheirBeginning(t *testing.T) {
 	c := s.Converse()
 	var said recipe.Conversation
 	for i := range 200 {
-		said.Turns = append(said.Turns, recipe.Turn{Role: []recipe.Role{recipe.User, recipe.Assistant}[i%2], Text: "some words"})
+		said.Turns = append(said.Turns, recipe.Turn{Role: []recipe.Role{recipe.User, recipe.Assistant}[i%2],
+			Text: "some words"})
 	}
 	said.Turns = append(said.Turns, recipe.Turn{Role: recipe.User, Text: "the last"})
 	prompt, forgotten, err := c.Fit(&said, 64)
@@ -59,8 +61,11 @@ func TestServeHoldsConversations(t *testing.T) {
 		return result.PromptTokens
 	}
 	one := ask(serve.Message{Role: "user", Content: "a"})
-	require.Greater(t, ask(serve.Message{Role: "user", Content: "a"}, serve.Message{Role: "assistant", Content: "b"}, serve.Message{Role: "user", Content: "c"}), one)
-	require.NotEqual(t, one, ask(serve.Message{Role: "system", Content: "s"}, serve.Message{Role: "user", Content: "a"}))
-	_, err := e.Answer(t.Context(), serve.Request{Model: e.Models()[0], Messages: []serve.Message{{Role: "assistant", Content: "a"}}}, nil)
+	require.Greater(t, ask(serve.Message{Role: "user", Content: "a"}, serve.Message{Role: "assistant", Content: "b"},
+		serve.Message{Role: "user", Content: "c"}), one)
+	require.NotEqual(t, one, ask(serve.Message{Role: "system", Content: "s"},
+		serve.Message{Role: "user", Content: "a"}))
+	_, err := e.Answer(t.Context(), serve.Request{Model: e.Models()[0],
+		Messages: []serve.Message{{Role: "assistant", Content: "a"}}}, nil)
 	require.ErrorContains(t, err, "nothing to answer")
 }

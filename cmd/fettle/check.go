@@ -10,8 +10,8 @@ import (
 	"fettle/train"
 )
 
-// check holds a run's data to the rules of the linter. The error lists the findings that stop a run before the weights are
-// loaded.
+// check holds a run's data to the rules of the linter. The error lists the findings that stop a run before the weights
+// are loaded.
 func (m *runData) check(c train.Config) error {
 	report := &m.training.Report
 	if len(c.EvalDataset) > 0 {
@@ -25,10 +25,12 @@ func (m *runData) check(c train.Config) error {
 			return err
 		}
 		if record.Recipe != "" {
-			report.Template(chat.Recorded{Recipe: record.Recipe, Hash: record.Template}.String(), chat.Record(m.recipe).String())
+			report.Template(chat.Recorded{Recipe: record.Recipe, Hash: record.Template}.String(),
+				chat.Record(m.recipe).String())
 		}
 	}
-	found, err := report.Errors(slices.DeleteFunc(slices.Clone(c.Allow), func(rule string) bool { return rule == allowMemory || rule == allowDisk }))
+	found, err := report.Errors(slices.DeleteFunc(slices.Clone(c.Allow),
+		func(rule string) bool { return rule == allowMemory || rule == allowDisk }))
 	if err != nil {
 		return usage(err)
 	}
@@ -44,6 +46,7 @@ func (m *runData) check(c train.Config) error {
 			lines = append(lines, fmt.Sprintf("%s (%d): %s", f.Rule, report.Counts[f.Rule], text))
 		}
 	}
-	lines = append(lines, fmt.Sprintf("fettle inspect tells more; --allow %s goes on all the same", strings.Join(rules, ",")))
+	lines = append(lines, fmt.Sprintf("fettle inspect tells more; --allow %s goes on all the same",
+		strings.Join(rules, ",")))
 	return input(fmt.Errorf("%s", strings.Join(lines, "\n")))
 }

@@ -66,7 +66,8 @@ func training(base, set, out string, more ...string) []string {
 
 func TestTrainThenTalk(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
-	for _, method := range [][]string{{"--finetuning_type", "lora"}, {"--finetuning_type", "llama-adapter"}, {"--finetuning_type", "full"}} {
+	for _, method := range [][]string{{"--finetuning_type", "lora"}, {"--finetuning_type", "llama-adapter"},
+		{"--finetuning_type", "full"}} {
 		t.Run(method[1], func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "run")
 			said := must(t, training(base, set, out, method...)...)
@@ -76,9 +77,11 @@ func TestTrainThenTalk(t *testing.T) {
 			if method[1] == "full" {
 				flag = "--model_name_or_path"
 			}
-			answer := must(t, "generate", flag, out, "--prompt", "say a", "--max_new_tokens", "5", "--temperature", "0", "--verbose")
+			answer := must(t, "generate", flag, out, "--prompt", "say a", "--max_new_tokens", "5", "--temperature", "0",
+				"--verbose")
 			require.NotEmpty(t, answer)
-			code, chat, _ := call("say a\n\n/help\n/quit\n", "chat", flag, out, "--max_new_tokens", "5", "--temperature", "0")
+			code, chat, _ := call("say a\n\n/help\n/quit\n", "chat", flag, out, "--max_new_tokens", "5",
+				"--temperature", "0")
 			require.Zero(t, code)
 			require.Contains(t, chat, strings.TrimSuffix(answer, "\n"), "chat answers as generate does")
 		})
@@ -90,7 +93,8 @@ func tinyBytes(t testing.TB) string {
 	dir := t.TempDir()
 	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{
 		Vocab: tinymodel.ByteLevelSize, MaxPositions: 512,
-		Extra: map[string]any{"bos_token_id": tinymodel.ByteLevelBOS, "eos_token_id": []int{tinymodel.ByteLevelEOS, tinymodel.ByteLevelEOT}},
+		Extra: map[string]any{"bos_token_id": tinymodel.ByteLevelBOS,
+			"eos_token_id": []int{tinymodel.ByteLevelEOS, tinymodel.ByteLevelEOT}},
 	}, 7))
 	require.NoError(t, tinymodel.WriteByteLevelTokenizer(dir))
 	return dir
@@ -104,7 +108,8 @@ func TestTrainThenTalkWithByteLevelTokenizer(t *testing.T) {
 		answer := must(t, "generate", flag, out, "--prompt", "say a", "--max_new_tokens", "5", "--temperature", "0")
 		require.NotEmpty(t, answer, method)
 	}
-	shown := must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca-lora-short", "--samples", "1")
+	shown := must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca-lora-short",
+		"--samples", "1")
 	require.Contains(t, shown, "### Response:\naa<|eot_id|>⟧")
 }
 
@@ -119,7 +124,8 @@ func TestNoTokenizerSaysWhatIsLookedFor(t *testing.T) {
 func TestSameSeedSameText(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	say := func(more ...string) string {
-		return must(t, append([]string{"generate", "--model_name_or_path", base, "--raw", "--prompt", "ab", "--max_new_tokens", "30", "--temperature", "1.5"}, more...)...)
+		return must(t, append([]string{"generate", "--model_name_or_path", base, "--raw", "--prompt", "ab",
+			"--max_new_tokens", "30", "--temperature", "1.5"}, more...)...)
 	}
 	require.Equal(t, say("--seed", "3"), say("--seed", "3"))
 	require.NotEqual(t, say("--seed", "3"), say("--seed", "4"))
@@ -129,7 +135,8 @@ func TestGenerateEqualsPublishedText(t *testing.T) {
 	root := sharedData(t)
 	want, err := os.ReadFile(filepath.Join(root, "golden", "stories260K_greedy200.txt"))
 	require.NoError(t, err)
-	got := must(t, "generate", "--model_name_or_path", filepath.Join(root, "data/weights/stories260K/hf"), "--raw", "--prompt", "", "--max_new_tokens", "200", "--temperature", "0")
+	got := must(t, "generate", "--model_name_or_path", filepath.Join(root, "data/weights/stories260K/hf"), "--raw",
+		"--prompt", "", "--max_new_tokens", "200", "--temperature", "0")
 	require.Equal(t, string(want), got)
 }
 
@@ -151,29 +158,44 @@ func TestWrongInputSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"unknown command", []string{"trian"}, exitUsage, "trian"},
 		{"unknown flag", []string{"train", "--lerning_rate", "1"}, exitUsage, `did you mean "--learning_rate"`},
-		{"unknown key", training(base, set, out(), "--config", file(t, "c.yaml", "lerning_rate: 1e-4\n")), exitUsage, `unknown key "lerning_rate", did you mean "learning_rate"`},
+		{"unknown key", training(base, set, out(), "--config", file(t, "c.yaml", "lerning_rate: 1e-4\n")), exitUsage,
+			`unknown key "lerning_rate", did you mean "learning_rate"`},
 		{"broken YAML", training(base, set, out(), "--config", file(t, "c.yaml", "a: [1\n")), exitUsage, "c.yaml"},
 		{"no such config", training(base, set, out(), "--config", "alpaca-lora-8b"), exitMissing, "alpaca-lora-7b"},
-		{"text for a number", training(base, set, out(), "--config", file(t, "c.yaml", "lora_rank: many\n")), exitUsage, "lora_rank"},
-		{"half a step", training(base, set, out(), "--config", file(t, "c.yaml", "warmup_steps: 1.5\n")), exitUsage, "1.5 is not a whole number"},
+		{"text for a number", training(base, set, out(), "--config", file(t, "c.yaml", "lora_rank: many\n")), exitUsage,
+			"lora_rank"},
+		{"half a step", training(base, set, out(), "--config", file(t, "c.yaml", "warmup_steps: 1.5\n")), exitUsage,
+			"1.5 is not a whole number"},
 		{"no data", []string{"train", "--model_name_or_path", base}, exitUsage, "dataset is missing"},
-		{"wrong value", training(base, set, out(), "--lr_scheduler_type", "cosin"), exitUsage, `lr_scheduler_type is "cosin"`},
+		{"wrong value", training(base, set, out(), "--lr_scheduler_type", "cosin"), exitUsage,
+			`lr_scheduler_type is "cosin"`},
 		{"unknown recipe", training(base, set, out(), "--recipe", "alpacca"), exitUsage, `did you mean "alpaca"`},
-		{"unknown target", training(base, set, out(), "--lora_target_modules", "query"), exitData, `"query" is not a projection`},
+		{"unknown target", training(base, set, out(), "--lora_target_modules", "query"), exitData,
+			`"query" is not a projection`},
 		{"missing data", training(base, "none.json", out()), exitMissing, "none.json"},
 		{"missing base", training("none", set, out()), exitMissing, "none"},
-		{"broken JSON", training(base, file(t, "b.json", "{\"instruction\": \"a\", \"output\": \"b\"}\n{\"instruction\" 5}"), out()), exitData, "b.json:2: broken JSON"},
-		{"no output", training(base, file(t, "b.json", "\n{\"instruction\": \"a\"}"), out()), exitData, `b.json:2: no "output"`},
+		{"broken JSON", training(base, file(t, "b.json",
+			"{\"instruction\": \"a\", \"output\": \"b\"}\n{\"instruction\" 5}"), out()), exitData,
+			"b.json:2: broken JSON"},
+		{"no output", training(base, file(t, "b.json", "\n{\"instruction\": \"a\"}"), out()), exitData,
+			`b.json:2: no "output"`},
 		{"empty data", training(base, file(t, "e.json", "[]"), out()), exitData, "the data set is empty"},
-		{"all masked", training(base, file(t, "m.json", long), out(), "--train_on", "assistant", "--max_seq_length", "64"), exitData, "no record has a learned token"},
-		{"too long for the base", training(base, set, out(), "--max_seq_length", "4096"), exitUsage, "the base has 512 positions"},
+		{"all masked", training(base, file(t, "m.json", long), out(), "--train_on", "assistant", "--max_seq_length",
+			"64"), exitData, "no record has a learned token"},
+		{"too long for the base", training(base, set, out(), "--max_seq_length", "4096"), exitUsage,
+			"the base has 512 positions"},
 		{"truncated weights", training(cut, set, out()), exitData, "model.safetensors"},
 		{"wrong shapes", training(wrong, set, out()), exitData, "shape [24 16], want [25 16]"},
-		{"adapter for another base", []string{"generate", "--model_name_or_path", other, "--adapter_name_or_path", trained, "--prompt", "a"}, exitData, "trained on another base"},
-		{"missing adapter", []string{"generate", "--model_name_or_path", base, "--adapter_name_or_path", "none", "--recipe", "alpaca", "--prompt", "a"}, exitMissing, "none"},
-		{"unknown prompt", []string{"generate", "--model_name_or_path", base, "--prompt", "a"}, exitUsage, "pass --recipe"},
-		{"wrong temperature", []string{"generate", "--model_name_or_path", base, "--raw", "--temperature", "-1"}, exitUsage, "temperature is -1"},
-		{"another run's directory", training(base, set, trained, "--learning_rate", "3"), exitRefused, "learning_rate was 0.01, is 3"},
+		{"adapter for another base", []string{"generate", "--model_name_or_path", other, "--adapter_name_or_path",
+			trained, "--prompt", "a"}, exitData, "trained on another base"},
+		{"missing adapter", []string{"generate", "--model_name_or_path", base, "--adapter_name_or_path", "none",
+			"--recipe", "alpaca", "--prompt", "a"}, exitMissing, "none"},
+		{"unknown prompt", []string{"generate", "--model_name_or_path", base, "--prompt", "a"}, exitUsage,
+			"pass --recipe"},
+		{"wrong temperature", []string{"generate", "--model_name_or_path", base, "--raw", "--temperature", "-1"},
+			exitUsage, "temperature is -1"},
+		{"another run's directory", training(base, set, trained, "--learning_rate", "3"), exitRefused,
+			"learning_rate was 0.01, is 3"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, _, stderr := call("", c.args...)
@@ -186,14 +208,17 @@ func TestWrongInputSaysWhatIsWrong(t *testing.T) {
 
 func TestSettingsComeFromEverywhere(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
-	config := file(t, "c.json", `{"learning_rate": 1e-4, "lora_r": 2, "lora-alpha": 3, "lora_target": "all-linear", "seed": null}`)
+	config := file(t, "c.json",
+		`{"learning_rate": 1e-4, "lora_r": 2, "lora-alpha": 3, "lora_target": "all-linear", "seed": null}`)
 	t.Setenv("FETTLE_LORA_RANK", "3")
 	t.Setenv("FETTLE_WEIGHT_DECAY", "0.5")
 	out := filepath.Join(t.TempDir(), "run")
-	must(t, "train", "--base_model", base, "--data", set, "--output-dir", out, "--config", config, "--weight_decay", "0.25", "--max_steps", "1", "--recipe", "alpaca-lora-short")
+	must(t, "train", "--base_model", base, "--data", set, "--output-dir", out, "--config", config, "--weight_decay",
+		"0.25", "--max_steps", "1", "--recipe", "alpaca-lora-short")
 	text, err := os.ReadFile(filepath.Join(out, "config.yaml"))
 	require.NoError(t, err)
-	for _, want := range []string{"learning_rate: 0.0001\n", "lora_rank: 3\n", "lora_alpha: 3\n", "weight_decay: 0.25\n", "- all-linear\n", "seed: 42\n"} {
+	for _, want := range []string{"learning_rate: 0.0001\n", "lora_rank: 3\n", "lora_alpha: 3\n",
+		"weight_decay: 0.25\n", "- all-linear\n", "seed: 42\n"} {
 		require.Contains(t, string(text), want)
 	}
 	again := filepath.Join(t.TempDir(), "run")
@@ -211,7 +236,8 @@ func TestInspectMarksWhatIsLearned(t *testing.T) {
 	require.Contains(t, said, "<s>Below is an instruction")
 	require.Contains(t, said, "### Response:⟦aa</s>⟧")
 	require.Contains(t, said, "8 examples")
-	said = must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca-lora", "--samples", "1", "--json")
+	said = must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca-lora", "--samples",
+		"1", "--json")
 	require.Contains(t, said, `"labels":[1,`)
 }
 
@@ -229,12 +255,14 @@ func TestTrainOverAQuantizedBase(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(record), `"quantization": "`+kind+`"`)
 		ask := func(more ...string) string {
-			return must(t, append([]string{"generate", "--adapter_name_or_path", out, "--prompt", "say a", "--max_new_tokens", "9", "--temperature", "0"}, more...)...)
+			return must(t, append([]string{"generate", "--adapter_name_or_path", out, "--prompt", "say a",
+				"--max_new_tokens", "9", "--temperature", "0"}, more...)...)
 		}
 		require.Equal(t, ask("--quantization", kind), ask(), "what the adapter knows of its base is used")
 		ask("--quantization", "none")
 	}
-	code, _, stderr := call("", training(base, set, filepath.Join(t.TempDir(), "run"), "--finetuning_type", "full", "--quantization", "nf4")...)
+	code, _, stderr := call("", training(base, set, filepath.Join(t.TempDir(), "run"), "--finetuning_type", "full",
+		"--quantization", "nf4")...)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "what is tuned cannot be quantised")
 }

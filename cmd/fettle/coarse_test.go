@@ -23,7 +23,8 @@ func TestCoarserProductsLearnAlike(t *testing.T) {
 		must(t, append([]string{
 			"train", "--model_name_or_path", filepath.Join(root, "weights", "stories260K", "hf"), "--output_dir", out,
 			"--dataset", filepath.Join(root, "datasets", "alpaca", "alpaca_5000.json"), "--recipe", "alpaca",
-			"--over_long", "drop", "--shuffle=false", "--val_size", "0", "--max_steps", "200", "--per_device_train_batch_size", "4",
+			"--over_long", "drop", "--shuffle=false", "--val_size", "0", "--max_steps", "200",
+			"--per_device_train_batch_size", "4",
 			"--learning_rate", "3e-3", "--lora_dropout", "0", "--seed", fmt.Sprint(seed),
 		}, flags...)...)
 		var all []float64

@@ -27,19 +27,23 @@ func readConfig(t *testing.T, name string) train.Config {
 }
 
 func TestSharingIsSaidInWordsOrAsYAMLDoes(t *testing.T) {
-	for text, want := range map[string]string{"true": "true", "false": "false", "auto": "auto", `"true"`: "true", "null": "auto"} {
+	for text, want := range map[string]string{"true": "true", "false": "false", "auto": "auto", `"true"`: "true",
+		"null": "auto"} {
 		c := readConfig(t, file(t, "run.yaml", "share_prefix: "+text+"\n"))
 		require.Equal(t, want, c.SharePrefix, text)
 	}
-	code, _, stderr := call("", "train", "--config", file(t, "run.yaml", "share_prefix: true\nlora_dropout: 0.05\n"), "--model_name_or_path", "m", "--dataset", "d", "--output_dir", "o")
+	code, _, stderr := call("", "train", "--config", file(t, "run.yaml", "share_prefix: true\nlora_dropout: 0.05\n"),
+		"--model_name_or_path", "m", "--dataset", "d", "--output_dir", "o")
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "share_prefix is true with lora_dropout 0.05")
 }
 
 func TestConfigsAreThePublishedPresets(t *testing.T) {
 	presets := map[string]string{
-		"alpaca-7b": "repo", "alpaca-lora-7b": "repo", "alpaca-lora-official-7b": "official", "llama-adapter-7b": "repo", "chatdoctor-7b": "repo",
-		"chatdoctor-full-7b": "paper", "vicuna-7b": "repo", "vicuna-lora-7b": "ours", "koala-13b": "ours", "baize-7b": "repo", "gpt4all-lora": "repo",
+		"alpaca-7b": "repo", "alpaca-lora-7b": "repo", "alpaca-lora-official-7b": "official",
+		"llama-adapter-7b": "repo", "chatdoctor-7b": "repo",
+		"chatdoctor-full-7b": "paper", "vicuna-7b": "repo", "vicuna-lora-7b": "ours", "koala-13b": "ours",
+		"baize-7b": "repo", "gpt4all-lora": "repo",
 	}
 	for _, name := range ready.Names() {
 		c := readConfig(t, name)
@@ -69,7 +73,8 @@ func TestConfigsAreThePublishedPresets(t *testing.T) {
 		require.Equal(t, p.Clip, c.MaxGradNorm, name)
 		switch c.Type {
 		case "lora":
-			require.Equal(t, []any{p.Rank, p.Alpha, p.Dropout, p.Targets}, []any{c.LoRA.Rank, c.LoRA.Alpha, c.LoRA.Dropout, c.LoRA.Targets}, name)
+			require.Equal(t, []any{p.Rank, p.Alpha, p.Dropout, p.Targets},
+				[]any{c.LoRA.Rank, c.LoRA.Alpha, c.LoRA.Dropout, c.LoRA.Targets}, name)
 		case "llama-adapter":
 			require.Equal(t, []any{p.PromptLen, p.PromptLayers}, []any{c.LLaMAAdapter.Len, c.LLaMAAdapter.Layers}, name)
 		}

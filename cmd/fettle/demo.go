@@ -49,7 +49,7 @@ and after; then talk to it. Nothing is downloaded.`,
 	return cmd
 }
 
-// demoDir is where a demonstration is kept.
+// demoDir returns the directory of a demonstration.
 func demoDir(c train.Config) string {
 	if c.OutputDir != "" {
 		return c.OutputDir
@@ -57,7 +57,7 @@ func demoDir(c train.Config) string {
 	return filepath.Join("runs", "demo-"+c.Type)
 }
 
-// demoSettings fills in what was not asked for otherwise.
+// demoSettings fills in the settings that are not given.
 func demoSettings(c *train.Config, given func(key string) bool) {
 	unless := func(key string, apply func()) {
 		if !given(key) {
@@ -84,11 +84,11 @@ func demoSettings(c *train.Config, given func(key string) bool) {
 	}
 }
 
-// demoRecipe puts nothing around question and answer, and tokenizes them apart:
-// words begin as they do in running text.
+// demoRecipe puts nothing around question and answer and tokenizes them separately, so that words begin as in running
+// text.
 const demoRecipe = "gpt4all"
 
-// demonstrate tunes the built-in model and shows what it learned.
+// demonstrate tunes the built-in model and shows its answers before and after.
 func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool) error {
 	demoSettings(&c, given)
 	out, began := cmd.OutOrStdout(), time.Now()
@@ -124,11 +124,12 @@ colours, opposites, sums) but has never seen a question. Now it is tuned to answ
 	}
 	fmt.Fprintln(out, "\nThe same questions before and after:")
 	for i := 0; i < len(held); i += len(held) / 6 {
-		fmt.Fprintf(out, "  %s\n    before  %s\n    after   %s\n", held[i].Instruction, firstLine(before.answers[i]), firstLine(after.answers[i]))
+		fmt.Fprintf(out, "  %s\n    before  %s\n    after   %s\n", held[i].Instruction, firstLine(before.answers[i]),
+			firstLine(after.answers[i]))
 	}
 	fmt.Fprintf(out, "\nBefore: %s\nAfter:  %s\n", before.score(), after.score())
 	fmt.Fprintf(out, `
-All in %.0f seconds. The adapter is in %s. Next:
+Time: %.0f seconds. The adapter is in %s. Next:
   fettle chat --adapter_name_or_path %s
   fettle generate --adapter_name_or_path %s --prompt "Where does Lena live?"
   fettle inspect --model_name_or_path %s --dataset %s --recipe %s
@@ -136,7 +137,7 @@ All in %.0f seconds. The adapter is in %s. Next:
 	return nil
 }
 
-// writeRows writes an instruction set as others would.
+// writeRows writes an instruction set in the Alpaca format.
 func writeRows(path string, rows []world.Row) error {
 	text, err := json.MarshalIndent(rows, "", " ")
 	if err == nil {
@@ -155,7 +156,8 @@ type quizResult struct {
 }
 
 func (q quizResult) score() string {
-	return fmt.Sprintf("%d of %d answers are exactly right (%.0f %%)", q.right, len(q.answers), 100*float64(q.right)/float64(len(q.answers)))
+	return fmt.Sprintf("%d of %d answers are exactly right (%.0f %%)", q.right, len(q.answers),
+		100*float64(q.right)/float64(len(q.answers)))
 }
 
 // quiz asks every question and compares the answers letter by letter.

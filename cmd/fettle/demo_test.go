@@ -27,8 +27,10 @@ func TestTrainAloneDemonstrates(t *testing.T) {
 	require.Contains(t, said, "Before: 0 of 116 answers are exactly right (0 %)")
 	require.Contains(t, said, "fettle chat --adapter_name_or_path "+out)
 	require.Less(t, share(t, said), 20, "two steps teach little")
-	require.NotEmpty(t, must(t, "generate", "--adapter_name_or_path", out, "--prompt", "Where does Lena live?", "--temperature", "0"))
-	for _, name := range []string{"report.html", "trainer_state.json", "config.yaml", "metrics.jsonl", "fettle.json", "adapter_config.json"} {
+	require.NotEmpty(t, must(t, "generate", "--adapter_name_or_path", out, "--prompt", "Where does Lena live?",
+		"--temperature", "0"))
+	for _, name := range []string{"report.html", "trainer_state.json", "config.yaml", "metrics.jsonl", "fettle.json",
+		"adapter_config.json"} {
 		require.FileExists(t, filepath.Join(out, name))
 	}
 }
@@ -40,7 +42,8 @@ func TestDemonstrationElicitsWhatTheBaseKnows(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	for _, method := range []string{"lora", "llama-adapter"} {
 		for seed := range 3 {
-			said := must(t, "train", "--output_dir", filepath.Join(t.TempDir(), "run"), "--adapter", method, "--seed", fmt.Sprint(42+seed))
+			said := must(t, "train", "--output_dir", filepath.Join(t.TempDir(), "run"), "--adapter", method, "--seed",
+				fmt.Sprint(42+seed))
 			t.Logf("%s, seed %d: %d %%", method, 42+seed, share(t, said))
 			require.GreaterOrEqual(t, share(t, said), 80)
 		}

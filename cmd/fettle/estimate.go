@@ -61,7 +61,8 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	}
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
-	b := &estimate{Load: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow, out: c.OutputDir}
+	b := &estimate{Load: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow,
+		out: c.OutputDir}
 	b.Need = plan.Estimate(c, base, b.Load, tokens)
 	b.Total, b.Disk = b.Need.Total(), plan.Storage(c, m.shape, b.Load.Steps)
 	if c.MaxMemory != "auto" {
@@ -103,13 +104,15 @@ func unread(c train.Config, m *runData) (b plan.Base, dev compute.Device, err er
 // check refuses a run that cannot fit.
 func (b *estimate) check() error {
 	if !b.Fits && !slices.Contains(b.allow, allowMemory) {
-		lines := []string{fmt.Sprintf("the run needs about %s of memory; %s: %s", human.Bytes(b.Total), b.From, human.Bytes(b.Limit))}
+		lines := []string{fmt.Sprintf("the run needs about %s of memory; %s: %s", human.Bytes(b.Total), b.From,
+			human.Bytes(b.Limit))}
 		lines = append(append(lines, b.parts()...), b.advice()...)
 		lines = append(lines, "--allow memory goes on all the same; fettle plan tells more")
 		return fmt.Errorf("%w: %s", train.ErrRefused, strings.Join(lines, "\n"))
 	}
 	if b.Free > 0 && b.Disk > b.Free && !slices.Contains(b.allow, allowDisk) {
-		return fmt.Errorf("%w: the checkpoints of the run need about %s in %s; available: %s. Set save_total_limit, choose another output_dir, or --allow disk",
+		return fmt.Errorf("%w: the checkpoints of the run need about %s in %s; available: %s. Set save_total_limit, "+
+			"choose another output_dir, or --allow disk",
 			train.ErrRefused, human.Bytes(b.Disk), b.out, human.Bytes(b.Free))
 	}
 	return nil
@@ -122,8 +125,10 @@ func (b *estimate) parts() []string {
 		what  string
 		bytes int64
 	}{
-		{"base weights", b.Need.Weights}, {"trainable parameters, gradients, moments", b.Need.Trainable}, {"activations", b.Need.Activations},
-		{"logits", b.Need.Loss}, {"graphs and scratch of the adapter", b.Need.Modules}, {"data", b.Need.Data}, {"scratch of products", b.Need.Scratch},
+		{"base weights", b.Need.Weights}, {"trainable parameters, gradients, moments", b.Need.Trainable},
+		{"activations", b.Need.Activations},
+		{"logits", b.Need.Loss}, {"graphs and scratch of the adapter", b.Need.Modules}, {"data", b.Need.Data},
+		{"scratch of products", b.Need.Scratch},
 		{"program, memory not yet reused", b.Need.Program},
 	} {
 		lines = append(lines, fmt.Sprintf("  %-40s %10s", p.what, human.Bytes(p.bytes)))
@@ -138,7 +143,8 @@ func (b *estimate) advice() []string {
 	}
 	first := fmt.Sprintf("with these settings it needs about %s:", human.Bytes(b.Changed))
 	if b.Changed > b.Limit {
-		first = fmt.Sprintf("no settings make it fit; with these it needs about %s, a smaller base is needed:", human.Bytes(b.Changed))
+		first = fmt.Sprintf("no settings make it fit; with these it needs about %s, a smaller base is needed:",
+			human.Bytes(b.Changed))
 	}
 	lines := []string{first}
 	for _, c := range b.Changes {

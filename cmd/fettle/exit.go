@@ -30,7 +30,7 @@ func usage(err error) error { return fault.Mark(err, fault.Usage) }
 // input marks an error in a file that the program was given.
 func input(err error) error { return fault.Mark(err, fault.Input) }
 
-// report prints an error and says what to exit with.
+// report prints an error and returns the exit code.
 func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
@@ -44,8 +44,10 @@ func code(err error) int {
 		is   error
 		code int
 	}{
-		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused}, {train.ErrNotFinite, exitData},
-		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO}, {fs.ErrPermission, exitIO},
+		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
+		{train.ErrNotFinite, exitData},
+		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},
+		{fs.ErrPermission, exitIO},
 		{fs.ErrNotExist, exitMissing},
 	} {
 		if errors.Is(err, c.is) {

@@ -74,7 +74,8 @@ func (a asking) prompt(m *chat.Model) ([]int32, error) {
 	case a.Raw:
 		return m.Raw(a.Prompt), nil
 	case m.Recipe == nil:
-		return nil, m.NoRecipe("pass --recipe (alpaca, alpaca-lora, ..., or a file.jinja), or --raw to continue the text as it is")
+		return nil, m.NoRecipe("pass --recipe (alpaca, alpaca-lora, ..., or a file.jinja), or --raw to continue the " +
+			"text as it is")
 	}
 	return m.Prompt(a.Prompt, a.Input)
 }

@@ -86,8 +86,9 @@ func readGolden(t *testing.T, dir string) (goldenRun, goldenData) {
 		run.Tolerance = &deviations{
 			LossFirst5: max(10*d.LossFirst5, 2e-5), Loss: max(10*d.Loss, 2e-5),
 			GradNormFirst5: max(10*d.GradNormFirst5, 2e-4), GradNorm: max(10*d.GradNorm, 2e-4),
-			FinalL2: max(10*d.FinalL2, 1e-4), FinalUpdate: max(10*d.FinalUpdate, 1e-2), FinalElement: max(10*d.FinalElement, 5e-4),
-			Logits: max(10*d.Logits, 2e-4), LossAfter: max(10*d.LossAfter, 2e-5),
+			FinalL2: max(10*d.FinalL2, 1e-4), FinalUpdate: max(10*d.FinalUpdate, 1e-2),
+			FinalElement: max(10*d.FinalElement, 5e-4),
+			Logits:       max(10*d.Logits, 2e-4), LossAfter: max(10*d.LossAfter, 2e-5),
 		}
 	}
 	var data goldenData

@@ -33,9 +33,12 @@ func TestGoldenRuns(t *testing.T) {
 			{"b_lora_all7_wd", nil},
 			{"b2_lora_all7_strong_wd", nil},
 			{"c_rslora_qkvo", nil},
-			{"e_llama_adapter_official", []string{"--finetuning_type", "llama-adapter", "--gate", "per_head", "--gate_activation", "tanh"}},
-			{"f_peft_adaption_prompt", []string{"--finetuning_type", "llama-adapter", "--gate", "scalar", "--gate_activation", "none"}},
-			{"h_lora_qv_accum2x2", []string{"--per_device_train_batch_size", "2", "--gradient_accumulation_steps", "2"}},
+			{"e_llama_adapter_official", []string{"--finetuning_type", "llama-adapter", "--gate", "per_head",
+				"--gate_activation", "tanh"}},
+			{"f_peft_adaption_prompt", []string{"--finetuning_type", "llama-adapter", "--gate", "scalar",
+				"--gate_activation", "none"}},
+			{"h_lora_qv_accum2x2", []string{"--per_device_train_batch_size", "2", "--gradient_accumulation_steps",
+				"2"}},
 			{"i_lora_qv_packed", nil},
 			{"j_lora_qv_tree", nil},
 			{"j_lora_qv_tree", []string{"--share_prefix", "true"}},
@@ -68,9 +71,12 @@ func replay(t *testing.T, dir string, run goldenRun, data goldenData, flags []st
 		"train", "--model_name_or_path", base, "--output_dir", out,
 		"--dataset", set, "--dataset_format", "tokenized", "--shuffle=false", "--val_size", "0", "--compute", "f32",
 		"--per_device_train_batch_size", "4", "--gradient_accumulation_steps", "1", "--num_train_epochs", "1",
-		"--learning_rate", fmt.Sprint(o.LR), "--lr_scheduler_type", schedule, "--warmup_steps", fmt.Sprint(o.WarmUp), "--warmup_ratio", "0",
-		"--adam_beta1", fmt.Sprint(o.Betas[0]), "--adam_beta2", fmt.Sprint(o.Betas[1]), "--adam_epsilon", fmt.Sprint(o.Epsilon),
-		"--weight_decay", fmt.Sprint(o.WeightDecay), "--max_grad_norm", fmt.Sprint(o.MaxGradNorm), "--lora_dropout", "0",
+		"--learning_rate", fmt.Sprint(o.LR), "--lr_scheduler_type", schedule, "--warmup_steps", fmt.Sprint(o.WarmUp),
+		"--warmup_ratio", "0",
+		"--adam_beta1", fmt.Sprint(o.Betas[0]), "--adam_beta2", fmt.Sprint(o.Betas[1]), "--adam_epsilon",
+		fmt.Sprint(o.Epsilon),
+		"--weight_decay", fmt.Sprint(o.WeightDecay), "--max_grad_norm", fmt.Sprint(o.MaxGradNorm), "--lora_dropout",
+		"0",
 	}
 	if !strings.HasPrefix(run.Method.Method, "full") {
 		args = append(args, "--adapter_name_or_path", filepath.Join(dir, "init"))
@@ -117,7 +123,8 @@ func compare(t *testing.T, dir, out string, run goldenRun, data goldenData) devi
 		for i, want := range p.After.Logits {
 			d.Logits = max(d.Logits, math.Abs(float64(logits[i])-want))
 		}
-		require.Equal(t, p.After.Greedy, greedy(t, m, p.IDs, len(p.After.Greedy)), "greedy continuation of probe %s", p.Name)
+		require.Equal(t, p.After.Greedy, greedy(t, m, p.IDs, len(p.After.Greedy)), "greedy continuation of probe %s",
+			p.Name)
 	}
 	d.LossAfter = relative(firstBatchLoss(t, m, run, data), run.LossAfter)
 	return d
@@ -253,7 +260,8 @@ func trainRows(t *testing.T, path string) []metricsRow {
 
 // String is a row of the table in docs/NUMERICS.md.
 func (d deviations) String() string {
-	return fmt.Sprintf(" %.1e | %.1e | %.1e | %.1e | %.1e | %.1e |", d.Loss, d.GradNorm, d.FinalUpdate, d.FinalElement, d.Logits, d.LossAfter)
+	return fmt.Sprintf(" %.1e | %.1e | %.1e | %.1e | %.1e | %.1e |", d.Loss, d.GradNorm, d.FinalUpdate, d.FinalElement,
+		d.Logits, d.LossAfter)
 }
 
 // within fails the test where d exceeds the tolerance.

@@ -44,10 +44,12 @@ func TestHelpIsGrouped(t *testing.T) {
 			at += next
 		}
 	}
-	require.Contains(t, must(t, "train", "--help"), fmt.Sprintf("\n  --lora_rank number %10s rank of LoRA (default 8)\n", ""))
+	require.Contains(t, must(t, "train", "--help"),
+		fmt.Sprintf("\n  --lora_rank number %10s rank of LoRA (default 8)\n", ""))
 }
 
 func TestExamplesAreBrokenAsAShellReadsThem(t *testing.T) {
-	require.Equal(t, "  fettle train --dataset a.json \\\n      --output_dir runs/a", shellLine("fettle train --dataset a.json --output_dir runs/a", 34))
+	require.Equal(t, "  fettle train --dataset a.json \\\n      --output_dir runs/a",
+		shellLine("fettle train --dataset a.json --output_dir runs/a", 34))
 	require.Equal(t, "  fettle chat", shellLine("fettle chat", 60))
 }

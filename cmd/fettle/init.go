@@ -22,7 +22,7 @@ import (
 	"fettle/train"
 )
 
-// initial are the settings of init beside a run's.
+// initial holds the settings of init beside a run's.
 type initial struct {
 	Output string `yaml:"output" group:"output" help:"file to write; -: standard output"`
 	Preset string `yaml:"preset" help:"published settings of the recipe to begin with: repo, paper, official or ours; none: the program's own"`
@@ -37,8 +37,9 @@ func newInit() *cobra.Command {
 		Long: `Write a config with every setting and what it means, for a model and a data
 set: to be read, changed, and given to fettle train --config. Settings that the
 recipe's authors published are filled in, flags go before them.`,
-		Example: "  fettle init --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca-lora --output_dir runs/first",
-		Args:    cobra.NoArgs,
+		Example: "  fettle init --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca-lora " +
+			"--output_dir runs/first",
+		Args: cobra.NoArgs,
 	}
 	s := addSettings(cmd, &c, &from)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -69,14 +70,14 @@ recipe's authors published are filled in, flags go before them.`,
 		if err := writeNew(from.Output, text, from.Force); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s is written. Look at it, then:\n  fettle inspect --config %s\n  fettle train --config %s\n", from.Output, from.Output, from.Output)
+		fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Read it, then:\n  fettle inspect --config %s\n  fettle train "+
+			"--config %s\n", from.Output, from.Output, from.Output)
 		return nil
 	}
 	return cmd
 }
 
-// initialRecipe is the config's recipe; one that is a chat template is looked
-// at with the model's tokenizer.
+// initialRecipe finds the config's recipe. A chat template is read with the model's tokenizer.
 func initialRecipe(c train.Config) (recipe.Recipe, error) {
 	if c.Recipe != chat.OwnTemplate && !strings.HasSuffix(c.Recipe, ".jinja") {
 		r, _, err := chat.FindRecipe(c.Recipe, nil)
@@ -105,9 +106,10 @@ func writeNew(path, text string, force bool) error {
 	return nil
 }
 
-// published fills in a preset's settings where none is given, and returns it.
-// auto is the first preset for the method; there may be none.
-func published(c *train.Config, r recipe.Recipe, name string, given func(key string) bool) (p recipe.Preset, err error) {
+// published fills in the settings of a preset that are not given, and returns the preset. auto stands for the first
+// preset of the method, if there is one.
+func published(c *train.Config, r recipe.Recipe, name string, given func(key string) bool) (p recipe.Preset,
+	err error) {
 	if name == "auto" {
 		for _, q := range r.Presets {
 			if p.Name == "" && q.Method == c.Type {
@@ -127,12 +129,15 @@ func published(c *train.Config, r recipe.Recipe, name string, given func(key str
 	}
 	per := min(c.BatchSize, p.Batch)
 	put(c, given, map[string]any{
-		"learning_rate": p.LearningRate, "lr_scheduler_type": p.Schedule, "warmup_steps": p.WarmupSteps, "warmup_ratio": p.WarmupRatio, "num_train_epochs": p.Epochs,
-		"per_device_train_batch_size": per, "gradient_accumulation_steps": p.Batch / per, "max_seq_length": p.Cutoff, "weight_decay": p.WeightDecay,
-		"adam_beta2": p.Beta2, "max_grad_norm": p.Clip,
+		"learning_rate": p.LearningRate, "lr_scheduler_type": p.Schedule, "warmup_steps": p.WarmupSteps,
+		"warmup_ratio": p.WarmupRatio, "num_train_epochs": p.Epochs,
+		"per_device_train_batch_size": per, "gradient_accumulation_steps": p.Batch / per, "max_seq_length": p.Cutoff,
+		"weight_decay": p.WeightDecay,
+		"adam_beta2":   p.Beta2, "max_grad_norm": p.Clip,
 	})
 	if p.Method == c.Type && p.Rank > 0 {
-		put(c, given, map[string]any{"lora_rank": p.Rank, "lora_alpha": p.Alpha, "lora_dropout": p.Dropout, "lora_target_modules": p.Targets})
+		put(c, given, map[string]any{"lora_rank": p.Rank, "lora_alpha": p.Alpha, "lora_dropout": p.Dropout,
+			"lora_target_modules": p.Targets})
 	}
 	if p.Method == c.Type && p.PromptLen > 0 {
 		put(c, given, map[string]any{"adapter_len": p.PromptLen, "adapter_layers": p.PromptLayers})
@@ -140,10 +145,11 @@ func published(c *train.Config, r recipe.Recipe, name string, given func(key str
 	return p, nil
 }
 
-// origin says where a preset's settings come from.
+// origin names the source of a preset's settings.
 func origin(p recipe.Preset) string {
 	said := map[string]string{
-		"paper": "as the paper has them", "repo": "as the authors' code has them", "official": "as the published weights were made", "ours": "ours, nobody published any",
+		"paper": "as the paper has them", "repo": "as the authors' code has them",
+		"official": "as the published weights were made", "ours": "ours, nobody published any",
 	}[p.Name]
 	if said == "" {
 		return "the program's own"
@@ -172,7 +178,7 @@ func put(c *train.Config, given func(key string) bool, values map[string]any) {
 	}
 }
 
-// written is a config as a person may read it: every setting and its meaning.
+// written renders a config for people: every setting with its meaning.
 func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 	var b strings.Builder
 	from := r.Paper
@@ -185,10 +191,12 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 	}
 	fmt.Fprintf(&b, "# Settings: %s.\n", origin(p))
 	if p.Normalise == "row" || p.Normalise == "micro-batch" {
-		fmt.Fprintf(&b, "# Losses were means over every %s there; here they are means over all learned tokens of a step.\n", p.Normalise)
+		fmt.Fprintf(&b, "# Losses were means over every %s there; here they are means over all learned tokens of a "+
+			"step.\n", p.Normalise)
 	}
 	if base, err := model.ReadConfig(c.ModelName); err == nil {
-		fmt.Fprintf(&b, "# Model: %d layers of width %d, %.3g parameters, %d positions.\n", base.Layers, base.Hidden, float64(base.Parameters()), base.MaxPositions)
+		fmt.Fprintf(&b, "# Model: %d layers of width %d, %.3g parameters, %d positions.\n", base.Layers, base.Hidden,
+			float64(base.Parameters()), base.MaxPositions)
 		if c.Cutoff > base.MaxPositions {
 			c.Cutoff = base.MaxPositions
 		}
@@ -219,7 +227,7 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 	return b.String(), nil
 }
 
-// isAnother reports whether a setting is another method's.
+// isAnother reports whether a setting belongs to another method.
 func isAnother(key, method string) bool {
 	for _, m := range (adapter.Methods{}).All() {
 		settingsOf := reflect.New(reflect.TypeOf(m)).Interface()

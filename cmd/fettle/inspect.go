@@ -15,7 +15,7 @@ import (
 	"fettle/train"
 )
 
-// looking are the settings of inspect beside a run's.
+// looking holds the settings of inspect beside a run's.
 type looking struct {
 	Samples int    `yaml:"samples" group:"output" help:"how many samples to show"`
 	JSON    bool   `yaml:"json" help:"write JSON lines, a sample each, and a summary"`
@@ -27,12 +27,12 @@ func newInspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "inspect",
 		Aliases: []string{"preprocess"},
-		Short:   "See what the model would see: prompts, tokens, masks",
-		Long: `See what a training run with the same settings would learn: rendered,
-tokenized samples, with what is learned between ⟦ and ⟧, how long they are, and
-what is wrong with them. What would stop a run makes the exit code 65.
+		Short:   "Show the data as the model sees it: prompts, tokens, masks",
+		Long: `Show what a training run with the same settings learns: rendered and tokenized
+samples with the learned spans between ⟦ and ⟧, their lengths, and the findings
+of the linter. Findings that would stop a run make the exit code 65.
 
-Rules that data is held to (--allow RULE lets a run go on all the same):
+Rules of the linter (--allow RULE lets a run go on all the same):
 
 ` + ruleList(),
 		Example: "  fettle inspect --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca",
@@ -81,7 +81,7 @@ func runInspect(cmd *cobra.Command, c train.Config, look looking) error {
 		err = v.JSON(shown, m.training)
 	case look.HTML != "":
 		if err = writePage(v, look.HTML, shown, c, m.training); err == nil {
-			_, err = fmt.Fprintf(out, "%s is written\n", look.HTML)
+			_, err = fmt.Fprintf(out, "Wrote %s\n", look.HTML)
 		}
 	default:
 		for i, e := range shown {

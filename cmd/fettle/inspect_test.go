@@ -32,20 +32,23 @@ func TestInspectSaysWhatIsWrong(t *testing.T) {
 
 func TestTrainRefusesWhatInspectFinds(t *testing.T) {
 	base, out := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "run")
-	args := []string{"train", "--model_name_or_path", base, "--dataset", file(t, "bad.jsonl", unanswered), "--output_dir", out, "--num_train_epochs", "1"}
+	args := []string{"train", "--model_name_or_path", base, "--dataset", file(t, "bad.jsonl", unanswered),
+		"--output_dir", out, "--num_train_epochs", "1"}
 	code, _, stderr := call("", args...)
 	require.Equal(t, exitData, code)
 	require.Contains(t, stderr, "data check failed:")
 	require.NoDirExists(t, out)
 	must(t, append(args, "--fix")...)
-	code, _, stderr = call("", "train", "--model_name_or_path", base, "--dataset", rows(t, 4), "--output_dir", out+"2", "--adapter_name_or_path", out, "--recipe", "vicuna", "--max_steps", "1")
+	code, _, stderr = call("", "train", "--model_name_or_path", base, "--dataset", rows(t, 4), "--output_dir", out+"2",
+		"--adapter_name_or_path", out, "--recipe", "vicuna", "--max_steps", "1")
 	require.Equal(t, exitData, code)
 	require.Contains(t, stderr, "the adapter was trained with recipe alpaca, this run uses vicuna")
 }
 
 func TestInspectForPrograms(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
-	lines := strings.Split(strings.TrimSpace(must(t, "inspect", "--model_name_or_path", base, "--dataset", rows(t, 5), "--samples", "2", "--json")), "\n")
+	lines := strings.Split(strings.TrimSpace(must(t, "inspect", "--model_name_or_path", base, "--dataset", rows(t, 5),
+		"--samples", "2", "--json")), "\n")
 	require.Len(t, lines, 3)
 	var sample struct {
 		IDs    []int32 `json:"input_ids"`
@@ -61,7 +64,8 @@ func TestInspectForPrograms(t *testing.T) {
 
 func TestInspectWritesAPage(t *testing.T) {
 	base, page := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "page.html")
-	set := file(t, "rows.jsonl", `{"instruction": "say <b>", "output": "<script>"}`+"\n"+`{"instruction": "say c", "output": "c"}`)
+	set := file(t, "rows.jsonl",
+		`{"instruction": "say <b>", "output": "<script>"}`+"\n"+`{"instruction": "say c", "output": "c"}`)
 	must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--html", page)
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
@@ -76,7 +80,8 @@ func TestColumnsWeightsAndBadRows(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	set := file(t, "rows.jsonl", `{"q": "say a", "a": "a"}`+"\n{broken\n"+`{"q": "say b", "a": "b"}`)
 	inspect := func(more ...string) (int, string, string) {
-		return call("", append([]string{"inspect", "--model_name_or_path", base, "--dataset", set, "--columns", "instruction=q,output=a"}, more...)...)
+		return call("", append([]string{"inspect", "--model_name_or_path", base, "--dataset", set, "--columns",
+			"instruction=q,output=a"}, more...)...)
 	}
 	code, _, stderr := inspect()
 	require.Equal(t, exitData, code)
@@ -103,31 +108,39 @@ func TestInspectShowsWhatATerminalWouldObey(t *testing.T) {
 }
 
 func TestReadingBar(t *testing.T) {
-	require.Equal(t, "reading data "+strings.Repeat("█", 15)+strings.Repeat("░", 15)+"  50 %, 640 rows", readingBar(640, 0.5))
+	require.Equal(t, "reading data "+strings.Repeat("█", 15)+strings.Repeat("░", 15)+"  50 %, 640 rows",
+		readingBar(640, 0.5))
 }
 
 // A data set can be named as LLaMA-Factory's file describes it.
 func TestDatasetInfoNamesDataSets(t *testing.T) {
 	base, dir := tiny(t, tinymodel.Config{}), t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "talks.json"), []byte(`[{"said": [{"who": "me", "what": "say a"}, {"who": "it", "what": "a"}]}]`), 0o644))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "dataset_info.json"), []byte(`{"talks": {"file_name": "talks.json", "formatting": "sharegpt", "columns": {"messages": "said"},
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "talks.json"),
+		[]byte(`[{"said": [{"who": "me", "what": "say a"}, {"who": "it", "what": "a"}]}]`), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "dataset_info.json"), []byte(`{"talks": {
+		"file_name": "talks.json", "formatting": "sharegpt",
+		"columns": {"messages": "said"},
 		"tags": {"role_tag": "who", "content_tag": "what", "user_tag": "me", "assistant_tag": "it"}}}`), 0o644))
 	info := filepath.Join(dir, "dataset_info.json")
 	said := must(t, "inspect", "--model_name_or_path", base, "--dataset", info+":talks", "--recipe", "vicuna")
 	require.Contains(t, said, "USER: say a ASSISTANT:⟦ a</s>⟧")
-	code, _, stderr := call("", "inspect", "--model_name_or_path", base, "--dataset", info+":walks", "--recipe", "vicuna")
+	code, _, stderr := call("", "inspect", "--model_name_or_path", base, "--dataset", info+":walks", "--recipe",
+		"vicuna")
 	require.Equal(t, exitData, code)
 	require.Contains(t, stderr, `did you mean "talks"`)
-	code, _, _ = call("", "inspect", "--model_name_or_path", base, "--dataset", filepath.Join(dir, "none", "dataset_info.json:talks"))
+	code, _, _ = call("", "inspect", "--model_name_or_path", base, "--dataset",
+		filepath.Join(dir, "none", "dataset_info.json:talks"))
 	require.Equal(t, exitMissing, code)
 }
 
-// Shared conversations are pages of HTML. With --clean they become Markdown, as FastChat's clean_sharegpt.py makes of them.
+// Shared conversations are pages of HTML. With --clean they become Markdown, as FastChat's clean_sharegpt.py makes of
+// them.
 func TestCleanShowsTheTextThatFastChatLearnsFrom(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	set := file(t, "shared.json", `[{"id": "x", "conversations": [
 		{"from": "human", "value": "How do I say a in Go?"},
-		{"from": "gpt", "value": "<div class=\"markdown prose\"><p>Say <strong>a</strong>:</p><ul><li>like this</li></ul></div>"}]}]`)
+		{"from": "gpt", "value":
+			"<div class=\"markdown prose\">Say <strong>a</strong>:<ul><li>like this</li></ul></div>"}]}]`)
 	args := []string{"inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "vicuna"}
 	require.Contains(t, must(t, args...), `<div class="markdown prose">`)
 	said := must(t, append(args, "--clean")...)

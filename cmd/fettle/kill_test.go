@@ -51,9 +51,11 @@ func TestKilledRunsEndWithTheSameBits(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 64, Layers: 4}), rows(t, 40)
 	for method, signal := range map[string]syscall.Signal{"lora": syscall.SIGKILL, "llama-adapter": syscall.SIGINT} {
 		t.Run(fmt.Sprintf("%s, %v", method, signal), func(t *testing.T) {
-			flags := []string{"--finetuning_type", method, "--save_steps", "2", "--eval_steps", "2", "--lora_dropout", "0.1", "--num_train_epochs", "3",
+			flags := []string{"--finetuning_type", method, "--save_steps", "2", "--eval_steps", "2", "--lora_dropout",
+				"0.1", "--num_train_epochs", "3",
 				"--load_best_model_at_end", "--save_total_limit", "1", "--early_stopping_patience", "4",
-				"--sample_prompts", "say b, then c", "--sample_prompts", "say d", "--sample_steps", "3", "--sample_max_new_tokens", "3"}
+				"--sample_prompts", "say b, then c", "--sample_prompts", "say d", "--sample_steps", "3",
+				"--sample_max_new_tokens", "3"}
 			whole := filepath.Join(t.TempDir(), "run")
 			began := time.Now()
 			must(t, training(base, set, whole, flags...)...)
@@ -66,7 +68,8 @@ func TestKilledRunsEndWithTheSameBits(t *testing.T) {
 					cmd.Env = append(os.Environ(), "FETTLE_TEST_RUN=1", fmt.Sprint("GOMAXPROCS=", 1+attempt%3))
 					require.NoError(t, cmd.Start())
 					if attempt < 25 {
-						timer := time.AfterFunc(time.Duration(rng.Float64()*float64(took)*0.8), func() { cmd.Process.Signal(signal) })
+						timer := time.AfterFunc(time.Duration(rng.Float64()*float64(took)*0.8),
+							func() { cmd.Process.Signal(signal) })
 						defer timer.Stop()
 					}
 					err := cmd.Wait()

@@ -1,5 +1,4 @@
-// Command fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the
-// result.
+// Command fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the result.
 package main
 
 import (
@@ -15,8 +14,8 @@ import (
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// execute runs the program and returns its exit code. The first interrupt
-// asks the command to stop where it can continue; the second kills it.
+// execute runs the program and returns its exit code. The first interrupt asks the command to stop where it can be
+// continued, the second kills it.
 func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -59,6 +58,7 @@ Exit codes:
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpFunc(printHelp)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
-	root.AddCommand(newTrain(), newGenerate(), newChat(), newPlan(), newInspect(), newInit(), newServe(), newDemo(), newBench(), newVersion())
+	root.AddCommand(newTrain(), newGenerate(), newChat(), newPlan(), newInspect(), newInit(), newServe(), newDemo(),
+		newBench(), newVersion())
 	return root
 }

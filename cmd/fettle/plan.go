@@ -24,12 +24,12 @@ func newPlan() *cobra.Command {
 	c, how := train.Defaults(), planning{Probe: 3}
 	cmd := &cobra.Command{
 		Use:   "plan",
-		Short: "See what a run would take: memory, disk, steps and time",
-		Long: `See what a training run with the same settings would take, and with which
-settings it would fit into --max_memory. Memory, disk and steps come from
-config.json, the headers of the weights and the encoded data: no weight is read.
-For the time some micro-batches are tried, for which the weights are loaded;
---probe 0 leaves that out.`,
+		Short: "Estimate memory, disk, steps and time of a run",
+		Long: `Estimate memory, disk, steps and time of a training run with the same settings,
+and find the settings with which it fits into --max_memory. Memory, disk and
+steps come from config.json, the headers of the weights and the encoded data: no
+weight is read. For the time, the weights are loaded and some micro-batches are
+run; --probe 0 leaves that out.`,
 		Example: `  fettle plan --model_name_or_path models/llama-7b --dataset alpaca.json --max_memory 8G
   fettle plan --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --probe 0`,
 		Args: cobra.NoArgs,
@@ -108,7 +108,8 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 		return train.Pace{}, input(err)
 	}
 	base.Keep(c.KeptActivations())
-	job := train.Job{Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples}
+	job := train.Job{Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples,
+		Evaluation: m.evaluation.Examples}
 	if c.Type == adapter.TypeFull {
 		job.Model = base
 	}
@@ -118,7 +119,8 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 // print writes the report for people.
 func (p planned) print(out io.Writer, c train.Config) {
 	l := p.Load
-	fmt.Fprintf(out, "steps: %s (%s in an epoch, %.2f epochs)\n", human.Count(l.Steps), human.Count(l.PerEpoch), l.Epochs)
+	fmt.Fprintf(out, "steps: %s (%s in an epoch, %.2f epochs)\n", human.Count(l.Steps), human.Count(l.PerEpoch),
+		l.Epochs)
 	fmt.Fprintf(out, "tokens: %s (%.0f in a step on average, %s in the longest sequence)\n",
 		human.Count(l.All), float64(l.All)/float64(max(l.Steps, 1)), human.Count(l.Longest))
 	if p.Shares {

@@ -80,18 +80,21 @@ func TestPlanKnowsWhatIsShared(t *testing.T) {
 	require.Less(t, shared.Total, alone.Total)
 	require.True(t, plan("--compute", "bf16").Shares)
 	require.False(t, plan("--compute", "bf16", "--lora_dropout", "0.1").Shares)
-	require.Contains(t, must(t, append([]string{"plan", "--probe", "0", "--share_prefix", "true"}, flags[1:]...)...), "fewer than tokens: share_prefix")
+	require.Contains(t, must(t, append([]string{"plan", "--probe", "0", "--share_prefix", "true"}, flags[1:]...)...),
+		"fewer than tokens: share_prefix")
 
 	must(t, append(flags, "--lora_dropout", "0.1", "--max_steps", "1")...)
 	on := training(base, rows(t, 14), filepath.Join(t.TempDir(), "on"), "--adapter_name_or_path", out)
-	require.False(t, planOf(t, append(on[1:], "--probe", "0", "--compute", "bf16")...).Shares, "the adapter brings its dropout")
+	require.False(t, planOf(t, append(on[1:], "--probe", "0", "--compute", "bf16")...).Shares,
+		"the adapter brings its dropout")
 	code, _, stderr := call("", append(on, "--share_prefix", "true")...)
 	require.Equal(t, exitRefused, code, stderr)
 	require.Contains(t, stderr, "share_prefix is true with lora_dropout 0.1")
 }
 
 func TestPlanTriesSomeMicroBatches(t *testing.T) {
-	p := planOf(t, append(training(tiny(t, tinymodel.Config{}), rows(t, 14), filepath.Join(t.TempDir(), "run"))[1:], "--probe", "2")...)
+	p := planOf(t, append(training(tiny(t, tinymodel.Config{}), rows(t, 14), filepath.Join(t.TempDir(), "run"))[1:],
+		"--probe", "2")...)
 	require.Positive(t, p.Seconds)
 	require.Positive(t, p.Pace.Held)
 }
@@ -107,7 +110,8 @@ func TestWhatCannotFitIsRefused(t *testing.T) {
 	require.Contains(t, stderr, "recompute: all")
 	require.NoDirExists(t, out, "nothing was begun")
 	must(t, append(flags, "--max_memory", limit, "--recompute", "all")...)
-	must(t, append(flags, "--max_memory", limit, "--allow", "memory", "--output_dir", filepath.Join(t.TempDir(), "run"))...)
+	must(t, append(flags, "--max_memory", limit, "--allow", "memory", "--output_dir",
+		filepath.Join(t.TempDir(), "run"))...)
 }
 
 // peakOf runs a program and returns its VmHWM, in bytes.
@@ -149,14 +153,17 @@ func TestPlanForeseesThePeak(t *testing.T) {
 		return dir
 	}
 	small := func(dtype checkpoint.Type) string {
-		return write(tinymodel.Config{Hidden: 512, Intermediate: 1408, Layers: 6, Heads: 8, KVHeads: 8, Vocab: 8000, MaxPositions: 2048, DType: dtype})
+		return write(tinymodel.Config{Hidden: 512, Intermediate: 1408, Layers: 6, Heads: 8, KVHeads: 8, Vocab: 8000,
+			MaxPositions: 2048, DType: dtype})
 	}
 	models := map[string]string{
 		"F32": small("F32"), "BF16": small("BF16"),
-		"large": write(tinymodel.Config{Hidden: 1024, Intermediate: 2816, Layers: 8, Heads: 16, KVHeads: 16, Vocab: 8000, MaxPositions: 2048}),
+		"large": write(tinymodel.Config{Hidden: 1024, Intermediate: 2816, Layers: 8, Heads: 16, KVHeads: 16,
+			Vocab: 8000, MaxPositions: 2048}),
 	}
 	sets := map[string]string{
-		"short": sequences(t, 40, 0, 40, 120, 8000), "long": sequences(t, 24, 0, 200, 400, 8000), "alike": sequences(t, 40, 100, 150, 250, 8000),
+		"short": sequences(t, 40, 0, 40, 120, 8000), "long": sequences(t, 24, 0, 200, 400, 8000),
+		"alike": sequences(t, 40, 100, 150, 250, 8000),
 	}
 	for _, c := range []struct{ model, set, flags string }{
 		{"large", "short", "--recompute none --per_device_train_batch_size 4 --quantization int8"},
@@ -164,13 +171,16 @@ func TestPlanForeseesThePeak(t *testing.T) {
 		{"F32", "long", "--recompute none --per_device_train_batch_size 2"},
 		{"F32", "alike", "--recompute none --per_device_train_batch_size 4 --share_prefix true"},
 		{"BF16", "long", "--recompute all --per_device_train_batch_size 4"},
-		{"F32", "long", "--recompute none --per_device_train_batch_size 1 --quantization nf4 --lora_target_modules all-linear --lora_dropout 0.1"},
-		{"BF16", "long", "--recompute none --per_device_train_batch_size 2 --finetuning_type llama-adapter --adapter_layers 4"},
+		{"F32", "long", "--recompute none --per_device_train_batch_size 1 --quantization nf4 --lora_target_modules " +
+			"all-linear --lora_dropout 0.1"},
+		{"BF16", "long", "--recompute none --per_device_train_batch_size 2 --finetuning_type llama-adapter " +
+			"--adapter_layers 4"},
 		{"F32", "short", "--recompute none --per_device_train_batch_size 4 --finetuning_type full --save_steps 4"},
 		{"F32", "long", "--recompute all --per_device_train_batch_size 1 --finetuning_type full"},
 	} {
 		out := filepath.Join(t.TempDir(), "run")
-		flags := append([]string{"--model_name_or_path", models[c.model], "--dataset", sets[c.set], "--dataset_format", "tokenized", "--max_steps", "12",
+		flags := append([]string{"--model_name_or_path", models[c.model], "--dataset", sets[c.set], "--dataset_format",
+			"tokenized", "--max_steps", "12",
 			"--allow", "end-not-learned,no-learned-tokens,duplicate", "--output_dir", out}, strings.Fields(c.flags)...)
 		p := planOf(t, append(flags, "--probe", "4")...)
 		peak := peakOf(t, program, append([]string{"train"}, flags...)...)
@@ -185,7 +195,8 @@ func TestPlanForeseesThePeak(t *testing.T) {
 			seconds = max(seconds, row.Elapsed)
 		}
 		memory, clock := float64(p.Total)/float64(peak)-1, p.Seconds/seconds-1
-		t.Logf("%-6s %-6s %-120s memory %9s, peak %9s, %+5.1f %%   time %5.1f s, took %5.1f s, %+5.1f %%", c.model, c.set, c.flags, human.Bytes(p.Total), human.Bytes(peak), 100*memory, p.Seconds, seconds, 100*clock)
+		t.Logf("%-6s %-6s %-120s memory %9s, peak %9s, %+5.1f %%   time %5.1f s, took %5.1f s, %+5.1f %%", c.model,
+			c.set, c.flags, human.Bytes(p.Total), human.Bytes(peak), 100*memory, p.Seconds, seconds, 100*clock)
 		if memory < -0.05 || memory > 0.15 {
 			t.Errorf("memory is off by %+.1f %%, want −5 to +15", 100*memory)
 		}

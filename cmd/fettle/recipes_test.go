@@ -24,7 +24,8 @@ func roomy(t *testing.T) string {
 	for _, name := range []string{"config.json", "model.safetensors", "tokenizer.model"} {
 		text, err := os.ReadFile(filepath.Join(from, name))
 		require.NoError(t, err)
-		text = []byte(strings.Replace(string(text), `"max_position_embeddings": 256`, `"max_position_embeddings": 1024`, 1))
+		text = []byte(strings.Replace(string(text), `"max_position_embeddings": 256`, `"max_position_embeddings": 1024`,
+			1))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
 	}
 	return dir
@@ -38,13 +39,17 @@ func writtenAs(t *testing.T, format string, rows []world.Row) string {
 		case "alpaca":
 			all = append(all, r)
 		case "sharegpt":
-			all = append(all, map[string]any{"conversations": []map[string]string{{"from": "human", "value": r.Instruction}, {"from": "gpt", "value": r.Output}}})
+			all = append(all, map[string]any{"conversations": []map[string]string{{"from": "human",
+				"value": r.Instruction}, {"from": "gpt", "value": r.Output}}})
 		case "koala":
 			all = append(all, map[string]any{
-				"fields": "[marker_user+human_0+marker_gpt],gpt_0,<|eos|>", "marker_user": "USER:", "marker_gpt": "GPT:", "human_0": r.Instruction, "gpt_0": r.Output,
+				"fields": "[marker_user+human_0+marker_gpt],gpt_0,<|eos|>", "marker_user": "USER:",
+				"marker_gpt": "GPT:", "human_0": r.Instruction, "gpt_0": r.Output,
 			})
 		case "baize":
-			all = append(all, map[string]any{"topic": "world", "input": "The conversation between human and AI assistant.\n[|Human|] " + r.Instruction + "\n[|AI|] " + r.Output + "\n[|Human|] "})
+			all = append(all, map[string]any{"topic": "world",
+				"input": "The conversation between human and AI assistant.\n[|Human|] " + r.Instruction + "\n[|AI|] " +
+					"" + r.Output + "\n[|Human|] "})
 		case "prompt_completion":
 			all = append(all, map[string]any{"prompt": r.Instruction, "response": r.Output, "source": "world"})
 		}
@@ -76,7 +81,8 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 		{"baize", "baize", 120, nil},
 		{"chatdoctor", "alpaca", 160, nil},
 		{"chatdoctor-lora", "alpaca", 120, nil},
-		{"llama-adapter", "alpaca", 500, []string{"--finetuning_type", "llama-adapter", "--learning_rate", "0.05", "--adapter_layers", "6", "--adapter_len", "16"}},
+		{"llama-adapter", "alpaca", 500, []string{"--finetuning_type", "llama-adapter", "--learning_rate", "0.05",
+			"--adapter_layers", "6", "--adapter_len", "16"}},
 	} {
 		t.Run(c.recipe, func(t *testing.T) {
 			if c.recipe != "gpt4all" && os.Getenv("FETTLE_LONG") == "" {
@@ -84,8 +90,10 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 			}
 			out := filepath.Join(t.TempDir(), "run")
 			must(t, append([]string{
-				"train", "--model_name_or_path", dir, "--recipe", c.recipe, "--dataset", writtenAs(t, c.format, rows), "--output_dir", out, "--compute", "f32",
-				"--learning_rate", "5e-3", "--lr_scheduler_type", "linear", "--lora_target_modules", "all-linear", "--max_steps", fmt.Sprint(c.steps),
+				"train", "--model_name_or_path", dir, "--recipe", c.recipe, "--dataset", writtenAs(t, c.format, rows),
+				"--output_dir", out, "--compute", "f32",
+				"--learning_rate", "5e-3", "--lr_scheduler_type", "linear", "--lora_target_modules", "all-linear",
+				"--max_steps", fmt.Sprint(c.steps),
 				"--per_device_train_batch_size", "6", "--save_steps", "0", "--recompute", "none",
 			}, c.flags...)...)
 			losses := trainRows(t, filepath.Join(out, "metrics.jsonl"))
@@ -97,7 +105,8 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 			}
 			ends, right := map[string]int{}, 0
 			for _, r := range rows {
-				code, said, why := call("", "generate", from, out, "--prompt", r.Instruction, "--temperature", "0", "--max_new_tokens", "60", "--verbose", "--compute", "f32")
+				code, said, why := call("", "generate", from, out, "--prompt", r.Instruction, "--temperature", "0",
+					"--max_new_tokens", "60", "--verbose", "--compute", "f32")
 				require.Zero(t, code, why)
 				require.Contains(t, taught, strings.TrimSpace(said), r.Instruction)
 				if strings.TrimSpace(said) == r.Output {
@@ -110,7 +119,8 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 			if c.recipe != "koala" { // six rows in one string: what comes first is learned, more than what is asked
 				require.GreaterOrEqual(t, right, 4)
 			}
-			t.Logf("| %s | %s | %d | %.3f | %.3f | %d of %d right | %v |", c.recipe, c.format, c.steps, first, last, right, len(rows), ends)
+			t.Logf("| %s | %s | %d | %.3f | %.3f | %d of %d right | %v |", c.recipe, c.format, c.steps, first, last,
+				right, len(rows), ends)
 		})
 	}
 }

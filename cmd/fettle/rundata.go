@@ -7,11 +7,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"fettle/data"
 	"fettle/data/encode"
 	"fettle/data/lint"
 	"fettle/data/recipe"
 	datasource "fettle/data/source"
+	"fettle/internal/human"
 	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/chat"
@@ -19,7 +22,7 @@ import (
 	"fettle/train"
 )
 
-// runData holds the data of a run and all that was found out about it.
+// runData holds the data of a run, with its recipe, tokenizer and the shape of the base.
 type runData struct {
 	training, evaluation *data.Set
 	recipe               recipe.Recipe
@@ -28,11 +31,11 @@ type runData struct {
 	tok                  *tokenizer.Tokenizer // nil: the data is tokenized already
 	tokenizerDir         string
 	hash                 string // of the tokenizer
-	doubles              int    // rows left out as they are held out elsewhere
+	duplicates           int    // rows left out because the evaluation holds the same
 }
 
-// readRunData reads the data of a run and fills in what depends on the base.
-// On a terminal, progress tells how far it is.
+// readRunData reads the data of a run and fills in the settings that depend on the base. On a terminal, progress shows
+// how far it is.
 func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	m := &runData{evaluation: &data.Set{}}
 	var err error
@@ -44,7 +47,8 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
 		tok, m.tok, m.hash = t, t, t.Hash()
 		if t.Size() > m.shape.Vocab {
-			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?", t.Size(), m.shape.Vocab))
+			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?",
+				t.Size(), m.shape.Vocab))
 		}
 	} else if c.DatasetFormat != "tokenized" {
 		return nil, input(err)
@@ -58,7 +62,8 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	case c.Cutoff == 0:
 		c.Cutoff = min(m.recipe.Cutoff, m.shape.MaxPositions)
 	case c.Cutoff > m.shape.MaxPositions:
-		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff, m.shape.MaxPositions))
+		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff,
+			m.shape.MaxPositions))
 	}
 	if err := m.read(c, tok, progress); err != nil {
 		return nil, err
@@ -66,7 +71,8 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	for _, e := range m.training.Examples {
 		for _, id := range e.Tokens {
 			if id < 0 || int(id) >= m.shape.Vocab {
-				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id, m.shape.Vocab))
+				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id,
+					m.shape.Vocab))
 			}
 		}
 	}
@@ -100,15 +106,15 @@ func (m *runData) read(c *train.Config, tok encode.Tokenizer, progress io.Writer
 	return nil
 }
 
-// readingBar draws how far the reading is.
+// readingBar draws the progress of reading.
 func readingBar(rows int, share float64) string {
 	const width = 30
 	done := int(share * width)
-	return fmt.Sprintf("reading data %s%s %3.0f %%, %d rows", strings.Repeat("█", done), strings.Repeat("░", width-done), 100*share, rows)
+	return fmt.Sprintf("reading data %s%s %3.0f %%, %s rows", strings.Repeat("█", done),
+		strings.Repeat("░", width-done), 100*share, human.Count(rows))
 }
 
-// split holds examples out. Rows that say the same as one of them are learned no
-// more: the held-out loss is of what was never seen.
+// split holds examples out. Their duplicates leave the training data, so that the held-out loss is of unseen examples.
 func (m *runData) split(c *train.Config) error {
 	all, held, err := data.Split(m.training.Examples, c.ValSize, c.Seed)
 	if err != nil {
@@ -116,16 +122,17 @@ func (m *runData) split(c *train.Config) error {
 	}
 	var doubles lint.Report
 	if kept := doubles.Leakage(all, held); len(kept) > 0 {
-		m.doubles, all = len(all)-len(kept), kept
+		m.duplicates, all = len(all)-len(kept), kept
 	}
 	m.training.Examples, m.evaluation.Examples = all, held
 	return nil
 }
 
-// dataOptions are what data needs to know of a run.
+// dataOptions translates the settings of a run for data.
 func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 	o := data.Options{
-		Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow, Columns: map[string]string{}, Seed: c.Seed,
+		Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow,
+		Columns: map[string]string{}, Seed: c.Seed,
 		Fix: c.Fix, Clean: c.Clean, Cache: c.DataCache,
 	}
 	if c.OverLong != "auto" {
@@ -159,11 +166,10 @@ func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 	return o, files, nil
 }
 
-// infoFile is LLaMA-Factory's list of data sets; dataset_info.json:NAME is one
-// of them.
+// infoFile is LLaMA-Factory's list of data sets. dataset_info.json:NAME names one of them.
 const infoFile = "dataset_info.json:"
 
-// dataFiles are the files that a run names.
+// dataFiles lists the files that a run names.
 func dataFiles(names []string, o data.Options) ([]datasource.File, error) {
 	names, err := dataPaths(names)
 	if err != nil {
@@ -181,4 +187,18 @@ func dataFiles(names []string, o data.Options) ([]datasource.File, error) {
 		files = append(files, f)
 	}
 	return files, nil
+}
+
+// log reports the data of a run, and as a warning the rows that were not taken as they are.
+func (m *runData) log(log zerolog.Logger, c train.Config) {
+	s := m.training
+	log.Info().Int("rows", s.Rows).Int("examples", len(s.Examples)).Int("evaluation", len(m.evaluation.Examples)).
+		Int("tokens", s.Tokens).Int("learned", s.Learned).Int("without_learned", s.Silent).Msg("data read")
+	if s.Cut+s.Dropped+s.Split+s.BadRows+s.Cleaned+m.duplicates == 0 {
+		return
+	}
+	log.Warn().Int("max_seq_length", c.Cutoff).Int("keeps_95_percent", s.Keeps(0.95)).Int("keeps_all", s.Keeps(1)).
+		Int("cut", s.Cut).Int("dropped", s.Dropped).Int("split", s.Split).Int("unreadable", s.BadRows).
+		Int("cleaned_out", s.Cleaned).Int("held_out_elsewhere", m.duplicates).Strs("first_unreadable", s.Bad).
+		Msg("some rows were changed or left out")
 }

@@ -12,8 +12,8 @@ import (
 	"fettle/train"
 )
 
-// sampler returns a function that answers the run's sample prompts, greedily and in the run's own recipe; plain texts it
-// continues. Files of prompts are replaced by their lines. It is nil if there are no prompts.
+// sampler returns a function that answers the run's sample prompts, greedily and in the run's own recipe; plain texts
+// it continues. Files of prompts are replaced by their lines. It is nil if there are no prompts.
 func sampler(c *train.Config, d *runData, weights *model.Model) (func(context.Context, string) (string, error), error) {
 	var err error
 	if c.SamplePrompts, err = readPrompts(c.SamplePrompts); err != nil || len(c.SamplePrompts) == 0 {
@@ -34,7 +34,8 @@ func sampler(c *train.Config, d *runData, weights *model.Model) (func(context.Co
 			return nil, err
 		}
 		if n, most := len(prompt), d.shape.MaxPositions; n == 0 || n >= most {
-			return nil, usage(fmt.Errorf("config: the prompt %q of sample_prompts has %d tokens, want 1 to %d", text, n, most-1))
+			return nil, usage(fmt.Errorf("config: the prompt %q of sample_prompts has %d tokens, want 1 to %d", text, n,
+				most-1))
 		}
 		questions[text] = chat.Question{Prompt: prompt, Sampling: chat.Greedy(c.SampleTokens), Continue: raw}
 	}

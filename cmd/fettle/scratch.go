@@ -15,8 +15,7 @@ import (
 	"fettle/train"
 )
 
-// baseShape finds the dimensions of a run's base, and the directory of its
-// tokenizer, without its weights.
+// baseShape finds the dimensions of a run's base, and the directory of its tokenizer, without its weights.
 func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error) {
 	if c.Shape == "" {
 		where, err := located(c.ModelName)
@@ -32,7 +31,8 @@ func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error
 	}
 	if !isDir(where) {
 		if filepath.Base(where) != "config.json" {
-			return nil, "", usage(fmt.Errorf("config: config_name is %q, want a config.json or the directory of one", c.Shape))
+			return nil, "", usage(fmt.Errorf("config: config_name is %q, want a config.json or the directory of one",
+				c.Shape))
 		}
 		where = filepath.Dir(where)
 	}
@@ -43,7 +43,7 @@ func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error
 	return shape, tokenizer, err
 }
 
-// openBase loads the base of a run, or draws it.
+// openBase loads the base of a run, or initializes it.
 func openBase(c train.Config) (*model.Model, error) {
 	if c.Shape == "" {
 		return loadModel(c.ModelName, c.Compute, c.Quantized)
@@ -60,7 +60,7 @@ func openBase(c train.Config) (*model.Model, error) {
 	return m, input(err)
 }
 
-// scratchDevice computes with new weights, which have all their digits.
+// scratchDevice makes the device for new weights, which are float32.
 func scratchDevice(mode string) (compute.Device, error) {
 	if mode == "auto" {
 		mode = "f32"

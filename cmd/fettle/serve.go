@@ -15,14 +15,14 @@ import (
 	"fettle/model/serve"
 )
 
-// serving are the settings of serve beside those of answers.
+// serving holds the settings of serve beside those of model and answer.
 type serving struct {
 	Host    string   `yaml:"host" group:"server" help:"address to listen on; one that others can reach needs a key"`
 	Port    int      `yaml:"port" help:"0: any free one"`
 	KeyFile string   `yaml:"api_key_file" help:"file with the key that clients must bring; or put it into FETTLE_API_KEY"`
 	Hosts   []string `yaml:"allowed_hosts" help:"names under which the server is reached, beside its address and localhost"`
 	Origins []string `yaml:"allowed_origins" help:"web pages elsewhere that may ask, such as https://example.org"`
-	Queue   int      `yaml:"queue" help:"requests that may wait; more are told to come back later"`
+	Queue   int      `yaml:"queue" help:"requests that may wait; further ones get status 429"`
 }
 
 func newServe() *cobra.Command {
@@ -58,7 +58,8 @@ and "base" without it. Nothing can be loaded or changed over HTTP.`,
 		}
 		defer l.Close()
 		if !l.Addr().(*net.TCPAddr).IP.IsLoopback() && options.Token == "" { // before the weights are loaded
-			return fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", l.Addr(), serve.ErrExposed), fault.Refused)
+			return fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", l.Addr(),
+				serve.ErrExposed), fault.Refused)
 		}
 		m, err := from.open()
 		if err != nil {
@@ -69,9 +70,10 @@ and "base" without it. Nothing can be loaded or changed over HTTP.`,
 		case m.OwnPrompt:
 			fmt.Fprintf(cmd.OutOrStdout(), "Prompts follow the model's own chat template, %s.\n", m.Recipe.Source)
 		case m.NoPrompt != nil:
-			fmt.Fprintf(cmd.OutOrStdout(), "There are no chats: the model's own chat template cannot be used: %v\n", m.NoPrompt)
+			fmt.Fprintf(cmd.OutOrStdout(), "No chats: the model's own chat template cannot be used: %v\n", m.NoPrompt)
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Chat at http://%s/, the API is under http://%s/v1 (models: %s). Ctrl-C ends.\n", l.Addr(), l.Addr(), strings.Join(e.Models(), ", "))
+		fmt.Fprintf(cmd.OutOrStdout(), "Chat at http://%s/, the API is under http://%s/v1 (models: %s). Ctrl-C ends.\n",
+			l.Addr(), l.Addr(), strings.Join(e.Models(), ", "))
 		return serve.New(e, options).Serve(cmd.Context(), l)
 	}
 	return cmd

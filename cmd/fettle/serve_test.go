@@ -45,12 +45,14 @@ func TestServeAnswersAsGenerateDoes(t *testing.T) {
 	e := served(t, source{Adapter: run, Compute: "f32"})
 	require.Equal(t, []string{"run", "base"}, e.Models())
 	ask := func(model, text string) string {
-		said, result := reply(t, e, serve.Request{Model: model, Messages: []serve.Message{{Role: "user", Content: text}}})
+		said, result := reply(t, e, serve.Request{Model: model,
+			Messages: []serve.Message{{Role: "user", Content: text}}})
 		require.Positive(t, result.PromptTokens)
 		return said
 	}
 	generate := func(more ...string) string {
-		said := must(t, append([]string{"generate", "--max_new_tokens", "6", "--temperature", "0", "--compute", "f32", "--recipe", "alpaca-lora-short"}, more...)...)
+		said := must(t, append([]string{"generate", "--max_new_tokens", "6", "--temperature", "0", "--compute", "f32",
+			"--recipe", "alpaca-lora-short"}, more...)...)
 		return strings.TrimSuffix(said, "\n")
 	}
 	for _, text := range []string{"say a", "say b", "say a", "say a and b"} { // what is reused changes nothing
@@ -58,7 +60,8 @@ func TestServeAnswersAsGenerateDoes(t *testing.T) {
 		require.Equal(t, generate("--model_name_or_path", base, "--prompt", text), ask("base", text))
 	}
 	said, _ := reply(t, e, serve.Request{Model: "base", Prompt: "ab"})
-	require.Equal(t, must(t, "generate", "--model_name_or_path", base, "--raw", "--prompt", "ab", "--max_new_tokens", "6", "--temperature", "0", "--compute", "f32"), said)
+	require.Equal(t, must(t, "generate", "--model_name_or_path", base, "--raw", "--prompt", "ab", "--max_new_tokens",
+		"6", "--temperature", "0", "--compute", "f32"), said)
 }
 
 func TestServeSaysWhatIsWrongWithARequest(t *testing.T) {
@@ -115,7 +118,8 @@ func post(t *testing.T, url, body string) string {
 
 func TestServeOverHTTP(t *testing.T) {
 	url := overHTTP(t, "--model_name_or_path", tiny(t, tinymodel.Config{}), "--recipe", "alpaca", "--max_tokens", "3")
-	require.Contains(t, post(t, url+"/v1/chat/completions", `{"messages": [{"role": "user", "content": "a"}], "stream": true}`), "data: [DONE]")
+	require.Contains(t, post(t, url+"/v1/chat/completions",
+		`{"messages": [{"role": "user", "content": "a"}], "stream": true}`), "data: [DONE]")
 }
 
 // Requests of many clients at once, of different lengths, are answered as each is
@@ -127,7 +131,8 @@ func TestT27ManyClientsAreAnsweredAsOne(t *testing.T) {
 	prompts := []string{"a", "ab", "a long one that goes on", "b", "ab and more", "zz"}
 	want := make([]string, len(prompts))
 	for i, p := range prompts {
-		want[i] = must(t, "generate", "--model_name_or_path", base, "--raw", "--prompt", p, "--max_new_tokens", "8", "--temperature", "0", "--compute", "f32")
+		want[i] = must(t, "generate", "--model_name_or_path", base, "--raw", "--prompt", p, "--max_new_tokens", "8",
+			"--temperature", "0", "--compute", "f32")
 	}
 	got := make([]string, 2*len(prompts))
 	var all sync.WaitGroup

@@ -40,7 +40,7 @@ the same command where its last checkpoint is, to the same bits.
 
 Without a model and data it tunes the built-in model, as fettle demo does.`,
 		Example: `  fettle train --model_name_or_path models/llama-7b --dataset alpaca.json --output_dir runs/first
-  fettle train --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --output_dir runs/lora`,
+  fettle train --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json`,
 		Args: cobra.NoArgs,
 	}
 	s := addSettings(cmd, &c)
@@ -59,21 +59,14 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 	return cmd
 }
 
-// runTraining puts a run together: data first, because that is where mistakes
-// are, then the weights.
+// runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights.
 func runTraining(cmd *cobra.Command, c train.Config) error {
 	log := newLog(cmd.ErrOrStderr())
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	log.Info().Int("rows", m.training.Rows).Int("examples", len(m.training.Examples)).Int("evaluation", len(m.evaluation.Examples)).
-		Int("tokens", m.training.Tokens).Int("learned", m.training.Learned).
-		Int("without_learned", m.training.Silent).Msg("data read")
-	if n := m.training.Cut + m.training.Dropped + m.training.Split + m.training.BadRows + m.doubles; n > 0 {
-		log.Warn().Int("max_seq_length", c.Cutoff).Int("keeps_95_percent", m.training.Keeps(0.95)).Int("keeps_all", m.training.Keeps(1)).Int("cut", m.training.Cut).
-			Int("dropped", m.training.Dropped).Int("split", m.training.Split).Int("unreadable", m.training.BadRows).Int("held_out_elsewhere", m.doubles).Strs("first_unreadable", m.training.Bad).Msg("not all rows as they are")
-	}
+	m.log(log, c)
 	if err := m.check(c); err != nil {
 		return err
 	}
@@ -84,7 +77,8 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	log.Info().Str("memory", human.Bytes(b.Need.Total())).Str("disk", human.Bytes(b.Disk)).Int("steps", b.Load.Steps).Bool("share_prefix", b.Shares).Msg("planned")
+	log.Info().Str("memory", human.Bytes(b.Total)).Str("disk", human.Bytes(b.Disk)).Int("steps", b.Load.Steps).
+		Bool("share_prefix", b.Shares).Msg("planned")
 	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
 	base, err := openBase(c)
 	if err != nil {
@@ -95,14 +89,17 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		return input(err)
 	}
 	base.Keep(c.KeptActivations())
-	debug.FreeOSMemory() // what reading and laying out left behind
-	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).Str("method", c.Type).Int("trainable", set.Size()).
+	debug.FreeOSMemory() // garbage of reading data and weights
+	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).Str("method",
+		c.Type).Int("trainable", set.Size()).
 		Str("compute", base.Device().Name()).Msg("model ready")
 	job := train.Job{
 		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
-		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash},
+		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash,
+			Evaluation: m.evaluation.Hash},
 		Record: adapter.Record{
-			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash, Compute: base.Device().Name(),
+			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash,
+			Compute:      base.Device().Name(),
 			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
 		},
 		Beside: m.template.Files(),
@@ -133,14 +130,14 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	return nil
 }
 
-// summarize says what a run came to, and what to type next.
+// summarize prints the result of a run and the command that uses it.
 func summarize(out io.Writer, c train.Config, r train.Result) {
-	fmt.Fprintf(out, "\n%d steps done.", r.Steps)
+	fmt.Fprintf(out, "\n%s steps done.", human.Count(r.Steps))
 	if r.EvalAfter > 0 {
 		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", r.EvalBefore, r.EvalAfter)
 	}
 	if r.Best > 0 {
-		fmt.Fprintf(out, " That is the checkpoint of step %d, the best.", r.Best)
+		fmt.Fprintf(out, " The result is the checkpoint of step %d, the best one.", r.Best)
 	}
 	flag := "adapter_name_or_path"
 	if c.Type == adapter.TypeFull {
@@ -150,11 +147,10 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 	if c.DatasetFormat == "text" {
 		verb, ask = "generate", ` --raw --prompt "Once upon a time"`
 	}
-	fmt.Fprintf(out, "\nThe result is in %s. Try it:\n  fettle %s --%s %s%s\n", c.OutputDir, verb, flag, c.OutputDir, ask)
+	fmt.Fprintf(out, "\nSaved in %s. Try it:\n  fettle %s --%s %s%s\n", c.OutputDir, verb, flag, c.OutputDir, ask)
 }
 
-// newAdapter makes what a run trains: a new adapter, one to go on from, or the
-// weights themselves.
+// newAdapter makes the parameters that a run trains: a new adapter, one that is continued, or the weights themselves.
 func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
 	method, err := c.Methods.Find(c.Type)
 	if err != nil {
@@ -170,7 +166,7 @@ func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
 	return set, err
 }
 
-// copyTokenizer puts the base's tokenizer beside fully tuned weights.
+// copyTokenizer copies the base's tokenizer beside fully tuned weights.
 func copyTokenizer(from, to string) error {
 	for _, name := range append(tokenizer.Files(), tokenizer.SideFiles()...) {
 		text, err := os.ReadFile(filepath.Join(from, name))
@@ -187,15 +183,16 @@ func copyTokenizer(from, to string) error {
 	return nil
 }
 
-// newLog writes for people on a terminal, JSON lines otherwise.
+// newLog writes lines with levels for people on a terminal, JSON lines otherwise.
 func newLog(w io.Writer) zerolog.Logger {
 	if machine.IsTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, PartsExclude: []string{zerolog.TimestampFieldName, zerolog.LevelFieldName}}
+		w = zerolog.ConsoleWriter{Out: w, PartsExclude: []string{zerolog.TimestampFieldName},
+			NoColor: os.Getenv("NO_COLOR") != ""}
 	}
 	return zerolog.New(w).With().Timestamp().Logger()
 }
 
-// lasting is a model's name that still holds from another directory.
+// lasting returns a model's name so that it holds in other directories too.
 func lasting(name string) string {
 	if name == builtin.Name && !isDir(name) {
 		return name

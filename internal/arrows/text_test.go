@@ -34,8 +34,8 @@ func TestFilesAreOneIdea(t *testing.T) {
 
 // pending lists the rooms whose lines are still to be shortened.
 var pending = []string{
-	"adapter", "cmd/fettle", "data", "data/chattemplate", "data/clean", "data/encode", "data/lint", "data/recipe",
-	"data/source", "internal/bench", "internal/checkpoint/safetensors", "internal/compute", "internal/compute/cpu",
+	"adapter", "data", "data/chattemplate", "data/clean", "data/encode", "data/lint", "data/recipe",
+	"data/source", "internal/checkpoint/safetensors", "internal/compute", "internal/compute/cpu",
 	"internal/compute/cpu/kernel",
 	"internal/compute/devicetest", "internal/compute/ref", "model", "train", "train/plan",
 }
@@ -48,6 +48,9 @@ func TestLinesHave120ColumnsAtMost(t *testing.T) {
 		n := 0
 		for line := range strings.Lines(f.text) {
 			n++
+			if strings.Contains(line, "`yaml:\"") {
+				continue // a struct tag cannot be broken
+			}
 			columns := utf8.RuneCountInString(strings.TrimRight(line, "\r\n"))
 			require.LessOrEqual(t, columns, maxColumns, "%s:%d", f.path, n)
 		}
