@@ -297,3 +297,43 @@ func TestDialectsConvert(t *testing.T) {
 	_, err = adapter.LoadAs(dir, adapter.LLaMAAdapter{Gate: adapter.Scalar, GateActivation: adapter.None}, m)
 	require.ErrorContains(t, err, "differ from head to head")
 }
+
+// Gates with tanh, without, and for a layer instead of a head: the same function, in files of other names.
+func TestConvertedGatesComputeTheSame(t *testing.T) {
+	per := func(gate, activation string) adapter.LLaMAAdapter {
+		return adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: gate, GateActivation: activation}
+	}
+	for name, c := range map[string]struct{ from, to adapter.LLaMAAdapter }{
+		"tanh to none":   {per(adapter.PerHead, adapter.Tanh), per(adapter.PerHead, adapter.None)},
+		"none to tanh":   {per(adapter.PerHead, adapter.None), per(adapter.PerHead, adapter.Tanh)},
+		"scalar to tanh": {per(adapter.Scalar, adapter.None), per(adapter.PerHead, adapter.Tanh)},
+		"tanh to scalar": {per(adapter.PerHead, adapter.Tanh), per(adapter.Scalar, adapter.None)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, dir := load(t, ref.New()), t.TempDir()
+			s, err := adapter.New(c.from, m, 1)
+			require.NoError(t, err)
+			for _, p := range s.Params() {
+				if len(p.Data) < 100 { // gates, alike within a layer
+					for i := range p.Data {
+						p.Data[i] = 0.8
+					}
+				}
+			}
+			require.NoError(t, s.Refresh())
+			require.NoError(t, s.Save(dir))
+			again, err := adapter.LoadAs(dir, c.to, m)
+			require.NoError(t, err)
+			require.Equal(t, c.to, again.Method())
+			b := batch(9)
+			want, err := m.With(s.Delta).Logits(b, []int{8})
+			require.NoError(t, err)
+			plain, err := m.Logits(b, []int{8})
+			require.NoError(t, err)
+			got, err := m.With(again.Delta).Logits(b, []int{8})
+			require.NoError(t, err)
+			require.InDeltaSlice(t, want, got, 1e-5)
+			require.NotEqual(t, plain, want)
+		})
+	}
+}
