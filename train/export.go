@@ -27,7 +27,7 @@ func (r *run) takeBest() error {
 	if err != nil {
 		return fmt.Errorf("the best checkpoint %s: %w; load_best_model_at_end false makes the last one the result", from, err)
 	}
-	r.show.Say("the result is the checkpoint of step %d, held-out loss %.4f", w.BestStep, w.BestLoss)
+	r.info("the result is the checkpoint of step %d, held-out loss %.4f", w.BestStep, w.BestLoss)
 	return nil
 }
 

@@ -68,14 +68,20 @@ func (r *run) evaluation(ctx context.Context) error {
 		Step: r.state.Step, EvalLoss: loss, EvalTokens: tokens, EvalSeconds: time.Since(began).Seconds(),
 		ElapsedSeconds: r.elapsed(),
 	})
-	r.show.Say("evaluation at step %d: loss %.4f over %d tokens", r.state.Step, loss, tokens)
+	r.info("evaluation at step %d: loss %.4f over %d tokens", r.state.Step, loss, tokens)
 	if stale := r.state.Watch.Stale; r.config.Patience > 0 && stale >= r.config.Patience {
-		r.show.Say("%d evaluations without a better loss than %.4f: the run ends here", stale, r.state.Watch.Lowest)
+		r.info("%d evaluations without a better loss than %.4f: the run ends here", stale, r.state.Watch.Lowest)
 	}
 	return nil
 }
 
-// samples answers the instructions that the run is watched by.
+// info writes a log entry.
+func (r *run) info(format string, args ...any) {
+	r.show.Break()
+	r.job.Log.Info().Msgf(format, args...)
+}
+
+// samples answers sample_prompts.
 func (r *run) samples(ctx context.Context) error {
 	var rows []report.SampleRow
 	for _, prompt := range r.config.SamplePrompts {

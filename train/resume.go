@@ -79,7 +79,10 @@ func (r *run) resume() error {
 	from := ""
 	switch r.config.Resume {
 	case "auto":
-		from = checkpoint.Newest(dir, func(name string, err error) { r.show.Say("passing over %s: %v", name, err) })
+		from = checkpoint.Newest(dir, func(name string, err error) {
+			r.show.Break()
+			r.job.Log.Warn().Msgf("passing over %s: %v", name, err)
+		})
 		if from == "" && len(checkpoint.List(dir)) > 0 {
 			return fmt.Errorf("%w: none of the checkpoints in %s is sound", ErrRefused, dir)
 		}
@@ -123,7 +126,7 @@ func (r *run) resume() error {
 	if err := r.state.Watch.point(r.disk, dir); err != nil { // a stop may have come before it
 		return err
 	}
-	r.show.Say("continuing from %s", from)
+	r.info("continuing from %s", from)
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/rs/zerolog"
 
 	"fettle/adapter"
 	"fettle/data"
@@ -44,8 +45,9 @@ type Job struct {
 	// nil: it cannot. It must leave the run as it is.
 	Sample func(ctx context.Context, prompt string) (string, error)
 
-	Out      io.Writer // for people
-	Terminal bool      // Out can update a line
+	Log      zerolog.Logger // evaluations, checkpoints
+	Out      io.Writer      // steps and samples, for people; may be nil
+	Terminal bool           // Out can update a line in place
 }
 
 // Result is what a run came to.

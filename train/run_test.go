@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
@@ -323,11 +324,11 @@ func TestOtherRunsAreRefused(t *testing.T) {
 func TestNotFiniteNeverEntersACheckpoint(t *testing.T) {
 	c := config(t.TempDir())
 	j := job(t, lora, 1)
-	j.Out = writer(func() { // after the first lines of progress
+	j.Log = zerolog.New(writer(func() { // after an evaluation
 		if checkpoint.Verify(filepath.Join(c.OutputDir, checkpoint.Name(2))) == nil {
 			j.Adapter.Params()[0].Data[0] = float32(math.NaN())
 		}
-	})
+	}))
 	_, err := Run(context.Background(), c, j)
 	require.ErrorIs(t, err, ErrNotFinite)
 	require.ErrorContains(t, err, "state kept in")

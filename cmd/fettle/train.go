@@ -103,6 +103,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
 		},
 		Beside: m.template.Files(),
+		Log:    log,
 		Out:    cmd.OutOrStdout(), Terminal: machine.IsTerminal(cmd.OutOrStdout()),
 	}
 	recorded := chat.Record(m.recipe)

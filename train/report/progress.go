@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Progress shows how a run goes: one line that is updated in place on a terminal, otherwise a line every few steps.
+// Progress shows a run's steps: one line that is updated in place on a terminal, otherwise a line every few steps.
 type Progress struct {
 	Out      io.Writer
 	Terminal bool // Out can update a line in place
@@ -31,11 +31,16 @@ func (p *Progress) Step(r StepRow, left time.Duration) {
 
 // Say prints a line of its own.
 func (p *Progress) Say(format string, args ...any) {
+	p.Break()
+	fmt.Fprintf(p.Out, format+"\n", args...)
+}
+
+// Break ends the line that is updated in place, before something else is printed.
+func (p *Progress) Break() {
 	if p.unfinished {
 		fmt.Fprintln(p.Out)
 		p.unfinished = false
 	}
-	fmt.Fprintf(p.Out, format+"\n", args...)
 }
 
 // short formats a duration with two units at most: 2h05m, 3m20s, 7s.
