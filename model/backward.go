@@ -6,7 +6,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// gradients are the working arrays of the backward pass: ∂L/∂ of what state holds by these names.
+// gradients holds the working arrays of the backward pass: the gradients of the arrays of state with these names.
 type gradients struct {
 	dy               []float32 // (n, D) of down_proj's output, then of o_proj's
 	dnorm            []float32 // (n, D) of a norm's output
