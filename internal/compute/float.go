@@ -44,11 +44,11 @@ func (w *Matrix) Row(dst []float32, i, k0 int) {
 		w.Packed.(Rows).Row(dst, i, k0)
 		return
 	}
-	Widen(dst, w.Raw[(i*w.K+k0)*w.Type.Size():], w.Type)
+	widen(dst, w.Raw[(i*w.K+k0)*w.Type.Size():], w.Type)
 }
 
-// Widen decodes len(dst) little-endian elements of type t from raw.
-func Widen(dst []float32, raw []byte, t DType) {
+// widen decodes len(dst) little-endian elements of type t from raw.
+func widen(dst []float32, raw []byte, t DType) {
 	raw = raw[:len(dst)*t.Size()]
 	switch t {
 	case F32:

@@ -2,11 +2,11 @@ package compute
 
 import "math"
 
-// NF4Block weights of a row share a magnitude, the last of a row perhaps fewer; NF4Group magnitudes share a second
+// NF4Block weights of a row share a magnitude, the last of a row perhaps fewer; nf4Group magnitudes share a second
 // scale.
 const (
 	NF4Block = 64
-	NF4Group = 256
+	nf4Group = 256
 )
 
 // NF4Levels lists the values of the codes, for a magnitude of one: quantiles of the normal distribution (Dettmers et
@@ -19,12 +19,12 @@ var NF4Levels = [16]float32{
 }
 
 // NF4Weights holds (N, K) weights NF4Levels[code]·magnitude(block), in blocks along each row. Magnitudes are themselves
-// kept in 8 bits (double quantization): Mean + Scale[b/NF4Group]·Magnitude[b].
+// kept in 8 bits (double quantization): Mean + Scale[b/nf4Group]·Magnitude[b].
 type NF4Weights struct {
 	N, K      int
 	Codes     []byte    // (N, ⌈K/2⌉) element 2i of a row in the upper four bits
 	Magnitude []int8    // (N, ⌈K/64⌉)
-	Scale     []float32 // one for every NF4Group magnitudes
+	Scale     []float32 // one for every nf4Group magnitudes
 	Mean      float32
 }
 
@@ -33,7 +33,7 @@ func (w *NF4Weights) Blocks() int { return (w.K + NF4Block - 1) / NF4Block }
 
 // Largest returns the magnitude of block b, counted through all rows.
 func (w *NF4Weights) Largest(b int) float32 {
-	return w.Mean + w.Scale[b/NF4Group]*float32(w.Magnitude[b])
+	return w.Mean + w.Scale[b/nf4Group]*float32(w.Magnitude[b])
 }
 
 // Code returns the code of element k of row i.
@@ -78,8 +78,8 @@ func (w *NF4Weights) quantizeMagnitudes(m *Matrix) {
 	}
 	w.Mean = float32(sum / float64(max(1, len(tops))))
 	w.Magnitude = make([]int8, len(tops))
-	for lo := 0; lo < len(tops); lo += NF4Group {
-		group := tops[lo:min(len(tops), lo+NF4Group)]
+	for lo := 0; lo < len(tops); lo += nf4Group {
+		group := tops[lo:min(len(tops), lo+nf4Group)]
 		for i := range group {
 			group[i] -= w.Mean
 		}
