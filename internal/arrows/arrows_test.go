@@ -52,10 +52,10 @@ func TestRoomsImportOnlyWhatTheTableSays(t *testing.T) {
 	rooms := permitted(t)
 	seen := map[string]bool{}
 	for _, f := range sources(t) {
-		if f.test {
+		room := path.Dir(f.path)
+		if f.test || path.Base(room) == "gen" { // generators stand outside the program
 			continue
 		}
-		room := path.Dir(f.path)
 		may, ok := rooms[room]
 		require.True(t, ok, "%s: the table of arrows has no row for this room", f.path)
 		seen[room] = true

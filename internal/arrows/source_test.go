@@ -24,7 +24,7 @@ type source struct {
 	generated bool
 }
 
-// sources parses the Go files of the module, except those in testdata and gen.
+// sources parses the Go files of the module, except those in testdata.
 func sources(t *testing.T) []source {
 	var all []source
 	set := token.NewFileSet()
@@ -32,7 +32,7 @@ func sources(t *testing.T) []source {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "gen" || d.Name() == ".git") {
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == ".git") {
 			return filepath.SkipDir
 		}
 		if d.IsDir() || !strings.HasSuffix(path, ".go") {

@@ -68,7 +68,8 @@ func (a *asm) sums(r, count int, step func()) {
 	a.i("RET")
 }
 
-// tilePairs emits the tile of six rows and 16 columns. A round of the loop takes two steps. Y0 … Y11 sum, Y12 and Y13 hold columns, Y14 a row's pair.
+// tilePairs emits the tile of six rows and 16 columns. A round of the loop takes two steps. Y0 … Y11 sum, Y12 and Y13
+// hold columns, Y14 a row's pair.
 func (a *asm) tilePairs() {
 	a.function("tilePairsAVX2", "t *Tile", 8)
 	a.enterTile(pairRows, "pairs")
