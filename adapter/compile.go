@@ -5,6 +5,8 @@ import (
 
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
+
+	"fettle/internal/compute"
 )
 
 // compiler turns Gorgonia's nodes into the steps of a graph.
@@ -102,7 +104,7 @@ func (c *compiler) array(n *G.Node, byColumns bool) *array {
 func (c *compiler) tensor(n *G.Node, byColumns bool) *tensor.Dense {
 	size := n.Shape().TotalSize()
 	options := []tensor.ConsOpt{
-		tensor.WithShape(n.Shape()...), tensor.WithBacking(room(&c.blank, size)), tensor.WithEngine(c.engine),
+		tensor.WithShape(n.Shape()...), tensor.WithBacking(compute.Resize(&c.blank, size)), tensor.WithEngine(c.engine),
 	}
 	if shape := n.Shape(); byColumns && shape[0] > 1 && shape[1] > 1 { // else the same, and tensor is not ready for it
 		options = append(options, tensor.AsFortran(nil))

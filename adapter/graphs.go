@@ -73,13 +73,4 @@ func (s *graphs) forget() {
 	delete(s.used, oldest)
 }
 
-// room is (*s)[:n], allocated anew where s is too small.
-func room(s *[]float32, n int) []float32 {
-	if cap(*s) < n {
-		*s = make([]float32, n)
-	}
-	*s = (*s)[:n]
-	return *s
-}
-
 func invSqrt(n int) float64 { return 1 / math.Sqrt(float64(n)) }

@@ -4,6 +4,7 @@ import (
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"fettle/internal/compute"
 	"fettle/internal/rng"
 	"fettle/model"
 )
@@ -51,7 +52,7 @@ func (l loraForm) floats(n int) int { return 4*n*l.r + l.r*l.in + l.out*l.r + n*
 func (l *lora) Forward(y, x []float32, b *model.Batch) error {
 	in, out, n := l.a.Shape[1], l.b.Shape[0], len(b.Tokens)
 	x = l.drop(x, b)
-	u := room(&l.scratch.u, n*l.form.r)
+	u := compute.Resize(&l.scratch.u, n*l.form.r)
 	l.graphs.dev.Gemm(false, true, n, l.form.r, in, l.form.s, x, in, l.a.Data, in, 0, u, l.form.r)
 	l.graphs.dev.Gemm(false, true, n, out, l.form.r, 1, u, l.form.r, l.b.Data, l.form.r, 1, y, out)
 	return nil
@@ -88,7 +89,7 @@ func (l *lora) drop(x []float32, b *model.Batch) []float32 {
 		return x
 	}
 	in := l.a.Shape[1]
-	dropped := room(&l.scratch.dropped, len(b.Tokens)*in)
+	dropped := compute.Resize(&l.scratch.dropped, len(b.Tokens)*in)
 	l.graphs.dev.Copy(dropped, x)
 	for i, s := range b.Segments {
 		l.mask(dropped[s.Row*in:][:s.Len*in], b, i)

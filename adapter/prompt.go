@@ -60,7 +60,7 @@ func (p *prompt) Forward(y, x []float32, b *model.Batch) error {
 	f, n := p.form, len(b.Tokens)
 	heads, d := f.rep*f.groups, f.headDim
 	qw, kw, zw := heads*d, f.groups*d, heads*f.len
-	z := room(&p.scratch.scores, n*zw)
+	z := compute.Resize(&p.scratch.scores, n*zw)
 	for h := range heads {
 		q, k := h*d, h/f.rep*d
 		p.dev.Gemm(false, true, n, f.len, d, float32(invSqrt(d)), x[q:], qw, p.k[k:], kw, 0, z[h*f.len:], zw)
@@ -86,8 +86,8 @@ func (p *prompt) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 			return err
 		}
 		size := s.Len * width
-		q, dout := room(&mem.q, size), room(&mem.dy, size)
-		k, v := room(&mem.k, f.len*f.headDim), room(&mem.v, f.len*f.headDim)
+		q, dout := compute.Resize(&mem.q, size), compute.Resize(&mem.dy, size)
+		k, v := compute.Resize(&mem.k, f.len*f.headDim), compute.Resize(&mem.v, f.len*f.headDim)
 		picks, ones := mem.constants(f, s.Len)
 		for key := range f.groups {
 			queries := places(&mem.queries, s.Row, s.Len, f.groups, key)

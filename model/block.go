@@ -14,7 +14,7 @@ type state struct {
 	q     []float32 // (n, H·Dh) rotated
 	k, v  []float32 // (n, G·Dh) k rotated
 	attn  []float32 // (n, H·Dh) frozen attention
-	heads []float32 // (n, H·Dh) what o_proj sees: adapted, or attn itself where nothing adapts it
+	heads []float32 // (n, H·Dh) o_proj's input: adapted, or attn itself where nothing adapts it
 	o     []float32 // (n, D)
 	mid   []float32 // (n, D) x + o
 	norm2 []float32 // (n, D)
