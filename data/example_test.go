@@ -8,9 +8,11 @@ import (
 	"fettle/data"
 	"fettle/data/internal/datatest"
 	"fettle/data/recipe"
+	"fettle/data/source"
 )
 
-// Files of any format become examples. The report counts the repairs.
+// Files of any format become examples; the report says what is wrong with
+// them.
 func ExampleLoad() {
 	dir, err := os.MkdirTemp("", "data")
 	if err != nil {
@@ -18,15 +20,15 @@ func ExampleLoad() {
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "rows.csv")
-	if err := os.WriteFile(path, []byte("instruction,output\nName a color.,Blue.\nName a color.,Blue.\nSay hi.,\n"),
-		0o644); err != nil {
+	rows := "instruction,output\nName a color.,Blue.\nName a color.,Blue.\nSay hi.,\n"
+	if err := os.WriteFile(path, []byte(rows), 0o644); err != nil {
 		panic(err)
 	}
 	r, err := recipe.Find("alpaca")
 	if err != nil {
 		panic(err)
 	}
-	set, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Fix: true})
+	set, err := data.Load(datatest.Letters{}, r, []source.File{{Path: path}}, data.Options{Fix: true})
 	if err != nil {
 		panic(err)
 	}

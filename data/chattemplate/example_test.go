@@ -5,19 +5,17 @@ import (
 
 	"fettle/data/chattemplate"
 	"fettle/data/internal/datatest"
-	"fettle/data/recipe"
 )
 
+// A template becomes a recipe that learns the answers and the tokens that end them.
 func ExampleRecipe() {
-	const jinja = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}" +
-		"{% if add_generation_prompt %}[assistant] {% endif %}"
-	r, err := chattemplate.Recipe("brackets", chattemplate.Templates{Default: jinja}, datatest.Letters{})
+	templates := chattemplate.Templates{Default: "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}" +
+		"{% if add_generation_prompt %}<assistant>{% endif %}"}
+	r, err := chattemplate.Recipe("chat_template.jinja", templates, datatest.Spelled{})
 	if err != nil {
 		panic(err)
 	}
-	segments, err := r.Segments(recipe.Conversation{Turns: []recipe.Turn{
-		{Role: recipe.User, Text: "Name a color."}, {Role: recipe.Assistant, Text: "Blue."},
-	}})
+	segments, err := r.Segments(datatest.Talk("Name a color.", "Blue."))
 	if err != nil {
 		panic(err)
 	}
@@ -25,9 +23,9 @@ func ExampleRecipe() {
 		fmt.Printf("%-5t %q\n", s.Learn, s.Text)
 	}
 	// Output:
-	// false "[user] "
+	// false "<user>"
 	// false "Name a color."
-	// false "\n[assistant] "
+	// false "</s><assistant>"
 	// true  "Blue."
-	// false "\n"
+	// true  "</s>"
 }

@@ -6,7 +6,11 @@ import (
 	"fettle/data/clean"
 )
 
+// HTML becomes Markdown, and buttons of the page go.
 func ExampleText() {
-	fmt.Println(clean.Text("<p>Use <code>ls</code> &amp; <b>cd</b>.</p>"))
-	// Output: Use `ls` & **cd**.
+	fmt.Println(clean.Text("<pre><div>go</div><button>Copy code</button><code>go test</code></pre>"))
+	// Output:
+	// ```go
+	// go test
+	// ```
 }

@@ -8,23 +8,23 @@ import (
 	"fettle/data/recipe"
 )
 
+// Tokens that are not learned have the label Ignore.
 func ExampleEncoder_Example() {
-	r, err := recipe.Find("alpaca")
+	tok := datatest.Letters{} // a token for every byte
+	r := recipe.Recipe{Template: recipe.Template{NoInput: "{instruction}="}}
+	e, err := encode.New(tok, r).Example(datatest.Talk("1+1", "2"), 512)
 	if err != nil {
 		panic(err)
 	}
-	e, err := encode.New(datatest.Letters{}, r).Example(recipe.Conversation{Turns: []recipe.Turn{
-		{Role: recipe.User, Text: "Name a color."}, {Role: recipe.Assistant, Text: "Blue."},
-	}}, 512)
-	if err != nil {
-		panic(err)
+	for i, id := range e.Tokens {
+		fmt.Printf("%q %t\n", tok.Decode([]int32{id}), e.Labels[i] != encode.Ignore)
 	}
-	learned := 0
-	for _, label := range e.Labels {
-		if label != encode.Ignore {
-			learned++
-		}
-	}
-	fmt.Println(len(e.Tokens), "tokens,", learned, "learned")
-	// Output: 159 tokens, 6 learned
+	// Output:
+	// "" false
+	// "1" false
+	// "+" false
+	// "1" false
+	// "=" false
+	// "2" true
+	// "" true
 }

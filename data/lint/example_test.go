@@ -7,11 +7,34 @@ import (
 	"fettle/data/recipe"
 )
 
+// A safe repair tells the rules that it satisfies.
 func ExampleRepair() {
 	c := recipe.Conversation{Turns: []recipe.Turn{
-		{Role: recipe.User, Text: "Name a color."}, {Role: recipe.Assistant, Text: ""},
+		{Role: recipe.User, Text: "Où est le cafÃ©?"},
+		{Role: recipe.Assistant, Text: "Là-bas."},
+		{Role: recipe.User, Text: "Merci."},
 	}}
 	rules, drop := lint.Repair(&c)
 	fmt.Println(rules, drop)
-	// Output: [empty-answer] true
+	fmt.Println(len(c.Turns), c.Turns[0].Text)
+	// Output:
+	// [mojibake role-order] false
+	// 2 Où est le café?
+}
+
+// Findings stop a run if their rule is an error and not allowed.
+func ExampleReport_Errors() {
+	var r lint.Report
+	r.Template("alpaca", "vicuna")
+	for _, allowed := range [][]string{nil, {"template-mismatch"}} {
+		findings, err := r.Errors(allowed)
+		if err != nil {
+			panic(err)
+		}
+		for _, f := range findings {
+			fmt.Println(f.Rule+":", f.Text)
+		}
+	}
+	// Output:
+	// template-mismatch: the adapter was trained with recipe alpaca, this run uses vicuna
 }

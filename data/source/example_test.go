@@ -8,21 +8,23 @@ import (
 	"fettle/data/source"
 )
 
+// A file is read record by record; its format is found by the first.
 func ExampleOpen() {
-	dir, err := os.MkdirTemp("", "fettle-source-")
+	dir, err := os.MkdirTemp("", "source")
 	if err != nil {
 		panic(err)
 	}
 	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, "rows.csv")
-	if err := os.WriteFile(path, []byte("instruction,output\nName a color.,Blue.\n"), 0o644); err != nil {
+	if err := os.WriteFile(path, []byte("question,answer\nName a color.,Blue.\n"), 0o644); err != nil {
 		panic(err)
 	}
-	reader, err := source.Open(source.File{Path: path}, nil)
+	file, err := source.Open(source.File{Path: path}, nil)
 	if err != nil {
 		panic(err)
 	}
-	for record, err := range reader.Records() {
+	fmt.Println(file.Format())
+	for record, err := range file.Records() {
 		if err != nil {
 			panic(err)
 		}
@@ -30,7 +32,7 @@ func ExampleOpen() {
 		if err != nil {
 			panic(err)
 		}
-		c, err := reader.Conversation(row)
+		c, err := file.Conversation(row)
 		if err != nil {
 			panic(err)
 		}
@@ -39,6 +41,7 @@ func ExampleOpen() {
 		}
 	}
 	// Output:
+	// prompt_completion
 	// user: Name a color.
 	// assistant: Blue.
 }
