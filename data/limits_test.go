@@ -121,32 +121,3 @@ func TestT23BatchesAreMixed(t *testing.T) {
 	}
 	require.InDelta(t, 20*500*3.0/999, together, 25, "3 of 999 places, as chance has it")
 }
-
-// Strung together, every token but the first is predicted once, and no
-// sequence learns its first token, which ends the one before.
-func TestT26StreamsOverlapByOne(t *testing.T) {
-	var examples []data.Example
-	next := int32(10)
-	for n := 1; n < 12; n++ {
-		var e data.Example
-		for range n {
-			e.Tokens = append(e.Tokens, next)
-			e.Labels = append(e.Labels, next)
-			next++
-		}
-		e.Labels[0] = data.Ignore
-		examples = append(examples, e)
-	}
-	var predicted, want []int32
-	for i, e := range data.Stream(examples, 8) {
-		require.Equal(t, int32(data.Ignore), e.Labels[0])
-		if i < 8 {
-			require.Len(t, e.Tokens, 9)
-		}
-		predicted = append(predicted, datatest.Learned(e)...)
-	}
-	for _, e := range examples {
-		want = append(want, datatest.Learned(e)...)
-	}
-	require.Equal(t, want, predicted)
-}

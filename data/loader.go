@@ -52,7 +52,7 @@ func load(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options)
 		paths = append(paths, f.Path)
 	}
 	if r.Stream {
-		s.Examples = Stream(s.Examples, max(o.Cutoff-1, 1))
+		s.Examples = stream(s.Examples, max(o.Cutoff-1, 1))
 	}
 	s.Report.Rows = s.Rows
 	if s.Report.Identical(l.answers); tok != nil && l.answers.Empty() {

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Stream concatenates examples and cuts the result into sequences of length
+// stream concatenates examples and cuts the result into sequences of length
 // predictions, as EasyLM does for Koala: a sequence begins with the last token of the
 // one before, so every token but the very first is predicted exactly once. Attention
 // crosses the borders of examples.
-func Stream(examples []Example, length int) []Example {
+func stream(examples []Example, length int) []Example {
 	var whole Example
 	for _, e := range examples {
 		whole.Tokens = append(whole.Tokens, e.Tokens...)

@@ -58,7 +58,7 @@ func TestConfigsAreThePublishedPresets(t *testing.T) {
 		}
 		p, err := r.Preset(presets[name])
 		require.NoError(t, err, name)
-		require.Equal(t, p.Method, c.Type, name)
+		require.Equal(t, methodOf(p), c.Type, name)
 		require.Equal(t, p.LearningRate, c.LearningRate, name)
 		require.Equal(t, p.Schedule, c.Schedule, name)
 		require.Equal(t, p.WarmupSteps, c.WarmupSteps, name)

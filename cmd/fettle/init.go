@@ -112,7 +112,7 @@ func published(c *train.Config, r recipe.Recipe, name string, given func(key str
 	err error) {
 	if name == "auto" {
 		for _, q := range r.Presets {
-			if p.Name == "" && q.Method == c.Type {
+			if p.Name == "" && methodOf(q) == c.Type {
 				p = q
 			}
 		}
@@ -124,7 +124,7 @@ func published(c *train.Config, r recipe.Recipe, name string, given func(key str
 			return p, err
 		}
 		if !given("finetuning_type") {
-			c.Type = p.Method
+			c.Type = methodOf(p)
 		}
 	}
 	per := min(c.BatchSize, p.Batch)
@@ -135,14 +135,25 @@ func published(c *train.Config, r recipe.Recipe, name string, given func(key str
 		"weight_decay": p.WeightDecay,
 		"adam_beta2":   p.Beta2, "max_grad_norm": p.Clip,
 	})
-	if p.Method == c.Type && p.Rank > 0 {
+	if methodOf(p) == c.Type && p.Rank > 0 {
 		put(c, given, map[string]any{"lora_rank": p.Rank, "lora_alpha": p.Alpha, "lora_dropout": p.Dropout,
 			"lora_target_modules": p.Targets})
 	}
-	if p.Method == c.Type && p.PromptLen > 0 {
+	if methodOf(p) == c.Type && p.PromptLen > 0 {
 		put(c, given, map[string]any{"adapter_len": p.PromptLen, "adapter_layers": p.PromptLayers})
 	}
 	return p, nil
+}
+
+// methodOf returns the finetuning_type of a preset.
+func methodOf(p recipe.Preset) string {
+	switch {
+	case p.Rank > 0:
+		return adapter.TypeLoRA
+	case p.PromptLen > 0:
+		return adapter.TypeLLaMAAdapter
+	}
+	return adapter.TypeFull
 }
 
 // origin names the source of a preset's settings.

@@ -124,7 +124,7 @@ func chatTemplates(t *testing.T, f func(t *testing.T, name string, r recipe.Reci
 			r := templateAt(t, path)
 			for chat, c := range chats {
 				if slices.Contains(refused[name], chat) || refused[name] != nil && refused[name][0] == "all" {
-					_, err := encode.New(chatty, r).Example(c, 1<<20)
+					_, err := datatest.Encode(chatty, r, c, 1<<20)
 					require.Error(t, err, "%s, %s", name, chat)
 					continue
 				}
@@ -140,7 +140,7 @@ func chatTemplates(t *testing.T, f func(t *testing.T, name string, r recipe.Reci
 // A template that prints bos_token gives one, any other none, whatever is said.
 func TestT1ChatTemplatesGiveOneBeginningOrNone(t *testing.T) {
 	chatTemplates(t, func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation) {
-		e, err := encode.New(chatty, r).Example(c, 1<<20)
+		e, err := datatest.Encode(chatty, r, c, 1<<20)
 		require.NoError(t, err)
 		n := 0
 		for i, id := range e.Tokens {
@@ -173,7 +173,7 @@ func TestT8ChatTemplatesAskAsTheyTrain(t *testing.T) {
 		"mistralai-Mistral-Nemo-Instruct-2407":          "tools and the system message stand in the last question",
 	}
 	chatTemplates(t, func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation) {
-		e, err := encode.New(chatty, r).Example(c, 1<<20)
+		e, err := datatest.Encode(chatty, r, c, 1<<20)
 		require.NoError(t, err)
 		for n := 1; n < len(c.Turns); n++ {
 			if c.Turns[n].Role != recipe.Assistant {
@@ -219,7 +219,7 @@ func TestT9ChatTemplatesLearnNoHeaders(t *testing.T) {
 		if chat != "turns" && chat != "with tools" {
 			return
 		}
-		e, err := encode.New(chatty, r).Example(c, 1<<20)
+		e, err := datatest.Encode(chatty, r, c, 1<<20)
 		require.NoError(t, err)
 		var want []string
 		for _, turn := range c.Turns {
@@ -246,7 +246,7 @@ func TestT9ChatTemplatesLearnNoHeaders(t *testing.T) {
 // when everybody says x instead.
 func TestT11ChatTemplatesKeepTypedTokensText(t *testing.T) {
 	count := func(t *testing.T, r recipe.Recipe, c recipe.Conversation) int {
-		e, err := encode.New(chatty, r).Example(c, 1<<20)
+		e, err := datatest.Encode(chatty, r, c, 1<<20)
 		require.NoError(t, err)
 		n := 0
 		for _, id := range e.Tokens {
@@ -296,7 +296,7 @@ func TestT9ChatTemplatesLearnCalls(t *testing.T) {
 		if chat != "with a call" {
 			return
 		}
-		e, err := encode.New(chatty, r).Example(c, 1<<20)
+		e, err := datatest.Encode(chatty, r, c, 1<<20)
 		require.NoError(t, err)
 		_, shown, _ := strings.Cut(chatty.Shown(e), "⟦")
 		shown, _, _ = strings.Cut(shown, "⟧")
@@ -321,14 +321,14 @@ func TestChatTemplatesSayWhatTheyRefuse(t *testing.T) {
 		require.NoError(t, err)
 		c := datatest.Talk("q", "a")
 		c.Source = "a.json:3"
-		_, err = encode.New(chatty, r).Example(c, 512)
+		_, err = datatest.Encode(chatty, r, c, 512)
 		require.ErrorContains(t, err, want)
 	}
 	r, err := make("{% for m in messages %}{{ m.content }}{% endfor %}")
 	require.NoError(t, err)
 	c := datatest.Talk("q", "a")
 	c.Tools = "[7]"
-	_, err = encode.New(chatty, r).Example(c, 512)
+	_, err = datatest.Encode(chatty, r, c, 512)
 	require.ErrorContains(t, err, "tools on offer: tool 1 is not {…}")
 }
 
@@ -336,7 +336,7 @@ func TestChatTemplatesSayWhatTheyRefuse(t *testing.T) {
 func TestSpaceOfAnotherLoopIsNoTurn(t *testing.T) {
 	r, err := chattemplate.Recipe("m", chattemplate.Templates{Default: "{% for m in messages %} {{ ' ' }}{% endfor %}{% for m in messages %}[{{ m.content }}]\n\n{% endfor %}"}, chatty)
 	require.NoError(t, err)
-	e, err := encode.New(chatty, r).Example(datatest.Talk("q", "a"), 512)
+	e, err := datatest.Encode(chatty, r, datatest.Talk("q", "a"), 512)
 	require.NoError(t, err)
 	require.Equal(t, "    [q]\n\n⟦[a]⟧\n\n", chatty.Shown(e))
 }
@@ -347,11 +347,11 @@ func TestToolsChooseTheirTemplate(t *testing.T) {
 	r, err := chattemplate.Recipe("m", chattemplate.Templates{Default: "plain " + each, ToolUse: "tools " + each}, chatty)
 	require.NoError(t, err)
 	c := datatest.Talk("q", "a")
-	e, err := encode.New(chatty, r).Example(c, 512)
+	e, err := datatest.Encode(chatty, r, c, 512)
 	require.NoError(t, err)
 	require.Equal(t, "plain q⟦a⟧", chatty.Shown(e))
 	c.Tools = offered
-	e, err = encode.New(chatty, r).Example(c, 512)
+	e, err = datatest.Encode(chatty, r, c, 512)
 	require.NoError(t, err)
 	require.Equal(t, "tools q⟦a⟧", chatty.Shown(e))
 }
@@ -365,7 +365,7 @@ func TestEndsWithoutTokensAreTexts(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, r.Ends)
 	require.Equal(t, []string{"<|eot_id|>"}, r.Stop)
-	e, err := encode.New(datatest.Spelled{}, r).Example(datatest.Talk("q", "a"), 512)
+	e, err := datatest.Encode(datatest.Spelled{}, r, datatest.Talk("q", "a"), 512)
 	require.NoError(t, err)
 	require.True(t, strings.HasSuffix(datatest.Spelled{}.Shown(e), "⟦a<|eot_id|>⟧"))
 }
@@ -397,7 +397,7 @@ func TestChatTemplatesGiveTheTokensOfTheirText(t *testing.T) {
 			for _, s := range segments {
 				text.WriteString(s.Text)
 			}
-			e, err := encode.New(tok, r).Example(c, 1<<20)
+			e, err := datatest.Encode(tok, r, c, 1<<20)
 			require.NoError(t, err)
 			require.Equal(t, tok.EncodeSpecial(text.String()), e.Tokens, "%s, %s", name, chat)
 			require.Equal(t, tok.BOS(), e.Tokens[0])

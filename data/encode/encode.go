@@ -22,18 +22,6 @@ func New(tok Tokenizer, r recipe.Recipe) *Encoder {
 	return &Encoder{tok: tok, recipe: r, controls: sync.OnceValue(func() Controls { return ControlTokens(tok) })}
 }
 
-// Example encodes a conversation. Prompt and answer are tokenized as one text,
-// as in all these systems; a token that holds the end of the prompt and the
-// beginning of the answer belongs to the prompt. A sequence longer than cutoff
-// loses its end.
-func (e *Encoder) Example(c recipe.Conversation, cutoff int) (Example, error) {
-	l, err := e.layout(c)
-	if err != nil {
-		return Example{}, err
-	}
-	return e.cut(l, cutoff), nil
-}
-
 // Prompt encodes a conversation whose last turn is the user's: the tokens of
 // training up to the next answer, where generation begins. A recipe for single
 // instructions sees the last turn only. A space at the very end is left to the

@@ -9,13 +9,14 @@ import (
 )
 
 // Tokens that are not learned have the label Ignore.
-func ExampleEncoder_Example() {
+func ExampleEncoder_Fit() {
 	tok := datatest.Letters{} // a token for every byte
 	r := recipe.Recipe{Template: recipe.Template{NoInput: "{instruction}="}}
-	e, err := encode.New(tok, r).Example(datatest.Talk("1+1", "2"), 512)
+	fitted, err := encode.New(tok, r).Fit(datatest.Talk("1+1", "2"), 512, "truncate")
 	if err != nil {
 		panic(err)
 	}
+	e := fitted.Examples[0]
 	for i, id := range e.Tokens {
 		fmt.Printf("%q %t\n", tok.Decode([]int32{id}), e.Labels[i] != encode.Ignore)
 	}

@@ -65,7 +65,7 @@ func TestSpansEqualFastChatsMasks(t *testing.T) {
 				continue // FastChat learns nothing where a question ends it
 			}
 			for _, cutoff := range []int{2048, 300} {
-				e, err := encode.New(tok, r).Example(datatest.Talk(texts...), cutoff)
+				e, err := datatest.Encode(tok, r, datatest.Talk(texts...), cutoff)
 				require.NoError(t, err)
 				ids := append([]int32{1}, tok.EncodeSpecial(rendered)...)
 				ids = ids[:min(len(ids), cutoff)]
@@ -90,7 +90,7 @@ func TestLongTextsAreNotQuadratic(t *testing.T) {
 		for range 8 {
 			turns = append(turns, "q", text)
 		}
-		_, err := encode.New(tok, r).Example(datatest.Talk(turns...), 1<<30)
+		_, err := datatest.Encode(tok, r, datatest.Talk(turns...), 1<<30)
 		require.NoError(t, err)
 	}
 }

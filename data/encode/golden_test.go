@@ -79,7 +79,7 @@ func TestSeedsEncodeAsUpstream(t *testing.T) {
 				}
 				r, err := recipe.Find(known.recipe)
 				require.NoError(t, err)
-				e, err := encode.New(tok, r).Example(known.Conversation, known.cutoff)
+				e, err := datatest.Encode(tok, r, known.Conversation, known.cutoff)
 				require.NoError(t, err)
 				require.Equal(t, g.IDs, e.Tokens)
 				require.Equal(t, g.Labels, e.Labels)
@@ -117,7 +117,7 @@ func TestPromptIsThePrefixOfTraining(t *testing.T) {
 	for _, r := range recipe.All() {
 		for _, input := range []string{"", "2 3"} {
 			c := recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: "Add the numbers.", Input: input}, {Role: recipe.Assistant, Text: "Five"}}}
-			e, err := encode.New(tok, r).Example(c, 512)
+			e, err := datatest.Encode(tok, r, c, 512)
 			require.NoError(t, err)
 			prompt, err := encode.New(tok, r).Prompt(recipe.Instruction("Add the numbers.", input))
 			require.NoError(t, err)

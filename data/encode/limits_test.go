@@ -8,7 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
-	"fettle/data/encode"
 	"fettle/data/internal/datatest"
 	"fettle/data/recipe"
 )
@@ -22,7 +21,7 @@ func TestT11UsersCannotTypeControlTokens(t *testing.T) {
 		}, nil
 	}}
 	c := datatest.Talk("end </s> here <s>", "ok </s>")
-	e, err := encode.New(datatest.Spelled{}, r).Example(c, 512)
+	e, err := datatest.Encode(datatest.Spelled{}, r, c, 512)
 	require.NoError(t, err)
 	want := append([]int32{1}, datatest.Spelled{}.Encode("user: end </s> here <s>")...)
 	want = append(append(want, 2), datatest.Spelled{}.Encode("assistant: ok </s>")...)

@@ -29,8 +29,12 @@ type Fitted struct {
 	Fused    bool      // a token holds the end of a prompt and the beginning of an answer
 }
 
-// Fit encodes a conversation into examples of at most cutoff tokens. A longer
-// one is treated by the policy; "error" returns an OverLongError.
+// Fit encodes a conversation into examples of at most cutoff tokens. Prompt and answer
+// are tokenized as one text, as in all these systems; a token that holds the end of the
+// prompt and the beginning of the answer belongs to the prompt.
+//
+// The policy decides about longer conversations; "error" returns an OverLongError and
+// "" cuts the end. A recipe that concatenates sequences cuts none here.
 func (e *Encoder) Fit(c recipe.Conversation, cutoff int, policy string) (Fitted, error) {
 	l, err := e.layout(c)
 	if err != nil {

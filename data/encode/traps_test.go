@@ -37,7 +37,7 @@ func ends(r recipe.Recipe) bool { return !strings.HasPrefix(r.Name, "vicuna-v0")
 func TestT1OneBeginningOnly(t *testing.T) {
 	for name, tok := range tokenizers(t) {
 		datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
-			e, err := encode.New(tok, r).Example(datatest.Talk("Say <s> twice: <s>", "Fine."), 512)
+			e, err := datatest.Encode(tok, r, datatest.Talk("Say <s> twice: <s>", "Fine."), 512)
 			require.NoError(t, err)
 			begin := tok.BOS()
 			if r.BOS == recipe.EOSToken {
@@ -53,11 +53,11 @@ func TestT1OneBeginningOnly(t *testing.T) {
 func TestT2TheEndIsLearned(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
-		e, err := encode.New(tok, r).Example(datatest.Talk("Name a color.", "Blue."), 512)
+		e, err := datatest.Encode(tok, r, datatest.Talk("Name a color.", "Blue."), 512)
 		require.NoError(t, err)
 		last := len(e.Tokens) - 1
 		require.Equal(t, ends(r), e.Labels[last] == tok.EOS())
-		e, err = encode.New(tok, r).Example(datatest.Talk("Name a color.", "Blue."), last)
+		e, err = datatest.Encode(tok, r, datatest.Talk("Name a color.", "Blue."), last)
 		require.NoError(t, err)
 		if r.Name != "koala" && r.Name != "gpt4all" { // koala has two ends, gpt4all cuts the prompt too
 			require.NotEqual(t, tok.EOS(), e.Labels[len(e.Labels)-1], "a cut answer does not end")
@@ -83,7 +83,7 @@ func TestT4LearnedTokensAreTheAnswers(t *testing.T) {
 	for i := 1; i < len(c.Turns); i += 2 {
 		want += len(tok.Encode(c.Turns[i].Text)) + 1
 	}
-	e, err := encode.New(tok, r).Example(c, 2048)
+	e, err := datatest.Encode(tok, r, c, 2048)
 	require.NoError(t, err)
 	require.Equal(t, want, e.Learned())
 }
@@ -101,9 +101,9 @@ func TestT5MasksBeginWhereAnswersDo(t *testing.T) {
 				if r.Dialogue == nil {
 					c = datatest.Talk("Question?", text)
 				}
-				e, err := encode.New(tok, r).Example(c, 2048)
+				e, err := datatest.Encode(tok, r, c, 2048)
 				require.NoError(t, err)
-				counted, err := encode.New(plain{tok}, r).Example(c, 2048)
+				counted, err := datatest.Encode(plain{tok}, r, c, 2048)
 				require.NoError(t, err)
 				require.Equal(t, counted, e, "%s %q", name, text)
 				if r.Name != "llama-adapter" || !strings.Contains(name, "llama12") {
@@ -137,9 +137,9 @@ func TestT5SpansEqualCounts(t *testing.T) {
 			if r.Dialogue != nil {
 				c = datatest.Talk(text(), text(), text(), text())
 			}
-			e, err := encode.New(tok, r).Example(c, 2048)
+			e, err := datatest.Encode(tok, r, c, 2048)
 			require.NoError(t, err)
-			counted, err := encode.New(plain{tok}, r).Example(c, 2048)
+			counted, err := datatest.Encode(plain{tok}, r, c, 2048)
 			require.NoError(t, err)
 			require.Equal(t, counted.Tokens, e.Tokens)
 			require.Equal(t, counted.Labels, e.Labels, "%q", c.Turns)
@@ -183,7 +183,7 @@ func TestT8PromptsArePrefixesOfTraining(t *testing.T) {
 		if r.Dialogue == nil {
 			c.Turns = c.Turns[:2]
 		}
-		e, err := encode.New(tok, r).Example(c, 2048)
+		e, err := datatest.Encode(tok, r, c, 2048)
 		require.NoError(t, err)
 		for n := 1; n < len(c.Turns); n += 2 {
 			asked := c
@@ -200,7 +200,7 @@ func TestT9TheFirstLearnedTokenIsTheAnswers(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
 		c := datatest.Talk("Say it.", "Fine")
-		e, err := encode.New(tok, r).Example(c, 2048)
+		e, err := datatest.Encode(tok, r, c, 2048)
 		require.NoError(t, err)
 		if !r.LearnPrompt && ends(r) {
 			first := strings.TrimSpace(tok.Decode(datatest.Learned(e)[:1]))

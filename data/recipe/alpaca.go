@@ -12,7 +12,7 @@ func alpacaRecipes() []Recipe {
 			"with the colon",
 		Format: "alpaca", Template: alpacaTemplate, Specials: true, Cutoff: 512,
 		Presets: []Preset{
-			trainer("repo", "full").rate(2e-5, 3, 128, 512).cosine(0.03).
+			trainer("repo").rate(2e-5, 3, 128, 512).cosine(0.03).
 				note("13B: rate 1e-5, 5 epochs; the first README wrongly printed weight decay 1"),
 		},
 	}

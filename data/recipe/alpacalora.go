@@ -12,7 +12,7 @@ func alpacaLoRARecipes() []Recipe {
 		Format:  "alpaca", Template: alpacaTemplate.newline(),
 		LearnPrompt: true, Specials: true, EndIfRoom: true, Cutoff: 256,
 		Presets: []Preset{
-			trainer("repo", "lora").rate(3e-4, 3, 128, 256).warm(100).lora(16, 0.05, queryValue()),
+			trainer("repo").rate(3e-4, 3, 128, 256).warm(100).lora(16, 0.05, queryValue()),
 			official(),
 		},
 	}
@@ -27,7 +27,7 @@ func alpacaLoRARecipes() []Recipe {
 
 // official returns the hyper-parameters of the adapter that Alpaca-LoRA published.
 func official() Preset {
-	p := trainer("official", "lora").rate(3e-4, 10, 128, 512).warm(100).
+	p := trainer("official").rate(3e-4, 10, 128, 512).warm(100).
 		lora(16, 0.05, []string{"q_proj", "k_proj", "v_proj", "o_proj"})
 	p.Rank = 16
 	return p.note("batches were grouped by length; the README advises rate 1e-4")

@@ -25,10 +25,10 @@ func baizeRecipes() []Recipe {
 			SystemEnd: "\n[|Human|]Hello!\n[|AI|]Hi!", User: "\n[|Human|]", Assistant: "\n[|AI|]",
 		},
 		Presets: []Preset{
-			trainer("repo", "lora").rate(2e-4, 1, 64, 512).warm(100).
+			trainer("repo").rate(2e-4, 1, 64, 512).warm(100).
 				lora(16, 0.05, []string{"q_proj", "k_proj", "v_proj", "gate_proj", "up_proj", "down_proj"}).
 				note("13B: rate 1e-4, 30B: 5e-5; the paper says all linear layers, the code leaves o_proj out"),
-			trainer("paper", "lora").rate(2e-4, 1, 64, 512).warm(100).
+			trainer("paper").rate(2e-4, 1, 64, 512).warm(100).
 				lora(16, 0.05, []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}).
 				note("13B: rate 1e-4, 30B: 5e-5; all linear layers, where the code leaves o_proj out; " +
 					"the warm-up is the code's"),

@@ -13,9 +13,9 @@ func chatDoctorRecipes() []Recipe {
 		Format: "alpaca", Template: alpacaTemplate, BOS: EOSToken, Specials: true, Cutoff: 512,
 		Upstream: doctorChat(), Stop: []string{"Patient: "},
 		Presets: []Preset{
-			trainer("repo", "full").rate(2e-6, 1, 128, 512).cosine(0.03).
+			trainer("repo").rate(2e-6, 1, 128, 512).cosine(0.03).
 				note("the README's command, on a model tuned on Alpaca first"),
-			trainer("paper", "full").rate(2e-5, 3, 192, 512).cosine(0.03),
+			trainer("paper").rate(2e-5, 3, 192, 512).cosine(0.03),
 		},
 	}
 	lora := doctor
@@ -23,7 +23,7 @@ func chatDoctorRecipes() []Recipe {
 	lora.LearnPrompt, lora.EndIfRoom, lora.Cutoff = true, true, 256
 	lora.Note = "the LoRA script: prompts indented by 16 spaces, the loss is on the prompt too"
 	lora.Presets = []Preset{
-		trainer("repo", "lora").rate(3e-5, 1, 32, 256).warm(100).lora(16, 0.05, queryValue()).
+		trainer("repo").rate(3e-5, 1, 32, 256).warm(100).lora(16, 0.05, queryValue()).
 			note("the warm-up is ours; otherwise the script is Alpaca-LoRA's"),
 	}
 	return []Recipe{doctor, lora}

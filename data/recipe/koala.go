@@ -20,7 +20,7 @@ func koalaRecipes() []Recipe {
 			Assistant: "GPT:", End: true,
 		},
 		Presets: []Preset{{
-			Name: "ours", Method: "full", LearningRate: 2e-5, Schedule: "cosine", WarmupRatio: 0.03, Epochs: 2,
+			Name: "ours", LearningRate: 2e-5, Schedule: "cosine", WarmupRatio: 0.03, Epochs: 2,
 			Batch: 128, Cutoff: 2048, WeightDecay: 1e-4, Beta2: 0.95, Clip: 1, Normalise: "row",
 			Note: "rate, batch and length were never published; 2 epochs were, the rest are EasyLM's defaults",
 		}},

@@ -4,7 +4,7 @@ package recipe
 // zero-init attention.
 func llamaAdapterRecipes() []Recipe {
 	repo := Preset{
-		Name: "repo", Method: "llama-adapter", LearningRate: 1.125e-3, Schedule: "cosine", WarmupRatio: 0.4,
+		Name: "repo", LearningRate: 1.125e-3, Schedule: "cosine", WarmupRatio: 0.4,
 		Epochs: 5, Batch: 32, Cutoff: 512, WeightDecay: 0.02, Beta2: 0.95, Normalise: "micro-batch",
 		PromptLen: 10, PromptLayers: 30,
 		Note: "rate 9e-3·32/256; 2 of 5 epochs warm up",

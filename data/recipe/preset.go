@@ -4,8 +4,7 @@ import "fettle/internal/suggest"
 
 // Preset holds hyper-parameters: published ones, or ours where none were.
 type Preset struct {
-	Name   string // repo, paper, official or ours
-	Method string // full, lora or llama-adapter
+	Name string // repo, paper, official or ours
 
 	LearningRate float64
 	Schedule     string // linear, cosine or constant
@@ -19,26 +18,26 @@ type Preset struct {
 	Clip         float64 // gradient norm; 0: none
 	Normalise    string  // the loss is a mean over the tokens of a micro-batch, row or step
 
-	Rank    int // LoRA
+	Rank    int // of LoRA; 0: another method
 	Alpha   float64
 	Dropout float64
 	Targets []string
 
-	PromptLen, PromptLayers int // LLaMA-Adapter
+	PromptLen, PromptLayers int // of LLaMA-Adapter; 0: another method
 
 	Note string
 }
 
 // trainer returns the defaults of Hugging Face's trainer.
-func trainer(name, method string) Preset {
-	return Preset{Name: name, Method: method, Schedule: "linear", Beta2: 0.999, Clip: 1, Normalise: "micro-batch"}
+func trainer(name string) Preset {
+	return Preset{Name: name, Schedule: "linear", Beta2: 0.999, Clip: 1, Normalise: "micro-batch"}
 }
 
 func queryValue() []string { return []string{"q_proj", "v_proj"} }
 
 // lora sets a LoRA of rank 8, PEFT's default.
 func (p Preset) lora(alpha, dropout float64, targets []string) Preset {
-	p.Method, p.Rank, p.Alpha, p.Dropout, p.Targets = "lora", 8, alpha, dropout, targets
+	p.Rank, p.Alpha, p.Dropout, p.Targets = 8, alpha, dropout, targets
 	return p
 }
 

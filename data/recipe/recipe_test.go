@@ -28,8 +28,10 @@ func TestRecipesAreComplete(t *testing.T) {
 			require.Contains(t, []string{"linear", "cosine", "constant"}, p.Schedule)
 			require.Contains(t, []string{"micro-batch", "row", "step"}, p.Normalise)
 			require.Positive(t, p.LearningRate*p.Epochs*p.Beta2*float64(p.Batch)*float64(p.Cutoff))
-			require.Equal(t, p.Method == "lora", p.Rank > 0 && p.Alpha > 0 && len(p.Targets) > 0)
-			require.Equal(t, p.Method == "llama-adapter", p.PromptLen > 0 && p.PromptLayers > 0)
+			lora, prompt := p.Rank > 0, p.PromptLen > 0
+			require.False(t, lora && prompt)
+			require.Equal(t, []bool{lora, lora}, []bool{p.Alpha > 0, len(p.Targets) > 0})
+			require.Equal(t, prompt, p.PromptLayers > 0)
 		}
 	})
 	require.Len(t, names, 19)

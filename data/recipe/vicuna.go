@@ -15,8 +15,8 @@ func vicunaRecipes() []Recipe {
 			SystemEnd: " ", User: "USER: ", UserEnd: " ", Assistant: "ASSISTANT:", Gap: " ", End: true,
 		},
 		Presets: []Preset{
-			trainer("repo", "full").rate(2e-5, 3, 128, 2048).cosine(0.03),
-			trainer("ours", "lora").rate(2e-4, 3, 128, 2048).cosine(0.03).lora(16, 0.05, queryValue()).
+			trainer("repo").rate(2e-5, 3, 128, 2048).cosine(0.03),
+			trainer("ours").rate(2e-4, 3, 128, 2048).cosine(0.03).lora(16, 0.05, queryValue()).
 				note("rank, alpha and targets are FastChat's LoRA script's; its 150 epochs are not"),
 		},
 	}
@@ -33,7 +33,7 @@ func vicunaRecipes() []Recipe {
 			Assistant: "### Assistant:", Gap: " ", AssistantEnd: "\n", LearnFrame: true,
 		},
 		Presets: []Preset{
-			trainer("repo", "full").rate(2e-5, 3, 32, 2048).cosine(0.03).
+			trainer("repo").rate(2e-5, 3, 32, 2048).cosine(0.03).
 				note("the command's batch; the README's table says 128"),
 		},
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -26,16 +27,6 @@ func (f fields) raw(key string) (json.RawMessage, bool) {
 // has reports whether the row has a field that is not null.
 func (f fields) has(key string) bool { _, ok := f.raw(key); return ok }
 
-// keys returns the file's names of all fields, sorted.
-func (f fields) keys() []string {
-	keys := make([]string, 0, len(f.Fields))
-	for key := range f.Fields {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // text returns the string of the first of the keys that the row has. Without any
 // it returns "", or an error if the text is needed.
 func (f fields) text(needed bool, keys ...string) (string, error) {
@@ -57,7 +48,7 @@ func (f fields) text(needed bool, keys ...string) (string, error) {
 // quoted lists the first keys of a row, for messages.
 func (f fields) quoted() string {
 	const most = 12
-	keys, rest := f.keys(), ""
+	keys, rest := slices.Sorted(maps.Keys(f.Fields)), ""
 	if len(keys) > most {
 		keys, rest = keys[:most], ", …"
 	}

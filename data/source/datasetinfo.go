@@ -3,6 +3,7 @@ package source
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,11 +48,7 @@ func DatasetInfo(path, name string) (File, error) {
 	case !ok && len(all) == 0:
 		return File{}, fmt.Errorf("read %s: it describes no data set", path)
 	case !ok:
-		var names []string
-		for name := range all {
-			names = append(names, name)
-		}
-		slices.Sort(names)
+		names := slices.Sorted(maps.Keys(all))
 		return File{}, fmt.Errorf("read %s: %w", path, suggest.Unknown("data set", name, names))
 	case entry.FileName == "":
 		return File{}, fmt.Errorf("read %s: data set %s has no file_name; only local files are read", path, name)

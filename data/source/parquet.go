@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -41,8 +43,8 @@ func cutParquet(path string, f *os.File, m *Meter, put func(Record) bool) (err e
 		n, err := r.Read(rows)
 		for _, row := range rows[:n] {
 			out := Record{line: line, fields: make(map[string]json.RawMessage, len(row))}
-			for name, value := range row {
-				raw, err := json.Marshal(plainValue(value))
+			for _, name := range slices.Sorted(maps.Keys(row)) {
+				raw, err := json.Marshal(plainValue(row[name]))
 				if err != nil {
 					out.err = fmt.Errorf("column %q: %w", name, err)
 				}

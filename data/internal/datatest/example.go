@@ -77,3 +77,13 @@ func Text(t *testing.T, d *recipe.Dialogue, c recipe.Conversation, end string) s
 	}
 	return b.String()
 }
+
+// Encode encodes a conversation into one example of at most cutoff tokens.
+func Encode(tok encode.Tokenizer, r recipe.Recipe, c recipe.Conversation, cutoff int) (encode.Example, error) {
+	r.Stream = false
+	fitted, err := encode.New(tok, r).Fit(c, cutoff, "truncate")
+	if err != nil {
+		return encode.Example{}, err
+	}
+	return fitted.Examples[0], nil
+}
