@@ -94,7 +94,9 @@ func BenchmarkLoad(b *testing.B) {
 	out := json.NewEncoder(&text)
 	for i := range 52000 {
 		row := rows[i%len(rows)]
-		require.NoError(b, out.Encode(map[string]string{"instruction": fmt.Sprint(i, " ", row["instruction"]), "input": row["input"], "output": row["output"]}))
+		require.NoError(b, out.Encode(map[string]string{
+			"instruction": fmt.Sprint(i, " ", row["instruction"]), "input": row["input"], "output": row["output"],
+		}))
 	}
 	path := filepath.Join(b.TempDir(), "a.jsonl")
 	require.NoError(b, os.WriteFile(path, []byte(text.String()), 0o644))

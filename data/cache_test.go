@@ -18,7 +18,8 @@ func TestCacheIsNeverStale(t *testing.T) {
 	tok := datatest.Spelled{File: "a"}
 	r, err := recipe.Find("alpaca")
 	require.NoError(t, err)
-	path, dir := datatest.Write(t, "a.jsonl", datatest.TwoRows+`{"instruction": "</s>", "output": "\ufeff"}`), t.TempDir()
+	path, dir := datatest.Write(t, "a.jsonl", datatest.TwoRows+`{"instruction": "</s>", "output": "\ufeff"}`),
+		t.TempDir()
 	files := func() int {
 		found, err := filepath.Glob(filepath.Join(dir, "*"))
 		require.NoError(t, err)

@@ -24,7 +24,8 @@ func FuzzCache(f *testing.F) {
 		return append(bytes.Clone(text), sum[:]...)
 	}
 	set := &Set{Rows: 2, Tokens: 5, Lengths: []int32{3, 2}, Examples: []Example{
-		{Tokens: []int32{1, 5, 2}, Labels: []int32{Ignore, 5, 2}, Source: "a:1"}, {Tokens: []int32{1, 7}, Labels: []int32{Ignore, Ignore}, Source: "a:2"},
+		{Tokens: []int32{1, 5, 2}, Labels: []int32{Ignore, 5, 2}, Source: "a:1"},
+		{Tokens: []int32{1, 7}, Labels: []int32{Ignore, Ignore}, Source: "a:2"},
 	}}
 	f.Add(encode(f, set)[len(cacheMagic):])
 	f.Add([]byte("\xff\xff\xff\xff{}"))

@@ -34,7 +34,8 @@ func TestManyRowsKeepTheirOrder(t *testing.T) {
 		fmt.Fprintf(&b, `{"instruction": "say", "output": "%d"}`+"\n", i)
 	}
 	told, part := 0, 0.0
-	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", b.String()), data.Options{Progress: func(rows int, share float64) { told, part = rows, share }})
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", b.String()),
+		data.Options{Progress: func(rows int, share float64) { told, part = rows, share }})
 	require.NoError(t, err)
 	require.Equal(t, 960, told)
 	require.Equal(t, 1.0, part, "all bytes are read by then")

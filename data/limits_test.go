@@ -14,7 +14,8 @@ import (
 
 // Nothing to learn is nothing: no division by it, and a word about it.
 func TestT12SilentRowsCountNothing(t *testing.T) {
-	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", `{"input_ids": [1, 5], "labels": [-100, -100]}`+"\n"+`{"input_ids": [1, 5, 2]}`), data.Options{})
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl",
+		`{"input_ids": [1, 5], "labels": [-100, -100]}`+"\n"+`{"input_ids": [1, 5, 2]}`), data.Options{})
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 2, 0}, []int{s.Silent, s.Learned, s.Examples[0].Learned()})
 	require.Equal(t, 1, s.Report.Counts["no-learned-tokens"])
@@ -25,7 +26,9 @@ func TestT13LongRows(t *testing.T) {
 	long := strings.Repeat("q", 300)
 	rows := fmt.Sprintf(`{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
 {"messages": [{"role": "user", "content": %q}, {"role": "assistant", "content": "short"}]}
-{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": %q}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "c"}, {"role": "user", "content": "s"}, {"role": "assistant", "content": "d"}]}
+{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": %q}, `+
+		`{"role": "user", "content": "r"}, {"role": "assistant", "content": "c"}, `+
+		`{"role": "user", "content": "s"}, {"role": "assistant", "content": "d"}]}
 {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": %q}]}
 `, long, strings.Repeat("x", 150), long)
 	path := datatest.Write(t, "a.jsonl", rows)
@@ -41,7 +44,8 @@ func TestT13LongRows(t *testing.T) {
 	} {
 		s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Cutoff: 200, OverLong: c.policy})
 		require.NoError(t, err)
-		require.Equal(t, []int{c.examples, c.cut, c.dropped, c.split}, []int{len(s.Examples), s.Cut, s.Dropped, s.Split}, c.policy)
+		require.Equal(t, []int{c.examples, c.cut, c.dropped, c.split}, []int{len(s.Examples), s.Cut, s.Dropped,
+			s.Split}, c.policy)
 		require.Contains(t, s.OverLongTable(), "3 of 4 rows are longer than max_seq_length 200")
 		for _, e := range s.Examples {
 			require.LessOrEqual(t, len(e.Tokens), 200)
@@ -71,7 +75,8 @@ func TestKeepsCountsRows(t *testing.T) {
 // lost.
 func TestTextIsSplitWhole(t *testing.T) {
 	text := strings.Repeat("0123456789", 30)
-	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", fmt.Sprintf(`{"text": %q}`, text)), data.Options{Cutoff: 64})
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", fmt.Sprintf(`{"text": %q}`, text)),
+		data.Options{Cutoff: 64})
 	require.NoError(t, err)
 	require.Equal(t, []int{5, 1}, []int{len(s.Examples), s.Split})
 	var whole []int32
@@ -86,7 +91,8 @@ func TestTextIsSplitWhole(t *testing.T) {
 func TestT15UnknownTokensAreTold(t *testing.T) {
 	r, err := recipe.Find("alpaca")
 	require.NoError(t, err)
-	s, err := datatest.Load(datatest.Spelled{}, r, datatest.Write(t, "a.jsonl", `{"input_ids": [1, 258, 2]}`+"\n"+`{"input_ids": [1, 259, 2]}`), data.Options{})
+	s, err := datatest.Load(datatest.Spelled{}, r, datatest.Write(t, "a.jsonl",
+		`{"input_ids": [1, 258, 2]}`+"\n"+`{"input_ids": [1, 259, 2]}`), data.Options{})
 	require.NoError(t, err)
 	require.Equal(t, 1, s.Report.Counts["unknown-token"])
 	require.Contains(t, s.Report.Findings[0].Text, "token 259 at 1, the vocabulary has 259")

@@ -9,7 +9,8 @@ import (
 
 // A template becomes a recipe that learns the answers and the tokens that end them.
 func ExampleRecipe() {
-	templates := chattemplate.Templates{Default: "{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}" +
+	templates := chattemplate.Templates{Default: "" +
+		"{% for m in messages %}<{{ m.role }}>{{ m.content }}</s>{% endfor %}" +
 		"{% if add_generation_prompt %}<assistant>{% endif %}"}
 	r, err := chattemplate.Recipe("chat_template.jinja", templates, datatest.Spelled{})
 	if err != nil {

@@ -73,8 +73,9 @@ func Recipe(name string, t Templates, tok encode.Tokenizer) (recipe.Recipe, erro
 
 // oneDay formats the one moment that templates are given.
 var oneDay = strings.NewReplacer(
-	"%d", "26", "%e", "26", "%m", "07", "%b", "Jul", "%B", "July", "%Y", "2024", "%y", "24", "%A", "Friday", "%a", "Fri",
-	"%H", "12", "%I", "12", "%M", "00", "%S", "00", "%p", "PM", "%j", "208", "%%", "%")
+	"%Y", "2024", "%y", "24", "%m", "07", "%b", "Jul", "%B", "July", "%d", "26", "%e", "26", "%j", "208",
+	"%A", "Friday", "%a", "Fri", "%H", "12", "%I", "12", "%M", "00", "%S", "00", "%p", "PM", "%%", "%",
+)
 
 // probe renders small conversations to find out how the templates take tool calls,
 // whether they print the tools, and what ends an answer. It sets l.style and the

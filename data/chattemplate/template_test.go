@@ -19,10 +19,14 @@ import (
 
 // chatty has the control tokens of the templates that are tested.
 var chatty = datatest.Spelled{Controls: []string{
-	"<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>", "<|python_tag|>", "<|im_start|>", "<|im_end|>", "<|user|>", "<|assistant|>", "<|system|>",
-	"<|end|>", "<start_of_turn>", "<end_of_turn>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>", "<|SYSTEM_TOKEN|>", "<|CHATBOT_TOKEN|>", "<|START_RESPONSE|>",
-	"<|END_RESPONSE|>", "<|START_ACTION|>", "<|END_ACTION|>", "<|START_THINKING|>", "<|END_THINKING|>", "<｜User｜>", "<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>",
-	"<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>", "<｜tool▁outputs▁begin｜>", "<｜tool▁outputs▁end｜>", "<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>", "[INST]", "[/INST]",
+	"<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>", "<|eom_id|>", "<|python_tag|>",
+	"<|im_start|>", "<|im_end|>", "<|user|>", "<|assistant|>", "<|system|>",
+	"<|end|>", "<start_of_turn>", "<end_of_turn>", "<|START_OF_TURN_TOKEN|>", "<|END_OF_TURN_TOKEN|>", "<|USER_TOKEN|>",
+	"<|SYSTEM_TOKEN|>", "<|CHATBOT_TOKEN|>", "<|START_RESPONSE|>",
+	"<|END_RESPONSE|>", "<|START_ACTION|>", "<|END_ACTION|>", "<|START_THINKING|>", "<|END_THINKING|>", "<｜User｜>",
+	"<｜Assistant｜>", "<｜end▁of▁sentence｜>", "<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>",
+	"<｜tool▁call▁begin｜>", "<｜tool▁call▁end｜>", "<｜tool▁sep｜>", "<｜tool▁outputs▁begin｜>", "<｜tool▁outputs▁end｜>",
+	"<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>", "[INST]", "[/INST]",
 }}
 
 // template is the recipe of one of the templates beside the renderer's tests.
@@ -38,6 +42,8 @@ func templateAt(t testing.TB, path string) recipe.Recipe {
 	return r
 }
 
+const called = `{"name": "f", "arguments": {"x": "<|eot_id|>"}}`
+
 const offered = `[{"name": "f", "description": "does", "parameters": {"type": "object", "properties": {}}}]`
 
 // Every kind of conversation, with what is learned of it written down.
@@ -45,37 +51,68 @@ func TestT10ChatTemplatesLearnWhatTheAssistantSays(t *testing.T) {
 	const head = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 	user := func(text string) string { return "<|start_header_id|>user<|end_header_id|>\n\n" + text + "<|eot_id|>" }
 	for _, c := range []struct{ name, template, row, want string }{
-		{"one turn", "headers", `{"messages": [{"role": "user", "content": " q "}, {"role": "assistant", "content": " a "}]}`,
+		{"one turn", "headers", `{"messages": [{"role": "user", "content": " q "}, ` +
+			`{"role": "assistant", "content": " a "}]}`,
 			"<s>" + user("q") + head + "⟦a<|eot_id|>⟧"},
-		{"system and two turns", "headers", `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]}`,
-			"<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|>" + user("q") + head + "⟦a<|eot_id|>⟧" + user("r") + head + "⟦b<|eot_id|>⟧"},
-		{"two answers in a row", "headers", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}]}`,
+		{"system and two turns", "headers", `{"messages": [{"role": "system", "content": "S"}, ` +
+			`{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}, ` +
+			`{"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]}`,
+			"<s><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|>" + user("q") + head + "⟦a<|eot_id|>⟧" +
+				user("r") + head + "⟦b<|eot_id|>⟧"},
+		{"two answers in a row", "headers", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "a"}, {"role": "assistant", "content": "b"}]}`,
 			"<s>" + user("q") + head + "⟦a<|eot_id|>⟧" + head + "⟦b<|eot_id|>⟧"},
-		{"only the last", "headers", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 0}, {"role": "user", "content": "r", "loss": true}, {"role": "assistant", "content": "b"}]}`,
+		{"only the last", "headers", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "a", "weight": 0}, {"role": "user", "content": "r", "loss": true}, ` +
+			`{"role": "assistant", "content": "b"}]}`,
 			"<s>" + user("q") + head + "a<|eot_id|>" + user("⟦r⟧") + head + "⟦b<|eot_id|>⟧"},
-		{"a call of a tool", "headers", `{"conversations": [{"from": "human", "value": "q"}, {"from": "function_call", "value": "{\"name\": \"f\", \"arguments\": {\"x\": 1}}"}, {"from": "observation", "value": "7"}, {"from": "gpt", "value": "a"}], "tools": ""}`,
-			"<s>" + user("q") + head + `⟦{"name": "f", "parameters": {"x": 1}}<|eot_id|>⟧` + "<|start_header_id|>ipython<|end_header_id|>\n\n7<|eot_id|>" + head + "⟦a<|eot_id|>⟧"},
-		{"OpenAI's call", "headers", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null, "tool_calls": [{"id": "z", "type": "function", "function": {"name": "f", "arguments": "{\"x\": \"é\"}"}}]}, {"role": "tool", "tool_call_id": "z", "content": "7"}]}`,
-			"<s>" + user("q") + head + `⟦{"name": "f", "parameters": {"x": "é"}}<|eot_id|>⟧` + "<|start_header_id|>ipython<|end_header_id|>\n\n7<|eot_id|>"},
-		{"tools on offer", "headers", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "tools": [{"name": "f"}]}`,
-			"<s><|start_header_id|>system<|end_header_id|>\n\n\n{\n  \"type\": \"function\",\n  \"function\": {\n    \"name\": \"f\"\n  }\n}<|eot_id|>" + user("q") + head + "⟦a<|eot_id|>⟧"},
-		{"an empty answer", "headers", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": ""}]}`,
+		{"a call of a tool", "headers", `{"conversations": [{"from": "human", "value": "q"}, ` +
+			`{"from": "function_call", "value": "{\"name\": \"f\", \"arguments\": {\"x\": 1}}"}, ` +
+			`{"from": "observation", "value": "7"}, {"from": "gpt", "value": "a"}], "tools": ""}`,
+			"<s>" + user("q") + head + `⟦{"name": "f", "parameters": {"x": 1}}<|eot_id|>⟧` +
+				"<|start_header_id|>ipython<|end_header_id|>\n\n7<|eot_id|>" + head + "⟦a<|eot_id|>⟧"},
+		{"OpenAI's call", "headers", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": null, "tool_calls": [{"id": "z", "type": "function", ` +
+			`"function": {"name": "f", "arguments": "{\"x\": \"é\"}"}}]}, ` +
+			`{"role": "tool", "tool_call_id": "z", "content": "7"}]}`,
+			"<s>" + user("q") + head + `⟦{"name": "f", "parameters": {"x": "é"}}<|eot_id|>⟧` +
+				"<|start_header_id|>ipython<|end_header_id|>\n\n7<|eot_id|>"},
+		{"tools on offer", "headers", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "a"}], "tools": [{"name": "f"}]}`,
+			"<s><|start_header_id|>system<|end_header_id|>\n\n\n{\n  \"type\": \"function\",\n  \"function\": {\n" +
+				"    \"name\": \"f\"\n  }\n}<|eot_id|>" + user("q") + head + "⟦a<|eot_id|>⟧"},
+		{"an empty answer", "headers", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": ""}]}`,
 			"<s>" + user("q") + head + "⟦<|eot_id|>⟧"},
-		{"an answer first", "headers", `{"messages": [{"role": "assistant", "content": "a"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}]}`,
+		{"an answer first", "headers", `{"messages": [{"role": "assistant", "content": "a"}, ` +
+			`{"role": "user", "content": "q"}, {"role": "assistant", "content": "b"}]}`,
 			"<s>" + head + "⟦a<|eot_id|>⟧" + user("q") + head + "⟦b<|eot_id|>⟧"},
-		{"marked by the template", "generation", `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": " a "}]}`,
+		{"marked by the template", "generation", `{"messages": [{"role": "system", "content": "S"}, ` +
+			`{"role": "user", "content": "q"}, {"role": "assistant", "content": " a "}]}`,
 			"<s><|system|>\nS<|end|>\n<|user|>\nq<|end|>\n<|assistant|>\n⟦ a <|end|>⟧\n"},
-		{"marked, a call", "generation", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "w", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}, {"role": "tool", "content": "7"}, {"role": "assistant", "content": "b", "weight": 0}]}`,
-			"<s><|user|>\nq<|end|>\n<|assistant|>\n⟦w<call>f {}</call><|end|>⟧\n<|tool|>\n7<|end|>\n<|assistant|>\nb<|end|>\n"},
-		{"thoughts that history drops", "thinking", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "<think>\nhm\n</think>\n\na"}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]}`,
-			"<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n⟦a<|im_end|>⟧\n<|im_start|>user\nr<|im_end|>\n<|im_start|>assistant\n⟦b<|im_end|>⟧\n"},
-		{"a thought and nothing else", "thinking", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "<think>"}, {"role": "user", "content": "r"}, {"role": "assistant", "content": ""}]}`,
-			"<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n⟦<think><|im_end|>⟧\n<|im_start|>user\nr<|im_end|>\n<|im_start|>assistant\n⟦<|im_end|>⟧\n"},
-		{"in brackets", "inst", `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]}`,
+		{"marked, a call", "generation", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "w", "tool_calls": [{"function": {"name": "f", "arguments": {}}}]}, ` +
+			`{"role": "tool", "content": "7"}, {"role": "assistant", "content": "b", "weight": 0}]}`,
+			"<s><|user|>\nq<|end|>\n<|assistant|>\n⟦w<call>f {}</call><|end|>⟧\n<|tool|>\n7<|end|>\n<|assistant|>\n" +
+				"b<|end|>\n"},
+		{"thoughts that history drops", "thinking", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "<think>\nhm\n</think>\n\na"}, {"role": "user", "content": "r"}, ` +
+			`{"role": "assistant", "content": "b"}]}`,
+			"<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n⟦a<|im_end|>⟧\n<|im_start|>user\nr<|im_end|>\n" +
+				"<|im_start|>assistant\n⟦b<|im_end|>⟧\n"},
+		{"a thought and nothing else", "thinking", `{"messages": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "<think>"}, {"role": "user", "content": "r"}, ` +
+			`{"role": "assistant", "content": ""}]}`,
+			"<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n⟦<think><|im_end|>⟧\n<|im_start|>user\nr<|im_end|>" +
+				"\n<|im_start|>assistant\n⟦<|im_end|>⟧\n"},
+		{"in brackets", "inst", `{"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "a"}, {"role": "user", "content": "r"}, ` +
+			`{"role": "assistant", "content": "b"}]}`,
 			"<s>[INST] S\n\nq [/INST]⟦ a </s>⟧[INST] r [/INST]⟦ b </s>⟧"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := datatest.Load(chatty, template(t, c.template), datatest.Write(t, "a.jsonl", c.row), data.Options{Format: "sharegpt", Cutoff: 4096})
+			s, err := datatest.Load(chatty, template(t, c.template), datatest.Write(t, "a.jsonl", c.row),
+				data.Options{Format: "sharegpt", Cutoff: 4096})
 			require.NoError(t, err)
 			require.Equal(t, strings.ReplaceAll(c.want, "⟧⟦", ""), chatty.Shown(s.Examples[0]))
 			require.Zero(t, s.Report.Counts["end-not-learned"])
@@ -86,13 +123,19 @@ func TestT10ChatTemplatesLearnWhatTheAssistantSays(t *testing.T) {
 // chats are conversations that most templates take; templates calls f with
 // every template at hand and the conversations it takes.
 var chats = map[string]recipe.Conversation{
-	"a question":    datatest.Talk("Name a color.", "Blue."),
-	"turns":         datatest.Talk("One?", "1", "Two?", "Zwei é 😀", "Three?", "3"),
-	"think":         datatest.Talk("Why?", "<think>\nHm.\n</think>\n\nBecause.", "So?", "So."),
-	"spaces":        datatest.Talk(" a\n", "b c", "  d", "x\n\ny"),
-	"hostile":       datatest.Talk("<|eot_id|><|im_end|></s><s>[/INST]<｜Assistant｜><|END_OF_TURN_TOKEN|>", "The token <|eot_id|> ends <s> a turn.", "<end_of_turn><|end|>", "ok"),
-	"with tools":    {Turns: datatest.Talk("Weather?", "Which city?").Turns, Tools: offered},
-	"with a call":   {Turns: []recipe.Turn{{Role: recipe.User, Text: "Weather?"}, {Role: recipe.Assistant, Text: `{"name": "f", "arguments": {"x": "<|eot_id|>"}}`, Calls: `{"name": "f", "arguments": {"x": "<|eot_id|>"}}`}, {Role: recipe.Tool, Text: "<|im_end|>rain"}, {Role: recipe.Assistant, Text: "Rain."}}, Tools: offered},
+	"a question": datatest.Talk("Name a color.", "Blue."),
+	"turns":      datatest.Talk("One?", "1", "Two?", "Zwei é 😀", "Three?", "3"),
+	"think":      datatest.Talk("Why?", "<think>\nHm.\n</think>\n\nBecause.", "So?", "So."),
+	"spaces":     datatest.Talk(" a\n", "b c", "  d", "x\n\ny"),
+	"hostile": datatest.Talk("<|eot_id|><|im_end|></s><s>[/INST]<｜Assistant｜><|END_OF_TURN_TOKEN|>",
+		"The token <|eot_id|> ends <s> a turn.", "<end_of_turn><|end|>", "ok"),
+	"with tools": {Turns: datatest.Talk("Weather?", "Which city?").Turns, Tools: offered},
+	"with a call": {Tools: offered, Turns: []recipe.Turn{
+		{Role: recipe.User, Text: "Weather?"},
+		{Role: recipe.Assistant, Text: called, Calls: called},
+		{Role: recipe.Tool, Text: "<|im_end|>rain"},
+		{Role: recipe.Assistant, Text: "Rain."},
+	}},
 	"with a system": {System: "Be <|eot_id|> brief.", Turns: datatest.Talk("One?", "1").Turns},
 }
 
@@ -107,7 +150,9 @@ var refused = map[string][]string{
 	"mistralai-Mistral-Nemo-Instruct-2407": {"with a system"},             // leaves it out
 }
 
-func chatTemplates(t *testing.T, f func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation)) {
+func chatTemplates(
+	t *testing.T, f func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation),
+) {
 	var paths []string
 	for _, name := range []string{"headers", "generation", "thinking", "inst"} {
 		paths = append(paths, "../../internal/jinja/testdata/"+name+".jinja")
@@ -164,13 +209,15 @@ func TestT1ChatTemplatesGiveOneBeginningOrNone(t *testing.T) {
 func TestT8ChatTemplatesAskAsTheyTrain(t *testing.T) {
 	cannot := map[string]string{
 		"thinking": "an answer begins with <think>, history does not",
-		"deepseek-ai-DeepSeek-R1-Distill-Llama-8B":      "an answer begins with <think>, history does not",
-		"deepseek-ai-DeepSeek-R1-Distill-Qwen-32B":      "an answer begins with <think>, history does not",
-		"llama-cpp-deepseek-r1":                         "an answer begins with <think>, history does not",
-		"CohereForAI-c4ai-command-r-plus-tool_use":      "instructions stand behind the last turn",
-		"NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use": "a tool's answer ends with a line break only where something follows",
-		"NousResearch-Hermes-3-Llama-3.1-8B-tool_use":   "a tool's answer ends with a line break only where something follows",
-		"mistralai-Mistral-Nemo-Instruct-2407":          "tools and the system message stand in the last question",
+		"deepseek-ai-DeepSeek-R1-Distill-Llama-8B": "an answer begins with <think>, history does not",
+		"deepseek-ai-DeepSeek-R1-Distill-Qwen-32B": "an answer begins with <think>, history does not",
+		"llama-cpp-deepseek-r1":                    "an answer begins with <think>, history does not",
+		"CohereForAI-c4ai-command-r-plus-tool_use": "instructions stand behind the last turn",
+		"NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use": "a tool's answer ends with a line break only where " +
+			"something follows",
+		"NousResearch-Hermes-3-Llama-3.1-8B-tool_use": "a tool's answer ends with a line break only where " +
+			"something follows",
+		"mistralai-Mistral-Nemo-Instruct-2407": "tools and the system message stand in the last question",
 	}
 	chatTemplates(t, func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation) {
 		e, err := datatest.Encode(chatty, r, c, 1<<20)
@@ -184,10 +231,12 @@ func TestT8ChatTemplatesAskAsTheyTrain(t *testing.T) {
 			prompt, err := encode.New(chatty, r).Prompt(asked)
 			require.NoError(t, err)
 			if !slices.Equal(prompt, e.Tokens[:min(len(prompt), len(e.Tokens))]) {
-				require.Contains(t, cannot, name, "%s, turn %d:\n%s", chat, n+1, chatty.Shown(data.Example{Tokens: prompt, Labels: make([]int32, len(prompt))}))
+				require.Contains(t, cannot, name, "%s, turn %d:\n%s", chat, n+1,
+					chatty.Shown(data.Example{Tokens: prompt, Labels: make([]int32, len(prompt))}))
 				continue
 			}
-			require.NotEqual(t, int32(data.Ignore), e.Labels[len(prompt)], "%s, %s: the answer is learned from its first token", name, chat)
+			require.NotEqual(t, int32(data.Ignore), e.Labels[len(prompt)],
+				"%s, %s: the answer is learned from its first token", name, chat)
 			require.Equal(t, int32(data.Ignore), e.Labels[len(prompt)-1], "%s, %s: and nothing before it", name, chat)
 		}
 	})
@@ -197,9 +246,11 @@ func TestT8ChatTemplatesAskAsTheyTrain(t *testing.T) {
 // real templates as written down here: no header, nothing behind the end.
 func TestT9ChatTemplatesLearnNoHeaders(t *testing.T) {
 	frames := map[string][2]string{
-		"headers": {"", "<|eot_id|>"}, "generation": {"", "<|end|>"}, "thinking": {"", "<|im_end|>"}, "inst": {" ", " </s>"},
-		"CohereForAI-c4ai-command-r-plus-tool_use":      {"", "<|END_OF_TURN_TOKEN|>"},
-		"CohereForAI-c4ai-command-r7b-12-2024-tool_use": {"<|START_RESPONSE|>", "<|END_RESPONSE|><|END_OF_TURN_TOKEN|>"},
+		"headers": {"", "<|eot_id|>"}, "generation": {"", "<|end|>"}, "thinking": {"", "<|im_end|>"},
+		"inst": {" ", " </s>"},
+		"CohereForAI-c4ai-command-r-plus-tool_use": {"", "<|END_OF_TURN_TOKEN|>"},
+		"CohereForAI-c4ai-command-r7b-12-2024-tool_use": {"<|START_RESPONSE|>",
+			"<|END_RESPONSE|><|END_OF_TURN_TOKEN|>"},
 		"NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use": {"", "<|im_end|>"},
 		"NousResearch-Hermes-3-Llama-3.1-8B-tool_use":   {"", "<|im_end|>"},
 		"Qwen-Qwen2.5-7B-Instruct":                      {"", "<|im_end|>"},
@@ -279,18 +330,26 @@ func TestT11ChatTemplatesKeepTypedTokensText(t *testing.T) {
 // A call of a tool is learned as the model has to write it.
 func TestT9ChatTemplatesLearnCalls(t *testing.T) {
 	hermes := "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": \"<|eot_id|>\"}}\n</tool_call><|im_end|>"
-	deepseek := "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"x\": \"<|eot_id|>\"}\n```<｜tool▁call▁end｜>"
+	deepseek := "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"x\": \"<|eot_id|>\"}\n" +
+		"```<｜tool▁call▁end｜>"
 	llama := `{"name": "f", "parameters": {"x": "<|eot_id|>"}}<|eot_id|>`
 	want := map[string]string{
-		"headers": llama, "generation": `<call>f {"x": "<|eot_id|>"}</call><|end|>`, "thinking": `{"name": "f", "arguments": {"x": "<|eot_id|>"}}<|im_end|>`,
-		"CohereForAI-c4ai-command-r-plus-tool_use": "\nAction:\n```json\n[\n    {\n        \"tool_name\": \"f\",\n        \"parameters\": {\n            \"x\": \"<|eot_id|>\"\n        }\n    }\n]```",
-		"CohereForAI-c4ai-command-r7b-12-2024-tool_use": "<|START_THINKING|><|END_THINKING|><|START_ACTION|>[\n    {\"tool_call_id\": \"0\", \"tool_name\": \"f\", \"parameters\": {\"x\": \"<|eot_id|>\"}}\n]" +
+		"headers": llama, "generation": `<call>f {"x": "<|eot_id|>"}</call><|end|>`,
+		"thinking": `{"name": "f", "arguments": {"x": "<|eot_id|>"}}<|im_end|>`,
+		"CohereForAI-c4ai-command-r-plus-tool_use": "\nAction:\n```json\n[\n    {\n        \"tool_name\": \"f\"," +
+			"\n        \"parameters\": {\n            \"x\": \"<|eot_id|>\"\n        }\n    }\n]```",
+		"CohereForAI-c4ai-command-r7b-12-2024-tool_use": "<|START_THINKING|><|END_THINKING|><|START_ACTION|>[\n" +
+			"    {\"tool_call_id\": \"0\", \"tool_name\": \"f\", \"parameters\": {\"x\": \"<|eot_id|>\"}}\n]" +
 			"<|END_ACTION|><|END_OF_TURN_TOKEN|>",
-		"NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use": hermes, "NousResearch-Hermes-3-Llama-3.1-8B-tool_use": hermes, "Qwen-Qwen2.5-7B-Instruct": hermes,
+		"NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use": hermes, "NousResearch-Hermes-3-Llama-3.1-8B-tool_use": hermes,
+		"Qwen-Qwen2.5-7B-Instruct":                 hermes,
 		"deepseek-ai-DeepSeek-R1-Distill-Llama-8B": deepseek, "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B": deepseek,
-		"meetkai-functionary-medium-v3.1": `<function=f>{"x": "<|eot_id|>"}</function><|eom_id|>`, "meetkai-functionary-medium-v3.2": "f\n{\"x\": \"<|eot_id|>\"}<|eot_id|>",
-		"meta-llama-Llama-3.1-8B-Instruct": llama, "meta-llama-Llama-3.2-3B-Instruct": llama, "meta-llama-Llama-3.3-70B-Instruct": llama,
-		"mistralai-Mistral-Nemo-Instruct-2407": `[TOOL_CALLS][{"name": "f", "arguments": {"x": "<|eot_id|>"}, "id": "call00001"}]</s>`,
+		"meetkai-functionary-medium-v3.1":  `<function=f>{"x": "<|eot_id|>"}</function><|eom_id|>`,
+		"meetkai-functionary-medium-v3.2":  "f\n{\"x\": \"<|eot_id|>\"}<|eot_id|>",
+		"meta-llama-Llama-3.1-8B-Instruct": llama, "meta-llama-Llama-3.2-3B-Instruct": llama,
+		"meta-llama-Llama-3.3-70B-Instruct": llama,
+		"mistralai-Mistral-Nemo-Instruct-2407": `[TOOL_CALLS][{"name": "f", "arguments": {"x": "<|eot_id|>"}, ` +
+			`"id": "call00001"}]</s>`,
 	}
 	chatTemplates(t, func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation) {
 		if chat != "with a call" {
@@ -310,19 +369,22 @@ func TestChatTemplatesSayWhatTheyRefuse(t *testing.T) {
 	}
 	_, err := make("a\n{% if %}")
 	require.EqualError(t, err, `chat template m/chat_template.jinja: line 2: unexpected "%}"`)
-	for source, want := range map[string]string{
-		"{% for m in messages %}\n{{ raise_exception('No ' + m.role + ' here') }}{% endfor %}": "read a.json:3: chat template m/chat_template.jinja: line 2: the template says: No user here",
-		"{{ messages[0].content }}": "it omits turn 2, the assistant's",
-		"{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}{{ messages[1].content | upper }}": "cannot tell which part of the text is turn 2",
-		"{% for m in messages %}{{ m.role }}{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}":       "turn 2: it is printed in pieces",
-		"{% for m in messages %}{{ m.content }}{% endfor %}{{ add_generation_prompt.x.y }}":                       "line 1: ",
+	for _, c := range []struct{ source, want string }{
+		{"{% for m in messages %}\n{{ raise_exception('No ' + m.role + ' here') }}{% endfor %}",
+			"read a.json:3: chat template m/chat_template.jinja: line 2: the template says: No user here"},
+		{"{{ messages[0].content }}", "it omits turn 2, the assistant's"},
+		{"{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}{{ messages[1].content | upper }}",
+			"cannot tell which part of the text is turn 2"},
+		{"{% for m in messages %}{{ m.role }}{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}",
+			"turn 2: it is printed in pieces"},
+		{"{% for m in messages %}{{ m.content }}{% endfor %}{{ add_generation_prompt.x.y }}", "line 1: "},
 	} {
-		r, err := make(source)
+		r, err := make(c.source)
 		require.NoError(t, err)
-		c := datatest.Talk("q", "a")
-		c.Source = "a.json:3"
-		_, err = datatest.Encode(chatty, r, c, 512)
-		require.ErrorContains(t, err, want)
+		asked := datatest.Talk("q", "a")
+		asked.Source = "a.json:3"
+		_, err = datatest.Encode(chatty, r, asked, 512)
+		require.ErrorContains(t, err, c.want)
 	}
 	r, err := make("{% for m in messages %}{{ m.content }}{% endfor %}")
 	require.NoError(t, err)
@@ -334,7 +396,8 @@ func TestChatTemplatesSayWhatTheyRefuse(t *testing.T) {
 
 // A template may look at all messages first, and print space as it does.
 func TestSpaceOfAnotherLoopIsNoTurn(t *testing.T) {
-	r, err := chattemplate.Recipe("m", chattemplate.Templates{Default: "{% for m in messages %} {{ ' ' }}{% endfor %}{% for m in messages %}[{{ m.content }}]\n\n{% endfor %}"}, chatty)
+	r, err := chattemplate.Recipe("m", chattemplate.Templates{Default: "{% for m in messages %} {{ ' ' }}{% endfor %}" +
+		"{% for m in messages %}[{{ m.content }}]\n\n{% endfor %}"}, chatty)
 	require.NoError(t, err)
 	e, err := datatest.Encode(chatty, r, datatest.Talk("q", "a"), 512)
 	require.NoError(t, err)
@@ -344,7 +407,8 @@ func TestSpaceOfAnotherLoopIsNoTurn(t *testing.T) {
 // A list of templates has one for conversations with tools.
 func TestToolsChooseTheirTemplate(t *testing.T) {
 	each := "{% for m in messages %}{{ m.content }}{% endfor %}"
-	r, err := chattemplate.Recipe("m", chattemplate.Templates{Default: "plain " + each, ToolUse: "tools " + each}, chatty)
+	r, err := chattemplate.Recipe("m", chattemplate.Templates{Default: "plain " + each, ToolUse: "tools " + each},
+		chatty)
 	require.NoError(t, err)
 	c := datatest.Talk("q", "a")
 	e, err := datatest.Encode(chatty, r, c, 512)
@@ -375,17 +439,20 @@ func TestEndsWithoutTokensAreTexts(t *testing.T) {
 func TestChatTemplatesGiveTheTokensOfTheirText(t *testing.T) {
 	tok, err := tokenizer.Load(filepath.Join(datatest.Shared(t), "data/tokenizers/llama3/tokenizer.model"))
 	require.NoError(t, err)
-	for _, name := range []string{"meta-llama-Llama-3.1-8B-Instruct", "meta-llama-Llama-3.2-3B-Instruct", "meta-llama-Llama-3.3-70B-Instruct", "meetkai-functionary-medium-v3.1", "meetkai-functionary-medium-v3.2"} {
+	for _, name := range []string{"meta-llama-Llama-3.1-8B-Instruct", "meta-llama-Llama-3.2-3B-Instruct",
+		"meta-llama-Llama-3.3-70B-Instruct", "meetkai-functionary-medium-v3.1", "meetkai-functionary-medium-v3.2"} {
 		source, err := os.ReadFile(filepath.Join(datatest.Shared(t), "data/tokenizers/chat_templates", name+".jinja"))
 		require.NoError(t, err)
 		r, err := chattemplate.Recipe(name, chattemplate.Templates{Default: string(source)}, tok)
 		require.NoError(t, err)
 		require.Contains(t, r.Ends, "<|eot_id|>")
 		require.True(t, r.Tools)
-		s, err := datatest.Load(tok, r, filepath.Join(datatest.Shared(t), "data/datasets/llamafactory/glaive_toolcall_en_demo.json"), data.Options{Cutoff: 1 << 20})
+		s, err := datatest.Load(tok, r, filepath.Join(datatest.Shared(t),
+			"data/datasets/llamafactory/glaive_toolcall_en_demo.json"), data.Options{Cutoff: 1 << 20})
 		require.NoError(t, err)
 		require.Zero(t, s.BadRows+s.Silent)
-		require.Zero(t, s.Report.Counts["tools-ignored"]+s.Report.Counts["end-not-learned"]+s.Report.Counts["double-bos"])
+		require.Zero(t,
+			s.Report.Counts["tools-ignored"]+s.Report.Counts["end-not-learned"]+s.Report.Counts["double-bos"])
 		t.Logf("%s: %d rows, %d of %d tokens learned", name, s.Rows, s.Learned, s.Tokens)
 		for chat, c := range chats {
 			if chat == "hostile" || chat == "with a call" || chat == "with a system" {

@@ -55,15 +55,26 @@ func TestSharedConversationsAreCleaned(t *testing.T) {
 		{"empty from the start", []string{"human: q", "gpt: <p></p>"}, ""},
 		{"too short", []string{"human: q", "gpt: a"}, ""},
 		{"a list begins twice", []string{"human: q", "gpt: So:\n1. a\n1. b\n and more of it"}, ""},
-		{"paragraphs", []string{"human: q", "gpt: <p>First one.</p><p>Second &amp; last.</p>"}, "q|First one.\n\nSecond & last.|"},
-		{"inline", []string{"human: q", "gpt: <b>Bold</b>, <em>it</em>, <code>a_b</code> and c_d <a href=\"http://x.y\">link</a>"}, "q|**Bold**, *it*, `a_b` and c\\_d [link](http://x.y)|"},
-		{"a list", []string{"human: q", "gpt: <ol><li>One</li><li>Two<ul><li>Deep</li></ul></li></ol>"}, "q|1. One\n2. Two\n\t+ Deep|"},
-		{"code of the page", []string{"human: q", "gpt: <pre><div>python</div><button>Copy code</button><code>print(1)\n  x_y</code></pre>"}, "q|```python\nprint(1)\n  x_y\n```|"},
-		{"an empty block", []string{"human: q", "gpt: Here it is then:\n```\nCopy code```"}, "q|Here it is then:\n```\nCopy code```|"},
+		{"paragraphs", []string{"human: q", "gpt: <p>First one.</p><p>Second &amp; last.</p>"},
+			"q|First one.\n\nSecond & last.|"},
+		{"inline", []string{"human: q",
+			"gpt: <b>Bold</b>, <em>it</em>, <code>a_b</code> and c_d <a href=\"http://x.y\">link</a>"},
+			"q|**Bold**, *it*, `a_b` and c\\_d [link](http://x.y)|"},
+		{"a list", []string{"human: q", "gpt: <ol><li>One</li><li>Two<ul><li>Deep</li></ul></li></ol>"},
+			"q|1. One\n2. Two\n\t+ Deep|"},
+		{"code of the page", []string{"human: q",
+			"gpt: <pre><div>python</div><button>Copy code</button><code>print(1)\n  x_y</code></pre>"},
+			"q|```python\nprint(1)\n  x_y\n```|"},
+		{"an empty block", []string{"human: q", "gpt: Here it is then:\n```\nCopy code```"},
+			"q|Here it is then:\n```\nCopy code```|"},
 		{"a page number", []string{"human: q", "gpt: 2 / 2An answer long enough."}, "q|An answer long enough.|"},
-		{"a counter", []string{"human: q", "gpt: An answer long enough.Copy123 chars / 45 words"}, "q|An answer long enough.|"},
-		{"headings and lines", []string{"human: q", "gpt: <h3>Title</h3>Text<br>more<hr>end"}, "q|### Title\n\nText  \nmore\n\n---\n\nend|"},
-		{"a table", []string{"human: q", "gpt: <table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"}, "q|| a | b |\n| --- | --- |\n| 1 | 2 ||"},
+		{"a counter", []string{"human: q", "gpt: An answer long enough.Copy123 chars / 45 words"},
+			"q|An answer long enough.|"},
+		{"headings and lines", []string{"human: q", "gpt: <h3>Title</h3>Text<br>more<hr>end"},
+			"q|### Title\n\nText  \nmore\n\n---\n\nend|"},
+		{"a table", []string{"human: q",
+			"gpt: <table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"},
+			"q|| a | b |\n| --- | --- |\n| 1 | 2 ||"},
 		{"not HTML", []string{"human: q", "gpt: if a < b && b > c then x"}, "q|if a < b && b > c then x|"},
 		{"unclosed", []string{"human: q", "gpt: <p><b>Bold without an end"}, "q|**Bold without an end**|"},
 	} {
@@ -72,17 +83,20 @@ func TestSharedConversationsAreCleaned(t *testing.T) {
 }
 
 func TestCleaningLeavesOutWhatWasSeen(t *testing.T) {
-	row := `{"id": "1", "conversations": [{"from": "human", "value": "the same question"}, {"from": "gpt", "value": "the same answer"}]}` + "\n"
+	row := `{"id": "1", "conversations": [{"from": "human", "value": "the same question"}, ` +
+		`{"from": "gpt", "value": "the same answer"}]}` + "\n"
 	r, err := recipe.Find("vicuna")
 	require.NoError(t, err)
-	s, err := datatest.Load(datatest.Letters{}, r, datatest.Write(t, "a.jsonl", row+row+strings.Replace(row, `"id"`, `"plugins": [], "id"`, 1)), data.Options{Clean: true})
+	s, err := datatest.Load(datatest.Letters{}, r, datatest.Write(t, "a.jsonl", row+row+strings.Replace(row, `"id"`,
+		`"plugins": [], "id"`, 1)), data.Options{Clean: true})
 	require.NoError(t, err)
 	require.Equal(t, []int{3, 1, 2}, []int{s.Rows, len(s.Examples), s.Cleaned})
 	require.Contains(t, s.OverLongTable(), "cleaning dropped 2 of 3 rows\n")
 }
 
 func FuzzMarkdown(f *testing.F) {
-	for _, seed := range []string{"<p>a</p>", "<ol><li>a<ul><li>b</ol>", "<pre><code>x</pre>", "<", "<!-- x", "</p></b>", "<table><tr><td>", "a < b"} {
+	for _, seed := range []string{"<p>a</p>", "<ol><li>a<ul><li>b</ol>", "<pre><code>x</pre>", "<", "<!-- x",
+		"</p></b>", "<table><tr><td>", "a < b"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

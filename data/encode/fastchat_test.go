@@ -85,7 +85,8 @@ func TestLongTextsAreNotQuadratic(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	r, err := recipe.Find("vicuna")
 	require.NoError(t, err)
-	for _, text := range []string{strings.Repeat(" ", 1<<16), strings.Repeat("a", 1<<16), strings.Repeat("\n", 1<<16), strings.Repeat("</s", 1<<14), strings.Repeat("😀", 1<<13)} {
+	for _, text := range []string{strings.Repeat(" ", 1<<16), strings.Repeat("a", 1<<16), strings.Repeat("\n", 1<<16),
+		strings.Repeat("</s", 1<<14), strings.Repeat("😀", 1<<13)} {
 		var turns []string
 		for range 8 {
 			turns = append(turns, "q", text)

@@ -37,7 +37,8 @@ func record(t *testing.T, r recipe.Recipe, text string) recipe.Conversation {
 	_, fields, _ := strings.Cut(prompt, "### Instruction:\n")
 	instruction, input, _ := strings.Cut(fields, "\n\n### Input:\n")
 	require.Equal(t, prompt+end, r.Template.Prompt(instruction, input))
-	return recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: instruction, Input: input}, {Role: recipe.Assistant, Text: answer}}}
+	return recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: instruction, Input: input},
+		{Role: recipe.Assistant, Text: answer}}}
 }
 
 // conversations are what the golden cases of the other systems were made from.
@@ -49,16 +50,20 @@ var conversations = map[string]struct {
 	"baize-v1":                 {"baize", 512, datatest.Talk("Hello!", "Hi! How can I help you?")},
 	"vicuna-v1.1/legacy=True":  {"vicuna", 2048, datatest.Talk("Hello!", "Hi there.", "Bye", "Goodbye!")},
 	"vicuna-v1.1/legacy=False": {"vicuna-v1.5", 2048, datatest.Talk("Hello!", "Hi there.", "Bye", "Goodbye!")},
-	"vicuna-v0/released-mask(buggy: header not counted)":      {"vicuna-v0-released", 2048, datatest.Talk("Hello!", "Hi there.")},
-	"vicuna-v0/fixed-mask":                                    {"vicuna-v0", 2048, datatest.Talk("Hello!", "Hi there.")},
-	"koala/2-turn (default add_eos_token=True => double eos)": {"koala", 2048, datatest.Talk("Hello!", "Hi! How can I help you?", "Bye", "Goodbye!")},
-	"gpt4all-lora (Mar 2023)":                                 {"gpt4all", 1024, datatest.Talk("Name a color.", "Blue.")},
-	"gpt4all (HEAD data.py)":                                  {"gpt4all-head", 1024, datatest.Talk("Name a color.", "Blue.")},
-	"vicuna-v1.1/edge-assistant-in-answer":                    {"vicuna", 2048, datatest.Talk("Hi", "I say ASSISTANT: twice")},
-	"vicuna-v1.1/edge-eos-in-answer":                          {"vicuna", 2048, datatest.Talk("Hi", "a</s>b")},
-	"vicuna-v1.1/edge-empty-answer":                           {"vicuna", 2048, datatest.Talk("Hi", "")},
-	"vicuna-v1.1/edge-newlines":                               {"vicuna", 2048, datatest.Talk("Line1\n\nLine2", "```go\nfunc main() {}\n```", "ok ", " spaced ")},
-	"vicuna-v1.1/edge-truncated-64":                           {"vicuna", 64, datatest.Talk("Hello!", strings.TrimSpace(strings.Repeat("word ", 80)), "Bye", "Goodbye!")},
+	"vicuna-v0/released-mask(buggy: header not counted)": {"vicuna-v0-released", 2048, datatest.Talk("Hello!",
+		"Hi there.")},
+	"vicuna-v0/fixed-mask": {"vicuna-v0", 2048, datatest.Talk("Hello!", "Hi there.")},
+	"koala/2-turn (default add_eos_token=True => double eos)": {"koala", 2048, datatest.Talk("Hello!",
+		"Hi! How can I help you?", "Bye", "Goodbye!")},
+	"gpt4all-lora (Mar 2023)":              {"gpt4all", 1024, datatest.Talk("Name a color.", "Blue.")},
+	"gpt4all (HEAD data.py)":               {"gpt4all-head", 1024, datatest.Talk("Name a color.", "Blue.")},
+	"vicuna-v1.1/edge-assistant-in-answer": {"vicuna", 2048, datatest.Talk("Hi", "I say ASSISTANT: twice")},
+	"vicuna-v1.1/edge-eos-in-answer":       {"vicuna", 2048, datatest.Talk("Hi", "a</s>b")},
+	"vicuna-v1.1/edge-empty-answer":        {"vicuna", 2048, datatest.Talk("Hi", "")},
+	"vicuna-v1.1/edge-newlines": {"vicuna", 2048, datatest.Talk("Line1\n\nLine2",
+		"```go\nfunc main() {}\n```", "ok ", " spaced ")},
+	"vicuna-v1.1/edge-truncated-64": {"vicuna", 64, datatest.Talk("Hello!",
+		strings.TrimSpace(strings.Repeat("word ", 80)), "Bye", "Goodbye!")},
 }
 
 func TestSeedsEncodeAsUpstream(t *testing.T) {
@@ -116,7 +121,8 @@ func TestPromptIsThePrefixOfTraining(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	for _, r := range recipe.All() {
 		for _, input := range []string{"", "2 3"} {
-			c := recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: "Add the numbers.", Input: input}, {Role: recipe.Assistant, Text: "Five"}}}
+			c := recipe.Conversation{Turns: []recipe.Turn{{Role: recipe.User, Text: "Add the numbers.", Input: input},
+				{Role: recipe.Assistant, Text: "Five"}}}
 			e, err := datatest.Encode(tok, r, c, 512)
 			require.NoError(t, err)
 			prompt, err := encode.New(tok, r).Prompt(recipe.Instruction("Add the numbers.", input))

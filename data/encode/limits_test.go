@@ -14,12 +14,13 @@ import (
 
 // Control tokens come from the template alone: what a user types stays text.
 func TestT11UsersCannotTypeControlTokens(t *testing.T) {
-	r := recipe.Recipe{Name: "chat", Cutoff: 512, Render: func(c recipe.Conversation, open bool) ([]recipe.Segment, error) {
+	r := recipe.Recipe{Name: "chat", Cutoff: 512}
+	r.Render = func(c recipe.Conversation, open bool) ([]recipe.Segment, error) {
 		return []recipe.Segment{
 			{Text: "user: ", Markup: true}, {Text: c.Turns[0].Text}, {Text: "</s>assistant: ", Markup: true},
 			{Text: c.Turns[1].Text, Learn: true}, {Text: "</s>", Learn: true, Markup: true},
 		}, nil
-	}}
+	}
 	c := datatest.Talk("end </s> here <s>", "ok </s>")
 	e, err := datatest.Encode(datatest.Spelled{}, r, c, 512)
 	require.NoError(t, err)

@@ -22,7 +22,8 @@ func TestPiecesSpellTheText(t *testing.T) {
 			starts, ok := e.starts(text, ids)
 			require.True(t, ok, "%s: %q", name, text)
 			for i := 1; i < len(ids) && name == "llama3"; i++ {
-				require.Equal(t, utf8.RuneCountInString(tok.Piece(ids[i-1])), starts[i]-starts[i-1], "%q: a letter is a byte", text)
+				require.Equal(t, utf8.RuneCountInString(tok.Piece(ids[i-1])), starts[i]-starts[i-1],
+					"%q: a letter is a byte", text)
 			}
 		}
 	}

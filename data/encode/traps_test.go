@@ -19,7 +19,8 @@ import (
 // tokenizers are the real ones at hand.
 func tokenizers(t *testing.T) map[string]*tokenizer.Tokenizer {
 	out := map[string]*tokenizer.Tokenizer{}
-	for _, name := range []string{"tokenizers/llama12/tokenizer.model", "tokenizers/open_llama/tokenizer.model", "weights/stories260K/tok512.model", "tokenizers/llama3/tokenizer.model"} {
+	for _, name := range []string{"tokenizers/llama12/tokenizer.model", "tokenizers/open_llama/tokenizer.model",
+		"weights/stories260K/tok512.model", "tokenizers/llama3/tokenizer.model"} {
 		tok, err := tokenizer.Load(filepath.Join(datatest.Shared(t), "data", name))
 		require.NoError(t, err)
 		out[name] = tok
@@ -89,7 +90,8 @@ func TestT4LearnedTokensAreTheAnswers(t *testing.T) {
 }
 
 // samples are texts whose edges tokenizers fuse or change.
-var samples = []string{"Blue.", " leading", "\nline", "-5", "5", ")", "://x", "\t", "é", "😀 ok", "中文", "{\"a\": 1}", "  two", "a\r\nb", "", "`x`", "%", "'tis", "trailing "}
+var samples = []string{"Blue.", " leading", "\nline", "-5", "5", ")", "://x", "\t", "é", "😀 ok", "中文", "{\"a\": 1}",
+	"  two", "a\r\nb", "", "`x`", "%", "'tis", "trailing "}
 
 // tok(prompt)+tok(answer) ≠ tok(prompt+answer): the mask begins at the first
 // token that starts in the answer, whether tokens are looked at or counted.
@@ -117,7 +119,8 @@ func TestT5MasksBeginWhereAnswersDo(t *testing.T) {
 		})
 	}
 	tok := datatest.LLaMA(t)
-	require.NotEqual(t, tok.Encode("### Response:-5"), append(tok.Encode("### Response:"), tok.Encode("-5")...), "the case that breaks a naive version")
+	require.NotEqual(t, tok.Encode("### Response:-5"), append(tok.Encode("### Response:"), tok.Encode("-5")...),
+		"the case that breaks a naive version")
 }
 
 // Over real answers, spans and counts agree.
@@ -162,14 +165,18 @@ func TestT6OneLineBreakTellsTwoTemplates(t *testing.T) {
 
 func TestT7NoInputIsNoInputHoweverWritten(t *testing.T) {
 	var hashes []string
-	for _, row := range []string{`{"instruction": "a", "input": "", "output": "b"}`, `{"instruction": "a", "output": "b"}`, `{"instruction": "a", "input": null, "output": "b"}`} {
+	for _, row := range []string{
+		`{"instruction": "a", "input": "", "output": "b"}`, `{"instruction": "a", "output": "b"}`,
+		`{"instruction": "a", "input": null, "output": "b"}`,
+	} {
 		s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", row), data.Options{})
 		require.NoError(t, err)
 		hashes = append(hashes, s.Hash)
 	}
 	require.Equal(t, hashes[0], hashes[1])
 	require.Equal(t, hashes[0], hashes[2])
-	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", `{"instruction": "a", "input": " ", "output": "b"}`), data.Options{})
+	path := datatest.Write(t, "a.jsonl", `{"instruction": "a", "input": " ", "output": "b"}`)
+	s, err := datatest.LoadAlpaca(path, data.Options{})
 	require.NoError(t, err)
 	require.NotEqual(t, hashes[0], s.Hash, "a space is an input")
 }

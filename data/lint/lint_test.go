@@ -32,7 +32,8 @@ func broken(t *testing.T, path string, o data.Options) *data.Set {
 // Every file of testdata/broken is named after the rule that its second row
 // breaks, or the row told here.
 func TestLinterFindsWhatIsBroken(t *testing.T) {
-	rows := map[string]int{"end-not-learned": 0, "identical-answers": 24, "double-bos": 2, "role-order": 2, "tools-ignored": 2, "unknown-token": 2, "bad-row": 2}
+	rows := map[string]int{"end-not-learned": 0, "identical-answers": 24, "double-bos": 2, "role-order": 2,
+		"tools-ignored": 2, "unknown-token": 2, "bad-row": 2}
 	paths, err := filepath.Glob("testdata/broken/*")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(paths), 15)
@@ -56,7 +57,8 @@ func TestLinterFindsWhatIsBroken(t *testing.T) {
 				require.Contains(t, found[0], fmt.Sprintf("%s:%d", path, row))
 			}
 			require.Contains(t, report.String(), rule)
-			allowed := []string{"over-long", "no-learned-tokens", "empty-answer", "control-tokens", "replacement-character", "bad-row", "role-order", "identical-answers", rule}
+			allowed := []string{"over-long", "no-learned-tokens", "empty-answer", "control-tokens",
+				"replacement-character", "bad-row", "role-order", "identical-answers", rule}
 			errs, err := report.Errors(allowed)
 			require.NoError(t, err)
 			require.Empty(t, errs)
@@ -104,7 +106,8 @@ func TestFixRepairsWhatIsSafe(t *testing.T) {
 }
 
 func TestRealTextIsNotMojibake(t *testing.T) {
-	for _, text := range []string{"Où est le café ? « Là-bas »", "ÁÉÍ ÃÕ coração, ÂNGULO", "Grüße aus Köln: 20 °C, § 5", "Привет, мир", "你好，世界", "naïve façade—“quoted”…", "30 Â", "Ñandú ¿qué? ¡Sí!"} {
+	for _, text := range []string{"Où est le café ? « Là-bas »", "ÁÉÍ ÃÕ coração, ÂNGULO", "Grüße aus Köln: 20 °C, § 5",
+		"Привет, мир", "你好，世界", "naïve façade—“quoted”…", "30 Â", "Ñandú ¿qué? ¡Sí!"} {
 		path := datatest.Write(t, "a.jsonl", fmt.Sprintf(`{"instruction": %q, "output": "x"}`, text))
 		s, err := datatest.LoadAlpaca(path, data.Options{})
 		require.NoError(t, err)
@@ -116,7 +119,8 @@ func TestLeakageIsFound(t *testing.T) {
 	path := datatest.Write(t, "a.jsonl", datatest.TwoRows)
 	training, err := datatest.LoadAlpaca(path, data.Options{})
 	require.NoError(t, err)
-	held, err := datatest.LoadAlpaca(datatest.Write(t, "b.jsonl", strings.Split(datatest.TwoRows, "\n")[1]), data.Options{})
+	held, err := datatest.LoadAlpaca(datatest.Write(t, "b.jsonl", strings.Split(datatest.TwoRows, "\n")[1]),
+		data.Options{})
 	require.NoError(t, err)
 	kept := training.Report.Leakage(training.Examples, held.Examples)
 	require.Len(t, kept, 1)

@@ -58,8 +58,10 @@ func TestUpstreamChatsEqual(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, misc.Strings["v0_conv_v1_2_prefix"], early.Upstream.System+early.Upstream.SystemEnd+"###")
 	for name, keys := range map[string][2]string{
-		"alpaca": {"alpaca_in", "alpaca_no"}, "alpaca-lora": {"al_alpaca_in", "al_alpaca_no"}, "alpaca-lora-legacy": {"al_alpaca_legacy_in", "al_alpaca_legacy_no"},
-		"alpaca-lora-short": {"al_alpaca_short_in", "al_alpaca_short_no"}, "alpaca-lora-vigogne": {"al_vigogne_in", "al_vigogne_no"},
+		"alpaca": {"alpaca_in", "alpaca_no"}, "alpaca-lora": {"al_alpaca_in", "al_alpaca_no"},
+		"alpaca-lora-legacy": {"al_alpaca_legacy_in", "al_alpaca_legacy_no"},
+		"alpaca-lora-short":  {"al_alpaca_short_in", "al_alpaca_short_no"}, "alpaca-lora-vigogne": {"al_vigogne_in",
+			"al_vigogne_no"},
 		"chatdoctor-lora": {"cd_lora_in", "cd_lora_no"},
 	} {
 		r, err := recipe.Find(name)

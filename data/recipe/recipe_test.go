@@ -57,7 +57,8 @@ func TestRecipesAreValues(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "USER: ", again.Dialogue.User)
 	require.Equal(t, 128, again.Presets[0].Batch)
-	require.False(t, slices.ContainsFunc(recipe.All(), func(r recipe.Recipe) bool { return r.Dialogue != nil && r.Dialogue.User == "changed" }))
+	require.False(t, slices.ContainsFunc(recipe.All(),
+		func(r recipe.Recipe) bool { return r.Dialogue != nil && r.Dialogue.User == "changed" }))
 }
 
 func TestUnknownRecipe(t *testing.T) {

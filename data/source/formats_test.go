@@ -111,7 +111,8 @@ func TestWeightsRepeatAndThin(t *testing.T) {
 	require.NoError(t, err)
 	a, c := datatest.Write(t, "a.jsonl", b.String()), datatest.Write(t, "c.jsonl", datatest.TwoRows)
 	get := func(seed uint64) *data.Set {
-		s, err := data.Load(datatest.Letters{}, r, []source.File{{Path: a, Weight: 1.25}, {Path: c, Weight: 3}, {Path: a, Weight: 0.5}}, data.Options{Seed: seed})
+		s, err := data.Load(datatest.Letters{}, r, []source.File{{Path: a, Weight: 1.25}, {Path: c, Weight: 3},
+			{Path: a, Weight: 0.5}}, data.Options{Seed: seed})
 		require.NoError(t, err)
 		return s
 	}
@@ -148,8 +149,10 @@ func TestRecordsThatShareALineAreTold(t *testing.T) {
 // A broken line does not take the next ones with it.
 func TestSkippedRowsAreFew(t *testing.T) {
 	good := strings.Split(datatest.TwoRows, "\n")[0]
-	for _, bad := range []string{`{"instruction": "a"`, `{"instruction": "a`, `{"instruction": "a", "output": }`, `"text`, `7`, `{"instruction": {"a": [1, 2}, "output": "b"}`, `nonsense`} {
-		s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", good+"\n"+bad+"\n"+good+"\n"+good+"\n"), data.Options{OnBadRow: "skip"})
+	for _, bad := range []string{`{"instruction": "a"`, `{"instruction": "a`, `{"instruction": "a", "output": }`,
+		`"text`, `7`, `{"instruction": {"a": [1, 2}, "output": "b"}`, `nonsense`} {
+		s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", good+"\n"+bad+"\n"+good+"\n"+good+"\n"),
+			data.Options{OnBadRow: "skip"})
 		require.NoError(t, err, bad)
 		require.Equal(t, []int{1, 3}, []int{s.BadRows, len(s.Examples)}, "%s: %v", bad, s.Bad)
 		require.Contains(t, s.Bad[0], "a.jsonl:2")
@@ -172,14 +175,16 @@ func TestDatasetInfoIsUnderstood(t *testing.T) {
 		"plain": {"file_name": "plain.json", "columns": {"prompt": "task", "query": "about", "response": "done"}},
 		"chat": {"file_name": "chat.json", "formatting": "sharegpt", "columns": {"messages": "talk", "system": "rules"},
 			"tags": {"role_tag": "who", "content_tag": "says", "user_tag": "me", "assistant_tag": "you"}},
-		"pairs": {"file_name": "pairs.json", "ranking": true, "columns": {"prompt": "prompt", "chosen": "good", "rejected": "bad"}},
+		"pairs": {"file_name": "pairs.json", "ranking": true,
+			"columns": {"prompt": "prompt", "chosen": "good", "rejected": "bad"}},
 		"far": {"hf_hub_url": "somewhere"}}`)
 	put("plain.json", `[{"task": "q", "about": "", "done": "a"}]`)
 	put("chat.json", `[{"talk": [{"who": "me", "says": "q"}, {"who": "you", "says": "a"}], "rules": "R."}]`)
 	put("pairs.json", `[{"prompt": "q", "good": "a", "bad": "b"}]`)
 	r, err := recipe.Find("vicuna")
 	require.NoError(t, err)
-	for name, want := range map[string]string{"plain": "USER: q ASSISTANT:⟦ a¶⟧", "chat": "R. USER: q ASSISTANT:⟦ a¶⟧", "pairs": "USER: q ASSISTANT:⟦ a¶⟧"} {
+	for name, want := range map[string]string{"plain": "USER: q ASSISTANT:⟦ a¶⟧", "chat": "R. USER: q ASSISTANT:⟦ a¶⟧",
+		"pairs": "USER: q ASSISTANT:⟦ a¶⟧"} {
 		f, err := source.DatasetInfo(filepath.Join(dir, "dataset_info.json"), name)
 		require.NoError(t, err)
 		s, err := data.Load(datatest.Letters{}, r, []source.File{f}, data.Options{})
@@ -205,7 +210,8 @@ func TestHugeFootersAreRefused(t *testing.T) {
 func TestStreamsHaveNoLongRows(t *testing.T) {
 	r, err := recipe.Find("koala")
 	require.NoError(t, err)
-	path := datatest.Write(t, "a.jsonl", strings.Repeat(`{"messages": [{"role": "user", "content": "a question"}, {"role": "assistant", "content": "an answer"}]}`+"\n", 2))
+	path := datatest.Write(t, "a.jsonl", strings.Repeat(`{"messages": [{"role": "user", "content": "a question"}, `+
+		`{"role": "assistant", "content": "an answer"}]}`+"\n", 2))
 	s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Cutoff: 16})
 	require.NoError(t, err)
 	require.Zero(t, s.Report.Counts["over-long"])

@@ -44,24 +44,32 @@ func fuzzFile(f *testing.F, name string, o data.Options, seeds ...string) {
 }
 
 func FuzzRows(f *testing.F) {
-	fuzzFile(f, "a.json", data.Options{}, datatest.TwoRows, "["+strings.Split(datatest.TwoRows, "\n")[0]+"]", `{"a": [{"b": "}"}]}`, "[\"text\", \"more\"]", "{\"a\n{\"a\": 1}")
+	fuzzFile(f, "a.json", data.Options{}, datatest.TwoRows, "["+strings.Split(datatest.TwoRows, "\n")[0]+"]",
+		`{"a": [{"b": "}"}]}`, "[\"text\", \"more\"]", "{\"a\n{\"a\": 1}")
 }
 
 func FuzzRepairedRows(f *testing.F) {
-	fuzzFile(f, "a.json", data.Options{Fix: true}, datatest.TwoRows, `{"instruction": "cafÃ©\ufeff", "output": "â€œ"}`, `{"text": "Ã"}`)
+	fuzzFile(f, "a.json", data.Options{Fix: true}, datatest.TwoRows, `{"instruction": "cafÃ©\ufeff", "output": "â€œ"}`,
+		`{"text": "Ã"}`)
 }
 
 func FuzzConversations(f *testing.F) {
 	fuzzFile(f, "a.jsonl", data.Options{TrainOn: "last_turn"},
-		`{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 0}], "tools": "[]"}`,
+		`{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", "weight": 0}], `+
+			`"tools": "[]"}`,
 		`{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "system": "s"}`,
-		`{"chosen": "\n\nHuman: q\n\nAssistant: a"}`, `{"prompt": [{"role": "user", "content": [{"type": "text", "text": "q"}]}], "completion": {"role": "assistant", "content": "a"}}`,
-		`{"instruction": "r", "output": "b", "history": [["q", "a"]]}`, `{"instruction": "r", "instances": [{"input": "", "output": "b"}]}`,
-		`{"fields": "[a+b],c,<|eos|>", "marker_user": "", "a": "a", "b": "b", "c": "c"}`, `{"segments": [{"text": "a", "label": true}]}`, `{"input_ids": [1, 2], "labels": [-100, 2]}`)
+		`{"chosen": "\n\nHuman: q\n\nAssistant: a"}`,
+		`{"prompt": [{"role": "user", "content": [{"type": "text", "text": "q"}]}], `+
+			`"completion": {"role": "assistant", "content": "a"}}`,
+		`{"instruction": "r", "output": "b", "history": [["q", "a"]]}`,
+		`{"instruction": "r", "instances": [{"input": "", "output": "b"}]}`,
+		`{"fields": "[a+b],c,<|eos|>", "marker_user": "", "a": "a", "b": "b", "c": "c"}`,
+		`{"segments": [{"text": "a", "label": true}]}`, `{"input_ids": [1, 2], "labels": [-100, 2]}`)
 }
 
 func FuzzCSV(f *testing.F) {
-	fuzzFile(f, "a.csv", data.Options{}, "instruction,output\na,b\n", "\ufeffoutput,instruction\r\n\"a\nb\",\"c\"\"d\"\r\n", "a\n")
+	fuzzFile(f, "a.csv", data.Options{}, "instruction,output\na,b\n",
+		"\ufeffoutput,instruction\r\n\"a\nb\",\"c\"\"d\"\r\n", "a\n")
 }
 
 func FuzzText(f *testing.F) {
@@ -87,7 +95,8 @@ func FuzzParquet(f *testing.F) {
 	dir := f.TempDir()
 	plain, nested := filepath.Join(dir, "a.parquet"), filepath.Join(dir, "b.parquet")
 	require.NoError(f, parquet.WriteFile(plain, []row{{"a", "b"}, {"c", "d"}}))
-	require.NoError(f, parquet.WriteFile(nested, []talk{{[]message{{"user", "q"}, {"assistant", "a"}}}}, parquet.Compression(&parquet.Gzip)))
+	require.NoError(f, parquet.WriteFile(nested, []talk{{[]message{{"user", "q"}, {"assistant", "a"}}}},
+		parquet.Compression(&parquet.Gzip)))
 	var seeds []string
 	for _, path := range []string{plain, nested} {
 		seed, err := os.ReadFile(path)
@@ -108,7 +117,8 @@ func FuzzCutting(f *testing.F) {
 		if json.Unmarshal(text, &want) != nil || len(want) == 0 {
 			return
 		}
-		if first := bytes.TrimLeft(text, " \t\r\n"); len(first) == 0 || first[0] != '[' || bytes.HasPrefix(text, []byte{0xff}) {
+		if first := bytes.TrimLeft(text, " \t\r\n"); len(first) == 0 || first[0] != '[' || bytes.HasPrefix(text,
+			[]byte{0xff}) {
 			return
 		}
 		n := 0
@@ -127,7 +137,8 @@ func FuzzCutting(f *testing.F) {
 
 // A dataset_info.json names a file in a known format, or is refused.
 func FuzzDatasetInfo(f *testing.F) {
-	f.Add([]byte(`{"a": {"file_name": "a.json", "formatting": "sharegpt", "columns": {"messages": "said"}, "tags": {"role_tag": "who", "user_tag": "me"}}}`), "a")
+	f.Add([]byte(`{"a": {"file_name": "a.json", "formatting": "sharegpt", "columns": {"messages": "said"}, `+
+		`"tags": {"role_tag": "who", "user_tag": "me"}}}`), "a")
 	f.Add([]byte(`{"b": {"file_name": "b.json", "ranking": true, "columns": {"prompt": "q", "chosen": "good"}}}`), "c")
 	f.Add([]byte(`{"c": {"hf_hub_url": "x/y"}}`), "c")
 	f.Add([]byte(`{}`), "")
@@ -140,7 +151,8 @@ func FuzzDatasetInfo(f *testing.F) {
 		}
 		require.Contains(t, source.Formats(), file.Format)
 		require.NotEmpty(t, file.Path)
-		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "rows.json"), []byte(datatest.TwoRows), 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "rows.json"), []byte(datatest.TwoRows),
+			0o644))
 		file.Path = filepath.Join(filepath.Dir(path), "rows.json")
 		r, err := recipe.Find("vicuna")
 		require.NoError(t, err)

@@ -58,7 +58,8 @@ func TestBadRowsNameFileAndLine(t *testing.T) {
 		{"cut array", "[" + strings.Split(datatest.TwoRows, "\n")[0], "the file ends in the middle"},
 		{"a number", datatest.TwoRows + "7\n", "bad.json:3: want an object"},
 		{"no output", datatest.TwoRows + `{"instruction": "a"}`, `bad.json:3: no "output"`},
-		{"wrong type", datatest.TwoRows + "\n" + `{"instruction": "a", "output": 5}`, `bad.json:4: "output" is 5, want a text`},
+		{"wrong type", datatest.TwoRows + "\n" + `{"instruction": "a", "output": 5}`,
+			`bad.json:4: "output" is 5, want a text`},
 		{"labels", `{"input_ids": [1, 2], "labels": [1]}`, "bad.json:1: 1 labels for 2 input_ids"},
 		{"shifted", `{"input_ids": [1, 5, 6], "labels": [5, 6, -100]}`, "labels are not shifted"},
 		{"masked", `{"input_ids": [1, 2], "labels": [-100, -100]}`, "no record has a learned token"},
@@ -75,14 +76,16 @@ func TestBadRowsNameFileAndLine(t *testing.T) {
 // Bytes of all kinds come through.
 func TestT14TextComesThrough(t *testing.T) {
 	for name, row := range map[string]string{
-		"NUL": `{"instruction": "a\u0000b", "output": "c"}`, "emoji": `{"instruction": "😀\ud83d\ude00", "output": "é"}`, "CRLF": "{\"instruction\": \"a\\r\\nb\", \"output\": \"c\"}\r\n",
+		"NUL": `{"instruction": "a\u0000b", "output": "c"}`, "emoji": `{"instruction": "😀\ud83d\ude00", "output": "é"}`,
+		"CRLF":          "{\"instruction\": \"a\\r\\nb\", \"output\": \"c\"}\r\n",
 		"mark and CRLF": "\ufeff{\"instruction\": \"a\", \"output\": \"c\"}\r\n",
 	} {
 		s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", row), data.Options{})
 		require.NoError(t, err, name)
 		require.Len(t, s.Examples, 1)
 	}
-	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", `{"instruction": "a\u0000b\r\nc", "output": "😀"}`), data.Options{})
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", `{"instruction": "a\u0000b\r\nc", "output": "😀"}`),
+		data.Options{})
 	require.NoError(t, err)
 	require.Contains(t, datatest.Letters{}.Decode(s.Examples[0].Tokens), "a\x00b\r\nc\n\n### Response:😀")
 	_, err = datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", "\xff\xfe{\x00"), data.Options{})
