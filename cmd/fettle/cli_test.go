@@ -156,7 +156,7 @@ func TestWrongInputSaysWhatIsWrong(t *testing.T) {
 		code int
 		want string
 	}{
-		{"unknown command", []string{"trian"}, exitUsage, "trian"},
+		{"unknown command", []string{"trian"}, exitUsage, `unknown command "trian", did you mean "train"`},
 		{"unknown flag", []string{"train", "--lerning_rate", "1"}, exitUsage, `did you mean "--learning_rate"`},
 		{"unknown key", training(base, set, out(), "--config", file(t, "c.yaml", "lerning_rate: 1e-4\n")), exitUsage,
 			`unknown key "lerning_rate", did you mean "learning_rate"`},

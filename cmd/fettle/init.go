@@ -15,6 +15,7 @@ import (
 	"fettle/data/recipe"
 	"fettle/internal/atomicfile"
 	"fettle/internal/fault"
+	"fettle/internal/human"
 	"fettle/internal/settings"
 	"fettle/model"
 	"fettle/model/chat"
@@ -205,7 +206,11 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 		fmt.Fprintf(&b, "# Losses were means over every %s there; here they are means over all learned tokens of a "+
 			"step.\n", p.Normalise)
 	}
-	if base, err := model.ReadConfig(c.ModelName); err == nil {
+	where, err := located(c.ModelName)
+	if err != nil {
+		return "", err
+	}
+	if base, err := model.ReadConfig(where); err == nil {
 		fmt.Fprintf(&b, "# Model: %d layers of width %d, %.3g parameters, %d positions.\n", base.Layers, base.Hidden,
 			float64(base.Parameters()), base.MaxPositions)
 		if c.Cutoff > base.MaxPositions {
@@ -214,15 +219,17 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 	} else if c.ModelName != "" {
 		return "", input(err)
 	}
-	if where, err := located(c.ModelName); err != nil {
-		return "", err
-	} else if t, err := chat.ReadTemplate(where); err == nil && t.Path != "" && !r.Chat {
+	if t, err := chat.ReadTemplate(where); err == nil && t.Path != "" && !r.Chat {
 		fmt.Fprintf(&b, "# The model has a chat template of its own: recipe: %s uses it.\n", chat.OwnTemplate)
 	}
-	b.WriteString("\n")
+	group := ""
 	for _, f := range settings.Fields(&c) {
 		if isAnother(f.Key, c.Type) {
 			continue
+		}
+		if f.Group != group {
+			group = f.Group
+			fmt.Fprintf(&b, "\n# %s\n", group)
 		}
 		var node yaml.Node
 		if err := node.Encode(f.Value.Interface()); err != nil {
@@ -233,7 +240,11 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "%-42s # %s\n", f.Key+": "+strings.TrimSpace(string(text)), f.Help)
+		setting := f.Key + ": " + strings.TrimSpace(string(text))
+		for line := range strings.Lines(human.Wrap(f.Help, 76)) {
+			fmt.Fprintf(&b, "%-42s # %s\n", setting, strings.TrimSpace(line))
+			setting = ""
+		}
 	}
 	return b.String(), nil
 }

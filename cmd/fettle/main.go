@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"fettle/internal/suggest"
 )
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -27,11 +30,30 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
-		err = usage(err)
+		err = unknownCommand(root, args)
 	}
 	return report(stderr, err)
 }
 
+// unknownCommand names the command nearest to the one that is not there.
+func unknownCommand(root *cobra.Command, args []string) error {
+	cmd, rest, _ := root.Traverse(args)
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(append(names, c.Name()), c.Aliases...)
+	}
+	word := ""
+	if len(rest) > 0 {
+		word = rest[0]
+	}
+	if len(names) == 0 {
+		return usage(fmt.Errorf("unexpected argument %q (%s --help lists flags)", word, cmd.CommandPath()))
+	}
+	return usage(fmt.Errorf("unknown command %q%s (%s --help lists them)",
+		word, suggest.DidYouMean(word, names, ""), cmd.CommandPath()))
+}
+
+// newRoot makes the program's commands.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fettle",

@@ -205,3 +205,29 @@ func TestPlanForeseesThePeak(t *testing.T) {
 		}
 	}
 }
+
+// An adapter that is continued keeps its own rank, whatever lora_rank says.
+func TestPlanCountsTheParametersThatTrainTrains(t *testing.T) {
+	base, set, first := tiny(t, tinymodel.Config{}), rows(t, 8), filepath.Join(t.TempDir(), "first")
+	must(t, training(base, set, first, "--max_steps", "1", "--lora_rank", "32")...)
+	for name, more := range map[string][]string{
+		"new lora":          {"--lora_rank", "4", "--lora_target_modules", "all-linear"},
+		"new llama-adapter": {"--finetuning_type", "llama-adapter"},
+		"full":              {"--finetuning_type", "full"},
+		"continued":         {"--adapter_name_or_path", first},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := training(base, set, filepath.Join(t.TempDir(), "run"), append(more, "--max_steps", "1")...)
+			var plan struct{ Trainable int }
+			said := must(t, append([]string{"plan", "--probe", "0", "--json"}, args[1:]...)...)
+			require.NoError(t, json.Unmarshal([]byte(said), &plan))
+			require.Contains(t, must(t, append([]string{"plan", "--probe", "0"}, args[1:]...)...),
+				"\ntrainable parameters: "+human.Count(plan.Trainable)+" (")
+			code, _, log := call("", args...)
+			require.Zero(t, code, log)
+			require.Contains(t, log, fmt.Sprintf(`"trainable":%d,`, plan.Trainable))
+		})
+	}
+	code, _, stderr := call("", "plan", "--model_name_or_path", base, "--dataset", set, "--adapter_name_or_path", "none")
+	require.Equal(t, exitMissing, code, stderr)
+}
