@@ -20,7 +20,6 @@ type Config struct {
 	Tokenizer string  `yaml:"tokenizer_name" help:"directory of the tokenizer, where config_name is set"`
 	Spread    float64 `yaml:"initializer_range" help:"standard deviation of drawn weights, where config_name is set"`
 	Adapter   string  `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from (its weights only)"`
-	Type      string  `yaml:"finetuning_type" group:"method" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
 	Recipe    string  `yaml:"recipe" group:"data" alias:"template,chat_template,prompt_style" help:"whose prompts and masks to use: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
 	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME is a data set that LLaMA-Factory's file describes"`
@@ -41,7 +40,9 @@ type Config struct {
 	Shuffle       bool     `yaml:"shuffle" help:"a new order in every epoch"`
 	DropLast      bool     `yaml:"dataloader_drop_last" help:"whole steps only: what is left over at the end of an epoch sits it out, as in trainers of 2023"`
 
-	adapter.Methods `yaml:",inline" group:"method"`
+	Type string `yaml:"finetuning_type" group:"method" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
+
+	adapter.Methods `yaml:",inline"`
 
 	BatchSize    int     `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size,batch_size" help:"sequences of a micro-batch"`
 	Accumulation int     `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches of an optimizer step"`
