@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What an arena keeps is what it was given, on the heap, beyond it, and where no
-// file can be made; the heap does not grow with it.
+// An arena returns what it was given, on the heap, in files, and without files; the
+// heap does not grow with it.
 func TestArenaKeepsWhatItIsGiven(t *testing.T) {
 	for _, dir := range []string{t.TempDir(), "/nowhere at all"} {
 		a := &arena{dir: dir}
@@ -39,7 +39,7 @@ func TestArenaKeepsWhatItIsGiven(t *testing.T) {
 	}
 }
 
-// heapBytes is what is alive on the heap.
+// heapBytes returns the live bytes of the heap.
 func heapBytes() int64 {
 	runtime.GC()
 	var m runtime.MemStats

@@ -16,7 +16,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// texts are the rows of real sets as testdata/encode_speed.py reads them.
+// texts returns the rows of real sets as testdata/encode_speed.py reads them.
 func texts(b *testing.B, name string) (all []string, bytes int64) {
 	raw, err := os.ReadFile(filepath.Join(datatest.Shared(b), "data/datasets", name))
 	require.NoError(b, err)
@@ -39,8 +39,8 @@ func texts(b *testing.B, name string) (all []string, bytes int64) {
 	return all, bytes
 }
 
-// cpuSeconds is what this process has used of the processors, in hundredths; 0
-// where there is no /proc. It tells a busy machine from a slow program.
+// cpuSeconds returns the processor time of this process; 0 without /proc. It tells a
+// busy machine from a slow program.
 func cpuSeconds() float64 {
 	text, err := os.ReadFile("/proc/self/stat")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"fettle/data/source"
 )
 
-// A cached set is the loaded one; whatever changes makes another.
+// A cached set equals the loaded one; any change of the input makes another.
 func TestCacheIsNeverStale(t *testing.T) {
 	tok := datatest.Spelled{File: "a"}
 	r, err := recipe.Find("alpaca")
@@ -66,7 +66,7 @@ func TestCacheIsNeverStale(t *testing.T) {
 		return []recipe.Segment{{Text: "a"}, {Text: "b", Learn: true}}, nil
 	}
 	get(other, data.Options{})
-	require.Equal(t, 7, files(), "nobody knows what a function renders")
+	require.Equal(t, 7, files(), "a function without a key is not cached")
 }
 
 func TestCleanedSetsHaveACacheOfTheirOwn(t *testing.T) {

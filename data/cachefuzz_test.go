@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzCache reads any bytes, under a sum that vouches for them, as a cached set:
-// an error, or a set that is written and read again as itself.
+// FuzzCache decodes any bytes, with a correct sum, as a cached set: an error, or a set
+// that is equal after encoding and decoding.
 func FuzzCache(f *testing.F) {
 	encode := func(t testing.TB, s *Set) []byte {
 		var text bytes.Buffer
@@ -19,7 +19,7 @@ func FuzzCache(f *testing.F) {
 		require.NoError(t, b.Flush())
 		return text.Bytes()
 	}
-	vouched := func(text []byte) []byte {
+	summed := func(text []byte) []byte {
 		sum := sha256.Sum256(text)
 		return append(bytes.Clone(text), sum[:]...)
 	}
@@ -31,11 +31,11 @@ func FuzzCache(f *testing.F) {
 	f.Add([]byte("\xff\xff\xff\xff{}"))
 	f.Add([]byte("\x1d\x00\x00\x00{\"Count\":-1,\"SourceBytes\":-5}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		s, err := decodeCache(vouched(append([]byte(cacheMagic), body...)), "")
+		s, err := decodeCache(summed(append([]byte(cacheMagic), body...)), "")
 		if err != nil {
 			return
 		}
-		again, err := decodeCache(vouched(encode(t, s)), "")
+		again, err := decodeCache(summed(encode(t, s)), "")
 		require.NoError(t, err)
 		require.Equal(t, s, again)
 	})

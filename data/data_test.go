@@ -97,7 +97,7 @@ func TestSplitLeavesTraining(t *testing.T) {
 	}
 }
 
-// Parts of one row, and its repetitions, are on one side.
+// Parts and repetitions of one row are on one side.
 func TestSplitKeepsRowsTogether(t *testing.T) {
 	all := make([]data.Example, 300)
 	for i := range all {

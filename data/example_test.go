@@ -11,8 +11,7 @@ import (
 	"fettle/data/source"
 )
 
-// Files of any format become examples; the report says what is wrong with
-// them.
+// Files of any format become examples. The report counts the repairs.
 func ExampleLoad() {
 	dir, err := os.MkdirTemp("", "data")
 	if err != nil {

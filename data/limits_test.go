@@ -12,7 +12,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// Nothing to learn is nothing: no division by it, and a word about it.
+// Rows without a learned token count nothing and are reported.
 func TestT12SilentRowsCountNothing(t *testing.T) {
 	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl",
 		`{"input_ids": [1, 5], "labels": [-100, -100]}`+"\n"+`{"input_ids": [1, 5, 2]}`), data.Options{})
@@ -21,7 +21,7 @@ func TestT12SilentRowsCountNothing(t *testing.T) {
 	require.Equal(t, 1, s.Report.Counts["no-learned-tokens"])
 }
 
-// Every policy for what is too long, with its counts.
+// Every policy for long rows, with its counts.
 func TestT13LongRows(t *testing.T) {
 	long := strings.Repeat("q", 300)
 	rows := fmt.Sprintf(`{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
@@ -87,7 +87,7 @@ func TestTextIsSplitWhole(t *testing.T) {
 	require.Equal(t, append(datatest.Letters{}.Encode(text), 2), whole)
 }
 
-// Ids that the vocabulary does not have are told.
+// Ids outside the vocabulary are reported.
 func TestT15UnknownTokensAreTold(t *testing.T) {
 	r, err := recipe.Find("alpaca")
 	require.NoError(t, err)

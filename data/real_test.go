@@ -11,7 +11,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// Real data sets read without a word, in the recipe that is made for them.
+// Real data sets load without an error in a recipe that fits them.
 func TestRealSetsRead(t *testing.T) {
 	tok, dir := datatest.LLaMA(t), filepath.Join(datatest.Shared(t), "data/datasets")
 	for _, c := range []struct {

@@ -11,7 +11,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// Ten conversations, with what is learned of them written down.
+// Conversations of every format, with the learned spans marked.
 func TestT10EveryTurnHasItsSpan(t *testing.T) {
 	const system = "A chat between a curious user and an artificial intelligence assistant. " +
 		"The assistant gives helpful, detailed, and polite answers to the user's questions. "

@@ -29,7 +29,7 @@ var chatty = datatest.Spelled{Controls: []string{
 	"<｜tool▁output▁begin｜>", "<｜tool▁output▁end｜>", "[INST]", "[/INST]",
 }}
 
-// template is the recipe of one of the templates beside the renderer's tests.
+// template returns the recipe of one of the renderer's test templates.
 func template(t testing.TB, name string) recipe.Recipe {
 	return templateAt(t, filepath.Join("../../internal/jinja/testdata", name+".jinja"))
 }
@@ -46,7 +46,7 @@ const called = `{"name": "f", "arguments": {"x": "<|eot_id|>"}}`
 
 const offered = `[{"name": "f", "description": "does", "parameters": {"type": "object", "properties": {}}}]`
 
-// Every kind of conversation, with what is learned of it written down.
+// Every kind of conversation, with the learned spans marked.
 func TestT10ChatTemplatesLearnWhatTheAssistantSays(t *testing.T) {
 	const head = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 	user := func(text string) string { return "<|start_header_id|>user<|end_header_id|>\n\n" + text + "<|eot_id|>" }
@@ -120,8 +120,7 @@ func TestT10ChatTemplatesLearnWhatTheAssistantSays(t *testing.T) {
 	}
 }
 
-// chats are conversations that most templates take; templates calls f with
-// every template at hand and the conversations it takes.
+// chats are conversations that most templates accept.
 var chats = map[string]recipe.Conversation{
 	"a question": datatest.Talk("Name a color.", "Blue."),
 	"turns":      datatest.Talk("One?", "1", "Two?", "Zwei é 😀", "Three?", "3"),
@@ -139,17 +138,18 @@ var chats = map[string]recipe.Conversation{
 	"with a system": {System: "Be <|eot_id|> brief.", Turns: datatest.Talk("One?", "1").Turns},
 }
 
-// refused are the conversations that a template does not take, by raise_exception
-// or as Jinja itself, or leaves something out of.
+// refused lists the conversations that a template refuses, by raise_exception or by
+// an error of Jinja, or prints incompletely.
 var refused = map[string][]string{
 	"inst":                                 {"with a call"},
-	"fireworks-ai-llama-3-firefunction-v2": {"all"}, // wants variables that transformers do not give
+	"fireworks-ai-llama-3-firefunction-v2": {"all"}, // requires variables that transformers does not provide
 	"google-gemma-2-2b-it":                 {"with a system", "with a call"},
 	"llama-cpp-deepseek-r1":                {"with tools", "with a call"}, // writes a generator as JSON
-	"microsoft-Phi-3.5-mini-instruct":      {"with a call"},               // leaves out what the tool says
-	"mistralai-Mistral-Nemo-Instruct-2407": {"with a system"},             // leaves it out
+	"microsoft-Phi-3.5-mini-instruct":      {"with a call"},               // omits the tool's result
+	"mistralai-Mistral-Nemo-Instruct-2407": {"with a system"},             // omits it
 }
 
+// chatTemplates calls f for every template and the conversations that it accepts.
 func chatTemplates(
 	t *testing.T, f func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation),
 ) {
@@ -182,7 +182,8 @@ func chatTemplates(
 	}
 }
 
-// A template that prints bos_token gives one, any other none, whatever is said.
+// A template that prints bos_token gives one, any other none, whatever the
+// conversation.
 func TestT1ChatTemplatesGiveOneBeginningOrNone(t *testing.T) {
 	chatTemplates(t, func(t *testing.T, name string, r recipe.Recipe, chat string, c recipe.Conversation) {
 		e, err := datatest.Encode(chatty, r, c, 1<<20)
@@ -203,9 +204,8 @@ func TestT1ChatTemplatesGiveOneBeginningOrNone(t *testing.T) {
 	})
 }
 
-// What a model is asked with is what it was trained on, for every answer, in
-// every template but those that cannot: they drop thoughts or move words once
-// a conversation goes on.
+// The prompt of every answer is a prefix of the training text, except in templates
+// that drop thoughts or move text once a conversation continues.
 func TestT8ChatTemplatesAskAsTheyTrain(t *testing.T) {
 	cannot := map[string]string{
 		"thinking": "an answer begins with <think>, history does not",
@@ -242,8 +242,8 @@ func TestT8ChatTemplatesAskAsTheyTrain(t *testing.T) {
 	})
 }
 
-// What is learned is the answers with the token that ends them, in each of the
-// real templates as written down here: no header, nothing behind the end.
+// The answers and the tokens that end them are learned, in each of the real templates:
+// no header, nothing behind the end.
 func TestT9ChatTemplatesLearnNoHeaders(t *testing.T) {
 	frames := map[string][2]string{
 		"headers": {"", "<|eot_id|>"}, "generation": {"", "<|end|>"}, "thinking": {"", "<|im_end|>"},
@@ -293,8 +293,7 @@ func TestT9ChatTemplatesLearnNoHeaders(t *testing.T) {
 	})
 }
 
-// What is typed never becomes a control token: of those there are as many as
-// when everybody says x instead.
+// Text never becomes a control token: there are as many as if every turn were x.
 func TestT11ChatTemplatesKeepTypedTokensText(t *testing.T) {
 	count := func(t *testing.T, r recipe.Recipe, c recipe.Conversation) int {
 		e, err := datatest.Encode(chatty, r, c, 1<<20)
@@ -327,7 +326,7 @@ func TestT11ChatTemplatesKeepTypedTokensText(t *testing.T) {
 	})
 }
 
-// A call of a tool is learned as the model has to write it.
+// A tool call is learned as the model has to write it.
 func TestT9ChatTemplatesLearnCalls(t *testing.T) {
 	hermes := "<tool_call>\n{\"name\": \"f\", \"arguments\": {\"x\": \"<|eot_id|>\"}}\n</tool_call><|im_end|>"
 	deepseek := "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>f\n```json\n{\"x\": \"<|eot_id|>\"}\n" +
@@ -420,8 +419,8 @@ func TestToolsChooseTheirTemplate(t *testing.T) {
 	require.Equal(t, "tools q⟦a⟧", chatty.Shown(e))
 }
 
-// Where the vocabulary has no token for the end of a turn, it is text, learned
-// as that, and what generation stops at.
+// The end of a turn that is no token of the vocabulary is text, which is learned and
+// ends generation.
 func TestEndsWithoutTokensAreTexts(t *testing.T) {
 	source, err := os.ReadFile("../../internal/jinja/testdata/headers.jinja")
 	require.NoError(t, err)
@@ -434,8 +433,8 @@ func TestEndsWithoutTokensAreTexts(t *testing.T) {
 	require.True(t, strings.HasSuffix(datatest.Spelled{}.Shown(e), "⟦a<|eot_id|>⟧"))
 }
 
-// With LLaMA 3's own tokenizer, what a template lays out are the tokens that
-// its text has when the names of control tokens in it are taken for them.
+// With LLaMA 3's tokenizer, the tokens of a layout are those of its text when names of
+// control tokens become the tokens.
 func TestChatTemplatesGiveTheTokensOfTheirText(t *testing.T) {
 	tok, err := tokenizer.Load(filepath.Join(datatest.Shared(t), "data/tokenizers/llama3/tokenizer.model"))
 	require.NoError(t, err)

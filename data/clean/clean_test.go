@@ -13,8 +13,8 @@ import (
 	"fettle/data/source"
 )
 
-// cleaned is a shared conversation after cleaning, its turns joined; "" if it
-// is left out.
+// cleaned returns a shared conversation after cleaning, its turns joined; "" if it is
+// dropped.
 func cleaned(t *testing.T, turns ...string) string {
 	type message struct {
 		From  string `json:"from"`

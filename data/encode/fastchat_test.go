@@ -15,7 +15,7 @@ import (
 )
 
 // fastChat masks as FastChat's trainer does: by the lengths of the parts of
-// the rendered text, tokenized one by one. The plain twin of the spans.
+// the rendered text, tokenized one by one. It is the plain twin of the spans.
 func fastChat(tok encode.Tokenizer, text string, ids []int32, cutoff int) []int32 {
 	labels := append([]int32(nil), ids...)
 	ignore := func(from, to int) {
@@ -80,7 +80,7 @@ func TestSpansEqualFastChatsMasks(t *testing.T) {
 	require.Greater(t, n, 500)
 }
 
-// Time does not grow faster than the text: else this would not end.
+// The time is linear in the text: otherwise this would not end.
 func TestLongTextsAreNotQuadratic(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	r, err := recipe.Find("vicuna")

@@ -28,7 +28,7 @@ func goldens(t *testing.T, file string) []golden {
 	return all
 }
 
-// record takes a rendered text of the Alpaca family apart again.
+// record parses a rendered text of the Alpaca family.
 func record(t *testing.T, r recipe.Recipe, text string) recipe.Conversation {
 	end := r.Template.NoInput[strings.Index(r.Template.NoInput, "{instruction}")+len("{instruction}"):]
 	at := strings.Index(text, end)
@@ -41,7 +41,7 @@ func record(t *testing.T, r recipe.Recipe, text string) recipe.Conversation {
 		{Role: recipe.Assistant, Text: answer}}}
 }
 
-// conversations are what the golden cases of the other systems were made from.
+// conversations are the inputs of the golden cases of the other systems.
 var conversations = map[string]struct {
 	recipe string
 	cutoff int
@@ -95,7 +95,7 @@ func TestSeedsEncodeAsUpstream(t *testing.T) {
 }
 
 // Koala's own server does not reproduce the tokens of its training, where
-// answers are tokenized apart; FastChat's extra space does.
+// answers are tokenized on their own; FastChat's extra space does.
 func TestSeedPromptsEncodeAsUpstream(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	r, err := recipe.Find("koala")

@@ -10,8 +10,8 @@ import (
 	"fettle/model/tokenizer"
 )
 
-// TestPiecesSpellTheText has letters that are also how GPT-2 prints bytes: Ã is
-// both the letter and the first byte of é.
+// Some letters are also bytes in GPT-2's alphabet: Ã is the letter and the first byte
+// of é.
 func TestPiecesSpellTheText(t *testing.T) {
 	for _, name := range []string{"llama3", "llama2"} {
 		tok, err := tokenizer.Load("../../model/tokenizer/testdata/" + name + ".json")

@@ -16,7 +16,7 @@ import (
 	"fettle/model/tokenizer"
 )
 
-// tokenizers are the real ones at hand.
+// tokenizers returns the real ones of the reference material.
 func tokenizers(t *testing.T) map[string]*tokenizer.Tokenizer {
 	out := map[string]*tokenizer.Tokenizer{}
 	for _, name := range []string{"tokenizers/llama12/tokenizer.model", "tokenizers/open_llama/tokenizer.model",
@@ -28,13 +28,13 @@ func tokenizers(t *testing.T) map[string]*tokenizer.Tokenizer {
 	return out
 }
 
-// plain hides how a tokenizer spells its tokens.
+// plain is a tokenizer that is no Speller.
 type plain struct{ encode.Tokenizer }
 
 // ends reports whether a recipe ends answers with the control token.
 func ends(r recipe.Recipe) bool { return !strings.HasPrefix(r.Name, "vicuna-v0") }
 
-// An answer, and a naive tokenizer call that adds BOS, would give two.
+// A template with BOS and a tokenizer call that adds BOS would give two.
 func TestT1OneBeginningOnly(t *testing.T) {
 	for name, tok := range tokenizers(t) {
 		datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
@@ -50,7 +50,7 @@ func TestT1OneBeginningOnly(t *testing.T) {
 	}
 }
 
-// A mask by "id == pad" would take the end from learning wherever pad = end.
+// A mask by "id == pad" would mask the end wherever pad = end.
 func TestT2TheEndIsLearned(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
@@ -94,7 +94,7 @@ var samples = []string{"Blue.", " leading", "\nline", "-5", "5", ")", "://x", "\
 	"  two", "a\r\nb", "", "`x`", "%", "'tis", "trailing "}
 
 // tok(prompt)+tok(answer) ≠ tok(prompt+answer): the mask begins at the first
-// token that starts in the answer, whether tokens are looked at or counted.
+// token that starts in the answer, whether tokens are spelled or counted.
 func TestT5MasksBeginWhereAnswersDo(t *testing.T) {
 	for name, tok := range tokenizers(t) {
 		datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
@@ -181,8 +181,7 @@ func TestT7NoInputIsNoInputHoweverWritten(t *testing.T) {
 	require.NotEqual(t, hashes[0], s.Hash, "a space is an input")
 }
 
-// What generation begins with is what training saw before the answer, turn by
-// turn.
+// The prompt of every turn is the training text before its answer.
 func TestT8PromptsArePrefixesOfTraining(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {

@@ -15,7 +15,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// broken reads a hand-broken set, cut at 400 letters.
+// broken loads a set that was broken by hand, cut at 400 letters.
 func broken(t *testing.T, path string, o data.Options) *data.Set {
 	name := "alpaca"
 	if strings.Contains(path, "role-order") || strings.Contains(path, "tools") {
@@ -29,8 +29,8 @@ func broken(t *testing.T, path string, o data.Options) *data.Set {
 	return s
 }
 
-// Every file of testdata/broken is named after the rule that its second row
-// breaks, or the row told here.
+// Every file of testdata/broken is named after the rule that its fourth row breaks, or
+// the row named here.
 func TestLinterFindsWhatIsBroken(t *testing.T) {
 	rows := map[string]int{"end-not-learned": 0, "identical-answers": 24, "double-bos": 2, "role-order": 2,
 		"tools-ignored": 2, "unknown-token": 2, "bad-row": 2}

@@ -13,8 +13,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// The strings that the systems' own chats send, as another program rendered
-// them.
+// The prompts of the systems' own chats, as their code renders them.
 func TestUpstreamChatsEqual(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(datatest.Shared(t), "golden/seeds_golden_misc.json"))
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 	"fettle/data/source"
 )
 
-// Every recipe says where it comes from, and what it was trained with.
+// Every recipe has its origin and hyper-parameters.
 func TestRecipesAreComplete(t *testing.T) {
 	names := map[string]bool{}
 	datatest.EachRecipe(t, func(t *testing.T, r recipe.Recipe) {
@@ -47,7 +47,7 @@ func TestPresetsAreFound(t *testing.T) {
 	require.ErrorContains(t, err, `did you mean "paper"`)
 }
 
-// What one recipe changes is not another's.
+// A change of one copy of a recipe does not change another.
 func TestRecipesAreValues(t *testing.T) {
 	r, err := recipe.Find("vicuna")
 	require.NoError(t, err)

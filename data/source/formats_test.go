@@ -197,7 +197,7 @@ func TestDatasetInfoIsUnderstood(t *testing.T) {
 	require.ErrorContains(t, err, "no file_name")
 }
 
-// A footer's length is believed only as far as the file goes.
+// A footer cannot be longer than the file.
 func TestHugeFootersAreRefused(t *testing.T) {
 	path := datatest.Write(t, "a.parquet", "PAR1 some bytes \xff\xff\xff\xf0PAR1")
 	_, err := datatest.LoadAlpaca(path, data.Options{})
@@ -206,7 +206,7 @@ func TestHugeFootersAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "unexpected EOF")
 }
 
-// Koala's sequences are cut from a string of rows: no row is too long for them.
+// Koala's sequences are cut from concatenated rows: no row is too long for them.
 func TestStreamsHaveNoLongRows(t *testing.T) {
 	r, err := recipe.Find("koala")
 	require.NoError(t, err)

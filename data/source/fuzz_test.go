@@ -17,8 +17,8 @@ import (
 	"fettle/data/source"
 )
 
-// fuzzFile lets load read any bytes as a file of that name: an error or a set
-// whose masks fit its tokens.
+// fuzzFile loads any bytes as a file of that name: an error, or a set whose labels
+// match its tokens.
 func fuzzFile(f *testing.F, name string, o data.Options, seeds ...string) {
 	for _, seed := range seeds {
 		f.Add([]byte(seed))

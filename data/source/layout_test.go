@@ -73,7 +73,7 @@ func TestBadRowsNameFileAndLine(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
-// Bytes of all kinds come through.
+// Texts keep all of their bytes.
 func TestT14TextComesThrough(t *testing.T) {
 	for name, row := range map[string]string{
 		"NUL": `{"instruction": "a\u0000b", "output": "c"}`, "emoji": `{"instruction": "😀\ud83d\ude00", "output": "é"}`,
