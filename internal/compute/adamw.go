@@ -1,6 +1,6 @@
 package compute
 
-// AdamWStep holds what one update of AdamW needs beside the arrays.
+// AdamWStep holds the settings of one update of AdamW.
 type AdamWStep struct {
 	Rate, Factor         float64 // learning rate; factor of the gradients
 	Beta1, Beta2         float64

@@ -157,7 +157,7 @@ func BenchmarkCrossEntropy(b *testing.B) {
 	}
 }
 
-// BenchmarkElements measures what passes over memory once, in bytes.
+// BenchmarkElements measures operations that pass over memory once, in bytes.
 func BenchmarkElements(b *testing.B) {
 	const n, width = 512, 2048
 	d, _ := New(Options{})

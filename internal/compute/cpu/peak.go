@@ -9,7 +9,8 @@ import (
 )
 
 // Peak holds the most that one core of this machine can do, measured: operations per second of processor time with
-// data in registers or the first cache, bytes per second from memory. Figures of what the processor lacks are zero.
+// data in registers or the first cache, bytes per second from memory. Rates of products that the processor lacks are
+// zero.
 type Peak struct {
 	F32    float64 // multiply-adds of float32, two operations each
 	BF16   float64 // of bfloat16 pairs

@@ -160,4 +160,10 @@ func shortSlices(t *testing.T, dev compute.Device) {
 	require.PanicsWithValue(t, message, func() { dev.RMSNorm(x[:5], x, x[:3], 2, 0) })
 	require.PanicsWithValue(t, message, func() { dev.SwiGLU(x[:5], x[:4], x) })
 	require.PanicsWithValue(t, message, func() { dev.Embed(x[:5], w, []int32{0, 1}) })
+	require.PanicsWithValue(t, message, func() { dev.Copy(x[:5], x[:4]) })
+	require.PanicsWithValue(t, message, func() { dev.Gather(x[:5], x, []int32{0, 1}, 3) })
+	require.PanicsWithValue(t, message, func() { dev.ScatterAdd(x, x[:5], []int32{0, 1}, 3) })
+	require.PanicsWithValue(t, message, func() { dev.Dropout(x[:5], 3, []int32{0, 1}, 0.5, 1) })
+	require.PanicsWithValue(t, message, func() { dev.RMSNormWeightBackward(x[:3], x[:5], x, 2, 0) })
+	require.PanicsWithValue(t, message, func() { dev.AdamW(x[:5], x, x[:4], x, compute.AdamWStep{Step: 1}) })
 }

@@ -18,7 +18,7 @@ func aligned(n int) []Word {
 }
 
 // Allocate returns n zero words that live as long as owner and start on a cache line. They lie on huge pages where
-// there are enough of them and the system has some; what does not fill a huge page stays on small ones, so that a
+// there are enough of them and the system has some; the rest, less than a huge page, stays on small ones, so that a
 // matrix takes the memory it needs.
 func Allocate[T any](owner *T, n int) []Word {
 	if n*4 < hugePage {

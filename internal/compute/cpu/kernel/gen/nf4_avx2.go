@@ -27,7 +27,7 @@ func (a *asm) loadLevels() {
 }
 
 // lookUpLevels calls use(i, y) with the levels of the four bits i of the eight words
-// in Y8, for i ascending, in register y. It wants what loadLevels puts there,
+// in Y8, for i ascending, in register y. It expects the tables of loadLevels in place,
 // and Y8 … Y15.
 func (a *asm) lookUpLevels(use func(i, y int)) {
 	a.i("VPSHUFB sideBySide<>(SB), Y8, Y8")

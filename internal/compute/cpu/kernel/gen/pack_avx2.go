@@ -1,7 +1,7 @@
 package main
 
 // packsAVX2 emits the packs in 256-bit registers: blocks of eight by
-// eight words. What is smaller is left to the plain twins.
+// eight words. Smaller ones are left to the plain twins.
 func packsAVX2() []byte {
 	a := newAsm("amd64")
 	packAVX2(a)
@@ -114,7 +114,7 @@ func (a *asm) loadRows(rows int) {
 	}
 }
 
-// storeColumns transposes what loadRows loaded and stores the eight columns at
+// storeColumns transposes the rows that loadRows loaded and stores eight columns at
 // R11 and on.
 func (a *asm) storeColumns(rows int) {
 	to := func(c int) string { return "(R11)" + []string{"", "(R8*1)", "(R8*2)", "(R10*1)"}[c%4] }

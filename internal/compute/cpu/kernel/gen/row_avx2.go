@@ -1,8 +1,8 @@
 package main
 
 // rowAVX2 tells how to widen a word: element makes Y13 of the words in Y12. Y4 … Y7
-// are elements of the row, Y8 … Y11 scales of bytes, Y14 and Y15 what enter
-// puts there.
+// are elements of the row, Y8 … Y11 scales of bytes, Y14 and Y15 the constants
+// of enter.
 type rowAVX2 struct {
 	*asm
 	per     int
@@ -11,7 +11,7 @@ type rowAVX2 struct {
 }
 
 // rowsAVX2 emits the row kernels: 32 columns of words times a row.
-// It wants the tables of levels32.
+// It expects the tables of levels32.
 func (a *asm) rowsAVX2() {
 	for i := range 32 { // byte 2 of every word to byte 3
 		a.Printf("DATA rowThird<>+%d(SB)/1, $%#x\n", i, [4]int{128, 128, 128, i%16/4*4 + 2}[i%4])

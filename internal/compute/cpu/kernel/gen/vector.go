@@ -221,7 +221,7 @@ var narrowExp = []constant{
 	{"upper", 0x42b20000}, {"lower", 0xc2b00000},
 }
 
-// expConstants emits them, and what begins a search for the largest; for narrow
+// expConstants emits them, and the start of a search for the largest; for narrow
 // registers also the masks of tails.
 func (a *asm) expConstants() {
 	table, times := wideExp, 1
