@@ -14,6 +14,7 @@ import (
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
 	"fettle/internal/builtin"
+	"fettle/internal/human"
 	"fettle/internal/machine"
 	"fettle/internal/world"
 	"fettle/model/chat"
@@ -104,10 +105,10 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	held := world.HeldOut()
 	fmt.Fprintf(out, `fettle comes with a small LLaMA that has read about a world of its own (people, animals,
 colours, opposites, sums) but has never seen a question. Now it is tuned to answer:
-%d questions with answers (%s) teach the form. Then it is asked
+%s questions with answers (%s) teach the form. Then it is asked
 %d questions about facts that none of them mentions: it must know them from its reading.
 
-`, len(rows), set, len(held))
+`, human.Count(len(rows)), set, len(held))
 	from := source{Model: c.ModelName, Recipe: c.Recipe, Compute: c.Compute}
 	before, err := from.quiz(cmd.Context(), held)
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"strings"
 
-	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 
@@ -182,15 +181,6 @@ func copyTokenizer(from, to string) error {
 		}
 	}
 	return nil
-}
-
-// newLog writes lines with levels for people on a terminal, JSON lines otherwise.
-func newLog(w io.Writer) zerolog.Logger {
-	if machine.IsTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, PartsExclude: []string{zerolog.TimestampFieldName},
-			NoColor: os.Getenv("NO_COLOR") != ""}
-	}
-	return zerolog.New(w).With().Timestamp().Logger()
 }
 
 // lasting returns a model's name so that it holds in other directories too.
