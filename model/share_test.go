@@ -13,8 +13,8 @@ import (
 	"fettle/model"
 )
 
-// branches are sequences with n tokens in common, followed by as many of their own as rests says. The first learns every
-// token, the others only their own and a part of the common ones.
+// branches are sequences with n tokens in common, followed by as many of their own as rests says. The first learns
+// every token, the others only their own and a part of the common ones.
 func branches(seed uint64, n int, rests ...int) (tokens, labels [][]int32) {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	draw := func(k int) []int32 {

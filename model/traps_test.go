@@ -120,8 +120,8 @@ func column(t *testing.T, dev compute.Device, values []float32) *compute.Matrix 
 	return w
 }
 
-// The log of a sum of 128,256 exponentials, LLaMA 3's vocabulary, against float64: logits too large for exp, differences
-// in the last bits, and a sum that is wrong in float32, term by term.
+// The log of a sum of 128,256 exponentials, LLaMA 3's vocabulary, against float64: logits too large for exp,
+// differences in the last bits, and a sum that is wrong in float32, term by term.
 func TestT33LogSumExpIsExactEnough(t *testing.T) {
 	const vocab = 128256
 	for name, logit := range map[string]func(i int) float32{
