@@ -58,8 +58,8 @@ func TestCoarserProductsLearnAlike(t *testing.T) {
 	}
 }
 
-// spread is how far a curve of losses is from another: the mean difference of
-// the first ten steps, of all and of the last fifty, the mean magnitude of all.
+// spread compares two curves of losses: the mean difference of the first ten steps, of all and of the last fifty, and
+// the mean magnitude of all.
 type spread struct{ start, mean, end, size float64 }
 
 func apart(a, b []float64) spread {

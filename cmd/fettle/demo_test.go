@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// share is the percentage of right answers that a demonstration ended with.
+// share returns the percentage of right answers at the end of a demonstration.
 func share(t *testing.T, said string) int {
 	found := regexp.MustCompile(`After: .*\((\d+) %\)`).FindStringSubmatch(said)
 	require.NotNil(t, found, said)

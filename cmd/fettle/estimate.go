@@ -29,17 +29,17 @@ const (
 
 // estimate holds the memory and disk that a run needs, and those that are available.
 type estimate struct {
-	Load    train.Workload `json:"load"`
-	Shares  bool           `json:"share_prefix"`
-	Need    plan.Memory    `json:"memory"`
-	Total   int64          `json:"memory_total"`
-	Limit   int64          `json:"memory_limit"` // 0: not known
-	From    string         `json:"memory_limit_from"`
-	Disk    int64          `json:"disk"`
-	Free    int64          `json:"disk_free"` // 0: not known
-	Fits    bool           `json:"fits"`
-	Changes []plan.Change  `json:"changes,omitempty"` // that make it fit
-	Changed int64          `json:"memory_with_changes,omitempty"`
+	Workload train.Workload `json:"load"`
+	Shares   bool           `json:"share_prefix"`
+	Memory   plan.Memory    `json:"memory"`
+	Total    int64          `json:"memory_total"`
+	Limit    int64          `json:"memory_limit"` // 0: not known
+	From     string         `json:"memory_limit_from"`
+	Disk     int64          `json:"disk"`
+	Free     int64          `json:"disk_free"` // 0: not known
+	Fits     bool           `json:"fits"`
+	Changes  []plan.Change  `json:"changes,omitempty"` // that make it fit
+	Changed  int64          `json:"memory_with_changes,omitempty"`
 
 	allow []string
 	out   string
@@ -61,10 +61,10 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	}
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
-	b := &estimate{Load: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow,
+	b := &estimate{Workload: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow,
 		out: c.OutputDir}
-	b.Need = plan.Estimate(c, base, b.Load, tokens)
-	b.Total, b.Disk = b.Need.Total(), plan.Storage(c, m.shape, b.Load.Steps)
+	b.Memory = plan.Estimate(c, base, b.Workload, tokens)
+	b.Total, b.Disk = b.Memory.Total(), plan.Storage(c, m.shape, b.Workload.Steps)
 	if c.MaxMemory != "auto" {
 		if b.Limit, err = train.Bytes(c.MaxMemory); err != nil {
 			return nil, usage(err)
@@ -125,11 +125,11 @@ func (b *estimate) parts() []string {
 		what  string
 		bytes int64
 	}{
-		{"base weights", b.Need.Weights}, {"trainable parameters, gradients, moments", b.Need.Trainable},
-		{"activations", b.Need.Activations},
-		{"logits", b.Need.Loss}, {"graphs and scratch of the adapter", b.Need.Modules}, {"data", b.Need.Data},
-		{"scratch of products", b.Need.Scratch},
-		{"program, memory not yet reused", b.Need.Program},
+		{"base weights", b.Memory.Weights}, {"trainable parameters, gradients, moments", b.Memory.Trainable},
+		{"activations", b.Memory.Activations},
+		{"logits", b.Memory.Loss}, {"graphs and scratch of the adapter", b.Memory.Modules}, {"data", b.Memory.Data},
+		{"scratch of products", b.Memory.Scratch},
+		{"program, memory not yet reused", b.Memory.Program},
 	} {
 		lines = append(lines, fmt.Sprintf("  %-40s %10s", p.what, human.Bytes(p.bytes)))
 	}

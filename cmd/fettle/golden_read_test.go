@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// goldenRun is what the tests read of golden/training/<model>/<run>/golden.json;
-// golden/training/README.md in the reference material defines every field.
+// goldenRun holds the part of golden/training/<model>/<run>/golden.json that the tests read. golden/training/README.md
+// in the reference data defines every field.
 type goldenRun struct {
 	DataSet string `json:"data_set"`
 	Layout  string
@@ -45,8 +45,8 @@ type goldenRun struct {
 	Deviation, Tolerance *deviations
 }
 
-// deviations are the largest differences of a run from its golden numbers:
-// losses, norms and updates relative, elements and logits absolute.
+// deviations holds the largest differences of a run from its golden numbers: losses, norms and updates relative,
+// elements and logits absolute.
 type deviations struct {
 	LossFirst5     float64 `json:"loss_first5"`
 	Loss           float64 `json:"loss"`

@@ -301,7 +301,7 @@ func l2(x []float32) float64 {
 	return math.Sqrt(sum)
 }
 
-// untied is a copy of a tied model whose head is an array of its own.
+// untied copies a tied model and gives its head an array of its own.
 func untied(t *testing.T, base string) string {
 	dir := t.TempDir()
 	text, err := os.ReadFile(filepath.Join(base, "config.json"))

@@ -26,8 +26,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// outcome is what must not depend on how a run got there: the adapter's bytes
-// and the metrics, times left out.
+// outcome returns the results that do not depend on interruptions: the adapter's bytes and the metrics without times.
 func outcome(t *testing.T, dir string) string {
 	weights, err := os.ReadFile(filepath.Join(dir, "adapter_model.safetensors"))
 	require.NoError(t, err)

@@ -83,7 +83,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 		if err != nil {
 			return err
 		}
-		took := pace.Time(b.Load)
+		took := pace.Time(b.Workload)
 		p.Pace, p.Seconds = &pace, took.Seconds()
 		if !how.JSON {
 			fmt.Fprintf(out, "time: about %s, %.0f tokens/s\n", roughly(took), 1/max(pace.Token.Seconds(), 1e-9))
@@ -118,7 +118,7 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 
 // print writes the report for people.
 func (p planned) print(out io.Writer, c train.Config) {
-	l := p.Load
+	l := p.Workload
 	fmt.Fprintf(out, "steps: %s (%s in an epoch, %.2f epochs)\n", human.Count(l.Steps), human.Count(l.PerEpoch),
 		l.Epochs)
 	fmt.Fprintf(out, "tokens: %s (%.0f in a step on average, %s in the longest sequence)\n",

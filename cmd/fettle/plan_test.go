@@ -44,7 +44,7 @@ func sequences(t testing.TB, n, common, lo, hi, vocab int) string {
 	return file(t, "set.jsonl", b.String())
 }
 
-// planOf is what plan says of a run.
+// planOf returns the report of plan.
 func planOf(t testing.TB, flags ...string) planned {
 	p := planned{estimate: &estimate{}}
 	require.NoError(t, json.Unmarshal([]byte(must(t, append([]string{"plan", "--json"}, flags...)...)), &p))
@@ -55,8 +55,8 @@ func TestPlanReadsNoWeight(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	flags := append(training(base, set, filepath.Join(t.TempDir(), "run"))[1:], "--probe", "0")
 	p := planOf(t, flags...)
-	require.Equal(t, 8, p.Load.Steps)
-	require.Equal(t, 4, p.Load.PerEpoch)
+	require.Equal(t, 8, p.Workload.Steps)
+	require.Equal(t, 4, p.Workload.PerEpoch)
 	weights := filepath.Join(base, "model.safetensors")
 	text, err := os.ReadFile(weights)
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestPlanReadsNoWeight(t *testing.T) {
 		text[i] = 0xff // not a number
 	}
 	require.NoError(t, os.WriteFile(weights, text, 0o644))
-	require.Equal(t, p.Need, planOf(t, flags...).Need)
+	require.Equal(t, p.Memory, planOf(t, flags...).Memory)
 	require.Contains(t, must(t, append([]string{"plan"}, flags...)...), "\nmemory: ")
 }
 
@@ -75,8 +75,8 @@ func TestPlanKnowsWhatIsShared(t *testing.T) {
 	alone, shared := plan(), plan("--share_prefix", "true")
 	require.False(t, alone.Shares, "float32 keeps its bits")
 	require.True(t, shared.Shares)
-	require.Equal(t, alone.Load.All, shared.Load.All)
-	require.Less(t, shared.Load.Rows, alone.Load.Rows)
+	require.Equal(t, alone.Workload.All, shared.Workload.All)
+	require.Less(t, shared.Workload.Rows, alone.Workload.Rows)
 	require.Less(t, shared.Total, alone.Total)
 	require.True(t, plan("--compute", "bf16").Shares)
 	require.False(t, plan("--compute", "bf16", "--lora_dropout", "0.1").Shares)
@@ -228,6 +228,7 @@ func TestPlanCountsTheParametersThatTrainTrains(t *testing.T) {
 			require.Contains(t, log, fmt.Sprintf(`"trainable":%d,`, plan.Trainable))
 		})
 	}
-	code, _, stderr := call("", "plan", "--model_name_or_path", base, "--dataset", set, "--adapter_name_or_path", "none")
+	code, _, stderr := call("", "plan", "--model_name_or_path", base, "--dataset", set, "--adapter_name_or_path",
+		"none")
 	require.Equal(t, exitMissing, code, stderr)
 }

@@ -15,8 +15,8 @@ import (
 	"fettle/model/generate"
 )
 
-// roomy is the built-in model with room for the longest of the prompts, which it
-// spells in more tokens than LLaMA does.
+// roomy copies the built-in model and gives it positions for the longest of the prompts, which take more of its tokens
+// than of LLaMA's.
 func roomy(t *testing.T) string {
 	from, err := builtin.Dir()
 	require.NoError(t, err)

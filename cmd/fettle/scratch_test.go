@@ -13,8 +13,7 @@ import (
 	"fettle/internal/tinymodel"
 )
 
-// shapeOf is a directory with a tokenizer and the dimensions of a model, without
-// its weights.
+// shapeOf makes a directory with a tokenizer and the dimensions of a model, without its weights.
 func shapeOf(t testing.TB) string {
 	dir := tiny(t, tinymodel.Config{})
 	require.NoError(t, os.Remove(filepath.Join(dir, "model.safetensors")))

@@ -6,8 +6,7 @@ import (
 	"testing"
 )
 
-// sharedData is the reference material, at FETTLE_DATA or beside the
-// repository.
+// sharedData returns the directory of reference data: FETTLE_DATA, or ../shared beside the repository.
 func sharedData(t testing.TB) string {
 	dir := os.Getenv("FETTLE_DATA")
 	if dir == "" {

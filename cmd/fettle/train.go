@@ -76,7 +76,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err := b.check(); err != nil {
 		return err
 	}
-	log.Info().Str("memory", human.Bytes(b.Total)).Str("disk", human.Bytes(b.Disk)).Int("steps", b.Load.Steps).
+	log.Info().Str("memory", human.Bytes(b.Total)).Str("disk", human.Bytes(b.Disk)).Int("steps", b.Workload.Steps).
 		Bool("share_prefix", b.Shares).Msg("planned")
 	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
 	base, err := openBase(c)

@@ -24,7 +24,6 @@ type Answer struct {
 	Text    string
 	Reason  string // why it ended: one of generate's reasons
 	Tokens  int
-	Reused  int // tokens of the prompt that were decoded for an earlier question
 	Elapsed time.Duration
 }
 
@@ -57,21 +56,22 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 		err := fmt.Errorf("the prompt has %d tokens, want 1 to %d for a context of %d", n, most-1, most)
 		return a, fault.Mark(err, fault.Input)
 	}
-	for a.Reused < min(len(c.decoded), len(q.Prompt)-1) && c.decoded[a.Reused] == q.Prompt[a.Reused] {
-		a.Reused++
+	reused := 0 // tokens of the prompt that were decoded for an earlier question
+	for reused < min(len(c.decoded), len(q.Prompt)-1) && c.decoded[reused] == q.Prompt[reused] {
+		reused++
 	}
-	c.session.Truncate(a.Reused)
+	c.session.Truncate(reused)
 	all := append([]int32(nil), q.Prompt...)
 	defer func() { c.decoded = all[:min(len(all), c.session.Len())] }()
 	began := time.Now()
 	tokens, reason := generate.Tokens(ctx, c.session, sampler, q.Prompt, generate.Options{
-		MaxNewTokens: q.Sampling.MaxNewTokens, Room: c.Capacity(), EOS: c.Ends(), Decoded: a.Reused,
+		MaxNewTokens: q.Sampling.MaxNewTokens, Room: c.Capacity(), EOS: c.Ends(), Decoded: reused,
 	})
 	stream := c.Tokenizer.NewStream()
 	if q.Continue {
 		stream = c.Tokenizer.Resume()
 	}
-	stop := generate.NewStop(append(c.Stops(), q.Sampling.Stop...))
+	stop := generate.NewStop(append(c.stops(), q.Sampling.Stop...))
 	show := func(text string, ended bool) error {
 		a.Text += text
 		if ended {

@@ -25,8 +25,8 @@ func (m *Model) Ends() []int32 {
 	return ends
 }
 
-// Stops lists the texts that end an answer.
-func (m *Model) Stops() []string {
+// stops lists the texts that end an answer.
+func (m *Model) stops() []string {
 	if m.Recipe == nil {
 		return nil
 	}
