@@ -1,10 +1,10 @@
 package train
 
 import (
-	"fettle/adapter"
 	"fmt"
 	"strings"
 
+	"fettle/adapter"
 	"fettle/internal/compute"
 )
 

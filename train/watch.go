@@ -78,24 +78,3 @@ func setHash(examples []data.Example) string {
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
-
-// validateWatching checks what belongs to evaluations, best checkpoints and
-// samples.
-func (c Config) validateWatching(bad func(wrong bool, format string, args ...any)) {
-	held := c.ValSize > 0 || len(c.EvalDataset) > 0
-	bad(c.Patience < 0, "early_stopping_patience is %d, want 0 (never) or more", c.Patience)
-	bad(!(c.Threshold >= 0), "early_stopping_threshold is %v, want 0 or more", c.Threshold)
-	bad(c.BestBy != "eval_loss" && c.BestBy != "loss", "metric_for_best_model is %q, want eval_loss", c.BestBy)
-	for _, s := range []struct {
-		on  bool
-		key string
-	}{{c.Patience > 0, "early_stopping_patience"}, {c.LoadBest, "load_best_model_at_end"}} {
-		bad(s.on && !held, "%s goes by the loss of held-out examples, and there are none: set val_size (such as 0.05) or eval_dataset", s.key)
-		bad(s.on && c.EvalSteps == 0, "%s needs evaluations during the run: set eval_steps, such as to %d", s.key, max(c.SaveSteps, 50))
-	}
-	bad(c.LoadBest && c.EvalSteps > 0 && (c.SaveSteps == 0 || c.SaveSteps%c.EvalSteps != 0),
-		"load_best_model_at_end needs an evaluation of every checkpoint: save_steps is %d, want a multiple of eval_steps %d, such as %d",
-		c.SaveSteps, c.EvalSteps, max(1, (c.SaveSteps+c.EvalSteps/2)/max(1, c.EvalSteps))*c.EvalSteps)
-	bad(c.SampleSteps < 0, "sample_steps is %d, want 0 or more", c.SampleSteps)
-	bad(c.SampleTokens < 1, "sample_max_new_tokens is %d, want 1 or more", c.SampleTokens)
-}
