@@ -48,7 +48,8 @@ func (o *adamW) norm() float64 {
 	return math.Sqrt(sum)
 }
 
-// clip returns min(1, limit/(norm+1e-6)), PyTorch's factor that brings a gradient's norm down to limit; 1 if limit is 0.
+// clip returns min(1, limit/(norm+1e-6)), the factor that brings a gradient's norm down to limit as PyTorch does; 1 if
+// limit is 0.
 func clip(norm, limit float64) float64 {
 	if limit == 0 {
 		return 1

@@ -13,7 +13,7 @@ import (
 	"fettle/train/report"
 )
 
-// takeBest goes back to the best checkpoint, where that is what was asked for.
+// takeBest restores the best checkpoint's parameters if load_best_model_at_end is set.
 func (r *run) takeBest() error {
 	w := r.state.Watch
 	if !r.config.LoadBest || w.BestStep == 0 || w.BestStep == r.state.Step {
@@ -31,8 +31,7 @@ func (r *run) takeBest() error {
 	return nil
 }
 
-// export leaves the finished adapter in the output directory itself, with
-// what people and other programs read of the run.
+// export writes the finished adapter and the reports of the run to the output directory.
 func (r *run) export() error {
 	if err := r.takeBest(); err != nil {
 		return err
@@ -68,9 +67,11 @@ func (r *run) export() error {
 }
 
 func (r *run) result() Result {
-	w, result := r.state.Watch, Result{
-		Steps: r.state.Step, Loss: r.loss, EvalBefore: r.state.EvalBefore, EvalAfter: r.state.EvalLast, Elapsed: time.Duration(r.elapsed() * float64(time.Second)),
+	result := Result{
+		Steps: r.state.Step, Loss: r.loss, EvalBefore: r.state.EvalBefore, EvalAfter: r.state.EvalLast,
+		Elapsed: time.Duration(r.elapsed() * float64(time.Second)),
 	}
+	w := r.state.Watch
 	if r.config.LoadBest && w.BestStep > 0 {
 		result.Best, result.EvalAfter = w.BestStep, w.BestLoss
 	}

@@ -18,12 +18,16 @@ func FuzzCheckpoint(f *testing.F) {
 	c, in := config("runs/x"), Inputs{Base: "b", Training: "t"}
 	stateText, err := json.Marshal(state{Step: 3, Evaluated: -1, Config: c, Inputs: in})
 	require.NoError(f, err)
-	files := map[string]atomicfile.Content{stateFile: atomicfile.Bytes(stateText), "adapter_config.json": atomicfile.Bytes([]byte("{}"))}
+	files := map[string]atomicfile.Content{
+		stateFile: atomicfile.Bytes(stateText), "adapter_config.json": atomicfile.Bytes([]byte("{}")),
+	}
 	dir := f.TempDir()
 	require.NoError(f, checkpoint.Write(atomicfile.OS{}, dir, 3, files))
 	manifestText, err := os.ReadFile(filepath.Join(dir, checkpoint.Name(3), "MANIFEST.json"))
 	require.NoError(f, err)
-	for _, s := range []string{string(stateText), `{"step": -1, "config": null}`, `{"step": 1000000000000}`, `{"config": {"Seed": -1}}`, "", "null"} {
+	for _, s := range []string{
+		string(stateText), `{"step": -1, "config": null}`, `{"step": 1000000000000}`, `{"config": {"Seed": -1}}`, "", "null",
+	} {
 		f.Add(manifestText, []byte(s))
 	}
 	f.Add([]byte(`{"format": 1, "files": {"../../x": {"size": 0}}, "self": ""}`), stateText)

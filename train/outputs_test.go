@@ -39,19 +39,25 @@ func TestTrainerStateHasHuggingFacesKeys(t *testing.T) {
 	require.NoError(t, err)
 	var file map[string]any
 	require.NoError(t, json.Unmarshal(text, &file))
-	require.Equal(t, strings.Fields(`best_global_step best_metric best_model_checkpoint epoch eval_steps global_step is_hyper_param_search
-		is_local_process_zero is_world_process_zero log_history logging_steps max_steps num_input_tokens_seen num_train_epochs save_steps
-		stateful_callbacks total_flos train_batch_size trial_name trial_params`), slices.Sorted(maps.Keys(file)))
+	require.Equal(t, strings.Fields(`best_global_step best_metric best_model_checkpoint epoch eval_steps global_step
+		is_hyper_param_search is_local_process_zero is_world_process_zero log_history logging_steps max_steps
+		num_input_tokens_seen num_train_epochs save_steps stateful_callbacks total_flos train_batch_size trial_name
+		trial_params`), slices.Sorted(maps.Keys(file)))
 	require.EqualValues(t, 6, file["global_step"])
 	history := file["log_history"].([]any)
 	require.Len(t, history, 9, "six steps, two evaluations after the first, the end")
-	require.Equal(t, strings.Fields("epoch grad_norm learning_rate loss step"), slices.Sorted(maps.Keys(history[0].(map[string]any))))
-	require.Equal(t, strings.Fields("epoch eval_loss eval_runtime eval_samples_per_second eval_steps_per_second step"), slices.Sorted(maps.Keys(history[3].(map[string]any))))
+	require.Equal(t, strings.Fields("epoch grad_norm learning_rate loss step"),
+		slices.Sorted(maps.Keys(history[0].(map[string]any))))
+	require.Equal(t, strings.Fields("epoch eval_loss eval_runtime eval_samples_per_second eval_steps_per_second step"),
+		slices.Sorted(maps.Keys(history[3].(map[string]any))))
 	end := history[8].(map[string]any)
-	require.Equal(t, strings.Fields("epoch step total_flos train_loss train_runtime train_samples_per_second train_steps_per_second"), slices.Sorted(maps.Keys(end)))
+	require.Equal(t,
+		strings.Fields("epoch step total_flos train_loss train_runtime train_samples_per_second train_steps_per_second"),
+		slices.Sorted(maps.Keys(end)))
 	require.Equal(t, file["total_flos"], end["total_flos"])
 	tokens := file["num_input_tokens_seen"].(float64)
-	require.EqualValues(t, 6*tokens*(3*(2*16*16+2*8*16+3*16*24+2*16)+16+40*16), end["total_flos"], "6 tokens (parameters without embedding)")
+	require.EqualValues(t, 6*tokens*(3*(2*16*16+2*8*16+3*16*24+2*16)+16+40*16), end["total_flos"],
+		"6 tokens (parameters without embedding)")
 	require.EqualValues(t, 6, file["best_global_step"], "the only step that was evaluated and kept")
 	require.Equal(t, history[7].(map[string]any)["eval_loss"], file["best_metric"])
 	require.Equal(t, filepath.Join(dir, "checkpoint-000006"), file["best_model_checkpoint"])
@@ -123,7 +129,10 @@ func TestReportNeedsNothingElse(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(dir, report.PageFile))
 	require.NoError(t, err)
 	page := string(text)
-	for _, want := range []string{"<polyline class=\"loss\"", "<polyline class=\"eval\"", "layer 2", "Learning rate", "&lt;b&gt;", "say &lt;it&gt;", "step 4", "0: &lt;i&gt;"} {
+	for _, want := range []string{
+		"<polyline class=\"loss\"", "<polyline class=\"eval\"", "layer 2", "Learning rate", "&lt;b&gt;", "say &lt;it&gt;",
+		"step 4", "0: &lt;i&gt;",
+	} {
 		require.Contains(t, page, want)
 	}
 	for _, no := range []string{"http://", "https://", "<script", "<link", "<img", "ZgotmplZ"} {

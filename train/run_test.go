@@ -64,7 +64,10 @@ func job(t testing.TB, c adapter.Method, threads int) Job {
 		e.Labels = append([]int32{data.Ignore}, e.Tokens[1:]...)
 		all = append(all, e)
 	}
-	return Job{Model: m.With(s.Delta), Adapter: s, Training: all[:12], Evaluation: all[12:], Inputs: Inputs{Base: m.Fingerprint(), Training: "t"}, Out: io.Discard}
+	return Job{
+		Model: m.With(s.Delta), Adapter: s, Training: all[:12], Evaluation: all[12:],
+		Inputs: Inputs{Base: m.Fingerprint(), Training: "t"}, Out: io.Discard,
+	}
 }
 
 func config(dir string) Config {
@@ -350,7 +353,10 @@ func TestLossFalls(t *testing.T) {
 
 func TestConfigSaysAllThatIsWrong(t *testing.T) {
 	err := Config{}.Validate()
-	for _, want := range []string{"model_name_or_path is missing", "dataset is missing", "output_dir is missing", `finetuning_type is ""`, "per_device_train_batch_size is 0"} {
+	for _, want := range []string{
+		"model_name_or_path is missing", "dataset is missing", "output_dir is missing", `finetuning_type is ""`,
+		"per_device_train_batch_size is 0",
+	} {
 		require.ErrorContains(t, err, want)
 	}
 	c := Defaults()

@@ -5,8 +5,8 @@ import (
 	"math/big"
 )
 
-// Schedule gives the learning rate of every optimizer step, as Hugging Face's
-// schedulers do: with warm-up, the first step has rate 0.
+// Schedule computes the learning rate of every optimizer step as Hugging Face's schedulers do: with warm-up, the first
+// step has rate 0.
 type Schedule struct {
 	Kind   string // linear, cosine or constant
 	Peak   float64
@@ -14,7 +14,7 @@ type Schedule struct {
 	Total  int // steps
 }
 
-// Rate is the learning rate of step k, counted from 0:
+// Rate returns the learning rate of step k, counted from 0, with w = Warmup and T = Total:
 //
 //	k < w     Peak·k/w
 //	linear    Peak·(T−k)/(T−w)
@@ -34,7 +34,7 @@ func (s Schedule) Rate(k int) float64 {
 	return s.Peak
 }
 
-// newSchedule is the schedule of a run of total steps.
+// newSchedule returns the schedule of a run of total steps.
 func newSchedule(c Config, total int) Schedule {
 	warmup := c.WarmupSteps
 	if warmup == 0 {
@@ -43,8 +43,8 @@ func newSchedule(c Config, total int) Schedule {
 	return Schedule{c.Schedule, c.LearningRate, warmup, total}
 }
 
-// cosine rounds cos(x) correctly for 0 ≤ x ≤ π. Towards the end of a run the
-// rate is what is left of 1+cos, where the last bit of math.Cos shows.
+// cosine returns the correctly rounded cos(x) for 0 ≤ x ≤ π, from the Taylor series. Towards the end of a run 1+cos
+// cancels, and the last bit of math.Cos shows.
 func cosine(x float64) float64 {
 	const bits = 200
 	square := new(big.Float).SetPrec(bits).SetFloat64(x)

@@ -31,8 +31,10 @@ const earlierState = `{"step": 2, "config": {
 func TestStatesOfEarlierRunsContinue(t *testing.T) {
 	var s state
 	require.NoError(t, json.Unmarshal([]byte(earlierState), &s))
-	require.Equal(t, adapter.LoRA{Rank: 8, Alpha: 16, Dropout: 0.05, Targets: []string{"all-linear"}, RSLoRA: true}, s.Config.LoRA)
-	require.Equal(t, adapter.LLaMAAdapter{Len: 10, Layers: 4, Gate: "per_head", GateActivation: "tanh"}, s.Config.LLaMAAdapter)
+	require.Equal(t, adapter.LoRA{Rank: 8, Alpha: 16, Dropout: 0.05, Targets: []string{"all-linear"}, RSLoRA: true},
+		s.Config.LoRA)
+	require.Equal(t, adapter.LLaMAAdapter{Len: 10, Layers: 4, Gate: "per_head", GateActivation: "tanh"},
+		s.Config.LLaMAAdapter)
 	require.NoError(t, s.continues(s.Config, s.Inputs))
 
 	// What is written now has the same keys.

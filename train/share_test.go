@@ -117,7 +117,8 @@ func TestSharingIsDecided(t *testing.T) {
 	}
 	for _, d := range []struct {
 		device, want string
-	}{{"cpu f32 avx512bf16", "false"}, {"cpu bf16 avx2", "true"}, {"cpu int8 neon", "true"}, {"cpu bf16 avx512bf16", "true"}, {"ref", "false"}} {
+	}{{"cpu f32 avx512bf16", "false"}, {"cpu bf16 avx2", "true"}, {"cpu int8 neon", "true"},
+		{"cpu bf16 avx512bf16", "true"}, {"ref", "false"}} {
 		require.Equal(t, d.want, decided("auto", d.device, 0), d.device)
 		require.Equal(t, "false", decided("auto", d.device, 0.05), d.device)
 		require.Equal(t, "true", decided("true", d.device, 0), d.device)
@@ -187,7 +188,8 @@ func TestSharedRunGoesOn(t *testing.T) {
 	other := d
 	other.BatchSize, other.Accumulation = 4, 1
 	_, err = Run(context.Background(), other, trunked(t, lora, "bf16", 2))
-	require.ErrorContains(t, err, "per_device_train_batch_size was 2, is 4, and with share_prefix the numbers depend on it")
+	require.ErrorContains(t, err,
+		"per_device_train_batch_size was 2, is 4, and with share_prefix the numbers depend on it")
 	require.Equal(t, want, finish(t, d, trunked(t, lora, "bf16", 1)))
 }
 
@@ -218,7 +220,8 @@ func TestWorkloadCountsSharedRowsOnce(t *testing.T) {
 	l := NewWorkload(c, all, all[:3])
 	require.Equal(t, alone.Rows, alone.All)
 	require.Equal(t, alone.All, l.All)
-	require.InDelta(t, alone.All-l.Steps*c.Accumulation*12, l.Rows, 2, "two sequences of a micro-batch have twelve tokens in common, more by chance")
+	require.InDelta(t, alone.All-l.Steps*c.Accumulation*12, l.Rows, 2,
+		"two sequences of a micro-batch have twelve tokens in common, more by chance")
 	require.Less(t, l.Tokens, alone.Tokens)
 	require.Less(t, l.Learned, alone.Learned, "a target that two sequences have is one row of the head")
 }

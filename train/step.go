@@ -4,11 +4,34 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"fettle/data"
 	"fettle/model"
 	"fettle/train/report"
 )
+
+// step makes one optimizer step: gradients, clipping, AdamW.
+func (r *run) step(ctx context.Context) error {
+	k, began := r.state.Step, time.Now()
+	row, err := r.gradients(ctx, k, r.steps.examples(k))
+	if err != nil {
+		return err
+	}
+	row.LearningRate = r.schedule.Rate(k)
+	r.optimizer.step(row.LearningRate, clip(row.GradNorm, r.config.MaxGradNorm))
+	if err := r.job.Adapter.Refresh(); err != nil {
+		return err
+	}
+	r.state.Step, r.loss = k+1, row.Loss
+	row.Epoch = float64(k+1) / float64(r.steps.perEpoch)
+	row.TokensPerSecond = float64(row.Tokens) / max(time.Since(began).Seconds(), 1e-9)
+	row.ElapsedSeconds = r.elapsed()
+	r.log.Add(row)
+	left := row.ElapsedSeconds / float64(k+1) * float64(r.steps.total-k-1)
+	r.show.Step(row, time.Duration(left*float64(time.Second)))
+	return nil
+}
 
 // gradients runs the examples of step k, micro-batch by micro-batch, and leaves the gradient of the objective in the
 // parameters.

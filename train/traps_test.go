@@ -129,7 +129,10 @@ func TestT21TheShortLastStepHasItsOwnDivisor(t *testing.T) {
 // and the longest too.
 func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
 	for examples := 1; examples < 40; examples++ {
-		for _, c := range []Config{{BatchSize: 1, Accumulation: 1}, {BatchSize: 3, Accumulation: 1}, {BatchSize: 2, Accumulation: 4}, {BatchSize: 8, Accumulation: 8}} {
+		for _, c := range []Config{
+			{BatchSize: 1, Accumulation: 1}, {BatchSize: 3, Accumulation: 1}, {BatchSize: 2, Accumulation: 4},
+			{BatchSize: 8, Accumulation: 8},
+		} {
 			c.Epochs, c.Seed, c.Shuffle = 2, 7, examples%2 == 0
 			p := newSteps(c, examples)
 			seen := make([]int, examples)
@@ -154,7 +157,8 @@ func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
 func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
 	alpaca := Config{BatchSize: 16, Accumulation: 8, Epochs: 3, DropLast: true}
 	require.Equal(t, 1218, newSteps(alpaca, 52002).total, "trainer_state.json of Alpaca 7B")
-	require.Equal(t, 8125, newSteps(Config{BatchSize: 32, Accumulation: 1, Epochs: 5, DropLast: true}, 52002).total, "LLaMA-Adapter: 1625 an epoch")
+	require.Equal(t, 8125, newSteps(Config{BatchSize: 32, Accumulation: 1, Epochs: 5, DropLast: true}, 52002).total,
+		"LLaMA-Adapter: 1625 an epoch")
 	alpaca.DropLast = false
 	require.Equal(t, 1221, newSteps(alpaca, 52002).total)
 	p := newSteps(Config{BatchSize: 4, Accumulation: 1, Epochs: 30, DropLast: true, Shuffle: true}, 11)
@@ -169,7 +173,8 @@ func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
 		require.Greater(t, n, 10)
 		require.Less(t, n, 30)
 	}
-	require.Equal(t, 1, newSteps(Config{BatchSize: 4, Accumulation: 1, Epochs: 1, DropLast: true}, 3).total, "one step at least")
+	require.Equal(t, 1, newSteps(Config{BatchSize: 4, Accumulation: 1, Epochs: 1, DropLast: true}, 3).total,
+		"one step at least")
 }
 
 // The held-out loss is Σ/Σ over all of the set, whatever the batches, and
@@ -215,8 +220,12 @@ func TestT28RatesOfEverySchedule(t *testing.T) {
 		kind string
 		want map[int]float64
 	}{
-		{"linear", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, 101: peak * 1063 / 1064, middle: peak / 2, 1163: peak / 1064, 1164: 0}},
-		{"cosine", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak / 2, 1163: peak * (1 + math.Cos(math.Pi*1063/1064)) / 2, 1164: 0}},
+		{"linear", map[int]float64{
+			0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, 101: peak * 1063 / 1064, middle: peak / 2, 1163: peak / 1064,
+			1164: 0}},
+		{"cosine", map[int]float64{
+			0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak / 2,
+			1163: peak * (1 + math.Cos(math.Pi*1063/1064)) / 2, 1164: 0}},
 		{"constant", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak, 1163: peak}},
 	} {
 		s := Schedule{c.kind, peak, warm, total}
@@ -303,7 +312,10 @@ func TestT30WhatDecays(t *testing.T) {
 				kinds[parts[len(parts)-1]]++
 			}
 			t.Log("decayed:", kinds)
-			want := map[string][]string{"LoRA": {"lora_A", "lora_B"}, "LLaMA-Adapter": {"adapter_query", "gate"}, "full": {"embed_tokens", "q_proj", "input_layernorm", "norm"}}
+			want := map[string][]string{
+				"LoRA": {"lora_A", "lora_B"}, "LLaMA-Adapter": {"adapter_query", "gate"},
+				"full": {"embed_tokens", "q_proj", "input_layernorm", "norm"},
+			}
 			for _, kind := range want[name] {
 				require.NotZero(t, kinds[kind], "%s among %v", kind, kinds)
 			}
@@ -353,7 +365,8 @@ func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 		for _, i := range p.examples(k) {
 			one, err := fresh.Model.Loss(Config{}.pack(fresh.Training[i : i+1]))
 			require.NoError(t, err)
-			sum, tokens, means = sum+one[0], tokens+fresh.Training[i].Learned(), means+one[0]/float64(fresh.Training[i].Learned())
+			sum, tokens, means = sum+one[0], tokens+fresh.Training[i].Learned(),
+				means+one[0]/float64(fresh.Training[i].Learned())
 		}
 		require.InDelta(t, sum/float64(tokens), row.Loss, 1e-9)
 		apart = max(apart, math.Abs(means/float64(len(p.examples(k)))-row.Loss))

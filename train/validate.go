@@ -123,8 +123,8 @@ func (c Config) checkOutput(p *problems) {
 			s.key, max(c.SaveSteps, 50))
 	}
 	p.add(c.LoadBest && c.EvalSteps > 0 && (c.SaveSteps == 0 || c.SaveSteps%c.EvalSteps != 0),
-		"load_best_model_at_end needs an evaluation of every checkpoint: save_steps is %d, want a multiple of eval_steps %d, "+
-			"such as %d", c.SaveSteps, c.EvalSteps, max(1, (c.SaveSteps+c.EvalSteps/2)/max(1, c.EvalSteps))*c.EvalSteps)
+		"load_best_model_at_end needs an evaluation of every checkpoint: save_steps is %d, want a multiple of eval_steps "+
+			"%d, such as %d", c.SaveSteps, c.EvalSteps, max(1, (c.SaveSteps+c.EvalSteps/2)/max(1, c.EvalSteps))*c.EvalSteps)
 	p.atLeast("sample_steps", c.SampleSteps, 0)
 	p.atLeast("sample_max_new_tokens", c.SampleTokens, 1)
 }

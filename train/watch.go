@@ -10,22 +10,22 @@ import (
 	"fettle/train/checkpoint"
 )
 
-// bestLink is the name in a run's directory that leads to the best checkpoint.
+// bestLink is the name of the link to the best checkpoint in a run's directory.
 const bestLink = "best"
 
-// watch follows the held-out loss over a run. Losses of different evaluation
-// sets are never compared.
+// watch follows the held-out loss over a run, for early stopping and the best checkpoint. Losses of different
+// evaluation sets are never compared.
 type watch struct {
-	Set    string  `json:"evaluation_set"` // which examples the losses are of
+	Set    string  `json:"evaluation_set"` // hash of the examples that were evaluated
 	Lowest float64 `json:"lowest"`         // of all evaluations after the first step
-	Stale  int     `json:"stale"`          // evaluations since the last that was better
+	Stale  int     `json:"stale"`          // evaluations since the last better one
 
 	BestStep int     `json:"best_step"` // of the checkpoint with the lowest loss; 0: none
 	BestLoss float64 `json:"best_loss"`
 }
 
-// evaluated counts an evaluation. It is better than all before it, as early
-// stopping sees it, if its loss is lower by more than threshold.
+// evaluated adds an evaluation. For early stopping it is better than those before if its loss is lower by more than
+// threshold, as in Hugging Face's EarlyStoppingCallback.
 func (w *watch) evaluated(loss float64, set string, threshold float64) {
 	first := w.of(set)
 	if first || w.Lowest-loss > threshold {
@@ -38,14 +38,14 @@ func (w *watch) evaluated(loss float64, set string, threshold float64) {
 	}
 }
 
-// kept counts the checkpoint of a step that was evaluated.
+// kept adds the checkpoint of a step that was evaluated.
 func (w *watch) kept(step int, loss float64) {
 	if w.BestStep == 0 || loss < w.BestLoss {
 		w.BestStep, w.BestLoss = step, loss
 	}
 }
 
-// of turns to an evaluation set and reports whether nothing of it was seen yet.
+// of starts over for another evaluation set. It reports whether the set is another one.
 func (w *watch) of(set string) bool {
 	if w.Set == set {
 		return false
@@ -54,7 +54,7 @@ func (w *watch) of(set string) bool {
 	return true
 }
 
-// best is the name of the best checkpoint, "" if there is none yet.
+// best returns the name of the best checkpoint, "" if there is none yet.
 func (w *watch) best() string {
 	if w.BestStep == 0 {
 		return ""
@@ -62,7 +62,7 @@ func (w *watch) best() string {
 	return checkpoint.Name(w.BestStep)
 }
 
-// point lets the link in a run's directory lead to the best checkpoint.
+// point updates the link to the best checkpoint.
 func (w *watch) point(d atomicfile.Disk, dir string) error {
 	if w.BestStep == 0 {
 		return nil

@@ -97,7 +97,8 @@ func TestWatchingSurvivesEveryStop(t *testing.T) {
 	whole := set(t.TempDir())
 	want := finish(t, whole, sampled(t, lora, 2))
 	require.Equal(t, "checkpoint-000003", bestOf(t, whole.OutputDir))
-	require.Equal(t, []string{"checkpoint-000003", "checkpoint-000005"}, checkpoint.List(whole.OutputDir), "stopped two evaluations after the best")
+	require.Equal(t, []string{"checkpoint-000003", "checkpoint-000005"}, checkpoint.List(whole.OutputDir),
+		"stopped two evaluations after the best")
 	for patience := 1; patience < 16; patience++ {
 		c, stops := set(t.TempDir()), 0
 		for done := false; !done; {

@@ -15,21 +15,21 @@ type Base struct {
 	Device compute.Device
 }
 
-// Memory is the memory that a run needs, in bytes, by what needs it.
+// Memory is an estimate of the peak memory of a run in bytes, by use.
 type Memory struct {
-	Weights     int64 `json:"weights"`     // as the device keeps them, and the embedding
-	Trainable   int64 `json:"trainable"`   // with gradients and two moments
+	Weights     int64 `json:"weights"`     // frozen ones as the device keeps them, and the embedding
+	Trainable   int64 `json:"trainable"`   // parameters, their gradients and two moments
 	Activations int64 `json:"activations"` // of the largest micro-batch, kept or recomputed
-	Loss        int64 `json:"loss"`        // logits of a chunk of learned rows
-	Modules     int64 `json:"modules"`     // graphs and scratch of the adapter
+	Loss        int64 `json:"loss"`        // logits of learned rows, as many as exist at one time
+	Modules     int64 `json:"modules"`     // graphs and working memory of the adapter
 	Data        int64 `json:"data"`
-	Scratch     int64 `json:"scratch"` // of products
-	Program     int64 `json:"program"` // with what its memory management leaves unused
+	Scratch     int64 `json:"scratch"` // working memory of products and attention
+	Program     int64 `json:"program"` // the program itself, and garbage
 }
 
-// Total is the peak.
-func (f Memory) Total() int64 {
-	return f.Weights + f.Trainable + f.Activations + f.Loss + f.Modules + f.Data + f.Scratch + f.Program
+// Total is the sum.
+func (m Memory) Total() int64 {
+	return m.Weights + m.Trainable + m.Activations + m.Loss + m.Modules + m.Data + m.Scratch + m.Program
 }
 
 // GCPercent is the setting of debug.SetGCPercent that the estimate assumes. A low one costs little time: nearly all of
@@ -42,8 +42,8 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 	const float = 4
 	method, specs := method(c, b.Config)
 	use := model.Training{
-		Rows: w.Tokens, Targets: w.Learned, Longest: w.Longest, Lowest: adapter.Lowest(specs), Full: c.Type == adapter.TypeFull,
-		Keep: c.KeptActivations(), Loss: w.Held > 0,
+		Rows: w.Tokens, Targets: w.Learned, Longest: w.Longest, Lowest: adapter.Lowest(specs),
+		Full: c.Type == adapter.TypeFull, Keep: c.KeptActivations(), Loss: w.Held > 0,
 	}
 	of := model.Footprint(b.Config, use)
 	calls := model.Workload(b.Config, use)

@@ -16,7 +16,8 @@ import (
 func of7b() Base {
 	return Base{
 		Config: &model.Config{
-			Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000, MaxPositions: 2048,
+			Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000,
+			MaxPositions: 2048,
 		},
 		Stored: compute.BF16, Device: ref.New(),
 	}
@@ -40,11 +41,13 @@ func TestEstimateCountsEveryNumber(t *testing.T) {
 	l := train.NewWorkload(c, alike(12, 512), nil)
 	require.Equal(t, []int{512, 256, 512}, []int{l.Tokens, l.Learned, l.Longest})
 	n := Estimate(c, b, l, 12*512)
-	require.EqualValues(t, 2*b.Config.Parameters(), n.Weights+2*int64(65*4096), "two bytes for every weight; norms are not counted")
+	require.EqualValues(t, 2*b.Config.Parameters(), n.Weights+2*int64(65*4096),
+		"two bytes for every weight; norms are not counted")
 	require.EqualValues(t, 16*Trainables(c, b.Config), n.Trainable)
 	require.Equal(t, 2*32*8*(4096+4096), Trainables(c, b.Config), "Hu et al. 2021: 4.2 million for r = 8 on q and v")
 	require.EqualValues(t, 4*512*((5+3+2)*4096+3*11008+34*4096+2*4096+3*11008+4*4096), n.Activations)
-	require.EqualValues(t, 4*4*256*4096+8*32000, n.Loss, "rows with a target, and one row of logits of the plain device in float64")
+	require.EqualValues(t, 4*4*256*4096+8*32000, n.Loss,
+		"rows with a target, and one row of logits of the plain device in float64")
 
 	more := func(set func(*train.Config)) Memory {
 		c := c
@@ -58,7 +61,8 @@ func TestEstimateCountsEveryNumber(t *testing.T) {
 	require.Greater(t, auto.Activations-n.Activations, int64(300<<20))
 	require.Less(t, more(func(c *train.Config) { c.Quantized = "nf4" }).Weights, n.Weights/3)
 	full := more(func(c *train.Config) { c.Type = "full" })
-	require.EqualValues(t, 20*b.Config.Parameters(), full.Weights+full.Trainable+4*65*4096+4*32000*4096, "packed, values, gradients, two moments; the embedding is not packed")
+	require.EqualValues(t, 20*b.Config.Parameters(), full.Weights+full.Trainable+4*65*4096+4*32000*4096,
+		"packed, values, gradients, two moments; the embedding is not packed")
 }
 
 func TestFitChangesResultsLast(t *testing.T) {
@@ -80,8 +84,10 @@ func TestFitChangesResultsLast(t *testing.T) {
 		{need, nil},
 		{need - 1, []string{"recompute: all"}},
 		{16 << 30, []string{"recompute: all", "per_device_train_batch_size: 2", "gradient_accumulation_steps: 8"}},
-		{9 << 30, []string{"recompute: all", "per_device_train_batch_size: 1", "gradient_accumulation_steps: 16", "quantization: int8"}},
-		{6 << 30, []string{"recompute: all", "per_device_train_batch_size: 1", "gradient_accumulation_steps: 16", "quantization: nf4"}},
+		{9 << 30, []string{
+			"recompute: all", "per_device_train_batch_size: 1", "gradient_accumulation_steps: 16", "quantization: int8"}},
+		{6 << 30, []string{
+			"recompute: all", "per_device_train_batch_size: 1", "gradient_accumulation_steps: 16", "quantization: nf4"}},
 	} {
 		lines, got := fit(x.limit)
 		require.Equal(t, x.want, lines, "%d GiB", x.limit>>30)

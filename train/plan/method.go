@@ -6,7 +6,7 @@ import (
 	"fettle/train"
 )
 
-// Trainables counts the numbers that a run trains: those of the adapter it goes on from, if there is one.
+// Trainables counts the trainable parameters of a run: those of the adapter that it continues, if there is one.
 func Trainables(c train.Config, m *model.Config) int {
 	_, specs := method(c, m)
 	return adapter.Count(specs)

@@ -19,9 +19,10 @@ func TestPlanCountsWhatTheRunTrains(t *testing.T) {
 	m, err := model.Load(base, ref.New())
 	require.NoError(t, err)
 	for name, method := range map[string]adapter.Method{
-		"rank 5":       adapter.LoRA{Rank: 5, Alpha: 10, Dropout: 0.1, Targets: []string{"q_proj", "up_proj"}},
-		"all-linear":   adapter.LoRA{Rank: 2, Alpha: 10, Targets: []string{"all-linear"}},
-		"rank pattern": adapter.LoRA{Rank: 2, Alpha: 10, TargetRegexp: ".*q_proj", RankPattern: map[string]int{"layers.1.*": 7}},
+		"rank 5":     adapter.LoRA{Rank: 5, Alpha: 10, Dropout: 0.1, Targets: []string{"q_proj", "up_proj"}},
+		"all-linear": adapter.LoRA{Rank: 2, Alpha: 10, Targets: []string{"all-linear"}},
+		"rank pattern": adapter.LoRA{Rank: 2, Alpha: 10, TargetRegexp: ".*q_proj",
+			RankPattern: map[string]int{"layers.1.*": 7}},
 		"prompts":      adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
 		"scalar gates": adapter.LLaMAAdapter{Len: 3, Layers: 1, Gate: adapter.Scalar, GateActivation: adapter.None},
 	} {
@@ -46,7 +47,8 @@ func TestPlanCountsWhatTheRunTrains(t *testing.T) {
 	c.Type = adapter.TypeFull
 	require.Equal(t, m.Config().Parameters(), Trainables(c, m.Config()))
 	c.Type = adapter.TypeLLaMAAdapter
-	require.Equal(t, 1*(10*m.Config().Hidden+m.Config().Heads)*max(1, m.Config().Layers-2), Trainables(c, m.Config()), "all but two layers")
+	require.Equal(t, 1*(10*m.Config().Hidden+m.Config().Heads)*max(1, m.Config().Layers-2), Trainables(c, m.Config()),
+		"all but two layers")
 }
 
 func must(m adapter.Method, err error) adapter.Method {

@@ -5,8 +5,8 @@ import (
 	"fettle/train"
 )
 
-// Storage is the disk that a run needs, in bytes: the checkpoints it keeps, one
-// more while the next is written, and the result.
+// Storage returns the bytes of disk that a run needs: the checkpoints it keeps, one more while the next is written, and
+// the result.
 func Storage(c train.Config, m *model.Config, steps int) int64 {
 	const files = 64 << 10 // configs, logs
 	p := int64(Trainables(c, m))

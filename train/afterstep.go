@@ -1,0 +1,67 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"fettle/train/report"
+)
+
+// done reports whether all steps are done or early stopping ends the run.
+func (r *run) done() bool {
+	return r.state.Step == r.steps.total || r.config.Patience > 0 && r.state.Watch.Stale >= r.config.Patience
+}
+
+// afterStep evaluates, samples and saves a checkpoint, whichever is due after the steps so far.
+func (r *run) afterStep(ctx context.Context) error {
+	c, step := r.config, r.state.Step
+	due := func(every int) bool { return r.done() || every > 0 && step%every == 0 }
+	if (step == 0 || due(c.EvalSteps)) && r.state.Evaluated != step {
+		if err := r.evaluation(ctx); err != nil {
+			return err
+		}
+	}
+	if (step == 0 || due(c.SampleSteps)) && r.state.Sampled != step {
+		if err := r.samples(ctx); err != nil {
+			return err
+		}
+	}
+	if step == 0 || !due(c.SaveSteps) {
+		return nil
+	}
+	if r.state.Evaluated == step && len(r.job.Evaluation) > 0 {
+		r.state.Watch.kept(step, r.state.EvalLast)
+	}
+	return r.save()
+}
+
+// samples answers sample_prompts.
+func (r *run) samples(ctx context.Context) error {
+	var rows []report.SampleRow
+	for _, prompt := range r.config.SamplePrompts {
+		if r.job.Sample == nil {
+			break
+		}
+		text, err := r.job.Sample(ctx, prompt)
+		if err == nil {
+			err = ctx.Err() // a cancelled answer is incomplete
+		}
+		if err != nil {
+			return fmt.Errorf("sample %q at step %d: %w", prompt, r.state.Step, err)
+		}
+		rows = append(rows, report.SampleRow{Step: r.state.Step, Prompt: prompt, Sample: text, ElapsedSeconds: r.elapsed()})
+	}
+	r.state.Sampled = r.state.Step
+	for _, row := range rows {
+		r.log.Add(row)
+		r.show.Say("sample at step %d: %s\n  %s", row.Step, row.Prompt, strings.ReplaceAll(row.Sample, "\n", "\n  "))
+	}
+	return nil
+}
+
+// info writes a log entry.
+func (r *run) info(format string, args ...any) {
+	r.show.Break()
+	r.job.Log.Info().Msgf(format, args...)
+}

@@ -1,0 +1,43 @@
+package train
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"fettle/adapter"
+	"fettle/data"
+	"fettle/model"
+)
+
+// Job holds the model, the data and the outputs of a run.
+type Job struct {
+	Model      *model.Model // with the adapter
+	Adapter    *adapter.Set
+	Training   []data.Example
+	Evaluation []data.Example
+	Objective  Objective // the zero value: the mean over learned tokens
+	Inputs     Inputs
+	Record     adapter.Record
+	Settings   []byte            // config.yaml of the output directory; may be nil
+	Beside     map[string][]byte // files to keep with the adapter, by name
+
+	// Sample answers an instruction of sample_prompts with the adapter as it is; it must not change the run. May be nil.
+	Sample func(ctx context.Context, prompt string) (string, error)
+
+	Log      zerolog.Logger // evaluations, checkpoints
+	Out      io.Writer      // steps and samples, for people; may be nil
+	Terminal bool           // Out can update a line in place
+}
+
+// Result summarizes a run.
+type Result struct {
+	Steps      int
+	Loss       float64 // of the last step
+	EvalBefore float64 // 0 without evaluation data
+	EvalAfter  float64
+	Best       int // the step whose checkpoint is the result; 0: the last
+	Elapsed    time.Duration
+}

@@ -1,0 +1,57 @@
+package train
+
+import (
+	"encoding/json"
+	"io"
+
+	"fettle/adapter"
+	"fettle/internal/atomicfile"
+	"fettle/internal/checkpoint/safetensors"
+	"fettle/train/checkpoint"
+	"fettle/train/report"
+)
+
+// save writes a checkpoint of the last finished step and prunes older ones.
+func (r *run) save() error {
+	files, err := r.adapterFiles()
+	if err != nil {
+		return err
+	}
+	files[optimizerFile] = func(w io.Writer) error {
+		return safetensors.Encode(w, r.optimizer.tensors(), map[string]string{"format": "pt"})
+	}
+	s := r.state
+	s.Elapsed = r.elapsed()
+	state, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	log, err := r.trainerState(nil)
+	if err != nil {
+		return err
+	}
+	files[stateFile], files[report.TrainerStateFile] = atomicfile.Bytes(state), atomicfile.Bytes(log)
+	r.log.Sync()
+	dir, best := r.config.OutputDir, r.state.Watch
+	if err := checkpoint.Write(r.disk, dir, r.state.Step, files); err != nil {
+		return err
+	}
+	if err := best.point(r.disk, dir); err != nil {
+		return err
+	}
+	return checkpoint.Prune(r.disk, dir, r.config.SaveLimit, best.best())
+}
+
+// adapterFiles returns the adapter's own files, its record and the files beside it.
+func (r *run) adapterFiles() (map[string]atomicfile.Content, error) {
+	files, err := r.job.Adapter.Files()
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range r.job.Beside {
+		files[name] = atomicfile.Bytes(text)
+	}
+	record, err := r.job.Record.Encode()
+	files[adapter.RecordFile] = atomicfile.Bytes(record)
+	return files, err
+}

@@ -1,0 +1,115 @@
+package train
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// A checkpoint's files beside the adapter's own.
+const (
+	stateFile     = "state.json"
+	optimizerFile = "optimizer.safetensors"
+)
+
+// state is the part of a run's state beside parameters and moments, kept as state.json.
+type state struct {
+	Step       int     `json:"step"`
+	Elapsed    float64 `json:"elapsed_seconds"`
+	EvalBefore float64 `json:"eval_loss_before"`
+	EvalLast   float64 `json:"eval_loss_last"`
+	Evaluated  int     `json:"evaluated"` // the last step with an evaluation, -1: none
+	Sampled    int     `json:"sampled"`   // the last step with samples, -1: none
+	Watch      watch   `json:"watch"`
+
+	Config Config `json:"config"`
+	Inputs Inputs `json:"inputs"`
+}
+
+// Inputs identify the base, tokenizer and data of a run, which continues only with the same ones.
+type Inputs struct {
+	Base       string `json:"base_fingerprint"`
+	Tokenizer  string `json:"tokenizer_sha256"`
+	Training   string `json:"training_sha256"`
+	Evaluation string `json:"evaluation_sha256"`
+}
+
+// mayChange lists the settings that a continued run may change: they do not change its numbers.
+func mayChange() []string {
+	return []string{
+		"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute",
+		"activation_memory_mb", "max_memory", "per_device_train_batch_size", "gradient_accumulation_steps",
+		"model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset", "early_stopping_patience",
+		"early_stopping_threshold", "load_best_model_at_end", "metric_for_best_model", "sample_prompts", "sample_steps",
+		"sample_max_new_tokens",
+	}
+}
+
+// continues returns an error that says why a run may not continue from a checkpoint.
+func (s state) continues(c Config, in Inputs) error {
+	differ := differences(reflect.ValueOf(s.Config), reflect.ValueOf(c))
+	if a, b := s.Config.BatchSize*s.Config.Accumulation, c.BatchSize*c.Accumulation; a != b {
+		differ = append(differ, fmt.Sprintf("sequences of a step were %d, are %d", a, b))
+	}
+	if s.Config.SharePrefix == "true" && s.Config.BatchSize != c.BatchSize {
+		differ = append(differ, fmt.Sprintf("per_device_train_batch_size was %d, is %d, and with share_prefix the numbers "+
+			"depend on it", s.Config.BatchSize, c.BatchSize))
+	}
+	for _, i := range []struct{ name, old, now string }{
+		{"base model", s.Inputs.Base, in.Base}, {"tokenizer", s.Inputs.Tokenizer, in.Tokenizer},
+		{"training data", s.Inputs.Training, in.Training}, {"evaluation data", s.Inputs.Evaluation, in.Evaluation},
+	} {
+		if i.old != i.now {
+			differ = append(differ, fmt.Sprintf("the %s has changed", i.name))
+		}
+	}
+	if differ == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s; take another output_dir, or --resume none with an empty one", ErrRefused,
+		strings.Join(differ, "; "))
+}
+
+// differences lists the settings that differ but must not, those of inlined structs too.
+func differences(old, now reflect.Value) (differ []string) {
+	for i := range old.NumField() {
+		key, old, now := old.Type().Field(i).Tag.Get("yaml"), old.Field(i), now.Field(i)
+		switch {
+		case key == ",inline":
+			differ = append(differ, differences(old, now)...)
+		case key != "-" && !slices.Contains(mayChange(), key) && !reflect.DeepEqual(old.Interface(), now.Interface()):
+			differ = append(differ, fmt.Sprintf("%s was %v, is %v", key, old, now))
+		}
+	}
+	return differ
+}
+
+// readState reads the state of a checkpoint and checks that it belongs to this run.
+func readState(dir string, c Config, in Inputs, total int) (state, error) {
+	var s state
+	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return s, err
+	}
+	s.Config.SharePrefix = "false" // of checkpoints from before there was the setting
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("%s: %w", stateFile, err)
+	}
+	if c.SharePrefix == "auto" {
+		c.SharePrefix = s.Config.SharePrefix
+	}
+	if err := s.continues(c, in); err != nil {
+		return s, err
+	}
+	if s.Step < 1 || s.Step > total {
+		return s, fmt.Errorf("%w: it is of step %d, the run has %d", ErrRefused, s.Step, total)
+	}
+	if best := s.Watch.BestStep; best < 0 || best > s.Step {
+		return s, fmt.Errorf("%w: it is of step %d and names step %d as the best", ErrRefused, s.Step, best)
+	}
+	return s, nil
+}
