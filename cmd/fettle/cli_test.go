@@ -264,5 +264,5 @@ func TestTrainOverAQuantizedBase(t *testing.T) {
 	code, _, stderr := call("", training(base, set, filepath.Join(t.TempDir(), "run"), "--finetuning_type", "full",
 		"--quantization", "nf4")...)
 	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, "what is tuned cannot be quantised")
+	require.Contains(t, stderr, "tuned weights cannot be quantized")
 }
