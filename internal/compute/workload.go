@@ -1,6 +1,6 @@
 package compute
 
-// Workload lists the largest calls of a program, for Device.Scratch. What is left zero is never called.
+// Workload lists the largest calls of a program, for Device.Scratch. Calls left zero are never made.
 type Workload struct {
 	// Inputs are the other factors of products with frozen weights: x (n, K) of MatMul, dy (n, N) of MatMulT. One
 	// entry for each width, with the most rows it comes in.

@@ -25,7 +25,7 @@ func (device) Scale(x []float32, a float32) {
 func (device) Gather(y, x []float32, rows []int32, width int) {
 	compute.Need(len(y), len(rows)*width)
 	for i, r := range rows {
-		copy(y[i*width:][:width], x[int(r)*width:])
+		copy(y[i*width:][:width], x[int(r)*width:][:width])
 	}
 }
 
