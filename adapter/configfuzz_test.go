@@ -11,11 +11,15 @@ import (
 func FuzzConfig(f *testing.F) {
 	for _, text := range []string{
 		`{"peft_type": "LORA", "r": 8, "lora_alpha": 16.5, "lora_dropout": 0.05, "target_modules": ["v_proj", "q_proj"]}`,
-		`{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ".*q_proj", "layers_to_transform": [0, 2], "rank_pattern": {"q_proj": 3}, "alpha_pattern": {"q_proj": 3}}`,
-		`{"peft_type": "LORA", "target_modules": "all-linear", "layers_to_transform": 1, "use_rslora": true, "init_lora_weights": "gaussian"}`,
+		`{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ".*q_proj", "layers_to_transform": [0, 2],
+			"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"q_proj": 3}}`,
+		`{"peft_type": "LORA", "target_modules": "all-linear", "layers_to_transform": 1, "use_rslora": true,
+			"init_lora_weights": "gaussian"}`,
 		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": 10, "adapter_layers": 30}`,
-		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": -1, "gate": "per_head", "gate_activation": "tanh", "base_model_name_or_path": "x"}`,
-		`{"peft_type": "LORA", "target_modules": ""}`, `{"peft_type": "LORA", "target_modules": []}`, `{"peft_type": "IA3"}`, `[]`, `null`,
+		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": -1, "gate": "per_head", "gate_activation": "tanh",
+			"base_model_name_or_path": "x"}`,
+		`{"peft_type": "LORA", "target_modules": ""}`, `{"peft_type": "LORA", "target_modules": []}`, `{"peft_type": "IA3"}`,
+		`[]`, `null`,
 	} {
 		f.Add([]byte(text))
 	}

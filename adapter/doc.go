@@ -4,8 +4,8 @@
 // on the sites of a model, and knows PEFT's file. Another method is another file, and another line of the table.
 //
 // Gorgonia differentiates. A module's backward pass is an expression of Gorgonia's own nodes (Mul, Transpose,
-// HadamardProd, SoftMax, Tanh) for one sequence, every derivative is Gorgonia's (Backpropagate), and tensor computes the
-// operations; its engine has the products and the softmax done by the Device. There is no custom operation and no
+// HadamardProd, SoftMax, Tanh) for one sequence, every derivative is Gorgonia's (Backpropagate), and tensor computes
+// the operations; its engine has the products and the softmax done by the Device. There is no custom operation and no
 // derivative by hand. What stands outside of the graphs:
 //
 //   - The order of the operations and their memory (graph.go): a TapeMachine allocates every value in every run.

@@ -54,7 +54,8 @@ func TestGateVariantsEqualReference(t *testing.T) {
 		u2 := both[i]/0.5 - u1
 		require.InDelta(t, tanh[i], float64(a[0])*u1+float64(a[1])*u2, 5e-6)
 	}
-	require.Equal(t, file["tanh_per_head"], file["hf_permuted_halfsplit_tanh_per_head"], "rows of q and k permuted for the other RoPE layout")
+	require.Equal(t, file["tanh_per_head"], file["hf_permuted_halfsplit_tanh_per_head"],
+		"rows of q and k permuted for the other RoPE layout")
 	worst := 0.0
 	for i, v := range added("WRONG_unpermuted_halfsplit_tanh") {
 		worst = max(worst, math.Abs(v-tanh[i]))

@@ -106,9 +106,11 @@ func TestEngineRefusesWhatItDoesNotKnow(t *testing.T) {
 		want string
 	}{
 		"window into a matrix": {window, floats(2, 3), "not contiguous"},
-		"float64":              {dense(tensor.WithShape(4, 2), tensor.WithBacking(make([]float64, 8))), floats(2, 3), "not a float32 matrix"},
-		"three dimensions":     {dense(tensor.WithShape(4, 2, 1), tensor.WithBacking(make([]float32, 8))), floats(2, 3), "not a float32 matrix"},
-		"shapes":               {floats(4, 3), floats(2, 3), "product of (4, 3) and (2, 3)"},
+		"float64": {dense(tensor.WithShape(4, 2), tensor.WithBacking(make([]float64, 8))), floats(2, 3),
+			"not a float32 matrix"},
+		"three dimensions": {dense(tensor.WithShape(4, 2, 1), tensor.WithBacking(make([]float32, 8))), floats(2, 3),
+			"not a float32 matrix"},
+		"shapes": {floats(4, 3), floats(2, 3), "product of (4, 3) and (2, 3)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.ErrorContains(t, engine{dev: ref.New()}.MatMul(c.a, c.b, floats(4, 3)), c.want)

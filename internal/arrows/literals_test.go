@@ -18,9 +18,6 @@ var owners = map[string]string{
 	"int8": "internal/compute", "nf4": "internal/compute",
 }
 
-// pendingNames lists rooms that still have such literals.
-var pendingNames = []string{"train", "train/plan"}
-
 func TestNamesAreLiteralsInOneRoom(t *testing.T) {
 	for _, f := range sources(t) {
 		room := path.Dir(f.path)
