@@ -266,3 +266,23 @@ func TestTrainOverAQuantizedBase(t *testing.T) {
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "tuned weights cannot be quantized")
 }
+
+func TestTheEnvironmentIsChecked(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	for _, name := range otherVariables() {
+		t.Setenv(name, "")
+	}
+	t.Setenv("FETTLE_TOP_P", "0.9") // generate's, not train's
+	t.Setenv("FETTLE_DATA", t.TempDir())
+	code, _, stderr := call("", "train", "--model_name_or_path", base)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "dataset is missing", "FETTLE_DATA is the tests', though data is an alias of dataset")
+	t.Setenv("FETTLE_LORA_R", "many")
+	code, _, stderr = call("", "train", "--model_name_or_path", base)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, `environment: FETTLE_LORA_R: "many" is not a whole number`)
+	t.Setenv("FETTLE_LORA_RNAK", "8")
+	code, _, stderr = call("", "generate", "--model_name_or_path", base)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, `unknown variable FETTLE_LORA_RNAK, did you mean "FETTLE_LORA_RANK"`)
+}

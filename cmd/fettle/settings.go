@@ -16,7 +16,7 @@ func otherVariables() []string {
 	return []string{
 		"FETTLE_API_KEY",  // the key that clients of serve must bring
 		"FETTLE_CPU",      // the instruction set of internal/compute/cpu
-		"FETTLE_DATA",     // tests: the directory of reference material
+		"FETTLE_DATA",     // tests: the directory of reference data
 		"FETTLE_LONG",     // tests: take minutes
 		"FETTLE_TEST_RUN", // tests: be the program
 	}
@@ -24,7 +24,9 @@ func otherVariables() []string {
 
 // addSettings gives a command a flag for every field of the configs, whose values are the defaults.
 func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
-	return settings.New(cmd.Flags(), settings.Ready{Names: ready.Names(), Find: ready.Find}, configs...)
+	return settings.New(cmd.Flags(), settings.Program{
+		Configs: ready.Names(), Find: ready.Find, Variables: otherVariables(),
+	}, configs...)
 }
 
 // load fills the configs of a command. A variable that any command knows is no mistake.
@@ -38,7 +40,7 @@ func load(cmd *cobra.Command, s *settings.Settings) error {
 		}
 	}
 	visit(cmd.Root())
-	if err := settings.CheckEnvironment(otherVariables(), flags...); err != nil {
+	if err := s.CheckEnvironment(flags...); err != nil {
 		return usage(err)
 	}
 	return usage(s.Load())

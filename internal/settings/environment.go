@@ -17,20 +17,20 @@ const prefix = "FETTLE_"
 func variable(name string) string { return prefix + strings.ToUpper(name) }
 
 // variables lists the variables, of the names of a field, that are set. An empty one counts as unset.
-func variables(f Field) []string {
+func (s *Settings) variables(f Field) []string {
 	var set []string
 	for _, name := range f.names() {
-		if os.Getenv(variable(name)) != "" {
-			set = append(set, variable(name))
+		if v := variable(name); os.Getenv(v) != "" && !slices.Contains(s.program.Variables, v) {
+			set = append(set, v)
 		}
 	}
 	return set
 }
 
-// CheckEnvironment refuses variables FETTLE_… that are neither a setting of these flag sets nor among others, and names
-// the nearest one. Give it the flags of all commands: a variable may be meant for another one.
-func CheckEnvironment(others []string, flags ...*pflag.FlagSet) error {
-	known := slices.Clone(others)
+// CheckEnvironment refuses variables FETTLE_… that are neither a setting of these flag sets nor another variable of the
+// program, and names the nearest one. Give it the flags of all commands: a variable may be meant for another one.
+func (s *Settings) CheckEnvironment(flags ...*pflag.FlagSet) error {
+	known := slices.Clone(s.program.Variables)
 	for _, set := range flags {
 		set.VisitAll(func(f *pflag.Flag) {
 			for _, name := range f.Annotations[namesNote] {

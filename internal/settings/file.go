@@ -29,10 +29,10 @@ func (s *Settings) file() (file, error) {
 	}
 	text, err := os.ReadFile(f.name)
 	if errors.Is(err, os.ErrNotExist) {
-		if built, ok := s.ready.Find(f.name); ok {
+		if built, ok := s.program.Find(f.name); ok {
 			text, err = built, nil
 		} else {
-			err = fmt.Errorf("%w; the built-in ones are %s", err, strings.Join(s.ready.Names, ", "))
+			err = fmt.Errorf("%w; the built-in ones are %s", err, strings.Join(s.program.Configs, ", "))
 		}
 	}
 	if err != nil {

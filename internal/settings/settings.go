@@ -65,24 +65,25 @@ func fieldsOf(v reflect.Value, group string) []Field {
 // names lists the key and its aliases.
 func (f Field) names() []string { return append([]string{f.Key}, f.Aliases...) }
 
-// Ready finds configs that are part of the program by their names.
-type Ready struct {
-	Names []string
-	Find  func(name string) (text []byte, ok bool)
+// Program describes the program that the settings are of.
+type Program struct {
+	Configs   []string // names of the configs that are part of it
+	Find      func(name string) (text []byte, ok bool)
+	Variables []string // FETTLE_… that it reads and that are no settings, even if an alias says so
 }
 
 // Settings connects structs to the flags of a command.
 type Settings struct {
-	fields []Field
-	keys   map[string]string // names and aliases to keys
-	flags  *pflag.FlagSet
-	ready  Ready
-	given  map[string]bool
+	fields  []Field
+	keys    map[string]string // names and aliases to keys
+	flags   *pflag.FlagSet
+	program Program
+	given   map[string]bool
 }
 
 // New gives a command a flag for every field of the structs, to which configs are pointers, and --config for a file.
-func New(flags *pflag.FlagSet, ready Ready, configs ...any) *Settings {
-	s := &Settings{keys: map[string]string{}, flags: flags, ready: ready, given: map[string]bool{}}
+func New(flags *pflag.FlagSet, program Program, configs ...any) *Settings {
+	s := &Settings{keys: map[string]string{}, flags: flags, program: program, given: map[string]bool{}}
 	flags.SortFlags = false
 	for _, c := range configs {
 		for _, f := range Fields(c) {
@@ -95,7 +96,7 @@ func New(flags *pflag.FlagSet, ready Ready, configs ...any) *Settings {
 	}
 	addFlag(flags, Field{
 		Key: configKey, Value: reflect.ValueOf(""),
-		Help: "YAML file with settings, or the name of a built-in one: " + strings.Join(ready.Names, ", "),
+		Help: "YAML file with settings, or the name of a built-in one: " + strings.Join(program.Configs, ", "),
 	})
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		name = canonical(name)
@@ -150,7 +151,7 @@ func (s *Settings) Load() error {
 		if err := v.BindPFlag(f.Key, s.flags.Lookup(f.Key)); err != nil {
 			return err
 		}
-		set := variables(f)
+		set := s.variables(f)
 		if len(set) > 1 {
 			return fmt.Errorf("environment: %s is set twice, by %s", f.Key, strings.Join(set, " and "))
 		}
@@ -182,7 +183,7 @@ func (s *Settings) origin(f Field, file file) string {
 	if s.flags.Changed(f.Key) {
 		return "--" + f.Key
 	}
-	if set := variables(f); len(set) > 0 {
+	if set := s.variables(f); len(set) > 0 {
 		return "environment: " + set[0]
 	}
 	return fmt.Sprintf("config %s:%d: %s", file.name, file.lines[f.Key], f.Key)

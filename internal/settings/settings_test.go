@@ -29,14 +29,17 @@ func defaults() *run {
 	return &run{Rate: 3e-4, Seed: 42, Compute: "auto", Method: method{Rank: 8, Targets: []string{"q_proj", "v_proj"}}}
 }
 
-var ready = Ready{Names: []string{"small"}, Find: func(name string) ([]byte, bool) {
-	return []byte("lora_r: 2\n"), name == "small"
-}}
+var program = Program{
+	Configs: []string{"small"},
+	Find:    func(name string) ([]byte, bool) { return []byte("lora_r: 2\n"), name == "small" },
+
+	Variables: []string{"FETTLE_DATA"},
+}
 
 // load parses the arguments and fills a run.
 func load(t testing.TB, args ...string) (*run, *Settings, error) {
 	c, flags := defaults(), pflag.NewFlagSet("test", pflag.ContinueOnError)
-	s := New(flags, ready, c)
+	s := New(flags, program, c)
 	require.NoError(t, flags.Parse(args))
 	return c, s, s.Load()
 }
@@ -184,11 +187,11 @@ func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 
 func TestAnUnknownVariableIsAnError(t *testing.T) {
 	flags, other := pflag.NewFlagSet("", pflag.ContinueOnError), pflag.NewFlagSet("", pflag.ContinueOnError)
-	New(flags, ready, defaults())
-	New(other, ready, &struct {
+	s := New(flags, program, defaults())
+	New(other, program, &struct {
 		Top float64 `yaml:"top_p"`
 	}{})
-	check := func() error { return CheckEnvironment([]string{"FETTLE_DATA"}, flags, other) }
+	check := func() error { return s.CheckEnvironment(flags, other) }
 	for _, name := range []string{"FETTLE_LORA_RANK", "FETTLE_LORA_R", "FETTLE_CONFIG", "FETTLE_TOP_P", "FETTLE_DATA"} {
 		t.Setenv(name, "1")
 	}
@@ -207,7 +210,7 @@ func TestAMistakeInAFlagIsNamed(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-			New(flags, ready, defaults())
+			New(flags, program, defaults())
 			require.EqualError(t, FlagError(flags, flags.Parse([]string{c.arg})), c.want)
 		})
 	}
@@ -226,7 +229,7 @@ func TestAGroupHoldsUntilTheNextOne(t *testing.T) {
 
 func TestHelpIsGroupedAndShowsDefaults(t *testing.T) {
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	New(flags, ready, defaults())
+	New(flags, program, defaults())
 	help := Help(flags, 60)
 	require.Equal(t, `
 Data:
@@ -258,4 +261,14 @@ General:
       one: small
 `, help)
 	require.Contains(t, Help(flags, 80), "\n  --lora_rank number            rank of LoRA (default 8)\n")
+}
+
+func TestAnotherVariableOfTheProgramIsNoSetting(t *testing.T) {
+	t.Setenv("FETTLE_DATA", "the directory of reference data")
+	c := struct {
+		Dataset []string `yaml:"dataset" alias:"data"`
+	}{}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	require.NoError(t, New(flags, program, &c).Load())
+	require.Empty(t, c.Dataset)
 }
