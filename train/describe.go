@@ -32,7 +32,7 @@ func (r *run) page() report.Page {
 		Title: r.config.OutputDir, History: r.log.History, Gates: r.job.Adapter.Gates(), Settings: string(r.job.Settings),
 		Facts: [][2]string{
 			{"method", r.config.Type},
-			{"trainable numbers", fmt.Sprint(r.job.Adapter.Size())},
+			{"trainable parameters", fmt.Sprint(r.job.Adapter.Size())},
 			{"base", r.job.Record.Base},
 			{"recipe", r.config.Recipe},
 			{"compute", r.job.Record.Compute},

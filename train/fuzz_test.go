@@ -12,8 +12,8 @@ import (
 	"fettle/train/checkpoint"
 )
 
-// FuzzCheckpoint puts any bytes into a checkpoint's manifest, which is sound then
-// or not, and into its state, which is of the run and within its steps or refused.
+// FuzzCheckpoint replaces a checkpoint's manifest and state by arbitrary bytes. Verify accepts only the manifest that
+// was written, and readState only a state of this run within its steps.
 func FuzzCheckpoint(f *testing.F) {
 	c, in := config("runs/x"), Inputs{Base: "b", Training: "t"}
 	stateText, err := json.Marshal(state{Step: 3, Evaluated: -1, Config: c, Inputs: in})
@@ -37,7 +37,7 @@ func FuzzCheckpoint(f *testing.F) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, stateFile), text, 0o644))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "adapter_config.json"), []byte("{}"), 0o644))
 		if checkpoint.Verify(dir) == nil {
-			require.Equal(t, string(stateText), string(text), "a manifest that holds is the one that was written")
+			require.Equal(t, string(stateText), string(text), "only the manifest that was written verifies")
 		}
 		s, err := readState(dir, c, in, 6)
 		if err != nil {

@@ -13,8 +13,8 @@ import (
 	"fettle/internal/compute/ref"
 )
 
-// Learning rates of real runs of Hugging Face's trainer: the log of ChatDoctor's
-// Alpaca stage, and the same formulas at other lengths.
+// Learning rates of Hugging Face's trainer: the log of ChatDoctor's Alpaca stage, and the same formulas at other
+// lengths.
 func TestRatesEqualRealLogs(t *testing.T) {
 	dir := os.Getenv("FETTLE_DATA")
 	if dir == "" {
@@ -28,12 +28,12 @@ func TestRatesEqualRealLogs(t *testing.T) {
 	require.NoError(t, json.Unmarshal(text, &file))
 	for _, c := range []struct {
 		key string
-		s   Schedule
+		s   schedule
 	}{
-		{"lr_alpaca_T609_w19_2e-5", Schedule{"cosine", 2e-5, 19, 609}},
-		{"lr_alpaca_T1218_w37_2e-5", Schedule{"cosine", 2e-5, 37, 1218}},
-		{"lr_alpacalora_linear_w100_3e-4_T1164", Schedule{"linear", 3e-4, 100, 1164}},
-		{"lr_llama_adapter_1625it_per_epoch", Schedule{"cosine", 1.125e-3, 3250, 8125}},
+		{"lr_alpaca_T609_w19_2e-5", schedule{"cosine", 2e-5, 19, 609}},
+		{"lr_alpaca_T1218_w37_2e-5", schedule{"cosine", 2e-5, 37, 1218}},
+		{"lr_alpacalora_linear_w100_3e-4_T1164", schedule{"linear", 3e-4, 100, 1164}},
+		{"lr_llama_adapter_1625it_per_epoch", schedule{"cosine", 1.125e-3, 3250, 8125}},
 	} {
 		var want map[string]float64
 		require.NoError(t, json.Unmarshal(file[c.key], &want))
@@ -41,23 +41,22 @@ func TestRatesEqualRealLogs(t *testing.T) {
 		for step, rate := range want {
 			k, err := strconv.Atoi(step)
 			require.NoError(t, err)
-			require.Equal(t, rate, c.s.Rate(k), "%s, step %d", c.key, k)
+			require.Equal(t, rate, c.s.rate(k), "%s, step %d", c.key, k)
 		}
 	}
 }
 
 func TestRates(t *testing.T) {
-	s := Schedule{"linear", 1, 2, 6}
+	s := schedule{"linear", 1, 2, 6}
 	for k, want := range []float64{0, 0.5, 1, 0.75, 0.5, 0.25, 0} {
-		require.Equal(t, want, s.Rate(k))
+		require.Equal(t, want, s.rate(k))
 	}
-	require.Equal(t, 1.0, Schedule{"constant", 1, 0, 6}.Rate(0))
-	require.Equal(t, 1.0, Schedule{"cosine", 1, 0, 6}.Rate(0))
+	require.Equal(t, 1.0, schedule{"constant", 1, 0, 6}.rate(0))
+	require.Equal(t, 1.0, schedule{"cosine", 1, 0, 6}.rate(0))
 	require.Equal(t, 19, newSchedule(Config{WarmupRatio: 0.03, LearningRate: 1}, 609).Warmup)
 }
 
-// The first updates of AdamW by hand: with constant gradients the corrected
-// moments are g and g², so every update is rate·sign(g) but for ε.
+// With constant gradients the corrected moments are g and g², so that every update is rate·sign(g), apart from ε.
 func TestAdamWByHand(t *testing.T) {
 	p := &adapter.Param{Name: "p", Data: []float32{1, -2, 3}, Grad: []float32{0.5, -0.25, 0}}
 	c := Config{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.1}

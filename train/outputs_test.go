@@ -21,7 +21,7 @@ import (
 	"fettle/train/report"
 )
 
-// finished is the directory of a finished run.
+// finished returns the directory and settings of a finished run.
 func finished(t *testing.T, method string) (string, Config) {
 	c := config(t.TempDir())
 	j := job(t, methods[method], 1)
@@ -69,7 +69,7 @@ func TestTrainerStateHasHuggingFacesKeys(t *testing.T) {
 	require.Nil(t, file["best_metric"])
 }
 
-// historyOf reads a run's log as a resumed run does: no line of it is dropped.
+// historyOf reads a run's log as a resumed run does and checks that no line is dropped.
 func historyOf(t *testing.T, dir string) report.History {
 	text, err := os.ReadFile(filepath.Join(dir, report.LogFile))
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func historyOf(t *testing.T, dir string) report.History {
 	return log.History
 }
 
-// The event file, read as TFRecord and protobuf are defined.
+// The event file is parsed by the definitions of TFRecord and protobuf.
 func TestTensorBoardFile(t *testing.T) {
 	dir, _ := finished(t, "LoRA")
 	paths, err := filepath.Glob(filepath.Join(dir, "tensorboard", "events.out.tfevents.*"))

@@ -34,7 +34,7 @@ type run struct {
 	base      *model.Model // the model without its adapter, once an objective needs it
 	disk      atomicfile.Disk
 	optimizer *adamW
-	schedule  Schedule
+	schedule  schedule
 	steps     *steps
 	state     state
 	log       *report.Log

@@ -39,7 +39,7 @@ func dry(m adapter.Method) adapter.Method {
 	return m
 }
 
-// job is a tiny run: six steps of four sequences.
+// job returns a tiny run: six steps of four sequences.
 func job(t testing.TB, c adapter.Method, threads int) Job {
 	dir := t.TempDir()
 	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 7))
@@ -76,8 +76,8 @@ func config(dir string) Config {
 	return c
 }
 
-// outcome is what must not depend on how a run got there: the adapter's bytes,
-// and the metrics without their times.
+// outcome returns the parts of a finished run that must not depend on interruptions, threads and micro-batches: the
+// hash of the adapter, and the metrics without their times.
 func outcome(t testing.TB, dir string) string {
 	weights, err := os.ReadFile(filepath.Join(dir, adapter.WeightsFile))
 	if err != nil {
@@ -130,7 +130,7 @@ func TestOutcomeDependsOnTheRunAlone(t *testing.T) {
 	}
 }
 
-// countdown is a context that is cancelled when it is asked for the nth time.
+// countdown is a context that is cancelled at the nth call of Err.
 type countdown struct {
 	context.Context
 	left int
@@ -226,8 +226,7 @@ func (f failing) RemoveAll(path string) error {
 	return f.OS.RemoveAll(path)
 }
 
-// Every call that a run makes of the disk fails once: the run says so, and the
-// next one ends with the same bits.
+// Each call of the disk fails in turn: the run returns the error, and the next one ends with the same bits.
 func TestEveryDiskFailureIsSurvived(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")

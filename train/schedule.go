@@ -5,22 +5,22 @@ import (
 	"math/big"
 )
 
-// Schedule computes the learning rate of every optimizer step as Hugging Face's schedulers do: with warm-up, the first
+// schedule computes the learning rate of every optimizer step as Hugging Face's schedulers do: with warm-up, the first
 // step has rate 0.
-type Schedule struct {
+type schedule struct {
 	Kind   string // linear, cosine or constant
 	Peak   float64
 	Warmup int // steps
 	Total  int // steps
 }
 
-// Rate returns the learning rate of step k, counted from 0, with w = Warmup and T = Total:
+// rate returns the learning rate of step k, counted from 0, with w = Warmup and T = Total:
 //
 //	k < w     Peak·k/w
 //	linear    Peak·(T−k)/(T−w)
 //	cosine    Peak·(1+cos(π·(k−w)/(T−w)))/2
 //	constant  Peak
-func (s Schedule) Rate(k int) float64 {
+func (s schedule) rate(k int) float64 {
 	w, t := float64(s.Warmup), float64(s.Total)
 	at := float64(k)
 	switch {
@@ -35,12 +35,12 @@ func (s Schedule) Rate(k int) float64 {
 }
 
 // newSchedule returns the schedule of a run of total steps.
-func newSchedule(c Config, total int) Schedule {
+func newSchedule(c Config, total int) schedule {
 	warmup := c.WarmupSteps
 	if warmup == 0 {
 		warmup = int(math.Ceil(c.WarmupRatio * float64(total)))
 	}
-	return Schedule{c.Schedule, c.LearningRate, warmup, total}
+	return schedule{c.Schedule, c.LearningRate, warmup, total}
 }
 
 // cosine returns the correctly rounded cos(x) for 0 ≤ x ≤ π, from the Taylor series. Towards the end of a run 1+cos

@@ -13,7 +13,7 @@ import (
 	"fettle/adapter"
 )
 
-// A state.json of a time when the methods' settings were fields of Config itself.
+// A state.json from when the methods' settings were fields of Config itself.
 const earlierState = `{"step": 2, "config": {
 	"ModelName": "fettle-tiny", "Shape": "", "Tokenizer": "", "Spread": 0.02, "Adapter": "", "Type": "lora",
 	"Recipe": "alpaca", "Dataset": ["fettle-questions"], "DatasetFormat": "auto", "Weights": [], "Columns": [],

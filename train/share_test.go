@@ -19,8 +19,8 @@ import (
 	"fettle/train/report"
 )
 
-// trunked is job with examples that begin with twelve tokens in common, of which
-// some are learned, on a device of its own and without dropout.
+// trunked returns a job without dropout whose examples have their first twelve tokens in common, some of them learned,
+// on a device of its own.
 func trunked(t *testing.T, c adapter.Method, compute string, threads int) Job {
 	c = dry(c)
 	j := job(t, c, 2)
@@ -64,18 +64,18 @@ func TestSharingLearnsTheSame(t *testing.T) {
 				c.LoRA.Dropout, c.SharePrefix = 0, share
 				r := beginning(c, trunked(t, method, "f32", 2))
 				gradients[i], steps[i] = gradientOf(t, r, []int{0, 1, 2, 3})
-				require.Len(t, r.config.pack(r.job.Training[:2]).Segments, 2+i, "with sharing a beginning and two rests")
+				require.Len(t, r.config.pack(r.job.Training[:2]).Segments, 2+i, "with a shared prefix: the prefix and two rests")
 			}
 			require.InEpsilon(t, steps[0].Loss, steps[1].Loss, 1e-6)
 			require.InEpsilon(t, steps[0].GradNorm, steps[1].GradNorm, 1e-5)
 			steps[1].Loss, steps[1].GradNorm = steps[0].Loss, steps[0].GradNorm
-			require.Equal(t, steps[0], steps[1], "tokens are those of the data")
+			require.Equal(t, steps[0], steps[1], "tokens are counted as in the data")
 			require.Less(t, distance(gradients[1], gradients[0]), 1e-5)
 		})
 	}
 }
 
-// Whole runs, with decay, clipping and evaluations: rounding stays rounding.
+// Over whole runs, with decay, clipping and evaluations, the rounding differences stay small.
 func TestSharedRunsLearnAlike(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestSharingIsDecided(t *testing.T) {
 	}
 }
 
-// An adapter to go on from brings its own dropout, whatever lora_dropout says.
+// A continued adapter has its own dropout, which overrides lora_dropout.
 func TestSharingMindsTheAdaptersDropout(t *testing.T) {
 	for share, compute := range map[string]string{"auto": "bf16", "true": "f32"} {
 		c := config(t.TempDir())
@@ -176,7 +176,7 @@ func TestSharedOutcomeDependsNotOnThreadsOrMemory(t *testing.T) {
 	}
 }
 
-// A shared run goes on to the same bits, but not in other micro-batches.
+// A run with shared prefixes resumes to the same bits, but not with other micro-batches.
 func TestSharedRunGoesOn(t *testing.T) {
 	c := config(t.TempDir())
 	c.LoRA.Dropout, c.Compute = 0, "bf16"
@@ -193,8 +193,8 @@ func TestSharedRunGoesOn(t *testing.T) {
 	require.Equal(t, want, finish(t, d, trunked(t, lora, "bf16", 1)))
 }
 
-// A run that was begun without sharing, perhaps before there was a choice, goes
-// on without it where nothing else is asked for.
+// A run that began without shared prefixes, perhaps before there was the setting, continues without them if
+// share_prefix is auto.
 func TestRunGoesOnAsItBegan(t *testing.T) {
 	begin := func(share string, patience int) (Config, error) {
 		c := config(t.TempDir())

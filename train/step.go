@@ -18,7 +18,7 @@ func (r *run) step(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	row.LearningRate = r.schedule.Rate(k)
+	row.LearningRate = r.schedule.rate(k)
 	r.optimizer.step(row.LearningRate, clip(row.GradNorm, r.config.MaxGradNorm))
 	if err := r.job.Adapter.Refresh(); err != nil {
 		return err

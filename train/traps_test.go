@@ -19,8 +19,7 @@ import (
 	"fettle/train/report"
 )
 
-// begun is a run that has not made a step. Its adapter no longer starts as
-// nothing: every parameter has a gradient.
+// begun returns a run before its first step. Its adapter has an effect, so that every parameter has a gradient.
 func begun(t *testing.T, c Config, method adapter.Method) *run {
 	j := job(t, method, 2)
 	r := beginning(c, j)
@@ -28,7 +27,7 @@ func begun(t *testing.T, c Config, method adapter.Method) *run {
 	return r
 }
 
-// beginning is a run before its first step, whose adapter has an effect.
+// beginning returns a run of the job before its first step and gives its adapter an effect.
 func beginning(c Config, j Job) *run {
 	for _, p := range j.Adapter.Params() {
 		for i := range p.Data {
@@ -42,7 +41,7 @@ func beginning(c Config, j Job) *run {
 	}
 }
 
-// gradientOf is the gradient of a step on these examples, and its row.
+// gradientOf returns the gradient of a step on these examples, and the row of the log.
 func gradientOf(t *testing.T, r *run, examples []int) ([]float32, report.StepRow) {
 	row, err := r.gradients(context.Background(), 0, examples)
 	require.NoError(t, err)
@@ -53,7 +52,7 @@ func gradientOf(t *testing.T, r *run, examples []int) ([]float32, report.StepRow
 	return all, row
 }
 
-// distance is |a−b|/|b|.
+// distance returns |a−b|/|b|.
 func distance(a, b []float32) float64 {
 	var apart, size float64
 	for i := range a {
@@ -63,8 +62,8 @@ func distance(a, b []float32) float64 {
 	return math.Sqrt(apart / size)
 }
 
-// However a batch of unequal lengths is cut into micro-batches, the gradient is
-// the same, bit by bit; the mean of micro-batches' means is another one.
+// The gradient of a batch of unequal lengths has the same bits for every division into micro-batches; the mean of the
+// micro-batches' means is a different one.
 func TestT20AccumulationIsNormalisedOnce(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
@@ -91,8 +90,8 @@ func TestT20AccumulationIsNormalisedOnce(t *testing.T) {
 	}
 }
 
-// The last step of an epoch is short. Its gradient is that of its examples as
-// one batch: divided by its own tokens, not by what a whole step would have.
+// The last step of an epoch is short. Its gradient equals that of its examples as one batch: divided by its own
+// number of tokens, not by that of a complete step.
 func TestT21TheShortLastStepHasItsOwnDivisor(t *testing.T) {
 	c := config(t.TempDir())
 	c.BatchSize, c.Accumulation = 2, 4
@@ -125,8 +124,7 @@ func TestT21TheShortLastStepHasItsOwnDivisor(t *testing.T) {
 	require.InDelta(t, sum/float64(tokens), row.Loss, 1e-12)
 }
 
-// A run of two epochs learns every example twice, those that fill no whole step
-// and the longest too.
+// A run of two epochs learns every example twice, those of incomplete steps too.
 func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
 	for examples := 1; examples < 40; examples++ {
 		for _, c := range []Config{
@@ -152,8 +150,8 @@ func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
 	}
 }
 
-// With dataloader_drop_last an epoch has whole steps only, as Alpaca's had; who
-// sits out changes from epoch to epoch.
+// With dataloader_drop_last an epoch has complete steps only, as Alpaca's had. The dropped examples differ from epoch
+// to epoch.
 func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
 	alpaca := Config{BatchSize: 16, Accumulation: 8, Epochs: 3, DropLast: true}
 	require.Equal(t, 1218, newSteps(alpaca, 52002).total, "trainer_state.json of Alpaca 7B")
@@ -177,8 +175,8 @@ func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
 		"one step at least")
 }
 
-// The held-out loss is Σ/Σ over all of the set, whatever the batches, and
-// without dropout. A mean of batch means is another number.
+// The held-out loss is Σ loss / Σ tokens over the whole set for every batch size, and without dropout. The mean of the
+// batches' means is a different number.
 func TestT24EvaluationIsWeightedByTokens(t *testing.T) {
 	wet := lora
 	wet.Dropout = 0.5
@@ -210,9 +208,8 @@ func TestT24EvaluationIsWeightedByTokens(t *testing.T) {
 	require.Greater(t, math.Abs(means[0]-losses[0]), 1e-4, "the case that breaks a naive version")
 }
 
-// Rates at the steps where formulas go wrong by one: k/w up to the w-th step,
-// then (T−k)/(T−w) or half a cosine, as Hugging Face's schedulers have it. A step
-// is an optimizer step, however many micro-batches it has.
+// Rates at the steps where off-by-one errors show: k/w up to step w, then (T−k)/(T−w) or half a cosine, as in Hugging
+// Face's schedulers. Steps are optimizer steps, not micro-batches.
 func TestT28RatesOfEverySchedule(t *testing.T) {
 	const peak, warm, total = 3e-4, 100, 1164
 	middle := (warm + total) / 2
@@ -228,12 +225,12 @@ func TestT28RatesOfEverySchedule(t *testing.T) {
 			1163: peak * (1 + math.Cos(math.Pi*1063/1064)) / 2, 1164: 0}},
 		{"constant", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak, 1163: peak}},
 	} {
-		s := Schedule{c.kind, peak, warm, total}
+		s := schedule{c.kind, peak, warm, total}
 		for k, want := range c.want {
-			require.InDelta(t, want, s.Rate(k), 1e-15, "%s, step %d", c.kind, k)
+			require.InDelta(t, want, s.rate(k), 1e-15, "%s, step %d", c.kind, k)
 		}
 		s.Warmup = 0
-		require.Equal(t, peak, s.Rate(0), "without warm-up the first step is not wasted")
+		require.Equal(t, peak, s.rate(0), "without warm-up the first step is not wasted")
 	}
 	for _, micro := range []int{1, 2, 4} {
 		c := config(t.TempDir())
@@ -250,8 +247,8 @@ func TestT28RatesOfEverySchedule(t *testing.T) {
 	}
 }
 
-// The norm is of all parameters together, after all micro-batches, and logged as
-// it was before clipping. Clipping each micro-batch would be something else.
+// The norm is that of all parameters together, after all micro-batches, and is logged before clipping. Clipping each
+// micro-batch gives a different gradient.
 func TestT29ClippingActsOnTheWholeGradient(t *testing.T) {
 	logged := map[float64]float64{}
 	for _, limit := range []float64{0, 1e-3} {
@@ -287,10 +284,9 @@ func TestT29ClippingActsOnTheWholeGradient(t *testing.T) {
 	require.Greater(t, distance(naive, all), 0.01, "the case that breaks a naive version")
 }
 
-// Every trainable tensor decays, the gates of a LLaMA-Adapter and the norms of a
-// fully tuned model too: in the official code the gate has four dimensions, so
-// that its helper decays it, and Hugging Face's trainer exempts layer norms and
-// biases only, which adapters have none of.
+// Every trainable tensor decays, LLaMA-Adapter's gates and the norms of a fully tuned model too. In the official code
+// the gate has four dimensions, so that its helper decays it; Hugging Face's trainer exempts only layer norms and
+// biases, and adapters have none.
 func TestT30WhatDecays(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
@@ -323,8 +319,8 @@ func TestT30WhatDecays(t *testing.T) {
 	}
 }
 
-// Ten steps against PyTorch's AdamW, with decay, an ε that is felt, and gradients
-// over many magnitudes. testdata/adamw.py makes the numbers.
+// Ten steps against PyTorch's AdamW, with decay, an ε that matters, and gradients of many magnitudes. testdata/adamw.py
+// makes the numbers.
 func TestT31TenStepsEqualPyTorch(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "adamw.json"))
 	require.NoError(t, err)
@@ -348,8 +344,8 @@ func TestT31TenStepsEqualPyTorch(t *testing.T) {
 	}
 }
 
-// What is logged is what was optimised: the sum of the step's token losses over
-// their number, and something that is no number stops the run and is said.
+// The logged loss is the optimized one: the sum of the step's token losses over their number. A NaN ends the run with
+// an error.
 func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 	c := config(t.TempDir())
 	c.BatchSize, c.Accumulation, c.LearningRate, c.Epochs = 2, 2, 0, 1

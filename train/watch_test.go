@@ -15,23 +15,22 @@ import (
 	"fettle/train/checkpoint"
 )
 
-// watching is a run that is evaluated and kept at every step, and learns so fast
-// that its best step is not the last.
+// watching returns the settings of a run with an evaluation and a checkpoint at every step, and with a learning rate so
+// high that its best step is not the last.
 func watching(dir string) Config {
 	c := config(dir)
 	c.EvalSteps, c.SaveSteps, c.SaveLimit, c.LoadBest, c.LearningRate = 1, 1, 1, true, 0.2
 	return c
 }
 
-// bestOf is where a run's link leads.
+// bestOf returns the target of the link to the best checkpoint.
 func bestOf(t *testing.T, dir string) string {
 	to, err := os.Readlink(filepath.Join(dir, bestLink))
 	require.NoError(t, err)
 	return to
 }
 
-// sampled is a job that is asked during the run: the answer is what the model,
-// as it is now, takes for the most probable next tokens.
+// sampled returns a job with samples: the most probable next tokens of the model as it is.
 func sampled(t testing.TB, method adapter.Method, threads int) Job {
 	j := job(t, method, threads)
 	j.Sample = func(_ context.Context, prompt string) (string, error) {
@@ -85,8 +84,7 @@ func TestSamplesLeaveTheRunAsItIs(t *testing.T) {
 	}
 }
 
-// However often a run is stopped, its samples, its best checkpoint and its end
-// are those of a run that was not.
+// An interrupted run has the samples, the best checkpoint and the result of an uninterrupted one.
 func TestWatchingSurvivesEveryStop(t *testing.T) {
 	set := func(dir string) Config {
 		c := watching(dir)
@@ -145,7 +143,7 @@ func TestTheBestCheckpointIsTheResult(t *testing.T) {
 			require.NoError(t, err)
 			last, err := os.ReadFile(filepath.Join(c.OutputDir, file))
 			require.NoError(t, err)
-			require.NotEqual(t, best, last, "asked again for the last one")
+			require.NotEqual(t, best, last, "run again with the last one as the result")
 		})
 	}
 }
@@ -158,7 +156,7 @@ func TestMorePatienceGoesOn(t *testing.T) {
 	require.Equal(t, 4, r.Steps)
 	r, err = Run(context.Background(), c, job(t, lora, 1))
 	require.NoError(t, err)
-	require.Equal(t, 4, r.Steps, "a run that has ended stays so")
+	require.Equal(t, 4, r.Steps, "a run that has ended is not continued")
 	c.Patience = 0
 	r, err = Run(context.Background(), c, job(t, lora, 1))
 	require.NoError(t, err)

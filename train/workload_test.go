@@ -8,7 +8,7 @@ import (
 	"fettle/data"
 )
 
-// alike are n examples of a length, half of it learned.
+// alike returns n examples of the same length, half of it learned.
 func alike(n, length int) []data.Example {
 	all := make([]data.Example, n)
 	for i := range all {

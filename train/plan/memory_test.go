@@ -12,7 +12,7 @@ import (
 	"fettle/train"
 )
 
-// of7b is the smallest LLaMA, stored in two bytes a weight, on the plain device.
+// of7b describes the smallest LLaMA, stored in two bytes a weight, on the plain device.
 func of7b() Base {
 	return Base{
 		Config: &model.Config{
@@ -23,7 +23,7 @@ func of7b() Base {
 	}
 }
 
-// alike are n examples of a length, half of it learned.
+// alike returns n examples of the same length, half of it learned.
 func alike(n, length int) []data.Example {
 	all := make([]data.Example, n)
 	for i := range all {

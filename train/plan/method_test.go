@@ -12,7 +12,7 @@ import (
 	"fettle/train"
 )
 
-// A run that goes on from an adapter trains that adapter's parameters, whatever its own settings say.
+// A run that continues an adapter trains that adapter's parameters and ignores its own settings of the method.
 func TestPlanCountsWhatTheRunTrains(t *testing.T) {
 	base := t.TempDir()
 	require.NoError(t, tinymodel.Write(base, tinymodel.Config{}, 7))
