@@ -20,9 +20,8 @@ import (
 
 // methods are all adapters, each as its papers and PEFT have it.
 var methods = map[string]adapter.Method{
-	"LoRA q, v": adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
-	"LoRA all": adapter.LoRA{Rank: 3, Alpha: 5,
-		Targets: []string{"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}},
+	"LoRA q, v":      adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
+	"LoRA all":       adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"all-linear"}},
 	"rsLoRA":         adapter.LoRA{Rank: 4, Alpha: 8, RSLoRA: true, Targets: []string{"k_proj", "o_proj"}},
 	"LoRA, dropout":  adapter.LoRA{Rank: 4, Alpha: 8, Dropout: 0.3, Targets: []string{"q_proj", "down_proj"}},
 	"LLaMA-Adapter":  adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
@@ -227,6 +226,10 @@ func TestFilesComeBack(t *testing.T) {
 	}
 }
 
+func put(t *testing.T, dir, name, text string) {
+	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
+}
+
 func TestWrongAdaptersSayWhatIsWrong(t *testing.T) {
 	m := load(t, ref.New())
 	other := t.TempDir()
@@ -243,29 +246,28 @@ func TestWrongAdaptersSayWhatIsWrong(t *testing.T) {
 	}{
 		{"another base", func(string) {}, wide, "another base"},
 		{"another fingerprint", func(dir string) {
-			os.WriteFile(filepath.Join(dir, "fettle.json"), []byte(`{"base": "some-7b", "base_fingerprint": "123456789abcdef"}`),
-				0o644)
+			put(t, dir, "fettle.json", `{"base": "some-7b", "base_fingerprint": "123456789abcdef"}`)
 		}, m, "trained on another base (some-7b"},
 		{"no weights", func(dir string) { os.Remove(filepath.Join(dir, adapter.WeightsFile)) }, m, adapter.WeightsFile},
 		{"pickle", func(dir string) {
 			os.Rename(filepath.Join(dir, adapter.WeightsFile), filepath.Join(dir, "adapter_model.bin"))
 		}, m, "convert it to safetensors"},
-		{"truncated", func(dir string) { os.Truncate(filepath.Join(dir, adapter.WeightsFile), 4000) }, m,
-			adapter.WeightsFile},
+		{"truncated", func(dir string) {
+			os.Truncate(filepath.Join(dir, adapter.WeightsFile), 4000)
+		}, m, adapter.WeightsFile},
 		{"DoRA", func(dir string) {
-			os.WriteFile(filepath.Join(dir, adapter.ConfigFile),
-				[]byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": true}`), 0o644)
+			put(t, dir, adapter.ConfigFile, `{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": true}`)
 		}, m, "use_dora is set"},
 		{"fewer targets", func(dir string) {
-			os.WriteFile(filepath.Join(dir, adapter.ConfigFile),
-				[]byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}`), 0o644)
+			put(t, dir, adapter.ConfigFile, `{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj"]}`)
 		}, m, "v_proj.lora_A.weight has no place"},
 		{"more targets", func(dir string) {
-			os.WriteFile(filepath.Join(dir, adapter.ConfigFile),
-				[]byte(`{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "o_proj"]}`), 0o644)
+			put(t, dir, adapter.ConfigFile, `{
+				"peft_type": "LORA", "r": 4, "lora_alpha": 8, "target_modules": ["q_proj", "v_proj", "o_proj"]
+			}`)
 		}, m, "o_proj.lora_A.weight is missing"},
 		{"other type", func(dir string) {
-			os.WriteFile(filepath.Join(dir, adapter.ConfigFile), []byte(`{"peft_type": "IA3"}`), 0o644)
+			put(t, dir, adapter.ConfigFile, `{"peft_type": "IA3"}`)
 		}, m, `peft_type "IA3"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

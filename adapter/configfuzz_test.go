@@ -18,8 +18,8 @@ func FuzzConfig(f *testing.F) {
 		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": 10, "adapter_layers": 30}`,
 		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": -1, "gate": "per_head", "gate_activation": "tanh",
 			"base_model_name_or_path": "x"}`,
-		`{"peft_type": "LORA", "target_modules": ""}`, `{"peft_type": "LORA", "target_modules": []}`, `{"peft_type": "IA3"}`,
-		`[]`, `null`,
+		`{"peft_type": "LORA", "target_modules": ""}`, `{"peft_type": "LORA", "target_modules": []}`,
+		`{"peft_type": "IA3"}`, `[]`, `null`,
 	} {
 		f.Add([]byte(text))
 	}

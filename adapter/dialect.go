@@ -23,8 +23,8 @@ func (a LLaMAAdapter) as(asked Method) (Method, bool) {
 	return a, true
 }
 
-// rewrite turns gates into another dialect. One gate for a layer becomes the same gate for every head; tanh is taken
-// off or put on, which needs gates below 1. The way back is refused unless it is exact.
+// rewrite converts gates. One gate for a layer becomes the same gate for every head; tanh is applied, or inverted,
+// which needs gates below 1. Different gates do not become one: that is an error.
 func (a LLaMAAdapter) rewrite(source, target *Set) error {
 	for _, at := range source.sites() {
 		from, to := source.deltas[at].(*prompt), target.deltas[at].(*prompt)

@@ -3,13 +3,16 @@
 // Methods is the table of them. A method is a value whose fields are its settings; it lists its parameters, puts deltas
 // on the sites of a model, and knows PEFT's file. Another method is another file, and another line of the table.
 //
-// Gorgonia differentiates. A module's backward pass is an expression of Gorgonia's own nodes (Mul, Transpose,
-// HadamardProd, SoftMax, Tanh) for one sequence, every derivative is Gorgonia's (Backpropagate), and tensor computes
-// the operations; its engine has the products and the softmax done by the Device. There is no custom operation and no
-// derivative by hand. What stands outside of the graphs:
+// Gorgonia differentiates. The backward pass of LoRA and of zero-init attention is an expression of native Gorgonia
+// nodes (Mul, Transpose, HadamardProd, SoftMax, Tanh) for one sequence; every derivative is Gorgonia's own
+// (Backpropagate), and tensor computes the operations, with an engine that passes products and softmax to the Device.
+// There are no custom operations. Computed outside of the graphs:
 //
-//   - The order of the operations and their memory (graph.go): a TapeMachine allocates every value in every run.
-//   - Sums of gradients over sequences and heads, and dropout, which is its own derivative: they are the Device's.
-//   - The forward pass, which decoding runs too: a few calls of the Device, held equal to the expressions by a test.
-//   - The projections of LLaMA-Adapter's prompts by frozen weights: the model's linear maps, once a step.
+//   - The forward pass, which decoding runs too, by a few calls of the Device: decoding needs no graph. A test holds it
+//     equal to the expressions.
+//   - Sums of gradients over sequences and heads, in a fixed order, and dropout, whose derivative is itself.
+//   - The projections of LLaMA-Adapter's prompts by frozen weights, once a step: linear maps of the Device.
+//
+// The operations run one after the other in preallocated memory (graph.go), without Gorgonia's TapeMachine, which
+// allocates every value anew in every run and computes some operations in place of values that are still needed.
 package adapter

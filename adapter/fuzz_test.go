@@ -24,17 +24,18 @@ func FuzzFiles(f *testing.F) {
 		s, err := adapter.New(c, m, 1)
 		require.NoError(f, err)
 		files := written(f, s)
-		f.Add([]byte(files[adapter.ConfigFile]), []byte(files[adapter.WeightsFile]),
-			[]byte(`{"base": "x", "base_fingerprint": ""}`))
+		record := `{"base": "x", "base_fingerprint": ""}`
+		f.Add([]byte(files[adapter.ConfigFile]), []byte(files[adapter.WeightsFile]), []byte(record))
 	}
-	f.Add([]byte(`{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ".*q_proj",
-		"layers_to_transform": [0], "rank_pattern": {"q_proj": 3}}`), []byte{}, []byte{})
+	f.Add([]byte(`{"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": ".*q_proj", "layers_to_transform": [0],
+		"rank_pattern": {"q_proj": 3}}`), []byte{}, []byte{})
 	f.Add([]byte(`{"peft_type": "ADAPTION_PROMPT", "adapter_len": -1, "adapter_layers": 99}`),
 		[]byte("\x08\x00\x00\x00\x00\x00\x00\x00{}      "), []byte("{"))
 	f.Fuzz(func(t *testing.T, config, weights, record []byte) {
 		dir := t.TempDir()
-		for name, text := range map[string][]byte{adapter.ConfigFile: config, adapter.WeightsFile: weights,
-			"fettle.json": record} {
+		for name, text := range map[string][]byte{
+			adapter.ConfigFile: config, adapter.WeightsFile: weights, adapter.RecordFile: record,
+		} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
 		}
 		s, err := adapter.Load(dir, m)

@@ -99,6 +99,8 @@ func TestEngineRefusesWhatItDoesNotKnow(t *testing.T) {
 	floats := func(rows, cols int) *tensor.Dense {
 		return dense(tensor.WithShape(rows, cols), tensor.WithBacking(make([]float32, rows*cols)))
 	}
+	doubles := dense(tensor.WithShape(4, 2), tensor.WithBacking(make([]float64, 8)))
+	cube := dense(tensor.WithShape(4, 2, 1), tensor.WithBacking(make([]float32, 8)))
 	window, err := floats(4, 6).Slice(nil, tensor.S(1, 3))
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
@@ -106,11 +108,9 @@ func TestEngineRefusesWhatItDoesNotKnow(t *testing.T) {
 		want string
 	}{
 		"window into a matrix": {window, floats(2, 3), "not contiguous"},
-		"float64": {dense(tensor.WithShape(4, 2), tensor.WithBacking(make([]float64, 8))), floats(2, 3),
-			"not a float32 matrix"},
-		"three dimensions": {dense(tensor.WithShape(4, 2, 1), tensor.WithBacking(make([]float32, 8))), floats(2, 3),
-			"not a float32 matrix"},
-		"shapes": {floats(4, 3), floats(2, 3), "product of (4, 3) and (2, 3)"},
+		"float64":              {doubles, floats(2, 3), "not a float32 matrix"},
+		"three dimensions":     {cube, floats(2, 3), "not a float32 matrix"},
+		"shapes":               {floats(4, 3), floats(2, 3), "product of (4, 3) and (2, 3)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.ErrorContains(t, engine{dev: ref.New()}.MatMul(c.a, c.b, floats(4, 3)), c.want)

@@ -58,9 +58,9 @@ func (a LLaMAAdapter) Check(m *model.Config) error {
 	return nil
 }
 
-// Params lists prompts, drawn from N(0, 1), and gates, which are zero. The gates decide about names: with one for every
-// head they are those of the official checkpoint, which has one array for all prompts, and gates of all layers; with
-// one for a layer they are PEFT's.
+// Params lists prompts, drawn from N(0, 1), and gates, which are zero. With a gate for every head the names are those
+// of the official checkpoint: one array for all prompts, and gates of all layers, the lower ones untrained. With a gate
+// for a layer they are PEFT's.
 func (a LLaMAAdapter) Params(c *model.Config) ([]Spec, error) {
 	first := c.Layers - a.Layers
 	at := func(layer int) model.Site { return model.Site{Layer: layer, At: model.Attention} }

@@ -51,8 +51,8 @@ func (l LoRA) Check(*model.Config) error {
 	}
 	for _, t := range l.targets() {
 		if short := t[strings.LastIndexByte(t, '.')+1:]; !slices.Contains(projections(), short) {
-			return fmt.Errorf("lora_target %q is not a projection of a LLaMA; choose from %s", t,
-				strings.Join(projections(), ", "))
+			return fmt.Errorf("lora_target %q is not a projection of a LLaMA; choose from %s",
+				t, strings.Join(projections(), ", "))
 		}
 	}
 	return nil

@@ -57,14 +57,14 @@ func (LoRA) decode(text []byte) (Method, error) {
 			return nil, fmt.Errorf("%s is set, which is not supported", no.key)
 		}
 	}
-	if s, ok := f.Init.(string); ok &&
-		!slices.Contains([]string{"gaussian", "orthogonal", "default", "true", "false"}, s) {
+	plain := []string{"gaussian", "orthogonal", "default", "true", "false"}
+	if s, ok := f.Init.(string); ok && !slices.Contains(plain, s) {
 		return nil, fmt.Errorf("init_lora_weights %q changes the base's weights, which is not supported: "+
 			"convert the adapter to plain LoRA first", s)
 	}
 	l := LoRA{
-		Rank: f.Rank, Alpha: f.Alpha, Dropout: f.Dropout, RSLoRA: f.RSLoRA, RankPattern: f.RankPattern,
-		AlphaPattern: f.AlphaPattern,
+		Rank: f.Rank, Alpha: f.Alpha, Dropout: f.Dropout, RSLoRA: f.RSLoRA,
+		RankPattern: f.RankPattern, AlphaPattern: f.AlphaPattern,
 	}
 	switch t := f.Targets.(type) {
 	case nil:

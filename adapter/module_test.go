@@ -51,8 +51,10 @@ func newModule(t *testing.T, c Method, at model.Site) *module {
 	}
 	b := model.Pack([][]int32{make([]int32, 6), make([]int32, 1), make([]int32, 9)}, nil)
 	b.Segments = append([]compute.Segment(nil), b.Segments...)
-	return &module{set: s, delta: s.Delta(at), at: at, b: b, x: noise(rng, 16*in), dy: noise(rng, 16*out),
-		params: map[string][]float32{}, dx: make([]float32, 16*in)}
+	return &module{
+		set: s, delta: s.Delta(at), at: at, b: b, x: noise(rng, 16*in), dy: noise(rng, 16*out),
+		params: map[string][]float32{}, dx: make([]float32, 16*in),
+	}
 }
 
 // referee computes a module's gradients in float64 with the formulas written
@@ -185,14 +187,22 @@ var cases = map[string]struct {
 	at      model.Site
 	mutants []int
 }{
-	"LoRA": {LoRA{Rank: 3, Alpha: 6, Targets: []string{"down_proj"}}, model.Site{Layer: 1, At: model.DownProj},
-		[]int{1, 2, 3}},
-	"LLaMA-Adapter": {LLaMAAdapter{Len: 5, Layers: 2, Gate: PerHead, GateActivation: Tanh},
-		model.Site{Layer: 1, At: model.Attention}, []int{4, 5, 6}},
-	"raw gates": {LLaMAAdapter{Len: 5, Layers: 2, Gate: PerHead, GateActivation: None},
-		model.Site{Layer: 2, At: model.Attention}, []int{5, 6}},
-	"scalar gates": {LLaMAAdapter{Len: 5, Layers: 2, Gate: Scalar, GateActivation: None},
-		model.Site{Layer: 2, At: model.Attention}, []int{5, 6}},
+	"LoRA": {
+		LoRA{Rank: 3, Alpha: 6, Targets: []string{"down_proj"}},
+		model.Site{Layer: 1, At: model.DownProj}, []int{1, 2, 3},
+	},
+	"LLaMA-Adapter": {
+		LLaMAAdapter{Len: 5, Layers: 2, Gate: PerHead, GateActivation: Tanh},
+		model.Site{Layer: 1, At: model.Attention}, []int{4, 5, 6},
+	},
+	"raw gates": {
+		LLaMAAdapter{Len: 5, Layers: 2, Gate: PerHead, GateActivation: None},
+		model.Site{Layer: 2, At: model.Attention}, []int{5, 6},
+	},
+	"scalar gates": {
+		LLaMAAdapter{Len: 5, Layers: 2, Gate: Scalar, GateActivation: None},
+		model.Site{Layer: 2, At: model.Attention}, []int{5, 6},
+	},
 }
 
 func TestGorgoniaAgreesWithFormulas(t *testing.T) {

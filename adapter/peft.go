@@ -48,8 +48,8 @@ func encodeMethod(m Method, base string) ([]byte, error) {
 		return nil, nil
 	}
 	file := map[string]any{
-		"auto_mapping": nil, "base_model_name_or_path": nil, "inference_mode": true, "revision": nil,
-		"task_type": "CAUSAL_LM",
+		"auto_mapping": nil, "base_model_name_or_path": nil, "inference_mode": true,
+		"revision": nil, "task_type": "CAUSAL_LM",
 	}
 	if base != "" {
 		file["base_model_name_or_path"] = base

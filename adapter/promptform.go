@@ -20,8 +20,8 @@ type promptForm struct {
 // derive has Gorgonia differentiate with respect to k, v, the gates and, for modules below, q.
 func (p promptForm) derive(e engine, n int, below bool) (*graph, error) {
 	leaves := []leaf{
-		{"q", tensor.Shape{n * p.rep, p.headDim}}, {"k", tensor.Shape{p.len, p.headDim}},
-		{"v", tensor.Shape{p.len, p.headDim}},
+		{"q", tensor.Shape{n * p.rep, p.headDim}},
+		{"k", tensor.Shape{p.len, p.headDim}}, {"v", tensor.Shape{p.len, p.headDim}},
 		{"gate", tensor.Shape{p.rep, 1}}, {"E", tensor.Shape{n * p.rep, p.rep}}, {"1", tensor.Shape{1, p.len}},
 	}
 	wrt := []int{1, 2, 3}

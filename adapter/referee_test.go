@@ -33,8 +33,8 @@ func (r *referee) leaf(name string, rows, cols int, at func(i, j int) float64) *
 			data[i*cols+j] = at(i, j)
 		}
 	}
-	return G.NewMatrix(r.g, tensor.Float64, G.WithShape(rows, cols), G.WithName(name),
-		G.WithValue(tensor.New(tensor.WithShape(rows, cols), tensor.WithBacking(data))))
+	value := tensor.New(tensor.WithShape(rows, cols), tensor.WithBacking(data))
+	return G.NewMatrix(r.g, tensor.Float64, G.WithShape(rows, cols), G.WithName(name), G.WithValue(value))
 }
 
 func (r *referee) must(n *G.Node, err error) *G.Node {
@@ -133,8 +133,9 @@ func (r *referee) loss(weights map[string]model.Weight, tokens []int32) *G.Node 
 		x = r.add(x, r.linear(act, whole(at+"mlp.down_proj.weight")))
 	}
 	logits := r.linear(r.norm("norm", x, whole("model.norm.weight")), whole("lm_head.weight"))
-	target := r.leaf("targets", n, c.Vocab,
-		func(i, j int) float64 { return -one(i+1 < n && int(tokens[min(i+1, n-1)]) == j) })
+	target := r.leaf("targets", n, c.Vocab, func(i, j int) float64 {
+		return -one(i+1 < n && int(tokens[min(i+1, n-1)]) == j)
+	})
 	return r.must(G.Sum(r.by(r.must(G.Log(r.must(G.SoftMax(logits, 1)))), target)))
 }
 
@@ -148,8 +149,9 @@ func one(yes bool) float64 {
 // The model's hand-written gradient of every weight against Gorgonia's.
 func TestBlocksAgreeWithGorgonia(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, tinymodel.Write(dir,
-		tinymodel.Config{Hidden: 8, Intermediate: 12, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 11}, 3))
+	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{
+		Hidden: 8, Intermediate: 12, Layers: 2, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 11,
+	}, 3))
 	m, err := model.Load(dir, ref.New())
 	require.NoError(t, err)
 	u, err := m.Unfreeze()
