@@ -30,10 +30,10 @@ const leastText = 16
 // be dropped, "" if it is kept.
 func Conversation(c *recipe.Conversation) (reason string) {
 	turns := c.Turns
-	for len(turns) > 0 && !turns[0].Asks() {
+	if len(turns) > 0 && !turns[0].Asks() {
 		turns = turns[1:]
 	}
-	for len(turns) > 0 && turns[len(turns)-1].Asks() {
+	if len(turns) > 0 && turns[len(turns)-1].Asks() {
 		turns = turns[:len(turns)-1]
 	}
 	if len(turns) <= 1 {
@@ -48,10 +48,10 @@ func Conversation(c *recipe.Conversation) (reason string) {
 		if lower := strings.ToLower(t.Text); strings.Contains(lower, "openai") || strings.Contains(lower, "chatgpt") {
 			return "a message names OpenAI or ChatGPT"
 		}
-		if t.Text = Text(t.Text); strings.HasPrefix(t.Text, tooMany) && !t.Asks() {
+		if !t.Asks() && strings.HasPrefix(t.Text, tooMany) {
 			return "too many requests"
 		}
-		if !t.Asks() && twiceFirstPattern.MatchString(t.Text) {
+		if t.Text = Text(t.Text); twiceFirstPattern.MatchString(t.Text) {
 			return "a list begins twice"
 		}
 		if r, _ := utf8.DecodeRuneInString(t.Text); t.Text == "" || !unicode.IsPrint(r) {

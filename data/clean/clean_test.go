@@ -2,12 +2,15 @@ package clean_test
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
+	"fettle/data/clean"
 	"fettle/data/internal/datatest"
 	"fettle/data/recipe"
 	"fettle/data/source"
@@ -61,7 +64,7 @@ func TestSharedConversationsAreCleaned(t *testing.T) {
 			"gpt: <b>Bold</b>, <em>it</em>, <code>a_b</code> and c_d <a href=\"http://x.y\">link</a>"},
 			"q|**Bold**, *it*, `a_b` and c\\_d [link](http://x.y)|"},
 		{"a list", []string{"human: q", "gpt: <ol><li>One</li><li>Two<ul><li>Deep</li></ul></li></ol>"},
-			"q|1. One\n2. Two\n\t+ Deep|"},
+			"q|1. One\n2. Two\n\t* Deep|"},
 		{"code of the page", []string{"human: q",
 			"gpt: <pre><div>python</div><button>Copy code</button><code>print(1)\n  x_y</code></pre>"},
 			"q|```python\nprint(1)\n  x_y\n```|"},
@@ -93,6 +96,39 @@ func TestCleaningLeavesOutWhatWasSeen(t *testing.T) {
 	require.Equal(t, []int{3, 1, 2}, []int{s.Rows, len(s.Examples), s.Cleaned})
 	require.Contains(t, s.OverLongTable(), "cleaning dropped 2 of 3 rows\n")
 }
+
+// Cleaning equals clean_html_one_sample and filter_wrong_format of FastChat 0.2.36 with
+// markdownify 0.11.6, on HTML in answers and in questions.
+func TestCleaningEqualsFastChat(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(datatest.Shared(t), "golden/pipelines/fastchat_clean.json"))
+	require.NoError(t, err)
+	type message struct{ From, Value string }
+	var cases []struct {
+		Input, Output []message
+		Code          int  // 0: kept
+		WrongList     bool `json:"wrong_list"`
+	}
+	require.NoError(t, json.Unmarshal(text, &cases))
+	require.Len(t, cases, 188)
+	for i, c := range cases {
+		var got recipe.Conversation
+		for _, m := range c.Input {
+			got.Turns = append(got.Turns, recipe.Turn{Role: roleNamed[m.From], Text: m.Value})
+		}
+		reason := clean.Conversation(&got)
+		require.Equal(t, c.Code == 0 && !c.WrongList, reason == "", "case %d: %s", i, reason)
+		if reason != "" {
+			continue
+		}
+		var want []recipe.Turn
+		for _, m := range c.Output {
+			want = append(want, recipe.Turn{Role: roleNamed[m.From], Text: m.Value})
+		}
+		require.Equal(t, want, got.Turns, "case %d", i)
+	}
+}
+
+var roleNamed = map[string]recipe.Role{"human": recipe.User, "gpt": recipe.Assistant}
 
 func FuzzMarkdown(f *testing.F) {
 	for _, seed := range []string{"<p>a</p>", "<ol><li>a<ul><li>b</ol>", "<pre><code>x</pre>", "<", "<!-- x",

@@ -1,228 +1,273 @@
 package clean
 
 import (
-	"html"
+	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
-// markdown converts the HTML of shared conversations to Markdown as markdownify did,
-// the library that FastChat used: ATX headings from the third level on, * for lists,
-// escaped * and _ in running text.
-func markdown(text string) string {
-	w := &markdownWriter{stack: []*element{{}}}
-	for text != "" {
-		at := strings.IndexByte(text, '<')
-		if at < 0 {
-			break
-		}
-		tag := tagPattern.FindStringSubmatch(text[at:])
-		if tag == nil {
-			w.text(text[:at+1])
-			text = text[at+1:]
-			continue
-		}
-		w.text(text[:at])
-		text = text[at+len(tag[0]):]
-		name := strings.ToLower(tag[2])
-		switch {
-		case tag[2] == "": // a comment
-		case tag[1] == "/":
-			w.close(name)
-		default:
-			w.open(name, tag[3])
-		}
+// markdown converts HTML to Markdown as markdownify 0.11.6 does, the library that
+// FastChat used: ATX headings from the third level on, * for lists, escaped * and _ in
+// running text.
+func markdown(text string) string { return parse(text).markdown(false) }
+
+var blankPattern = regexp.MustCompile(`[\t ]+`)
+
+// nested lists the elements in which space between elements is dropped.
+var nested = []string{"ol", "ul", "li", "table", "thead", "tbody", "tfoot", "tr", "td", "th"}
+
+func (n *node) isNested() bool { return n != nil && slices.Contains(nested, n.name) }
+
+// markdown returns a node as Markdown; inline: without line breaks of its own.
+func (n *node) markdown(inline bool) string {
+	switch n.name {
+	case "":
+		return n.running()
+	case commentName:
+		return ""
 	}
-	w.text(text)
-	for len(w.stack) > 1 {
-		w.pop()
+	if n.isNested() {
+		n.dropSpace()
 	}
-	return w.stack[0].text.String()
+	var b strings.Builder
+	for _, child := range n.children {
+		b.WriteString(child.markdown(inline || n.isHeading() || n.name == "td" || n.name == "th"))
+	}
+	return n.element(b.String(), inline)
 }
 
-var (
-	tagPattern   = regexp.MustCompile(`^<(?:!--(?s:.*?)--|(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*))>`)
-	hrefPattern  = regexp.MustCompile(`(?i)\b(?:href|src)\s*=\s*["']?([^"'\s>]*)`)
-	altPattern   = regexp.MustCompile(`(?i)\balt\s*=\s*"([^"]*)"`)
-	blankPattern = regexp.MustCompile(`[\t ]+`)
-)
-
-// element is an open tag and the Markdown inside it so far.
-type element struct {
-	name, attributes string
-	items            int // of a list
-	text             strings.Builder
-}
-
-// deepest is the limit of nesting; deeper tags are ignored.
-const deepest = 100
-
-// markdownWriter writes Markdown into a stack of open elements, the innermost last.
-type markdownWriter struct{ stack []*element }
-
-func (w *markdownWriter) top() *element { return w.stack[len(w.stack)-1] }
-
-// within reports whether one of the tags is open.
-func (w *markdownWriter) within(names ...string) bool {
-	for i := range w.stack {
-		for _, name := range names {
-			if w.stack[i].name == name {
-				return true
-			}
+// dropSpace removes the texts of space at the ends of an element and beside nested
+// elements.
+func (n *node) dropSpace() {
+	kept := make([]*node, 0, len(n.children))
+	for _, c := range n.children {
+		space := c.name == "" && strings.TrimSpace(c.text) == ""
+		previous, next := c.previous(), c.next()
+		if !space || previous != nil && next != nil && !previous.isNested() && !next.isNested() {
+			kept = append(kept, c)
 		}
 	}
-	return false
+	for i, c := range kept {
+		c.at = i
+	}
+	n.children = kept
 }
 
-// text adds running text.
-func (w *markdownWriter) text(raw string) {
-	text := html.UnescapeString(raw)
-	if !w.within("pre") {
+// running returns running text.
+func (n *node) running() string {
+	text, parent := n.text, n.parent
+	inPre := parent.name == "pre" || parent.name == "code" && parent.parent.name == "pre"
+	if !inPre {
 		text = blankPattern.ReplaceAllString(text, " ")
 	}
-	if !w.within("pre", "code") {
+	if parent.name != "pre" && parent.name != "code" {
 		text = strings.NewReplacer("*", `\*`, "_", `\_`).Replace(text)
 	}
-	w.top().text.WriteString(text)
-}
-
-// open begins a tag, or writes one that has no content.
-func (w *markdownWriter) open(name, attributes string) {
-	switch name {
-	case "br":
-		w.top().text.WriteString("  \n")
-	case "hr":
-		w.top().text.WriteString("\n\n---\n\n")
-	case "img":
-		w.top().text.WriteString("![" + group(altPattern, attributes) + "](" + group(hrefPattern, attributes) + ")")
-	case "input", "meta", "link", "wbr", "source":
-	default:
-		switch name {
-		case "li", "p", "tr", "td": // HTML may omit their ends
-			if name == w.top().name {
-				w.pop()
-			}
-		}
-		if len(w.stack) > deepest {
-			return
-		}
-		w.stack = append(w.stack, &element{name: name, attributes: attributes})
-	}
-}
-
-// close ends a tag and those inside it that are still open. An end without a
-// beginning is ignored.
-func (w *markdownWriter) close(name string) {
-	if !w.within(name) {
-		return
-	}
-	for w.top().name != name {
-		w.pop()
-	}
-	w.pop()
-}
-
-// pop writes the innermost element into its parent.
-func (w *markdownWriter) pop() {
-	e := w.top()
-	name, attributes, text := e.name, e.attributes, e.text.String()
-	w.stack = w.stack[:len(w.stack)-1]
-	w.top().text.WriteString(w.element(name, attributes, text))
-}
-
-// group returns what the pattern's group matches in text.
-func group(p *regexp.Regexp, text string) string {
-	if m := p.FindStringSubmatch(text); m != nil {
-		return html.UnescapeString(m[1])
-	}
-	return ""
-}
-
-// element returns a closed element in Markdown.
-func (w *markdownWriter) element(name, attributes, text string) string {
-	trimmed := strings.TrimSpace(text)
-	inline := func(mark string) string {
-		if trimmed == "" || w.within("pre", "code") {
-			return text
-		}
-		before, after, _ := strings.Cut(text, trimmed)
-		return before + mark + trimmed + mark + after
-	}
-	switch name {
-	case "p":
-		if trimmed == "" {
-			return ""
-		}
-		if w.within("li", "td", "th") {
-			return trimmed + "\n"
-		}
-		return text + "\n\n"
-	case "b", "strong":
-		return inline("**")
-	case "i", "em":
-		return inline("*")
-	case "del", "s":
-		return inline("~~")
-	case "code", "kbd", "samp":
-		return inline("`")
-	case "pre":
-		return "\n```\n" + text + "\n```\n"
-	case "a":
-		if href := group(hrefPattern, attributes); href == trimmed && href != "" {
-			return "<" + href + ">"
-		} else if href != "" && trimmed != "" {
-			return "[" + trimmed + "](" + href + ")"
-		}
-	case "h1", "h2":
-		return trimmed + "\n" + strings.Repeat(map[string]string{"h1": "=", "h2": "-"}[name], len(trimmed)) + "\n\n"
-	case "h3", "h4", "h5", "h6":
-		return strings.Repeat("#", int(name[1]-'0')) + " " + trimmed + "\n\n"
-	case "blockquote":
-		return "\n> " + strings.ReplaceAll(trimmed, "\n", "\n> ") + "\n\n"
-	case "ul", "ol":
-		if w.within("li") {
-			return "\n" + strings.TrimRight(text, "\n")
-		}
-		return "\n" + text + "\n"
-	case "li":
-		return w.item(trimmed)
-	case "td", "th":
-		return " " + trimmed + " |"
-	case "tr":
-		return w.row(text)
-	case "table":
-		return "\n\n" + text + "\n\n"
-	case "script", "style":
-		return ""
+	next := n.next()
+	if parent.name == "li" && (next == nil || next.name == "ul" || next.name == "ol") {
+		text = strings.TrimRightFunc(text, unicode.IsSpace)
 	}
 	return text
 }
 
-// item returns a list item, its lines indented.
-func (w *markdownWriter) item(text string) string {
-	list, depth := w.top(), -1
-	for _, e := range w.stack {
-		if e.name == "ul" || e.name == "ol" {
+func (n *node) isHeading() bool {
+	return len(n.name) == 2 && n.name[0] == 'h' && n.name[1] >= '1' && n.name[1] <= '6'
+}
+
+// chomp returns the text without the space around it, and " " or "" for a blank at
+// either end.
+func chomp(text string) (before, trimmed, after string) {
+	if strings.HasPrefix(text, " ") {
+		before = " "
+	}
+	if strings.HasSuffix(text, " ") {
+		after = " "
+	}
+	return before, strings.TrimSpace(text), after
+}
+
+// indent puts a prefix in front of every line, the empty one at the end too.
+func indent(text, prefix string) string { return prefix + strings.ReplaceAll(text, "\n", "\n"+prefix) }
+
+// marked puts a mark around text, except inside code.
+func (n *node) marked(text, mark string) string {
+	if n.within("pre", "code", "kbd", "samp") {
+		return text
+	}
+	before, trimmed, after := chomp(text)
+	if trimmed == "" {
+		return ""
+	}
+	return before + mark + trimmed + mark + after
+}
+
+// element returns an element with the Markdown of its children.
+func (n *node) element(text string, inline bool) string {
+	switch n.name {
+	case "b", "strong":
+		return n.marked(text, "**")
+	case "i", "em":
+		return n.marked(text, "*")
+	case "del", "s":
+		return n.marked(text, "~~")
+	case "sub", "sup":
+		return n.marked(text, "")
+	case "code", "kbd", "samp":
+		if n.parent.name == "pre" {
+			return text
+		}
+		return n.marked(text, "`")
+	case "a":
+		return n.link(text)
+	case "img":
+		return n.image(inline)
+	case "hr":
+		return "\n\n---\n\n"
+	case "ul", "ol":
+		return n.list(text)
+	case "li":
+		return n.bullet() + " " + strings.TrimSpace(text) + "\n"
+	case "table":
+		return "\n\n" + text + "\n"
+	case "td", "th":
+		return " " + text + " |"
+	case "tr":
+		return n.row(text)
+	}
+	if inline {
+		if n.name == "br" {
+			return ""
+		}
+		if n.name != "pre" {
+			return text
+		}
+	}
+	return n.block(text)
+}
+
+// block returns an element that stands on lines of its own; any other is its text.
+func (n *node) block(text string) string {
+	switch {
+	case n.name == "br":
+		return "  \n"
+	case n.isHeading():
+		return n.heading(strings.TrimRightFunc(text, unicode.IsSpace))
+	case text == "":
+		return ""
+	case n.name == "p":
+		return text + "\n\n"
+	case n.name == "blockquote":
+		return "\n" + indent(text, "> ") + "\n\n"
+	case n.name == "pre":
+		return "\n```\n" + text + "\n```\n"
+	}
+	return text
+}
+
+// heading underlines the first two levels and puts # in front of the others.
+func (n *node) heading(text string) string {
+	level := int(n.name[1] - '0')
+	if level > 2 {
+		return strings.Repeat("#", level) + " " + text + "\n\n"
+	}
+	if text == "" {
+		return ""
+	}
+	return text + "\n" + strings.Repeat(string("=-"[level-1]), utf8.RuneCountInString(text)) + "\n\n"
+}
+
+// titled returns the title of a link or an image, with a space before it.
+func (n *node) titled() string {
+	if title := n.attribute(titlePattern); title != "" {
+		return ` "` + strings.ReplaceAll(title, `"`, `\"`) + `"`
+	}
+	return ""
+}
+
+// link returns a link; an address that is its own text stands in angle brackets.
+func (n *node) link(text string) string {
+	before, trimmed, after := chomp(text)
+	href, title := n.attribute(hrefPattern), n.titled()
+	switch {
+	case trimmed == "":
+		return ""
+	case href == "":
+		return trimmed
+	case title == "" && strings.ReplaceAll(trimmed, `\_`, "_") == href:
+		return "<" + href + ">"
+	}
+	return fmt.Sprintf("%s[%s](%s%s)%s", before, trimmed, href, title, after)
+}
+
+// image returns an image, inline only its description.
+func (n *node) image(inline bool) string {
+	if inline {
+		return n.attribute(altPattern)
+	}
+	return fmt.Sprintf("![%s](%s%s)", n.attribute(altPattern), n.attribute(srcPattern), n.titled())
+}
+
+// list returns a list, indented if it is inside another one.
+func (n *node) list(text string) string {
+	if n.within("li") {
+		return "\n" + strings.TrimRightFunc(indent(text, "\t"), unicode.IsSpace)
+	}
+	if next := n.next(); next != nil && next.name != "ul" && next.name != "ol" {
+		text += "\n"
+	}
+	return text
+}
+
+// bullet returns the mark of a list item: its number, or a sign by the depth of
+// unordered lists.
+func (n *node) bullet() string {
+	if n.parent.name == "ol" {
+		start, err := strconv.Atoi(n.parent.attribute(startPattern))
+		if err != nil {
+			start = 1
+		}
+		return strconv.Itoa(start+n.at) + "."
+	}
+	depth := -1
+	for p := n; p != nil; p = p.parent {
+		if p.name == "ul" {
 			depth++
 		}
 	}
-	list.items++
-	mark := string("*+-"[max(depth, 0)%3])
-	if list.name == "ol" {
-		mark = strconv.Itoa(list.items) + "."
-	}
-	return mark + " " + strings.ReplaceAll(text, "\n", "\n\t") + "\n"
+	return string("*+-"[(depth+3)%3])
 }
 
-// row returns a row of a table, with a rule under the first.
-func (w *markdownWriter) row(text string) string {
-	for i := range w.stack {
-		if e := w.stack[i]; e.name == "table" {
-			if e.items++; e.items == 1 {
-				return "|" + text + "\n|" + strings.Repeat(" --- |", strings.Count(text, " |")) + "\n"
-			}
-		}
+// row returns a row of a table. A rule stands under a first row of headers, and under
+// an empty row before any other first row.
+func (n *node) row(text string) string {
+	cells, headers := n.cells()
+	rule := "| " + strings.Join(slices.Repeat([]string{"---"}, cells), " | ") + " |\n"
+	empty := "| " + strings.Join(make([]string, cells), " | ") + " |\n"
+	first := n.previous() == nil
+	switch body := n.parent; {
+	case first && headers == cells:
+		return "|" + text + "\n" + rule
+	case first && (body.name == "table" || body.name == "tbody" && body.previous() == nil):
+		return empty + rule + "|" + text + "\n"
 	}
 	return "|" + text + "\n"
+}
+
+// cells counts the cells in an element, and the headers among them.
+func (n *node) cells() (all, headers int) {
+	for _, c := range n.children {
+		if c.name == "td" || c.name == "th" {
+			all++
+		}
+		if c.name == "th" {
+			headers++
+		}
+		a, h := c.cells()
+		all, headers = all+a, headers+h
+	}
+	return all, headers
 }
