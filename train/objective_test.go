@@ -31,7 +31,6 @@ func preference(beta float64) Objective {
 
 // pairs is a job whose examples have a second answer to the same prompt.
 func pairs(t *testing.T, method adapter.Method, o Objective) Job {
-	method = dry(method)
 	j := job(t, method, 2)
 	j.Objective = o
 	rng := rand.New(rand.NewPCG(3, 3))
@@ -169,6 +168,10 @@ func TestSequencesOfAnExampleAreCounted(t *testing.T) {
 	e.Others = []data.Sequence{{Tokens: []int32{4, 5}, Labels: []int32{4, 5}}}
 	require.Equal(t, []int{5, 3}, []int{e.Len(), e.Learned()})
 	require.NotEqual(t, one, setHash([]data.Example{e}), "two sequences of one example are not two examples")
+	more := e
+	more.Others = append(more.Others[:1:1], data.Sequence{Tokens: []int32{6, 7}, Labels: []int32{6, 7}})
+	apart := []data.Example{e, {Tokens: []int32{6, 7}, Labels: []int32{6, 7}}}
+	require.NotEqual(t, setHash(apart), setHash([]data.Example{more}))
 	c := config(t.TempDir())
 	c.BatchSize = 1
 	w := NewWorkload(c, []data.Example{e}, nil)
