@@ -140,11 +140,11 @@ func TestCleanShowsTheTextThatFastChatLearnsFrom(t *testing.T) {
 	set := file(t, "shared.json", `[{"id": "x", "conversations": [
 		{"from": "human", "value": "How do I say a in Go?"},
 		{"from": "gpt", "value":
-			"<div class=\"markdown prose\">Say <strong>a</strong>:<ul><li>like this</li></ul></div>"}]}]`)
+			"<div class=\"markdown prose\"><p>Say <strong>a</strong>:</p><ul><li>like this</li></ul></div>"}]}]`)
 	args := []string{"inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "vicuna"}
 	require.Contains(t, must(t, args...), `<div class="markdown prose">`)
 	said := must(t, append(args, "--clean")...)
-	require.Contains(t, said, "⟦ Say **a**:\n* like this</s>⟧")
+	require.Contains(t, said, "⟦ Say **a**:\n\n* like this</s>⟧")
 	require.NotContains(t, said, "<p>")
 	t.Setenv("FETTLE_CLEAN", "true")
 	require.Equal(t, said, must(t, args...))
