@@ -34,15 +34,15 @@ type array struct {
 	tensors []*tensor.Dense
 }
 
-// bind makes x the memory of the tensors.
+// bind makes x the memory of the tensors, nil none.
 func (a *array) bind(x []float32) {
-	set := tensor.WithBacking(x[:a.n])
+	set := tensor.WithBacking(x[:min(a.n, len(x))])
 	for _, t := range a.tensors {
 		set(t)
 	}
 }
 
-// bind gives every value its part of memory, which holds g.floats elements or more.
+// bind gives every value its part of memory, which has g.floats elements or more.
 func (g *graph) bind(memory []float32) {
 	for _, a := range g.values {
 		a.bind(memory[a.at:])
@@ -52,6 +52,11 @@ func (g *graph) bind(memory []float32) {
 // run computes the gradients, given the inputs' values and dy. They are valid until another graph on the same memory
 // runs.
 func (g *graph) run(values ...[]float32) (grads [][]float32, err error) {
+	defer func() { // a graph that is kept must not keep its inputs
+		for _, a := range g.inputs {
+			a.bind(nil)
+		}
+	}()
 	for i, a := range g.inputs {
 		if len(values[i]) != a.n {
 			return nil, fmt.Errorf("gorgonia: input %d has %d elements, want %d", i, len(values[i]), a.n)

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
@@ -148,4 +149,26 @@ func TestScratchKnowsTheMemoryOfGraphs(t *testing.T) {
 			require.Equal(t, g.floats, f.floats(n), "%T with %d rows", f, n)
 		}
 	}
+}
+
+func TestGraphsDoNotKeepTheirInputs(t *testing.T) {
+	s := newGraphs(ref.New())
+	g, err := s.of(loraForm{2, 2, 1, 1}, 3, true)
+	require.NoError(t, err)
+	x := make([]float32, 6)
+	freed := make(chan bool)
+	runtime.AddCleanup(&x[0], func(freed chan bool) { close(freed) }, freed)
+	_, err = g.run(x, make([]float32, 2), make([]float32, 2), make([]float32, 6))
+	require.NoError(t, err)
+	x = nil
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		select {
+		case <-freed:
+			return true
+		default:
+			return false
+		}
+	}, 5*time.Second, time.Millisecond)
+	runtime.KeepAlive(g)
 }

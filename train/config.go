@@ -33,7 +33,7 @@ type Config struct {
 	Shuffle       bool     `yaml:"shuffle" help:"shuffle the examples in every epoch"`
 	DropLast      bool     `yaml:"dataloader_drop_last" help:"drop the last, incomplete step of each epoch"`
 
-	Type string `yaml:"finetuning_type" group:"method" alias:"adapter,fine_tune_type" help:"lora, llama-adapter or full"`
+	Type string `yaml:"finetuning_type" group:"method" alias:"adapter,fine_tune_type" help:"method: lora, llama-adapter, full, ..."`
 
 	adapter.Methods `yaml:",inline"`
 
