@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"fettle/adapter"
 	"fettle/internal/human"
 	"fettle/train"
 	"fettle/train/plan"
@@ -86,7 +85,8 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 		took := pace.Time(b.Workload)
 		p.Pace, p.Seconds = &pace, took.Seconds()
 		if !how.JSON {
-			fmt.Fprintf(out, "time: about %s, %.0f tokens/s\n", roughly(took), 1/max(pace.Token.Seconds(), 1e-9))
+			fmt.Fprintf(out, "time: about %s, %s tokens/s\n", roughly(took),
+				human.Count(int(1/max(pace.Token.Seconds(), 1e-9))))
 		}
 	}
 	if how.JSON {
@@ -108,12 +108,7 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 		return train.Pace{}, input(err)
 	}
 	base.Keep(c.KeptActivations())
-	job := train.Job{Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples,
-		Evaluation: m.evaluation.Examples}
-	if c.Type == adapter.TypeFull {
-		job.Model = base
-	}
-	return train.Probe(cmd.Context(), c, job, n)
+	return train.Probe(cmd.Context(), c, newJob(c, m, base, set), n)
 }
 
 // print writes the report for people.

@@ -89,28 +89,10 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	}
 	base.Keep(c.KeptActivations())
 	debug.FreeOSMemory() // garbage of reading data and weights
-	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).Str("method",
-		c.Type).Int("trainable", set.Size()).
-		Str("compute", base.Device().Name()).Msg("model ready")
-	job := train.Job{
-		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
-		Inputs: train.Inputs{Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash,
-			Evaluation: m.evaluation.Hash},
-		Record: adapter.Record{
-			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash,
-			Compute:      base.Device().Name(),
-			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
-		},
-		Beside: m.template.Files(),
-		Log:    log,
-		Out:    cmd.OutOrStdout(), Terminal: machine.IsTerminal(cmd.OutOrStdout()),
-	}
-	recorded := chat.Record(m.recipe)
-	job.Record.Recipe, job.Record.Template = recorded.Recipe, recorded.Hash
-	set.Complete(&job.Record)
-	if c.Type == adapter.TypeFull {
-		job.Model = base
-	}
+	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).
+		Str("method", c.Type).Int("trainable", set.Size()).Str("compute", base.Device().Name()).Msg("model ready")
+	job := newJob(c, m, base, set)
+	job.Log, job.Out, job.Terminal = log, cmd.OutOrStdout(), machine.IsTerminal(cmd.OutOrStdout())
 	if job.Sample, err = sampler(&c, m, job.Model); err != nil {
 		return err
 	}
@@ -128,6 +110,28 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	}
 	summarize(cmd.OutOrStdout(), c, result)
 	return nil
+}
+
+// newJob joins data, base and adapter for train. The record makes the result usable without the run's settings.
+func newJob(c train.Config, m *runData, base *model.Model, set *adapter.Set) train.Job {
+	recorded := chat.Record(m.recipe)
+	job := train.Job{
+		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
+		Inputs: train.Inputs{
+			Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash,
+		},
+		Record: adapter.Record{
+			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash,
+			Compute: base.Device().Name(), Recipe: recorded.Recipe, Template: recorded.Hash,
+			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
+		},
+		Beside: m.template.Files(),
+	}
+	set.Complete(&job.Record)
+	if c.Type == adapter.TypeFull {
+		job.Model = base
+	}
+	return job
 }
 
 // summarize prints the result of a run and the command that uses it.
