@@ -78,6 +78,9 @@ func TestSharedConversationsAreCleaned(t *testing.T) {
 		{"a table", []string{"human: q",
 			"gpt: <table><tr><th>a</th><th>b</th></tr><tr><td>1</td><td>2</td></tr></table>"},
 			"q|| a | b |\n| --- | --- |\n| 1 | 2 ||"},
+		{"a list behind text", []string{"human: q", "gpt: See here:<ul><li>this one</li></ul>"}, "q|See here:* this one|"},
+		{"bold inside code", []string{"human: q", "gpt: Some <pre>c*d <b>e_f</b></pre>"},
+			"q|Some \n```\nc*d **e\\_f**\n```|"},
 		{"not HTML", []string{"human: q", "gpt: if a < b && b > c then x"}, "q|if a < b && b > c then x|"},
 		{"unclosed", []string{"human: q", "gpt: <p><b>Bold without an end"}, "q|**Bold without an end**|"},
 	} {

@@ -194,10 +194,10 @@ func attributePattern(name string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(?:^|[\s"'/])` + name + `\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]*))`)
 }
 
-// within reports whether an ancestor has one of the names.
-func (n *node) within(names ...string) bool {
+// within reports whether an ancestor has the name.
+func (n *node) within(name string) bool {
 	for p := n.parent; p != nil; p = p.parent {
-		if slices.Contains(names, p.name) {
+		if p.name == name {
 			return true
 		}
 	}

@@ -93,11 +93,8 @@ func chomp(text string) (before, trimmed, after string) {
 // indent puts a prefix in front of every line, the empty one at the end too.
 func indent(text, prefix string) string { return prefix + strings.ReplaceAll(text, "\n", "\n"+prefix) }
 
-// marked puts a mark around text, except inside code.
-func (n *node) marked(text, mark string) string {
-	if n.within("pre", "code", "kbd", "samp") {
-		return text
-	}
+// marked puts a mark around text.
+func marked(text, mark string) string {
 	before, trimmed, after := chomp(text)
 	if trimmed == "" {
 		return ""
@@ -109,18 +106,18 @@ func (n *node) marked(text, mark string) string {
 func (n *node) element(text string, inline bool) string {
 	switch n.name {
 	case "b", "strong":
-		return n.marked(text, "**")
+		return marked(text, "**")
 	case "i", "em":
-		return n.marked(text, "*")
+		return marked(text, "*")
 	case "del", "s":
-		return n.marked(text, "~~")
+		return marked(text, "~~")
 	case "sub", "sup":
-		return n.marked(text, "")
+		return marked(text, "")
 	case "code", "kbd", "samp":
 		if n.parent.name == "pre" {
 			return text
 		}
-		return n.marked(text, "`")
+		return marked(text, "`")
 	case "a":
 		return n.link(text)
 	case "img":
