@@ -32,6 +32,9 @@ func judges(level string) map[string]devicetest.Judge {
 }
 
 func TestEqualsRef(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; TestBitsDoNotDependOnThreads runs the same cases")
+	}
 	for _, level := range cpu.Levels() {
 		for mode, judge := range judges(level) {
 			t.Run(level+" "+mode, func(t *testing.T) {
@@ -130,6 +133,9 @@ func TestBitsDoNotDependOnThreads(t *testing.T) {
 // TestStripsChangeNoBit compares products that pass over whole panels with
 // those over strips, for every number of rows.
 func TestStripsChangeNoBit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long; TestBitsDoNotDependOnThreads runs the same cases")
+	}
 	for _, level := range cpu.Levels() {
 		o := cpu.Options{Threads: 2, Compute: "f32", Level: level}
 		devicetest.SameBits(t, newDevice(t, o), cpu.InStrips(newDevice(t, o)))
