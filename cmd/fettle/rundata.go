@@ -69,10 +69,12 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 		return nil, err
 	}
 	for _, e := range m.training.Examples {
-		for _, id := range e.Tokens {
-			if id < 0 || int(id) >= m.shape.Vocab {
-				return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id,
-					m.shape.Vocab))
+		for s := range e.Sequences() {
+			for _, id := range s.Tokens {
+				if id < 0 || int(id) >= m.shape.Vocab {
+					return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id,
+						m.shape.Vocab))
+				}
 			}
 		}
 	}
