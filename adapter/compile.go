@@ -15,8 +15,8 @@ type compiler struct {
 	graph  *graph
 	arrays map[int64]*array  // by the node that is computed into them
 	values map[int64]G.Value // by node
-	turned map[int64]bool    // products of which only the transpose is wanted by rows
-	blank  []float32         // what tensors read before they are bound
+	byCols map[int64]bool    // products that are written by columns, as a gradient is their transpose
+	blank  []float32         // memory of tensors before they are bound
 }
 
 // compile orders what the gradients depend on, and nothing else.
@@ -27,7 +27,7 @@ func compile(e engine, inputs, grads G.Nodes) (*graph, error) {
 	}
 	for _, n := range grads {
 		if isTranspose(n) {
-			c.turned[children(n)[0].ID()] = true
+			c.byCols[children(n)[0].ID()] = true
 		}
 	}
 	for _, n := range grads {
@@ -44,7 +44,7 @@ func compile(e engine, inputs, grads G.Nodes) (*graph, error) {
 	return c.graph, nil
 }
 
-// value is the tensor or scalar of a node, with the steps before it and its own appended to the graph.
+// value returns the tensor or scalar of a node, and appends the steps that compute it to the graph.
 func (c *compiler) value(n *G.Node) (G.Value, error) {
 	if v, ok := c.values[n.ID()]; ok {
 		return v, nil
@@ -67,7 +67,7 @@ func (c *compiler) value(n *G.Node) (G.Value, error) {
 	if n.Dims() != 2 {
 		return nil, fmt.Errorf("gorgonia: %v has shape %v, want a matrix", n, n.Shape())
 	}
-	a := c.array(n, c.turned[n.ID()])
+	a := c.array(n, c.byCols[n.ID()])
 	a.at = c.graph.floats
 	c.graph.floats += a.n
 	c.graph.values = append(c.graph.values, a)
@@ -76,8 +76,7 @@ func (c *compiler) value(n *G.Node) (G.Value, error) {
 	return s.out, nil
 }
 
-// transpose is a transposition without a copy: a second tensor over the same memory, by columns where the first is
-// by rows.
+// transpose makes a second tensor over the same memory, by columns where the first is by rows: nothing is copied.
 func (c *compiler) transpose(n, of *G.Node) (G.Value, error) {
 	v, err := c.value(of)
 	if err != nil {
@@ -93,7 +92,7 @@ func (c *compiler) transpose(n, of *G.Node) (G.Value, error) {
 	return t, nil
 }
 
-// array is new memory for a node's value.
+// array makes an array and a tensor for a node's value.
 func (c *compiler) array(n *G.Node, byColumns bool) *array {
 	t := c.tensor(n, byColumns)
 	a := &array{n: n.Shape().TotalSize(), tensors: []*tensor.Dense{t}}
@@ -112,7 +111,7 @@ func (c *compiler) tensor(n *G.Node, byColumns bool) *tensor.Dense {
 	return tensor.New(options...)
 }
 
-// children are the inputs of a node's operation, in order.
+// children lists the inputs of a node's operation, in order.
 func children(n *G.Node) G.Nodes {
 	var all G.Nodes
 	for it := n.Graph().From(n.ID()); it.Next(); {

@@ -5,7 +5,8 @@
 //
 // Gorgonia differentiates. The backward pass of LoRA and of zero-init attention is an expression of native Gorgonia
 // nodes (Mul, Transpose, HadamardProd, SoftMax, Tanh) for one sequence; every derivative is Gorgonia's own
-// (Backpropagate), and tensor computes the operations, with an engine that passes products and softmax to the Device.
+// (Backpropagate), and tensor computes the operations, with an engine that passes products and softmax to the Device;
+// elementwise operations, on arrays of rank or prompt width, are tensor's own.
 // There are no custom operations. Computed outside of the graphs:
 //
 //   - The forward pass, which decoding runs too, by a few calls of the Device: decoding needs no graph. A test holds it

@@ -16,8 +16,8 @@ type engine struct {
 	dev compute.Device
 }
 
-// MatMul computes c = a·b with a (m, k), b (k, n), c (m, n), each of them by rows or by columns. It is what
-// gorgonia.Mul and its derivatives call.
+// MatMul computes c = a·b with a (m, k), b (k, n), c (m, n), each of them by rows or by columns. gorgonia.Mul
+// and its derivatives call it.
 func (e engine) MatMul(a, b, c tensor.Tensor) error {
 	x, err := matrixOf(a)
 	if err != nil {
@@ -45,7 +45,7 @@ func (e engine) MatMul(a, b, c tensor.Tensor) error {
 func (e engine) SoftMax(x tensor.Tensor, axis int, opts ...tensor.FuncOpt) (tensor.Tensor, error) {
 	y := tensor.ParseFuncOpts(opts...).Reuse()
 	return y, e.rowwise(axis, func(m []matrix) {
-		copy(m[1].data, m[0].data)
+		e.dev.Copy(m[1].data, m[0].data)
 		e.dev.Softmax(m[1].data, m[1].cols)
 	}, x, y)
 }
@@ -54,7 +54,7 @@ func (e engine) SoftMax(x tensor.Tensor, axis int, opts ...tensor.FuncOpt) (tens
 func (e engine) SoftMaxB(p, dp tensor.Tensor, axis int, opts ...tensor.FuncOpt) (tensor.Tensor, error) {
 	dx := tensor.ParseFuncOpts(opts...).Reuse()
 	return dx, e.rowwise(axis, func(m []matrix) {
-		clear(m[2].data)
+		e.dev.Zero(m[2].data)
 		e.dev.SoftmaxBackward(m[2].data, m[1].data, m[0].data, m[0].cols)
 	}, p, dp, dx)
 }

@@ -51,7 +51,7 @@ func Continued(dir string, asked Method) (Method, error) {
 	return stored, nil
 }
 
-// continued is the stored method with the settings that asked may change, and whether it changes any.
+// continued returns the stored method with the settings that asked may change, and whether it changes any.
 func continued(stored, asked Method) (Method, bool, error) {
 	if asked != nil && asked.Name() != stored.Name() {
 		return nil, false, fmt.Errorf("it is a %s adapter, finetuning_type is %s", stored.Name(), asked.Name())

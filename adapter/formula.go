@@ -14,29 +14,30 @@ func (f *formula) node(make func() (*G.Node, error)) *G.Node {
 	return n
 }
 
-// mul is the matrix product a·b.
+// mul computes the matrix product a·b.
 func (f *formula) mul(a, b *G.Node) *G.Node {
 	return f.node(func() (*G.Node, error) { return G.Mul(a, b) })
 }
 
-// prod is the elementwise product a∘b.
+// prod computes the elementwise product a∘b.
 func (f *formula) prod(a, b *G.Node) *G.Node {
 	return f.node(func() (*G.Node, error) { return G.HadamardProd(a, b) })
 }
 
-// scale is s·x.
+// scale computes s·x.
 func (f *formula) scale(x *G.Node, s float32) *G.Node { return f.prod(x, G.NewConstant(s)) }
 
-// transpose is xᵀ.
+// transpose computes xᵀ.
 func (f *formula) transpose(x *G.Node) *G.Node {
 	return f.node(func() (*G.Node, error) { return G.Transpose(x, 1, 0) })
 }
 
-// softmax is the softmax of every row.
+// softmax computes the softmax of every row.
 func (f *formula) softmax(x *G.Node) *G.Node {
 	return f.node(func() (*G.Node, error) { return G.SoftMax(x, 1) })
 }
 
+// tanh computes tanh(x), element by element.
 func (f *formula) tanh(x *G.Node) *G.Node {
 	return f.node(func() (*G.Node, error) { return G.Tanh(x) })
 }

@@ -9,7 +9,7 @@ const TypeFull = "full"
 // arrays. What it saves is a model directory.
 type Full struct{}
 
-// Name is its finetuning_type.
+// Name returns its finetuning_type.
 func (Full) Name() string { return TypeFull }
 
 func (f Full) defaults() Method { return f }
@@ -29,7 +29,7 @@ func (Full) Params(c *model.Config) ([]Spec, error) {
 // Deltas returns none: there is nothing beside the weights.
 func (Full) Deltas(*model.Model, Params) (map[model.Site]model.Delta, error) { return nil, nil }
 
-// Scratch is part of the model's own memory.
+// Scratch returns zero: the model states its own memory.
 func (Full) Scratch(*model.Config, int, int) int64 { return 0 }
 
 func (Full) weights(m *model.Model) (Params, part, error) {
@@ -44,7 +44,7 @@ func (Full) weights(m *model.Model) (Params, part, error) {
 	return all, unfrozen{u}, nil
 }
 
-// unfrozen is the model as a part.
+// unfrozen makes a part of the model.
 type unfrozen struct{ *model.Unfrozen }
 
 func (u unfrozen) finish()        { u.Finish() }

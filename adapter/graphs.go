@@ -20,7 +20,7 @@ func newGraphs(dev compute.Device) *graphs {
 	return &graphs{dev: dev, known: map[graphKey]*graph{}, used: map[graphKey]int{}}
 }
 
-// form is what a module's graph depends on beside the number of rows; forms are compared.
+// form identifies a module's graph, beside the number of rows. Modules of equal forms share graphs.
 type form interface {
 	// derive builds the graph for n rows of one sequence; below asks for the gradient of the module's input too.
 	derive(e engine, n int, below bool) (*graph, error)
@@ -35,7 +35,7 @@ type graphKey struct {
 // maxGraphs bounds the graphs kept: one takes 13 KiB for LoRA, 24 for zero-init attention.
 const maxGraphs = 1024
 
-// of is the graph for n rows.
+// of returns the graph for n rows.
 func (s *graphs) of(f form, n int, below bool) (*graph, error) {
 	key := graphKey{f, n, below}
 	s.clock++

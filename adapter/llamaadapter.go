@@ -27,7 +27,7 @@ type LLaMAAdapter struct {
 	GateActivation string `yaml:"gate_activation" json:"GateActive" group:"method" help:"tanh (official) or none (PEFT)"`
 }
 
-// Name is its finetuning_type.
+// Name returns its finetuning_type.
 func (LLaMAAdapter) Name() string { return TypeLLaMAAdapter }
 
 func (LLaMAAdapter) defaults() Method {
@@ -125,8 +125,8 @@ func (a LLaMAAdapter) form(c *model.Config) promptForm {
 	return promptForm{c.Heads / c.KVHeads, c.KVHeads, c.HeadDim, a.Len, a.GateActivation == Tanh}
 }
 
-// Scratch is the scores of all heads in the forward pass, and in the backward pass what one key head of one sequence
-// needs; beside the keys and values of every layer's prompt and their gradients.
+// Scratch adds up the scores of all heads in the forward pass, the arrays of one key head and sequence in the backward
+// pass, and the keys and values of every layer's prompt and their gradients.
 func (a LLaMAAdapter) Scratch(c *model.Config, n, longest int) int64 {
 	f := a.form(c)
 	rows := longest * f.rep

@@ -23,14 +23,14 @@ type LoRA struct {
 	Targets []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" json:"LoRATargets" group:"method" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear"`
 	RSLoRA  bool     `yaml:"use_rslora" json:"RSLoRA" group:"method" help:"scale alpha/sqrt(rank)"`
 
-	// What only a file of PEFT says.
+	// Set by a file of PEFT alone.
 	TargetRegexp string             `yaml:"-" json:"-"` // instead of Targets: matches whole module paths
 	OnlyLayers   []int              `yaml:"-" json:"-"` // nil: all
 	RankPattern  map[string]int     `yaml:"-" json:"-"` // other ranks for modules that match
 	AlphaPattern map[string]float64 `yaml:"-" json:"-"` // and other alphas
 }
 
-// Name is its finetuning_type.
+// Name returns its finetuning_type.
 func (LoRA) Name() string { return TypeLoRA }
 
 func (LoRA) defaults() Method {
@@ -84,7 +84,7 @@ func (l LoRA) Deltas(m *model.Model, p Params) (map[model.Site]model.Delta, erro
 
 func (l LoRA) dropout() float64 { return l.Dropout }
 
-// Scratch is that of the largest module: they take turns.
+// Scratch returns the memory of the largest module, which the others share.
 func (l LoRA) Scratch(c *model.Config, n, longest int) int64 {
 	sites, err := l.sites(c)
 	if err != nil {
@@ -138,7 +138,7 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 	return sites, nil
 }
 
-// targets are the targets with all-linear written out.
+// targets lists the targets, with all-linear written out.
 func (l LoRA) targets() []string {
 	if len(l.Targets) == 1 && (l.Targets[0] == allLinear || l.Targets[0] == "all") {
 		return projections()
@@ -148,7 +148,7 @@ func (l LoRA) targets() []string {
 
 const allLinear = "all-linear"
 
-// projections are the short names of the projections.
+// projections lists the short names of the projections.
 func projections() []string {
 	var names []string
 	for _, p := range model.Projections() {

@@ -45,7 +45,7 @@ func (l loraForm) derive(e engine, n int, below bool) (*graph, error) {
 	})
 }
 
-// floats is the memory of derive's graph: x·Aᵀ and dy·B (n, r) before and after scaling, and the gradients.
+// floats counts the elements of derive's graph: x·Aᵀ and dy·B (n, r) before and after scaling, and the gradients.
 func (l loraForm) floats(n int) int { return 4*n*l.r + l.r*l.in + l.out*l.r + n*l.in }
 
 // Forward adds the module's output, on the device.
@@ -83,7 +83,7 @@ func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 	return nil
 }
 
-// drop is dropout(x) while training, else x itself.
+// drop returns dropout(x) while training, else x itself.
 func (l *lora) drop(x []float32, b *model.Batch) []float32 {
 	if l.dropout == 0 || !b.Train {
 		return x

@@ -19,7 +19,7 @@ type Methods struct {
 
 // Method is one way of tuning; its fields are its settings.
 type Method interface {
-	// Name is its value of finetuning_type.
+	// Name returns its value of finetuning_type.
 	Name() string
 
 	// Check returns an error where the settings are wrong for a model of these dimensions.
@@ -52,7 +52,7 @@ type Spec struct {
 	Frozen bool                           // saved but not trained
 }
 
-// Size is the number of elements.
+// Size counts the elements.
 func (s Spec) Size() int {
 	n := 1
 	for _, d := range s.Shape {
@@ -72,7 +72,7 @@ func Count(specs []Spec) int {
 	return n
 }
 
-// Lowest is the lowest layer in which something is trained.
+// Lowest returns the lowest layer in which something is trained.
 func Lowest(specs []Spec) int {
 	lowest := -1
 	for _, s := range specs {
@@ -144,7 +144,7 @@ func (m *Methods) change(f func(Method) Method) {
 	}
 }
 
-// Dropout is the probability with which a method drops inputs; zero for those that drop none, and for none at all.
+// Dropout returns the probability with which a method drops inputs; zero for those that drop none, and for none at all.
 func Dropout(m Method) float64 {
 	if d, ok := m.(interface{ dropout() float64 }); ok {
 		return d.dropout()

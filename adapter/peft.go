@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// peftPrefix is what PEFT puts before the base's own module names.
+// peftPrefix begins PEFT's names of modules; the base's own names follow.
 const peftPrefix = "base_model.model."
 
 // peftCommon are the keys of adapter_config.json that every method has.

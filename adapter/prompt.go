@@ -7,13 +7,13 @@ import (
 	"fettle/model"
 )
 
-// prompt is zero-init attention at one layer: with K_P and V_P the frozen
-// projections of the adaption prompt P (K, D), and c the activated gates,
+// prompt adds zero-init attention at one layer: with K_P and V_P the frozen projections of the adaption prompt P
+// (K, D), and c the activated gates,
 //
 //	y[h] += c[h]·softmax(q[h]·K_P[g]ᵀ/√Dh)·V_P[g]
 //
-// for every head h, whose key head is g. q is rotated, K_P is not: the prompt
-// has no position. Zhang et al. 2023, arXiv:2303.16199, section 3.
+// for every head h, whose key head is g. q is rotated, K_P is not: the prompt has no position. Zhang et al.
+// 2023, arXiv:2303.16199, section 3.
 type prompt struct {
 	model   *model.Model
 	dev     compute.Device
@@ -41,7 +41,7 @@ type promptScratch struct {
 	queries, keys []int32   // rows of q and of k
 }
 
-// constants are E (n·R, R), which is R rows of the identity n times, and 1 (1, K).
+// constants returns E (n·R, R), n identity matrices one below the other, and 1 (1, K).
 func (s *promptScratch) constants(f promptForm, n int) (picks, ones []float32) {
 	if size := n * f.rep * f.rep; len(s.picks) < size {
 		s.picks = make([]float32, size)
@@ -113,7 +113,7 @@ func (p *prompt) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 	return nil
 }
 
-// places are the rows of one key head among n·G rows that begin at row·G.
+// places lists the rows of one key head among n·G rows that begin at row·G.
 func places(s *[]int32, row, n, groups, key int) []int32 {
 	*s = (*s)[:0]
 	for i := range n {
@@ -128,8 +128,8 @@ func (p *prompt) finish() {
 	length := len(p.rows) / p.model.Config().Hidden
 	p.dev.MatMulT(p.gradRows, p.dk, p.weight(model.KProj), length)
 	p.dev.MatMulT(p.gradRows, p.dv, p.weight(model.VProj), length)
-	clear(p.dk)
-	clear(p.dv)
+	p.dev.Zero(p.dk)
+	p.dev.Zero(p.dv)
 }
 
 // refresh projects the prompt and activates the gates.

@@ -39,8 +39,8 @@ func (p promptForm) derive(e engine, n int, below bool) (*graph, error) {
 	})
 }
 
-// floats is the memory of derive's graph: ten arrays of (n·R, K), products with the gates, the gates with and without
-// their activation, and the gradients.
+// floats counts the elements of derive's graph: ten arrays of (n·R, K), products with the gates, the gates with and
+// without their activation, and the gradients.
 func (p promptForm) floats(n int) int {
 	rows, gates := n*p.rep, p.rep
 	if p.tanh {

@@ -9,10 +9,10 @@ import (
 	"path/filepath"
 )
 
-// RecordFile is the name of the Record beside an adapter.
+// RecordFile names the file of a Record beside an adapter.
 const RecordFile = "fettle.json"
 
-// Record is what a later program must know to use an adapter, or a fully tuned model.
+// Record tells a later program how to use an adapter, or a fully tuned model.
 type Record struct {
 	Version        string `json:"fettle"`
 	Base           string `json:"base"`

@@ -23,7 +23,7 @@ type Set struct {
 	parts  []part
 }
 
-// part is what depends on the parameters, or completes their gradients.
+// part has state that depends on the parameters, or completes their gradients.
 type part interface {
 	finish()        // after the last backward pass of a step
 	refresh() error // after the parameters have changed
@@ -135,7 +135,7 @@ func (s *Set) Size() int {
 // ZeroGrad begins a step.
 func (s *Set) ZeroGrad() {
 	for _, p := range s.params {
-		clear(p.Grad)
+		s.model.Device().Zero(p.Grad)
 	}
 }
 
