@@ -3,7 +3,7 @@ module fettle
 go 1.26.0
 
 require (
-	github.com/chewxy/hm v1.0.0
+	github.com/chewxy/hm v1.0.0 // indirect
 	github.com/dlclark/regexp2/v2 v2.12.0
 	github.com/gofrs/flock v0.13.1
 	github.com/klauspost/cpuid/v2 v2.4.2
