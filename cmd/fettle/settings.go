@@ -9,6 +9,7 @@ import (
 
 	ready "fettle/configs"
 	"fettle/internal/settings"
+	"fettle/train"
 )
 
 // otherVariables lists the variables FETTLE_… that are no settings.
@@ -22,11 +23,14 @@ func otherVariables() []string {
 	}
 }
 
-// addSettings gives a command a flag for every field of the configs, whose values are the defaults.
+// addSettings gives a command a flag for every field of the configs, whose values are the defaults. The built-in
+// configs are those of runs.
 func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
-	return settings.New(cmd.Flags(), settings.Program{
-		Configs: ready.Names(), Find: ready.Find, Variables: otherVariables(),
-	}, configs...)
+	program := settings.Program{Variables: otherVariables()}
+	if _, ok := configs[0].(*train.Config); ok {
+		program.Configs, program.Find = ready.Names(), ready.Find
+	}
+	return settings.New(cmd.Flags(), program, configs...)
 }
 
 // load fills the configs of a command. A variable that any command knows is no mistake.

@@ -28,7 +28,7 @@ func (s *Settings) file() (file, error) {
 		return f, nil
 	}
 	text, err := os.ReadFile(f.name)
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) && len(s.program.Configs) > 0 {
 		if built, ok := s.program.Find(f.name); ok {
 			text, err = built, nil
 		} else {

@@ -67,7 +67,7 @@ func (f Field) names() []string { return append([]string{f.Key}, f.Aliases...) }
 
 // Program describes the program that the settings are of.
 type Program struct {
-	Configs   []string // names of the configs that are part of it
+	Configs   []string // names of the configs that are part of it; nil: none
 	Find      func(name string) (text []byte, ok bool)
 	Variables []string // FETTLE_… that it reads and that are no settings, even if an alias says so
 }
@@ -94,10 +94,11 @@ func New(flags *pflag.FlagSet, program Program, configs ...any) *Settings {
 			s.fields = append(s.fields, f)
 		}
 	}
-	addFlag(flags, Field{
-		Key: configKey, Value: reflect.ValueOf(""),
-		Help: "YAML file with settings, or the name of a built-in one: " + strings.Join(program.Configs, ", "),
-	})
+	help := "YAML file with settings"
+	if len(program.Configs) > 0 {
+		help += ", or the name of a built-in one: " + strings.Join(program.Configs, ", ")
+	}
+	addFlag(flags, Field{Key: configKey, Value: reflect.ValueOf(""), Help: help})
 	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		name = canonical(name)
 		if key, ok := s.keys[name]; ok {
