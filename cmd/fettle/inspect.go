@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"fettle/data"
 	"fettle/data/lint"
+	"fettle/internal/atomicfile"
 	"fettle/internal/inspect"
 	"fettle/internal/machine"
 	"fettle/train"
@@ -97,13 +99,9 @@ func runInspect(cmd *cobra.Command, c train.Config, look looking) error {
 
 // writePage writes the page to a file.
 func writePage(v inspect.View, path string, shown []data.Example, c train.Config, s *data.Set) error {
-	f, err := os.Create(path)
+	err := atomicfile.Write(path, func(w io.Writer) error { return v.HTML(w, shown, c.Recipe, c.Dataset, s) })
 	if err != nil {
-		return fmt.Errorf("inspect: %w", err)
-	}
-	if err := v.HTML(f, shown, c.Recipe, c.Dataset, s); err != nil {
-		f.Close()
 		return fmt.Errorf("inspect: write %s: %w", path, err)
 	}
-	return f.Close()
+	return nil
 }
