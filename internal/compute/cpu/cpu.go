@@ -22,8 +22,7 @@ type Options struct {
 	//
 	//	f32   exactly as stored, in float32
 	//	bf16  both factors rounded to bfloat16, sums in float32
-	//	int8  Int8 weights times the other factor rounded to eight bits row by row, exactly; other weights in bf16
-	//	      where the processor multiplies pairs of it, else in f32
+	//	int8  Int8 weights times the other factor rounded to eight bits row by row, exactly; other weights as auto
 	//	auto  (the default) bf16 where that is faster than f32 on this processor, else f32
 	//
 	// All else, products of trainable arrays too, is float32.
@@ -57,7 +56,7 @@ func New(o Options) (compute.Device, error) {
 	case compute.ModeBF16:
 		d.bf16, d.rounds = l.BF16, !l.BF16
 	case compute.ModeInt8:
-		d.bf16, d.int8 = l.BF16, true
+		d.bf16, d.int8 = l.Auto, true
 	case compute.ModeF32:
 	default:
 		return nil, fmt.Errorf("cpu: unknown compute %q, want auto, f32, bf16 or int8", o.Compute)

@@ -21,7 +21,7 @@ func newDevice(t *testing.T, o cpu.Options) compute.Device {
 // judges returns the plain devices of each way to compute at a level.
 func judges(level string) map[string]devicetest.Judge {
 	rest := ref.New()
-	if level == "avx512bf16" {
+	if cpu.MultipliesPairsFaster(level) {
 		rest = ref.NewBF16()
 	}
 	return map[string]devicetest.Judge{

@@ -13,6 +13,12 @@ func Levels() (names []string) {
 	return names
 }
 
+// MultipliesPairsFaster reports whether compute auto takes bf16 at a level of this machine.
+func MultipliesPairsFaster(level string) bool {
+	l, err := kernel.Choose(level)
+	return err == nil && l.Auto
+}
+
 // AsStored makes dev keep even small matrices as they are stored.
 func AsStored(dev compute.Device) compute.Device {
 	dev.(*device).widenUpTo = 0
