@@ -47,8 +47,8 @@ func cached(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Option
 	return s, nil
 }
 
-// identified is a tokenizer with the hash of its file. Other files beside that one
-// show in the pieces and in the encoding of a few probes.
+// identified is a tokenizer with the hash of its file. cacheKey covers its side files
+// by hashing the pieces and the encodings of a few probes.
 type identified interface {
 	encode.Speller
 	Hash() string // of the tokenizer's file

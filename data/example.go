@@ -1,5 +1,5 @@
-// Package data turns instruction sets into examples: token sequences that know
-// which of their tokens are learned. Its packages are the steps of that way:
+// Package data turns instruction sets into examples: token sequences with a label
+// for every learned token. Its packages are the steps of this conversion:
 // source reads conversations, recipe lays them out, encode tokenizes them, lint
 // checks them.
 package data

@@ -48,7 +48,7 @@ func load(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options)
 			return nil, err
 		}
 		s.Examples = append(s.Examples[:from], s.Report.Duplicates(s.Examples[from:], seen, o.Fix)...)
-		s.Examples = append(s.Examples[:from], weigh(s.Examples[from:], f.Weight, o.Seed+uint64(i))...)
+		s.Examples = append(s.Examples[:from], repeat(s.Examples[from:], f.Weight, o.Seed+uint64(i))...)
 		paths = append(paths, f.Path)
 	}
 	if r.Stream {

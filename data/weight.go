@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// weigh repeats examples: a weight of 2.5 returns all of them twice and then half of
+// repeat repeats examples: a weight of 2.5 returns all of them twice and then half of
 // them, selected by the seed, once more, each time in their order.
-func weigh(examples []Example, weight float64, seed uint64) []Example {
+func repeat(examples []Example, weight float64, seed uint64) []Example {
 	if weight == 0 || weight == 1 {
 		return examples
 	}

@@ -67,7 +67,7 @@ func (w worker) work(r source.Record) outcome {
 	return out
 }
 
-// tokenized takes a record of token ids as it is.
+// tokenized turns a record of token ids into an example.
 func (w worker) tokenized(row source.Row) outcome {
 	e, err := w.file.Example(row)
 	if err != nil {

@@ -25,7 +25,7 @@ func (g *gradients) arrays(c *Config) []array {
 }
 
 // backward turns g, the gradient of block l's output (n, D), into the gradient of its input, while deltas and the
-// receiver of weight gradients collect theirs. s holds the block's forward pass; it is spent afterwards. In the lowest
+// receiver of weight gradients collect theirs. s holds the block's forward pass; it is overwritten. In the lowest
 // block g is left unfinished.
 func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	c, w, dev, n, t := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens), &m.work.gradients

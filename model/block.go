@@ -7,7 +7,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// state holds what one block computes for n rows, in order.
+// state holds the results of one block for n rows, in the order of computation.
 type state struct {
 	x     []float32 // (n, D) the block's input
 	norm1 []float32 // (n, D)

@@ -2,7 +2,7 @@ package model
 
 import "fettle/internal/compute"
 
-// headState holds what the final norm and the head work on: the rows with a target.
+// headState holds the arrays of the final norm and the head, for the rows with a target only.
 type headState struct {
 	rows, normed []float32 // (targets, D) outputs of the last block, before and after the norm
 	dnorm, drows []float32 // (targets, D) their gradients

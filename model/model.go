@@ -1,8 +1,8 @@
 // Package model implements a frozen LLaMA: it loads a Hugging Face directory, runs forward and backward, down to the
 // lowest adapted site, and decodes with cached keys and values. Touvron et al. 2023, arXiv:2302.13971.
 //
-// The model does not know which adapter it has: an adapter is a Delta at named Sites. Whoever trains weights of the
-// model itself receives their gradients as WeightGradients.
+// The model is independent of the kind of adapter: an adapter is a Delta at each of some named Sites. Gradients of the
+// model's own weights go to a WeightGradients.
 package model
 
 import (
@@ -85,8 +85,8 @@ func build(
 	return (&Model{config: &own, dev: dev, weights: w}).With(nil), nil
 }
 
-// With returns a view with the deltas that delta gives for the sites; a nil result, or a nil delta, leaves a site as it
-// is.
+// With returns a view with the deltas that delta gives for the sites; a nil result, or a nil delta, leaves a site
+// unchanged.
 func (m *Model) With(delta func(Site) Delta) *Model {
 	view := &Model{
 		config: m.config, dev: m.dev, weights: m.weights, keep: m.keep, receiver: m.receiver, wanted: m.wanted,

@@ -59,7 +59,7 @@ func (m *Model) descend(b *Batch) error {
 	c, w, kept := m.config, &m.work, m.kept(len(b.Tokens))
 	for l := c.Layers - 1; l >= max(m.lowest.layer, 0); l-- {
 		s := m.stateOf(l, kept)
-		if l < c.Layers-kept-1 { // the forward pass left the others as they are
+		if l < c.Layers-kept-1 { // the states of the others are still those of the forward pass
 			s.x = w.inputs[l]
 			if err := m.forward(l, s, nil, b, nil); err != nil {
 				return err

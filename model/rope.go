@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// rope tabulates the cosines and sines of RoPE's angles p·inverse[j], as far as positions p were asked for. Su et al.
-// 2021, arXiv:2104.09864.
+// rope tabulates the cosines and sines of RoPE's angles p·inverse[j] for positions p up to the largest requested so
+// far. Su et al. 2021, arXiv:2104.09864.
 type rope struct {
 	inverse []float64 // (Dh/2) inverse frequencies
 

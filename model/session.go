@@ -96,7 +96,7 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 	return s.logits, nil
 }
 
-// advice suggests what to do about a full context.
+// advice returns the remedies for a full context.
 func (s *Session) advice() string {
 	if most := s.m.config.MaxPositions; s.capacity < most {
 		return fmt.Sprintf("shorten the prompt, or allow up to the model's %d", most)

@@ -11,9 +11,9 @@ import (
 const worthSharing = 8
 
 // PackShared is Pack where sequences with a common prefix share its rows, computed once: the prefix is a segment of its
-// own, which the segments of the rests name. A target of a shared row counts once for every sequence that has it. The
-// sum of the losses, and its gradient, are Pack's up to rounding. Losses come per segment, so that a sequence's own
-// loss is not known. With dropout, which would have one mask for a shared row, use Pack.
+// own, to which the segments of the remainders refer. A target of a shared row counts once for every sequence that has
+// it. The sum of the losses, and its gradient, are Pack's up to rounding. Losses come per segment, so that a sequence's
+// own loss is not known. With dropout, which would have one mask for a shared row, use Pack.
 func PackShared(tokens, labels [][]int32) *Batch {
 	b := &Batch{}
 	for _, g := range groups(tokens) {

@@ -65,7 +65,7 @@ type Delta interface {
 	Forward(y, x []float32, b *Batch) error
 
 	// Backward turns dy, the gradient of the adapted output, into the gradient of the frozen output in place (most
-	// deltas add to y and leave dy as it is), adds the delta's own ∂/∂x to dx, and accumulates the gradients of its
+	// deltas add to y and leave dy unchanged), adds the delta's own ∂/∂x to dx, and accumulates the gradients of its
 	// parameters. dx is nil where nothing below needs it. y is the adapted output.
 	Backward(dx, dy, x, y []float32, b *Batch) error
 }

@@ -11,14 +11,14 @@ import (
 // name. A weight's gradient is a sum over segments, added segment by segment, so that its bits do not depend on how
 // sequences are split into micro-batches.
 type WeightGradients interface {
-	// Matrix receives that of a linear map y = x·Wᵀ with W (n, k): dW += Σ dyᵀ·x over the rows of each segment in
-	// turn, dy (rows, n), x (rows, k). A tied head comes by the name lm_head.weight.
+	// Matrix receives the gradient of a linear map y = x·Wᵀ with W (n, k): dW += Σ dyᵀ·x over the rows of each segment
+	// in turn, dy (rows, n), x (rows, k). A tied head comes by the name lm_head.weight.
 	Matrix(weight string, n, k int, dy, x []float32, segs []compute.Segment)
 
-	// Norm receives that of an RMSNorm of n rows: dw += Σ_i dy[i]·x[i]/sqrt(mean(x[i]²)+eps).
+	// Norm receives the gradient of an RMSNorm's weight over n rows: dw += Σ_i dy[i]·x[i]/sqrt(mean(x[i]²)+eps).
 	Norm(weight string, dy, x []float32, n int, eps float32)
 
-	// Embedding receives that of the looked-up rows: dW[tokens[i]] += dy[i].
+	// Embedding receives the gradient of the looked-up rows: dW[tokens[i]] += dy[i].
 	Embedding(weight string, dy []float32, tokens []int32)
 }
 

@@ -104,8 +104,8 @@ func (c Config) KeptActivations() int64 {
 	return int64(c.ActivationM) << 20
 }
 
-// Method returns what the run trains: the method of finetuning_type with the run's settings, or, where it goes on from
-// an adapter, with that adapter's own.
+// Method returns the run's method: finetuning_type with the run's settings or, where the run continues an adapter, with
+// the settings of that adapter.
 func (c Config) Method() (adapter.Method, error) {
 	m, err := c.Methods.Find(c.Type)
 	if err != nil || c.Adapter == "" || c.Type == adapter.TypeFull {

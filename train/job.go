@@ -24,7 +24,7 @@ type Job struct {
 	Settings   []byte            // config.yaml of the output directory; may be nil
 	Beside     map[string][]byte // files to keep with the adapter, by name
 
-	// Sample answers an instruction of sample_prompts with the adapter as it is; it must not change the run. May be nil.
+	// Sample answers an instruction of sample_prompts with the current adapter; it must not change the run. May be nil.
 	Sample func(ctx context.Context, prompt string) (string, error)
 
 	Log      zerolog.Logger // evaluations, checkpoints

@@ -42,7 +42,7 @@ type run struct {
 	start     time.Time
 	evalSet   string  // hash of the evaluation set
 	loss      float64 // of the last step
-	auto      bool    // share_prefix is auto: a continued run keeps what it began with
+	auto      bool    // share_prefix is auto: a continued run keeps its first resolution
 }
 
 // Run trains until all steps are done, something fails, or ctx is cancelled; then it saves the last finished step and

@@ -10,7 +10,7 @@ import (
 
 // ResolveSharePrefix replaces share_prefix: auto, given the name of the device and the adapter's dropout: true if
 // products are coarser than float32 and there is no dropout. In float32 the bits of a run do not depend on how its
-// steps are divided into micro-batches, and a shared prefix would make them.
+// steps are divided into micro-batches; with a shared prefix they would.
 func (c Config) ResolveSharePrefix(device string, dropout float64) (Config, error) {
 	coarse := strings.Contains(device, " "+compute.ModeBF16+" ") || strings.Contains(device, " "+compute.ModeInt8+" ")
 	switch {

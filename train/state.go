@@ -38,7 +38,7 @@ type Inputs struct {
 	Evaluation string `json:"evaluation_sha256"`
 }
 
-// mayChange lists the settings that a continued run may change: they do not change its numbers.
+// mayChange lists the settings that a continued run may change: they do not change its results.
 func mayChange() []string {
 	return []string{
 		"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute",

@@ -11,10 +11,10 @@ import (
 	"fettle/internal/compute"
 )
 
-// problems collects what is wrong with settings.
+// problems collects the errors in settings.
 type problems []error
 
-// add adds an error if something is wrong.
+// add adds an error if the condition holds.
 func (p *problems) add(wrong bool, format string, args ...any) {
 	if wrong {
 		*p = append(*p, fmt.Errorf(format, args...))
@@ -33,7 +33,7 @@ func (p *problems) notNegative(key string, value float64) {
 	p.add(!(value >= 0), "%s is %v, want 0 or more", key, value) // nor NaN
 }
 
-// Validate returns one error with everything that is wrong with the settings.
+// Validate returns one error that lists every fault of the settings.
 func (c Config) Validate() error {
 	var p problems
 	c.checkModel(&p)

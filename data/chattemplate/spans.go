@@ -91,8 +91,8 @@ func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) 
 	return list, nil
 }
 
-// answer returns the learned span of turn i: what the template prints for it, from
-// the end of the generation prompt to the end of the turn.
+// answer returns the learned span of turn i: the text that the template prints
+// for it, from the end of the generation prompt to the end of the turn.
 func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, error) {
 	whole, own, pieces := extent(out, turnID(i))
 	asked, err := l.render(c, i, true)
@@ -123,7 +123,7 @@ func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, err
 		} else {
 			return span{}, fmt.Errorf("cannot tell where the answer of turn %d begins", i+1)
 		}
-	case own.to > 0 && c.Turns[i].Calls == "": // no answer can be asked for, as before the first question
+	case own.to > 0 && c.Turns[i].Calls == "": // no generation prompt, as before the first question
 		s.from = own.from
 	default:
 		return span{}, fmt.Errorf("cannot tell where the answer of turn %d begins: %w", i+1, err)
@@ -132,7 +132,7 @@ func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, err
 	return s, nil
 }
 
-// generationPrompt returns the end of a rendering that asks for an answer: the text
+// generationPrompt returns the end of a rendering with a generation prompt: the text
 // behind the last message.
 func generationPrompt(asked jinja.Text) string {
 	end, at := 0, 0

@@ -125,7 +125,7 @@ func (l *layout) probe(r *recipe.Recipe) {
 	}
 }
 
-// closing returns what a template prints behind the text of the second turn: the
+// closing returns the text that a template prints behind the second turn: the
 // last control token, "" if there is none, and all of it.
 func (l *layout) closing(out jinja.Text) (token, text string) {
 	whole, own, _ := extent(out, turnID(1))

@@ -1,5 +1,5 @@
 // Package clean prepares shared conversations for training as FastChat did for
-// Vicuna: HTML becomes Markdown, traces of ChatGPT's page go.
+// Vicuna: HTML becomes Markdown, and remains of ChatGPT's page are removed.
 package clean
 
 import (
@@ -11,7 +11,8 @@ import (
 	"fettle/data/recipe"
 )
 
-// What a copy of ChatGPT's page has beside the conversation.
+// Patterns of the text that a copy of ChatGPT's page contains besides the
+// conversation.
 var (
 	divPattern        = regexp.MustCompile(`<div.*?>|<span.*?>`)
 	codePattern       = regexp.MustCompile("(?s)```\\s*(.*?)(?:Copy code)+(.+?)\\s*?```")

@@ -180,7 +180,7 @@ func (n *node) attribute(pattern *regexp.Regexp) string {
 	return html.UnescapeString(m[1] + m[2] + m[3])
 }
 
-// The attributes that Markdown has a place for.
+// Patterns of the attributes that Markdown can express.
 var (
 	hrefPattern  = attributePattern("href")
 	srcPattern   = attributePattern("src")

@@ -78,7 +78,7 @@ func texts(c *recipe.Conversation) iter.Seq[*string] {
 	}
 }
 
-// orderOf describes what is wrong with the order of turns; "": nothing.
+// orderOf describes a fault in the order of turns, "" if there is none.
 func orderOf(c recipe.Conversation) string {
 	for i, t := range c.Turns {
 		switch {

@@ -43,8 +43,7 @@ func (k *Checker) Example(ex encode.Example, whole bool, c recipe.Conversation) 
 	return out
 }
 
-// endsAnswer reports whether a token is one of those that end an answer in the
-// recipe.
+// endsAnswer reports whether a token ends an answer in the recipe.
 func (k *Checker) endsAnswer(id int32) bool {
 	for _, name := range k.recipe.Ends {
 		if end, ok := k.controls.IDs[name]; ok && end == id {

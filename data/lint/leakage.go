@@ -24,7 +24,7 @@ func (r *Report) Leakage(training, evaluation []encode.Example) []encode.Example
 }
 
 // settleAgainst sets the severity of a rule's findings by their share of rows,
-// another number than the report's.
+// not of the report's rows.
 func (r *Report) settleAgainst(rule string, rows int) {
 	all := r.Rows
 	r.Rows = rows

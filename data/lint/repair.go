@@ -7,8 +7,8 @@ import (
 	"fettle/data/recipe"
 )
 
-// Repair changes what can be changed safely and returns the rules whose repair
-// it was. drop: nothing is left to learn from.
+// Repair makes the repairs that are safe and returns their rules. drop: nothing is
+// left to learn from.
 func Repair(c *recipe.Conversation) (rules []string, drop bool) {
 	for text := range texts(c) {
 		if strings.ContainsRune(*text, '\ufeff') {

@@ -1,4 +1,4 @@
-// Package lint finds what is wrong with a data set: rules over conversations,
+// Package lint finds faults in a data set: rules over conversations,
 // over examples and over the set as a whole, collected in a report, and the
 // repairs that are safe.
 package lint
@@ -84,7 +84,7 @@ func (r *Report) Errors(allow []string) ([]Finding, error) {
 	return out, nil
 }
 
-// String lists each broken rule with its first rows and what to do.
+// String lists each broken rule with its first rows and advice.
 func (r *Report) String() string {
 	var b strings.Builder
 	for _, rule := range Rules() {

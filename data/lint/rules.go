@@ -1,6 +1,6 @@
 package lint
 
-// Severity tells whether a finding stops a run.
+// Severity decides whether a finding stops a run.
 type Severity string
 
 // The severities. An error stops a run unless its rule is allowed.

@@ -1,6 +1,6 @@
 package recipe
 
-// alpacaRecipes are those of Stanford Alpaca: 52,002 instructions answered by
+// alpacaRecipes holds the recipes of Stanford Alpaca: 52,002 instructions answered by
 // text-davinci-003, all weights tuned.
 func alpacaRecipes() []Recipe {
 	alpaca := Recipe{

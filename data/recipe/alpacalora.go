@@ -1,6 +1,6 @@
 package recipe
 
-// alpacaLoRARecipes are those of Alpaca-LoRA: Alpaca's data, a line break after
+// alpacaLoRARecipes holds the recipes of Alpaca-LoRA: Alpaca's data, a line break after
 // the prompt, LoRA.
 func alpacaLoRARecipes() []Recipe {
 	lora := Recipe{

@@ -1,6 +1,6 @@
 package recipe
 
-// baizeRecipes are those of Baize: ChatGPT in conversation with itself, LoRA.
+// baizeRecipes holds the recipes of Baize: ChatGPT in conversation with itself, LoRA.
 func baizeRecipes() []Recipe {
 	baize := Recipe{
 		Name:    "baize",

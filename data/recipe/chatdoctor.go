@@ -1,6 +1,6 @@
 package recipe
 
-// chatDoctorRecipes are those of ChatDoctor: an Alpaca tuned on 100,000
+// chatDoctorRecipes holds the recipes of ChatDoctor: an Alpaca tuned on 100,000
 // conversations of patients and physicians.
 func chatDoctorRecipes() []Recipe {
 	doctor := Recipe{

@@ -2,7 +2,7 @@ package recipe
 
 import "fmt"
 
-// gpt4allRecipes are those of GPT4All, the LLaMA LoRA of March 2023: prompts and
+// gpt4allRecipes holds the recipes of GPT4All, the LLaMA LoRA of March 2023: prompts and
 // answers of GPT-3.5 without words around them.
 func gpt4allRecipes() []Recipe {
 	lora := Recipe{

@@ -1,6 +1,6 @@
 package recipe
 
-// koalaRecipes are those of Koala: shared conversations and open sets, with good
+// koalaRecipes holds the recipes of Koala: shared conversations and open sets, with good
 // answers and bad ones.
 func koalaRecipes() []Recipe {
 	return []Recipe{{

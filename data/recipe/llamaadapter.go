@@ -1,6 +1,6 @@
 package recipe
 
-// llamaAdapterRecipes are those of LLaMA-Adapter V1: Alpaca's data and prompts,
+// llamaAdapterRecipes holds the recipes of LLaMA-Adapter V1: Alpaca's data and prompts,
 // zero-init attention.
 func llamaAdapterRecipes() []Recipe {
 	repo := Preset{

@@ -1,6 +1,6 @@
 // Package recipe describes how published systems turned conversations into
-// training text: what stands around the turns, what is learned, how sequences
-// begin and end, and the hyper-parameters. A recipe is a value with its paper and
+// training text: the text around the turns, the loss mask, how sequences begin and
+// end, and the hyper-parameters. A recipe is a value with its paper and
 // license; All lists them.
 package recipe
 

@@ -1,6 +1,6 @@
 package recipe
 
-// vicunaRecipes are those of Vicuna: conversations that users of ChatGPT shared.
+// vicunaRecipes holds the recipes of Vicuna: conversations that users of ChatGPT shared.
 func vicunaRecipes() []Recipe {
 	vicuna := Recipe{
 		Name:    "vicuna",

@@ -52,8 +52,9 @@ func findFormat(name string) (format, error) {
 	return format{}, suggest.Unknown("dataset format", name, Formats())
 }
 
-// detect returns the format of a file by its first good record. A format whose
-// first group of keys is there is better than none: it can name what is missing.
+// detect returns the format of a file by its first good record. If no format fits,
+// it returns one whose first group of keys is present: its reader names the missing
+// field.
 func detect(path string, columns map[string]string) (format, error) {
 	var first error
 	for r, err := range records(path, nil) {

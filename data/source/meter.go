@@ -24,7 +24,7 @@ func NewMeter(files []File) *Meter {
 	return m
 }
 
-// Share returns the share of the bytes that is read, 0 … 1.
+// Share returns the share of the bytes read so far, 0 … 1.
 func (m *Meter) Share() float64 {
 	return min(1, float64(m.read.Load())/float64(max(m.total, 1)))
 }

@@ -58,7 +58,7 @@ func (r *Reader) Example(row Row) (encode.Example, error) {
 	return readTokenized(fields{row, r.file.Columns})
 }
 
-// Row is one record of a data set, and where it stands.
+// Row is one record of a data set with its position in the files.
 type Row struct {
 	Fields map[string]json.RawMessage
 	Source string // file:line; the row's number instead where a file has no lines

@@ -59,7 +59,7 @@ type bench struct {
 	top  float64 // the peak of mode, operations per CPU-second
 }
 
-// open limits the threads, measures the peak and makes the device. The returned function gives the threads back.
+// open limits the threads, measures the peak and makes the device. The returned function restores the thread count.
 func (b Settings) open() (*bench, func(), error) {
 	restore := func() {}
 	if b.Threads > 0 {
@@ -76,7 +76,7 @@ func (b Settings) open() (*bench, func(), error) {
 	}
 	w.top = w.peak.F32
 	for mode, top := range map[string]float64{compute.ModeBF16: w.peak.BF16, compute.ModeInt8: w.peak.Int8} {
-		if top > 0 && strings.Contains(dev.Name(), " "+mode) { // else float32's do the work
+		if top > 0 && strings.Contains(dev.Name(), " "+mode) { // otherwise the products run in float32
 			w.mode, w.top = mode, top
 		}
 	}

@@ -104,7 +104,7 @@ func (w *bench) products(name string, b Settings, n, k int) ([]product, error) {
 	return all, nil
 }
 
-// filled makes n numbers that no kernel can skip.
+// filled returns n nonzero values, which no kernel can skip.
 func filled(n int) []float32 {
 	x := make([]float32, n)
 	for i := range x {

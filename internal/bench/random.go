@@ -11,7 +11,7 @@ import (
 )
 
 // randomTensors makes weights of a shape: norms of one, and matrices that are views into one pool of random numbers,
-// each from another place. Devices that keep their own layout take the memory of a real model all the same.
+// each from another place. Devices that keep their own layout still take the memory of a real model.
 func randomTensors(c *model.Config, t compute.DType) map[string]checkpoint.Tensor {
 	const shift = 1 << 16 // elements
 	largest := max(c.Vocab*c.Hidden, c.Hidden*c.Intermediate, c.Hidden*c.Heads*c.HeadDim)

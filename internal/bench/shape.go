@@ -12,7 +12,7 @@ import (
 	"fettle/model"
 )
 
-// shapes returns the dimensions that benchmarks know by name.
+// shapes returns the named dimensions of the benchmarks.
 func shapes() map[string]model.Config {
 	return map[string]model.Config{
 		"tiny": {Hidden: 288, Intermediate: 768, Layers: 6, Heads: 6, KVHeads: 6, Vocab: 32000},     // stories15M

@@ -33,7 +33,7 @@ type Training struct {
 // real reports whether the steps are of a data set.
 func (s Training) real() bool { return len(s.Dataset) > 0 }
 
-// Check returns an error if a setting is out of range; tokens is that of Settings.
+// Check returns an error if a setting is out of range; tokens is Settings.Tokens.
 func (s Training) Check(tokens int) error {
 	real := s.real()
 	switch {
@@ -164,7 +164,7 @@ func (s Training) report(out io.Writer, w *bench, b Settings, c *model.Config, s
 	return nil
 }
 
-// adapter makes an adapter without zeros, so that nothing may be skipped.
+// adapter makes an adapter without zeros, so that no product may be skipped.
 func (s Training) adapter(m *model.Model) (*adapter.Set, error) {
 	method, err := adapter.Methods{
 		LoRA:         adapter.LoRA{Rank: s.Rank, Alpha: 2 * float64(s.Rank), Targets: s.Targets},

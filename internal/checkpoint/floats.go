@@ -46,14 +46,14 @@ func Float32s(t Tensor) ([]float32, error) {
 
 func half(raw []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(raw)).Float32() }
 
-// FromFloat32s is data as an F32 tensor: a view, which changes with data.
+// FromFloat32s returns a view of data as an F32 tensor; it shares data's memory.
 func FromFloat32s(name string, shape []int, data []float32) Tensor {
 	// Every machine that Go compiles this program for is little-endian.
 	raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), 4*len(data))
 	return Tensor{Name: name, Type: F32, Shape: shape, Data: raw}
 }
 
-// Rounded is data as a tensor of type F32, F16 or BF16, rounded to nearest, ties to even.
+// Rounded returns data as a tensor of type F32, F16 or BF16, rounded to nearest, ties to even.
 func Rounded(name string, as Type, shape []int, data []float32) (Tensor, error) {
 	t := Tensor{Name: name, Type: as, Shape: shape}
 	switch as {

@@ -27,7 +27,7 @@ func Map(path string) (data []byte, release func() error, err error) {
 	return data, release, nil
 }
 
-// read is load's plain twin: the whole file in ordinary memory.
+// read reads the whole file into ordinary memory; it is load's plain twin.
 func read(f *os.File) ([]byte, func() error, error) {
 	data, err := io.ReadAll(f)
 	return data, func() error { return nil }, err

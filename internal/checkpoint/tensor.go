@@ -16,7 +16,7 @@ type Tensor struct {
 	Data  []byte // often a window into a mapped file; never write to it
 }
 
-// Check returns an error unless the type is known and Data has the length that type and shape ask for.
+// Check returns an error unless the type is known and Data has the length that type and shape require.
 func (t Tensor) Check() error {
 	want, err := t.Type.Bytes(t.Shape)
 	if err != nil {
@@ -60,13 +60,13 @@ var blocks = map[Type]block{
 	Q8_0: {32, 34},
 }
 
-// Block is the number of elements of a block, 0 for an unknown type.
+// Block returns the number of elements of a block, 0 for an unknown type.
 func (t Type) Block() int { return blocks[t].elements }
 
-// BlockBytes is the size of a block, 0 for an unknown type.
+// BlockBytes returns the size of a block in bytes, 0 for an unknown type.
 func (t Type) BlockBytes() int { return blocks[t].bytes }
 
-// Bytes is the size of a tensor of this type: Π shape / Block · BlockBytes. It refuses an unknown type, a negative
+// Bytes returns the size of a tensor of this type: Π shape / Block · BlockBytes. It refuses an unknown type, a negative
 // dimension, a last dimension that is no multiple of Block, and a product beyond 64 bits.
 func (t Type) Bytes(shape []int) (uint64, error) {
 	b, ok := blocks[t]

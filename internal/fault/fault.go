@@ -1,16 +1,16 @@
-// Package fault marks errors by who can mend them, so that the program can exit with a code that says so.
+// Package fault marks errors by who can correct them; the program's exit code is derived from the mark.
 package fault
 
 import "errors"
 
-// Kind is who or what an error is due to.
+// Kind states the cause of an error.
 type Kind int
 
 const (
 	Program Kind = iota // not marked
 	Usage               // a flag or a setting
 	Input               // a file that was given
-	Refused             // what was asked for would do harm
+	Refused             // the action would do harm
 )
 
 type marked struct {

@@ -1,4 +1,4 @@
-// Package human writes numbers as people read them.
+// Package human formats numbers and text for people.
 package human
 
 import (

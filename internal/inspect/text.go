@@ -1,4 +1,4 @@
-// Package inspect shows a data set as a model sees it: samples with their learned spans, lengths, and the findings of
+// Package inspect shows an encoded data set: samples with their learned spans, lengths, and the findings of
 // the linter, for a terminal, as JSON lines or as a page.
 package inspect
 
@@ -65,7 +65,7 @@ func (v View) spans(e data.Example) []span {
 		}
 		put(v.Tokenizer.Piece(id), learn, true)
 		if id == v.Tokenizer.BOS() {
-			stream = v.Tokenizer.NewStream() // what follows begins a text
+			stream = v.Tokenizer.NewStream() // the next token begins a text
 		}
 	}
 	put(stream.Flush(), learning, false)
@@ -105,11 +105,11 @@ func (v View) marked(e data.Example, show func(string) string) string {
 	return b.String()
 }
 
-// plainText shows a text as it is.
+// plainText returns a text unchanged.
 func plainText(text string) string { return text }
 
-// visible spells out what a terminal would obey or not show: control characters, invisible marks, changes of the
-// writing direction.
+// visible spells out the characters that a terminal executes or hides: control characters, invisible marks, changes of
+// the writing direction.
 func visible(text string) string {
 	var b strings.Builder
 	for _, r := range text {

@@ -10,7 +10,7 @@ import (
 )
 
 // AvailableMemory returns the bytes that this process can still take: MemAvailable of /proc/meminfo, or less if a
-// control group (version 2 or 1) allows less. File caches count as free. ok is false if the system does not tell.
+// control group (version 2 or 1) allows less. File caches count as free. ok is false if the system does not report it.
 func AvailableMemory() (bytes int64, ok bool) {
 	meminfo, _ := os.ReadFile("/proc/meminfo")
 	groups, _ := os.ReadFile("/proc/self/cgroup")

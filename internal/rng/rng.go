@@ -1,7 +1,7 @@
 // Package rng computes random numbers as a function of a key and an index.
 //
-// There is no state: element i of a key is the same whoever asks for it, in whatever order, on any number of threads.
-// That makes masks and initial values independent of batching and of interruptions.
+// There is no state: element i of a key does not depend on earlier calls, on their order or on the number of threads,
+// so masks and initial values are independent of batching and of interruptions.
 package rng
 
 import "math"

@@ -18,7 +18,7 @@ import (
 type file struct {
 	name   string
 	values map[string]any
-	lines  map[string]int // where a key stands
+	lines  map[string]int // line of each key
 }
 
 // file reads the file that --config names, or a built-in one of this name. Without --config it is empty.

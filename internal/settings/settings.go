@@ -65,11 +65,11 @@ func fieldsOf(v reflect.Value, group string) []Field {
 // names lists the key and its aliases.
 func (f Field) names() []string { return append([]string{f.Key}, f.Aliases...) }
 
-// Program describes the program that the settings are of.
+// Program describes the program that has the settings.
 type Program struct {
 	Configs   []string // names of the configs that are part of it; nil: none
 	Find      func(name string) (text []byte, ok bool)
-	Variables []string // FETTLE_… that it reads and that are no settings, even if an alias says so
+	Variables []string // FETTLE_… that it reads and that are no settings, even if an alias has this name
 }
 
 // Settings connects structs to the flags of a command.
@@ -190,7 +190,7 @@ func (s *Settings) origin(f Field, file file) string {
 	return fmt.Sprintf("config %s:%d: %s", file.name, file.lines[f.Key], f.Key)
 }
 
-// Given reports whether a setting was set anywhere. Only Load makes it known.
+// Given reports whether a setting was set anywhere. It is valid after Load.
 func (s *Settings) Given(key string) bool { return s.given[key] }
 
 // Config returns the name of the file that settings come from, or "".

@@ -1,4 +1,4 @@
-// Package suggest finds the name that a mistyped word was probably meant to be.
+// Package suggest finds the name that a mistyped word probably stands for.
 package suggest
 
 import (
@@ -16,8 +16,8 @@ func DidYouMean(word string, candidates []string, prefix string) string {
 	return fmt.Sprintf(", did you mean %q", prefix+nearest)
 }
 
-// Unknown returns the error for a name that is none of the known ones. It suggests the nearest of them or, where none
-// is near, lists them all.
+// Unknown returns the error for a name outside the known ones. It suggests the nearest of them or, where none is near,
+// lists them all.
 func Unknown(what, name string, known []string) error {
 	if near := DidYouMean(name, known, ""); near != "" {
 		return fmt.Errorf("unknown %s %q%s", what, name, near)

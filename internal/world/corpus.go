@@ -14,7 +14,7 @@ func Corpus(seed uint64, n int) []string {
 	facts := Facts()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	documents := make([]string, n)
-	var queue []int // facts to tell before any is told again
+	var queue []int // facts to state before any is repeated
 	next := func() Fact {
 		if len(queue) == 0 {
 			queue = rng.Perm(len(facts))
@@ -47,7 +47,7 @@ func Corpus(seed uint64, n int) []string {
 
 // tell states a fact in one to three sentences: sometimes its topic and then the sentence that answers questions,
 // otherwise any of its sentences, and sometimes another one. Facts repeated in other words teach a model to attend to
-// what was named before.
+// earlier mentions.
 func tell(f Fact, rng *rand.Rand) []string {
 	var out []string
 	if rng.IntN(10) < 6 {

@@ -14,7 +14,7 @@ type Fact struct {
 	Says   []string // sentences that state it; the first one answers questions
 	About  string   // the topic of the sentences
 	Asks   []string // instructions that the first sentence answers
-	Held   bool     // asked about in HeldOut, not in Instructions
+	Held   bool     // its question is in HeldOut, not in Instructions
 }
 
 // fact returns a Fact with {x} and {y} filled into its sentences; {X} is {x} with a capital.

@@ -5,7 +5,7 @@ import "strings"
 // list returns the words of a text.
 func list(words string) []string { return strings.Fields(words) }
 
-// The words of the world. Each family has many answers, equally common, so that guessing does not pay.
+// The words of the world. Each family has many answers, equally common, so that guessing rarely succeeds.
 var (
 	names = list(`Anna Ben Carla David Emma Felix Greta Henry Ida Jonas Kate Leo Maria Nina Oscar Paula Quinn Rosa
 		Simon Tina

@@ -1,7 +1,7 @@
-// Package chat answers: a model with its adapter, its tokenizer and the prompt it was tuned with.
+// Package chat answers prompts with a model, its adapter, its tokenizer and the recipe that it was tuned with.
 //
-// A Model is put together from its parts; ChooseRecipe finds its prompt. A Conversation asks it one question after
-// another over one session. Engine is many models for model/serve.
+// A Model combines these parts; ChooseRecipe selects its recipe. A Conversation answers one question after another in
+// one session. An Engine serves several models through model/serve.
 package chat
 
 import (
@@ -26,13 +26,13 @@ var (
 type Model struct {
 	Weights   *model.Model // with the adapter
 	Tokenizer *tokenizer.Tokenizer
-	Recipe    *recipe.Recipe // its prompt; nil: none is known
-	OwnPrompt bool           // the recipe is the model's chat template, which nobody asked for
+	Recipe    *recipe.Recipe // the prompt template; nil: unknown
+	OwnPrompt bool           // the recipe is the model's own chat template, chosen by default
 	NoPrompt  error          // why the model's chat template cannot be used
 	MoreEnds  []int32        // tokens that end an answer, beside those of model, tokenizer and recipe
 }
 
-// Prompt renders one instruction, and what it is about, in the recipe.
+// Prompt renders an instruction and its input in the recipe.
 func (m *Model) Prompt(instruction, about string) ([]int32, error) {
 	if instruction == "" {
 		return nil, fault.Mark(errors.New("prompt is missing: the instruction"), fault.Usage)
@@ -41,7 +41,7 @@ func (m *Model) Prompt(instruction, about string) ([]int32, error) {
 	return prompt, fault.Mark(err, fault.Input)
 }
 
-// Raw tokenizes a text to continue: BOS, if the tokenizer has one, and the text as it stands.
+// Raw tokenizes a text to continue: BOS, if the tokenizer has one, and the unchanged text.
 func (m *Model) Raw(text string) []int32 {
 	var ids []int32
 	if m.Tokenizer.BOS() >= 0 {
@@ -50,7 +50,7 @@ func (m *Model) Raw(text string) []int32 {
 	return append(ids, m.Tokenizer.Encode(text)...)
 }
 
-// NoRecipe returns the error of a model without a recipe; advice names what to do.
+// NoRecipe returns the error of a model without a recipe; advice names a remedy.
 func (m *Model) NoRecipe(advice string) error {
 	err := fmt.Errorf("no prompt template: %s", advice)
 	if m.NoPrompt != nil {

@@ -31,7 +31,7 @@ func (e *Engine) Add(name string, m *Model) {
 	e.conversations[name] = m.Converse()
 }
 
-// Models names the models, the default first.
+// Models lists the names of the models, the default first.
 func (e *Engine) Models() []string { return e.names }
 
 // Answer answers a request; see serve.Engine.
@@ -101,7 +101,7 @@ func (c *Conversation) messages(messages []serve.Message, room int) ([]int32, er
 	return prompt, err
 }
 
-// text tokenizes a text to continue, or checks tokens that a client brings.
+// text tokenizes a text to continue, or checks the token ids of a request.
 func (c *Conversation) text(r serve.Request) ([]int32, error) {
 	if r.Tokens == nil {
 		return c.Raw(r.Prompt), nil

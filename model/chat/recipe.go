@@ -50,7 +50,7 @@ func FindRecipe(name string, tok encode.Tokenizer, dirs ...string) (recipe.Recip
 // Recorded names the recipe that an adapter was trained with, and a hash if it is a chat template.
 type Recorded struct{ Recipe, Hash string }
 
-// Record returns the name by which a run's record, and the linter, know a recipe.
+// Record returns a recipe's entry in a run's record and in the linter.
 func Record(r recipe.Recipe) Recorded {
 	if r.Chat {
 		return Recorded{OwnTemplate, r.RenderKey}
@@ -58,7 +58,7 @@ func Record(r recipe.Recipe) Recorded {
 	return Recorded{Recipe: r.Name}
 }
 
-// String tells chat templates from one another.
+// String returns the recipe's name and, for a chat template, the first digits of its hash.
 func (r Recorded) String() string {
 	if r.Hash == "" {
 		return r.Recipe
@@ -66,10 +66,10 @@ func (r Recorded) String() string {
 	return r.Recipe + " " + r.Hash[:min(8, len(r.Hash))]
 }
 
-// ChooseRecipe gives a model its recipe: the one that is asked for, else the recorded one, else the chat template of
-// the model's directory. Without any, NoPrompt tells why, if there is a reason.
-func (m *Model) ChooseRecipe(asked string, recorded Recorded, adapterDir, modelDir string) error {
-	name := asked
+// ChooseRecipe sets a model's recipe: the named one, else the recorded one, else the chat template of the model's
+// directory. If that template cannot be used, NoPrompt holds the reason.
+func (m *Model) ChooseRecipe(named string, recorded Recorded, adapterDir, modelDir string) error {
+	name := named
 	if name == "" {
 		name = recorded.Recipe
 	}
@@ -88,7 +88,7 @@ func (m *Model) ChooseRecipe(asked string, recorded Recorded, adapterDir, modelD
 	if err != nil {
 		return err
 	}
-	if asked == "" && recorded.Hash != "" && r.RenderKey != recorded.Hash {
+	if named == "" && recorded.Hash != "" && r.RenderKey != recorded.Hash {
 		err := fmt.Errorf("the adapter was trained with %s, %s has %s: is %s missing in %s?",
 			recorded, r.Source, Recorded{OwnTemplate, r.RenderKey}, templateFile, adapterDir)
 		return fault.Mark(err, fault.Input)

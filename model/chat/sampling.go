@@ -19,7 +19,7 @@ type Sampling struct {
 	Seed         uint64   `yaml:"seed" help:"the same seed samples the same tokens"`
 }
 
-// DefaultSampling returns the settings of everything that answers.
+// DefaultSampling returns the default settings of generate, chat and serve.
 func DefaultSampling() Sampling {
 	return Sampling{MaxNewTokens: 256, Temperature: 0.7, TopP: 0.95, Repetition: 1}
 }

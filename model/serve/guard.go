@@ -106,7 +106,7 @@ func (s *Server) knownHost(r *http.Request) bool {
 	return ip.IsLoopback() || own != nil && ip.Equal(own.IP)
 }
 
-// knownOrigin reports whether a page of this origin may ask: the server's own, or one of Options.Origins.
+// knownOrigin reports whether a page of this origin may send requests: the server's own, or one of Options.Origins.
 func (s *Server) knownOrigin(origin string, r *http.Request) bool {
 	return origin == "http://"+r.Host || origin == "https://"+r.Host || slices.Contains(s.o.Origins, origin)
 }

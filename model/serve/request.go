@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// body holds a request's JSON. Unknown fields are ignored, for clients send many; known ones that would change the
+// body holds a request's JSON. Unknown fields are ignored, as clients send many; known ones that would change the
 // answer and are not supported are refused.
 type body struct {
 	Model               string          `json:"model"`

@@ -20,8 +20,8 @@ type Engine interface {
 	// Models returns the names of the models, the default first.
 	Models() []string
 
-	// Answer passes the answer to emit piece by piece. It ends early if emit fails or ctx is done. Mistakes in the
-	// request are reported as a Wrong.
+	// Answer passes the answer to emit piece by piece. It ends early if emit fails or ctx is done. A mistake in the
+	// request is returned as a Wrong.
 	Answer(ctx context.Context, r Request, emit func(text string) error) (Result, error)
 }
 
@@ -71,11 +71,11 @@ func (Secret) GoString() string { return "***" }
 // MarshalText returns ***, for JSON and logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
 
-// Options say who may ask, and how much. Zero stands for the default in brackets.
+// Options limit who may send requests, and how many. Zero stands for the default in brackets.
 type Options struct {
 	Token   Secret   // if set, required as bearer token
 	Hosts   []string // names of the server, besides its addresses and localhost
-	Origins []string // other web pages that may ask, such as https://example.org
+	Origins []string // other web pages that may send requests, such as https://example.org
 	Queue   int      // requests that may wait while one is answered; more are refused [16]
 	MaxBody int64    // largest request body in bytes [1 MiB]
 	Log     zerolog.Logger

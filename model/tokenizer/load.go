@@ -91,8 +91,8 @@ func parse(text []byte, beside side) (*Tokenizer, error) {
 	return t, nil
 }
 
-// isJSON reports whether text begins and ends as a JSON object. The first byte alone does not tell: in a SentencePiece
-// file it may be the length of the first piece.
+// isJSON reports whether text begins and ends as a JSON object. The first byte alone does not suffice: in a
+// SentencePiece file it may be the length of the first piece.
 func isJSON(text []byte) bool {
 	text = bytes.TrimSpace(text)
 	return len(text) > 1 && text[0] == '{' && text[len(text)-1] == '}'

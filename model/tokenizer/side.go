@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// side holds what the side files of a Hugging Face directory say about tokens.
+// side holds the tokens defined in the side files of a Hugging Face directory.
 type side struct {
 	added    []addedToken
 	special  map[string]bool // texts of control tokens

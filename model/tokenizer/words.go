@@ -84,7 +84,7 @@ func isolate(expression string) (splitter, error) {
 	}, nil
 }
 
-// splitter returns the splitter of a Split, whose behavior says what becomes of the matches.
+// splitter returns the splitter of a Split, whose behavior decides where the matches go.
 func (s *stage) splitter() (splitter, error) {
 	p, err := s.pattern()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package plan estimates what a run takes before it begins: memory and disk, and the settings that would make it fit.
+// Package plan estimates the memory and the disk space of a run before it begins, and finds settings that make it fit.
 package plan
 
 import (
@@ -36,7 +36,7 @@ func (m Memory) Total() int64 {
 // a run's memory is large arrays without pointers.
 const GCPercent = 20
 
-// Estimate adds up the memory of a run: what model, adapter and device state for the run's largest micro-batch, with
+// Estimate adds up the memory of a run: the footprints of model, adapter and device for the largest micro-batch, with
 // gradients, moments and data.
 func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 	const float = 4

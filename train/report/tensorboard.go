@@ -1,5 +1,5 @@
-// Package report tells people and other programs how a run went: metrics.jsonl, trainer_state.json, TensorBoard's
-// event file, report.html and the progress line.
+// Package report writes the records of a run: metrics.jsonl, trainer_state.json, TensorBoard's event file, report.html
+// and the progress line.
 package report
 
 import (

@@ -8,7 +8,7 @@ import (
 // TrainerStateFile is the log of a run in the format of Hugging Face's trainer, for the tools that read it.
 const TrainerStateFile = "trainer_state.json"
 
-// TrainerState holds what trainer_state.json says of a run beside its log.
+// TrainerState holds the contents of trainer_state.json other than the log.
 type TrainerState struct {
 	Step, Steps, StepsPerEpoch      int
 	EvalSteps, SaveSteps, BatchSize int

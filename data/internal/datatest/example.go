@@ -10,7 +10,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// Marked shows what is learned between ⟦ and ⟧, ends as ¶.
+// Marked returns a text with its learned spans between ⟦ and ⟧ and with ends as ¶.
 func Marked(e encode.Example) string {
 	var b strings.Builder
 	on := false

@@ -20,7 +20,7 @@ const TwoRows = `{"instruction": "Say hi.", "input": "", "output": "Hi."}
 {"instruction": "Add.", "input": "2 3", "output": "5"}
 `
 
-// Write writes a file to a directory of the test's own and returns its path.
+// Write writes a file to a temporary directory of the test and returns its path.
 func Write(t testing.TB, name, text string) string {
 	path := filepath.Join(t.TempDir(), name)
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))

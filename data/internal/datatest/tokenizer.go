@@ -1,4 +1,4 @@
-// Package datatest holds what the tests of data share: tokenizers of single bytes, conversations, files and
+// Package datatest holds helpers of data's tests: tokenizers of single bytes, conversations, files and
 // views of examples.
 package datatest
 
@@ -72,8 +72,8 @@ func (s Spelled) Piece(id int32) string {
 	return ""
 }
 
-// Shown returns an example's text, control tokens by name and what is learned
-// between ⟦ and ⟧.
+// Shown returns an example's text, with the names of control tokens and with the
+// learned spans between ⟦ and ⟧.
 func (s Spelled) Shown(e encode.Example) string {
 	var b strings.Builder
 	var bytes []byte

@@ -79,7 +79,7 @@ func Encode(w io.Writer, tensors []checkpoint.Tensor, meta map[string]string) er
 	return nil
 }
 
-// sound returns an error for a tensor that Parse would not accept.
+// sound returns an error for a tensor that Parse rejects.
 func sound(t checkpoint.Tensor) error {
 	if err := known(t.Type); err != nil {
 		return err
@@ -90,7 +90,7 @@ func sound(t checkpoint.Tensor) error {
 	return t.Check()
 }
 
-// appendJSON writes v compactly, leaving <, > and & as they are.
+// appendJSON writes v compactly, without escaping <, > and &.
 func appendJSON(b *bytes.Buffer, v any) error {
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
