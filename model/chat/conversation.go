@@ -106,8 +106,8 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 	return a, err
 }
 
-// Fit renders a dialogue and leaves room tokens for the answer, half of the context at least. If it must, it removes the
-// first turns from the dialogue, up to a question, and returns their number.
+// Fit renders a dialogue and leaves room tokens for the answer, half of the context at least. If it must, it removes
+// the first turns from the dialogue, up to a question, and returns their number.
 func (c *Conversation) Fit(d *recipe.Conversation, room int) (prompt []int32, forgotten int, err error) {
 	limit := max(c.Capacity()-room, c.Capacity()/2)
 	for {
