@@ -210,7 +210,7 @@ func written(t testing.TB, s *adapter.Set) map[string]string {
 	return all
 }
 
-func TestFilesComeBack(t *testing.T) {
+func TestSavedAdaptersLoadEqual(t *testing.T) {
 	for name, c := range methods {
 		t.Run(name, func(t *testing.T) {
 			m, dir := load(t, ref.New()), t.TempDir()
@@ -230,7 +230,7 @@ func put(t *testing.T, dir, name, text string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 }
 
-func TestWrongAdaptersSayWhatIsWrong(t *testing.T) {
+func TestWrongAdaptersAreRefusedWithAReason(t *testing.T) {
 	m := load(t, ref.New())
 	other := t.TempDir()
 	require.NoError(t, tinymodel.Write(other, tinymodel.Config{Hidden: 32, Layers: 2}, 7))

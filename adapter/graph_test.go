@@ -93,7 +93,7 @@ func TestGraphsLeaveNoGarbage(t *testing.T) {
 	}
 }
 
-func TestEngineRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestEngineRefusesOtherTensors(t *testing.T) {
 	dense := func(options ...tensor.ConsOpt) *tensor.Dense {
 		return tensor.New(append(options, tensor.WithEngine(engine{dev: ref.New()}))...)
 	}
@@ -138,7 +138,7 @@ func TestGraphsForgetTheLeastRecentlyUsed(t *testing.T) {
 	require.Contains(t, s.known, graphKey{f, maxGraphs + 10, false})
 }
 
-func TestScratchKnowsTheMemoryOfGraphs(t *testing.T) {
+func TestScratchCoversTheMemoryOfGraphs(t *testing.T) {
 	for _, n := range []int{1, 7, 40} {
 		for _, f := range []interface {
 			form

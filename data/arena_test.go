@@ -10,7 +10,7 @@ import (
 
 // An arena returns what it was given, on the heap, in files, and without files; the
 // heap does not grow with it.
-func TestArenaKeepsWhatItIsGiven(t *testing.T) {
+func TestArenaReturnsExactCopies(t *testing.T) {
 	for _, dir := range []string{t.TempDir(), "/nowhere at all"} {
 		a := &arena{dir: dir}
 		var kept []Example

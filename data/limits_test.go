@@ -88,7 +88,7 @@ func TestTextIsSplitWhole(t *testing.T) {
 }
 
 // Ids outside the vocabulary are reported.
-func TestT15UnknownTokensAreTold(t *testing.T) {
+func TestT15UnknownTokensAreReported(t *testing.T) {
 	r, err := recipe.Find("alpaca")
 	require.NoError(t, err)
 	s, err := datatest.Load(datatest.Spelled{}, r, datatest.Write(t, "a.jsonl",

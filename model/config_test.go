@@ -87,7 +87,7 @@ func TestConfigSpellings(t *testing.T) {
 	}
 }
 
-func TestWrongConfigsSayWhatIsWrong(t *testing.T) {
+func TestWrongConfigsAreRefusedWithAReason(t *testing.T) {
 	for extra, want := range map[string]string{
 		`"model_type": "gpt2"`:     `model_type "gpt2" is not supported, want llama`,
 		`"hidden_act": "gelu"`:     `hidden_act "gelu" is not supported, want silu`,

@@ -32,7 +32,7 @@ func TestLayoutsLoadAlike(t *testing.T) {
 	}
 }
 
-func TestWrongModelsSayWhatIsWrong(t *testing.T) {
+func TestWrongModelsAreRefusedWithAReason(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spoil func(t *testing.T, dir string)

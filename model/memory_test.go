@@ -32,7 +32,7 @@ type nothing struct{}
 func (nothing) Forward(_, _ []float32, _ *Batch) error        { return nil }
 func (nothing) Backward(_, _, _, _ []float32, _ *Batch) error { return nil }
 
-func TestFootprintIsWhatThePassesAllocate(t *testing.T) {
+func TestFootprintEqualsTheAllocations(t *testing.T) {
 	c := &Config{
 		Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 40, MaxPositions: 64,
 		NormEps: 1e-5, RopeTheta: 1e4, Tied: true,

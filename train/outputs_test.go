@@ -124,7 +124,7 @@ func TestTensorBoardFile(t *testing.T) {
 	}
 }
 
-func TestReportNeedsNothingElse(t *testing.T) {
+func TestReportIsSelfContained(t *testing.T) {
 	dir, _ := finished(t, "LLaMA-Adapter")
 	text, err := os.ReadFile(filepath.Join(dir, report.PageFile))
 	require.NoError(t, err)

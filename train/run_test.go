@@ -350,7 +350,7 @@ func TestLossFalls(t *testing.T) {
 	require.Less(t, r.Loss, r.EvalBefore*0.9)
 }
 
-func TestConfigSaysAllThatIsWrong(t *testing.T) {
+func TestConfigReportsAllErrors(t *testing.T) {
 	err := Config{}.Validate()
 	for _, want := range []string{
 		"model_name_or_path is missing", "dataset is missing", "output_dir is missing", `finetuning_type is ""`,

@@ -107,7 +107,7 @@ func TestSharedRunsLearnAlike(t *testing.T) {
 	}
 }
 
-func TestSharingIsDecided(t *testing.T) {
+func TestAutoSharingIsResolved(t *testing.T) {
 	decided := func(set, device string, dropout float64) string {
 		c := Defaults()
 		c.SharePrefix = set
@@ -127,7 +127,7 @@ func TestSharingIsDecided(t *testing.T) {
 }
 
 // A continued adapter has its own dropout, which overrides lora_dropout.
-func TestSharingMindsTheAdaptersDropout(t *testing.T) {
+func TestAutoSharingDependsOnTheAdaptersDropout(t *testing.T) {
 	for share, compute := range map[string]string{"auto": "bf16", "true": "f32"} {
 		c := config(t.TempDir())
 		c.LoRA.Dropout, c.SharePrefix = 0, share
@@ -159,7 +159,7 @@ func TestSharingWithDropoutIsRefused(t *testing.T) {
 	require.ErrorContains(t, c.Validate(), `share_prefix is "yes", want auto, true, false`)
 }
 
-func TestSharedOutcomeDependsNotOnThreadsOrMemory(t *testing.T) {
+func TestSharedOutcomeIsIndependentOfThreadsAndMemory(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
 			outcomeOf := func(threads int, keep int64) string {
@@ -177,7 +177,7 @@ func TestSharedOutcomeDependsNotOnThreadsOrMemory(t *testing.T) {
 }
 
 // A run with shared prefixes resumes to the same bits, but not with other micro-batches.
-func TestSharedRunGoesOn(t *testing.T) {
+func TestSharedRunContinues(t *testing.T) {
 	c := config(t.TempDir())
 	c.LoRA.Dropout, c.Compute = 0, "bf16"
 	want := finish(t, c, trunked(t, lora, "bf16", 2))
@@ -195,7 +195,7 @@ func TestSharedRunGoesOn(t *testing.T) {
 
 // A run that began without shared prefixes, perhaps before there was the setting, continues without them if
 // share_prefix is auto.
-func TestRunGoesOnAsItBegan(t *testing.T) {
+func TestContinuedRunKeepsSharePrefix(t *testing.T) {
 	begin := func(share string, patience int) (Config, error) {
 		c := config(t.TempDir())
 		c.LoRA.Dropout, c.SharePrefix = 0, share

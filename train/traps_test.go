@@ -287,7 +287,7 @@ func TestT29ClippingActsOnTheWholeGradient(t *testing.T) {
 // Every trainable tensor decays, LLaMA-Adapter's gates and the norms of a fully tuned model too. In the official code
 // the gate has four dimensions, so that its helper decays it; Hugging Face's trainer exempts only layer norms and
 // biases, and adapters have none.
-func TestT30WhatDecays(t *testing.T) {
+func TestT30EveryParameterDecays(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
 			c := config(t.TempDir())

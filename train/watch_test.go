@@ -53,7 +53,7 @@ func sampled(t testing.TB, method adapter.Method, threads int) Job {
 	return j
 }
 
-func TestSamplesLeaveTheRunAsItIs(t *testing.T) {
+func TestSamplesDoNotChangeTheRun(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
 			plain := config(t.TempDir())
@@ -148,7 +148,7 @@ func TestTheBestCheckpointIsTheResult(t *testing.T) {
 	}
 }
 
-func TestMorePatienceGoesOn(t *testing.T) {
+func TestRaisingPatienceContinuesTheRun(t *testing.T) {
 	c := watching(t.TempDir())
 	c.Epochs, c.Patience = 4, 1
 	r, err := Run(context.Background(), c, job(t, lora, 1))
@@ -245,7 +245,7 @@ func TestRunKeepsSaveTotalLimitCheckpoints(t *testing.T) {
 	require.Equal(t, []string{checkpoint.Name(5), checkpoint.Name(6)}, checkpoint.List(c.OutputDir))
 }
 
-func TestWatchingNeedsWhatItGoesBy(t *testing.T) {
+func TestWatchingNeedsEvaluations(t *testing.T) {
 	c := Defaults()
 	c.ModelName, c.Dataset, c.OutputDir = "m", []string{"d"}, "o"
 	for _, x := range []struct {

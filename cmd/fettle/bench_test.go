@@ -9,7 +9,7 @@ import (
 	"fettle/internal/tinymodel"
 )
 
-func TestBenchMeasures(t *testing.T) {
+func TestBenchReportsThroughput(t *testing.T) {
 	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	for _, c := range []struct {
 		args []string
@@ -56,7 +56,7 @@ func (s benchStep) tokens() (sum int) {
 }
 
 // With and without sharing the steps are the same sequences; fewer rows are computed.
-func TestBenchSharesWhatSequencesBeginWith(t *testing.T) {
+func TestBenchSharesPrefixes(t *testing.T) {
 	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	steps := map[string][]benchStep{}
 	for _, share := range []string{"false", "true"} {
@@ -76,7 +76,7 @@ func TestBenchSharesWhatSequencesBeginWith(t *testing.T) {
 	}
 }
 
-func TestBenchTellsPeople(t *testing.T) {
+func TestBenchPrintsAReport(t *testing.T) {
 	dir := tiny(t, tinymodel.Config{})
 	for _, kind := range []string{"matmul", "train", "generate"} {
 		said := must(t, "bench", kind, "--shape", dir, "--tokens", "16", "--steps", "1")
@@ -85,7 +85,7 @@ func TestBenchTellsPeople(t *testing.T) {
 	}
 }
 
-func TestBenchRefusesNonsense(t *testing.T) {
+func TestBenchRefusesInvalidSettings(t *testing.T) {
 	dir, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	for _, args := range [][]string{
 		{"matmul", "--shape", "8b"}, {"matmul", "--dtype", "q4"},

@@ -11,7 +11,7 @@ import (
 	"fettle/model/serve"
 )
 
-func TestChatIsToldWhatWasSaid(t *testing.T) {
+func TestChatSeesEarlierTurns(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	chat := func(recipe, typed string) []string {
 		code, out, stderr := call(typed, "chat", "--model_name_or_path", base, "--recipe", recipe, "--max_new_tokens",

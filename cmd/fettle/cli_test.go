@@ -64,7 +64,7 @@ func training(base, set, out string, more ...string) []string {
 	}, more...)
 }
 
-func TestTrainThenTalk(t *testing.T) {
+func TestTrainedAdaptersAnswer(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	for _, method := range [][]string{{"--finetuning_type", "lora"}, {"--finetuning_type", "llama-adapter"},
 		{"--finetuning_type", "full"}} {
@@ -100,7 +100,7 @@ func tinyBytes(t testing.TB) string {
 	return dir
 }
 
-func TestTrainThenTalkWithByteLevelTokenizer(t *testing.T) {
+func TestTrainedAdaptersAnswerWithByteLevelTokenizer(t *testing.T) {
 	base, set := tinyBytes(t), rows(t, 8)
 	for method, flag := range map[string]string{"lora": "--adapter_name_or_path", "full": "--model_name_or_path"} {
 		out := filepath.Join(t.TempDir(), "run")
@@ -113,7 +113,7 @@ func TestTrainThenTalkWithByteLevelTokenizer(t *testing.T) {
 	require.Contains(t, shown, "### Response:\naa<|eot_id|>⟧")
 }
 
-func TestNoTokenizerSaysWhatIsLookedFor(t *testing.T) {
+func TestMissingTokenizerErrorListsTheFiles(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
 	require.NoError(t, os.Remove(filepath.Join(base, "tokenizer.model")))
 	code, _, stderr := call("", training(base, set, filepath.Join(t.TempDir(), "run"))...)
@@ -140,7 +140,7 @@ func TestGenerateEqualsPublishedText(t *testing.T) {
 	require.Equal(t, string(want), got)
 }
 
-func TestWrongInputSaysWhatIsWrong(t *testing.T) {
+func TestWrongInputIsExplained(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
 	trained := filepath.Join(t.TempDir(), "run")
 	must(t, training(base, set, trained)...)
@@ -206,7 +206,7 @@ func TestWrongInputSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestSettingsComeFromEverywhere(t *testing.T) {
+func TestSettingsComeFromFlagsEnvironmentAndFiles(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
 	config := file(t, "c.json",
 		`{"learning_rate": 1e-4, "lora_r": 2, "lora-alpha": 3, "lora_target": "all-linear", "seed": null}`)
@@ -230,7 +230,7 @@ func TestSettingsComeFromEverywhere(t *testing.T) {
 	require.Equal(t, a, b, "a run's own config.yaml repeats it")
 }
 
-func TestInspectMarksWhatIsLearned(t *testing.T) {
+func TestInspectMarksLearnedSpans(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
 	said := must(t, "inspect", "--model_name_or_path", base, "--dataset", set, "--recipe", "alpaca", "--samples", "1")
 	require.Contains(t, said, "<s>Below is an instruction")

@@ -26,7 +26,7 @@ func readConfig(t *testing.T, name string) train.Config {
 	return c
 }
 
-func TestSharingIsSaidInWordsOrAsYAMLDoes(t *testing.T) {
+func TestSharePrefixTakesWordsAndYAMLBooleans(t *testing.T) {
 	for text, want := range map[string]string{"true": "true", "false": "false", "auto": "auto", `"true"`: "true",
 		"null": "auto"} {
 		c := readConfig(t, file(t, "run.yaml", "share_prefix: "+text+"\n"))
@@ -83,7 +83,7 @@ func TestConfigsAreThePublishedPresets(t *testing.T) {
 	require.Empty(t, presets, "configs that do not exist")
 }
 
-func TestConfigsSayWhereEverySettingComesFrom(t *testing.T) {
+func TestConfigsStateTheOriginOfEverySetting(t *testing.T) {
 	for _, name := range ready.Names() {
 		text, ok := ready.Find(name)
 		require.True(t, ok)

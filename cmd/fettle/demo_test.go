@@ -20,7 +20,7 @@ func share(t *testing.T, said string) int {
 	return n
 }
 
-func TestTrainAloneDemonstrates(t *testing.T) {
+func TestTrainWithoutModelRunsTheDemonstration(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	out := filepath.Join(t.TempDir(), "run")
 	said := must(t, "train", "--output_dir", out, "--max_steps", "2")
@@ -35,7 +35,7 @@ func TestTrainAloneDemonstrates(t *testing.T) {
 	}
 }
 
-func TestDemonstrationElicitsWhatTheBaseKnows(t *testing.T) {
+func TestDemonstrationElicitsFactsOfTheBase(t *testing.T) {
 	if os.Getenv("FETTLE_LONG") == "" {
 		t.Skip("takes two minutes; set FETTLE_LONG=1")
 	}

@@ -16,7 +16,7 @@ const unanswered = `{"instruction": "say a", "output": ""}
 {"instruction": "say b", "output": "b"}
 `
 
-func TestInspectSaysWhatIsWrong(t *testing.T) {
+func TestInspectReportsFindings(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	bad := file(t, "bad.jsonl", unanswered)
 	code, said, stderr := call("", "inspect", "--model_name_or_path", base, "--dataset", bad)
@@ -30,7 +30,7 @@ func TestInspectSaysWhatIsWrong(t *testing.T) {
 	require.Contains(t, stderr, `did you mean "empty-answer"`)
 }
 
-func TestTrainRefusesWhatInspectFinds(t *testing.T) {
+func TestTrainRefusesDataWithErrors(t *testing.T) {
 	base, out := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "run")
 	args := []string{"train", "--model_name_or_path", base, "--dataset", file(t, "bad.jsonl", unanswered),
 		"--output_dir", out, "--num_train_epochs", "1"}
@@ -45,7 +45,7 @@ func TestTrainRefusesWhatInspectFinds(t *testing.T) {
 	require.Contains(t, stderr, "the adapter was trained with recipe alpaca, this run uses vicuna")
 }
 
-func TestInspectForPrograms(t *testing.T) {
+func TestInspectWritesJSON(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	lines := strings.Split(strings.TrimSpace(must(t, "inspect", "--model_name_or_path", base, "--dataset", rows(t, 5),
 		"--samples", "2", "--json")), "\n")
@@ -98,7 +98,7 @@ func TestColumnsWeightsAndBadRows(t *testing.T) {
 
 // What a row says to the terminal is shown, not obeyed; what is invisible is
 // written out.
-func TestInspectShowsWhatATerminalWouldObey(t *testing.T) {
+func TestInspectEscapesControlCharacters(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	set := file(t, "rows.jsonl", `{"instruction": "clear \u001b[2J\r\ufeff", "output": "a\u202eb\u0007"}`)
 	said := must(t, "inspect", "--model_name_or_path", base, "--dataset", set)

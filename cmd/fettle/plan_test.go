@@ -68,7 +68,7 @@ func TestPlanReadsNoWeight(t *testing.T) {
 	require.Contains(t, must(t, append([]string{"plan"}, flags...)...), "\nmemory: ")
 }
 
-func TestPlanKnowsWhatIsShared(t *testing.T) {
+func TestPlanCountsSharedRowsOnce(t *testing.T) {
 	base, out := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "run")
 	flags := training(base, rows(t, 14), out, "--compute", "f32", "--per_device_train_batch_size", "4")
 	plan := func(more ...string) planned { return planOf(t, append(flags[1:], append(more, "--probe", "0")...)...) }
@@ -99,7 +99,7 @@ func TestPlanTriesSomeMicroBatches(t *testing.T) {
 	require.Positive(t, p.Pace.Held)
 }
 
-func TestWhatCannotFitIsRefused(t *testing.T) {
+func TestRunsThatDoNotFitAreRefused(t *testing.T) {
 	base, out := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 128, Layers: 6}), filepath.Join(t.TempDir(), "run")
 	flags := training(base, rows(t, 14), out, "--recompute", "none", "--max_steps", "1")
 	total := planOf(t, append(flags[1:], "--probe", "0")...).Total

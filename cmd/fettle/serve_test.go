@@ -64,7 +64,7 @@ func TestServeAnswersAsGenerateDoes(t *testing.T) {
 		"6", "--temperature", "0", "--compute", "f32"), said)
 }
 
-func TestServeSaysWhatIsWrongWithARequest(t *testing.T) {
+func TestServeExplainsWrongRequests(t *testing.T) {
 	e := served(t, source{Model: tiny(t, tinymodel.Config{})})
 	name := e.Models()[0]
 	for _, c := range []struct {
@@ -151,7 +151,7 @@ func TestT27ManyClientsAreAnsweredAsOne(t *testing.T) {
 	require.Equal(t, append(want, want...), got)
 }
 
-func TestServeRefusesToBeOpen(t *testing.T) {
+func TestServeRefusesAnOpenAddressWithoutAKey(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	empty := filepath.Join(t.TempDir(), "key")
 	require.NoError(t, os.WriteFile(empty, []byte("\n"), 0o600))

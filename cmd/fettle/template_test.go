@@ -51,7 +51,7 @@ func saying(t testing.TB, answer string, n int) string {
 
 // The template that a model was trained with is kept with the adapter, decides
 // what it is asked with, and ends its answers.
-func TestTheOwnTemplateTrainsAndTalks(t *testing.T) {
+func TestTheModelsTemplateTrainsAndAnswers(t *testing.T) {
 	base, run := chatty(t, chatJinja), filepath.Join(t.TempDir(), "run")
 	must(t, "train", "--model_name_or_path", base, "--dataset", saying(t, "ok", 16), "--output_dir", run, "--recipe",
 		"chat_template", "--val_size", "0", "--lora_target_modules", "all-linear",
@@ -98,7 +98,7 @@ func TestTheOwnTemplateTrainsAndTalks(t *testing.T) {
 	require.Contains(t, stderr, "is chat_template.jinja missing in "+run)
 }
 
-func TestInspectShowsWhatATemplateLearns(t *testing.T) {
+func TestInspectMarksTheSpansOfATemplate(t *testing.T) {
 	// SentencePiece puts a space in front of every text, also behind control tokens.
 	const want = "<s><|head|>user<|/head|> say a<|end|><|head|> assistant<|/head|>⟦ ok<|end|>⟧\n"
 	set := saying(t, "ok", 3)
@@ -118,7 +118,7 @@ func TestInspectShowsWhatATemplateLearns(t *testing.T) {
 	require.Contains(t, look(chatty(t, nil), file(t, "own.jinja", chatJinja)), want)
 }
 
-func TestTalkingWithoutARecipeUsesTheModelsOwn(t *testing.T) {
+func TestChatWithoutARecipeUsesTheModelsTemplate(t *testing.T) {
 	base := chatty(t, chatJinja)
 	code, chat, _ := call("hi\n", "chat", "--model_name_or_path", base, "--max_new_tokens", "3")
 	require.Zero(t, code)
@@ -145,7 +145,7 @@ func TestTalkingWithoutARecipeUsesTheModelsOwn(t *testing.T) {
 		"\nrecipe: chat_template ")
 }
 
-func TestTemplatesSayWhatIsWrong(t *testing.T) {
+func TestWrongTemplatesAreExplained(t *testing.T) {
 	set := saying(t, "ok", 3)
 	for _, c := range []struct {
 		name     string
@@ -190,7 +190,7 @@ func TestTemplatesSayWhatIsWrong(t *testing.T) {
 	require.ErrorContains(t, err, "the template says: not today")
 }
 
-func TestGenerationConfigsEndsCount(t *testing.T) {
+func TestEndsOfTheGenerationConfigEndAnswers(t *testing.T) {
 	base := chatty(t, chatJinja)
 	for text, want := range map[string][]int32{`{}`: nil, `{"eos_token_id": 5}`: {5},
 		`{"eos_token_id": [5, 7]}`: {5, 7}, `{"eos_token_id": null}`: nil} {

@@ -47,7 +47,7 @@ const called = `{"name": "f", "arguments": {"x": "<|eot_id|>"}}`
 const offered = `[{"name": "f", "description": "does", "parameters": {"type": "object", "properties": {}}}]`
 
 // Every kind of conversation, with the learned spans marked.
-func TestT10ChatTemplatesLearnWhatTheAssistantSays(t *testing.T) {
+func TestT10ChatTemplatesLearnTheAssistantsTurns(t *testing.T) {
 	const head = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 	user := func(text string) string { return "<|start_header_id|>user<|end_header_id|>\n\n" + text + "<|eot_id|>" }
 	for _, c := range []struct{ name, template, row, want string }{
@@ -362,7 +362,7 @@ func TestT9ChatTemplatesLearnCalls(t *testing.T) {
 	})
 }
 
-func TestChatTemplatesSayWhatTheyRefuse(t *testing.T) {
+func TestChatTemplatesExplainRefusals(t *testing.T) {
 	make := func(source string) (recipe.Recipe, error) {
 		return chattemplate.Recipe("m/chat_template.jinja", chattemplate.Templates{Default: source}, chatty)
 	}

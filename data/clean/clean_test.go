@@ -88,7 +88,7 @@ func TestSharedConversationsAreCleaned(t *testing.T) {
 	}
 }
 
-func TestCleaningLeavesOutWhatWasSeen(t *testing.T) {
+func TestCleaningDropsRepeatedConversations(t *testing.T) {
 	row := `{"id": "1", "conversations": [{"from": "human", "value": "the same question"}, ` +
 		`{"from": "gpt", "value": "the same answer"}]}` + "\n"
 	r, err := recipe.Find("vicuna")

@@ -150,7 +150,7 @@ func TestT5SpansEqualCounts(t *testing.T) {
 	})
 }
 
-func TestT6OneLineBreakTellsTwoTemplates(t *testing.T) {
+func TestT6TemplatesDifferByALineBreak(t *testing.T) {
 	tok := datatest.LLaMA(t)
 	alpaca, err := recipe.Find("alpaca")
 	require.NoError(t, err)

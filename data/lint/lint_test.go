@@ -31,7 +31,7 @@ func broken(t *testing.T, path string, o data.Options) *data.Set {
 
 // Every file of testdata/broken is named after the rule that its fourth row breaks, or
 // the row named here.
-func TestLinterFindsWhatIsBroken(t *testing.T) {
+func TestLinterFindsEveryFault(t *testing.T) {
 	rows := map[string]int{"end-not-learned": 0, "identical-answers": 24, "double-bos": 2, "role-order": 2,
 		"tools-ignored": 2, "unknown-token": 2, "bad-row": 2}
 	paths, err := filepath.Glob("testdata/broken/*")
@@ -86,7 +86,7 @@ func TestErrorsStopARun(t *testing.T) {
 	require.Empty(t, errs)
 }
 
-func TestFixRepairsWhatIsSafe(t *testing.T) {
+func TestFixMakesSafeRepairs(t *testing.T) {
 	for _, rule := range lint.Rules() {
 		if !rule.Fixable {
 			continue

@@ -61,7 +61,7 @@ func TestRecipesAreValues(t *testing.T) {
 		func(r recipe.Recipe) bool { return r.Dialogue != nil && r.Dialogue.User == "changed" }))
 }
 
-func TestUnknownRecipe(t *testing.T) {
+func TestUnknownRecipesAreRefused(t *testing.T) {
 	_, err := recipe.Find("alpacca")
 	require.ErrorContains(t, err, `did you mean "alpaca"`)
 	_, err = recipe.Find("something else")

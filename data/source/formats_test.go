@@ -139,7 +139,7 @@ func TestPatternsNameManyFiles(t *testing.T) {
 	require.ErrorContains(t, err, "no file matches")
 }
 
-func TestRecordsThatShareALineAreTold(t *testing.T) {
+func TestRecordsOnOneLineAreNumbered(t *testing.T) {
 	rows := strings.Split(strings.TrimSpace(datatest.TwoRows), "\n")
 	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.json", "["+rows[0]+", "+rows[1]+"]"), data.Options{})
 	require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestReadTokenized(t *testing.T) {
 	require.Equal(t, []int32{data.Ignore, 5, 2}, s.Examples[0].Labels)
 }
 
-func TestDatasetInfoIsUnderstood(t *testing.T) {
+func TestDatasetInfoIsRead(t *testing.T) {
 	dir := t.TempDir()
 	put := func(name, text string) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))

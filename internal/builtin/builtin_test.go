@@ -13,8 +13,8 @@ import (
 	"fettle/model/tokenizer"
 )
 
-// TestBuiltInModelKnowsItsWorld holds that the loss on new documents about the same facts is as the model card says.
-func TestBuiltInModelKnowsItsWorld(t *testing.T) {
+// The loss on new documents about the same facts is as low as the model card says.
+func TestBuiltInModelStatesFactsOfItsWorld(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir, err := builtin.Dir()
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ func TestTheNearestIsSuggestedIfItIsNear(t *testing.T) {
 	require.Equal(t, "", DidYouMean("quantum", names, "--"))
 }
 
-func TestUnknownNamesAreAnswered(t *testing.T) {
+func TestUnknownNamesGetSuggestionsOrAList(t *testing.T) {
 	known := []string{"alpaca", "vicuna"}
 	require.EqualError(t, Unknown("recipe", "alpacca", known), `unknown recipe "alpacca", did you mean "alpaca"`)
 	require.EqualError(t, Unknown("recipe", "x", known), `unknown recipe "x", want one of alpaca, vicuna`)

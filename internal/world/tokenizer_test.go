@@ -9,7 +9,7 @@ import (
 	"fettle/model/tokenizer"
 )
 
-func TestTokenizerKnowsTheWorld(t *testing.T) {
+func TestTokenizerCoversTheWorld(t *testing.T) {
 	corpus := world.Corpus(1, 1500)
 	file := world.Tokenizer(corpus, 1024)
 	require.Equal(t, file, world.Tokenizer(corpus, 1024))

@@ -48,7 +48,7 @@ func plain(s generate.Sampler, logits []float32) (tokens []int, p []float64) {
 	return tokens, p
 }
 
-func TestKeepsWhatSortingEverythingKeeps(t *testing.T) {
+func TestHeapKeepsTheSameTokensAsSorting(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	logits := make([]float32, 50)
 	for i := range logits {
@@ -75,7 +75,7 @@ func TestKeepsWhatSortingEverythingKeeps(t *testing.T) {
 	}
 }
 
-func TestDrawsSomethingWhateverTheLogits(t *testing.T) {
+func TestAnyLogitsGiveAToken(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for _, logits := range [][]float32{{nan, nan}, {0, nan}, {nan, 0}, {inf, 0}, {-inf, -inf}, {-inf, 3}} {
 		for _, s := range []generate.Sampler{

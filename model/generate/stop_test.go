@@ -76,7 +76,7 @@ func (s *script) Decode(tokens []int32) ([]float32, error) {
 	return logits, nil
 }
 
-func TestDecodesOnlyWhatIsNew(t *testing.T) {
+func TestOnlyNewTokensAreDecoded(t *testing.T) {
 	d := &script{next: []int32{7}}
 	tokens, reason := generate.Tokens(context.Background(), d, sampler(generate.Sampler{}), []int32{1, 2, 3},
 		generate.Options{MaxNewTokens: 2, Decoded: 2})

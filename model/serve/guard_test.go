@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLetsInWhoMayAsk(t *testing.T) {
+func TestOnlyPermittedRequestsPass(t *testing.T) {
 	const page, json = "https://example.org", "application/json"
 	open := Options{Hosts: []string{"tuner.lan"}, Origins: []string{page}}
 	locked := Options{Token: "sesame"}
@@ -64,7 +64,7 @@ func TestLetsInWhoMayAsk(t *testing.T) {
 	}
 }
 
-func TestTooLargeAndTooManyAreTurnedAway(t *testing.T) {
+func TestLargeAndExcessRequestsAreRefused(t *testing.T) {
 	p := &parrot{hold: make(chan struct{})}
 	s := New(p, Options{Queue: 3})
 	w := post(s, "/v1/completions", `{"prompt": "`+strings.Repeat("x", 2<<20)+`"}`)
@@ -93,7 +93,7 @@ func TestTooLargeAndTooManyAreTurnedAway(t *testing.T) {
 	require.Equal(t, map[int]int{http.StatusOK: 4, http.StatusTooManyRequests: 46}, count)
 }
 
-func TestSlowClientsAreLetGo(t *testing.T) {
+func TestSlowClientsAreDisconnected(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s := New(&parrot{}, Options{})
@@ -123,7 +123,7 @@ func TestSlowClientsAreLetGo(t *testing.T) {
 	})
 }
 
-func TestListensToOthersOnlyWithAToken(t *testing.T) {
+func TestOpenAddressesNeedAToken(t *testing.T) {
 	l, err := net.Listen("tcp", "0.0.0.0:0")
 	require.NoError(t, err)
 	require.ErrorIs(t, New(&parrot{}, Options{}).Serve(t.Context(), l), ErrExposed)
@@ -156,7 +156,7 @@ func TestStoppingLetsAnswersEnd(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
-func TestLogsSayNothingOfWhatWasSaid(t *testing.T) {
+func TestLogsHoldNoMessageText(t *testing.T) {
 	var log bytes.Buffer
 	o := Options{Token: "canary-token", Log: zerolog.New(&log)}
 	for _, prompt := range []string{"canary-prompt", "fault", "broken", "wrong"} {

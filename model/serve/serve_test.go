@@ -174,7 +174,7 @@ func TestListsModels(t *testing.T) {
 	}
 }
 
-func TestRoutesAreThese(t *testing.T) {
+func TestRoutesAreTheListedOnes(t *testing.T) {
 	s := New(&parrot{}, Options{})
 	require.Equal(t, []string{
 		"/", "GET /chat.css", "GET /chat.js", "GET /health", "GET /v1/models", "GET /v1/models/{model...}", "GET /{$}",

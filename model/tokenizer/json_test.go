@@ -92,7 +92,7 @@ func TestAddedTokens(t *testing.T) {
 	}
 }
 
-func TestWhatIsUnknownIsNamed(t *testing.T) {
+func TestUnsupportedPartsAreNamed(t *testing.T) {
 	text, err := os.ReadFile("testdata/llama2.json")
 	require.NoError(t, err)
 	for _, c := range []struct {

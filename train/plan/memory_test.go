@@ -35,7 +35,7 @@ func alike(n, length int) []data.Example {
 	return all
 }
 
-func TestEstimateCountsEveryNumber(t *testing.T) {
+func TestEstimateCountsEveryArray(t *testing.T) {
 	c, b := train.Defaults(), of7b()
 	c.Recompute, c.BatchSize = "all", 1
 	l := train.NewWorkload(c, alike(12, 512), nil)
@@ -98,7 +98,7 @@ func TestFitChangesResultsLast(t *testing.T) {
 	require.Contains(t, lines, "max_seq_length: 64")
 }
 
-func TestStorageCountsWhatIsKept(t *testing.T) {
+func TestStorageCountsKeptCheckpoints(t *testing.T) {
 	c, m := train.Defaults(), of7b().Config
 	one := int64(12 * Trainables(c, m))
 	c.SaveSteps = 100

@@ -13,7 +13,7 @@ import (
 )
 
 // A run that continues an adapter trains that adapter's parameters and ignores its own settings of the method.
-func TestPlanCountsWhatTheRunTrains(t *testing.T) {
+func TestPlanCountsTrainedParameters(t *testing.T) {
 	base := t.TempDir()
 	require.NoError(t, tinymodel.Write(base, tinymodel.Config{}, 7))
 	m, err := model.Load(base, ref.New())
