@@ -19,7 +19,7 @@ type compiler struct {
 	blank  []float32         // memory of tensors before they are bound
 }
 
-// compile orders what the gradients depend on, and nothing else.
+// compile orders the nodes that the gradients depend on, and no others.
 func compile(e engine, inputs, grads G.Nodes) (*graph, error) {
 	c := &compiler{e, &graph{}, map[int64]*array{}, map[int64]G.Value{}, map[int64]bool{}, nil}
 	for _, n := range inputs {

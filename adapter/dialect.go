@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// dialects is a method whose parameters can be rewritten for other settings of it.
+// dialects is implemented by a method whose parameters can be rewritten for other settings.
 type dialects interface {
-	// as returns the settings after rewriting for those that are asked for, and whether they differ.
+	// as returns the settings after rewriting for the requested ones, and whether they differ.
 	as(asked Method) (Method, bool)
 
 	// rewrite fills the parameters of to, which has those settings, from from.

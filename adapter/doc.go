@@ -1,7 +1,7 @@
 // Package adapter holds the methods of tuning: their settings, formulas, gradients and files.
 //
 // Methods is the table of them. A method is a value whose fields are its settings; it lists its parameters, puts deltas
-// on the sites of a model, and knows PEFT's file. Another method is another file, and another line of the table.
+// on the sites of a model, and codes PEFT's file. A new method takes one file and one line of the table.
 //
 // Gorgonia differentiates. The backward pass of LoRA and of zero-init attention is an expression of native Gorgonia
 // nodes (Mul, Transpose, HadamardProd, SoftMax, Tanh) for one sequence; every derivative is Gorgonia's own

@@ -68,7 +68,7 @@ func (e engine) rowwise(axis int, f func(m []matrix), all ...tensor.Tensor) erro
 			return err
 		}
 		if axis != 1 || m[i].byColumns || m[i].rows != m[0].rows || m[i].cols != m[0].cols {
-			return errors.New("softmax wants matrices of one shape by rows, along axis 1")
+			return errors.New("softmax takes matrices of one shape by rows, along axis 1")
 		}
 	}
 	f(m)

@@ -28,9 +28,9 @@ const (
 // Load reads an adapter for a model. Every tensor of the file must find its place and every module its tensors.
 func Load(dir string, m *model.Model) (*Set, error) { return LoadAs(dir, nil, m) }
 
-// LoadAs is Load for going on with asked, whose method the adapter must be of. Settings are the adapter's own, but the
-// gates of a LLaMA-Adapter are rewritten as asked (empty: as stored); LoadAs returns an error where that cannot express
-// the stored gates.
+// LoadAs loads an adapter for a run with the method asked, which must have the adapter's type. Settings are the
+// adapter's own, except that the gates of a LLaMA-Adapter are rewritten in the form that asked names (empty: as
+// stored); LoadAs returns an error where this form cannot express the stored gates.
 func LoadAs(dir string, asked Method, m *model.Model) (*Set, error) {
 	s, err := loadAs(dir, asked, m)
 	if err != nil {
@@ -186,7 +186,7 @@ func (s *Set) save() (weights, about string, config []byte, err error) {
 	return fullFile, fullConfig, config, err
 }
 
-// Files returns what writes the adapter's files, by name: PEFT's two, or for full weights model.safetensors and
+// Files returns the writers of the adapter's files, by name: PEFT's two, or for full weights model.safetensors and
 // config.json. The same parameters give the same bytes.
 func (s *Set) Files() (map[string]func(io.Writer) error, error) {
 	weights, about, config, err := s.save()

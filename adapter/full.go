@@ -6,7 +6,7 @@ import "fettle/model"
 const TypeFull = "full"
 
 // Full tunes all weights of the model and has no settings. The model itself is changed: its weights become float32
-// arrays. What it saves is a model directory.
+// arrays. It saves a model directory.
 type Full struct{}
 
 // Name returns its finetuning_type.
@@ -14,10 +14,10 @@ func (Full) Name() string { return TypeFull }
 
 func (f Full) defaults() Method { return f }
 
-// Check finds nothing to be wrong.
+// Check returns nil: there are no settings.
 func (Full) Check(*model.Config) error { return nil }
 
-// Params lists the model's weights, which begin as they are.
+// Params lists the model's weights, which keep their values at first.
 func (Full) Params(c *model.Config) ([]Spec, error) {
 	var specs []Spec
 	for _, t := range c.Tensors() {

@@ -8,7 +8,7 @@ import (
 )
 
 // graph is a vector-Jacobian product that Gorgonia derived: from the inputs of a module y = f(inputs) and from dy,
-// the gradients of those inputs that were asked for.
+// the gradients of the requested inputs.
 //
 // Gorgonia builds and differentiates the expression, and each step is one of its operations, computed by tensor.
 // The steps run in order, each into memory of its own: a TapeMachine would allocate every value in every run.
@@ -87,7 +87,7 @@ func (s step) run() error {
 	}
 	y, err := into.UsePreallocDo(s.out, s.in...)
 	if err == nil && y != G.Value(s.out) {
-		err = fmt.Errorf("the result is not where it belongs")
+		err = fmt.Errorf("the result is outside the given memory")
 	}
 	return err
 }
@@ -98,7 +98,7 @@ type leaf struct {
 	shape tensor.Shape
 }
 
-// derive differentiates y = f(leaves) with respect to the leaves whose numbers wrt lists.
+// derive differentiates y = f(leaves) with respect to the leaves with the indices wrt.
 func derive(e engine, leaves []leaf, wrt []int, f func(in []*G.Node) (*G.Node, error)) (*graph, error) {
 	nodes := G.NewGraph()
 	variable := func(l leaf) *G.Node {

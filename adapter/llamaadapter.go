@@ -11,7 +11,7 @@ import (
 // TypeLLaMAAdapter is the finetuning_type of LLaMAAdapter.
 const TypeLLaMAAdapter = "llama-adapter"
 
-// The shapes of a LLaMA-Adapter's gates, and what is applied to them.
+// The shapes and the activations of a LLaMA-Adapter's gates.
 const (
 	PerHead = "per_head" // one for every head: the official code
 	Scalar  = "scalar"   // one for a layer: PEFT
@@ -135,10 +135,10 @@ func (a LLaMAAdapter) Scratch(c *model.Config, n, longest int) int64 {
 	return 4 * (int64(n)*int64(c.Heads*a.Len) + int64(backward) + int64(a.Layers)*int64(layer))
 }
 
-// record tells programs that ask the record alone.
+// record adds the gates for programs that read the record alone.
 func (a LLaMAAdapter) record(r *Record) { r.Gate, r.GateActivation = a.Gate, a.GateActivation }
 
-// encode writes the keys of PEFT's AdaptionPromptConfig, and two more for gates that PEFT does not know.
+// encode writes the keys of PEFT's AdaptionPromptConfig, and two more for gates that PEFT lacks.
 func (a LLaMAAdapter) encode() map[string]any {
 	keys := map[string]any{
 		"peft_type": "ADAPTION_PROMPT", "adapter_len": a.Len, "adapter_layers": a.Layers, "target_modules": "self_attn",

@@ -157,7 +157,7 @@ func projections() []string {
 	return names
 }
 
-// adapts reports whether a site is adapted, and marks which target said so.
+// adapts reports whether a site is adapted, and marks the target that selects it.
 func (l LoRA) adapts(at model.Site, hit map[string]bool) bool {
 	if l.OnlyLayers != nil && !slices.Contains(l.OnlyLayers, at.Layer) {
 		return false

@@ -37,7 +37,7 @@ type loraFile struct {
 	Arrow         any                `json:"arrow_config"`
 }
 
-// decode refuses by name what would change the mathematics and is not supported.
+// decode refuses, by name, unsupported settings that would change the computation.
 func (LoRA) decode(text []byte) (Method, error) {
 	var f loraFile
 	if err := json.Unmarshal(text, &f); err != nil {
@@ -68,7 +68,7 @@ func (LoRA) decode(text []byte) (Method, error) {
 	}
 	switch t := f.Targets.(type) {
 	case nil:
-		l.Targets = []string{model.QProj.String(), model.VProj.String()} // what PEFT takes for LLaMA
+		l.Targets = []string{model.QProj.String(), model.VProj.String()} // PEFT's default for LLaMA
 	case string:
 		l.TargetRegexp = t
 		if t == allLinear {

@@ -25,10 +25,10 @@ type Method interface {
 	// Check returns an error where the settings are wrong for a model of these dimensions.
 	Check(*model.Config) error
 
-	// Params lists the parameters. Counting, drawing, planning, loading and saving go by this list alone.
+	// Params lists the parameters. Counting, initializing, planning, loading and saving use this list alone.
 	Params(*model.Config) ([]Spec, error)
 
-	// Deltas puts the method on the sites of a model. A delta that is a part gets its calls.
+	// Deltas puts the method on the sites of a model. A delta that implements part gets its calls.
 	Deltas(*model.Model, Params) (map[model.Site]model.Delta, error)
 
 	// Scratch returns the bytes that the deltas take beside the parameters, for batches of up to n rows whose sequences
@@ -38,7 +38,7 @@ type Method interface {
 	defaults() Method
 
 	// encode returns the settings as PEFT's adapter_config.json has them, decode reads them; nil for a method that PEFT
-	// has no file for. peft_type tells the methods apart.
+	// has no file for. peft_type distinguishes the methods.
 	encode() map[string]any
 	decode(text []byte) (Method, error)
 }

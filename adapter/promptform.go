@@ -5,8 +5,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// promptForm is zero-init attention as Gorgonia sees it, for the R query heads that share a key head: with q (n·R, Dh),
-// row i·R+j being head j of token i, k and v (K, Dh), and their gates (R, 1),
+// promptForm is zero-init attention as an expression of Gorgonia, for the R query heads that share a key head: with q
+// (n·R, Dh), row i·R+j being head j of token i, k and v (K, Dh), and their gates (R, 1),
 //
 //	y = (c ∘ softmax(q·kᵀ/√Dh))·v, c = E·tanh(gate)·1
 //

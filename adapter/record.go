@@ -12,7 +12,7 @@ import (
 // RecordFile names the file of a Record beside an adapter.
 const RecordFile = "fettle.json"
 
-// Record tells a later program how to use an adapter, or a fully tuned model.
+// Record states how to use an adapter, or a fully tuned model.
 type Record struct {
 	Version        string `json:"fettle"`
 	Base           string `json:"base"`
@@ -27,10 +27,10 @@ type Record struct {
 	Quantization   string `json:"quantization,omitempty"`
 }
 
-// recorder is a method with something of its own to record.
+// recorder is implemented by a method with its own entries in the record.
 type recorder interface{ record(*Record) }
 
-// Complete fills in what the adapter itself knows.
+// Complete fills in the entries that follow from the adapter.
 func (s *Set) Complete(r *Record) {
 	r.Type = s.method.Name()
 	if m, ok := s.method.(recorder); ok {
@@ -38,7 +38,7 @@ func (s *Set) Complete(r *Record) {
 	}
 }
 
-// IsModel reports whether the record is that of a model of its own rather than of an adapter for a base.
+// IsModel reports whether the record belongs to a whole model and not to an adapter for a base.
 func (r Record) IsModel() bool { return r.Type == TypeFull }
 
 // Encode returns the bytes of the file.

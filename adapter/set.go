@@ -34,7 +34,7 @@ type ofModel interface {
 	weights(*model.Model) (Params, part, error)
 }
 
-// New makes an adapter that changes nothing yet, drawn by a seed.
+// New makes an adapter with initial values drawn by a seed. It does not change the model's outputs yet.
 func New(method Method, m *model.Model, seed uint64) (*Set, error) {
 	s, err := build(method, m)
 	if err != nil {
@@ -108,7 +108,7 @@ func (s *Set) sites() []model.Site {
 // Method returns the method with its settings.
 func (s *Set) Method() Method { return s.method }
 
-// Delta returns what the adapter does at a site, nil for nothing: the function that model.Model.With wants.
+// Delta returns the adapter's delta at a site, nil for none, as the argument of model.Model.With.
 func (s *Set) Delta(at model.Site) model.Delta { return s.deltas[at] }
 
 // Params lists the trained parameters, sorted by name.
@@ -123,7 +123,7 @@ func (s *Set) byName() Params {
 	return all
 }
 
-// Size counts the trained numbers.
+// Size counts the trainable parameters.
 func (s *Set) Size() int {
 	n := 0
 	for _, p := range s.params {
@@ -147,7 +147,7 @@ func (s *Set) Finish() error {
 	return nil
 }
 
-// Refresh recomputes what depends on the parameters; it must be called whenever they have changed.
+// Refresh recomputes the state derived from the parameters; it must be called whenever they have changed.
 func (s *Set) Refresh() error {
 	for _, p := range s.parts {
 		if err := p.refresh(); err != nil {

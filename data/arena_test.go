@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An arena returns what it was given, on the heap, in files, and without files; the
+// An arena returns exact copies, on the heap, in files, and without files; the
 // heap does not grow with it.
 func TestArenaReturnsExactCopies(t *testing.T) {
 	for _, dir := range []string{t.TempDir(), "/nowhere at all"} {

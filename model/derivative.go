@@ -37,7 +37,7 @@ func (d Derivative) scales(b *Batch, nll func() []float64) ([]float32, error) {
 		return nil, fmt.Errorf("model: derivatives for %d segments, want %d", len(dnll), len(b.Segments))
 	}
 	if bySegment && b.shared() {
-		return nil, errors.New("model: a loss that tells sequences apart needs a batch without shared prefixes")
+		return nil, errors.New("model: a loss by sequence needs a batch without shared prefixes")
 	}
 	scales := make([]float32, len(b.Targets))
 	b.eachTarget(func(i, segment int) {

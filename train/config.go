@@ -9,9 +9,9 @@ import (
 // tools use. A run keeps it as config.yaml in its output directory, with all defaults filled in.
 type Config struct {
 	ModelName string  `yaml:"model_name_or_path" group:"model" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
-	Shape     string  `yaml:"config_name" help:"train from nothing: a config.json, its directory or fettle-tiny, instead of a base model; the seed draws the weights"`
+	Shape     string  `yaml:"config_name" help:"train from random weights, drawn by the seed, instead of a base model: a config.json, its directory or fettle-tiny"`
 	Tokenizer string  `yaml:"tokenizer_name" help:"directory of the tokenizer, with config_name"`
-	Spread    float64 `yaml:"initializer_range" help:"standard deviation of drawn weights, with config_name"`
+	Spread    float64 `yaml:"initializer_range" help:"standard deviation of the random weights, with config_name"`
 	Adapter   string  `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from; its weights only"`
 	Recipe    string  `yaml:"recipe" group:"data" alias:"template,chat_template,prompt_style" help:"prompt template and loss mask: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
@@ -21,7 +21,7 @@ type Config struct {
 	Columns       []string `yaml:"columns" help:"fields under other names, such as instruction=question,output=answer"`
 	OnBadRow      string   `yaml:"on_bad_row" help:"stop at a record that cannot be read, or skip it"`
 	Specials      string   `yaml:"parse_specials" help:"names of control tokens in the data become those tokens: recipe (as its original), yes or no"`
-	Clean         bool     `yaml:"clean" help:"clean shared conversations as FastChat does: HTML becomes Markdown, unusable ones go"`
+	Clean         bool     `yaml:"clean" help:"clean shared conversations as FastChat does: HTML becomes Markdown, unusable ones are dropped"`
 	Fix           bool     `yaml:"fix" help:"repair findings of the linter where that is safe"`
 	Allow         []string `yaml:"allow" help:"rules of the linter to ignore; see fettle inspect"`
 	DataCache     string   `yaml:"data_cache" help:"directory for encoded data; empty: no cache"`

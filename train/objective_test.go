@@ -153,7 +153,7 @@ func TestObjectivesThatCannotRunAreRefused(t *testing.T) {
 	c.LoRA.Dropout, c.SharePrefix = 0, "true"
 	_, err := Run(context.Background(), c, pairs(t, lora, preference(0.5)))
 	require.ErrorIs(t, err, ErrRefused)
-	require.ErrorContains(t, err, "tells sequences apart")
+	require.ErrorContains(t, err, "needs the loss of each sequence")
 	_, err = Run(context.Background(), config(t.TempDir()), pairs(t, methods["full"], preference(0.5)))
 	require.ErrorIs(t, err, ErrRefused)
 	require.ErrorContains(t, err, "without its adapter")

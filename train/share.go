@@ -27,7 +27,7 @@ func (c Config) ResolveSharePrefix(device string, dropout float64) (Config, erro
 func (j Job) resolveSharePrefix(c Config) (Config, error) {
 	if j.Objective.Loss != nil {
 		if c.SharePrefix == "true" {
-			return c, fmt.Errorf("%w: share_prefix is true, but the objective tells sequences apart", ErrRefused)
+			return c, fmt.Errorf("%w: share_prefix is true, but the objective needs the loss of each sequence", ErrRefused)
 		}
 		c.SharePrefix = "false"
 	}

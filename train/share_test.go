@@ -189,7 +189,7 @@ func TestSharedRunContinues(t *testing.T) {
 	other.BatchSize, other.Accumulation = 4, 1
 	_, err = Run(context.Background(), other, trunked(t, lora, "bf16", 2))
 	require.ErrorContains(t, err,
-		"per_device_train_batch_size was 2, is 4, and with share_prefix the numbers depend on it")
+		"per_device_train_batch_size was 2, is 4, and with share_prefix the results depend on it")
 	require.Equal(t, want, finish(t, d, trunked(t, lora, "bf16", 1)))
 }
 

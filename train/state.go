@@ -56,7 +56,7 @@ func (s state) continues(c Config, in Inputs) error {
 		differ = append(differ, fmt.Sprintf("sequences of a step were %d, are %d", a, b))
 	}
 	if s.Config.SharePrefix == "true" && s.Config.BatchSize != c.BatchSize {
-		differ = append(differ, fmt.Sprintf("per_device_train_batch_size was %d, is %d, and with share_prefix the numbers "+
+		differ = append(differ, fmt.Sprintf("per_device_train_batch_size was %d, is %d, and with share_prefix the results "+
 			"depend on it", s.Config.BatchSize, c.BatchSize))
 	}
 	for _, i := range []struct{ name, old, now string }{

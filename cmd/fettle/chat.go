@@ -16,13 +16,13 @@ import (
 	"fettle/model/generate"
 )
 
-// chatting holds the settings of chat beside those of model and answer.
-type chatting struct {
+// chatSettings holds the settings of chat beside those of model and answer.
+type chatSettings struct {
 	System string `yaml:"system" group:"prompt" help:"the system message"`
 }
 
 func newChat() *cobra.Command {
-	from, with, sampling := source{Compute: "auto"}, chatting{}, chat.DefaultSampling()
+	from, with, sampling := source{Compute: "auto"}, chatSettings{}, chat.DefaultSampling()
 	cmd := &cobra.Command{
 		Use:   "chat",
 		Short: "Talk to a model",
@@ -99,7 +99,7 @@ func (c *chatter) run(in io.Reader) error {
 			return nil
 		case "/reset", "/new", "/clear":
 			c.dialogue.Turns = nil
-			fmt.Fprintln(c.out, "The conversation is forgotten.")
+			fmt.Fprintln(c.out, "The conversation is cleared.")
 		case "/system":
 			c.dialogue.System, c.dialogue.Turns = strings.TrimSpace(rest), nil
 			fmt.Fprintln(c.out, "A new conversation begins.")
@@ -124,7 +124,7 @@ func (c *chatter) answer() {
 	prompt, forgotten, err := c.Fit(&c.dialogue, c.sampling.MaxNewTokens)
 	if err != nil {
 		fmt.Fprintf(c.out, "(%v)\n", err)
-		c.dialogue.Turns = c.dialogue.Turns[:len(c.dialogue.Turns)-1] // it cannot be asked
+		c.dialogue.Turns = c.dialogue.Turns[:len(c.dialogue.Turns)-1] // the question cannot be answered
 		return
 	}
 	if forgotten > 0 {

@@ -46,7 +46,7 @@ func (m *runData) check(c train.Config) error {
 			lines = append(lines, fmt.Sprintf("%s (%d): %s", f.Rule, report.Counts[f.Rule], text))
 		}
 	}
-	lines = append(lines, fmt.Sprintf("fettle inspect tells more; --allow %s goes on all the same",
+	lines = append(lines, fmt.Sprintf("fettle inspect shows more; --allow %s continues anyway",
 		strings.Join(rules, ",")))
 	return input(fmt.Errorf("%s", strings.Join(lines, "\n")))
 }

@@ -107,7 +107,7 @@ func (b *estimate) check() error {
 		lines := []string{fmt.Sprintf("the run needs about %s of memory; %s: %s", human.Bytes(b.Total), b.From,
 			human.Bytes(b.Limit))}
 		lines = append(append(lines, b.parts()...), b.advice()...)
-		lines = append(lines, "--allow memory goes on all the same; fettle plan tells more")
+		lines = append(lines, "--allow memory continues anyway; fettle plan shows more")
 		return fmt.Errorf("%w: %s", train.ErrRefused, strings.Join(lines, "\n"))
 	}
 	if b.Free > 0 && b.Disk > b.Free && !slices.Contains(b.allow, allowDisk) {

@@ -9,16 +9,16 @@ import (
 	"fettle/model/chat"
 )
 
-// asking holds the settings of generate beside those of model and answer.
-type asking struct {
+// generateSettings holds the settings of generate beside those of model and answer.
+type generateSettings struct {
 	Prompt  string `yaml:"prompt" group:"prompt" alias:"instruction" help:"the instruction; with --raw the text to continue"`
-	Input   string `yaml:"input" help:"what the instruction is about"`
-	Raw     bool   `yaml:"raw" help:"continue the prompt as it is"`
-	Verbose bool   `yaml:"verbose" group:"output" help:"say on standard error why it stopped, and how fast it was"`
+	Input   string `yaml:"input" help:"input of the instruction"`
+	Raw     bool   `yaml:"raw" help:"continue the prompt without a template"`
+	Verbose bool   `yaml:"verbose" group:"output" help:"print the reason of the end and the speed on standard error"`
 }
 
 func newGenerate() *cobra.Command {
-	from, ask, sampling := source{Compute: "auto"}, asking{}, chat.DefaultSampling()
+	from, ask, sampling := source{Compute: "auto"}, generateSettings{}, chat.DefaultSampling()
 	cmd := &cobra.Command{
 		Use:     "generate",
 		Aliases: []string{"inference"},
@@ -45,7 +45,7 @@ func newGenerate() *cobra.Command {
 }
 
 // answer prints the answer to one instruction.
-func answer(cmd *cobra.Command, m *chat.Model, ask asking, sampling chat.Sampling) error {
+func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling chat.Sampling) error {
 	prompt, err := ask.prompt(m)
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func answer(cmd *cobra.Command, m *chat.Model, ask asking, sampling chat.Samplin
 }
 
 // prompt renders the instruction, or tokenizes the text to continue.
-func (a asking) prompt(m *chat.Model) ([]int32, error) {
+func (a generateSettings) prompt(m *chat.Model) ([]int32, error) {
 	switch {
 	case a.Raw:
 		return m.Raw(a.Prompt), nil

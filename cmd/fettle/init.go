@@ -23,15 +23,15 @@ import (
 	"fettle/train"
 )
 
-// initial holds the settings of init beside a run's.
-type initial struct {
+// initSettings holds the settings of init beside a run's.
+type initSettings struct {
 	Output string `yaml:"output" group:"output" help:"file to write; -: standard output"`
 	Preset string `yaml:"preset" help:"published settings of the recipe to begin with: repo, paper, official or ours; none: the program's own"`
 	Force  bool   `yaml:"force" help:"replace a file that exists"`
 }
 
 func newInit() *cobra.Command {
-	c, from := train.Defaults(), initial{Output: "config.yaml", Preset: "auto"}
+	c, from := train.Defaults(), initSettings{Output: "config.yaml", Preset: "auto"}
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented config for a model and a data set",
@@ -71,7 +71,7 @@ recipe's authors published are filled in, flags go before them.`,
 		if err := writeNew(from.Output, text, from.Force); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Read it, then:\n  fettle inspect --config %s\n  fettle train "+
+		fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Review it, then run:\n  fettle inspect --config %s\n  fettle train "+
 			"--config %s\n", from.Output, from.Output, from.Output)
 		return nil
 	}

@@ -17,15 +17,15 @@ import (
 	"fettle/train"
 )
 
-// looking holds the settings of inspect beside a run's.
-type looking struct {
+// inspectSettings holds the settings of inspect beside a run's.
+type inspectSettings struct {
 	Samples int    `yaml:"samples" group:"output" help:"how many samples to show"`
 	JSON    bool   `yaml:"json" help:"write JSON lines, a sample each, and a summary"`
 	HTML    string `yaml:"html" help:"write a page with samples, lengths and findings to this file"`
 }
 
 func newInspect() *cobra.Command {
-	c, look := train.Defaults(), looking{Samples: 3}
+	c, look := train.Defaults(), inspectSettings{Samples: 3}
 	cmd := &cobra.Command{
 		Use:     "inspect",
 		Aliases: []string{"preprocess"},
@@ -34,7 +34,7 @@ func newInspect() *cobra.Command {
 samples with the learned spans between ⟦ and ⟧, their lengths, and the findings
 of the linter. Findings that would stop a run make the exit code 65.
 
-Rules of the linter (--allow RULE lets a run go on all the same):
+Rules of the linter (--allow RULE lets a run continue anyway):
 
 ` + ruleList(),
 		Example: "  fettle inspect --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca",
@@ -66,7 +66,7 @@ func ruleList() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func runInspect(cmd *cobra.Command, c train.Config, look looking) error {
+func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings) error {
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ func TestInspectReportsFindings(t *testing.T) {
 	code, said, stderr := call("", "inspect", "--model_name_or_path", base, "--dataset", bad)
 	require.Equal(t, exitData, code)
 	require.Contains(t, said, "error empty-answer: 1\n    "+bad+":1")
-	require.Contains(t, stderr, "--allow empty-answer goes on all the same")
+	require.Contains(t, stderr, "--allow empty-answer continues anyway")
 	must(t, "inspect", "--model_name_or_path", base, "--dataset", bad, "--allow", "empty-answer,no-learned-tokens")
 	must(t, "inspect", "--model_name_or_path", base, "--dataset", bad, "--fix")
 	code, _, stderr = call("", "inspect", "--model_name_or_path", base, "--dataset", bad, "--allow", "empty-answers")

@@ -13,14 +13,14 @@ import (
 	"fettle/train/plan"
 )
 
-// planning holds the settings of plan beside a run's.
-type planning struct {
+// planSettings holds the settings of plan beside a run's.
+type planSettings struct {
 	Probe int  `yaml:"probe" group:"output" help:"micro-batches to run for an estimate of time, which loads the weights; 0: none"`
 	JSON  bool `yaml:"json" help:"print JSON"`
 }
 
 func newPlan() *cobra.Command {
-	c, how := train.Defaults(), planning{Probe: 3}
+	c, how := train.Defaults(), planSettings{Probe: 3}
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Estimate memory, disk, steps and time of a run",
@@ -52,15 +52,15 @@ run; --probe 0 leaves that out.`,
 	return cmd
 }
 
-// planned holds the report of plan.
-type planned struct {
+// planReport holds the report of plan.
+type planReport struct {
 	*estimate
 	Trainable int         `json:"trainable"`
 	Pace      *train.Pace `json:"pace,omitempty"`
 	Seconds   float64     `json:"seconds,omitempty"`
 }
 
-func planRun(cmd *cobra.Command, c train.Config, how planning) error {
+func planRun(cmd *cobra.Command, c train.Config, how planSettings) error {
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planning) error {
 	if err != nil {
 		return err
 	}
-	p := planned{estimate: b, Trainable: plan.Trainables(c, m.shape)}
+	p := planReport{estimate: b, Trainable: plan.Trainables(c, m.shape)}
 	out := cmd.OutOrStdout()
 	if !how.JSON {
 		p.print(out, c)
@@ -112,7 +112,7 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 }
 
 // print writes the report for people.
-func (p planned) print(out io.Writer, c train.Config) {
+func (p planReport) print(out io.Writer, c train.Config) {
 	l := p.Workload
 	fmt.Fprintf(out, "steps: %s (%s in an epoch, %.2f epochs)\n", human.Count(l.Steps), human.Count(l.PerEpoch),
 		l.Epochs)
@@ -144,7 +144,7 @@ func (p planned) print(out io.Writer, c train.Config) {
 	}
 }
 
-// roughly rounds a duration as an estimate deserves.
+// roughly rounds a duration to the accuracy of an estimate.
 func roughly(d time.Duration) string {
 	switch {
 	case d < time.Minute:

@@ -45,8 +45,8 @@ func sequences(t testing.TB, n, common, lo, hi, vocab int) string {
 }
 
 // planOf returns the report of plan.
-func planOf(t testing.TB, flags ...string) planned {
-	p := planned{estimate: &estimate{}}
+func planOf(t testing.TB, flags ...string) planReport {
+	p := planReport{estimate: &estimate{}}
 	require.NoError(t, json.Unmarshal([]byte(must(t, append([]string{"plan", "--json"}, flags...)...)), &p))
 	return p
 }
@@ -71,7 +71,9 @@ func TestPlanReadsNoWeight(t *testing.T) {
 func TestPlanCountsSharedRowsOnce(t *testing.T) {
 	base, out := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "run")
 	flags := training(base, rows(t, 14), out, "--compute", "f32", "--per_device_train_batch_size", "4")
-	plan := func(more ...string) planned { return planOf(t, append(flags[1:], append(more, "--probe", "0")...)...) }
+	plan := func(more ...string) planReport {
+		return planOf(t, append(flags[1:], append(more, "--probe", "0")...)...)
+	}
 	alone, shared := plan(), plan("--share_prefix", "true")
 	require.False(t, alone.Shares, "float32 keeps its bits")
 	require.True(t, shared.Shares)

@@ -29,7 +29,7 @@ func sampler(c *train.Config, d *runData, weights *model.Model) (func(context.Co
 	}
 	questions := map[string]chat.Question{}
 	for _, text := range c.SamplePrompts {
-		prompt, err := asking{Prompt: text, Raw: raw}.prompt(m)
+		prompt, err := generateSettings{Prompt: text, Raw: raw}.prompt(m)
 		if err != nil {
 			return nil, err
 		}

@@ -71,8 +71,8 @@ func scratchDevice(mode string) (compute.Device, error) {
 
 // The names of the built-in data sets.
 const (
-	worldTexts     = "fettle-world"     // what the built-in model has read
-	worldQuestions = "fettle-questions" // what fettle demo tunes it on
+	worldTexts     = "fettle-world"     // the texts that the built-in model was trained on
+	worldQuestions = "fettle-questions" // the instructions of the demonstration
 )
 
 // dataPaths replaces the names of built-in data sets by files.

@@ -15,19 +15,19 @@ import (
 	"fettle/model/serve"
 )
 
-// serving holds the settings of serve beside those of model and answer.
-type serving struct {
-	Host    string   `yaml:"host" group:"server" help:"address to listen on; one that others can reach needs a key"`
+// serveSettings holds the settings of serve beside those of model and answer.
+type serveSettings struct {
+	Host    string   `yaml:"host" group:"server" help:"address to listen on; one that other machines can reach needs a key"`
 	Port    int      `yaml:"port" help:"0: any free one"`
-	KeyFile string   `yaml:"api_key_file" help:"file with the key that clients must bring; or put it into FETTLE_API_KEY"`
+	KeyFile string   `yaml:"api_key_file" help:"file with the API key of the clients; alternatively set FETTLE_API_KEY"`
 	Hosts   []string `yaml:"allowed_hosts" help:"names under which the server is reached, beside its address and localhost"`
-	Origins []string `yaml:"allowed_origins" help:"web pages elsewhere that may ask, such as https://example.org"`
+	Origins []string `yaml:"allowed_origins" help:"other web pages that may send requests, such as https://example.org"`
 	Queue   int      `yaml:"queue" help:"requests that may wait; further ones get status 429"`
 }
 
 func newServe() *cobra.Command {
 	from, sampling := source{Compute: "auto"}, chat.DefaultSampling()
-	listen := serving{Host: "127.0.0.1", Port: 8080, Queue: 16}
+	listen := serveSettings{Host: "127.0.0.1", Port: 8080, Queue: 16}
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Aliases: []string{"api"},
@@ -79,7 +79,7 @@ and "base" without it. Nothing can be loaded or changed over HTTP.`,
 	return cmd
 }
 
-func (s serving) options(cmd *cobra.Command) (serve.Options, error) {
+func (s serveSettings) options(cmd *cobra.Command) (serve.Options, error) {
 	key := os.Getenv("FETTLE_API_KEY")
 	if s.KeyFile != "" {
 		text, err := os.ReadFile(s.KeyFile)

@@ -15,7 +15,7 @@ import (
 // otherVariables lists the variables FETTLE_… that are no settings.
 func otherVariables() []string {
 	return []string{
-		"FETTLE_API_KEY",  // the key that clients of serve must bring
+		"FETTLE_API_KEY",  // the API key of serve's clients
 		"FETTLE_CPU",      // the instruction set of internal/compute/cpu
 		"FETTLE_DATA",     // tests: the directory of reference data
 		"FETTLE_LONG",     // tests: take minutes
@@ -24,7 +24,7 @@ func otherVariables() []string {
 }
 
 // addSettings gives a command a flag for every field of the configs, whose values are the defaults. The built-in
-// configs are those of runs.
+// configs are offered to commands with the settings of a run.
 func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
 	program := settings.Program{Variables: otherVariables()}
 	if _, ok := configs[0].(*train.Config); ok {
@@ -33,7 +33,7 @@ func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
 	return settings.New(cmd.Flags(), program, configs...)
 }
 
-// load fills the configs of a command. A variable that any command knows is no mistake.
+// load fills the configs of a command. Variables for settings of other commands are no mistake.
 func load(cmd *cobra.Command, s *settings.Settings) error {
 	var flags []*pflag.FlagSet
 	var visit func(*cobra.Command)

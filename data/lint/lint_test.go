@@ -70,7 +70,7 @@ func TestCleanSetsPass(t *testing.T) {
 	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", datatest.TwoRows), data.Options{})
 	require.NoError(t, err)
 	require.Empty(t, s.Report.Findings)
-	require.Equal(t, "nothing wrong with 2 rows\n", s.Report.String())
+	require.Equal(t, "no findings in 2 rows\n", s.Report.String())
 	_, err = s.Report.Errors([]string{"over-lomg"})
 	require.ErrorContains(t, err, `did you mean "over-long"`)
 }

@@ -112,7 +112,7 @@ func (r *Report) String() string {
 		}
 	}
 	if b.Len() == 0 {
-		return fmt.Sprintf("nothing wrong with %d rows\n", r.Rows)
+		return fmt.Sprintf("no findings in %d rows\n", r.Rows)
 	}
 	return b.String()
 }

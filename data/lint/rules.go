@@ -34,7 +34,7 @@ func Rules() []Rule {
 			"the first sign of an answer can share a token with the end of the recipe's prompt; " +
 				"recipes whose prompt ends with a line break or a space do not have this"},
 		{"over-long", Warning, 0.5, false,
-			"raise max_seq_length (the table tells to what), or choose with over_long what happens"},
+			"raise max_seq_length (the table lists values), or set over_long"},
 		{"duplicate", Warning, 0.5, true,
 			"equal rows count twice: remove them"},
 		{"leakage", Warning, 0.01, false,

@@ -24,10 +24,10 @@ type Training struct {
 	Sequences int      `yaml:"sequences" group:"workload" help:"sequences that the tokens are cut into, packed; with dataset, sequences of a step"`
 	Learned   float64  `yaml:"learned" help:"fraction of the tokens that are learned, at the end of each sequence"`
 	Recompute string   `yaml:"recompute" group:"compute" alias:"gradient_checkpointing" help:"activations: none (kept) or all (recomputed)"`
-	Dataset   []string `yaml:"dataset" group:"workload" alias:"datasets,data_path,data" help:"instead of random tokens: files whose sequences, in an order drawn by a fixed seed, are learned; tokens and learned do not count then"`
-	Recipe    string   `yaml:"recipe" help:"whose prompts and masks the dataset gets"`
+	Dataset   []string `yaml:"dataset" group:"workload" alias:"datasets,data_path,data" help:"files to learn instead of random tokens, in a fixed random order; tokens and learned are ignored then"`
+	Recipe    string   `yaml:"recipe" help:"recipe of the dataset's prompts and loss masks"`
 	Tokenizer string   `yaml:"tokenizer_name" help:"directory of the tokenizer, where dataset is set"`
-	Share     string   `yaml:"share_prefix" group:"compute" help:"compute once what sequences of a step begin with alike: true, false, or auto as in training"`
+	Share     string   `yaml:"share_prefix" group:"compute" help:"compute common prefixes of a step's sequences once: true, false, or auto as in training"`
 }
 
 // real reports whether the steps are of a data set.

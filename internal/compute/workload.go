@@ -10,7 +10,7 @@ type Workload struct {
 	Attention Attention
 	Longest   int
 
-	// Logits are those of CrossEntropy with gradients: n rows, N of the vocabulary.
+	// Logits describes CrossEntropy with gradients: n rows, N of the vocabulary.
 	Logits Size
 }
 

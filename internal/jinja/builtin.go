@@ -76,7 +76,7 @@ func numbers(e *eval, a args) any {
 			bounds[i] = e.int(v)
 		}
 	default:
-		e.fail("range wants 1 to 3 numbers")
+		e.fail("range takes 1 to 3 numbers")
 	}
 	from, to, by := bounds[0], bounds[1], bounds[2]
 	if by == 0 {

@@ -117,7 +117,7 @@ func (e *eval) arguments(x arguments, s *scope) args {
 	if x.each != nil {
 		d, ok := e.value(x.each, s).(*Dict)
 		if !ok {
-			e.fail("** wants a mapping")
+			e.fail("** takes a mapping")
 		}
 		for i, k := range d.keys {
 			a.names[str(k).s] = d.values[i]
@@ -252,7 +252,7 @@ func (e *eval) slice(x *slicing, s *scope) any {
 		}
 		i, ok := whole(v)
 		if !ok {
-			e.fail("a slice wants whole numbers, not a %s", kindOf(v))
+			e.fail("a slice takes whole numbers, not a %s", kindOf(v))
 		}
 		return &i
 	}

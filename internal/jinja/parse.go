@@ -178,7 +178,7 @@ func (p *parser) statement() node {
 		}
 		x, ok := p.expression().(*call)
 		if !ok {
-			fail(t.line, "call wants a macro's call")
+			fail(t.line, "call needs the call of a macro")
 		}
 		c.call = *x
 		c.def.body = p.rest("endcall")

@@ -14,7 +14,7 @@ type Sampling struct {
 	TopK         int      `yaml:"top_k" help:"sample among the k most probable tokens; 0: all"`
 	TopP         float64  `yaml:"top_p" help:"sample among the most probable tokens that together have this probability"`
 	MinP         float64  `yaml:"min_p" help:"never sample a token less probable than this times the most probable one"`
-	Repetition   float64  `yaml:"repetition_penalty" help:"above 1, tokens that were there already become less probable"`
+	Repetition   float64  `yaml:"repetition_penalty" help:"above 1, tokens that already occurred become less probable"`
 	Stop         []string `yaml:"stop" help:"texts that end the answer, beside the end of text"`
 	Seed         uint64   `yaml:"seed" help:"the same seed samples the same tokens"`
 }

@@ -10,8 +10,8 @@ async function call(path, options = {}) {
     if (key) headers.Authorization = "Bearer " + key;
     const answer = await fetch(path, { ...options, headers });
     if (answer.status !== 401) return answer;
-    key = prompt("This server wants a key:") || "";
-    if (!key) throw new Error("The server wants a key.");
+    key = prompt("This server requires a key:") || "";
+    if (!key) throw new Error("The server requires a key.");
     sessionStorage.setItem("key", key);
   }
 }

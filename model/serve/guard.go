@@ -52,7 +52,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	if !s.knownHost(r) {
 		fail(w, http.StatusForbidden, "",
-			"unknown host: this server answers to its address, localhost, and the names it was given")
+			"unknown host: allowed are the server's addresses, localhost and its configured names")
 		return false
 	}
 	if origin := r.Header.Get("Origin"); origin != "" && !s.knownOrigin(origin, r) {
@@ -73,7 +73,7 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 		a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.o.Token))
 		if subtle.ConstantTimeCompare(a[:], b[:]) == 0 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			fail(w, http.StatusUnauthorized, "", "this server wants a token: Authorization: Bearer …")
+			fail(w, http.StatusUnauthorized, "", "a token is required: Authorization: Bearer …")
 			return false
 		}
 	}

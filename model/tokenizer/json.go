@@ -177,7 +177,7 @@ func (m *jsonModel) rules(pieces []piece) (map[[2]int32]rule, error) {
 		right, okRight := m.Vocab[pair[1]]
 		id, ok := m.Vocab[pair[0]+pair[1]]
 		if !ok || !okLeft || !okRight {
-			return nil, fmt.Errorf("merge %d, %q and %q: the vocabulary does not have both and what they make",
+			return nil, fmt.Errorf("merge %d, %q and %q: the vocabulary lacks one of them or their joined piece",
 				i, pair[0], pair[1])
 		}
 		if k := pieces[id].kind; k == control || k == unknown {

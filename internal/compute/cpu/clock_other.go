@@ -6,5 +6,5 @@ import "time"
 
 var started = time.Now()
 
-// processorTime returns the time that passed, for want of a finer clock.
+// processorTime returns the time that passed, as there is no clock for processor time.
 func processorTime() time.Duration { return time.Since(started) }

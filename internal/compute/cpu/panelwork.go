@@ -30,7 +30,8 @@ func (w *panelWork) at(i int) batch {
 	return b
 }
 
-// layout tells where pieces lie in scratch: column c of step s of panel i at [i·pitch + c/16·half + s·ld + c%16].
+// layout describes the places of pieces in scratch: column c of step s of panel i at [i·pitch + c/16·half + s·ld +
+// c%16].
 type layout struct{ pitch, half, ld int }
 
 // layout returns that of the pieces of b: panels, or strips of them.

@@ -1,4 +1,4 @@
-// Package devicetest judges a compute.Device against a plain one.
+// Package devicetest compares a compute.Device with a plain one.
 package devicetest
 
 import (

@@ -2,7 +2,7 @@
 
 package kernel
 
-// The kernels in assembly, which gen writes. Each computes what its plain twin does.
+// The kernels in assembly, which gen writes. Each computes the same as its plain twin.
 
 //go:noescape
 func tileF32AVX512(t *Tile)

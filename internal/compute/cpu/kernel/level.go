@@ -1,8 +1,8 @@
-// Package kernel does what one core can: register tiles, layouts of words, and loops over slices, in assembly where
-// there is some, each beside its plain twin.
+// Package kernel holds the kernels of one core: register tiles, layouts of words, and loops over slices, in assembly
+// where there is some, each beside its plain twin.
 //
 // Sums are chains of multiply-adds in ascending order, whose bits depend neither on the shape of a tile nor on its
-// place. What to compute with which kernel, and on which thread, is decided in package cpu.
+// place. Package cpu decides which kernel runs, and on which thread.
 package kernel
 
 //go:generate go run ./gen .
@@ -14,7 +14,7 @@ import (
 )
 
 // Level lists the kernels for a kind of processor: assembly where there is some, else the plain twin. The twins' doc
-// comments say what each computes.
+// comments define the kernels.
 type Level struct {
 	Name string
 	Rows int  // of a tile, as suits TileF32; at most TileRows
@@ -41,7 +41,7 @@ type Level struct {
 	// Products of one row, whose sums have the bits of TileF32's; nil where there are none.
 	RowBF16, RowF16, RowInt8, RowNF4 RowKernel
 
-	// What a core can do at most, in registers alone: rounds of PeakRound operations in float32, and of PairsRound in
+	// Peak rates of a core, in registers alone: rounds of PeakRound operations in float32, and of PairsRound in
 	// int16 where Codes is 2. They may be nil.
 	PeakF32, PeakPairs func(rounds int)
 
@@ -66,7 +66,7 @@ type Level struct {
 	Dot3                   func(x, y, z []float32) float64
 }
 
-// Operations of one round of PeakF32, 96 multiply-adds of eight numbers, and of PeakPairs, twelve of eight pairs.
+// Operations of one round of PeakF32, 96 multiply-adds of eight values, and of PeakPairs, twelve of eight pairs.
 const (
 	PeakRound  = 96 * 8 * 2
 	PairsRound = 12 * 8 * 2 * 2

@@ -4,7 +4,7 @@ package kernel
 
 import "errors"
 
-// mapPages has nothing better to offer than Go's own memory.
+// mapPages returns Go's own memory.
 func mapPages(int) ([]byte, error) { return nil, errors.ErrUnsupported }
 
 func unmapPages([]byte) {}
