@@ -174,7 +174,7 @@ func TestDeltaOfZeroChangesNothing(t *testing.T) {
 		}
 		decoded, err := base.NewSession(0).Decode(tokens[0])
 		require.NoError(t, err)
-		require.Equal(t, bits(want[40:80]), bits(decoded), "the base is as it was")
+		require.Equal(t, bits(want[40:80]), bits(decoded), "the base is unchanged")
 	}
 }
 

@@ -26,7 +26,7 @@ func (w *work) held(c *Config) (activations, head int64) {
 	return activations + 4*int64(cap(w.g)), head + 4*int64(cap(w.head.logits))
 }
 
-// nothing is a Delta that leaves its site as it is.
+// nothing is a Delta that leaves its site unchanged.
 type nothing struct{}
 
 func (nothing) Forward(_, _ []float32, _ *Batch) error        { return nil }

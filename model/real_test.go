@@ -36,7 +36,7 @@ func readJSON(t *testing.T, path string, into any) {
 
 var realModels = []string{"stories260K", "babyllama_tok361"}
 
-// reference decodes golden.json beside the weights of a real model: float64 numbers of another program.
+// reference decodes golden.json beside the weights of a real model: float64 results of another program.
 type reference struct {
 	Prompt    []int32               `json:"prompt_ids"`
 	Last      []float64             `json:"last_logits"`

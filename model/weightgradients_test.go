@@ -100,7 +100,7 @@ func TestAReceiverGetsTheWantedGradientsAndNoOthersAreComputed(t *testing.T) {
 		{"down_proj of the middle layer", []string{layer + "mlp.down_proj.weight"}, 7, 3, 1},
 		{"up_proj", []string{layer + "mlp.up_proj.weight"}, 7 + 1, 3, 1},
 		{"the norm before the MLP", []string{layer + "post_attention_layernorm.weight"}, 7 + 3, 3, 1},
-		{"o_proj and what is above it", []string{layer + "self_attn.o_proj.weight", "lm_head.weight"}, 7 + 3 + 1,
+		{"o_proj and the layers above it", []string{layer + "self_attn.o_proj.weight", "lm_head.weight"}, 7 + 3 + 1,
 			3 + 1, 1},
 		{"k_proj", []string{layer + "self_attn.k_proj.weight"}, 7 + 4, 4, 2},
 		{"the norm before attention", []string{layer + "input_layernorm.weight"}, 7 + 7, 4, 2},

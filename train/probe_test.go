@@ -35,7 +35,7 @@ func TestProbeMovesNoParameter(t *testing.T) {
 			require.Equal(t, before, bits())
 			after, err := j.Model.Loss(c.pack(j.Evaluation))
 			require.NoError(t, err)
-			require.Equal(t, loss, after, "what a method derives from its parameters stays too")
+			require.Equal(t, loss, after, "the state derived from the parameters is unchanged too")
 		})
 	}
 }

@@ -161,7 +161,7 @@ func TestResumeEqualsUninterrupted(t *testing.T) {
 						stops++
 					}
 				}
-				require.Equal(t, want, outcome(t, c.OutputDir), "asked %d times, stopped %d times", patience, stops)
+				require.Equal(t, want, outcome(t, c.OutputDir), "patience %d, stopped %d times", patience, stops)
 			}
 		})
 	}
@@ -281,7 +281,7 @@ func TestDamageIsNoticed(t *testing.T) {
 		require.NoError(t, checkpoint.Verify(last))
 	}
 	require.NoError(t, os.Truncate(filepath.Join(last, adapter.WeightsFile), 100))
-	require.Equal(t, want, finish(t, c, job(t, lora, 1)), "goes on from the checkpoint before")
+	require.Equal(t, want, finish(t, c, job(t, lora, 1)), "continues from the checkpoint before")
 }
 
 func TestOneRunAtATime(t *testing.T) {

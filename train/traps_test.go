@@ -319,8 +319,8 @@ func TestT30EveryParameterDecays(t *testing.T) {
 	}
 }
 
-// Ten steps against PyTorch's AdamW, with decay, an ε that matters, and gradients of many magnitudes. testdata/adamw.py
-// makes the numbers.
+// Ten steps against PyTorch's AdamW, with decay, an ε of some effect, and gradients of many magnitudes, computed by
+// testdata/adamw.py.
 func TestT31TenStepsEqualPyTorch(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("testdata", "adamw.json"))
 	require.NoError(t, err)

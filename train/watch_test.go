@@ -30,7 +30,7 @@ func bestOf(t *testing.T, dir string) string {
 	return to
 }
 
-// sampled returns a job with samples: the most probable next tokens of the model as it is.
+// sampled returns a job with samples: the most probable next tokens of the current model.
 func sampled(t testing.TB, method adapter.Method, threads int) Job {
 	j := job(t, method, threads)
 	j.Sample = func(_ context.Context, prompt string) (string, error) {
@@ -110,7 +110,7 @@ func TestWatchingSurvivesEveryStop(t *testing.T) {
 				stops++
 			}
 		}
-		require.Equal(t, want, outcome(t, c.OutputDir), "asked %d times, stopped %d times", patience, stops)
+		require.Equal(t, want, outcome(t, c.OutputDir), "patience %d, stopped %d times", patience, stops)
 		require.Equal(t, bestOf(t, whole.OutputDir), bestOf(t, c.OutputDir))
 	}
 }

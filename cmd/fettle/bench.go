@@ -24,9 +24,8 @@ func newBench() *cobra.Command {
 weights, training steps, generation. The limits are measured in the same run.
 
 Work counts the operations of products with frozen weights; attention, norms and
-the adapter come on top and count as overhead. Rates per CPU-second (a second in
-which one core was busy with this program) do not suffer from busy neighbours as
-those per second do.`,
+the adapter are not counted. Rates per CPU-second (a second in which one core was
+busy with this program) depend less on other programs than rates per second.`,
 		Example: `  fettle bench matmul --shape 7b
   fettle bench train --shape 1b --adapter lora
   fettle bench generate --shape models/llama-7b --tokens 512`,

@@ -25,9 +25,8 @@ func newChat() *cobra.Command {
 	from, with, sampling := source{Compute: "auto"}, chatSettings{}, chat.DefaultSampling()
 	cmd := &cobra.Command{
 		Use:   "chat",
-		Short: "Talk to a model",
-		Long: `Talk to a model with the prompt it was tuned with, which an adapter's directory
-records. A recipe for conversations gives the model the earlier turns too; a
+		Short: "Chat with a model",
+		Long: `Chat with a model in its prompt template, which an adapter's directory records. A recipe for conversations gives the model the earlier turns too; a
 recipe for single instructions does not.`,
 		Example: "  fettle chat --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,

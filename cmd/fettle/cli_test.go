@@ -258,7 +258,7 @@ func TestTrainOverAQuantizedBase(t *testing.T) {
 			return must(t, append([]string{"generate", "--adapter_name_or_path", out, "--prompt", "say a",
 				"--max_new_tokens", "9", "--temperature", "0"}, more...)...)
 		}
-		require.Equal(t, ask("--quantization", kind), ask(), "what the adapter knows of its base is used")
+		require.Equal(t, ask("--quantization", kind), ask(), "the adapter's record of its base is used")
 		ask("--quantization", "none")
 	}
 	code, _, stderr := call("", training(base, set, filepath.Join(t.TempDir(), "run"), "--finetuning_type", "full",

@@ -25,10 +25,10 @@ func newDemo() *cobra.Command {
 	c := train.Defaults()
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Tune the built-in model on the built-in questions, then talk to it",
-		Long: `Tune the built-in model, which knows a small world but has never seen a question,
-on questions about one part of that world; ask it about the other part, before
-and after; then talk to it. Nothing is downloaded.`,
+		Short: "Tune the built-in model on the built-in questions, then chat with it",
+		Long: `Tune the built-in model, which was trained on texts about a small world without
+any questions, on questions about one part of that world; test it on the other
+part, before and after; then chat with it. Nothing is downloaded.`,
 		Example: "  fettle demo\n  fettle demo --adapter llama-adapter",
 		Args:    cobra.NoArgs,
 	}

@@ -35,9 +35,9 @@ func newInit() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Write a commented config for a model and a data set",
-		Long: `Write a config with every setting and what it means, for a model and a data
-set: to be read, changed, and given to fettle train --config. Settings that the
-recipe's authors published are filled in, flags go before them.`,
+		Long: `Write a config for a model and a data set, with a comment on every setting, to
+review, change, and pass to fettle train --config. Settings that the recipe's
+authors published are filled in; flags override them.`,
 		Example: "  fettle init --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca-lora " +
 			"--output_dir runs/first",
 		Args: cobra.NoArgs,

@@ -29,8 +29,8 @@ func newInspect() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "inspect",
 		Aliases: []string{"preprocess"},
-		Short:   "Show the data as the model sees it: prompts, tokens, masks",
-		Long: `Show what a training run with the same settings learns: rendered and tokenized
+		Short:   "Show the encoded data: prompts, tokens, masks",
+		Long: `Show the data of a training run with the same settings: rendered and tokenized
 samples with the learned spans between ⟦ and ⟧, their lengths, and the findings
 of the linter. Findings that would stop a run make the exit code 65.
 

@@ -96,8 +96,7 @@ func TestColumnsWeightsAndBadRows(t *testing.T) {
 	}
 }
 
-// What a row says to the terminal is shown, not obeyed; what is invisible is
-// written out.
+// Characters that a terminal executes or hides are written out.
 func TestInspectEscapesControlCharacters(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	set := file(t, "rows.jsonl", `{"instruction": "clear \u001b[2J\r\ufeff", "output": "a\u202eb\u0007"}`)

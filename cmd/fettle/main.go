@@ -57,7 +57,7 @@ func unknownCommand(root *cobra.Command, args []string) error {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fettle",
-		Short: "Tune LLaMA models on ordinary machines, and run the result",
+		Short: "Tune LLaMA models on ordinary machines and run the result",
 		Long: `fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the result:
 one program, no Python, no GPU, no network.
 

@@ -28,7 +28,7 @@ func newPlan() *cobra.Command {
 and find the settings with which it fits into --max_memory. Memory, disk and
 steps come from config.json, the headers of the weights and the encoded data: no
 weight is read. For the time, the weights are loaded and some micro-batches are
-run; --probe 0 leaves that out.`,
+run; --probe 0 skips this.`,
 		Example: `  fettle plan --model_name_or_path models/llama-7b --dataset alpaca.json --max_memory 8G
   fettle plan --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --probe 0`,
 		Args: cobra.NoArgs,

@@ -31,9 +31,9 @@ func newServe() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Aliases: []string{"api"},
-		Short:   "Answer over HTTP as OpenAI's API does, and show a chat page",
-		Long: `Answer over HTTP as OpenAI's API does (/v1/chat/completions, /v1/completions,
-/v1/models, with streaming), and show a page to chat on at /.
+		Short:   "Serve OpenAI's HTTP API and a chat page",
+		Long: `Serve OpenAI's HTTP API (/v1/chat/completions, /v1/completions, /v1/models, with
+streaming) and a chat page at /.
 
 With an adapter there are two models: the adapter's, named after its directory,
 and "base" without it. Nothing can be loaded or changed over HTTP.`,

@@ -170,7 +170,7 @@ func TestWrongTemplatesAreExplained(t *testing.T) {
 			"the template says: not today"},
 		{"endless", "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
 			[]string{"generate", "--prompt", "a", "--recipe", "chat_template"}, exitData, "it takes too long"},
-		{"a mistake nobody asked for", "{% if %}", []string{"generate", "--prompt", "a"}, exitUsage,
+		{"a broken template that was not requested", "{% if %}", []string{"generate", "--prompt", "a"}, exitUsage,
 			"own chat template cannot be used"},
 		{"a strange list", []map[string]string{{"name": "rag", "template": "x"}},
 			[]string{"inspect", "--dataset", set, "--recipe", "chat_template"}, exitData, "none named default"},

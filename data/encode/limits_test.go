@@ -37,7 +37,7 @@ func TestT11UsersCannotTypeControlTokens(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, strings.Count(fmt.Sprint(s.Examples[0].Tokens), " 2]"))
 	require.NotContains(t, fmt.Sprint(s.Examples[0].Tokens), " 2 ")
-	require.Equal(t, map[string]int{"control-names": 1}, s.Report.Counts, "told, and no error")
+	require.Equal(t, map[string]int{"control-names": 1}, s.Report.Counts, "a note, not an error")
 	s, err = datatest.Load(datatest.Spelled{}, plainRecipe, path, data.Options{})
 	require.NoError(t, err)
 	require.Contains(t, fmt.Sprint(s.Examples[0].Tokens), " 2 ", "the recipe parses them, as upstream")

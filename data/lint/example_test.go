@@ -7,7 +7,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// A safe repair tells the rules that it satisfies.
+// Repair returns the rules of the repairs that it made.
 func ExampleRepair() {
 	c := recipe.Conversation{Turns: []recipe.Turn{
 		{Role: recipe.User, Text: "Où est le cafÃ©?"},

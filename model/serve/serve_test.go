@@ -89,7 +89,7 @@ func TestAnswersAChat(t *testing.T) {
 	}}, got["choices"])
 	require.Equal(t, map[string]any{"prompt_tokens": 7.0, "completion_tokens": 2.0, "total_tokens": 9.0}, got["usage"])
 	require.Equal(t, []Message{{"system", "be brief"}, {"user", "hé"}}, p.last.Messages)
-	require.Zero(t, *p.last.Temperature, "0 is not the same as nothing said")
+	require.Zero(t, *p.last.Temperature, "0 differs from an absent value")
 	require.Nil(t, p.last.TopP)
 	require.Equal(t, []string{"x"}, p.last.Stop)
 	require.Equal(t, 5, *p.last.MaxTokens)
@@ -170,7 +170,7 @@ func TestListsModels(t *testing.T) {
 		w := get(page)
 		require.Equal(t, http.StatusOK, w.Code, page)
 		require.Contains(t, w.Header().Get("Content-Security-Policy"), "default-src 'none'")
-		require.NotContains(t, w.Body.String(), "https://", "%s asks nobody else", page)
+		require.NotContains(t, w.Body.String(), "https://", "%s loads nothing from elsewhere", page)
 	}
 }
 
