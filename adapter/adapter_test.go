@@ -18,7 +18,7 @@ import (
 	"fettle/model"
 )
 
-// methods are all adapters, each as its papers and PEFT have it.
+// methods lists all kinds of adapters with the settings of the papers and of PEFT.
 var methods = map[string]adapter.Method{
 	"LoRA q, v":      adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
 	"LoRA all":       adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"all-linear"}},
@@ -197,7 +197,7 @@ func split(b *model.Batch) []*model.Batch {
 	return all
 }
 
-// written are a set's files.
+// written returns a set's files.
 func written(t testing.TB, s *adapter.Set) map[string]string {
 	files, err := s.Files()
 	require.NoError(t, err)

@@ -58,7 +58,7 @@ func newModule(t *testing.T, c Method, at model.Site) *module {
 }
 
 // referee computes a module's gradients in float64 with the formulas written
-// out; wrong > 0 breaks one of them, to see that the comparison would notice.
+// out; wrong > 0 breaks one of them, to prove that the comparison detects it.
 func (m *module) referee(wrong int) {
 	if m.at.At == model.Attention {
 		m.refereePrompt(wrong)
@@ -229,7 +229,7 @@ func TestBrokenDerivativesAreNoticed(t *testing.T) {
 	}
 }
 
-// The forward pass has no Gorgonia in it; it must be Gorgonia's expression.
+// The forward pass runs without Gorgonia and must equal Gorgonia's expression.
 func TestForwardEqualsGorgonia(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

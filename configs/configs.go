@@ -1,5 +1,5 @@
-// Package configs holds ready-made runs: the published recipes, every setting
-// commented with where it comes from.
+// Package configs holds ready-made runs: the published recipes, with a comment on
+// the source of every setting.
 package configs
 
 import (

@@ -39,8 +39,8 @@ func texts(b *testing.B, name string) (all []string, bytes int64) {
 	return all, bytes
 }
 
-// cpuSeconds returns the processor time of this process; 0 without /proc. It tells a
-// busy machine from a slow program.
+// cpuSeconds returns the processor time of this process; 0 without /proc. Unlike
+// wall time it does not depend on other programs.
 func cpuSeconds() float64 {
 	text, err := os.ReadFile("/proc/self/stat")
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"fettle/model"
 )
 
-// branches are sequences with n tokens in common, followed by as many of their own as rests says. The first learns
+// branches are sequences with n tokens in common, followed by rests[i] tokens of their own. The first learns
 // every token, the others only their own and a part of the common ones.
 func branches(seed uint64, n int, rests ...int) (tokens, labels [][]int32) {
 	rng := rand.New(rand.NewPCG(seed, 9))

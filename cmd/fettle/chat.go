@@ -26,8 +26,9 @@ func newChat() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "chat",
 		Short: "Chat with a model",
-		Long: `Chat with a model in its prompt template, which an adapter's directory records. A recipe for conversations gives the model the earlier turns too; a
-recipe for single instructions does not.`,
+		Long: `Chat with a model in its prompt template, which an adapter's directory records.
+A recipe for conversations gives the model the earlier turns too; a recipe for
+single instructions does not.`,
 		Example: "  fettle chat --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}

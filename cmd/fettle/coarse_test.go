@@ -12,7 +12,7 @@ import (
 
 // Training in coarser products, or over a coarser base, learns what float32
 // does: 200 steps on real instructions in the same order, step by step. The
-// noise is what other first values of the adapter do to float32's losses.
+// noise is the effect of other initial values of the adapter on float32's losses.
 func TestCoarserProductsLearnAlike(t *testing.T) {
 	if os.Getenv("FETTLE_LONG") == "" {
 		t.Skip("takes minutes; set FETTLE_LONG=1")

@@ -131,7 +131,7 @@ func compare(t *testing.T, dir, out string, run goldenRun, data goldenData) devi
 }
 
 // compareTensors holds the saved tensors against the golden ones. update is
-// the relative error of what training changed: |ours - golden| / |golden - initial|.
+// the relative error of the change by training: |ours - golden| / |golden - initial|.
 func compareTensors(t *testing.T, dir, out string, run goldenRun, full bool, d *deviations) {
 	ours := tensors(t, out, full)
 	for name, want := range run.FinalL2 {

@@ -60,7 +60,7 @@ func writtenAs(t *testing.T, format string, rows []world.Row) string {
 }
 
 // Every system's recipe, on rows in its own format: the loss falls, and then
-// generate, in that recipe's words, answers what the rows taught, and stops by
+// generate, with that recipe's prompt, gives the answers of the rows and stops by
 // itself. Where the prompt is learned too, that takes longer.
 func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 	dir, rows := roomy(t), world.Instructions()[:6]

@@ -122,9 +122,8 @@ func TestServeOverHTTP(t *testing.T) {
 		`{"messages": [{"role": "user", "content": "a"}], "stream": true}`), "data: [DONE]")
 }
 
-// Requests of many clients at once, of different lengths, are answered as each is
-// alone: nothing is padded, and what a request finds of another one's changes no
-// bit of it.
+// Concurrent requests of different lengths get the same answers as one by one: nothing
+// is padded, and the cached state of an earlier request changes no bit.
 func TestT27ManyClientsAreAnsweredAsOne(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	url := overHTTP(t, "--model_name_or_path", base, "--max_tokens", "8", "--temperature", "0", "--compute", "f32")

@@ -37,7 +37,7 @@ func chatty(t testing.TB, template any) string {
 	return dir
 }
 
-// saying writes conversations that all have one answer.
+// saying writes conversations with the same answer.
 func saying(t testing.TB, answer string, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -49,8 +49,8 @@ func saying(t testing.TB, answer string, n int) string {
 	return file(t, "rows.jsonl", b.String())
 }
 
-// The template that a model was trained with is kept with the adapter, decides
-// what it is asked with, and ends its answers.
+// The template that a model was trained with is kept with the adapter, renders its
+// prompts, and ends its answers.
 func TestTheModelsTemplateTrainsAndAnswers(t *testing.T) {
 	base, run := chatty(t, chatJinja), filepath.Join(t.TempDir(), "run")
 	must(t, "train", "--model_name_or_path", base, "--dataset", saying(t, "ok", 16), "--output_dir", run, "--recipe",
@@ -82,7 +82,7 @@ func TestTheModelsTemplateTrainsAndAnswers(t *testing.T) {
 	require.Equal(t, "ok", said)
 	require.False(t, result.Cut)
 
-	// The base may change its mind, the adapter does not.
+	// The adapter keeps its template if the base's changes.
 	require.NoError(t, os.WriteFile(filepath.Join(base, "chat_template.jinja"),
 		[]byte("{% for m in messages %}other {{ m.content }}{% endfor %}"), 0o644))
 	again, _ := ask()

@@ -19,7 +19,7 @@ func (s *scope) get(name string) (any, bool) {
 
 func (s *scope) inner() *scope { return &scope{vars: map[string]any{}, up: s} }
 
-// flow tells how a block ended.
+// flow states how a block ended.
 type flow int
 
 const (

@@ -54,7 +54,7 @@ type (
 	jumpNode       struct{ to flow }
 )
 
-// target holds what {% set %} assigns to: variables, or an attribute of a namespace.
+// target holds the left side of {% set %}: variables, or an attribute of a namespace.
 type target struct {
 	names     []string
 	attribute string

@@ -14,7 +14,7 @@ import (
 // undefined is the value of a missing name or key. It can be tested, printed and looped over.
 type undefined struct{ what string }
 
-// shape tells which Python type a List stands for.
+// shape distinguishes the Python types of a List.
 type shape int
 
 const (

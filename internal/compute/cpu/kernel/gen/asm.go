@@ -76,7 +76,7 @@ func (a *asm) function(name, params string, args int) {
 	fmt.Fprintf(a, "\n// func %s(%s)\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, name, args)
 }
 
-// evex writes an instruction on three 512-bit registers, dst = op(src1, src2), that Go's assembler does not know: in
+// evex writes an instruction on three 512-bit registers, dst = op(src1, src2), that Go's assembler lacks: in
 // map 0F38, with W = 0; prefix stands for 66, F3 or F2 by 1, 2 or 3.
 func (a *asm) evex(name string, prefix, opcode byte, dst, src1, src2 int) {
 	clear := func(bit int, n int) byte { return byte(^n >> bit & 1) }

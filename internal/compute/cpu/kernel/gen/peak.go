@@ -1,7 +1,7 @@
 package main
 
-// peaksAVX2 emits rounds of 96 multiply-adds of eight numbers each, in twelve registers that do not wait for each
-// other: the most that a core can do.
+// peaksAVX2 emits rounds of 96 multiply-adds of eight values each, in twelve registers that do not wait for each
+// other: the peak rate of a core.
 func peaksAVX2() []byte {
 	a := newAsm("amd64")
 	a.Printf("DATA one<>+0(SB)/4, $%#x\nGLOBL one<>(SB), RODATA|NOPTR, $4\n", 0x3f800000)

@@ -1,6 +1,6 @@
 package main
 
-// rowAVX2 tells how to widen a word: element makes Y13 of the words in Y12. Y4 … Y7
+// rowAVX2 widens words: element makes Y13 of the words in Y12. Y4 … Y7
 // are elements of the row, Y8 … Y11 scales of bytes, Y14 and Y15 the constants
 // of enter.
 type rowAVX2 struct {

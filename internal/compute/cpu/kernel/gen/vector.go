@@ -18,7 +18,7 @@ func (v vectorLoop) emit(prepare func(), body func(load func(i, z int), store fu
 	v.emitMasked(prepare, func(load func(i, z int), store func(z, i int), _ bool) { body(load, store) })
 }
 
-// emitMasked does what emit does for a body that must know whether it is under the mask: K1, or
+// emitMasked emits like emit, for a body that depends on the mask of the round: K1, or
 // Y9 in registers of 256 bits.
 func (v vectorLoop) emitMasked(prepare func(), body func(load func(i, z int), store func(z, i int), masked bool)) {
 	for i, name := range v.slices {
