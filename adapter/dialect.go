@@ -8,14 +8,14 @@ import (
 // dialects is implemented by a method whose parameters can be rewritten for other settings.
 type dialects interface {
 	// as returns the settings after rewriting for the requested ones, and whether they differ.
-	as(asked Method) (Method, bool)
+	as(requested Method) (Method, bool)
 
 	// rewrite fills the parameters of to, which has those settings, from from.
 	rewrite(from, to *Set) error
 }
 
-func (a LLaMAAdapter) as(asked Method) (Method, bool) {
-	b, ok := asked.(LLaMAAdapter)
+func (a LLaMAAdapter) as(requested Method) (Method, bool) {
+	b, ok := requested.(LLaMAAdapter)
 	if !ok || b.Gate == "" || (b.Gate == a.Gate && b.GateActivation == a.GateActivation) {
 		return a, false
 	}

@@ -28,11 +28,11 @@ const (
 // Load reads an adapter for a model. Every tensor of the file must find its place and every module its tensors.
 func Load(dir string, m *model.Model) (*Set, error) { return LoadAs(dir, nil, m) }
 
-// LoadAs loads an adapter for a run with the method asked, which must have the adapter's type. Settings are the
-// adapter's own, except that the gates of a LLaMA-Adapter are rewritten in the form that asked names (empty: as
+// LoadAs loads an adapter for a run with the method requested, which must have the adapter's type. Settings are the
+// adapter's own, except that the gates of a LLaMA-Adapter are rewritten in the form that requested names (empty: as
 // stored); LoadAs returns an error where this form cannot express the stored gates.
-func LoadAs(dir string, asked Method, m *model.Model) (*Set, error) {
-	s, err := loadAs(dir, asked, m)
+func LoadAs(dir string, requested Method, m *model.Model) (*Set, error) {
+	s, err := loadAs(dir, requested, m)
 	if err != nil {
 		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
 	}
@@ -40,10 +40,10 @@ func LoadAs(dir string, asked Method, m *model.Model) (*Set, error) {
 }
 
 // Continued returns the method that LoadAs gives a set, without reading parameters.
-func Continued(dir string, asked Method) (Method, error) {
+func Continued(dir string, requested Method) (Method, error) {
 	stored, _, err := readMethod(dir)
 	if err == nil {
-		stored, _, err = continued(stored, asked)
+		stored, _, err = continued(stored, requested)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
@@ -51,16 +51,16 @@ func Continued(dir string, asked Method) (Method, error) {
 	return stored, nil
 }
 
-// continued returns the stored method with the settings that asked may change, and whether it changes any.
-func continued(stored, asked Method) (Method, bool, error) {
-	if asked != nil && asked.Name() != stored.Name() {
-		return nil, false, fmt.Errorf("it is a %s adapter, finetuning_type is %s", stored.Name(), asked.Name())
+// continued returns the stored method with the settings that requested may change, and whether it changes any.
+func continued(stored, requested Method) (Method, bool, error) {
+	if requested != nil && requested.Name() != stored.Name() {
+		return nil, false, fmt.Errorf("it is a %s adapter, finetuning_type is %s", stored.Name(), requested.Name())
 	}
 	d, ok := stored.(dialects)
-	if !ok || asked == nil {
+	if !ok || requested == nil {
 		return stored, false, nil
 	}
-	m, changed := d.as(asked)
+	m, changed := d.as(requested)
 	return m, changed, nil
 }
 
@@ -75,12 +75,12 @@ func readMethod(dir string) (m Method, base string, err error) {
 	return m, base, err
 }
 
-func loadAs(dir string, asked Method, m *model.Model) (*Set, error) {
+func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 	stored, base, err := readMethod(dir)
 	if err != nil {
 		return nil, err
 	}
-	method, rewrite, err := continued(stored, asked)
+	method, rewrite, err := continued(stored, requested)
 	if err != nil {
 		return nil, err
 	}

@@ -37,13 +37,13 @@ single instructions does not.`,
 		if err := load(cmd, s); err != nil {
 			return err
 		}
-		return talk(cmd, from, with.System, sampling)
+		return startChat(cmd, from, with.System, sampling)
 	}
 	return cmd
 }
 
-// talk opens a model and chats with it.
-func talk(cmd *cobra.Command, from source, system string, sampling chat.Sampling) error {
+// startChat opens a model and chats with it.
+func startChat(cmd *cobra.Command, from source, system string, sampling chat.Sampling) error {
 	if err := sampling.Check(); err != nil {
 		return err
 	}

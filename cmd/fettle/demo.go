@@ -45,7 +45,7 @@ part, before and after; then chat with it. Nothing is downloaded.`,
 		}
 		sampling := chat.DefaultSampling()
 		sampling.Temperature = 0
-		return talk(cmd, source{Adapter: demoDir(c), Compute: "auto"}, "", sampling)
+		return startChat(cmd, source{Adapter: demoDir(c), Compute: "auto"}, "", sampling)
 	}
 	return cmd
 }
@@ -103,10 +103,10 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 		return usage(err)
 	}
 	held := world.HeldOut()
-	fmt.Fprintf(out, `fettle comes with a small LLaMA that has read about a world of its own (people, animals,
-colours, opposites, sums) but has never seen a question. Now it is tuned to answer:
-%s questions with answers (%s) teach the form. Then it is asked
-%d questions about facts that none of them mentions: it must know them from its reading.
+	fmt.Fprintf(out, `fettle contains a small LLaMA, pre-trained on texts about an invented world (people, animals,
+colours, opposites, sums) without a single question. This run tunes it to answer: %s questions
+with answers (%s) show the form. It is tested on %d questions about other facts,
+which only the pre-training texts state.
 
 `, human.Count(len(rows)), set, len(held))
 	from := source{Model: c.ModelName, Recipe: c.Recipe, Compute: c.Compute}

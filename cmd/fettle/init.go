@@ -159,17 +159,17 @@ func methodOf(p recipe.Preset) string {
 
 // origin names the source of a preset's settings.
 func origin(p recipe.Preset) string {
-	said := map[string]string{
+	text := map[string]string{
 		"paper": "as the paper has them", "repo": "as the authors' code has them",
 		"official": "as the published weights were made", "ours": "ours, nobody published any",
 	}[p.Name]
-	if said == "" {
+	if text == "" {
 		return "the program's own"
 	}
 	if p.Note != "" {
-		said += "; " + p.Note
+		text += "; " + p.Note
 	}
-	return said
+	return text
 }
 
 // put sets the settings that are not given, by their keys.

@@ -95,8 +95,8 @@ func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) 
 // for it, from the end of the generation prompt to the end of the turn.
 func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, error) {
 	whole, own, pieces := extent(out, turnID(i))
-	asked, err := l.render(c, i, true)
-	supplied := err == nil && strings.HasPrefix(out.String(), asked.String())
+	prompt, err := l.render(c, i, true)
+	supplied := err == nil && strings.HasPrefix(out.String(), prompt.String())
 	if pieces > 1 {
 		return span{}, fmt.Errorf("cannot tell which part of the text is turn %d: it is printed in pieces", i+1)
 	}
@@ -106,14 +106,14 @@ func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, err
 			return span{}, fmt.Errorf("cannot tell which part of the text is turn %d: "+
 				"it is not printed in a loop over the messages", i+1)
 		}
-		whole = span{len(asked.String()), len(after.String())}
+		whole = span{len(prompt.String()), len(after.String())}
 	}
 	s := span{whole.from, ending(out, whole)}
 	switch {
-	case supplied && len(asked.String()) >= whole.from && len(asked.String()) <= whole.to:
-		s.from = len(asked.String())
+	case supplied && len(prompt.String()) >= whole.from && len(prompt.String()) <= whole.to:
+		s.from = len(prompt.String())
 	case err == nil:
-		from, ok := l.behind(out.String()[whole.from:whole.to], generationPrompt(asked))
+		from, ok := l.behind(out.String()[whole.from:whole.to], generationPrompt(prompt))
 		if ok {
 			s.from += from
 		} else if own.to > 0 && c.Turns[i].Calls == "" {
@@ -134,14 +134,14 @@ func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, err
 
 // generationPrompt returns the end of a rendering with a generation prompt: the text
 // behind the last message.
-func generationPrompt(asked jinja.Text) string {
+func generationPrompt(prompt jinja.Text) string {
 	end, at := 0, 0
-	for _, r := range asked.Runs() {
+	for _, r := range prompt.Runs() {
 		if at = r.End; r.Within != 0 {
 			end = at
 		}
 	}
-	return asked.String()[end:]
+	return prompt.String()[end:]
 }
 
 // behind returns the length of the generation prompt at the beginning of a turn: ok

@@ -111,10 +111,10 @@ func (l *layout) probe(r *recipe.Recipe) {
 	offer.Turns = offer.Turns[:1]
 	out, err := l.render(offer, 1, true)
 	r.Tools = err == nil && strings.Contains(ownText(out, toolsID), tool)
-	said := recipe.Conversation{Turns: []recipe.Turn{ask, {Role: recipe.Assistant, Text: "b"}}}
-	if out, err = l.render(said, 2, false); err != nil {
-		said.Tools = with.Tools // some templates require them
-		out, err = l.render(said, 2, false)
+	shown := recipe.Conversation{Turns: []recipe.Turn{ask, {Role: recipe.Assistant, Text: "b"}}}
+	if out, err = l.render(shown, 2, false); err != nil {
+		shown.Tools = with.Tools // some templates require them
+		out, err = l.render(shown, 2, false)
 	}
 	switch token, text := l.closing(out); {
 	case err != nil:
@@ -190,15 +190,15 @@ func (l *layout) segments(c recipe.Conversation, open bool) ([]recipe.Segment, e
 // complete refuses a rendering without the text of a turn or of the system message:
 // the model would learn answers to text that it does not see.
 func complete(c recipe.Conversation, out jinja.Text) error {
-	said := map[int32]bool{}
+	shown := map[int32]bool{}
 	for _, r := range out.Runs() {
-		said[r.From] = true
+		shown[r.From] = true
 	}
-	if strings.TrimSpace(c.System) != "" && !said[systemID] {
+	if strings.TrimSpace(c.System) != "" && !shown[systemID] {
 		return errors.New("it omits the system message")
 	}
 	for i, t := range c.Turns {
-		if strings.TrimSpace(t.Content()+t.Calls) != "" && !said[turnID(i)] {
+		if strings.TrimSpace(t.Content()+t.Calls) != "" && !shown[turnID(i)] {
 			return fmt.Errorf("it omits turn %d, the %s's", i+1, t.Role)
 		}
 	}

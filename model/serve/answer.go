@@ -74,15 +74,15 @@ func (s *Server) chat(w http.ResponseWriter, r *http.Request) {
 	}
 	if b.Stream {
 		reply := newReply("chatcmpl-", "chat.completion.chunk", b.Model)
-		first := choice{Delta: &said{Role: "assistant", Content: new(string)}}
+		first := choice{Delta: &chatText{Role: "assistant", Content: new(string)}}
 		s.stream(w, r, b, b.request(), reply, &first, func(text *string) choice {
-			return choice{Delta: &said{Content: text}}
+			return choice{Delta: &chatText{Content: text}}
 		})
 		return
 	}
 	reply := newReply("chatcmpl-", "chat.completion", b.Model)
 	s.whole(w, r, []Request{b.request()}, reply, func(text *string) choice {
-		return choice{Message: &said{"assistant", text}}
+		return choice{Message: &chatText{"assistant", text}}
 	})
 }
 
@@ -177,7 +177,7 @@ func (s *Server) stream(
 	}
 	last := part(new(string))
 	if last.Delta != nil {
-		last.Delta = &said{}
+		last.Delta = &chatText{}
 	}
 	last.Finish = result.finish()
 	if event(last) != nil {

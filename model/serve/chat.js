@@ -3,7 +3,7 @@ const $ = id => document.getElementById(id);
 const talk = $("talk"), text = $("text"), send = $("send"), note = $("note");
 let turns = [], running = null, key = sessionStorage.getItem("key") || "";
 
-// call asks the server, and for the key where it wants one.
+// call asks the server, and for the key where the server requires one.
 async function call(path, options = {}) {
   for (;;) {
     const headers = { "Content-Type": "application/json" };

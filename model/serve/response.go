@@ -90,14 +90,14 @@ func (u *usage) add(r Result) {
 
 // choice holds an answer or a piece of one.
 type choice struct {
-	Index   int     `json:"index"`
-	Message *said   `json:"message,omitempty"` // a whole chat answer
-	Delta   *said   `json:"delta,omitempty"`   // a piece of a chat answer
-	Text    *string `json:"text,omitempty"`    // a completion or a piece of one
-	Finish  *string `json:"finish_reason"`
+	Index   int       `json:"index"`
+	Message *chatText `json:"message,omitempty"` // a whole chat answer
+	Delta   *chatText `json:"delta,omitempty"`   // a piece of a chat answer
+	Text    *string   `json:"text,omitempty"`    // a completion or a piece of one
+	Finish  *string   `json:"finish_reason"`
 }
 
-type said struct {
+type chatText struct {
 	Role    string  `json:"role,omitempty"`
 	Content *string `json:"content,omitempty"`
 }

@@ -39,7 +39,7 @@ func readSide(dir string) (side, error) {
 		return s, err
 	}
 	// A token known by its id alone is taken for a control token: text must not produce it.
-	told := map[int32]bool{}
+	declared := map[int32]bool{}
 	for key, text := range config.Decoder {
 		id, err := strconv.ParseInt(key, 10, 32)
 		token := addedToken{Special: true}
@@ -49,11 +49,11 @@ func readSide(dir string) (side, error) {
 		if err != nil {
 			return s, fmt.Errorf("tokenizer_config.json: added token %q: %w", key, err)
 		}
-		token.ID, told[int32(id)] = int32(id), true
+		token.ID, declared[int32(id)] = int32(id), true
 		s.added = append(s.added, token)
 	}
 	for text, id := range old {
-		if !told[id] {
+		if !declared[id] {
 			s.added = append(s.added, addedToken{ID: id, Content: text, Special: true})
 		}
 	}
