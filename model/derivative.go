@@ -10,16 +10,12 @@ import (
 // backward pass starts from there. A micro-batch of a step whose loss is a mean over N learned tokens has Uniform(1/N).
 type Derivative struct {
 	uniform float64
-	known   []float64
 	of      func(nll []float64) []float64
 }
 
 // Uniform is the same derivative for every segment: L = d·Σ nll. Batches of PackShared take no other, as the likelihood
 // of a shared row belongs to several sequences.
 func Uniform(d float64) Derivative { return Derivative{uniform: d} }
-
-// Known is a derivative by segment that does not depend on the likelihoods: L = Σ dnll[s]·nll[s].
-func Known(dnll []float64) Derivative { return Derivative{known: dnll} }
 
 // Of is a derivative that depends on the likelihoods: dnll is called once, with the batch's nll, and returns ∂L/∂nll,
 // one value for every segment. The head runs twice: for nll, and again for the gradient.
@@ -28,21 +24,19 @@ func Of(dnll func(nll []float64) []float64) Derivative { return Derivative{of: d
 // scales is ∂L/∂(−log p) of every target: its Weight times the derivative of its segment. nll computes what Loss
 // returns, where the derivative depends on it.
 func (d Derivative) scales(b *Batch, nll func() []float64) ([]float32, error) {
-	dnll := d.known
+	var dnll []float64
 	if d.of != nil {
-		dnll = d.of(nll())
-	}
-	bySegment := d.of != nil || d.known != nil
-	if bySegment && len(dnll) != len(b.Segments) {
-		return nil, fmt.Errorf("model: derivatives for %d segments, want %d", len(dnll), len(b.Segments))
-	}
-	if bySegment && b.shared() {
-		return nil, errors.New("model: a loss by sequence needs a batch without shared prefixes")
+		if b.shared() {
+			return nil, errors.New("model: a loss by sequence needs a batch without shared prefixes")
+		}
+		if dnll = d.of(nll()); len(dnll) != len(b.Segments) {
+			return nil, fmt.Errorf("model: derivatives for %d segments, want %d", len(dnll), len(b.Segments))
+		}
 	}
 	scales := make([]float32, len(b.Targets))
 	b.eachTarget(func(i, segment int) {
 		derivative := d.uniform
-		if bySegment {
+		if d.of != nil {
 			derivative = dnll[segment]
 		}
 		scales[i] = float32(float64(b.Targets[i].Weight) * derivative)

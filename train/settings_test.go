@@ -37,6 +37,15 @@ func TestStatesOfEarlierRunsContinue(t *testing.T) {
 		s.Config.LLaMAAdapter)
 	require.NoError(t, s.continues(s.Config, s.Inputs))
 
+	// An empty list is the same as none.
+	bare := s.Config
+	bare.Weights, bare.Columns, bare.Allow, bare.EvalDataset = nil, nil, nil, nil
+	require.NoError(t, s.continues(bare, s.Inputs))
+	require.NoError(t, state{Config: bare}.continues(s.Config, Inputs{}))
+	bare.Columns = []string{"output=answer"}
+	require.ErrorContains(t, s.continues(bare, s.Inputs), "columns was [], is [output=answer]")
+	require.ErrorContains(t, state{Config: bare}.continues(s.Config, Inputs{}), "columns was [output=answer], is []")
+
 	// What is written now has the same keys.
 	var before, now struct{ Config map[string]any }
 	text, err := json.Marshal(s)

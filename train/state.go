@@ -81,11 +81,19 @@ func differences(old, now reflect.Value) (differ []string) {
 		switch {
 		case key == ",inline":
 			differ = append(differ, differences(old, now)...)
-		case key != "-" && !slices.Contains(mayChange(), key) && !reflect.DeepEqual(old.Interface(), now.Interface()):
+		case key != "-" && !slices.Contains(mayChange(), key) && !equal(old, now):
 			differ = append(differ, fmt.Sprintf("%s was %v, is %v", key, old, now))
 		}
 	}
 	return differ
+}
+
+// equal compares two values of a setting. An empty list is the same written as [] or left out.
+func equal(old, now reflect.Value) bool {
+	if old.Kind() == reflect.Slice && old.Len() == 0 {
+		return now.Len() == 0
+	}
+	return reflect.DeepEqual(old.Interface(), now.Interface())
 }
 
 // readState reads the state of a checkpoint and checks that it belongs to this run.

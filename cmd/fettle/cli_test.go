@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/adapter"
 	"fettle/internal/tinymodel"
 )
 
@@ -158,6 +159,7 @@ func TestWrongInputIsExplained(t *testing.T) {
 	}{
 		{"unknown command", []string{"trian"}, exitUsage, `unknown command "trian", did you mean "train"`},
 		{"unknown flag", []string{"train", "--lerning_rate", "1"}, exitUsage, `did you mean "--learning_rate"`},
+		{"stray argument", training(base, set, out(), "stray"), exitUsage, `unexpected argument "stray"`},
 		{"unknown key", training(base, set, out(), "--config", file(t, "c.yaml", "lerning_rate: 1e-4\n")), exitUsage,
 			`unknown key "lerning_rate", did you mean "learning_rate"`},
 		{"broken YAML", training(base, set, out(), "--config", file(t, "c.yaml", "a: [1\n")), exitUsage, "c.yaml"},
@@ -228,6 +230,22 @@ func TestSettingsComeFromFlagsEnvironmentAndFiles(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(again, "adapter_model.safetensors"))
 	require.NoError(t, err)
 	require.Equal(t, a, b, "a run's own config.yaml repeats it")
+}
+
+func TestARunContinuesFromItsOwnConfig(t *testing.T) {
+	base, set, out := tiny(t, tinymodel.Config{}), rows(t, 14), filepath.Join(t.TempDir(), "run")
+	must(t, training(base, set, out, "--save_steps", "2")...)
+	whole := outcome(t, out)
+	saved, err := filepath.Glob(filepath.Join(out, "checkpoint-*"))
+	require.NoError(t, err)
+	require.Greater(t, len(saved), 1)
+	for _, name := range append(saved[1:], filepath.Join(out, adapter.WeightsFile)) { // as if it had been stopped
+		require.NoError(t, os.RemoveAll(name))
+	}
+	code, _, stderr := call("", "train", "--config", filepath.Join(out, "config.yaml"))
+	require.Zero(t, code, stderr)
+	require.Contains(t, stderr, "continuing from "+saved[0])
+	require.Equal(t, whole, outcome(t, out))
 }
 
 func TestInspectMarksLearnedSpans(t *testing.T) {

@@ -30,21 +30,21 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
-		err = unknownCommand(root, args)
+		err = unknownCommand(root, args, err)
 	}
 	return report(stderr, err)
 }
 
-// unknownCommand names the command nearest to the one that is not there.
-func unknownCommand(root *cobra.Command, args []string) error {
-	cmd, rest, _ := root.Traverse(args)
+// unknownCommand names the word that cobra's error is about, and the command nearest to it.
+func unknownCommand(root *cobra.Command, args []string, err error) error {
+	cmd, _, _ := root.Traverse(args)
 	var names []string
 	for _, c := range cmd.Commands() {
 		names = append(append(names, c.Name()), c.Aliases...)
 	}
 	word := ""
-	if len(rest) > 0 {
-		word = rest[0]
+	if _, e := fmt.Sscanf(err.Error(), "unknown command %q", &word); e != nil {
+		return usage(err)
 	}
 	if len(names) == 0 {
 		return usage(fmt.Errorf("unexpected argument %q (%s --help lists flags)", word, cmd.CommandPath()))
