@@ -1,12 +1,14 @@
 package adapter
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
 	"fettle/internal/compute/ref"
@@ -93,13 +95,15 @@ func TestGraphsLeaveNoGarbage(t *testing.T) {
 	}
 }
 
+func dense(options ...tensor.ConsOpt) *tensor.Dense {
+	return tensor.New(append(options, tensor.WithEngine(engine{dev: ref.New()}))...)
+}
+
+func floats(rows, cols int) *tensor.Dense {
+	return dense(tensor.WithShape(rows, cols), tensor.WithBacking(make([]float32, rows*cols)))
+}
+
 func TestEngineRefusesOtherTensors(t *testing.T) {
-	dense := func(options ...tensor.ConsOpt) *tensor.Dense {
-		return tensor.New(append(options, tensor.WithEngine(engine{dev: ref.New()}))...)
-	}
-	floats := func(rows, cols int) *tensor.Dense {
-		return dense(tensor.WithShape(rows, cols), tensor.WithBacking(make([]float32, rows*cols)))
-	}
 	doubles := dense(tensor.WithShape(4, 2), tensor.WithBacking(make([]float64, 8)))
 	cube := dense(tensor.WithShape(4, 2, 1), tensor.WithBacking(make([]float32, 8)))
 	window, err := floats(4, 6).Slice(nil, tensor.S(1, 3))
@@ -119,6 +123,54 @@ func TestEngineRefusesOtherTensors(t *testing.T) {
 	}
 	_, err = engine{dev: ref.New()}.SoftMax(floats(2, 3), 0, tensor.WithReuse(floats(2, 3)))
 	require.ErrorContains(t, err, "along axis 1")
+}
+
+func TestInputsOfOtherLengthsAreRefused(t *testing.T) {
+	g, err := newGraphs(ref.New()).of(loraForm{2, 3, 1, 1}, 3, true)
+	require.NoError(t, err)
+	sizes := []int{3 * 2, 2, 3, 3 * 3} // x, a, b, dy
+	for i, want := range sizes {
+		for _, n := range []int{want - 1, want + 1} {
+			var values [][]float32
+			for _, size := range sizes {
+				values = append(values, make([]float32, size))
+			}
+			values[i] = make([]float32, n)
+			_, err := g.run(values...)
+			require.EqualError(t, err, fmt.Sprintf("gorgonia: input %d has %d elements, want %d", i, n, want))
+		}
+	}
+}
+
+// elsewhere is an operation that ignores the memory it is given.
+type elsewhere struct{ G.Op }
+
+func (elsewhere) UsePreallocDo(G.Value, ...G.Value) (G.Value, error) { return floats(2, 3), nil }
+
+func TestAResultOutsideTheGivenMemoryIsAnError(t *testing.T) {
+	require.EqualError(t, step{op: elsewhere{}, out: floats(2, 3)}.run(), "the result is outside the given memory")
+}
+
+// Gradients of every size stay those of a graph of its own, while the memory grows for larger ones.
+func TestGraphsOfAllSizesShareOneMemory(t *testing.T) {
+	f, rng, s := loraForm{4, 3, 2, 0.5}, rand.New(rand.NewPCG(5, 5)), newGraphs(ref.New())
+	for _, n := range []int{2, 5, 2, 9, 3, 5, 2} {
+		values := [][]float32{noise(rng, n*4), noise(rng, 2*4), noise(rng, 3*2), noise(rng, n*3)}
+		own, err := newGraphs(ref.New()).of(f, n, true)
+		require.NoError(t, err)
+		want, err := own.run(values...)
+		require.NoError(t, err)
+		g, err := s.of(f, n, true)
+		require.NoError(t, err)
+		got, err := g.run(values...)
+		require.NoError(t, err)
+		require.Equal(t, want, got, "%d rows", n)
+		for _, g := range s.known {
+			for _, a := range g.values {
+				require.Same(t, &s.memory[a.at], &a.tensors[0].Float32s()[0], "after %d rows", n)
+			}
+		}
+	}
 }
 
 func TestGraphsForgetTheLeastRecentlyUsed(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/compute"
 	"fettle/internal/compute/ref"
 )
 
@@ -94,6 +95,42 @@ func TestFootprintOf7B(t *testing.T) {
 	require.EqualValues(t, 4*4*targets*d, got.Head)
 	require.EqualValues(t, 31*4*n*(10*d+3*f),
 		Footprint(c, Training{Rows: n, Keep: 1 << 62}).Activations-got.Activations)
+}
+
+// The sums for LLaMA 7B whose blocks 20 … 31 are trained: one state is shared by the blocks below, and only the inputs
+// of blocks 20 … 32 and the embedding are kept.
+func TestFootprintStopsAtTheLowestTrainedBlock(t *testing.T) {
+	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}
+	const n, d, f = 512, 4096, 11008
+	const state, gradients = 10*d + 3*f, 2*d + 3*f + 4*d
+	for _, x := range []struct {
+		name           string
+		keep           int64
+		states, inputs int
+	}{
+		{"all recomputed", 0, 1, 1 + 13},
+		{"three kept", 3 * 4 * n * state, 1 + 3, 1 + 13},
+		{"all kept", 1 << 62, 1 + 12, 1 + 13},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			got := Footprint(c, Training{Rows: n, Lowest: 20, Keep: x.keep})
+			require.EqualValues(t, 4*n*(x.states*state+(x.inputs+1)*d+gradients), got.Activations)
+		})
+	}
+}
+
+func TestWorkloadListsEveryWidth(t *testing.T) {
+	c := &Config{Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 8, Vocab: 40}
+	heads := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 8, Scale: scale(8)}
+	inputs := []compute.Size{{Rows: 30, Width: 16}, {Rows: 30, Width: 24}, {Rows: 30, Width: 4 * 8}}
+	use := Training{Rows: 30, Targets: 15, Longest: 10, Lowest: 2}
+	require.Equal(t, compute.Workload{
+		Inputs: inputs, Attention: heads, Longest: 10, Logits: compute.Size{Rows: 15, Width: 40},
+	}, Workload(c, use))
+	use.Full = true
+	require.Equal(t, compute.Workload{
+		Inputs: append(inputs, compute.Size{Rows: 10, Width: 40}), Attention: heads, Longest: 10,
+	}, Workload(c, use), "the logits of a segment are the input of a plain product")
 }
 
 func TestSmallerBatchesKeepNoMoreBlocksThanReserved(t *testing.T) {

@@ -65,6 +65,29 @@ func TestNearestLevelIsNearest(t *testing.T) {
 	require.Equal(t, byte(7), nearestLevel(3, 0))
 }
 
+// The magnitudes 1 … 255 of five rows lie up to 127 from their mean: the largest of a group is a code of 127.
+func TestNF4MagnitudesFillTheirCodes(t *testing.T) {
+	magnitudes := []float32{1, 126, 128, 130, 255}
+	var raw []byte
+	for _, v := range magnitudes {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(-v))
+	}
+	m, err := NewMatrix("rows", 5, 2, F32, raw)
+	require.NoError(t, err)
+	q, err := Quantize(m, QuantizeNF4)
+	require.NoError(t, err)
+	w := q.Packed.(*NF4Weights)
+	require.Equal(t, []int8{-127, -2, 0, 2, 127}, w.Magnitude)
+	require.Equal(t, []float32{1}, w.Scale)
+	require.EqualValues(t, 128, w.Mean)
+	for i, v := range magnitudes {
+		var row [2]float32
+		q.Row(row[:], i, 0)
+		require.Equal(t, [2]float32{v, -v}, row, "row %d", i)
+	}
+}
+
 func BenchmarkNearestLevel(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	row := make([]float32, 4096)

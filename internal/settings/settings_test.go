@@ -3,6 +3,7 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -136,6 +137,64 @@ sample_prompts: [yes, 1, 2024-01-01]
 	c, _, err = load(t, "--config", written(t, "<<: &base\n  r: 5\nseed: 42\n"))
 	require.NoError(t, err)
 	require.Equal(t, 5, c.Method.Rank)
+}
+
+// YAML 1.1 drops underscores wherever they stand; the syntax of Go has them between two digits only.
+func TestUnderscoresInNumbersAreDropped(t *testing.T) {
+	want := &run{Rate: 1000.5, Seed: 20_000, Compute: "a_b", Method: method{Rank: 100, Targets: []string{"q_proj"}}}
+	fromFile, _, err := load(t, "--config", written(t,
+		"lr: 1__000.5_\nseed: 20_000_\ncompute: a_b\nr: 1__0e1\nlora_target: q_proj\n"))
+	require.NoError(t, err)
+	require.Equal(t, want, fromFile)
+	for name, value := range map[string]string{
+		"LR": "1__000.5_", "SEED": "20_000_", "COMPUTE": "a_b", "R": "1__0e1", "LORA_TARGET": "q_proj",
+	} {
+		t.Setenv("FETTLE_"+name, value)
+	}
+	fromEnvironment, _, err := load(t)
+	require.NoError(t, err)
+	require.Equal(t, want, fromEnvironment)
+}
+
+// A number with a point or an exponent is read as a float64, and has to fit in 32 bits.
+func TestWholeNumbersInOtherFormsAreBounded(t *testing.T) {
+	for text, want := range map[string]int{
+		"2147483647.0": 1<<31 - 1, "-2147483647.0": -1<<31 + 1, "2e9": 2_000_000_000, "2147483648": 1 << 31,
+	} {
+		c, _, err := load(t, "--config", written(t, "lora_rank: "+text+"\n"))
+		require.NoError(t, err)
+		require.Equal(t, want, c.Method.Rank)
+	}
+	for _, text := range []string{"2147483648.0", "-2147483648.0", "3e9"} {
+		_, _, err := load(t, "--config", written(t, "lora_rank: "+text+"\n"))
+		require.ErrorContains(t, err, "c.yaml:1: lora_rank: "+text+" is not a whole number")
+	}
+}
+
+func TestAnAliasOfYAMLStandsForItsAnchor(t *testing.T) {
+	c, _, err := load(t, "--config", written(t,
+		"lora_rank: &n 4\nseed: *n\nlora_target: &list [a, b]\nsample_prompts: *list\n"))
+	require.NoError(t, err)
+	require.EqualValues(t, 4, c.Seed)
+	require.Equal(t, []string{"a", "b"}, c.Prompts)
+	_, _, err = load(t, "--config", written(t, "compute: &x many\nseed: *x\n"))
+	require.ErrorContains(t, err, `c.yaml:2: seed: "many" is not a whole number`)
+}
+
+func TestTheOriginIsTheSourceThatWins(t *testing.T) {
+	t.Setenv("FETTLE_SEED", "2")
+	t.Setenv("FETTLE_LORA_R", "2")
+	from := file{name: "c.yaml", lines: map[string]int{"seed": 7, "lora_rank": 8, "compute": 9}}
+	for _, c := range []struct{ key, want string }{
+		{"seed", "--seed"},
+		{"lora_rank", "environment: FETTLE_LORA_R"},
+		{"compute", "config c.yaml:9: compute"},
+	} {
+		_, s, err := load(t, "--seed", "1")
+		require.NoError(t, err)
+		i := slices.IndexFunc(s.fields, func(f Field) bool { return f.Key == c.key })
+		require.Equal(t, c.want, s.origin(s.fields[i], from))
+	}
 }
 
 func TestAMistakeInAFileIsNamed(t *testing.T) {
