@@ -42,7 +42,7 @@ func (f Field) parse(text string) error {
 	switch to := f.Value.Addr().Interface().(type) {
 	case *bool:
 		want = "true or false"
-		*to, err = strconv.ParseBool(plain)
+		*to, err = strconv.ParseBool(strings.TrimSpace(text))
 	case *int:
 		want = "a whole number"
 		*to, err = parseInt(plain)
