@@ -22,7 +22,7 @@ func newGraphs(dev compute.Device) *graphs {
 
 // form identifies a module's graph, beside the number of rows. Modules of equal forms share graphs.
 type form interface {
-	// derive builds the graph for n rows of one sequence; below asks for the gradient of the module's input too.
+	// derive builds the graph for n rows of one sequence; below requests the gradient of the module's input too.
 	derive(e engine, n int, below bool) (*graph, error)
 }
 

@@ -87,7 +87,7 @@ func (LoRA) decode(text []byte) (Method, error) {
 		return nil, fmt.Errorf("target_modules is %v, want names", t)
 	}
 	if len(l.Targets) == 0 && l.TargetRegexp == "" {
-		return nil, errors.New("target_modules names nothing")
+		return nil, errors.New("target_modules is empty")
 	}
 	var err error
 	l.OnlyLayers, err = f.layers()

@@ -81,7 +81,7 @@ func TestConfigSpellings(t *testing.T) {
 			require.NoError(t, err)
 			got, err = readConfig(t, again)
 			require.NoError(t, err)
-			want.Type = "llama" // what is written is a LLaMA
+			want.Type = "llama" // the written config is a LLaMA's
 			require.Equal(t, want, *got, "written and read again")
 		})
 	}

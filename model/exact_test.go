@@ -232,7 +232,7 @@ func TestStepsReuseMemory(t *testing.T) {
 		}
 		var s runtime.MemStats
 		runtime.GC()
-		runtime.GC() // pools give up what they hold at the second
+		runtime.GC() // pools release their memory at the second
 		runtime.ReadMemStats(&s)
 		return int64(s.HeapAlloc)
 	}

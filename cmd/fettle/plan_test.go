@@ -146,7 +146,7 @@ func TestPlanForeseesThePeak(t *testing.T) {
 	if os.Getenv("FETTLE_LONG") == "" {
 		t.Skip("takes minutes; set FETTLE_LONG=1")
 	}
-	program := filepath.Join(t.TempDir(), "fettle") // without what the tests need
+	program := filepath.Join(t.TempDir(), "fettle") // without the memory of the tests
 	said, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
 	require.NoError(t, err, string(said))
 	write := func(c tinymodel.Config) string {

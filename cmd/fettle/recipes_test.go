@@ -15,9 +15,9 @@ import (
 	"fettle/model/generate"
 )
 
-// roomy copies the built-in model and gives it positions for the longest of the prompts, which take more of its tokens
-// than of LLaMA's.
-func roomy(t *testing.T) string {
+// longBase copies the built-in model and gives it positions for the longest of the prompts, which take more of its
+// tokens than of LLaMA's.
+func longBase(t *testing.T) string {
 	from, err := builtin.Dir()
 	require.NoError(t, err)
 	dir := t.TempDir()
@@ -63,7 +63,7 @@ func writtenAs(t *testing.T, format string, rows []world.Row) string {
 // generate, with that recipe's prompt, gives the answers of the rows and stops by
 // itself. Where the prompt is learned too, that takes longer.
 func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
-	dir, rows := roomy(t), world.Instructions()[:6]
+	dir, rows := longBase(t), world.Instructions()[:6]
 	var taught []string
 	for _, r := range rows {
 		taught = append(taught, r.Output)
@@ -116,7 +116,7 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 				ends[reason]++
 			}
 			require.Zero(t, ends[generate.MaxTokens], "it stops by itself")
-			if c.recipe != "koala" { // six rows in one string: what comes first is learned, more than what is asked
+			if c.recipe != "koala" { // six rows in one sequence: the first ones are learned rather than the prompts
 				require.GreaterOrEqual(t, right, 4)
 			}
 			t.Logf("| %s | %s | %d | %.3f | %.3f | %d of %d right | %v |", c.recipe, c.format, c.steps, first, last,

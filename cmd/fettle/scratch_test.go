@@ -90,7 +90,7 @@ func TestSamplesAreKept(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(line), &row))
 		if row.Prompt != "" {
 			samples[row.Prompt]++
-			if samples[row.Prompt] == 3 { // the adapter at the end, asked by itself
+			if samples[row.Prompt] == 3 { // the finished adapter by itself
 				answer := must(t, "generate", "--adapter_name_or_path", out, "--prompt", row.Prompt, "--temperature",
 					"0", "--max_new_tokens", "6")
 				require.Equal(t, strings.TrimRight(answer, " \n"), row.Sample)

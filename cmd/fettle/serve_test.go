@@ -55,7 +55,7 @@ func TestServeAnswersAsGenerateDoes(t *testing.T) {
 			"--recipe", "alpaca-lora-short"}, more...)...)
 		return strings.TrimSuffix(said, "\n")
 	}
-	for _, text := range []string{"say a", "say b", "say a", "say a and b"} { // what is reused changes nothing
+	for _, text := range []string{"say a", "say b", "say a", "say a and b"} { // reused tokens change nothing
 		require.Equal(t, generate("--adapter_name_or_path", run, "--prompt", text), ask("run", text))
 		require.Equal(t, generate("--model_name_or_path", base, "--prompt", text), ask("base", text))
 	}

@@ -12,7 +12,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// Control tokens come from the template alone: what a user types stays text.
+// Control tokens come from the template alone: a user's text stays text.
 func TestT11UsersCannotTypeControlTokens(t *testing.T) {
 	r := recipe.Recipe{Name: "chat", Cutoff: 512}
 	r.Render = func(c recipe.Conversation, open bool) ([]recipe.Segment, error) {

@@ -46,7 +46,7 @@ func DatasetInfo(path, name string) (File, error) {
 	entry, ok := all[name]
 	switch {
 	case !ok && len(all) == 0:
-		return File{}, fmt.Errorf("read %s: it describes no data set", path)
+		return File{}, fmt.Errorf("read %s: it has no data set", path)
 	case !ok:
 		names := slices.Sorted(maps.Keys(all))
 		return File{}, fmt.Errorf("read %s: %w", path, suggest.Unknown("data set", name, names))

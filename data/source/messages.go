@@ -178,7 +178,7 @@ func (m message) text() (string, error) {
 	return b.String(), nil
 }
 
-// learn returns whether the message asks to be learned, nil if it does not say.
+// learn returns whether the message is marked as learned, nil if it is not marked.
 func (m message) learn() (*bool, error) {
 	switch {
 	case m.Loss != nil:

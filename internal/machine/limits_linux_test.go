@@ -10,7 +10,7 @@ func TestTheTightestLimitCounts(t *testing.T) {
 	const meminfo = "MemTotal: 100 kB\nMemAvailable:   8388608 kB\n"
 	files := map[string]string{
 		"/sys/fs/cgroup/memory.max":     "max\n",
-		"/sys/fs/cgroup/a/memory.max":   "4294967296\n", // 4 GiB for a and what is in it
+		"/sys/fs/cgroup/a/memory.max":   "4294967296\n", // 4 GiB for a and its children
 		"/sys/fs/cgroup/a/b/memory.max": "max\n", "/sys/fs/cgroup/a/memory.current": "2147483648\n",
 		"/sys/fs/cgroup/a/memory.stat": "anon 7\ninactive_file 1073741824\n",
 

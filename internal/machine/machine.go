@@ -1,2 +1,2 @@
-// Package machine asks the operating system about memory, disk, processor time and the terminal.
+// Package machine queries the operating system for memory, disk space, processor time and the terminal.
 package machine

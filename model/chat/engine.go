@@ -95,7 +95,7 @@ func (c *Conversation) messages(messages []serve.Message, room int) ([]int32, er
 		d.Turns = append(d.Turns, recipe.Turn{Role: recipe.Role(m.Role), Text: m.Content})
 	}
 	if n := len(d.Turns); n == 0 || d.Turns[n-1].Role == recipe.Assistant {
-		return nil, errors.New("the last message is not the user's, there is nothing to answer")
+		return nil, errors.New("the last message is not the user's")
 	}
 	prompt, _, err := c.Fit(&d, room)
 	return prompt, err

@@ -59,7 +59,7 @@ func Verify(dir string) error {
 		return err
 	}
 	if len(entries) != len(m.Files)+1 {
-		return errors.New("there are files that do not belong to it")
+		return errors.New("there are files outside its manifest")
 	}
 	return nil
 }

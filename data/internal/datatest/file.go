@@ -41,7 +41,7 @@ func LoadAlpaca(path string, o data.Options) (*data.Set, error) {
 	return Load(Letters{}, r, path, o)
 }
 
-// Shared returns the directory of the reference material: FETTLE_DATA, by default ../shared beside the repository.
+// Shared returns the directory of the reference data: FETTLE_DATA, by default ../shared beside the repository.
 // The test is skipped if there is none.
 func Shared(t testing.TB) string {
 	dir := os.Getenv("FETTLE_DATA")
@@ -49,7 +49,7 @@ func Shared(t testing.TB) string {
 		dir = filepath.Join(root(t), "..", "shared")
 	}
 	if _, err := os.Stat(dir); err != nil {
-		t.Skip("reference material not found; set FETTLE_DATA")
+		t.Skip("reference data not found; set FETTLE_DATA")
 	}
 	return dir
 }
@@ -67,7 +67,7 @@ func root(t testing.TB) string {
 	}
 }
 
-// LLaMA returns the tokenizer of LLaMA 1 and 2 from the reference material.
+// LLaMA returns the tokenizer of LLaMA 1 and 2 from the reference data.
 func LLaMA(t testing.TB) *tokenizer.Tokenizer {
 	tok, err := tokenizer.Load(filepath.Join(Shared(t), "data/tokenizers/llama12/tokenizer.model"))
 	require.NoError(t, err)

@@ -14,7 +14,7 @@ type gathered struct {
 	runs     [2]run
 }
 
-// gatherRows copies where that is soon worth it, and to whole panels if it must.
+// gatherRows copies where that saves time, and to whole panels where kernels need them.
 func (d *device) gatherRows(h *heads, k []float32, s compute.Segment, whole bool) gathered {
 	if s.Len*h.group <= kernel.TileRows && !(whole && h.wide != h.HeadDim) {
 		return gathered{floats: k, head: h.HeadDim, ld: h.kw, runs: runs(s)}

@@ -5,7 +5,8 @@ import (
 	"fettle/internal/compute/cpu/kernel"
 )
 
-// Steps of a block, by the kind of step: long enough that C's traffic drowns, short enough that A's block stays near.
+// Steps of a block, by the kind of step: long enough that C's traffic is negligible, short enough that A's block stays
+// in the cache.
 const (
 	depthF32  = 512
 	depthBF16 = 1024

@@ -103,7 +103,7 @@ func bandwidth(l *kernel.Level, rate *float64) probe {
 	}}
 }
 
-// lasting repeats a run until it takes some milliseconds, so that the clock's grain and interrupts drown.
+// lasting repeats a run until it takes some milliseconds, so that the clock's resolution and interrupts are negligible.
 func (p probe) lasting() probe {
 	for calls := 1; ; calls *= 2 {
 		run := func() {

@@ -5,7 +5,7 @@ import (
 )
 
 // Products of a single row, as decoding has them, read the weights once and do little with them: their kernels take
-// the words as they lie. The sums are those of the tiles, to the bit.
+// the words in their stored layout. The sums equal those of the tiles, to the bit.
 
 // oneRow computes MatMul for one row, and reports false where there is no kernel for these weights.
 func (d *device) oneRow(y, x []float32, w *compute.Matrix) bool {
