@@ -19,6 +19,10 @@ type Config struct {
 	Tied         bool         // the embedding is the head
 	BOS          int32        // -1 where the file names none
 	EOS          []int32
+
+	// AttentionDropout is the probability with which other programs drop attention weights in training; this one drops
+	// none.
+	AttentionDropout float64
 }
 
 // RopeScaling extends RoPE beyond the positions of pre-training.

@@ -65,6 +65,40 @@ func TestConfigSpellings(t *testing.T) {
 		{"sliding window", keys{"model_type": "mistral", "architectures": []string{"MistralForCausalLM"},
 			"max_position_embeddings": 32768, "sliding_window": 4096},
 			func(c *model.Config) { c.Type, c.MaxPositions = "mistral", 4096 }},
+		{"a window that LLaMA does not have", keys{"max_position_embeddings": 32768, "sliding_window": 4096},
+			func(c *model.Config) { c.MaxPositions = 32768 }},
+		{"whole numbers with a fraction", keys{"max_position_embeddings": 4096.0, "num_key_value_heads": 4.0},
+			func(c *model.Config) { c.MaxPositions, c.KVHeads = 4096, 4 }},
+		{"dropout of attention", keys{"attention_dropout": 0.1}, func(c *model.Config) { c.AttentionDropout = 0.1 }},
+		{"a whole rotation", keys{"partial_rotary_factor": 1.0, "rope_interleaved": false}, func(c *model.Config) {}},
+
+		{"both spellings of RoPE, the old one empty",
+			keys{"rope_scaling": keys{}, "rope_parameters": keys{"rope_type": "linear", "factor": 2.0, "rope_theta": 1e6}},
+			func(c *model.Config) { c.RopeScaling, c.RopeTheta = linear, 1e6 }},
+		{"both spellings, a scaling added",
+			keys{"rope_scaling": keys{"type": "linear", "factor": 2.0},
+				"rope_parameters": keys{"rope_type": "default", "rope_theta": 10000.0}},
+			func(c *model.Config) { c.RopeScaling = linear }},
+		{"both spellings, a scaling taken away",
+			keys{"rope_scaling": keys{"rope_type": "default"},
+				"rope_parameters": with(stretch, keys{"rope_type": "llama3"})},
+			func(c *model.Config) {}},
+		{"both spellings, two bases",
+			keys{"rope_scaling": keys{"rope_type": "linear", "factor": 2.0, "rope_theta": 5e5},
+				"rope_parameters": keys{"rope_type": "default", "rope_theta": 1e6}, "rope_theta": 2e6},
+			func(c *model.Config) { c.RopeScaling, c.RopeTheta = linear, 5e5 }},
+		{"theta inside and beside", keys{"rope_theta": 2e6, "rope_parameters": keys{"rope_theta": 1e6}},
+			func(c *model.Config) { c.RopeTheta = 1e6 }},
+		{"rope_type and type", keys{"rope_scaling": keys{"rope_type": "default", "type": "linear", "factor": 2.0}},
+			func(c *model.Config) {}},
+		{"llama3 without the original length",
+			keys{"max_position_embeddings": 8192, "rope_scaling": keys{"rope_type": "llama3", "factor": 8.0,
+				"low_freq_factor": 1.0, "high_freq_factor": 4.0}},
+			func(c *model.Config) { c.RopeScaling, c.MaxPositions = llama3, 8192 }},
+		{"the original length beside the scaling",
+			keys{"original_max_position_embeddings": 8192,
+				"rope_scaling": with(stretch, keys{"rope_type": "llama3", "original_max_position_embeddings": 4096})},
+			func(c *model.Config) { c.RopeScaling = llama3 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			file := with(keys{"model_type": "llama", "hidden_size": 64, "intermediate_size": 172,
@@ -98,7 +132,20 @@ func TestWrongConfigsAreRefusedWithAReason(t *testing.T) {
 
 		`"quantization_config": {"bits": 4}`: "already quantised",
 		`"num_hidden_layers": 100000`:        "num_hidden_layers is 100000, want at most 4096",
-		`"hidden_size": "big"`:               "hidden_size",
+		`"quantization": {"bits": 4}`:        "quantised by MLX",
+		`"hidden_size": "big"`:               `hidden_size is "big", want a whole number`,
+		`"hidden_size": 64.5`:                `hidden_size is 64.5, want a whole number`,
+		`"rms_norm_eps": "1e-5"`:             "rms_norm_eps is string, want a number",
+		`"partial_rotary_factor": 0.5`:       "partial_rotary_factor is 0.5",
+		`"rope_interleaved": true`:           "rope_interleaved is set",
+
+		`"rope_parameters": {"rope_type": "default", "partial_rotary_factor": 0.5}`: "partial_rotary_factor is 0.5",
+
+		`"rope_scaling": {"rope_type": "linear"}`: "rope scaling linear has no factor",
+		`"rope_scaling": {"factor": 2}`:           "has a factor, 2, but no rope_type",
+
+		`"rope_scaling": {"type": "linear", "factor": 2}, "rope_parameters": {"rope_theta": 500000}`: "transformers would " +
+			"take the first and with it rope_theta 10000, not 500000",
 
 		`"rope_scaling": {"type": "yarn"}`: `rope scaling "yarn" is not supported, want linear or llama3`,
 

@@ -2,47 +2,46 @@ package model
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
+	"strconv"
 )
 
 // configFile decodes config.json in its old and new spellings.
 type configFile struct {
 	ModelType      string    `json:"model_type"`
 	Architectures  []string  `json:"architectures"`
-	Hidden         int       `json:"hidden_size"`
-	Intermediate   int       `json:"intermediate_size"`
-	Layers         int       `json:"num_hidden_layers"`
-	Heads          int       `json:"num_attention_heads"`
-	KVHeads        *int      `json:"num_key_value_heads"`
-	HeadDim        *int      `json:"head_dim"`
-	Vocab          int       `json:"vocab_size"`
-	MaxPositions   int       `json:"max_position_embeddings"`
-	MaxSequence    int       `json:"max_sequence_length"` // March 2023
+	Hidden         whole     `json:"hidden_size"`
+	Intermediate   whole     `json:"intermediate_size"`
+	Layers         whole     `json:"num_hidden_layers"`
+	Heads          whole     `json:"num_attention_heads"`
+	KVHeads        *whole    `json:"num_key_value_heads"`
+	HeadDim        *whole    `json:"head_dim"`
+	Vocab          whole     `json:"vocab_size"`
+	MaxPositions   whole     `json:"max_position_embeddings"`
+	MaxSequence    whole     `json:"max_sequence_length"` // March 2023
 	NormEps        *float64  `json:"rms_norm_eps"`
 	RopeTheta      *float64  `json:"rope_theta"`
 	RopeScaling    *ropeFile `json:"rope_scaling"`
 	RopeParameters *ropeFile `json:"rope_parameters"`
+	OriginalMax    whole     `json:"original_max_position_embeddings"`
 	Tied           bool      `json:"tie_word_embeddings"`
 	BOS            ids       `json:"bos_token_id"`
 	EOS            ids       `json:"eos_token_id"`
 	Activation     string    `json:"hidden_act"`
+	Dropout        float64   `json:"attention_dropout"`
 	AttentionBias  bool      `json:"attention_bias"`
 	MLPBias        bool      `json:"mlp_bias"`
+	Partial        *float64  `json:"partial_rotary_factor"`
+	Interleaved    bool      `json:"rope_interleaved"`
 	Quantization   any       `json:"quantization_config"`
-	Window         *int      `json:"sliding_window"`
-}
-
-type ropeFile struct {
-	Theta       *float64 `json:"rope_theta"`
-	Type        string   `json:"rope_type"`
-	OldType     string   `json:"type"`
-	Factor      float64  `json:"factor"`
-	LowFreq     float64  `json:"low_freq_factor"`
-	HighFreq    float64  `json:"high_freq_factor"`
-	OriginalMax int      `json:"original_max_position_embeddings"`
+	MLX            any       `json:"quantization"`
+	Window         *whole    `json:"sliding_window"`
 }
 
 // ids decodes a token id or a list of them.
@@ -60,6 +59,22 @@ func (s *ids) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]int32)(s))
 }
 
+// whole decodes a whole number, also one that is written as 4096.0.
+type whole int
+
+// UnmarshalJSON reads 4096, 4096.0 or null, which leaves the value.
+func (w *whole) UnmarshalJSON(text []byte) error {
+	if string(text) == "null" {
+		return nil
+	}
+	x, err := strconv.ParseFloat(string(text), 64)
+	if err != nil || x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+		return &json.UnmarshalTypeError{Value: string(text), Type: reflect.TypeFor[whole]()}
+	}
+	*w = whole(x)
+	return nil
+}
+
 // ReadConfig reads and checks dir/config.json.
 func ReadConfig(dir string) (*Config, error) {
 	path := filepath.Join(dir, "config.json")
@@ -67,9 +82,9 @@ func ReadConfig(dir string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
-	var f configFile
+	f := configFile{}
 	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read %s: %w", path, plainJSON(err))
 	}
 	c, err := f.config()
 	if err == nil {
@@ -87,23 +102,24 @@ func (f configFile) config() (*Config, error) {
 		return nil, err
 	}
 	c := &Config{
-		Type: f.ModelType, Hidden: f.Hidden, Intermediate: f.Intermediate, Layers: f.Layers,
-		Heads: f.Heads, KVHeads: f.Heads, Vocab: f.Vocab, MaxPositions: max(f.MaxPositions, f.MaxSequence),
-		NormEps: 1e-6, RopeTheta: 10000, Tied: f.Tied, BOS: -1,
+		Type: f.ModelType, Hidden: int(f.Hidden), Intermediate: int(f.Intermediate), Layers: int(f.Layers),
+		Heads: int(f.Heads), KVHeads: int(f.Heads), Vocab: int(f.Vocab),
+		MaxPositions: int(max(f.MaxPositions, f.MaxSequence)), NormEps: 1e-6, RopeTheta: 10000, Tied: f.Tied, BOS: -1,
+		AttentionDropout: f.Dropout,
 	}
 	if f.KVHeads != nil {
-		c.KVHeads = *f.KVHeads
+		c.KVHeads = int(*f.KVHeads)
 	}
 	if f.HeadDim != nil {
-		c.HeadDim = *f.HeadDim
+		c.HeadDim = int(*f.HeadDim)
 	} else if f.Heads > 0 {
-		c.HeadDim = f.Hidden / f.Heads
+		c.HeadDim = int(f.Hidden / f.Heads)
 	}
 	if c.MaxPositions == 0 {
 		c.MaxPositions = 2048
 	}
-	if f.Window != nil && *f.Window > 0 {
-		c.MaxPositions = min(c.MaxPositions, *f.Window) // within the window every token sees all earlier ones
+	if f.ModelType == "mistral" && f.Window != nil && *f.Window > 0 { // LLaMA has none, whatever the file says
+		c.MaxPositions = min(c.MaxPositions, int(*f.Window)) // within the window every token sees all earlier ones
 	}
 	if f.NormEps != nil {
 		c.NormEps = *f.NormEps
@@ -114,34 +130,7 @@ func (f configFile) config() (*Config, error) {
 	if len(f.EOS) > 0 {
 		c.EOS = f.EOS
 	}
-	if f.RopeTheta != nil {
-		c.RopeTheta = *f.RopeTheta
-	}
-	rope := f.RopeScaling
-	if f.RopeParameters != nil {
-		rope = f.RopeParameters
-	}
-	if rope == nil {
-		return c, nil
-	}
-	if rope.Theta != nil {
-		c.RopeTheta = *rope.Theta
-	}
-	kind := rope.Type
-	if kind == "" {
-		kind = rope.OldType
-	}
-	switch kind {
-	case "", "default":
-		return c, nil
-	case "linear":
-		c.RopeScaling = &RopeScaling{Type: kind, Factor: rope.Factor}
-		return c, nil
-	case "llama3":
-		c.RopeScaling = &RopeScaling{kind, rope.Factor, rope.LowFreq, rope.HighFreq, rope.OriginalMax}
-		return c, nil
-	}
-	return nil, fmt.Errorf("rope scaling %q is not supported, want linear or llama3", kind)
+	return c, f.rope(c)
 }
 
 // supported returns an error for architectures that would load but compute something else.
@@ -158,12 +147,41 @@ func (f configFile) supported() error {
 	case f.Activation != "silu" && f.Activation != "swish" && f.Activation != "":
 		return fmt.Errorf("hidden_act %q is not supported, want silu", f.Activation)
 	case f.AttentionBias || f.MLPBias:
-		return fmt.Errorf("attention_bias and mlp_bias are not supported")
+		return errors.New("attention_bias and mlp_bias are not supported")
+	case f.Partial != nil && *f.Partial != 1:
+		return errPartial(*f.Partial)
+	case f.Interleaved:
+		return errors.New("rope_interleaved is set: rotating neighbouring elements is not supported")
 	case f.Quantization != nil:
-		return fmt.Errorf("the checkpoint is already quantised (quantization_config): " +
+		return errors.New("the checkpoint is already quantised (quantization_config): " +
+			"take the original weights and set quantization instead")
+	case f.MLX != nil:
+		return errors.New("the checkpoint is quantised by MLX (quantization): " +
 			"take the original weights and set quantization instead")
 	}
 	return nil
+}
+
+// plainJSON rewords an error of encoding/json that is about a value's type.
+func plainJSON(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) || wrong.Field == "" {
+		return err
+	}
+	want := "an object"
+	switch wrong.Type.Kind() {
+	case reflect.Int, reflect.Int32:
+		want = "a whole number"
+	case reflect.Float64:
+		want = "a number"
+	case reflect.Bool:
+		want = "true or false"
+	case reflect.String:
+		want = "a text"
+	case reflect.Slice:
+		want = "a list"
+	}
+	return fmt.Errorf("%s is %s, want %s", wrong.Field, wrong.Value, want)
 }
 
 // JSON returns the config.json of a model of these dimensions with float32 weights.
@@ -175,6 +193,9 @@ func (c *Config) JSON() ([]byte, error) {
 		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
 		"vocab_size": c.Vocab, "max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.Tied,
 		"rms_norm_eps": c.NormEps, "rope_theta": c.RopeTheta, "attention_bias": false, "mlp_bias": false,
+	}
+	if c.AttentionDropout != 0 {
+		file["attention_dropout"] = c.AttentionDropout
 	}
 	if c.BOS >= 0 {
 		file["bos_token_id"] = c.BOS

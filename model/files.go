@@ -65,6 +65,14 @@ func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 	for _, name := range f.Names() {
 		all[name], _ = f.Tensor(name)
 	}
+	for _, name := range slices.Sorted(maps.Keys(f.Metadata())) {
+		// safetensors' save_model keeps one name of a shared tensor and notes the others: {"left out": "kept"}.
+		kept, ok := all[f.Metadata()[name]]
+		if _, twice := all[name]; ok && !twice {
+			kept.Name = name
+			all[name] = kept
+		}
+	}
 	return all, nil
 }
 

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -87,6 +88,7 @@ func (l *loader) vector(name string, n int) []float32 {
 
 // newWeights assigns every tensor of a checkpoint to its place, or returns an error naming one that does not fit.
 func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release releaser) (*weights, error) {
+	tie(c, tensors)
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
 	w := &weights{rope: newRope(c), blocks: make([]blockWeights, c.Layers)}
 	w.embed = l.matrix(embedName, c.Vocab, c.Hidden)
@@ -105,8 +107,6 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release release
 		if head := l.matrix(headName, c.Vocab, c.Hidden); !c.Tied {
 			w.head = head
 		}
-	} else {
-		c.Tied = true // files of small models leave it out, whatever their config says
 	}
 	if l.err != nil {
 		return nil, l.err
@@ -118,6 +118,23 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release release
 	}
 	w.fingerprint = fingerprint(c, l)
 	return w, nil
+}
+
+// tie settles from a checkpoint's tensors whether embedding and head are one, as transformers 5 does: a tied pair of
+// which the file keeps either one is that one; a pair that differs is not tied, whatever the config says. A head that
+// is missing is the embedding: files of small models leave it out.
+func tie(c *Config, tensors map[string]checkpoint.Tensor) {
+	embed, hasEmbed := tensors[embedName]
+	head, hasHead := tensors[headName]
+	switch {
+	case !hasHead:
+		c.Tied = true
+	case c.Tied && !hasEmbed:
+		head.Name = embedName
+		tensors[embedName] = head
+	case c.Tied:
+		c.Tied = head.Type == embed.Type && bytes.Equal(head.Data, embed.Data)
+	}
 }
 
 // prepare quantises the projections, unless quantization is none, and lets the device lay out the factors of products.

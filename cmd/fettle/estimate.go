@@ -52,6 +52,10 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p := base.Config.AttentionDropout; p > 0 {
+		return nil, input(fmt.Errorf("%s: config.json sets attention_dropout to %g, which other programs apply in training "+
+			"and fettle does not: set it to 0 to train without", c.ModelName, p))
+	}
 	method, err := c.Method()
 	if err != nil {
 		return nil, input(err)
