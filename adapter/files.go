@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -209,8 +210,8 @@ func (s *Set) Save(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("save adapter: %w", err)
 	}
-	for name, write := range files {
-		if err := atomicfile.Write(filepath.Join(dir, name), write); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := atomicfile.Write(filepath.Join(dir, name), files[name]); err != nil {
 			return fmt.Errorf("save adapter: %w", err)
 		}
 	}

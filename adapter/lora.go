@@ -3,7 +3,6 @@ package adapter
 import (
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -24,10 +23,10 @@ type LoRA struct {
 	RSLoRA  bool     `yaml:"use_rslora" json:"RSLoRA" group:"method" help:"scale alpha/sqrt(rank)"`
 
 	// Set by a file of PEFT alone.
-	TargetRegexp string             `yaml:"-" json:"-"` // instead of Targets: matches whole module paths
-	OnlyLayers   []int              `yaml:"-" json:"-"` // nil: all
-	RankPattern  map[string]int     `yaml:"-" json:"-"` // other ranks for modules that match
-	AlphaPattern map[string]float64 `yaml:"-" json:"-"` // and other alphas
+	TargetRegexp string          `yaml:"-" json:"-"` // instead of Targets: matches whole module paths
+	OnlyLayers   []int           `yaml:"-" json:"-"` // nil: all
+	RankPattern  Object[int]     `yaml:"-" json:"-"` // other ranks for modules that match
+	AlphaPattern Object[float64] `yaml:"-" json:"-"` // and other alphas
 }
 
 // Name returns its finetuning_type.
@@ -111,15 +110,20 @@ func (s loraSite) b() string { return peftPrefix + s.at.ModuleName() + ".lora_B.
 
 // sites lists the adapted projections of a model.
 func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
-	hit := map[string]bool{}
+	match, err := l.matcher()
+	if err != nil {
+		return nil, err
+	}
 	var sites []loraSite
 	for layer := range c.Layers {
 		for _, p := range model.Projections() {
 			at := model.Site{Layer: layer, At: p}
-			if !l.adapts(at, hit) {
+			if ok, err := match.adapts(at); err != nil {
+				return nil, err
+			} else if !ok {
 				continue
 			}
-			r, alpha, err := l.rank(at)
+			r, alpha, err := match.rank(at)
 			if err != nil {
 				return nil, err
 			}
@@ -128,7 +132,7 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		}
 	}
 	for _, t := range l.targets() {
-		if l.TargetRegexp == "" && !hit[t] {
+		if l.TargetRegexp == "" && !match.hit[t] {
 			return nil, fmt.Errorf("lora_target %q names no module of the base", t)
 		}
 	}
@@ -155,51 +159,6 @@ func projections() []string {
 		names = append(names, p.String())
 	}
 	return names
-}
-
-// adapts reports whether a site is adapted, and marks the target that selects it.
-func (l LoRA) adapts(at model.Site, hit map[string]bool) bool {
-	if l.OnlyLayers != nil && !slices.Contains(l.OnlyLayers, at.Layer) {
-		return false
-	}
-	path := at.ModuleName()
-	if l.TargetRegexp != "" {
-		ok, err := regexp.MatchString(`\A(?:`+l.TargetRegexp+`)\z`, path)
-		return ok && err == nil
-	}
-	for _, t := range l.targets() {
-		if path == t || strings.HasSuffix(path, "."+t) {
-			hit[t] = true
-			return true
-		}
-	}
-	return false
-}
-
-// rank returns the rank and alpha of a site, by the patterns of PEFT's file.
-func (l LoRA) rank(at model.Site) (int, float64, error) {
-	r, alpha := l.Rank, l.Alpha
-	matches := func(pattern string) (bool, error) {
-		return regexp.MatchString(`\A(?:.*\.)?(?:`+pattern+`)\z`, at.ModuleName())
-	}
-	for pattern, v := range l.RankPattern {
-		if ok, err := matches(pattern); err != nil {
-			return 0, 0, fmt.Errorf("rank_pattern %q: %w", pattern, err)
-		} else if ok {
-			r = v
-		}
-	}
-	for pattern, v := range l.AlphaPattern {
-		if ok, err := matches(pattern); err != nil {
-			return 0, 0, fmt.Errorf("alpha_pattern %q: %w", pattern, err)
-		} else if ok {
-			alpha = v
-		}
-	}
-	if r < 1 {
-		return 0, 0, fmt.Errorf("rank %d at %v, want 1 or more", r, at)
-	}
-	return r, alpha, nil
 }
 
 func loraScale(alpha float64, r int, rs bool) float32 {

@@ -14,27 +14,27 @@ import (
 
 // loraFile is PEFT's LoraConfig.
 type loraFile struct {
-	Rank          int                `json:"r"`
-	Alpha         float64            `json:"lora_alpha"`
-	Dropout       float64            `json:"lora_dropout"`
-	RSLoRA        bool               `json:"use_rslora"`
-	DoRA          bool               `json:"use_dora"`
-	QALoRA        bool               `json:"use_qalora"`
-	Bias          string             `json:"bias"`
-	LoRABias      bool               `json:"lora_bias"`
-	FanInFanOut   bool               `json:"fan_in_fan_out"`
-	Targets       any                `json:"target_modules"`
-	Exclude       any                `json:"exclude_modules"`
-	OnlyLayers    any                `json:"layers_to_transform"`
-	RankPattern   map[string]int     `json:"rank_pattern"`
-	AlphaPattern  map[string]float64 `json:"alpha_pattern"`
-	Init          any                `json:"init_lora_weights"`
-	ModulesToSave []string           `json:"modules_to_save"`
-	TokenIndices  any                `json:"trainable_token_indices"`
-	Parameters    any                `json:"target_parameters"`
-	Replication   any                `json:"layer_replication"`
-	ALoRA         any                `json:"alora_invocation_tokens"`
-	Arrow         any                `json:"arrow_config"`
+	Rank          int             `json:"r"`
+	Alpha         float64         `json:"lora_alpha"`
+	Dropout       float64         `json:"lora_dropout"`
+	RSLoRA        bool            `json:"use_rslora"`
+	DoRA          bool            `json:"use_dora"`
+	QALoRA        bool            `json:"use_qalora"`
+	Bias          string          `json:"bias"`
+	LoRABias      bool            `json:"lora_bias"`
+	FanInFanOut   bool            `json:"fan_in_fan_out"`
+	Targets       any             `json:"target_modules"`
+	Exclude       any             `json:"exclude_modules"`
+	OnlyLayers    any             `json:"layers_to_transform"`
+	RankPattern   Object[int]     `json:"rank_pattern"`
+	AlphaPattern  Object[float64] `json:"alpha_pattern"`
+	Init          any             `json:"init_lora_weights"`
+	ModulesToSave []string        `json:"modules_to_save"`
+	TokenIndices  any             `json:"trainable_token_indices"`
+	Parameters    any             `json:"target_parameters"`
+	Replication   any             `json:"layer_replication"`
+	ALoRA         any             `json:"alora_invocation_tokens"`
+	Arrow         any             `json:"arrow_config"`
 }
 
 // decode refuses, by name, unsupported settings that would change the computation.
@@ -132,19 +132,15 @@ func (l LoRA) encode() map[string]any {
 	if l.TargetRegexp != "" {
 		targets = l.TargetRegexp
 	}
-	alphas := map[string]json.RawMessage{}
-	for k, v := range l.AlphaPattern {
-		alphas[k] = number(v, false)
-	}
-	ranks := l.RankPattern
-	if ranks == nil {
-		ranks = map[string]int{}
+	var alphas Object[json.RawMessage]
+	for _, m := range l.AlphaPattern {
+		alphas = append(alphas, Member[json.RawMessage]{m.Key, number(m.Value, false)})
 	}
 	return map[string]any{
 		"peft_type": "LORA", "r": l.Rank, "lora_alpha": number(l.Alpha, false), "lora_dropout": number(l.Dropout, true),
 		"use_rslora": l.RSLoRA, "use_dora": false, "target_modules": targets, "layers_to_transform": layers,
-		"layers_pattern": nil, "rank_pattern": ranks, "alpha_pattern": alphas, "bias": "none", "fan_in_fan_out": false,
-		"init_lora_weights": true, "modules_to_save": nil,
+		"layers_pattern": nil, "rank_pattern": l.RankPattern, "alpha_pattern": alphas, "bias": "none",
+		"fan_in_fan_out": false, "init_lora_weights": true, "modules_to_save": nil,
 	}
 }
 

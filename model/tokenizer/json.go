@@ -2,9 +2,12 @@ package tokenizer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -105,7 +108,9 @@ func (m *jsonModel) check() error {
 func (m *jsonModel) pieces(spell func(string) string, added int) ([]piece, error) {
 	limit := len(m.Vocab) + added + maxAdded
 	var pieces []piece
-	for name, id := range m.Vocab {
+	byID := func(a, b string) int { return cmp.Or(cmp.Compare(m.Vocab[a], m.Vocab[b]), strings.Compare(a, b)) }
+	for _, name := range slices.SortedFunc(maps.Keys(m.Vocab), byID) {
+		id := m.Vocab[name]
 		if id < 0 || int(id) >= limit {
 			return nil, fmt.Errorf("piece %q has id %d in a vocabulary of %d", name, id, len(m.Vocab))
 		}

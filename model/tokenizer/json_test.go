@@ -124,7 +124,7 @@ func TestUnsupportedPartsAreNamed(t *testing.T) {
 		{"model/merges", []string{"a b c"}, "want two pieces"},
 		{"model/merges", []string{"a 中中中"}, "merge 0"},
 		{"model/vocab", object{"a": 1 << 30}, "id 1073741824"},
-		{"model/vocab", object{"a": 1, "b": 1}, "same id"},
+		{"model/vocab", object{"b": 1, "c": 2, "d": 2, "a": 1}, `pieces "a" and "b" have the same id 1`},
 		{"added_tokens", []object{{"id": 1 << 30, "content": "x"}}, "far outside"},
 	} {
 		var file object

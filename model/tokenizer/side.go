@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,7 +41,8 @@ func readSide(dir string) (side, error) {
 	}
 	// A token known by its id alone is taken for a control token: text must not produce it.
 	declared := map[int32]bool{}
-	for key, text := range config.Decoder {
+	for _, key := range slices.Sorted(maps.Keys(config.Decoder)) {
+		text := config.Decoder[key]
 		id, err := strconv.ParseInt(key, 10, 32)
 		token := addedToken{Special: true}
 		if err == nil {

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 const (
@@ -45,12 +47,12 @@ func Verify(dir string) error {
 	if m.Format != formatVersion {
 		return fmt.Errorf("%s: format %d, this program reads %d", manifestFile, m.Format, formatVersion)
 	}
-	for name, want := range m.Files {
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
 		is, err := hashFile(filepath.Join(dir, name))
 		if err != nil {
 			return err
 		}
-		if is != want {
+		if is != m.Files[name] {
 			return fmt.Errorf("%s is damaged", name)
 		}
 	}

@@ -22,7 +22,7 @@ func TestPlanCountsTrainedParameters(t *testing.T) {
 		"rank 5":     adapter.LoRA{Rank: 5, Alpha: 10, Dropout: 0.1, Targets: []string{"q_proj", "up_proj"}},
 		"all-linear": adapter.LoRA{Rank: 2, Alpha: 10, Targets: []string{"all-linear"}},
 		"rank pattern": adapter.LoRA{Rank: 2, Alpha: 10, TargetRegexp: ".*q_proj",
-			RankPattern: map[string]int{"layers.1.*": 7}},
+			RankPattern: adapter.Object[int]{{Key: "layers.1.*", Value: 7}}},
 		"prompts":      adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
 		"scalar gates": adapter.LLaMAAdapter{Len: 3, Layers: 1, Gate: adapter.Scalar, GateActivation: adapter.None},
 	} {
