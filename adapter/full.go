@@ -33,7 +33,7 @@ func (Full) Deltas(*model.Model, Params) (map[model.Site]model.Delta, error) { r
 func (Full) Scratch(*model.Config, int, int) int64 { return 0 }
 
 func (Full) weights(m *model.Model) (Params, part, error) {
-	u, err := m.Unfreeze()
+	u, err := m.Unfreeze(nil)
 	if err != nil {
 		return nil, nil, err
 	}

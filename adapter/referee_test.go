@@ -154,7 +154,7 @@ func TestBlocksAgreeWithGorgonia(t *testing.T) {
 	}, 3))
 	m, err := model.Load(dir, ref.New())
 	require.NoError(t, err)
-	u, err := m.Unfreeze()
+	u, err := m.Unfreeze(nil)
 	require.NoError(t, err)
 	tokens := []int32{1, 7, 3, 3, 10, 0}
 	losses, err := m.Gradients(model.Pack([][]int32{tokens}, [][]int32{tokens}), model.Uniform(1))

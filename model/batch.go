@@ -41,6 +41,20 @@ func Pack(tokens, labels [][]int32) *Batch {
 // Ignore labels a token that is not learned.
 const Ignore = -100
 
+// rows returns some rows of one segment as a batch of their own, for deltas, which read no other rows.
+func (b *Batch) rows(at []int32) *Batch {
+	some := &Batch{Segments: []compute.Segment{{Len: len(at)}}, Train: b.Train, Seed: b.Seed, Step: b.Step}
+	for _, i := range at {
+		some.Tokens, some.Positions = append(some.Tokens, b.Tokens[i]), append(some.Positions, b.Positions[i])
+	}
+	for i, s := range b.Segments {
+		if len(at) > 0 && int(at[0]) >= s.Row && int(at[0]) < s.Row+s.Len && i < len(b.Samples) {
+			some.Samples = []uint64{b.Samples[i]}
+		}
+	}
+	return some
+}
+
 // positions returns the largest position plus one.
 func (b *Batch) positions() int {
 	n := int32(0)

@@ -67,8 +67,8 @@ func (c *Config) check() error {
 	return nil
 }
 
-// Width returns the shape (n, k) of a projection's weight: its output and input width. It panics at Attention, which
-// has none.
+// Width returns the output and the input width (n, k) of a linear map: for projections and the head the shape of the
+// weight, which the embedding has the other way round. It panics at Attention, which has none.
 func (c *Config) Width(p Place) (n, k int) {
 	switch p {
 	case QProj:
@@ -81,6 +81,10 @@ func (c *Config) Width(p Place) (n, k int) {
 		return c.Hidden, c.Intermediate
 	case GateProj, UpProj:
 		return c.Intermediate, c.Hidden
+	case Embed:
+		return c.Hidden, c.Vocab
+	case Head:
+		return c.Vocab, c.Hidden
 	}
 	panic("model: only projections have a weight")
 }

@@ -28,7 +28,7 @@ type depth struct {
 
 // findLowest returns the depth of the lowest delta or wanted weight of the view, block L if there is none in a block.
 func (m *Model) findLowest() depth {
-	if m.wants(embedName) {
+	if m.wants(embedName) || m.embed != nil {
 		return depth{layer: -1}
 	}
 	for l := range m.config.Layers {
@@ -57,7 +57,9 @@ func (m *Model) lowestStage(l int) stage {
 }
 
 // trains reports whether Gradients computes any gradient.
-func (m *Model) trains() bool { return m.lowest.layer < m.config.Layers || len(m.wanted) > 0 }
+func (m *Model) trains() bool {
+	return m.lowest.layer < m.config.Layers || len(m.wanted) > 0 || m.head != nil
+}
 
 // end returns the last stage of block l's backward pass: all of them above the lowest block.
 func (m *Model) end(l int) stage {

@@ -118,7 +118,7 @@ func TestWeightGradientsDoNotDependOnMicroBatches(t *testing.T) {
 		var want [][]uint32
 		for _, cuts := range [][]int{{0, 4}, {0, 1, 4}, {0, 2, 3, 4}} {
 			m := load(t, tinymodel.Config{Tied: tied}, fast(t, 2))
-			u, err := m.Unfreeze()
+			u, err := m.Unfreeze(nil)
 			require.NoError(t, err)
 			tokens, labels := sequences(40, 5, 17, 2, 9)
 			for i := 1; i < len(cuts); i++ {

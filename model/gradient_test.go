@@ -208,7 +208,7 @@ func TestWeightGradientsMatchDifferences(t *testing.T) {
 	for _, tied := range []bool{false, true} {
 		t.Run(fmt.Sprint("tied ", tied), func(t *testing.T) {
 			m := load(t, tinymodel.Config{Tied: tied}, ref.New())
-			u, err := m.Unfreeze()
+			u, err := m.Unfreeze(nil)
 			require.NoError(t, err)
 			b := model.Pack(sequences(40, 7, 11))
 			_, err = m.Gradients(b, model.Uniform(1))

@@ -1,6 +1,11 @@
 package model
 
-import "fettle/internal/compute"
+import (
+	"errors"
+	"fmt"
+
+	"fettle/internal/compute"
+)
 
 // headState holds the arrays of the final norm and the head, for the rows with a target only.
 type headState struct {
@@ -15,9 +20,9 @@ func (h *headState) arrays(c *Config) []array {
 	return []array{{&h.rows, c.Hidden}, {&h.normed, c.Hidden}, {&h.dnorm, c.Hidden}, {&h.drows, c.Hidden}}
 }
 
-// head computes the losses of the segments on the rows with a target only. With d it also leaves the gradient of the
+// losses computes the losses of the segments on the rows with a target only. With d it also leaves the gradient of the
 // last block's output in work.g, unless no block needs it.
-func (m *Model) head(b *Batch, last []float32, d *Derivative) ([]float64, error) {
+func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, error) {
 	c, h, dev, n := m.config, &m.work.head, m.dev, len(b.Targets)
 	eps := float32(c.NormEps)
 	for _, a := range h.arrays(c) {
@@ -26,29 +31,28 @@ func (m *Model) head(b *Batch, last []float32, d *Derivative) ([]float64, error)
 	if cap(h.nll) < n {
 		h.nll = make([]float64, n)
 	}
-	nll, tokens, at := h.nll[:n], make([]int32, n), make([]int32, n)
+	nll, at := h.nll[:n], make([]int32, n)
 	for i, t := range b.Targets {
-		tokens[i], at[i] = t.Token, int32(t.Row)
+		at[i] = int32(t.Row)
 	}
 	dev.Gather(h.rows, last, at, c.Hidden)
 	dev.RMSNorm(h.normed, h.rows, m.weights.norm, n, eps)
-	losses := func() []float64 {
-		dev.CrossEntropy(nll, nil, h.normed, m.weights.head, tokens, nil, n)
-		return b.sums(nll)
-	}
 	if d == nil {
-		return losses(), nil
+		err := m.likelihoods(nll, nil, nil, b)
+		return b.sums(nll), err
 	}
-	scales, err := d.scales(b, losses)
-	if err != nil {
+	var failed error
+	scales, err := d.scales(b, func() []float64 {
+		failed = m.likelihoods(nll, nil, nil, b)
+		return b.sums(nll)
+	})
+	if err = errors.Join(failed, err); err != nil {
 		return nil, err
 	}
 	belowHead := m.lowest.layer < c.Layers || m.wants(normName)
 	dnorm := m.zeroIf(belowHead, h.dnorm)
-	if m.wants(headName) {
-		m.headBackward(nll, dnorm, tokens, scales, b)
-	} else {
-		dev.CrossEntropy(nll, dnorm, h.normed, m.weights.head, tokens, scales, n)
+	if err := m.likelihoods(nll, dnorm, scales, b); err != nil {
+		return nil, err
 	}
 	m.normGradient(normName, dnorm, h.rows, n)
 	if m.lowest.layer < c.Layers {
@@ -61,18 +65,58 @@ func (m *Model) head(b *Batch, last []float32, d *Derivative) ([]float64, error)
 	return b.sums(nll), nil
 }
 
-// headBackward is Device.CrossEntropy with the gradient of the head's weight as well, segment by segment. dx may be
-// nil.
-func (m *Model) headBackward(nll []float64, dx []float32, tokens []int32, scales []float32, b *Batch) {
+// likelihoods computes −log p of every target. With scales it also adds scales times the gradient of the normed rows to
+// dx, which may be nil, and collects the gradients of the head. Logits exist in the device alone, unless the head is
+// adapted or trained.
+func (m *Model) likelihoods(nll []float64, dx, scales []float32, b *Batch) error {
 	h, w, dev := &m.work.head, m.weights.head, m.dev
-	for _, s := range b.targetsBySegment() {
-		x, z := h.normed[s.Row*w.K:], compute.Resize(&h.logits, s.Len*w.N)
-		hi := s.Row + s.Len
-		dev.MatMul(z, x, w, s.Len)
-		dev.SoftmaxCrossEntropy(nll[s.Row:hi], z, tokens[s.Row:hi], scales[s.Row:hi], s.Len)
-		if dx != nil {
-			dev.MatMulT(dx[s.Row*w.K:], z, w, s.Len)
-		}
-		m.receiver.Matrix(headName, w.N, w.K, z, x, []compute.Segment{{Len: s.Len}})
+	tokens := make([]int32, len(b.Targets))
+	for i, t := range b.Targets {
+		tokens[i] = t.Token
 	}
+	collect := scales != nil && m.wants(headName)
+	if m.head == nil && !collect {
+		dev.CrossEntropy(nll, dx, h.normed, w, tokens, scales, len(tokens))
+		return nil
+	}
+	learn := scales != nil
+	if !learn {
+		scales = make([]float32, len(tokens))
+	}
+	for _, s := range b.targetsBySegment() {
+		x, z, hi := h.normed[s.Row*w.K:], compute.Resize(&h.logits, s.Len*w.N), s.Row+s.Len
+		rows := b.targetRows(s)
+		if err := m.score(z, x, rows); err != nil {
+			return err
+		}
+		dev.SoftmaxCrossEntropy(nll[s.Row:hi], z, tokens[s.Row:hi], scales[s.Row:hi], s.Len)
+		if !learn {
+			continue
+		}
+		var dxs []float32
+		if dx != nil {
+			dxs = dx[s.Row*w.K:]
+		}
+		if m.head != nil {
+			if err := m.head.Backward(dxs, z, x, nil, rows); err != nil {
+				return fmt.Errorf("%v: %w", Head, err)
+			}
+		}
+		if dxs != nil {
+			dev.MatMulT(dxs, z, w, s.Len)
+		}
+		if collect {
+			m.receiver.Matrix(headName, w.N, w.K, z, x, []compute.Segment{{Len: s.Len}})
+		}
+	}
+	return nil
+}
+
+// targetRows returns the rows of targets s.Row … s.Row+s.Len-1, which are of one segment.
+func (b *Batch) targetRows(s compute.Segment) *Batch {
+	at := make([]int32, s.Len)
+	for i := range at {
+		at[i] = int32(b.Targets[s.Row+i].Row)
+	}
+	return b.rows(at)
 }

@@ -52,7 +52,7 @@ func TestFootprintEqualsTheAllocations(t *testing.T) {
 						use := Training{Rows: 8, Targets: 6, Longest: 5, Lowest: lowest, Keep: keep * each, Loss: loss}
 						if lowest < 0 {
 							use.Full, use.Longest = true, 4 // targets of the longest sequence
-							_, err := m.Unfreeze()
+							_, err := m.Unfreeze(nil)
 							require.NoError(t, err)
 						} else {
 							m = m.With(func(s Site) Delta {

@@ -14,15 +14,17 @@ import (
 	"fettle/internal/compute"
 )
 
-// Model is a view of a frozen LLaMA: all views share the weights, each has deltas and working memory of its own. A view
-// serves one goroutine at a time.
+// Model is a view of a frozen LLaMA: all views share the weights, but for those of Own, and each has deltas and working
+// memory of its own. A view serves one goroutine at a time.
 type Model struct {
 	config  *Config
 	dev     compute.Device
 	weights *weights
 	deltas  [][numPlaces]Delta // by layer; nil in a bare model
-	lowest  depth              // where the backward pass ends
-	keep    int64              // bytes of activations to keep between the passes
+	embed   Delta              // of the embedding; nil for none
+	head    Delta
+	lowest  depth // where the backward pass ends
+	keep    int64 // bytes of activations to keep between the passes
 
 	receiver WeightGradients // of the wanted weights' gradients
 	wanted   map[string]bool // names; empty while the weights are frozen
@@ -92,6 +94,7 @@ func (m *Model) With(delta func(Site) Delta) *Model {
 		config: m.config, dev: m.dev, weights: m.weights, keep: m.keep, receiver: m.receiver, wanted: m.wanted,
 	}
 	if delta != nil {
+		view.embed, view.head = delta(EmbedSite()), delta(m.config.HeadSite())
 		view.deltas = make([][numPlaces]Delta, m.config.Layers)
 		for l := range view.deltas {
 			for _, p := range Places() {
@@ -114,7 +117,15 @@ func (m *Model) Config() *Config { return m.config }
 func (m *Model) Device() compute.Device { return m.dev }
 
 // Weight returns the frozen weight at a site other than Attention.
-func (m *Model) Weight(s Site) *compute.Matrix { return m.weights.blocks[s.Layer].proj[s.At] }
+func (m *Model) Weight(s Site) *compute.Matrix {
+	switch s.At {
+	case Embed:
+		return m.weights.embed
+	case Head:
+		return m.weights.head
+	}
+	return m.weights.blocks[s.Layer].proj[s.At]
+}
 
 // Fingerprint identifies a base: the SHA-256 of its dimensions and of every tensor's name, shape, type, size, and first
 // and last 4 KiB. It reads little of a large file; models that differ only between those ends have the same one.

@@ -27,7 +27,7 @@ func (m *Model) pass(b *Batch, d *Derivative) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	losses, err := m.head(b, last, d)
+	losses, err := m.losses(b, last, d)
 	if err != nil || d == nil {
 		return losses, err
 	}
@@ -42,7 +42,9 @@ func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
 		kept = m.kept(len(b.Tokens))
 	}
 	x := compute.Resize(m.input(0, learn), size)
-	m.dev.Embed(x, m.weights.embed, b.Tokens)
+	if err := m.lookUp(x, b); err != nil {
+		return nil, err
+	}
 	for l := range m.config.Layers {
 		s, out := m.stateOf(l, kept), compute.Resize(m.input(l+1, learn), size)
 		s.x = x
@@ -52,6 +54,15 @@ func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
 		x = out
 	}
 	return x, nil
+}
+
+// lookUp writes the embedded tokens of a batch to x (n, D).
+func (m *Model) lookUp(x []float32, b *Batch) error {
+	m.dev.Embed(x, m.weights.embed, b.Tokens)
+	if m.embed == nil {
+		return nil
+	}
+	return m.embed.Forward(x, nil, b)
 }
 
 // descend takes work.g down through the blocks, recomputing the activations that were not kept.
@@ -67,6 +78,11 @@ func (m *Model) descend(b *Batch) error {
 		}
 		if err := m.backward(l, s, w.g, b); err != nil {
 			return err
+		}
+	}
+	if m.embed != nil {
+		if err := m.embed.Backward(nil, w.g, nil, w.inputs[0], b); err != nil {
+			return fmt.Errorf("%v: %w", Embed, err)
 		}
 	}
 	if m.wants(embedName) {
@@ -92,8 +108,19 @@ func (m *Model) Logits(b *Batch, rows []int) ([]float32, error) {
 	x, out := make([]float32, n*c.Hidden), make([]float32, n*c.Vocab)
 	m.dev.Gather(x, last, at, c.Hidden)
 	m.dev.RMSNorm(x, x, m.weights.norm, n, float32(c.NormEps))
-	m.dev.MatMul(out, x, m.weights.head, n)
-	return out, nil
+	return out, m.score(out, x, b.rows(at))
+}
+
+// score computes the logits (n, V) of normed rows x, those of b.
+func (m *Model) score(logits, x []float32, b *Batch) error {
+	m.dev.MatMul(logits, x, m.weights.head, len(b.Tokens))
+	if m.head == nil {
+		return nil
+	}
+	if err := m.head.Forward(logits, x, b); err != nil {
+		return fmt.Errorf("%v: %w", Head, err)
+	}
+	return nil
 }
 
 // check refuses a batch that the model cannot run.

@@ -138,7 +138,7 @@ func TestRealModelsHaveTheReferenceGradient(t *testing.T) {
 			readJSON(t, filepath.Join(dir, "golden.json"), &want)
 			m, err := model.Load(filepath.Join(dir, "hf"), fast(t, 2))
 			require.NoError(t, err)
-			u, err := m.Unfreeze()
+			u, err := m.Unfreeze(nil)
 			require.NoError(t, err)
 			text := [][]int32{want.Text}
 			_, err = m.Gradients(model.Pack(text, text), model.Uniform(1/float64(len(want.NLL))))

@@ -92,8 +92,11 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 	m, d := s.m, s.m.config.Hidden
 	x := s.x[(len(tokens)-1)*d:][:d]
 	m.dev.RMSNorm(x, x, m.weights.norm, 1, float32(m.config.NormEps))
-	m.dev.MatMul(s.logits, x, m.weights.head, 1)
-	return s.logits, nil
+	last := &Batch{
+		Tokens: tokens[len(tokens)-1:], Positions: []int32{int32(s.cache.rows - 1)},
+		Segments: []compute.Segment{{Len: 1}}, Samples: []uint64{0},
+	}
+	return s.logits, m.score(s.logits, x, last)
 }
 
 // advice returns the remedies for a full context.
@@ -115,7 +118,9 @@ func (s *Session) step(tokens []int32) error {
 		return err
 	}
 	x := compute.Resize(&s.x, n*m.config.Hidden)
-	m.dev.Embed(x, m.weights.embed, tokens)
+	if err := m.lookUp(x, b); err != nil {
+		return err
+	}
 	for l := range m.config.Layers {
 		st := m.stateOf(l, 0)
 		st.x = x

@@ -73,7 +73,7 @@ func TestSharedWeightGradientsEqualPacked(t *testing.T) {
 	var want []model.Weight
 	for _, b := range []*model.Batch{model.Pack(tokens, labels), model.PackShared(tokens, labels)} {
 		m := load(t, tinymodel.Config{Tied: true}, ref.New())
-		u, err := m.Unfreeze()
+		u, err := m.Unfreeze(nil)
 		require.NoError(t, err)
 		_, err = m.Gradients(b, model.Uniform(0.1))
 		require.NoError(t, err)

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Place names a point inside a block where an adapter may act.
+// Place names a point of the network where an adapter may act.
 type Place uint8
 
 // The places of a block. The seven projections turn x, the projection's input, into y. At Attention, x are the rotated
@@ -19,14 +19,22 @@ const (
 	UpProj
 	DownProj
 	Attention
-	numPlaces
+	numPlaces // of a block
 )
 
-// places lists the Hugging Face names of each place, and of its module inside a layer.
-var places = [numPlaces]struct{ name, module string }{
+// The places outside the blocks. At Embed, x is nil and y holds the embedded tokens (n, D). At Head, x holds the normed
+// rows with a target and y their logits (n, V); Backward is not given y there.
+const (
+	Embed Place = numPlaces + iota
+	Head
+)
+
+// places lists the Hugging Face names of each place, and of its module inside a layer or the model.
+var places = [...]struct{ name, module string }{
 	QProj: {"q_proj", "self_attn.q_proj"}, KProj: {"k_proj", "self_attn.k_proj"}, VProj: {"v_proj", "self_attn.v_proj"},
 	OProj: {"o_proj", "self_attn.o_proj"}, GateProj: {"gate_proj", "mlp.gate_proj"}, UpProj: {"up_proj", "mlp.up_proj"},
 	DownProj: {"down_proj", "mlp.down_proj"}, Attention: {"attention", "self_attn"},
+	Embed: {"embed_tokens", "model.embed_tokens"}, Head: {"lm_head", "lm_head"},
 }
 
 // String returns the Hugging Face name of the place.
@@ -41,20 +49,34 @@ func Projections() []Place {
 	return all
 }
 
-// Places lists every place in the order of the forward pass: the projections, and Attention before OProj.
+// Places lists every place of a block in the order of the forward pass: the projections, and Attention before OProj.
 func Places() []Place { return slices.Insert(Projections(), int(OProj), Attention) }
 
-// Site names one place in one layer.
+// Site names one place in one layer, or a place outside the layers: see EmbedSite and HeadSite.
 type Site struct {
 	Layer int
 	At    Place
 }
 
-func (s Site) String() string { return fmt.Sprintf("layers.%d.%s", s.Layer, s.At) }
+// EmbedSite returns the site of the embedding, below layer 0.
+func EmbedSite() Site { return Site{-1, Embed} }
+
+// HeadSite returns the site of the head, above the last layer.
+func (c *Config) HeadSite() Site { return Site{c.Layers, Head} }
+
+func (s Site) String() string {
+	if s.At > numPlaces-1 {
+		return s.At.String()
+	}
+	return fmt.Sprintf("layers.%d.%s", s.Layer, s.At)
+}
 
 // ModuleName returns the Hugging Face path of the module at a site, e.g. "model.layers.3.self_attn.q_proj"; at
 // Attention it is "….self_attn".
 func (s Site) ModuleName() string {
+	if s.At > numPlaces-1 {
+		return places[s.At].module
+	}
 	return fmt.Sprintf("model.layers.%d.%s", s.Layer, places[s.At].module)
 }
 

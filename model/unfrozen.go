@@ -1,6 +1,8 @@
 package model
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -15,36 +17,56 @@ type Weight struct {
 	Data, Grad []float32
 }
 
-// Unfrozen makes every weight of a model trainable: it receives the gradients of all of them.
+// Unfrozen makes weights of a model trainable: it receives their gradients.
 type Unfrozen struct {
 	m           *Model
 	weights     []Weight
+	matrices    []*compute.Matrix
 	data, grads map[string][]float32 // by name; a tied head has a gradient of its own, until Finish
 }
 
-// Unfreeze turns the model's weights into float32 arrays that may change, and lets Gradients collect their gradients.
-func (m *Model) Unfreeze() (*Unfrozen, error) {
-	u, w := &Unfrozen{m: m, data: map[string][]float32{}, grads: map[string][]float32{}}, m.weights
-	w.embed = u.matrix(w.embed)
-	for l := range w.blocks {
-		b := &w.blocks[l]
-		u.add(inputNorm(l), b.norm1, len(b.norm1))
-		u.add(mlpNorm(l), b.norm2, len(b.norm2))
-		for p, old := range b.proj {
-			b.proj[p] = u.matrix(old)
+// Unfreeze turns weights of the model, nil: all, into float32 arrays that may change, and lets Gradients collect their
+// gradients. A tied head follows the embedding. All views change, unless the model is a view of Own.
+func (m *Model) Unfreeze(names []string) (*Unfrozen, error) {
+	w, c := m.weights, m.config
+	u := &Unfrozen{m: m, data: map[string][]float32{}, grads: map[string][]float32{}}
+	wants := func(name string) bool { return names == nil || slices.Contains(names, name) }
+	if wants(embedName) {
+		w.embed = u.matrix(embedName, w.embed)
+		if c.Tied {
+			w.head = w.embed
+			u.grads[headName] = make([]float32, tiedHead(c))
 		}
 	}
-	u.add(normName, w.norm, len(w.norm))
-	if m.config.Tied {
-		w.head = w.embed
-		u.grads[headName] = make([]float32, tiedHead(m.config))
-	} else {
-		w.head = u.matrix(w.head)
+	for l := range w.blocks {
+		b := &w.blocks[l]
+		if name := inputNorm(l); wants(name) {
+			b.norm1 = u.vector(name, b.norm1)
+		}
+		if name := mlpNorm(l); wants(name) {
+			b.norm2 = u.vector(name, b.norm2)
+		}
+		for p, old := range b.proj {
+			if name := (Site{l, Place(p)}).WeightName(); wants(name) {
+				b.proj[p] = u.matrix(name, old)
+			}
+		}
+	}
+	if wants(normName) {
+		w.norm = u.vector(normName, w.norm)
+	}
+	if wants(headName) && !c.Tied {
+		w.head = u.matrix(headName, w.head)
+	}
+	for _, name := range names {
+		if u.data[name] == nil {
+			return nil, fmt.Errorf("model: no weight %s", name)
+		}
 	}
 	if err := m.Collect(u, slices.Collect(maps.Keys(u.grads))); err != nil {
 		return nil, err
 	}
-	return u, w.prepare(m.dev, "none")
+	return u, u.prepare()
 }
 
 // tiedHead returns the length of the head's part of a tied embedding's gradient, which is summed on its own.
@@ -61,15 +83,27 @@ func (u *Unfrozen) add(name string, data []float32, shape ...int) {
 	u.weights = append(u.weights, Weight{name, shape, data, u.grads[name]})
 }
 
-// matrix copies old into a trainable array of float32.
-func (u *Unfrozen) matrix(old *compute.Matrix) *compute.Matrix {
+// vector makes a copy of a norm's weight trainable.
+func (u *Unfrozen) vector(name string, old []float32) []float32 {
+	data := slices.Clone(old)
+	u.add(name, data, len(data))
+	return data
+}
+
+// matrix copies old into a trainable array of float32. Its layout takes the memory of old's, unless other views use it.
+func (u *Unfrozen) matrix(name string, old *compute.Matrix) *compute.Matrix {
 	data := make([]float32, old.N*old.K)
 	for i := range old.N {
 		old.Row(data[i*old.K:][:old.K], i, 0)
 	}
-	u.add(old.Name, data, old.N, old.K)
-	raw := checkpoint.FromFloat32s(old.Name, nil, data).Data
-	return &compute.Matrix{Name: old.Name, N: old.N, K: old.K, Type: compute.F32, Raw: raw, Packed: old.Packed}
+	u.add(name, data, old.N, old.K)
+	m := &compute.Matrix{Name: name, N: old.N, K: old.K, Type: compute.F32}
+	m.Raw = checkpoint.FromFloat32s(name, nil, data).Data
+	if !u.m.weights.shared {
+		m.Packed = old.Packed
+	}
+	u.matrices = append(u.matrices, m)
+	return m
 }
 
 // Weights lists the weights; a tied head is the embedding.
@@ -78,23 +112,29 @@ func (u *Unfrozen) Weights() []Weight { return u.weights }
 // Finish completes the gradients after the last backward pass of a step: a tied embedding's is the sum of its two
 // parts.
 func (u *Unfrozen) Finish() {
-	if u.m.config.Tied {
-		u.m.dev.Add(u.grads[embedName], u.grads[headName])
-		u.m.dev.Zero(u.grads[headName])
+	if head := u.grads[headName]; head != nil && u.m.config.Tied {
+		u.m.dev.Add(u.grads[embedName], head)
+		u.m.dev.Zero(head)
 	}
 }
 
 // Refresh tells the device that the weights have changed.
 func (u *Unfrozen) Refresh() error {
-	w := u.m.weights
-	all := []*compute.Matrix{w.embed, w.head}
-	for l := range w.blocks {
-		all = append(all, w.blocks[l].proj[:]...)
-	}
-	for _, m := range all {
+	for _, m := range u.matrices {
 		m.Raw = checkpoint.FromFloat32s(m.Name, nil, u.data[m.Name]).Data
 	}
-	return w.prepare(u.m.dev, "none")
+	return u.prepare()
+}
+
+// prepare lets the device lay out the factors of products.
+func (u *Unfrozen) prepare() error {
+	var errs []error
+	for _, m := range u.matrices {
+		if w := u.m.weights; m != w.embed || m == w.head { // an embedding alone is looked up as it is
+			errs = append(errs, u.m.dev.Prepare(m))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Matrix adds dyᵀ·x, segment by segment.

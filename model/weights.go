@@ -24,6 +24,7 @@ type weights struct {
 
 	rope        *rope
 	fingerprint string
+	shared      bool // with other weights, array by array: see Model.Own
 }
 
 type blockWeights struct {
