@@ -37,7 +37,7 @@ type Config struct {
 
 	adapter.Methods `yaml:",inline"`
 
-	BatchSize    int     `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size,batch_size" help:"sequences in a micro-batch"`
+	BatchSize    int     `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size" help:"sequences in a micro-batch"`
 	Accumulation int     `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches in an optimizer step"`
 	Epochs       float64 `yaml:"num_train_epochs" alias:"num_epochs,epochs" help:"passes over the data"`
 	MaxSteps     int     `yaml:"max_steps" alias:"iters" help:"optimizer steps, instead of num_train_epochs; 0: by epochs"`
@@ -54,8 +54,8 @@ type Config struct {
 
 	Compute     string `yaml:"compute" group:"compute" help:"arithmetic of products with frozen weights: auto, f32, bf16 or int8 (quantizes them to int8)"`
 	Quantized   string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none (as stored), int8 or nf4 (QLoRA)"`
-	SharePrefix string `yaml:"share_prefix" help:"compute a prefix that sequences of a micro-batch have in common once: true, false or auto (with bf16 and int8, without dropout); equal up to rounding, which depends on per_device_train_batch_size"`
-	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" help:"recompute activations: auto, all (least memory) or none (fastest)"`
+	SharePrefix string `yaml:"share_prefix" words:"true=true,false=false" help:"compute a prefix that sequences of a micro-batch have in common once: true, false or auto (with bf16 and int8, without dropout); equal up to rounding, which depends on per_device_train_batch_size"`
+	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" words:"true=all,false=none,offload=all,offload_disk=all,unsloth=all" help:"recompute activations: auto, all (least memory) or none (fastest)"`
 	MaxMemory   string `yaml:"max_memory" help:"memory limit such as 8G; a run that needs more is refused. auto: the available memory; --allow memory ignores it"`
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for kept activations in MiB, with recompute: auto"`
 
@@ -68,7 +68,7 @@ type Config struct {
 	SaveSteps    int     `yaml:"save_steps" help:"steps between checkpoints; 0: at the end only"`
 	SaveLimit    int     `yaml:"save_total_limit" help:"checkpoints to keep, the best one always among them; 0: all"`
 	LoggingSteps int     `yaml:"logging_steps" help:"steps between printed lines, if the terminal cannot update a line"`
-	Resume       string  `yaml:"resume" alias:"resume_from_checkpoint" help:"auto, none or a checkpoint directory"`
+	Resume       string  `yaml:"resume" alias:"resume_from_checkpoint" bare:"auto" words:"true=auto,latest=auto,last=auto,auto=auto,false=none,none=none,null=none" help:"auto, none or a checkpoint directory"`
 
 	SamplePrompts []string `yaml:"sample_prompts" whole:"true" help:"instructions to answer during the run; @FILE: one on each line"`
 	SampleSteps   int      `yaml:"sample_steps" help:"steps between answers; 0: before and after only"`

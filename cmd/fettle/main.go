@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fettle/internal/settings"
 	"fettle/internal/suggest"
 )
 
@@ -24,6 +25,9 @@ func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	root := newRoot()
+	if cmd, _, err := root.Find(args); err == nil {
+		args = settings.Arguments(cmd.Flags(), args)
+	}
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)

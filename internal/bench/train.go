@@ -23,7 +23,7 @@ type Training struct {
 	Layers    int      `yaml:"adapter_layers" help:"layers with a prompt, from the top; 0: all but two"`
 	Sequences int      `yaml:"sequences" group:"workload" help:"sequences that the tokens are cut into, packed; with dataset, sequences of a step"`
 	Learned   float64  `yaml:"learned" help:"fraction of the tokens that are learned, at the end of each sequence"`
-	Recompute string   `yaml:"recompute" group:"compute" alias:"gradient_checkpointing" help:"activations: none (kept) or all (recomputed)"`
+	Recompute string   `yaml:"recompute" group:"compute" alias:"gradient_checkpointing" words:"true=all,false=none" help:"activations: none (kept) or all (recomputed)"`
 	Dataset   []string `yaml:"dataset" group:"workload" alias:"datasets,data_path,data" help:"files to learn instead of random tokens, in a fixed random order; tokens and learned are ignored then"`
 	Recipe    string   `yaml:"recipe" help:"recipe of the dataset's prompts and loss masks"`
 	Tokenizer string   `yaml:"tokenizer_name" help:"directory of the tokenizer, where dataset is set"`

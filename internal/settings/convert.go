@@ -1,19 +1,27 @@
 package settings
 
 import (
-	"encoding/csv"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 )
 
-// set converts a value to the field's type and stores it. From the environment and from files come texts and lists of
-// texts; from flags, values of the field's own type.
+// set converts a value, a text or a list of texts, to the field's type and stores it.
 func (f Field) set(value any) error {
-	list, isList := value.([]string)
+	switch v := value.(type) {
+	case string:
+		value = f.word(v)
+	case []string:
+	case []any:
+		return errors.New("the elements of a list are texts or numbers")
+	default:
+		return errors.New("it has keys of its own, want a value or a list")
+	}
 	switch to := f.Value.Addr().Interface().(type) {
 	case *[]string:
+		list, isList := value.([]string)
 		if !isList {
 			var err error
 			if list, err = f.split(fmt.Sprint(value)); err != nil {
@@ -23,15 +31,27 @@ func (f Field) set(value any) error {
 		*to = append([]string{}, list...)
 		return nil
 	case *string:
-		if !isList {
-			*to = fmt.Sprint(value)
+		if text, ok := value.(string); ok {
+			*to = text
 			return nil
 		}
 	}
-	if isList {
-		return fmt.Errorf("%q is a list, want one value", list)
+	if text, ok := value.(string); ok {
+		return f.parse(text)
 	}
-	return f.parse(fmt.Sprint(value))
+	return fmt.Errorf("%q is a list, want one value", value)
+}
+
+// word returns the value that a word stands for: its tag lists those that other programs use.
+func (f Field) word(text string) string {
+	lower := strings.ToLower(strings.TrimSpace(text))
+	if b, err := truth(lower); err == nil && lower != "1" && lower != "0" {
+		lower = strconv.FormatBool(b)
+	}
+	if w, ok := f.Words[lower]; ok {
+		return w
+	}
+	return text
 }
 
 // parse reads a number or a truth value.
@@ -42,7 +62,7 @@ func (f Field) parse(text string) error {
 	switch to := f.Value.Addr().Interface().(type) {
 	case *bool:
 		want = "true or false"
-		*to, err = strconv.ParseBool(strings.TrimSpace(text))
+		*to, err = truth(text)
 	case *int:
 		want = "a whole number"
 		*to, err = parseInt(plain)
@@ -57,6 +77,17 @@ func (f Field) parse(text string) error {
 		return fmt.Errorf("%s is not %s", quoted(text), want)
 	}
 	return nil
+}
+
+// truth reads the truth values of YAML 1.1, Python and Go.
+func truth(text string) (bool, error) {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "true", "yes", "on", "t", "y", "1":
+		return true, nil
+	case "false", "no", "off", "f", "n", "0":
+		return false, nil
+	}
+	return false, strconv.ErrSyntax
 }
 
 // quoted leaves numbers as they are.
@@ -80,17 +111,56 @@ func parseInt(text string) (int, error) {
 	return int(x), nil
 }
 
-// split splits a text at its commas, as a flag does: an element in double quotes keeps its commas.
+// split reads a list: a,b or [a, b], where elements in quotes keep their commas. No text is no element.
 func (f Field) split(text string) ([]string, error) {
+	inner := strings.TrimSpace(text)
 	switch {
-	case text == "":
+	case inner == "":
 		return nil, nil
 	case f.Whole:
 		return []string{text}, nil
 	}
-	list, err := csv.NewReader(strings.NewReader(text)).Read()
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a list: %w", text, err)
+	if strings.HasPrefix(inner, "[") && strings.HasSuffix(inner, "]") {
+		inner = strings.TrimSpace(inner[1 : len(inner)-1])
+		if inner == "" {
+			return nil, nil
+		}
 	}
-	return list, nil
+	var list []string
+	for {
+		element, rest, more, err := element(inner)
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a list: %w", text, err)
+		}
+		list = append(list, element)
+		if inner = rest; !more {
+			return list, nil
+		}
+	}
+}
+
+// element cuts the first element of a list off. In quotes, two of them stand for one.
+func element(text string) (first, rest string, more bool, err error) {
+	text = strings.TrimSpace(text)
+	if text == "" || (text[0] != '"' && text[0] != '\'') {
+		first, rest, more = strings.Cut(text, ",")
+		return strings.TrimSpace(first), rest, more, nil
+	}
+	quote := text[:1]
+	for rest = text[1:]; ; {
+		part, after, closed := strings.Cut(rest, quote)
+		if !closed {
+			return "", "", false, fmt.Errorf("a quote %s is not closed", quote)
+		}
+		first, rest = first+part, after
+		if !strings.HasPrefix(rest, quote) {
+			break
+		}
+		first, rest = first+quote, rest[1:]
+	}
+	between, rest, more := strings.Cut(rest, ",")
+	if strings.TrimSpace(between) != "" {
+		return "", "", false, fmt.Errorf("%q stands between a quote and a comma", between)
+	}
+	return first, rest, more, nil
 }

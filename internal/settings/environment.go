@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
-
-	"fettle/internal/suggest"
 )
 
 const prefix = "FETTLE_"
@@ -16,15 +14,17 @@ const prefix = "FETTLE_"
 // variable returns the environment variable of a setting's name.
 func variable(name string) string { return prefix + strings.ToUpper(name) }
 
-// variables lists the variables, of the names of a field, that are set. An empty one counts as unset.
-func (s *Settings) variables(f Field) []string {
-	var set []string
-	for _, name := range f.names() {
-		if v := variable(name); os.Getenv(v) != "" && !slices.Contains(s.program.Variables, v) {
-			set = append(set, v)
+// fromEnvironment lists the settings that variables give. An empty one counts as unset.
+func (s *Settings) fromEnvironment() (list []Entry) {
+	for _, f := range s.fields {
+		for _, name := range f.names() {
+			v := variable(name)
+			if value := os.Getenv(v); value != "" && !slices.Contains(s.program.Variables, v) {
+				list = append(list, Entry{name, value, Place{Environment, "environment", v}})
+			}
 		}
 	}
-	return set
+	return list
 }
 
 // CheckEnvironment refuses variables FETTLE_… that are neither a setting of these flag sets nor another variable of the
@@ -41,7 +41,7 @@ func (s *Settings) CheckEnvironment(flags ...*pflag.FlagSet) error {
 	for _, pair := range os.Environ() {
 		name, value, _ := strings.Cut(pair, "=")
 		if strings.HasPrefix(name, prefix) && value != "" && !slices.Contains(known, name) {
-			return fmt.Errorf("environment: unknown variable %s%s", name, suggest.DidYouMean(name, known, ""))
+			return fmt.Errorf("environment: unknown variable %s%s", name, didYouMean(name, known, ""))
 		}
 	}
 	return nil

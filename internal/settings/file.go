@@ -1,96 +1,153 @@
 package settings
 
 import (
-	"cmp"
+	"bytes"
 	"errors"
 	"fmt"
-	"maps"
+	"io"
 	"os"
-	"slices"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
-
-	"fettle/internal/suggest"
 )
 
-// file is a settings file: texts and lists of texts by key.
-type file struct {
-	name   string
-	values map[string]any
-	lines  map[string]int // line of each key
-}
-
-// file reads the file that --config names, or a built-in one of this name. Without --config it is empty.
-func (s *Settings) file() (file, error) {
-	f := file{name: s.Config(), values: map[string]any{}, lines: map[string]int{}}
-	if f.name == "" {
-		return f, nil
+// fromFile lists the settings of the file that --config names, or of the built-in one of this name, in its order.
+func (s *Settings) fromFile() ([]Entry, error) {
+	name := s.Config()
+	if name == "" {
+		return nil, nil
 	}
-	text, err := os.ReadFile(f.name)
+	text, err := os.ReadFile(name)
+	from := File
 	if errors.Is(err, os.ErrNotExist) && len(s.program.Configs) > 0 {
-		if built, ok := s.program.Find(f.name); ok {
-			text, err = built, nil
+		if built, ok := s.program.Find(name); ok {
+			text, err, from = built, nil, Preset
 		} else {
 			err = fmt.Errorf("%w; the built-in ones are %s", err, strings.Join(s.program.Configs, ", "))
 		}
 	}
 	if err != nil {
-		return f, fmt.Errorf("config: %w", err)
+		return nil, fmt.Errorf("config: %w", err)
 	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return f, fmt.Errorf("config %s: %w", f.name, err)
+	top, err := document(text)
+	if err != nil {
+		return nil, fmt.Errorf("config %s%w", name, err)
 	}
-	if len(document.Content) == 0 {
-		return f, nil
-	}
-	if document.Content[0].Kind != yaml.MappingNode {
-		return f, fmt.Errorf("config %s: want settings, one a line, such as learning_rate: 1e-4", f.name)
-	}
-	var nodes map[string]yaml.Node
-	if err := document.Decode(&nodes); err != nil {
-		return f, fmt.Errorf("config %s: %w", f.name, err)
-	}
-	for _, key := range slices.SortedFunc(maps.Keys(nodes), func(a, b string) int {
-		return cmp.Or(cmp.Compare(nodes[a].Line, nodes[b].Line), cmp.Compare(a, b))
-	}) {
-		if err := s.entry(&f, key, nodes[key]); err != nil {
-			return f, fmt.Errorf("config %s:%d: %w", f.name, nodes[key].Line, err)
-		}
-	}
-	return f, nil
+	return mapping(top, name, from)
 }
 
-// entry adds one key of the file and its value. Null stands for the default.
-func (s *Settings) entry(f *file, key string, value yaml.Node) error {
-	name := canonical(key)
-	to, ok := s.keys[name]
-	if !ok {
-		return fmt.Errorf("unknown key %q%s", key, suggest.DidYouMean(name, s.all(), ""))
+// document parses a file and returns its mapping of keys to values, nil if it is empty. Its errors begin with a line.
+func document(text []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, syntaxError(text, err)
 	}
-	if line, twice := f.lines[to]; twice {
-		return fmt.Errorf("%s sets %s, which line %d sets already", key, to, line)
+	if err := decoder.Decode(&second); err == nil && second.Content[0].ShortTag() != "!!null" {
+		return nil, fmt.Errorf(":%d: a second document begins (---): one file holds the settings of one run",
+			second.Content[0].Line)
+	} else if err != nil && !errors.Is(err, io.EOF) {
+		return nil, syntaxError(text, err)
 	}
-	f.lines[to] = value.Line
-	if value.Kind == yaml.AliasNode {
-		value = *value.Alias
+	switch top := first.Content[0]; {
+	case top.Kind == yaml.MappingNode:
+		return top, nil
+	case top.ShortTag() == "!!null":
+		return nil, nil
+	case top.Kind == yaml.SequenceNode:
+		return nil, fmt.Errorf(":%d: the file is a list; want settings, one a line, such as learning_rate: 1e-4", top.Line)
+	default:
+		return nil, fmt.Errorf(":%d: want settings, one a line, such as learning_rate: 1e-4", top.Line)
+	}
+}
+
+var lineOfError = regexp.MustCompile(`^yaml: line (\d+): (.*)`)
+
+// syntaxError names the line of an error of YAML.
+func syntaxError(text []byte, err error) error {
+	m := lineOfError.FindStringSubmatch(err.Error())
+	for i, line := range strings.Split(string(text), "\n") {
+		if indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]; strings.Contains(indent, "\t") {
+			return fmt.Errorf(":%d: the line begins with a tab; YAML indents with spaces", i+1)
+		}
+	}
+	if m == nil {
+		return fmt.Errorf(": %w", err)
+	}
+	return fmt.Errorf(":%s: not YAML: %s", m[1], m[2])
+}
+
+// mapping lists the entries of a mapping, and those that it merges (<<) where it has no key of that name itself.
+func mapping(top *yaml.Node, name string, from Strength) (list []Entry, err error) {
+	if top == nil {
+		return nil, nil
+	}
+	lines := map[string]int{}
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		key, value := top.Content[i], top.Content[i+1]
+		if key.ShortTag() == "!!merge" {
+			merged = append(merged, value)
+			continue
+		}
+		source := fmt.Sprintf("config %s:%d", name, key.Line)
+		if line, twice := lines[key.Value]; twice {
+			return nil, fmt.Errorf("%s: %s is set twice; line %d sets it already", source, key.Value, line)
+		}
+		lines[key.Value] = key.Line
+		v, err := plain(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %s: %w", source, key.Value, err)
+		}
+		list = append(list, Entry{canonical(key.Value), v, Place{from, source, key.Value}})
+	}
+	for _, m := range merged {
+		if m.Kind == yaml.AliasNode {
+			m = m.Alias
+		}
+		if m.Kind != yaml.MappingNode || m == top {
+			return nil, fmt.Errorf("config %s:%d: <<: want a mapping to merge", name, m.Line)
+		}
+		more, err := mapping(m, name, from)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range more {
+			if _, own := lines[e.Place.Name]; !own {
+				list = append(list, e)
+			}
+		}
+	}
+	return list, nil
+}
+
+// plain returns the value of a node: texts as they are written, so that 1e-4 stays a number of this program's.
+func plain(node *yaml.Node) (any, error) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
 	}
 	switch {
-	case value.ShortTag() == "!!null":
-	case value.Kind == yaml.ScalarNode:
-		f.values[to] = value.Value
-	case value.Kind == yaml.SequenceNode:
+	case node.ShortTag() == "!!null":
+		return nil, nil
+	case node.Kind == yaml.ScalarNode:
+		return node.Value, nil
+	case node.Kind == yaml.SequenceNode:
 		list := []string{}
-		for _, v := range value.Content {
+		for _, v := range node.Content {
 			if v.Kind != yaml.ScalarNode || v.ShortTag() == "!!null" {
-				return fmt.Errorf("%s: the elements of a list are texts or numbers", key)
+				return decoded(node)
 			}
 			list = append(list, v.Value)
 		}
-		f.values[to] = list
-	default:
-		return fmt.Errorf("%s has keys of its own, want a value or a list", key)
+		return list, nil
 	}
-	return nil
+	return decoded(node)
+}
+
+func decoded(node *yaml.Node) (v any, err error) {
+	err = node.Decode(&v)
+	return v, err
 }

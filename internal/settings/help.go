@@ -20,6 +20,9 @@ func groups() []string {
 func Help(flags *pflag.FlagSet, width int) string {
 	order, sorted := groups(), map[string][]*pflag.Flag{}
 	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
 		group := ""
 		if note := f.Annotations[groupNote]; len(note) > 0 {
 			group = note[0]

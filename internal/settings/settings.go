@@ -6,11 +6,14 @@
 //	Rank int `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA" group:"method"`
 //
 // It can then be set by --lora_rank, --lora-rank, --lora_r, FETTLE_LORA_RANK, FETTLE_R, or lora_rank: in a file. A list
-// is split at commas unless its tag says whole:"true". A group, which is a heading of help, holds for the fields after
-// it too, until the next one. The fields of a struct with the tag yaml:",inline" belong to the struct around it.
+// is split at commas unless its tag says whole:"true". Two more tags are for other spellings of a value: words lists
+// those that mean another one, as in words:"true=all,false=none", and bare is the value of the flag alone. A group,
+// which is a heading of help, holds for the fields after it too, until the next one. The fields of a struct with the
+// tag yaml:",inline" belong to the struct around it.
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"reflect"
@@ -27,7 +30,9 @@ type Field struct {
 	Help    string
 	Group   string // the heading it has in help
 	Aliases []string
-	Whole   bool // a list of texts that commas do not split
+	Whole   bool              // a list of texts that commas do not split
+	Words   map[string]string // words, in lower case, that stand for a value
+	Bare    string            // the value of the flag without one; "": it needs one
 	Value   reflect.Value
 }
 
@@ -42,7 +47,12 @@ func fieldsOf(v reflect.Value, group string) []Field {
 		tag := v.Type().Field(i).Tag
 		f := Field{
 			Key: tag.Get("yaml"), Help: tag.Get("help"), Group: tag.Get("group"), Whole: tag.Get("whole") != "",
-			Value: v.Field(i),
+			Words: map[string]string{}, Bare: tag.Get("bare"), Value: v.Field(i),
+		}
+		for pair := range strings.SplitSeq(tag.Get("words"), ",") {
+			if word, value, ok := strings.Cut(pair, "="); ok {
+				f.Words[word] = value
+			}
 		}
 		if f.Group == "" {
 			f.Group = group
@@ -70,7 +80,28 @@ type Program struct {
 	Configs   []string // names of the configs that are part of it; nil: none
 	Find      func(name string) (text []byte, ok bool)
 	Variables []string // FETTLE_… that it reads and that are no settings, even if an alias has this name
+	Others    Others   // the keys of other programs; nil: none
 }
+
+// Others knows the settings of other programs.
+type Others interface {
+	// Keys lists their names.
+	Keys() []string
+
+	// Translate replaces entries of other programs' keys by entries of this program's.
+	Translate([]Entry) Translation
+}
+
+// Translation is the meaning of entries that other programs' keys are among.
+type Translation struct {
+	Program  string // whose file it is; "": this program's own
+	Entries  []Entry
+	Notes    []Note
+	Problems Problems
+}
+
+// Note says what became of a key of another program.
+type Note struct{ Place, Key, Text string }
 
 // Settings connects structs to the flags of a command.
 type Settings struct {
@@ -78,16 +109,20 @@ type Settings struct {
 	keys    map[string]string // names and aliases to keys
 	flags   *pflag.FlagSet
 	program Program
-	given   map[string]bool
+	given   map[string]Place
+	said    Translation
 }
 
 // New gives a command a flag for every field of the structs, to which configs are pointers, and --config for a file.
 func New(flags *pflag.FlagSet, program Program, configs ...any) *Settings {
-	s := &Settings{keys: map[string]string{}, flags: flags, program: program, given: map[string]bool{}}
+	s := &Settings{keys: map[string]string{}, flags: flags, program: program, given: map[string]Place{}}
 	flags.SortFlags = false
+	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		return pflag.NormalizedName(canonical(name))
+	})
 	for _, c := range configs {
 		for _, f := range Fields(c) {
-			addFlag(flags, f)
+			s.addFlags(f)
 			for _, name := range f.names() {
 				s.keys[name] = f.Key
 			}
@@ -98,14 +133,16 @@ func New(flags *pflag.FlagSet, program Program, configs ...any) *Settings {
 	if len(program.Configs) > 0 {
 		help += ", or the name of a built-in one: " + strings.Join(program.Configs, ", ")
 	}
-	addFlag(flags, Field{Key: configKey, Value: reflect.ValueOf(""), Help: help})
-	flags.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		name = canonical(name)
-		if key, ok := s.keys[name]; ok {
-			name = key
+	flags.String(configKey, "", help)
+	flags.Lookup(configKey).Annotations = map[string][]string{namesNote: {configKey}}
+	if program.Others != nil {
+		for _, name := range program.Others.Keys() {
+			if flags.Lookup(name) == nil {
+				flag := flags.VarPF(&texts{kind: loose}, name, "", "")
+				flag.Hidden, flag.NoOptDefVal = true, "true"
+			}
 		}
-		return pflag.NormalizedName(name)
-	})
+	}
 	return s
 }
 
@@ -115,83 +152,68 @@ const configKey = "config"
 // canonical spells a name with underscores.
 func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }
 
-// Annotations of flags.
-const (
-	groupNote = "group"
-	namesNote = "names"
-)
-
-func addFlag(flags *pflag.FlagSet, f Field) {
-	switch v := f.Value.Interface().(type) {
-	case string:
-		flags.String(f.Key, v, f.Help)
-	case bool:
-		flags.Bool(f.Key, v, f.Help)
-	case int:
-		flags.Int(f.Key, v, f.Help)
-	case uint64:
-		flags.Uint64(f.Key, v, f.Help)
-	case float64:
-		flags.Float64(f.Key, v, f.Help)
-	case []string:
-		if f.Whole {
-			flags.StringArray(f.Key, v, f.Help)
-		} else {
-			flags.StringSlice(f.Key, v, f.Help)
-		}
-	default:
-		panic("settings: type of " + f.Key)
-	}
-	flags.Lookup(f.Key).Annotations = map[string][]string{groupNote: {f.Group}, namesNote: f.names()}
-}
-
-// Load fills the structs. Its errors are mistakes in a setting, or a file that cannot be read.
+// Load fills the structs. Its errors are mistakes in settings, or a file that cannot be read.
 func (s *Settings) Load() error {
-	v := viper.NewWithOptions(viper.KeyDelimiter("::"))
-	for _, f := range s.fields {
-		if err := v.BindPFlag(f.Key, s.flags.Lookup(f.Key)); err != nil {
-			return err
-		}
-		set := s.variables(f)
-		if len(set) > 1 {
-			return fmt.Errorf("environment: %s is set twice, by %s", f.Key, strings.Join(set, " and "))
-		}
-		if err := v.BindEnv(append([]string{f.Key}, set...)...); err != nil {
-			return err
-		}
-	}
-	file, err := s.file()
+	given, err := s.entries()
 	if err != nil {
 		return err
 	}
-	if err := v.MergeConfigMap(file.values); err != nil {
-		return fmt.Errorf("config %s: %w", file.name, err)
+	s.said = Translation{Entries: given}
+	if s.program.Others != nil {
+		s.said = s.program.Others.Translate(given)
+	}
+	problems := s.said.Problems
+	v := viper.NewWithOptions(viper.KeyDelimiter("::"))
+	slices.SortStableFunc(s.said.Entries, func(a, b Entry) int { return cmp.Compare(a.Place.Strength, b.Place.Strength) })
+	for _, e := range s.said.Entries {
+		key, ok := s.keys[e.Key]
+		old, has := s.given[key]
+		switch {
+		case !ok:
+			problems = append(problems, Problem{e.Place, true, didYouMean(e.Key, s.all(), "")})
+		case has && old.Strength == e.Place.Strength && old.Strength > Preset:
+			problems = append(problems, Problem{Place: e.Place, Text: fmt.Sprintf("it and %s are one setting, %s, set twice",
+				old, key)})
+		case e.Value != nil:
+			if err := v.MergeConfigMap(map[string]any{key: e.Value}); err != nil {
+				return err
+			}
+			s.given[key] = e.Place
+		default:
+			s.given[key] = e.Place
+		}
 	}
 	for _, f := range s.fields {
 		if !v.IsSet(f.Key) {
-			continue
+			delete(s.given, f.Key)
+		} else if err := f.set(v.Get(f.Key)); err != nil {
+			problems = append(problems, Problem{Place: s.given[f.Key], Text: err.Error()})
 		}
-		s.given[f.Key] = true
-		if err := f.set(v.Get(f.Key)); err != nil {
-			return fmt.Errorf("%s: %w", s.origin(f, file), err)
-		}
+	}
+	if problems != nil {
+		return problems
 	}
 	return nil
 }
 
-// origin states where the value of a field comes from.
-func (s *Settings) origin(f Field, file file) string {
-	if s.flags.Changed(f.Key) {
-		return "--" + f.Key
+// entries lists the settings as they are written: the file's, the environment's, the flags'.
+func (s *Settings) entries() ([]Entry, error) {
+	file, err := s.fromFile()
+	if err != nil {
+		return nil, err
 	}
-	if set := s.variables(f); len(set) > 0 {
-		return "environment: " + set[0]
-	}
-	return fmt.Sprintf("config %s:%d: %s", file.name, file.lines[f.Key], f.Key)
+	flags, err := s.fromFlags()
+	return slices.Concat(file, s.fromEnvironment(), flags), err
 }
 
 // Given reports whether a setting was set anywhere. It is valid after Load.
-func (s *Settings) Given(key string) bool { return s.given[key] }
+func (s *Settings) Given(key string) bool { return s.given[key].Strength > Default }
+
+// Place states where a setting was given; the zero value where it was not. It is valid after Load.
+func (s *Settings) Place(key string) Place { return s.given[key] }
+
+// Translation returns what became of the keys of other programs. It is valid after Load.
+func (s *Settings) Translation() Translation { return s.said }
 
 // Config returns the name of the file that settings come from, or "".
 func (s *Settings) Config() string {
@@ -209,4 +231,9 @@ func (s *Settings) all() []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// field returns the field of a key.
+func (s *Settings) field(key string) Field {
+	return s.fields[slices.IndexFunc(s.fields, func(f Field) bool { return f.Key == key })]
 }

@@ -3,7 +3,6 @@ package settings
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -181,20 +180,28 @@ func TestAnAliasOfYAMLStandsForItsAnchor(t *testing.T) {
 	require.ErrorContains(t, err, `c.yaml:2: seed: "many" is not a whole number`)
 }
 
-func TestTheOriginIsTheSourceThatWins(t *testing.T) {
+func TestThePlaceIsThatOfTheSourceThatWins(t *testing.T) {
+	path := written(t, "compute: f32\nlr: 1\nlora_r: 8\nseed: 3\nshuffle: null\n")
 	t.Setenv("FETTLE_SEED", "2")
 	t.Setenv("FETTLE_LORA_R", "2")
-	from := file{name: "c.yaml", lines: map[string]int{"seed": 7, "lora_rank": 8, "compute": 9}}
-	for _, c := range []struct{ key, want string }{
-		{"seed", "--seed"},
-		{"lora_rank", "environment: FETTLE_LORA_R"},
-		{"compute", "config c.yaml:9: compute"},
+	_, s, err := load(t, "--seed", "1", "--config", path)
+	require.NoError(t, err)
+	for key, want := range map[string]Place{
+		"seed":                {Flag, "", "--seed"},
+		"lora_rank":           {Environment, "environment", "FETTLE_LORA_R"},
+		"compute":             {File, "config " + path + ":1", "compute"},
+		"learning_rate":       {File, "config " + path + ":2", "lr"},
+		"shuffle":             {},
+		"lora_target_modules": {},
 	} {
-		_, s, err := load(t, "--seed", "1")
-		require.NoError(t, err)
-		i := slices.IndexFunc(s.fields, func(f Field) bool { return f.Key == c.key })
-		require.Equal(t, c.want, s.origin(s.fields[i], from))
+		require.Equal(t, want, s.Place(key), key)
 	}
+	require.Equal(t, "config "+path+":2: lr", s.Place("learning_rate").String())
+	t.Setenv("FETTLE_LORA_R", "")
+	_, s, err = load(t, "--config", "small")
+	require.NoError(t, err)
+	require.Equal(t, Place{Preset, "config small:1", "lora_r"}, s.Place("lora_rank"))
+	require.False(t, s.Place("lora_rank").Explicit())
 }
 
 func TestAMistakeInAFileIsNamed(t *testing.T) {
@@ -202,19 +209,23 @@ func TestAMistakeInAFileIsNamed(t *testing.T) {
 		{"misspelled", "seed: 1\nlora_rnak: 2\n", `c.yaml:2: unknown key "lora_rnak", did you mean "lora_rank"`},
 		{"nothing like it", "seed: 1\nxyzzyx: 2\n", `c.yaml:2: unknown key "xyzzyx"`},
 		{"alias and name", "lora_rank: 2\nseed: 1\nlora_r: 3\n",
-			"c.yaml:3: lora_r sets lora_rank, which line 1 sets already"},
-		{"one key twice", "seed: 2\nseed: 3\n", `mapping key "seed" already defined at line 1`},
+			"c.yaml:3: lora_r: it and config "},
+		{"one key twice", "seed: 2\nseed: 3\n", "c.yaml:2: seed is set twice; line 1 sets it already"},
 		{"text for a number", "lora_rank: many\n", `c.yaml:1: lora_rank: "many" is not a whole number`},
 		{"half", "seed: 1\nlora_rank: 1.5\n", "c.yaml:2: lora_rank: 1.5 is not a whole number"},
 		{"too large", "lora_rank: 1e99\n", "lora_rank: 1e99 is not a whole number"},
 		{"negative", "seed: -1\n", "seed: -1 is not a whole number, 0 or more"},
 		{"list for a value", "compute: [f32, bf16]\n", "is a list, want one value"},
-		{"map for a value", "compute: {a: b}\n", "compute has keys of its own"},
+		{"map for a value", "compute: {a: b}\n", "compute: it has keys of its own"},
 		{"null in a list", "lora_target: [q_proj, null]\n", "lora_target: the elements of a list are texts or numbers"},
 		{"a list that holds itself", "lora_target: &x [*x]\n",
-			"lora_target: the elements of a list are texts or numbers"},
-		{"no settings", "- seed\n", "want settings, one a line"},
-		{"broken YAML", "a: [1\n", "c.yaml: yaml:"},
+			"lora_target: yaml: anchor 'x' value contains itself"},
+		{"no settings", "- seed\n", "c.yaml:1: the file is a list; want settings, one a line"},
+		{"a text", "seed\n", "c.yaml:1: want settings, one a line"},
+		{"a tab", "seed: 1\nlora_target:\n\t- q_proj\n", "c.yaml:3: the line begins with a tab; YAML indents with spaces"},
+		{"two documents", "seed: 1\n---\nseed: 2\n", "c.yaml:3: a second document begins (---)"},
+		{"broken YAML", "a: [1\n", "c.yaml:"},
+		{"no mapping to merge", "<<: [1]\n", "c.yaml:1: <<: want a mapping to merge"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := load(t, "--config", written(t, c.text))
@@ -232,7 +243,7 @@ func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 		{"text for a number", map[string]string{"FETTLE_LORA_R": "many"},
 			`environment: FETTLE_LORA_R: "many" is not a whole number`},
 		{"alias and name", map[string]string{"FETTLE_LORA_RANK": "1", "FETTLE_R": "1"},
-			"environment: lora_rank is set twice, by FETTLE_LORA_RANK and FETTLE_R"},
+			"environment: FETTLE_R: it and environment: FETTLE_LORA_RANK are one setting, lora_rank, set twice"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name, value := range c.env {
@@ -264,8 +275,7 @@ func TestAMistakeInAFlagIsNamed(t *testing.T) {
 	for _, c := range []struct{ name, arg, want string }{
 		{"misspelled", "--lora-rnak=1", `unknown flag --lora-rnak, did you mean "--lora_rank"`},
 		{"misspelled alias", "--lora_targte=1", `unknown flag --lora_targte, did you mean "--lora_target"`},
-		{"text for a number", "--lora_rank=many", `--lora_rank: "many" is not a whole number`},
-		{"negative", "--seed=-1", "--seed: -1 is not a whole number, 0 or more"},
+		{"another word", "--max_seeds=1", `unknown flag --max_seeds`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			flags := pflag.NewFlagSet("", pflag.ContinueOnError)
@@ -273,6 +283,102 @@ func TestAMistakeInAFlagIsNamed(t *testing.T) {
 			require.EqualError(t, FlagError(flags, flags.Parse([]string{c.arg})), c.want)
 		})
 	}
+	for _, c := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"text for a number", []string{"--lora_rank=many"}, `--lora_rank: "many" is not a whole number`},
+		{"negative", []string{"--seed=-1"}, "--seed: -1 is not a whole number, 0 or more"},
+		{"alias and name", []string{"--lora_rank=8", "--lora-r=4"},
+			"--lora_r: it and --lora_rank are one setting, lora_rank, set twice"},
+		{"an open quote", []string{"--lora_target", `"a,b`}, `--lora_target: "\"a,b" is not a list: a quote " is not closed`},
+		{"several", []string{"--lora_rank=many", "--seed=-1"},
+			"2 settings cannot be used:\n" + `  "--seed"       -1 is not a whole number, 0 or more` + "\n" +
+				`  "--lora_rank"  "many" is not a whole number`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, _, err := load(t, c.args...)
+			require.EqualError(t, err, c.want)
+		})
+	}
+	c, _, err := load(t, "--lora_rank=8", "--lora-rank=4", "--lora_target", "a", "--lora_target", "b,c")
+	require.NoError(t, err)
+	require.Equal(t, method{Rank: 4, Targets: []string{"a", "b", "c"}}, c.Method, "the last counts, lists accumulate")
+}
+
+func TestListsAreReadAsPeopleWriteThem(t *testing.T) {
+	for text, want := range map[string][]string{
+		"q_proj,v_proj": {"q_proj", "v_proj"}, "q_proj, v_proj": {"q_proj", "v_proj"},
+		"[q_proj, v_proj]":    {"q_proj", "v_proj"},
+		"['q_proj','v_proj']": {"q_proj", "v_proj"}, `["q_proj", "v_proj"]`: {"q_proj", "v_proj"}, "[]": {}, "": {},
+		`"a,b.json",c.json`: {"a,b.json", "c.json"}, `'a,b.json'`: {"a,b.json"}, `"say ""a"""`: {`say "a"`}, "[a": {"[a"},
+		"don't.json": {"don't.json"}, "[q_proj]": {"q_proj"},
+	} {
+		c, _, err := load(t, "--lora_target", text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, c.Method.Targets, text)
+	}
+	c, _, err := load(t, "--config", written(t, "lora_target: \"['q_proj','v_proj']\"\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"q_proj", "v_proj"}, c.Method.Targets)
+	_, _, err = load(t, "--lora_target", `"a"b,c`)
+	require.ErrorContains(t, err, `"b" stands between a quote and a comma`)
+}
+
+func TestTruthIsReadInEverySpelling(t *testing.T) {
+	for text, want := range map[string]bool{"True": true, "yes": true, "on": true, "1": true, "T": true, "False": false,
+		"NO": false, "off": false, "0": false} {
+		c, _, err := load(t, "--shuffle="+text)
+		require.NoError(t, err)
+		require.Equal(t, want, c.Shuffle, text)
+		c, _, err = load(t, "--config", written(t, "shuffle: "+text+"\n"))
+		require.NoError(t, err)
+		require.Equal(t, want, c.Shuffle, text)
+	}
+}
+
+func TestAFlagMayStandBeforeItsValueOrAlone(t *testing.T) {
+	for _, c := range []struct {
+		args, want []string
+	}{
+		{[]string{"--shuffle", "False", "--seed", "3"}, []string{"--shuffle=False", "--seed", "3"}},
+		{[]string{"--shuffle", "--seed", "3"}, []string{"--shuffle", "--seed", "3"}},
+		{[]string{"--shuffle", "word"}, []string{"--shuffle", "word"}},
+		{[]string{"--shuffle"}, []string{"--shuffle"}},
+		{[]string{"--compute", "--shuffle", "true"}, []string{"--compute", "--shuffle", "true"}},
+		{[]string{"--mode", "fast"}, []string{"--mode=fast"}},
+		{[]string{"--mode", "--shuffle", "no"}, []string{"--mode", "--shuffle=no"}},
+		{[]string{"--", "--shuffle", "no"}, []string{"--", "--shuffle", "no"}},
+		{[]string{"--unknown", "no"}, []string{"--unknown", "no"}},
+	} {
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		New(flags, program, defaults(), &struct {
+			Mode string `yaml:"mode" bare:"auto"`
+		}{})
+		require.Equal(t, c.want, Arguments(flags, c.args))
+	}
+}
+
+func TestWordsStandForValues(t *testing.T) {
+	for text, want := range map[string]string{"": "auto", "=true": "all", "=Yes": "all", "=off": "none", "=Last": "auto",
+		"=path/True": "path/True"} {
+		c, flags := struct {
+			Mode string `yaml:"mode" bare:"auto" words:"true=all,false=none,last=auto"`
+		}{}, pflag.NewFlagSet("", pflag.ContinueOnError)
+		s := New(flags, program, &c)
+		require.NoError(t, flags.Parse([]string{"--mode" + text}))
+		require.NoError(t, s.Load())
+		require.Equal(t, want, c.Mode, text)
+	}
+}
+
+func TestJSONIsASettingsFileToo(t *testing.T) {
+	text := `{"seed": 7,` + "\n\t" + `"lora_target": ["a", "b"],` + "\n\t" + `"shuffle": true}`
+	c, _, err := load(t, "--config", written(t, text))
+	require.NoError(t, err)
+	require.EqualValues(t, 7, c.Seed)
+	require.Equal(t, []string{"a", "b"}, c.Method.Targets)
 }
 
 func TestAGroupHoldsUntilTheNextOne(t *testing.T) {
