@@ -10,6 +10,8 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+
+	"fettle/internal/identify"
 )
 
 // configFile decodes config.json in its old and new spellings.
@@ -81,6 +83,9 @@ func ReadConfig(dir string) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
+	}
+	if err := identify.Damage(text); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	f := configFile{}
 	if err := json.Unmarshal(text, &f); err != nil {

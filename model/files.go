@@ -54,11 +54,10 @@ func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
 
 func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 	f, err := safetensors.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		err = fmt.Errorf("%w: %s", err, instead(dir))
+	}
 	if err != nil {
-		if errors.Is(err, os.ErrNotExist) && pickled(dir) {
-			const advice = "the weights are in PyTorch's pickle format; convert them to safetensors first"
-			return nil, fmt.Errorf("%w: %s", err, advice)
-		}
 		return nil, err
 	}
 	all := map[string]checkpoint.Tensor{}
@@ -76,10 +75,23 @@ func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 	return all, nil
 }
 
-func pickled(dir string) bool {
-	bin, _ := filepath.Glob(filepath.Join(dir, "*.bin"))
-	pth, _ := filepath.Glob(filepath.Join(dir, "*.pth"))
-	return len(bin)+len(pth) > 0
+// instead states what a directory has in place of the weights that are missing.
+func instead(dir string) string {
+	matches := func(pattern string) []string {
+		found, _ := filepath.Glob(filepath.Join(dir, pattern))
+		return found
+	}
+	if found := matches("*.safetensors"); len(found) > 0 {
+		return fmt.Sprintf("the directory has %d other safetensors files, such as %s: is a part of it missing?", len(found),
+			filepath.Base(found[0]))
+	}
+	for _, pattern := range []string{"*.bin", "*.pth", "*.pt"} {
+		if found := matches(pattern); len(found) > 0 {
+			return fmt.Sprintf("%s is in PyTorch's pickle format; convert the weights to safetensors first",
+				filepath.Base(found[0]))
+		}
+	}
+	return "the directory has no weights; was it downloaded whole?"
 }
 
 // StoredType returns the element type of a directory's projections, F32 where it is none that Load accepts.

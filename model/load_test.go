@@ -64,11 +64,11 @@ func TestWrongModelsAreRefusedWithAReason(t *testing.T) {
 		{"missing shard", func(t *testing.T, dir string) {
 			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Shards: 2}, 1))
 			require.NoError(t, os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors")))
-		}, "model-00002-of-00002.safetensors"},
+		}, "model-00002-of-00002.safetensors: no such file or directory: the directory has 2 other"},
 		{"pickle", func(t *testing.T, dir string) {
 			require.NoError(t,
 				os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "pytorch_model.bin")))
-		}, "convert them to safetensors"},
+		}, "pytorch_model.bin is in PyTorch's pickle format; convert the weights to safetensors"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

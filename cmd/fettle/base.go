@@ -26,6 +26,9 @@ type source struct {
 
 // open loads the parts of a chat model.
 func (s source) open() (*chat.Model, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	record, err := adapter.ReadRecord(s.Adapter, s.Model)
 	if err != nil {
 		return nil, input(err)
@@ -47,7 +50,7 @@ func (s source) open() (*chat.Model, error) {
 	if out.Weights, err = loadModel(s.Model, s.Compute, s.Quantized); err != nil {
 		return nil, err
 	}
-	where, err := located(s.Model)
+	where, err := locatedModel(s.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +74,20 @@ func (s source) open() (*chat.Model, error) {
 	return out, nil
 }
 
+// check returns an error for paths that hold neither model nor adapter.
+func (s source) check() error {
+	if s.Adapter != "" {
+		if err := checkAdapter(s.Adapter); err != nil {
+			return err
+		}
+	}
+	if s.Model == "" {
+		return nil
+	}
+	_, err := locatedModel(s.Model)
+	return err
+}
+
 // located returns the directory of a model, which is the name itself unless it is the built-in model's.
 func located(name string) (string, error) {
 	if name == builtin.Name && !isDir(name) {
@@ -86,7 +103,7 @@ func isDir(path string) bool {
 
 // loadModel loads a model for the processor.
 func loadModel(name, mode, quantization string) (*model.Model, error) {
-	dir, err := located(name)
+	dir, err := locatedModel(name)
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func unread(c train.Config, m *runData) (b plan.Base, dev compute.Device, err er
 		dev, err = scratchDevice(c.Compute)
 	} else {
 		var where string
-		if where, err = located(c.ModelName); err == nil {
+		if where, err = locatedModel(c.ModelName); err == nil {
 			dev, b.Stored, err = newDevice(where, c.Compute)
 		}
 	}

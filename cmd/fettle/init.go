@@ -84,7 +84,7 @@ func initialRecipe(c train.Config) (recipe.Recipe, error) {
 		r, _, err := chat.FindRecipe(c.Recipe, nil)
 		return r, err
 	}
-	where, err := located(c.ModelName)
+	where, err := locatedModel(c.ModelName)
 	if err != nil {
 		return recipe.Recipe{}, err
 	}

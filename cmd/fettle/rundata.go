@@ -39,8 +39,16 @@ type runData struct {
 func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	m := &runData{evaluation: &data.Set{}}
 	var err error
+	if c.Adapter != "" {
+		if err := checkAdapter(c.Adapter); err != nil {
+			return nil, err
+		}
+	}
+	if err := checkResume(c.Resume); err != nil {
+		return nil, err
+	}
 	if m.shape, m.tokenizerDir, err = baseShape(*c); err != nil {
-		return nil, input(err)
+		return nil, err
 	}
 	c.Resolve(m.shape)
 	var tok encode.Tokenizer

@@ -18,12 +18,12 @@ import (
 // baseShape finds the dimensions of a run's base, and the directory of its tokenizer, without its weights.
 func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error) {
 	if c.Shape == "" {
-		where, err := located(c.ModelName)
+		where, err := locatedModel(c.ModelName)
 		if err != nil {
 			return nil, "", err
 		}
 		shape, err := model.ReadConfig(where)
-		return shape, where, err
+		return shape, where, input(err)
 	}
 	where, err := located(c.Shape)
 	if err != nil {

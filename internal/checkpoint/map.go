@@ -1,12 +1,16 @@
 package checkpoint
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
+
+	"fettle/internal/identify"
 )
 
-// Map maps the file at path into memory, or reads it where that is not possible. A mapped file must keep its length
+// Map maps the file at path into memory, or reads it where that is not possible. It refuses a stand-in for a file, such
+// as a pointer of git LFS. A mapped file must keep its length
 // until release is called; the bytes are not valid afterwards.
 func Map(path string) (data []byte, release func() error, err error) {
 	f, err := os.Open(path)
@@ -23,6 +27,9 @@ func Map(path string) (data []byte, release func() error, err error) {
 	}
 	if data, release, err = load(f, info.Size()); err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	if err := identify.Damage(data); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("open %s: %w", path, err), release())
 	}
 	return data, release, nil
 }

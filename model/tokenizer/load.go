@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"fettle/internal/identify"
 )
 
 // Files returns the names of the tokenizer files of a model directory.
@@ -62,6 +64,9 @@ func loadFile(path string) (*Tokenizer, error) {
 	beside, err := readSide(filepath.Dir(path))
 	if err != nil {
 		return nil, err
+	}
+	if err := identify.Damage(text); err != nil {
+		return nil, fmt.Errorf("load tokenizer %s: %w", path, err)
 	}
 	t, err := parse(text, beside)
 	if err != nil {

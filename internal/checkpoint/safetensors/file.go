@@ -13,6 +13,7 @@ import (
 	"slices"
 
 	"fettle/internal/checkpoint"
+	"fettle/internal/identify"
 )
 
 // File holds an open file. Its tensors are valid until Close.
@@ -31,6 +32,9 @@ func Open(path string) (*File, error) {
 	}
 	file, err := Parse(data)
 	if err != nil {
+		if c := identify.Head(data); c != identify.Unknown && c != identify.Safetensors {
+			err = fmt.Errorf("it is %s, want a safetensors file", c)
+		}
 		release()
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}

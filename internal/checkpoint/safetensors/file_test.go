@@ -59,9 +59,16 @@ func TestOpenNamesTheFile(t *testing.T) {
 	_, err = Open(dir)
 	require.ErrorContains(t, err, "not a regular file")
 	path := filepath.Join(dir, "short")
-	require.NoError(t, os.WriteFile(path, nil, 0o644))
-	_, err = Open(path)
-	require.ErrorContains(t, err, path+": safetensors: 0 bytes, want at least 8")
+	for text, want := range map[string]string{
+		"abc":                  "safetensors: 3 bytes, want at least 8",
+		"":                     "it is an empty file: download it again",
+		"GGUF\x03\x00\x00\x00": "it is a GGUF file, want a safetensors file",
+		"version https://git-lfs.github.com/spec/v1\noid": "it is a git-lfs pointer, not the file itself: run git lfs pull",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		_, err = Open(path)
+		require.ErrorContains(t, err, path+": "+want)
+	}
 }
 
 func TestEncodeWritesTheSameBytesInAnyOrder(t *testing.T) {

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"fettle/internal/identify"
+)
+
+// missing is an error about something that is not there.
+type missing struct{ error }
+
+// Is makes missing count as fs.ErrNotExist.
+func (missing) Is(target error) bool { return target == fs.ErrNotExist }
+
+func missingf(format string, args ...any) error { return missing{fmt.Errorf(format, args...)} }
+
+// locatedModel returns the directory of a model, as located does, or the error of a path that holds something else.
+func locatedModel(name string) (string, error) {
+	where, err := located(name)
+	if err != nil || identify.Holds(where, identify.Model) {
+		return where, err
+	}
+	const key = "model_name_or_path"
+	p := identify.Of(where)
+	switch p.Kind {
+	case identify.Adapter, identify.Checkpoint:
+		return "", usage(fmt.Errorf("%s %s is %s: give it as --adapter_name_or_path, and its base as --%s", key, name,
+			p.What, key))
+	case identify.Run:
+		return "", usage(unfinished(key, name, p))
+	}
+	return "", mistaken(key, name, p,
+		"a model in Hugging Face's layout: a directory with config.json, *.safetensors and a tokenizer")
+}
+
+// checkAdapter returns the error of a path that holds no adapter.
+func checkAdapter(dir string) error {
+	if identify.Holds(dir, identify.Adapter) {
+		return nil
+	}
+	const key = "adapter_name_or_path"
+	p := identify.Of(dir)
+	switch p.Kind {
+	case identify.Model:
+		return usage(fmt.Errorf("%s %s is a model, not an adapter: give it as --model_name_or_path", key, dir))
+	case identify.Run:
+		return usage(unfinished(key, dir, p))
+	}
+	return mistaken(key, dir, p,
+		"an adapter in PEFT's layout: a directory with adapter_config.json and adapter_model.safetensors")
+}
+
+// checkResume returns the error of a path to continue from that holds no checkpoint of a run.
+func checkResume(from string) error {
+	if slices.Contains([]string{"auto", "none", ""}, from) || identify.Holds(from, identify.Checkpoint) {
+		return nil
+	}
+	const key = "resume"
+	p := identify.Of(from)
+	if p.Kind == identify.Foreign && identify.Holds(from, identify.Adapter) {
+		return input(fmt.Errorf("%s %s is %s, whose optimizer fettle does not read: start from its weights with "+
+			"--adapter_name_or_path %s", key, from, p.What, from))
+	}
+	return mistaken(key, from, p, "a checkpoint of fettle, such as runs/first/checkpoint-000200")
+}
+
+// unfinished explains that a run without a result has checkpoints at most.
+func unfinished(key, dir string, p identify.Path) error {
+	checkpoints, _ := filepath.Glob(filepath.Join(dir, "checkpoint-*"))
+	if len(checkpoints) == 0 {
+		return fmt.Errorf("%s %s is %s, nor a checkpoint: start it again with the same fettle train", key, dir, p.What)
+	}
+	return fmt.Errorf("%s %s is %s: finish it with the same fettle train, or give %s as --adapter_name_or_path", key, dir,
+		p.What, checkpoints[len(checkpoints)-1])
+}
+
+// mistaken explains a path that holds none of what its setting is for.
+func mistaken(key, name string, p identify.Path, want string) error {
+	switch {
+	case p.Kind == identify.HubName:
+		return missingf("%s %s is %s: fettle does not download. Get it, such as by hf download %s --local-dir %s, and "+
+			"give the directory", key, name, p.What, name, path.Base(name))
+	case p.Kind == identify.Missing:
+		return missingf("%s %s: there is no such directory", key, name)
+	case p.Use != "":
+		return input(fmt.Errorf("%s %s is %s: give %s", key, name, p.What, p.Use))
+	}
+	return input(fmt.Errorf("%s %s is %s, want %s", key, name, p.What, want))
+}

@@ -1,0 +1,174 @@
+package identify
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+)
+
+// Kind states what a path is good for.
+type Kind int
+
+// The kinds of paths.
+const (
+	Other      Kind = iota
+	Missing         // nothing is there
+	HubName         // nothing is there, and it reads like a name on the Hugging Face Hub
+	Model           // a model's directory in Hugging Face's layout
+	Adapter         // an adapter's directory, which this program can read
+	Run             // the output directory of a run of this program that has no result yet
+	Checkpoint      // a checkpoint of this program
+	Foreign         // another program's or another format's
+)
+
+// Path describes a path.
+type Path struct {
+	Kind Kind
+	What string // a phrase for messages: "an adapter", "a GGUF file"
+	Use  string // the directory meant instead, where there is one
+}
+
+// hubName matches owner/name.
+var hubName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
+
+// Of identifies what a path holds.
+func Of(path string) Path {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil && hubName.MatchString(path) && !isDir(filepath.Dir(path)):
+		return Path{HubName, "a name on the Hugging Face Hub", ""}
+	case err != nil:
+		return Path{Kind: Missing, What: "missing"}
+	case !info.IsDir():
+		return file(path)
+	}
+	return directory(path)
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// file describes a file, which no command takes for a model or an adapter.
+func file(path string) Path {
+	p := Path{Kind: Foreign, What: string(File(path))}
+	if p.What == "" {
+		p.What = "a file, not a directory"
+	}
+	if slices.Contains([]string{"config.json", "model.safetensors", "adapter_config.json", "adapter_model.safetensors"},
+		filepath.Base(path)) {
+		p.Use = filepath.Dir(path)
+	}
+	return p
+}
+
+// sign recognizes a kind of directory by files of its own, all of which must be there.
+type sign struct {
+	files []string
+	kind  Kind
+	what  string
+}
+
+// signs lists them; the first that matches counts.
+var signs = []sign{
+	{[]string{"MANIFEST.json", "state.json"}, Checkpoint, "a checkpoint of fettle"},
+	{[]string{"optimizer.pt", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer"},
+	{[]string{"training_args.bin", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer"},
+	{[]string{"adapters.safetensors"}, Foreign, "an adapter of MLX"},
+	{[]string{"adapters.npz"}, Foreign, "an adapter of MLX"},
+	{[]string{"lit_model.pth.lora"}, Foreign, "an adapter of LitGPT"},
+	{[]string{"lit_model.pth.adapter*"}, Foreign, "an adapter of LitGPT"},
+	{[]string{"adapter_config.json"}, Adapter, "an adapter"},
+	{[]string{"lit_model.pth"}, Foreign, "a model of LitGPT"},
+	{[]string{"lit_config.json"}, Foreign, "a model of LitGPT"},
+	{[]string{"config.json", "*.safetensors"}, Model, "a model"},
+	{[]string{"consolidated.*.pth", "params.json"}, Foreign, "a model in Meta's format"},
+	{[]string{"config.json", "pytorch_model*.bin"}, Foreign, "a model of PyTorch pickles"},
+	{[]string{"*.gguf"}, Foreign, "a directory of GGUF files"},
+	{[]string{"tf_model.h5"}, Foreign, "a model of TensorFlow"},
+	{[]string{"flax_model*.msgpack"}, Foreign, "a model of Flax"},
+	{[]string{"*.onnx"}, Foreign, "a model of ONNX"},
+	{[]string{"config.json"}, Model, "a model without weights"},
+	{[]string{"config.yaml", "metrics.jsonl"}, Run, "the directory of a run that has no result yet"},
+}
+
+// Holds reports whether a directory has the files of a kind, whatever else it has.
+func Holds(dir string, kind Kind) bool {
+	names := namesIn(dir)
+	return slices.ContainsFunc(signs, func(s sign) bool { return s.kind == kind && s.match(names) }) &&
+		(kind != Adapter || isPEFT(dir))
+}
+
+// match reports whether all files of a sign are among the names.
+func (s sign) match(names []string) bool {
+	for _, pattern := range s.files {
+		if !slices.ContainsFunc(names, func(n string) bool { ok, _ := filepath.Match(pattern, n); return ok }) {
+			return false
+		}
+	}
+	return true
+}
+
+// directory describes a directory by its files.
+func directory(dir string) Path {
+	names := namesIn(dir)
+	for _, s := range signs {
+		if !s.match(names) {
+			continue
+		}
+		if s.kind == Adapter && !isPEFT(dir) {
+			return Path{Foreign, "an adapter, but none of PEFT's: its adapter_config.json has no peft_type", ""}
+		}
+		return Path{s.kind, s.what, ""}
+	}
+	if slices.Contains(names, "snapshots") && slices.Contains(names, "refs") {
+		return Path{Foreign, "a directory of the Hugging Face cache", newest(filepath.Join(dir, "snapshots"), Model)}
+	}
+	if inside := newest(dir, Adapter); inside != "" {
+		return Path{Other, "a directory with an adapter in a directory of its own", inside}
+	}
+	if inside := newest(dir, Model); inside != "" {
+		return Path{Other, "a directory with a model in a directory of its own", inside}
+	}
+	return Path{Other, "a directory without a model or an adapter", ""}
+}
+
+func isPEFT(dir string) bool {
+	text, err := os.ReadFile(filepath.Join(dir, "adapter_config.json"))
+	if err != nil {
+		return false
+	}
+	var config struct {
+		Type *string `json:"peft_type"`
+	}
+	return json.Unmarshal(text, &config) != nil || config.Type != nil // a broken file is explained where it is read
+}
+
+// namesIn lists what a directory holds.
+func namesIn(dir string) []string {
+	entries, _ := os.ReadDir(dir)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// newest returns the directory inside dir that holds a kind and was changed last, or "".
+func newest(dir string, kind Kind) string {
+	best, when := "", int64(0)
+	for _, name := range namesIn(dir) {
+		inside := filepath.Join(dir, name)
+		info, err := os.Stat(inside)
+		if err != nil || !info.IsDir() || !Holds(inside, kind) {
+			continue
+		}
+		if at := info.ModTime().UnixNano(); best == "" || at > when {
+			best, when = inside, at
+		}
+	}
+	return best
+}
