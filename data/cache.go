@@ -16,7 +16,7 @@ import (
 )
 
 // cacheMagic changes with the layout of cached sets.
-const cacheMagic = "fettle encoded data 2\n"
+const cacheMagic = "fettle encoded data 3\n"
 
 // errNoCache reports a set that cannot be cached, which is not a failure.
 var errNoCache = errors.New("not cacheable")

@@ -1,6 +1,10 @@
 package data
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+
 	"fettle/data/encode"
 	"fettle/data/lint"
 	"fettle/data/recipe"
@@ -19,8 +23,10 @@ type outcome struct {
 	fixed   []string // rules whose repair changed the row
 	dropped bool     // by repair or cleaning
 	cleaned bool     // dropped by cleaning
-	opening uint64   // hash of the first two turns, when cleaning; 0: none
-	answer  uint64   // hash of the answers; 0: none
+	refused bool     // dropped for its label
+	use     source.Use
+	opening uint64 // hash of the first two turns, when cleaning; 0: none
+	answer  uint64 // hash of the answers; 0: none
 }
 
 // loader fills a set.
@@ -31,26 +37,43 @@ type loader struct {
 	arena   *arena          // holds the examples
 	answers lint.Answers    // of all rows
 	opened  map[uint64]bool // hashes of conversations' first two turns, when cleaning
+	fields  fieldCounts     // of the file being read
+	absent  map[column]error
+	found   map[column]bool
 }
+
+// column is a mapping of a file's fields.
+type column struct{ entry, ours, theirs string }
 
 // load encodes files, without patterns and cache.
 func load(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options) (*Set, error) {
 	s := &Set{Cutoff: o.Cutoff, Stream: r.Stream}
 	l := &loader{
 		set: s, options: o, meter: source.NewMeter(files), arena: &arena{dir: o.Cache}, opened: map[uint64]bool{},
+		absent: map[column]error{}, found: map[column]bool{},
 	}
+	fields := fieldCounts{}
 	w := worker{Encoder: encode.New(tok, r), checker: lint.NewChecker(tok, r), recipe: r, options: o}
 	var paths []string
 	seen := map[uint64]string{}
 	for i, f := range files {
 		from := len(s.Examples)
-		if err := l.file(w, f); err != nil {
+		more := map[string]int{} // sources of rows taken more than once
+		if err := l.file(&w, f, o.Seed+uint64(i), more); err != nil {
 			return nil, err
 		}
+		l.fields.report(w.file, &s.Report, fields)
 		s.Examples = append(s.Examples[:from], s.Report.Duplicates(s.Examples[from:], seen, o.Fix)...)
+		s.Examples = append(s.Examples[:from], multiply(s.Examples[from:], more)...)
 		s.Examples = append(s.Examples[:from], repeat(s.Examples[from:], f.Weight, o.Seed+uint64(i))...)
 		paths = append(paths, f.Path)
 	}
+	for _, key := range slices.SortedFunc(maps.Keys(l.absent), column.compare) {
+		if !l.found[key] {
+			return nil, l.absent[key]
+		}
+	}
+	s.Fields = fields.sorted()
 	if r.Stream {
 		s.Examples = stream(s.Examples, max(o.Cutoff-1, 1))
 	}
@@ -62,16 +85,22 @@ func load(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options)
 	return s, s.finish(paths)
 }
 
-// file loads one file.
-func (l *loader) file(w worker, f source.File) error {
+// file loads one file; more gets the sources of rows that are taken more than once.
+func (l *loader) file(w *worker, f source.File, seed uint64, more map[string]int) error {
 	var err error
 	if w.file, err = source.Open(f, l.meter); err != nil {
 		return err
 	}
+	w.options.OverLong = l.options.OverLong
 	if w.options.OverLong == "" && w.file.Format() == "text" {
 		w.options.OverLong = "split"
 	}
-	for out, err := range parallel(w.file.Records(), w.work) {
+	times, err := selection(f, w.file, seed)
+	if err != nil {
+		return err
+	}
+	l.fields = fieldCounts{}
+	for out, err := range parallel(take(w.file.Records(), times, more), w.work) {
 		switch {
 		case err != nil:
 			return err
@@ -85,7 +114,21 @@ func (l *loader) file(w worker, f source.File) error {
 			l.options.Progress(l.set.Rows, l.meter.Share())
 		}
 	}
+	absent := w.file.Absent()
+	for ours, theirs := range w.file.Columns() {
+		key := column{f.Entry, ours, theirs}
+		if slices.Contains(absent, ours) {
+			l.absent[key] = w.file.AbsentError(ours)
+		} else {
+			l.found[key] = true
+		}
+	}
 	return nil
+}
+
+// compare orders columns.
+func (c column) compare(d column) int {
+	return cmp.Or(cmp.Compare(c.entry, d.entry), cmp.Compare(c.ours, d.ours), cmp.Compare(c.theirs, d.theirs))
 }
 
 // take adds an outcome to the set.
@@ -99,6 +142,7 @@ func (l *loader) take(out outcome) {
 		s.Report.Add("bad-row", "", "%v", out.bad)
 		return
 	}
+	l.fields.add(out.use, out.source)
 	for _, m := range out.marks {
 		s.Report.Add(m.Rule, out.source, "%s", m.Text)
 	}
@@ -112,6 +156,9 @@ func (l *loader) take(out outcome) {
 	}
 	if out.cleaned {
 		s.Cleaned++
+	}
+	if out.refused {
+		s.Refused++
 	}
 	if out.dropped {
 		return

@@ -17,6 +17,7 @@ type Set struct {
 	Dropped  int // rows longer than the cutoff and dropped
 	Split    int // rows longer than the cutoff and split
 	Cleaned  int // rows that cleaning dropped
+	Refused  int // rows whose answer is labelled as bad, which the recipe does not learn
 	BadRows  int // rows that could not be read and were skipped
 	Silent   int // examples without a learned token
 	Tokens   int
@@ -26,6 +27,7 @@ type Set struct {
 	Lengths  []int32     // tokens of the rows before any cut
 	Bad      []string    // errors of the first bad rows
 	Hash     string      // SHA-256 over tokens and labels
+	Fields   []Field     // of the rows
 	Report   lint.Report // of the linter
 }
 
@@ -47,6 +49,9 @@ func (s *Set) finish(paths []string) error {
 		return fmt.Errorf("read %v: all %d records are longer than max_seq_length %d", paths, s.Dropped, s.Cutoff)
 	case len(s.Examples) == 0 && s.BadRows > 0:
 		return fmt.Errorf("read %v: none of %d records can be read; the first: %s", paths, s.BadRows, s.Bad[0])
+	case len(s.Examples) == 0 && s.Refused > 0:
+		return fmt.Errorf("read %v: %d of %d records are labelled false, which is not learned; the recipe koala does",
+			paths, s.Refused, s.Rows)
 	case len(s.Examples) == 0:
 		return fmt.Errorf("read %v: %w", paths, source.ErrEmpty)
 	case s.Learned == 0:

@@ -94,8 +94,12 @@ func TestT10EveryTurnHasItsSpan(t *testing.T) {
 			system + "USER: q ASSISTANT:⟦ a\n\nb¶⟧"},
 		{"parts of a message", "vicuna", "",
 			`{"messages": [{"role": "user", "content": [{"type": "text", "text": "q"}, ` +
-				`{"type": "text", "text": "!"}]}, {"role": "assistant", "content": null, "tool_calls": [{"id": 1}]}]}`,
-			system + "USER: q! ASSISTANT:⟦ [{\"id\": 1}]¶⟧"},
+				`{"type": "text", "text": "!"}]}, {"role": "assistant", "content": null, ` +
+				`"tool_calls": [{"name": "f"}]}]}`,
+			system + "USER: q! ASSISTANT:⟦ [{\"name\": \"f\"}]¶⟧"},
+		{"words beside a call", "vicuna", "", `{"messages": [{"role": "user", "content": "q"}, {"role": ` +
+			`"assistant", "content": "I look.", "function_call": {"name": "f", "arguments": "{}"}}]}`,
+			system + "USER: q ASSISTANT:⟦ I look.\n{\"name\": \"f\", \"arguments\": \"{}\"}¶⟧"},
 		{"prompt and completion as messages", "vicuna", "", `{"prompt": [{"role": "user", "content": "q"}], ` +
 			`"completion": [{"role": "assistant", "content": "a"}]}`,
 			system + "USER: q ASSISTANT:⟦ a¶⟧"},

@@ -30,7 +30,7 @@ func (w worker) work(r source.Record) outcome {
 	if w.file.Format() == "tokenized" {
 		return w.tokenized(row)
 	}
-	c, err := w.file.Conversation(row)
+	c, use, err := w.file.Conversation(row)
 	if err != nil {
 		return outcome{bad: err}
 	}
@@ -38,21 +38,25 @@ func (w worker) work(r source.Record) outcome {
 	if w.options.Fix {
 		drop := false
 		if fixed, drop = lint.Repair(&c); drop {
-			return outcome{fixed: fixed, dropped: true}
+			return outcome{fixed: fixed, dropped: true, use: use, source: c.Source}
 		}
 	}
 	opening := uint64(0)
 	if w.options.Clean {
 		if row.Has("plugins") || clean.Conversation(&c) != "" {
-			return outcome{dropped: true, cleaned: true}
+			return outcome{dropped: true, cleaned: true, use: use, source: c.Source}
 		}
 		opening = maphash.String(seed, c.Turns[0].Text+"\x00"+c.Turns[1].Text)
 	}
 	w.recipe.Restrict(&c, w.options.TrainOn)
+	if w.recipe.Refuses(c) {
+		return outcome{dropped: true, refused: true, use: use, source: c.Source}
+	}
 	marks := w.checker.Conversation(c)
 	fitted, err := w.Fit(c, w.options.Cutoff, w.options.OverLong)
 	out := refused(err)
 	out.examples, out.length = fitted.Examples, fitted.Length
+	out.use = use
 	out.opening, out.source, out.fixed, out.answer = opening, c.Source, fixed, lint.Hash(c.Answers())
 	if len(out.examples) > 0 {
 		first := out.examples[0]

@@ -103,7 +103,7 @@ func (m *runData) read(c *train.Config, tok encode.Tokenizer, progress io.Writer
 		return input(err)
 	}
 	if len(c.EvalDataset) > 0 {
-		held, err := dataFiles(c.EvalDataset, options)
+		held, err := dataFiles(c.EvalDataset, nil, options)
 		if err != nil {
 			return err
 		}
@@ -142,8 +142,7 @@ func (m *runData) split(c *train.Config) error {
 func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 	o := data.Options{
 		Format: c.DatasetFormat, Cutoff: c.Cutoff, TrainOn: c.TrainOn, OnBadRow: c.OnBadRow,
-		Columns: map[string]string{}, Seed: c.Seed,
-		Fix: c.Fix, Clean: c.Clean, Cache: c.DataCache,
+		Seed: c.Seed, Fix: c.Fix, Clean: c.Clean, Cache: c.DataCache,
 	}
 	if c.OverLong != "auto" {
 		o.OverLong = c.OverLong
@@ -152,49 +151,51 @@ func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 		parse := c.Specials == "yes"
 		o.ParseSpecials = &parse
 	}
-	for _, column := range c.Columns {
-		ours, theirs, ok := strings.Cut(column, "=")
-		if !ok || ours == "" || theirs == "" {
-			return o, nil, usage(fmt.Errorf("config: columns: %q, want field=name", column))
-		}
-		o.Columns[ours] = theirs
+	var err error
+	if o.Columns, err = datasource.ParseColumns(c.Columns); err != nil {
+		return o, nil, usage(fmt.Errorf("config: columns: %w", err))
 	}
 	if n := len(c.Weights); n > 0 && n != len(c.Dataset) {
 		return o, nil, usage(fmt.Errorf("config: dataset_weights: %d weights for %d files", n, len(c.Dataset)))
 	}
-	files, err := dataFiles(c.Dataset, o)
-	if err != nil {
-		return o, nil, err
-	}
-	for i, text := range c.Weights {
+	var weights []float64
+	for _, text := range c.Weights {
 		w, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(w > 0 && w <= 1000) {
 			return o, nil, usage(fmt.Errorf("config: dataset_weights: %q, want a number above 0, at most 1000", text))
 		}
-		files[i].Weight = w
+		weights = append(weights, w)
 	}
-	return o, files, nil
+	files, err := dataFiles(c.Dataset, weights, o)
+	return o, files, err
 }
 
 // infoFile is LLaMA-Factory's list of data sets. dataset_info.json:NAME names one of them.
 const infoFile = "dataset_info.json:"
 
-// dataFiles lists the files that a run names.
-func dataFiles(names []string, o data.Options) ([]datasource.File, error) {
+// dataFiles lists the files that a run names, with the weights of the names if there are any.
+func dataFiles(names []string, weights []float64, o data.Options) ([]datasource.File, error) {
 	names, err := dataPaths(names)
 	if err != nil {
 		return nil, err
 	}
 	var files []datasource.File
-	for _, path := range names {
-		f := datasource.File{Path: path, Format: o.Format, Columns: o.Columns}
+	for i, path := range names {
+		named := []datasource.File{{Path: path, Format: o.Format, Columns: o.Columns}}
 		if dir, name, ok := strings.Cut(path, infoFile); ok {
-			if f, err = datasource.DatasetInfo(dir+strings.TrimSuffix(infoFile, ":"), name); err != nil {
+			if named, err = datasource.DatasetInfo(dir+strings.TrimSuffix(infoFile, ":"), name); err != nil {
 				return nil, input(err)
 			}
-			maps.Copy(f.Columns, o.Columns)
 		}
-		files = append(files, f)
+		for _, f := range named {
+			if f.Entry != "" {
+				maps.Copy(f.Columns, o.Columns)
+			}
+			if weights != nil {
+				f.Weight = weights[i]
+			}
+			files = append(files, f)
+		}
 	}
 	return files, nil
 }
@@ -204,11 +205,12 @@ func (m *runData) log(log zerolog.Logger, c train.Config) {
 	s := m.training
 	log.Info().Int("rows", s.Rows).Int("examples", len(s.Examples)).Int("evaluation", len(m.evaluation.Examples)).
 		Int("tokens", s.Tokens).Int("learned", s.Learned).Int("without_learned", s.Silent).Msg("data read")
-	if s.Cut+s.Dropped+s.Split+s.BadRows+s.Cleaned+m.duplicates == 0 {
+	if s.Cut+s.Dropped+s.Split+s.BadRows+s.Cleaned+s.Refused+m.duplicates == 0 {
 		return
 	}
 	log.Warn().Int("max_seq_length", c.Cutoff).Int("keeps_95_percent", s.Keeps(0.95)).Int("keeps_all", s.Keeps(1)).
 		Int("cut", s.Cut).Int("dropped", s.Dropped).Int("split", s.Split).Int("unreadable", s.BadRows).
-		Int("cleaned_out", s.Cleaned).Int("held_out_elsewhere", m.duplicates).Strs("first_unreadable", s.Bad).
+		Int("cleaned_out", s.Cleaned).Int("labelled_false", s.Refused).
+		Int("held_out_elsewhere", m.duplicates).Strs("first_unreadable", s.Bad).
 		Msg("some rows were changed or left out")
 }

@@ -50,7 +50,7 @@ func (l *layout) messages(c recipe.Conversation) (*jinja.List, error) {
 				return nil, err
 			}
 		case t.Role == recipe.Assistant && t.Calls != "" && !strings.Contains(t.Text, t.Calls):
-			m = chatMessage(t.Role, strings.TrimPrefix(t.Text+"\n"+t.Calls, "\n"), turnID(i))
+			m = chatMessage(t.Role, t.Said(), turnID(i))
 		case t.Role == recipe.Tool:
 			w.result(m, t, turnID(i))
 		}

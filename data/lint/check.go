@@ -38,6 +38,9 @@ func (k *Checker) Conversation(c recipe.Conversation) []Mark {
 	if c.Tools != "" && c.Tools != "[]" && !k.recipe.Tools {
 		found("tools-ignored", "tools %.60s", c.Tools)
 	}
+	if name := mediaIn(c); name != "" {
+		found("media-placeholder", "%s", name)
+	}
 	control := "control-tokens"
 	if !k.recipe.Specials {
 		control = "control-names"
@@ -138,6 +141,26 @@ func placeholderIn(text string) string {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_ "
 	if ok && closed && name != "" && len(name) < 32 && strings.Trim(name, letters) == "" {
 		return fmt.Sprintf("{{%s}}", name)
+	}
+	return ""
+}
+
+// mediaIn finds the placeholder of a picture, a video or a sound in a question: on a line of its own, at the beginning
+// or at the end; "<image>", which is no tag of HTML, anywhere.
+func mediaIn(c recipe.Conversation) string {
+	for _, t := range c.Turns {
+		text := strings.TrimSpace(t.Content())
+		if t.Role != recipe.User || !strings.Contains(text, "<") {
+			continue
+		}
+		for _, name := range []string{"<image>", "<video>", "<audio>"} {
+			at := strings.Index(text, name)
+			switch line := "\n" + text + "\n"; {
+			case at >= 0 && name == "<image>", strings.HasPrefix(text, name), strings.HasSuffix(text, name),
+				strings.Contains(line, "\n"+name+"\n"):
+				return fmt.Sprintf("%s in %q", name, around(text, max(at, 0)))
+			}
+		}
 	}
 	return ""
 }

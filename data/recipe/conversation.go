@@ -68,6 +68,14 @@ func (t Turn) Learned(otherwise bool) bool {
 	return otherwise
 }
 
+// Said returns the text of an answer with its tool calls, for layouts that have no other place for them.
+func (t Turn) Said() string {
+	if t.Calls == "" || strings.Contains(t.Text, t.Calls) {
+		return t.Text
+	}
+	return strings.TrimPrefix(t.Text+"\n"+t.Calls, "\n")
+}
+
 // Content returns the text and, on a new line, the input if there is one.
 func (t Turn) Content() string {
 	if t.Input == "" {

@@ -45,7 +45,7 @@ func (d Dialogue) segments(c Conversation, open bool) ([]Segment, error) {
 				begin = d.Bad
 			}
 			put(Segment{Text: begin, Learn: frame && t.Learned(true)})
-			answer := Segment{Text: d.Gap + t.Text + d.AssistantEnd, Learn: t.Learned(true), End: d.End, Apart: d.Apart}
+			answer := Segment{Text: d.Gap + t.Said() + d.AssistantEnd, Learn: t.Learned(true), End: d.End, Apart: d.Apart}
 			out = append(out, answer)
 		default:
 			return nil, fmt.Errorf("read %s: turn %d has the unknown role %q", c.Source, i+1, t.Role)

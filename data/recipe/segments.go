@@ -29,7 +29,7 @@ func (r Recipe) layout(c Conversation) ([]Segment, error) {
 				"vicuna, koala, baize and chat templates take more", c.Source, r.Name, len(c.Turns))
 		}
 		prompt, answer := r.single(c, c.Turns[0]), c.Turns[1]
-		return []Segment{{Text: prompt}, {Text: answer.Text, Learn: answer.Learned(true), End: !r.EndIfRoom}}, nil
+		return []Segment{{Text: prompt}, {Text: answer.Said(), Learn: answer.Learned(true), End: !r.EndIfRoom}}, nil
 	}
 	segments, err := r.Dialogue.segments(c, false)
 	if r.Finish {

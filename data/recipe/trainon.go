@@ -33,9 +33,22 @@ func (r Recipe) Restrict(c *Conversation, trainOn string) {
 	no := false
 	for i := range c.Turns {
 		t := &c.Turns[i]
-		bad := t.Bad && (r.Dialogue == nil || r.Dialogue.Bad == "")
+		bad := t.Bad && !r.marksBad()
 		if t.Role == Assistant && (bad || trainOn == "last_turn" && i != last || trainOn == "completion" && i < asked) {
 			t.Learn = &no
 		}
 	}
+}
+
+// marksBad reports whether the recipe tells bad answers from good ones in the prompt, and learns them.
+func (r Recipe) marksBad() bool { return r.Dialogue != nil && r.Dialogue.Bad != "" }
+
+// Refuses reports whether a restricted conversation has a bad answer and nothing else to learn.
+func (r Recipe) Refuses(c Conversation) bool {
+	bad, learned := false, false
+	for _, t := range c.Turns {
+		bad = bad || t.Bad
+		learned = learned || t.Learned(t.Role == Assistant) && !t.Bad
+	}
+	return bad && !r.marksBad() && (!learned || r.LearnPrompt)
 }

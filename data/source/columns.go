@@ -1,71 +1,43 @@
 package source
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// fields gives access to a row's values by the names that a format has for them.
-type fields struct {
-	Row
-	columns map[string]string // expected name → the file's
-}
-
-// raw returns a field's JSON; null counts as missing.
-func (f fields) raw(key string) (json.RawMessage, bool) {
-	if name, ok := f.columns[key]; ok {
-		key = name
-	}
-	raw, ok := f.Fields[key]
-	return raw, ok && !bytes.Equal(raw, []byte("null"))
-}
-
-// has reports whether the row has a field that is not null.
-func (f fields) has(key string) bool { _, ok := f.raw(key); return ok }
-
-// text returns the string of the first of the keys that the row has. Without any
-// it returns "", or an error if the text is needed.
-func (f fields) text(needed bool, keys ...string) (string, error) {
-	for _, key := range keys {
-		if raw, ok := f.raw(key); ok {
-			var s string
-			if err := json.Unmarshal(raw, &s); err != nil {
-				return "", fmt.Errorf("read %s: %q is %.20s, want a text", f.Source, key, raw)
-			}
-			return s, nil
+// ParseColumns reads mappings of the form field=name: a format's name of a field, or another of its names, and the
+// file's. It fails for a field that no format knows, and for two names of one field.
+func ParseColumns(list []string) (map[string]string, error) {
+	columns := map[string]string{}
+	for _, column := range list {
+		ours, theirs, ok := strings.Cut(column, "=")
+		ours, theirs = strings.TrimSpace(ours), strings.TrimSpace(theirs)
+		switch {
+		case !ok || ours == "" || theirs == "":
+			return nil, fmt.Errorf("%q, want field=name", column)
+		case columns[ours] != "" && columns[ours] != theirs:
+			return nil, fmt.Errorf("%s is mapped to %q and to %q", ours, columns[ours], theirs)
 		}
+		columns[ours] = theirs
 	}
-	if needed {
-		return "", fmt.Errorf("read %s: no %q among the fields %s", f.Source, keys[0], f.quoted())
-	}
-	return "", nil
+	return canonical(columns)
 }
 
-// quoted lists the first keys of a row, for messages.
-func (f fields) quoted() string {
-	const most = 12
-	keys, rest := slices.Sorted(maps.Keys(f.Fields)), ""
-	if len(keys) > most {
-		keys, rest = keys[:most], ", …"
+// canonical returns columns by meaning.
+func canonical(columns map[string]string) (map[string]string, error) {
+	out, by := map[string]string{}, map[string]string{}
+	for _, ours := range slices.Sorted(maps.Keys(columns)) {
+		meaning, err := Canonical(ours)
+		if err != nil {
+			return nil, err
+		}
+		if first := by[meaning]; first != "" && out[meaning] != columns[ours] {
+			return nil, fmt.Errorf("%s and %s are names of the same field, %s; a second text of a question is its input",
+				first, ours, meaning)
+		}
+		out[meaning], by[meaning] = columns[ours], ours
 	}
-	for i, key := range keys {
-		keys[i] = fmt.Sprintf("%.40q", key)
-	}
-	return strings.Join(keys, ", ") + rest
-}
-
-// into decodes a field; false if it is missing.
-func (f fields) into(key, want string, v any) (bool, error) {
-	raw, ok := f.raw(key)
-	if !ok {
-		return false, nil
-	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		return false, fmt.Errorf("read %s: %q is %.20s, want %s", f.Source, key, raw, want)
-	}
-	return true, nil
+	return out, nil
 }

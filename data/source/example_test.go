@@ -32,7 +32,7 @@ func ExampleOpen() {
 		if err != nil {
 			panic(err)
 		}
-		c, err := file.Conversation(row)
+		c, _, err := file.Conversation(row)
 		if err != nil {
 			panic(err)
 		}

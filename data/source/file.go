@@ -14,6 +14,21 @@ type File struct {
 	Format  string            // one of Formats; "" and "auto": by its first record
 	Columns map[string]string // a format's name of a field → the file's name of it
 	Weight  float64           // how often an epoch sees each of its rows; 0: once
+
+	Entry   string   // the entry of dataset_info.json that names the file, "" if none does
+	Only    bool     // fields outside Columns are not read
+	Except  []string // meanings outside Columns that are not read
+	Tags    bool     // messages have no roles outside Columns
+	Split   string   // the rows that are read, as in "train[10%:]"; "": all
+	Samples int      // rows drawn at random from these, more than once if there are fewer; 0: all
+}
+
+// mapper says who maps the file's columns.
+func (f File) mapper() string {
+	if f.Entry != "" {
+		return f.Entry + " maps"
+	}
+	return "columns map"
 }
 
 // Expand replaces patterns by the files that match them, sorted by name.

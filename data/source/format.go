@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -19,17 +20,18 @@ type format struct {
 // formats lists the formats, the most particular first. The first that fits a
 // record is taken.
 func formats() []format {
+	answers := append(names(rowFields, "output"), "instances")
 	return []format{
 		{"tokenized", [][]string{{"input_ids"}}, nil},
 		{"koala", [][]string{{"fields"}, {"marker_user", "marker_gpt", "human_0", "gpt_1"}}, readKoala},
 		{"segments", [][]string{{"segments"}}, readSegments},
 		{"preference", [][]string{{"chosen"}}, readPreference},
-		{"sharegpt", [][]string{{"conversations", "conversation", "items", "dialog", "dialogue"}}, readMessages},
+		{"sharegpt", [][]string{names(rowFields, "messages")[1:]}, readMessages},
 		{"messages", [][]string{{"messages"}}, readMessages},
-		{"alpaca", [][]string{{"instruction"}, {"output", "response", "instances"}}, readAlpaca},
+		{"alpaca", [][]string{{"instruction"}, answers}, readAlpaca},
 		{"baize", [][]string{{"topic"}, {"input"}}, readBaize},
-		{"prompt_completion", [][]string{promptKeys, completionKeys}, readCompletion},
-		{"text", [][]string{{"text", "story", "content"}}, readText},
+		{"prompt_completion", [][]string{append(names(rowFields, "instruction")[1:], "input"), answers}, readAlpaca},
+		{"text", [][]string{names(rowFields, "text")}, readText},
 	}
 }
 
@@ -52,23 +54,22 @@ func findFormat(name string) (format, error) {
 	return format{}, suggest.Unknown("dataset format", name, Formats())
 }
 
-// detect returns the format of a file by its first good record. If no format fits,
-// it returns one whose first group of keys is present: its reader names the missing
-// field.
-func detect(path string, columns map[string]string) (format, error) {
+// detect returns the format of a file by its first good record. If no format fits, it returns one whose first group of
+// keys is present: its reader names the missing field.
+func (r *Reader) detect() (format, error) {
 	var first error
-	for r, err := range records(path, nil) {
+	for rec, err := range records(r.file.Path, nil) {
 		if err != nil {
 			return format{}, err
 		}
-		row, err := r.Row()
+		row, err := rec.Row()
 		if err != nil {
 			if first == nil {
 				first = err
 			}
 			continue
 		}
-		f := fields{row, columns}
+		f := r.fields(row)
 		for _, whole := range []bool{true, false} {
 			for _, candidate := range formats() {
 				if candidate.fits(f, whole) {
@@ -76,11 +77,20 @@ func detect(path string, columns map[string]string) (format, error) {
 				}
 			}
 		}
-		return format{}, fmt.Errorf("read %s: no format has the fields %s; "+
-			"name a format (%s) or map the fields (instruction=…, output=…)",
-			row.Source, f.quoted(), strings.Join(Formats()[1:], ", "))
+		return format{}, f.errorf("no format has the fields %s%s; name a format (%s) or map the fields "+
+			"(instruction=…, output=…)", f.quoted(), f.misspelt(), strings.Join(Formats()[1:], ", "))
 	}
 	return format{}, first
+}
+
+// misspelt names the first field whose name is almost a known one.
+func (f fields) misspelt() string {
+	for _, key := range slices.Sorted(maps.Keys(f.Fields)) {
+		if near := suggest.Nearest(strings.ToLower(key), allNames(rowFields)); near != "" && !strings.EqualFold(near, key) {
+			return fmt.Sprintf("; does %q stand for %q?", key, near)
+		}
+	}
+	return ""
 }
 
 // fits reports whether a row has a key of every group of a format; not whole: of

@@ -185,16 +185,16 @@ func TestDatasetInfoIsRead(t *testing.T) {
 	require.NoError(t, err)
 	for name, want := range map[string]string{"plain": "USER: q ASSISTANT:⟦ a¶⟧", "chat": "R. USER: q ASSISTANT:⟦ a¶⟧",
 		"pairs": "USER: q ASSISTANT:⟦ a¶⟧"} {
-		f, err := source.DatasetInfo(filepath.Join(dir, "dataset_info.json"), name)
+		files, err := source.DatasetInfo(filepath.Join(dir, "dataset_info.json"), name)
 		require.NoError(t, err)
-		s, err := data.Load(datatest.Letters{}, r, []source.File{f}, data.Options{})
+		s, err := data.Load(datatest.Letters{}, r, files, data.Options{})
 		require.NoError(t, err, name)
 		require.True(t, strings.HasSuffix(datatest.Marked(s.Examples[0]), want), datatest.Marked(s.Examples[0]))
 	}
 	_, err = source.DatasetInfo(filepath.Join(dir, "dataset_info.json"), "plan")
 	require.ErrorContains(t, err, "plain")
 	_, err = source.DatasetInfo(filepath.Join(dir, "dataset_info.json"), "far")
-	require.ErrorContains(t, err, "no file_name")
+	require.ErrorContains(t, err, "hf_hub_url: data sets are read from local files: download it")
 }
 
 // A footer cannot be longer than the file.

@@ -144,11 +144,13 @@ func FuzzDatasetInfo(f *testing.F) {
 	f.Add([]byte(`{}`), "")
 	f.Fuzz(func(t *testing.T, text []byte, name string) {
 		path := datatest.Write(t, "dataset_info.json", string(text))
-		file, err := source.DatasetInfo(path, name)
+		files, err := source.DatasetInfo(path, name)
 		if err != nil {
 			require.ErrorContains(t, err, path)
 			return
 		}
+		require.NotEmpty(t, files)
+		file := files[0]
 		require.Contains(t, source.Formats(), file.Format)
 		require.NotEmpty(t, file.Path)
 		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(path), "rows.json"), []byte(datatest.TwoRows),

@@ -3,193 +3,166 @@ package source
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fettle/data/recipe"
 )
 
-// listKeys are the names of the field with a list of messages.
-var listKeys = []string{"messages", "conversations", "conversation", "items", "dialog", "dialogue"}
-
-// readMessages reads ShareGPT's {"conversations": [{"from", "value"}]} and
-// OpenAI's {"messages": [{"role", "content"}]}, with "system" and "tools"
-// beside the list.
+// readMessages reads ShareGPT's {"conversations": [{"from", "value"}]} and OpenAI's {"messages": [{"role",
+// "content"}]}, lists of question-and-answer pairs and lists of alternating texts, with "system" and "tools" beside the
+// list.
 func readMessages(f fields) (recipe.Conversation, error) {
 	c := recipe.Conversation{Source: f.Source}
-	for _, key := range listKeys {
-		if f.has(key) {
-			err := addMessages(&c, f, key)
-			return c, err
+	key, raw := f.value("messages")
+	if raw == nil {
+		if key != "" {
+			return c, f.errorf("%q is null", key)
 		}
+		return c, f.missing("messages")
 	}
-	return c, fmt.Errorf("read %s: no %q", f.Source, listKeys[0])
-}
-
-// message is one element of such a list, under all the names that its fields have.
-type message struct {
-	Role, From, Speaker string
-	Content, Value      json.RawMessage
-	Text                *string
-	ToolCalls           json.RawMessage `json:"tool_calls"`
-	ToolCallID          string          `json:"tool_call_id"`
-	Name                string
-	Weight              *float64
-	Loss, Train         *bool
-}
-
-// readMessage decodes a message. The columns may name its fields and the roles
-// differently.
-func readMessage(raw json.RawMessage, columns map[string]string) (message, error) {
-	var m message
-	if err := json.Unmarshal(raw, &m); err != nil {
-		return m, fmt.Errorf("got %.40s, want {\"role\", \"content\"}", raw)
+	if err := f.addMessages(&c, key, raw); err != nil {
+		return c, err
 	}
-	if len(columns) == 0 {
-		return m, nil
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &all); err != nil {
-		return m, err
-	}
-	if name, ok := columns["role"]; ok {
-		m.From, m.Speaker = "", ""
-		if err := json.Unmarshal(all[name], &m.Role); err != nil {
-			return m, fmt.Errorf("no %q", name)
-		}
-	}
-	if name, ok := columns["content"]; ok {
-		m.Content = all[name]
-	}
-	for _, role := range []recipe.Role{recipe.User, recipe.Assistant, recipe.System, recipe.Tool} {
-		if name, ok := columns["role:"+string(role)]; ok && name == m.Role+m.From+m.Speaker {
-			m.Role, m.From, m.Speaker = string(role), "", ""
-		}
-	}
-	return m, nil
+	return c, f.addBeside(&c)
 }
 
 // addMessages appends the messages of a field: a list, or one by itself.
-func addMessages(c *recipe.Conversation, f fields, key string) error {
-	raw, _ := f.raw(key)
-	var list []json.RawMessage
-	if raw[0] == '{' {
-		list = []json.RawMessage{raw}
-	} else if _, err := f.into(key, "a list of messages", &list); err != nil {
-		return err
+func (f fields) addMessages(c *recipe.Conversation, key string, raw json.RawMessage) error {
+	raw = unquoted(raw)
+	list := []json.RawMessage{raw}
+	if len(raw) == 0 || raw[0] != '{' {
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return f.errorf("%q is %.20s, want a list of messages", key, raw)
+		}
 	}
 	for i, raw := range list {
-		m, err := readMessage(raw, f.columns)
-		if err == nil {
-			err = addMessage(c, m)
-		}
-		if err != nil {
-			return fmt.Errorf("read %s: %q, message %d: %w", f.Source, key, i+1, err)
+		if err := f.addElement(c, key, i, raw); err != nil {
+			return err
 		}
 	}
-	return addColumns(c, f)
+	return nil
 }
 
-// addColumns reads the columns beside the messages.
-func addColumns(c *recipe.Conversation, f fields) error {
-	system, err := f.text(false, "system")
-	if err != nil {
-		return err
+// addElement appends the turns of one element of a list of messages.
+func (f fields) addElement(c *recipe.Conversation, key string, i int, raw json.RawMessage) error {
+	m := f.element(key, i)
+	if text, ok := scalar(raw); ok { // alternating texts
+		role := recipe.User
+		if i%2 == 1 {
+			role = recipe.Assistant
+		}
+		c.Turns = append(c.Turns, recipe.Turn{Role: role, Text: text})
+		return nil
 	}
-	if system != "" {
-		c.System = system
+	if len(raw) > 0 && raw[0] == '[' {
+		return m.addPair(c, raw)
 	}
-	if raw, ok := f.raw("tools"); ok {
-		c.Tools = string(raw)
-		var text string
-		if json.Unmarshal(raw, &text) == nil {
-			c.Tools = text
+	if err := json.Unmarshal(raw, &m.Fields); err != nil || m.Fields == nil {
+		return m.errorf("got %.40s, want {\"role\", \"content\"}", raw)
+	}
+	var err error
+	if pair, ok := m.pair(); ok {
+		err = pair.addQuestion(c)
+	} else {
+		err = m.addMessage(c)
+	}
+	m.report(f, key)
+	return err
+}
+
+// pair returns the fields of an element that holds a question and its answer, under the names of such elements.
+func (f fields) pair() (fields, bool) {
+	role, _ := f.lookup("role")
+	f.table = pairFields
+	return f, (role == "" || strings.EqualFold(role, "user")) && f.hasAny("question") && f.hasAny("answer")
+}
+
+// addPair appends the turns of [question, answer].
+func (f fields) addPair(c *recipe.Conversation, raw json.RawMessage) error {
+	var pair []json.RawMessage
+	if err := json.Unmarshal(raw, &pair); err != nil {
+		return f.errorf("got %.40s: %w", raw, err)
+	}
+	if len(pair) != 2 {
+		return f.errorf("%d texts in a turn, want [question, answer]", len(pair))
+	}
+	for i, role := range []recipe.Role{recipe.User, recipe.Assistant} {
+		text, ok := scalar(pair[i])
+		if !ok {
+			return f.errorf("got %.40s, want [question, answer]", raw)
+		}
+		c.Turns = append(c.Turns, recipe.Turn{Role: role, Text: text})
+	}
+	return nil
+}
+
+// addQuestion appends the turns of an element with a question and its answer.
+func (f fields) addQuestion(c *recipe.Conversation) error {
+	var texts [3]string
+	for i, name := range []string{"system", "question", "answer"} {
+		var err error
+		if texts[i], err = f.text(i > 0, name); err != nil {
+			return err
 		}
 	}
-	for _, key := range []string{"kto_tag", "label"} {
-		raw, _ := f.raw(key)
-		if n := len(c.Turns); string(raw) == "false" && n > 0 && c.Turns[n-1].Role == recipe.Assistant {
+	if texts[0] != "" && c.System == "" && len(c.Turns) == 0 {
+		c.System = texts[0]
+	} else if texts[0] != "" {
+		c.Turns = append(c.Turns, recipe.Turn{Role: recipe.System, Text: texts[0]})
+	}
+	c.Turns = append(c.Turns, recipe.Turn{Role: recipe.User, Text: texts[1]},
+		recipe.Turn{Role: recipe.Assistant, Text: texts[2]})
+	return nil
+}
+
+// addBeside reads the fields beside messages. A system message among them comes first.
+func (f fields) addBeside(c *recipe.Conversation) error {
+	if key, raw := f.lookup("system"); raw != nil && !isNull(raw) {
+		text, ok := scalar(raw)
+		if !ok {
+			return f.errorf("%q is %.20s, want a text", key, raw)
+		}
+		if c.System == "" || text == c.System {
+			c.System = text
+			f.mark(key)
+		}
+	}
+	if _, raw := f.value("tools"); !empty(raw) {
+		c.Tools = string(unquoted(raw))
+	}
+	f.addVerdict(c)
+	return nil
+}
+
+// addVerdict reads KTO's label of the last answer.
+func (f fields) addVerdict(c *recipe.Conversation) {
+	key, raw := f.lookup("kto_tag")
+	text, _ := scalar(raw)
+	switch text {
+	case "true", "True", "TRUE":
+		f.mark(key)
+	case "false", "False", "FALSE":
+		f.mark(key)
+		if n := len(c.Turns); n > 0 && c.Turns[n-1].Role == recipe.Assistant {
 			c.Turns[n-1].Bad = true
 		}
 	}
-	return nil
 }
 
-// addMessage appends a message as a turn; a first system message becomes the
-// conversation's.
-func addMessage(c *recipe.Conversation, m message) error {
-	name := m.Role + m.From + m.Speaker
-	t := recipe.Turn{Role: roleOf(name)}
-	if t.Role == "" {
-		return fmt.Errorf("unknown role %q", name)
-	}
-	var err error
-	if t.Text, err = m.text(); err != nil {
-		return err
-	}
-	if t.Learn, err = m.learn(); err != nil {
-		return err
-	}
-	switch {
-	case t.Role == recipe.Assistant && recipe.IsCall(string(m.ToolCalls)):
-		t.Calls = string(m.ToolCalls)
-	case t.Role == recipe.Assistant && strings.EqualFold(name, "function_call") && recipe.IsCall(t.Text):
-		t.Calls = t.Text
-	case t.Role == recipe.Tool:
-		t.CallID, t.Name = m.ToolCallID, m.Name
-	}
-	if t.Role == recipe.System && len(c.Turns) == 0 && c.System == "" {
-		c.System = t.Text
-		return nil
-	}
-	c.Turns = append(c.Turns, t)
-	return nil
-}
-
-// text returns the message's text: a string, or OpenAI's list of text parts, or
-// the tool calls of a message without text.
-func (m message) text() (string, error) {
-	raw := m.Content
-	if raw == nil {
-		raw = m.Value
-	}
-	switch {
-	case m.Text != nil:
-		return *m.Text, nil
-	case (len(raw) == 0 || string(raw) == "null") && len(m.ToolCalls) > 0:
-		return string(m.ToolCalls), nil
-	case len(raw) == 0 || string(raw) == "null":
-		return "", fmt.Errorf("no %q", "content")
-	}
-	var text string
-	if json.Unmarshal(raw, &text) == nil {
-		return text, nil
-	}
-	var parts []struct{ Type, Text string }
-	if err := json.Unmarshal(raw, &parts); err != nil {
-		return "", fmt.Errorf("content is %.20s, want a text", raw)
-	}
-	var b strings.Builder
-	for _, p := range parts {
-		if p.Type != "text" {
-			return "", fmt.Errorf("content has a part of type %q, want text", p.Type)
+// report tells the row which fields of a message hold text and were not read.
+func (f fields) report(row fields, key string) {
+	for _, name := range f.use().Unread {
+		if name = key + "[]." + name; !slices.Contains(row.notes.inner, name) {
+			row.notes.inner = append(row.notes.inner, name)
 		}
-		b.WriteString(p.Text)
 	}
-	return b.String(), nil
 }
 
-// learn returns whether the message is marked as learned, nil if it is not marked.
-func (m message) learn() (*bool, error) {
-	switch {
-	case m.Loss != nil:
-		return m.Loss, nil
-	case m.Train != nil:
-		return m.Train, nil
-	case m.Weight == nil:
-		return nil, nil
-	case *m.Weight != 0 && *m.Weight != 1:
-		return nil, fmt.Errorf("weight is %v, want 0 or 1", *m.Weight)
+// element returns the fields, yet without values, of element i of a list of messages.
+func (f fields) element(key string, i int) fields {
+	return fields{
+		Row: Row{Source: f.Source}, schema: *f.message, table: messageFields,
+		place: fmt.Sprintf("%q, message %d: ", key, i+1), notes: &notes{read: map[string]bool{}},
 	}
-	learn := *m.Weight == 1
-	return &learn, nil
 }

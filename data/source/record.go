@@ -107,8 +107,8 @@ func plainText(f io.Reader) (*bufio.Reader, error) {
 	return in, nil
 }
 
-// source returns file:line, with the record's number if the line has several.
-func (r Record) source() string {
+// Source returns file:line, with the record's number if the line has several.
+func (r Record) Source() string {
 	source := r.path + ":" + strconv.Itoa(r.line)
 	if r.nth > 1 {
 		source += " (record " + strconv.Itoa(r.nth) + ")"
@@ -119,9 +119,9 @@ func (r Record) source() string {
 // Row parses a record.
 func (r Record) Row() (Row, error) {
 	if r.err != nil {
-		return Row{}, fmt.Errorf("read %s: %w", r.source(), r.err)
+		return Row{}, fmt.Errorf("read %s: %w", r.Source(), r.err)
 	}
-	row := Row{Fields: r.fields, Source: r.source()}
+	row := Row{Fields: r.fields, Source: r.Source()}
 	if r.raw == nil {
 		return row, nil
 	}
@@ -133,7 +133,7 @@ func (r Record) Row() (Row, error) {
 	err := json.Unmarshal(r.raw, &row.Fields)
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) || err == nil && row.Fields == nil {
-		return row, fmt.Errorf("read %s: want an object {…}, got %.40s", r.source(), r.raw)
+		return row, fmt.Errorf("read %s: want an object {…}, got %.40s", r.Source(), r.raw)
 	}
 	return row, r.broken(err)
 }
@@ -148,5 +148,5 @@ func (r Record) broken(err error) error {
 		upTo := max(0, min(int(syntax.Offset)-1, len(r.raw)))
 		r.line += bytes.Count(r.raw[:upTo], []byte("\n"))
 	}
-	return fmt.Errorf("read %s: broken JSON: %w", r.source(), err)
+	return fmt.Errorf("read %s: broken JSON: %w", r.Source(), err)
 }

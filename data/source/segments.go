@@ -1,14 +1,10 @@
 package source
 
-import (
-	"fmt"
-
-	"fettle/data/recipe"
-)
+import "fettle/data/recipe"
 
 // readText reads {"text"}: a text that is learned whole.
 func readText(f fields) (recipe.Conversation, error) {
-	text, err := f.text(true, "text", "story", "content")
+	text, err := f.text(true, "text")
 	return recipe.Conversation{Segments: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
 }
 
@@ -24,7 +20,7 @@ func readSegments(f fields) (recipe.Conversation, error) {
 		return c, err
 	}
 	if len(list) == 0 {
-		return c, fmt.Errorf("read %s: \"segments\" is empty", f.Source)
+		return c, f.errorf("%q is empty", "segments")
 	}
 	for _, s := range list {
 		c.Segments = append(c.Segments, recipe.Segment{Text: s.Text, Learn: s.Label})
@@ -35,6 +31,7 @@ func readSegments(f fields) (recipe.Conversation, error) {
 
 // readBaize reads {"topic", "input"}: the whole training text.
 func readBaize(f fields) (recipe.Conversation, error) {
+	f.mark("topic")
 	text, err := f.text(true, "input")
 	return recipe.Conversation{Segments: []recipe.Segment{{Text: text, Learn: true, End: true}}, Source: f.Source}, err
 }

@@ -20,7 +20,7 @@ func readTokenized(f fields) (encode.Example, error) {
 	}
 	switch {
 	case len(e.Tokens) == 0:
-		return e, fmt.Errorf("read %s: no %q", f.Source, "input_ids")
+		return e, f.errorf("no %q", "input_ids")
 	case e.Labels == nil:
 		e.Labels = append([]int32(nil), e.Tokens...)
 	case len(e.Labels) != len(e.Tokens):

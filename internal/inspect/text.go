@@ -141,6 +141,7 @@ func (v View) Summary(recipe string, s *data.Set) {
 		bar := strings.Repeat("█", (c.Count*width+top-1)/top)
 		fmt.Fprintf(v.Out, "%6d–%-6d %s %d\n", c.From, c.To, v.paint(cyan, bar), c.Count)
 	}
+	fmt.Fprint(v.Out, fieldLines(s))
 	for i, line := range strings.Split(strings.TrimSuffix(s.Report.String(), "\n"), "\n") {
 		if i == 0 {
 			fmt.Fprint(v.Out, "── ")

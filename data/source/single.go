@@ -1,0 +1,128 @@
+package source
+
+import (
+	"encoding/json"
+
+	"fettle/data/recipe"
+)
+
+// readAlpaca reads {"instruction", "input", "output"} and {"prompt", "completion"} under all their names, as texts or,
+// the prompt and the answer, as lists of messages. Input may be missing; "system", "history" [[question, answer], …],
+// "choices" and "tools" may be there. Of self-instruct's "instances" [{"input", "output"}] it reads the first.
+func readAlpaca(f fields) (recipe.Conversation, error) {
+	if !f.hasAny("output") {
+		if inner, ok, err := f.instance(); err != nil {
+			return recipe.Conversation{}, err
+		} else if ok {
+			f = inner
+		}
+	}
+	return readSingle(f, "output")
+}
+
+// instance returns the fields of the first of "instances" with the row's instruction.
+func (f fields) instance() (fields, bool, error) {
+	var instances []map[string]json.RawMessage
+	if ok, err := f.into("instances", "a list of objects", &instances); err != nil || !ok || len(instances) == 0 {
+		return f, false, err
+	}
+	key, raw := f.value("instruction")
+	inner := f
+	inner.Fields, inner.columns = map[string]json.RawMessage{}, nil
+	for k, v := range instances[0] {
+		inner.Fields[k] = v
+	}
+	if raw != nil {
+		inner.Fields["instruction"] = raw
+		inner.notes = &notes{read: map[string]bool{}}
+		f.mark(key)
+	}
+	return inner, true, nil
+}
+
+// readSingle reads one question with its answer, which is a field of that meaning.
+func readSingle(f fields, answer string) (recipe.Conversation, error) {
+	c := recipe.Conversation{Source: f.Source}
+	if err := f.addHistory(&c); err != nil {
+		return c, err
+	}
+	if key, raw := f.lookup("instruction"); isList(raw) {
+		f.mark(key)
+		if err := f.addMessages(&c, key, raw); err != nil {
+			return c, err
+		}
+	} else if err := f.addInstruction(&c); err != nil {
+		return c, err
+	}
+	if err := f.addAnswer(&c, answer); err != nil {
+		return c, err
+	}
+	return c, f.addBeside(&c)
+}
+
+// addHistory appends earlier questions and answers.
+func (f fields) addHistory(c *recipe.Conversation) error {
+	key, raw := f.value("history")
+	if empty(raw) || empty(unquoted(raw)) {
+		return nil
+	}
+	return f.addMessages(c, key, raw)
+}
+
+// addInstruction appends the question: an instruction with its input and its choices. An input without an instruction
+// is the question.
+func (f fields) addInstruction(c *recipe.Conversation) error {
+	t := recipe.Turn{Role: recipe.User}
+	var err error
+	if _, raw := f.lookup("instruction"); (raw == nil || isNull(raw)) && f.hasAny("input") {
+		t.Text, err = f.text(true, "input")
+	} else if t.Text, err = f.text(true, "instruction"); err == nil {
+		t.Input, err = f.text(false, "input")
+	}
+	if err != nil {
+		return err
+	}
+	c.Turns = append(c.Turns, t)
+	return nil
+}
+
+// addAnswer appends the answer: a text, or messages.
+func (f fields) addAnswer(c *recipe.Conversation, name string) error {
+	options, err := f.choices()
+	if err != nil {
+		return err
+	}
+	key, raw := f.lookup(name)
+	if n := len(c.Turns); options != nil && n > 0 {
+		t := &c.Turns[n-1]
+		if t.Input != "" {
+			t.Input += "\n"
+		}
+		t.Input += options.String()
+	}
+	if f.holdsMessages(raw) {
+		f.mark(key)
+		return f.addMessages(c, key, raw)
+	}
+	text, err := f.text(true, name)
+	if err != nil {
+		return err
+	}
+	if options != nil {
+		if text, err = options.answer(f, key, text, raw[0] != '"'); err != nil {
+			return err
+		}
+	}
+	c.Turns = append(c.Turns, recipe.Turn{Role: recipe.Assistant, Text: text})
+	return nil
+}
+
+// holdsMessages reports whether a value is a message, or a list of them.
+func (f fields) holdsMessages(raw json.RawMessage) bool {
+	m := f.element("", 0)
+	var list []json.RawMessage
+	if isList(raw) && json.Unmarshal(raw, &list) == nil && len(list) > 0 {
+		raw = list[0]
+	}
+	return len(raw) > 0 && raw[0] == '{' && json.Unmarshal(raw, &m.Fields) == nil && m.hasAny("role")
+}
