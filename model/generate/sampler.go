@@ -9,16 +9,22 @@ import (
 )
 
 // Sampler chooses the next token: the most probable one if Temperature is 0, otherwise, in the order of Hugging Face's
-// generate, by repetition penalty, temperature, top k, top p, min p, and a random choice.
+// generate, by repetition penalty, temperature, top k, top p, min p, and a random choice. The other penalties and the
+// bias act after the repetition penalty; the vocabulary is restricted last, so that no setting makes a token that the
+// tokenizer lacks.
 type Sampler struct {
 	Temperature       float64
 	TopK              int     // 0: all
 	TopP              float64 // 1: all (Holtzman et al. 2019, arXiv:1904.09751)
 	MinP              float64 // least probability relative to the largest; 0: all
 	RepetitionPenalty float64 // 1: none (Keskar et al. 2019, arXiv:1909.05858)
-	Seed              uint64
+	Penalties
+	Bias  map[int32]float64 // added to the logits of tokens
+	Vocab Vocabulary
+	Seed  uint64
 
-	drawn uint64 // random numbers used so far: each is a function of (Seed, drawn)
+	drawn  uint64        // random numbers used so far: each is a function of (Seed, drawn)
+	chosen map[int32]int // how often Next returned a token, for Penalties
 }
 
 // Check returns an error that names the first setting out of its range.
@@ -35,18 +41,38 @@ func (s *Sampler) Check() error {
 	case !(s.RepetitionPenalty > 0) || math.IsInf(s.RepetitionPenalty, 0):
 		return fmt.Errorf("repetition_penalty is %v, want more than 0", s.RepetitionPenalty)
 	}
-	return nil
+	return s.Penalties.check()
 }
 
-// Next chooses a token, given the logits (V) and the tokens before it. It does not change logits.
+// Next chooses a token, given the logits (V) and the tokens before it. It does not change logits. The tokens that it
+// returned earlier are those that Penalties count.
 func (s *Sampler) Next(logits []float32, before []int32) int32 {
-	z := make([]float64, len(logits))
-	for i, v := range logits {
-		z[i] = float64(v)
+	z := make([]float64, s.Vocab.rows(len(logits)))
+	for i := range z {
+		z[i] = float64(logits[i])
 	}
 	if s.RepetitionPenalty != 1 {
 		s.penalize(z, before)
 	}
+	s.Penalties.apply(z, s.chosen)
+	for token, b := range s.Bias { // in any order: each changes another logit
+		if token >= 0 && int(token) < len(z) {
+			z[token] += b
+		}
+	}
+	s.Vocab.restrict(z)
+	next := s.choose(z)
+	if s.Penalties != (Penalties{}) {
+		if s.chosen == nil {
+			s.chosen = map[int32]int{}
+		}
+		s.chosen[next]++
+	}
+	return next
+}
+
+// choose returns the token to take, given the final logits.
+func (s *Sampler) choose(z []float64) int32 {
 	if s.Temperature == 0 {
 		return best(z)
 	}
@@ -115,7 +141,7 @@ func (s *Sampler) candidates(z []float64) []candidate {
 	}
 	kept := all[:0]
 	for _, c := range all {
-		if c.p >= s.MinP {
+		if c.p > 0 && c.p >= s.MinP {
 			kept = append(kept, c)
 		}
 	}
