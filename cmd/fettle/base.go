@@ -24,68 +24,66 @@ type source struct {
 	Quantized string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none, int8 or nf4; auto: as the adapter was trained"`
 }
 
-// open loads the parts of a chat model.
+// complete checks the paths and finds the base of an adapter that was given without one.
+func (s *source) complete() (err error) {
+	if s.Adapter != "" {
+		if err := checkAdapter(s.Adapter); err != nil {
+			return err
+		}
+		if s.Model == "" {
+			if s.Model, err = baseOf(s.Adapter); err != nil {
+				return err
+			}
+		}
+	}
+	if s.Model == "" {
+		return usage(errors.New("model_name_or_path is missing: the directory of the base model"))
+	}
+	_, err = locatedModel(s.Model)
+	return err
+}
+
+// open loads the parts of a chat model. Tokenizer, chat template and settings of generation are the adapter's where it
+// has its own.
 func (s source) open() (*chat.Model, error) {
-	if err := s.check(); err != nil {
+	if err := s.complete(); err != nil {
 		return nil, err
 	}
 	record, err := adapter.ReadRecord(s.Adapter, s.Model)
 	if err != nil {
 		return nil, input(err)
 	}
-	if s.Model == "" {
-		if s.Model = record.Base; s.Model == "" {
-			return nil, usage(errors.New("model_name_or_path is missing: the directory of the base model"))
-		}
-	}
 	if s.Quantized == "" || s.Quantized == "auto" {
 		s.Quantized = record.Quantization
 	}
-	out := &chat.Model{}
 	if r := s.Recipe; r != "" && r != chat.OwnTemplate && !strings.HasSuffix(r, ".jinja") {
 		if _, _, err := chat.FindRecipe(r, nil); err != nil { // before the weights are loaded
 			return nil, err
 		}
 	}
+	out := &chat.Model{}
 	if out.Weights, err = loadModel(s.Model, s.Compute, s.Quantized); err != nil {
 		return nil, err
 	}
-	where, err := locatedModel(s.Model)
-	if err != nil {
-		return nil, err
-	}
-	if out.Tokenizer, err = loadTokenizer(where, out.Weights); err != nil {
-		return nil, err
-	}
-	if err := out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, s.Adapter,
-		where); err != nil {
-		return nil, err
-	}
-	if out.MoreEnds, err = chat.GenerationEnds(where); err != nil {
-		return nil, input(err)
-	}
-	if s.Adapter != "" && !record.IsModel() {
+	if s.Adapter != "" {
 		set, err := adapter.Load(s.Adapter, out.Weights)
 		if err != nil {
 			return nil, input(err)
 		}
 		out.Weights = out.Weights.With(set.Delta)
 	}
-	return out, nil
-}
-
-// check returns an error for paths that hold neither model nor adapter.
-func (s source) check() error {
-	if s.Adapter != "" {
-		if err := checkAdapter(s.Adapter); err != nil {
-			return err
-		}
+	where, err := located(s.Model)
+	if err != nil {
+		return nil, err
 	}
-	if s.Model == "" {
-		return nil
+	dirs := partDirs(s.Adapter, where)
+	if out.Tokenizer, err = loadTokenizer(tokenizerDir(dirs), out.Weights); err != nil {
+		return nil, err
 	}
-	_, err := locatedModel(s.Model)
-	return err
+	if out.Generation, err = chat.ReadGeneration(dirs...); err != nil {
+		return nil, err
+	}
+	return out, out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, dirs...)
 }
 
 // located returns the directory of a model, which is the name itself unless it is the built-in model's.

@@ -18,7 +18,8 @@ import (
 
 // chatSettings holds the settings of chat beside those of model and answer.
 type chatSettings struct {
-	System string `yaml:"system" group:"prompt" help:"the system message"`
+	System  string `yaml:"system" group:"prompt" help:"the system message"`
+	Verbose bool   `yaml:"verbose" group:"output" help:"print the reason of each answer's end, the speed and the sampling settings with the seed"`
 }
 
 func newChat() *cobra.Command {
@@ -32,18 +33,20 @@ single instructions does not.`,
 		Example: "  fettle chat --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}
-	s := addSettings(cmd, &from, &with, &sampling)
+	s := addAnswering(cmd, &from, &with, &sampling)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := load(cmd, s); err != nil {
 			return err
 		}
-		return startChat(cmd, from, with.System, sampling)
+		return startChat(cmd, from, with, sampling, s.Given)
 	}
 	return cmd
 }
 
 // startChat opens a model and chats with it.
-func startChat(cmd *cobra.Command, from source, system string, sampling chat.Sampling) error {
+func startChat(
+	cmd *cobra.Command, from source, with chatSettings, sampling chat.Sampling, given func(key string) bool,
+) error {
 	if err := sampling.Check(); err != nil {
 		return err
 	}
@@ -54,9 +57,12 @@ func startChat(cmd *cobra.Command, from source, system string, sampling chat.Sam
 	if m.Recipe == nil {
 		return m.NoRecipe("pass --recipe (alpaca, alpaca-lora, vicuna, ..., or a file.jinja)")
 	}
+	if err := prepare(m, &sampling, given, cmd.ErrOrStderr()); err != nil {
+		return err
+	}
 	c := chatter{
-		Conversation: m.Converse(), dialogue: recipe.Conversation{System: system}, sampling: sampling,
-		out: cmd.OutOrStdout(),
+		Conversation: m.Converse(), dialogue: recipe.Conversation{System: with.System}, sampling: sampling,
+		verbose: with.Verbose, out: cmd.OutOrStdout(),
 	}
 	return c.run(cmd.InOrStdin())
 }
@@ -65,7 +71,8 @@ func startChat(cmd *cobra.Command, from source, system string, sampling chat.Sam
 type chatter struct {
 	*chat.Conversation
 	dialogue recipe.Conversation
-	sampling chat.Sampling
+	sampling chat.Sampling // its seed is that of the next answer
+	verbose  bool
 	out      io.Writer
 }
 
@@ -132,7 +139,8 @@ func (c *chatter) answer() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	a, err := c.Ask(ctx, chat.Question{Prompt: prompt, Sampling: c.sampling}, writer(c.out))
+	used := c.sampling
+	a, err := c.Ask(ctx, chat.Question{Prompt: prompt, Sampling: used}, writer(c.out))
 	c.sampling.Seed++
 	switch {
 	case err != nil:
@@ -141,5 +149,8 @@ func (c *chatter) answer() {
 		fmt.Fprintf(c.out, " … (%s)", a.Reason)
 	}
 	fmt.Fprintln(c.out)
+	if c.verbose && err == nil {
+		fmt.Fprintf(c.out, "(%s after %d tokens, %.1f tokens/s; %s)\n", a.Reason, a.Tokens, a.Speed(), describe(used))
+	}
 	c.dialogue.Turns = append(c.dialogue.Turns, recipe.Turn{Role: recipe.Assistant, Text: strings.TrimSpace(a.Text)})
 }

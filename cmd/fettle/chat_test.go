@@ -67,5 +67,5 @@ func TestServeHoldsConversations(t *testing.T) {
 		serve.Message{Role: "user", Content: "a"}))
 	_, err := e.Answer(t.Context(), serve.Request{Model: e.Models()[0],
 		Messages: []serve.Message{{Role: "assistant", Content: "a"}}}, nil)
-	require.ErrorContains(t, err, "the last message is not the user's")
+	require.ErrorContains(t, err, "the last message must be the user's")
 }

@@ -45,7 +45,8 @@ part, before and after; then chat with it. Nothing is downloaded.`,
 		}
 		sampling := chat.DefaultSampling()
 		sampling.Temperature = 0
-		return startChat(cmd, source{Adapter: demoDir(c), Compute: "auto"}, "", sampling)
+		return startChat(cmd, source{Adapter: demoDir(c), Compute: "auto"}, chatSettings{}, sampling,
+			func(string) bool { return true })
 	}
 	return cmd
 }

@@ -14,7 +14,7 @@ type generateSettings struct {
 	Prompt  string `yaml:"prompt" group:"prompt" alias:"instruction" help:"the instruction; with --raw the text to continue"`
 	Input   string `yaml:"input" help:"input of the instruction"`
 	Raw     bool   `yaml:"raw" help:"continue the prompt without a template"`
-	Verbose bool   `yaml:"verbose" group:"output" help:"print the reason of the end and the speed on standard error"`
+	Verbose bool   `yaml:"verbose" group:"output" help:"print the reason of the end, the speed and the sampling settings with the seed on standard error"`
 }
 
 func newGenerate() *cobra.Command {
@@ -27,7 +27,7 @@ func newGenerate() *cobra.Command {
   fettle generate --model_name_or_path models/llama-7b --raw --prompt "Once upon a time" --temperature 0`,
 		Args: cobra.NoArgs,
 	}
-	s := addSettings(cmd, &from, &ask, &sampling)
+	s := addAnswering(cmd, &from, &ask, &sampling)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := load(cmd, s); err != nil {
 			return err
@@ -37,6 +37,9 @@ func newGenerate() *cobra.Command {
 		}
 		m, err := from.open()
 		if err != nil {
+			return err
+		}
+		if err := prepare(m, &sampling, s.Given, cmd.ErrOrStderr()); err != nil {
 			return err
 		}
 		return answer(cmd, m, ask, sampling)
@@ -62,8 +65,8 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 		fmt.Fprintln(cmd.OutOrStdout())
 	}
 	if ask.Verbose {
-		fmt.Fprintf(cmd.ErrOrStderr(), "%s after %d tokens, %.1f tokens/s; prompt of %d tokens\n",
-			a.Reason, a.Tokens, a.Speed(), len(prompt))
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s after %d tokens, %.1f tokens/s; prompt of %d tokens; %s\n",
+			a.Reason, a.Tokens, a.Speed(), len(prompt), describe(sampling))
 	}
 	return nil
 }

@@ -36,11 +36,19 @@ func newServe() *cobra.Command {
 streaming) and a chat page at /.
 
 With an adapter there are two models: the adapter's, named after its directory,
-and "base" without it. Nothing can be loaded or changed over HTTP.`,
+and "base" without it (an adapter's directory called base leaves the base its own
+directory's name). Nothing can be loaded or changed over HTTP.
+
+Requests are carried out as they stand or refused with status 400 and the field's
+name. Fields beside OpenAI's: top_k, min_p, repetition_penalty, and truncate: true,
+which leaves out the oldest messages of a chat that does not fit the context or
+whose prompt takes one instruction; messages_left_out in the answer counts them.
+Without a seed every answer is sampled anew; "seed" in the answer repeats it. Of n
+answers, the one with index i is sampled with seed + i.`,
 		Example: "  fettle serve --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}
-	s := addSettings(cmd, &from, &listen, &sampling)
+	s := addAnswering(cmd, &from, &listen, &sampling)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := load(cmd, s); err != nil {
 			return err
@@ -61,11 +69,23 @@ and "base" without it. Nothing can be loaded or changed over HTTP.`,
 			return fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", l.Addr(),
 				serve.ErrExposed), fault.Refused)
 		}
+		if err := from.complete(); err != nil {
+			return err
+		}
 		m, err := from.open()
 		if err != nil {
 			return err
 		}
-		e := newEngine(m, from, sampling)
+		if err := prepare(m, &sampling, s.Given, cmd.ErrOrStderr()); err != nil {
+			return err
+		}
+		if s.Given("seed") {
+			options.Seed = &sampling.Seed
+		}
+		e, err := newEngine(m, from, sampling)
+		if err != nil {
+			return err
+		}
 		switch {
 		case m.OwnPrompt:
 			fmt.Fprintf(cmd.OutOrStdout(), "Prompts follow the model's own chat template, %s.\n", m.Recipe.Source)
@@ -101,16 +121,17 @@ func (s serveSettings) options(cmd *cobra.Command) (serve.Options, error) {
 	}, nil
 }
 
-// newEngine answers with the adapter's model, if there is an adapter, and with the base.
-func newEngine(m *chat.Model, from source, sampling chat.Sampling) *chat.Engine {
+// newEngine answers with the adapter's model, if there is an adapter, and with the base, each under a name of its own.
+func newEngine(m *chat.Model, from source, sampling chat.Sampling) (*chat.Engine, error) {
 	e := chat.NewEngine(sampling)
+	base := filepath.Base(lasting(from.Model))
 	if from.Adapter == "" {
-		e.Add(filepath.Base(lasting(from.Model)), m)
-		return e
+		return e, e.Add(m, base)
 	}
-	e.Add(filepath.Base(lasting(from.Adapter)), m)
+	if err := e.Add(m, filepath.Base(lasting(from.Adapter))); err != nil {
+		return nil, err
+	}
 	bare := *m
 	bare.Weights = m.Weights.With(nil)
-	e.Add("base", &bare)
-	return e
+	return e, e.Add(&bare, "base", base, "base model")
 }

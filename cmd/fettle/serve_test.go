@@ -26,7 +26,9 @@ func served(t *testing.T, from source) *chat.Engine {
 	require.NoError(t, err)
 	sampling := chat.DefaultSampling()
 	sampling.Temperature, sampling.MaxNewTokens = 0, 6
-	return newEngine(s, from, sampling)
+	e, err := newEngine(s, from, sampling)
+	require.NoError(t, err)
+	return e
 }
 
 func reply(t *testing.T, e *chat.Engine, r serve.Request) (string, serve.Result) {

@@ -24,12 +24,12 @@ var (
 
 // Model is a chat model.
 type Model struct {
-	Weights   *model.Model // with the adapter
-	Tokenizer *tokenizer.Tokenizer
-	Recipe    *recipe.Recipe // the prompt template; nil: unknown
-	OwnPrompt bool           // the recipe is the model's own chat template, chosen by default
-	NoPrompt  error          // why the model's chat template cannot be used
-	MoreEnds  []int32        // tokens that end an answer, beside those of model, tokenizer and recipe
+	Weights    *model.Model // with the adapter
+	Tokenizer  *tokenizer.Tokenizer
+	Recipe     *recipe.Recipe // the prompt template; nil: unknown
+	OwnPrompt  bool           // the recipe is the model's own chat template, chosen by default
+	NoPrompt   error          // why the model's chat template cannot be used
+	Generation Generation     // the model's own settings
 }
 
 // Prompt renders an instruction and its input in the recipe.

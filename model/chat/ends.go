@@ -1,17 +1,14 @@
 package chat
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
+
+	"fettle/model/generate"
 )
 
 // Ends lists the tokens that end an answer.
 func (m *Model) Ends() []int32 {
-	ends := append(append([]int32(nil), m.Weights.Config().EOS...), m.MoreEnds...)
+	ends := append(append([]int32(nil), m.Weights.Config().EOS...), m.Generation.Ends...)
 	if m.Tokenizer.EOS() >= 0 {
 		ends = append(ends, m.Tokenizer.EOS())
 	}
@@ -33,29 +30,18 @@ func (m *Model) stops() []string {
 	return append([]string(nil), m.Recipe.Stop...)
 }
 
-// GenerationEnds returns the tokens that a directory's generation_config.json lists as ends.
-func GenerationEnds(dir string) ([]int32, error) {
-	path := filepath.Join(dir, "generation_config.json")
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+// vocabulary returns the tokens that answers may hold: those of the tokenizer, and the ends, which it may lack.
+func (m *Model) vocabulary() generate.Vocabulary {
+	ends := m.Ends()
+	v := generate.Vocabulary{Size: m.Tokenizer.Size()}
+	for _, id := range ends {
+		v.Size = max(v.Size, int(id)+1)
 	}
-	var config struct {
-		EOS json.RawMessage `json:"eos_token_id"`
+	v.Size = min(v.Size, m.Weights.Config().Vocab)
+	for id := range int32(v.Size) {
+		if m.Tokenizer.Piece(id) == "" && !slices.Contains(ends, id) {
+			v.Absent = append(v.Absent, id)
+		}
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &config)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	var one int32
-	var list []int32
-	if json.Unmarshal(config.EOS, &one) == nil && string(config.EOS) != "null" {
-		return []int32{one}, nil
-	}
-	if len(config.EOS) > 0 && json.Unmarshal(config.EOS, &list) != nil {
-		return nil, fmt.Errorf("read %s: eos_token_id is %.40s, want a number or a list", path, config.EOS)
-	}
-	return list, nil
+	return v
 }

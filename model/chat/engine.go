@@ -2,11 +2,10 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	"fettle/data/recipe"
 	"fettle/model/generate"
 	"fettle/model/serve"
 )
@@ -25,10 +24,16 @@ func NewEngine(sampling Sampling) *Engine {
 	return &Engine{conversations: map[string]*Conversation{}, sampling: sampling}
 }
 
-// Add adds a model under a name. The first one is the default.
-func (e *Engine) Add(name string, m *Model) {
-	e.names = append(e.names, name)
-	e.conversations[name] = m.Converse()
+// Add adds a model under the first of the names that no model has yet. The first model is the default.
+func (e *Engine) Add(m *Model, names ...string) error {
+	for _, name := range names {
+		if name != "" && e.conversations[name] == nil {
+			e.names = append(e.names, name)
+			e.conversations[name] = m.Converse()
+			return nil
+		}
+	}
+	return fmt.Errorf("two models are called %s", strings.Join(slices.Compact(names), " or "))
 }
 
 // Models lists the names of the models, the default first.
@@ -38,26 +43,50 @@ func (e *Engine) Models() []string { return e.names }
 func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text string) error) (serve.Result, error) {
 	c := e.conversations[r.Model]
 	q := Question{Sampling: e.samplingOf(r)}
+	var result serve.Result
 	var err error
 	if r.Messages != nil {
-		if q.Prompt, err = c.messages(r.Messages, q.Sampling.MaxNewTokens); err != nil {
-			return serve.Result{}, serve.Wrong{Param: "messages", Message: err.Error()}
+		if q.Prompt, result.LeftOut, err = c.messages(r, q.Sampling.MaxNewTokens); err != nil {
+			return result, wrong("messages", err)
 		}
 	} else {
 		if q.Prompt, err = c.text(r); err != nil {
-			return serve.Result{}, serve.Wrong{Param: "prompt", Message: err.Error()}
+			return result, wrong("prompt", err)
 		}
 		q.Continue = len(q.Prompt) > 1
 	}
-	if n := c.Capacity(); len(q.Prompt) >= n {
-		message := fmt.Sprintf("the prompt has %d tokens, the model's context is %d", len(q.Prompt), n)
-		return serve.Result{}, serve.Wrong{Message: message}
+	if err := c.fits(r, len(q.Prompt)); err != nil {
+		return result, err
 	}
 	a, err := c.Ask(ctx, q, emit)
-	return serve.Result{
-		PromptTokens: len(q.Prompt), NewTokens: a.Tokens,
-		Cut: a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull,
-	}, err
+	result.PromptTokens, result.NewTokens = len(q.Prompt), a.Tokens
+	result.Cut = a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull
+	return result, err
+}
+
+// fits refuses a prompt of n tokens that leaves no room for an answer, or less than the request asks for. A request
+// without a limit of its own takes the room that there is.
+func (c *Conversation) fits(r serve.Request, n int) error {
+	most := c.Capacity()
+	hint := ""
+	if r.Messages != nil && !r.Truncate {
+		hint = `; "truncate": true leaves out the oldest messages`
+	}
+	if n >= most {
+		return serve.Wrong{Param: map[bool]string{true: "messages", false: "prompt"}[r.Messages != nil],
+			Message: fmt.Sprintf("the prompt has %d tokens, the model's context is %d%s", n, most, hint)}
+	}
+	if r.MaxTokens != nil && n+*r.MaxTokens > most && !r.Truncate {
+		return serve.Wrong{Param: "max_tokens", Message: fmt.Sprintf("the prompt has %d tokens and the answer may have %d, "+
+			"together more than the model's context of %d: ask for at most %d%s", n, *r.MaxTokens, most, most-n, hint)}
+	}
+	for token := range r.LogitBias {
+		if vocab := c.Weights.Config().Vocab; token < 0 || int(token) >= vocab {
+			return serve.Wrong{Param: "logit_bias",
+				Message: fmt.Sprintf("logit_bias: token %d is outside the vocabulary of %d", token, vocab)}
+		}
+	}
+	return nil
 }
 
 // samplingOf replaces the engine's settings by those of a request.
@@ -69,7 +98,9 @@ func (e *Engine) samplingOf(r serve.Request) Sampling {
 	set(&s.TopK, r.TopK)
 	set(&s.MinP, r.MinP)
 	set(&s.Repetition, r.RepetitionPenalty)
-	set(&s.Seed, r.Seed)
+	set(&s.Frequency, r.FrequencyPenalty)
+	set(&s.Presence, r.PresencePenalty)
+	s.Bias, s.Seed = r.LogitBias, r.Seed
 	s.Stop = append(append([]string(nil), s.Stop...), r.Stop...)
 	return s
 }
@@ -78,41 +109,4 @@ func set[T any](to, from *T) {
 	if from != nil {
 		*to = *from
 	}
-}
-
-// messages renders a conversation in the recipe, without its first turns if it is too long.
-func (c *Conversation) messages(messages []serve.Message, room int) ([]int32, error) {
-	if c.Recipe == nil {
-		return nil, errors.New("this model has no prompt for chats: start the server with --recipe, or use " +
-			"/v1/completions")
-	}
-	var d recipe.Conversation
-	for _, m := range messages {
-		if m.Role == "system" {
-			d.System = strings.TrimSpace(d.System + "\n\n" + m.Content)
-			continue
-		}
-		d.Turns = append(d.Turns, recipe.Turn{Role: recipe.Role(m.Role), Text: m.Content})
-	}
-	if n := len(d.Turns); n == 0 || d.Turns[n-1].Role == recipe.Assistant {
-		return nil, errors.New("the last message is not the user's")
-	}
-	prompt, _, err := c.Fit(&d, room)
-	return prompt, err
-}
-
-// text tokenizes a text to continue, or checks the token ids of a request.
-func (c *Conversation) text(r serve.Request) ([]int32, error) {
-	if r.Tokens == nil {
-		return c.Raw(r.Prompt), nil
-	}
-	for _, id := range r.Tokens {
-		if vocab := c.Weights.Config().Vocab; id < 0 || int(id) >= vocab {
-			return nil, fmt.Errorf("token %d is outside the vocabulary of %d", id, vocab)
-		}
-	}
-	if len(r.Tokens) == 0 {
-		return nil, errors.New("the prompt has no tokens")
-	}
-	return r.Tokens, nil
 }

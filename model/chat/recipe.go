@@ -66,31 +66,31 @@ func (r Recorded) String() string {
 	return r.Recipe + " " + r.Hash[:min(8, len(r.Hash))]
 }
 
-// ChooseRecipe sets a model's recipe: the named one, else the recorded one, else the chat template of the model's
-// directory. If that template cannot be used, NoPrompt holds the reason.
-func (m *Model) ChooseRecipe(named string, recorded Recorded, adapterDir, modelDir string) error {
+// ChooseRecipe sets a model's recipe: the named one, else the recorded one, else the chat template of the first of dirs
+// that has one, the adapter's before the model's. If that template cannot be used, NoPrompt holds the reason.
+func (m *Model) ChooseRecipe(named string, recorded Recorded, dirs ...string) error {
 	name := named
 	if name == "" {
 		name = recorded.Recipe
 	}
 	if name == "" {
-		t, err := ReadTemplate(modelDir)
+		t, err := ReadTemplate(dirs...)
 		if m.NoPrompt = err; err != nil || t.Path == "" {
 			return nil
 		}
-		r, _, err := FindRecipe(OwnTemplate, m.Tokenizer, modelDir)
+		r, _, err := FindRecipe(OwnTemplate, m.Tokenizer, dirs...)
 		if m.NoPrompt = err; err == nil {
 			m.Recipe, m.OwnPrompt = &r, true
 		}
 		return nil
 	}
-	r, _, err := FindRecipe(name, m.Tokenizer, adapterDir, modelDir)
+	r, _, err := FindRecipe(name, m.Tokenizer, dirs...)
 	if err != nil {
 		return err
 	}
 	if named == "" && recorded.Hash != "" && r.RenderKey != recorded.Hash {
 		err := fmt.Errorf("the adapter was trained with %s, %s has %s: is %s missing in %s?",
-			recorded, r.Source, Recorded{OwnTemplate, r.RenderKey}, templateFile, adapterDir)
+			recorded, r.Source, Recorded{OwnTemplate, r.RenderKey}, templateFile, dirs[0])
 		return fault.Mark(err, fault.Input)
 	}
 	m.Recipe = &r

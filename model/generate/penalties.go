@@ -3,7 +3,6 @@ package generate
 import (
 	"fmt"
 	"math"
-	"slices"
 )
 
 // Penalties lower the logits of tokens that the answer holds already, as OpenAI's API defines them:
@@ -53,9 +52,4 @@ func (v Vocabulary) restrict(z []float64) {
 			z[token] = math.Inf(-1)
 		}
 	}
-}
-
-// Allows reports whether a token may be sampled.
-func (v Vocabulary) Allows(token int32) bool {
-	return token >= 0 && (v.Size == 0 || int(token) < v.Size) && !slices.Contains(v.Absent, token)
 }

@@ -59,11 +59,7 @@ func TestTokensOutsideTheVocabularyAreNeverSampled(t *testing.T) {
 		s := sampler(c.s)
 		s.Vocab = generate.Vocabulary{Size: 4, Absent: []int32{1}}
 		for range 300 {
-			next := s.Next(logits, []int32{1, 5})
-			require.Contains(t, []int32{0, 2, 3}, next, c.name)
-			require.True(t, s.Vocab.Allows(next))
+			require.Contains(t, []int32{0, 2, 3}, s.Next(logits, []int32{1, 5}), c.name)
 		}
 	}
-	require.False(t, generate.Vocabulary{Size: 4}.Allows(4))
-	require.True(t, generate.Vocabulary{}.Allows(4))
 }

@@ -45,7 +45,7 @@ async function* events(body) {
 
 async function answer() {
   const turn = show("assistant waiting", ""), inner = turn.firstChild;
-  let said = "", tokens = 0, why = "";
+  let said = "", tokens = 0, why = "", seed = "", left = 0;
   const mine = turns;
   running = new AbortController();
   send.textContent = "Stop";
@@ -57,7 +57,8 @@ async function answer() {
       body: JSON.stringify({
         model: $("model").value, stream: true, stream_options: { include_usage: true },
         messages: [...(system ? [{ role: "system", content: system }] : []), ...mine],
-        temperature: Number($("temperature").value), max_tokens: Number($("length").value) || 256, seed: mine.length,
+        temperature: Number($("temperature").value), max_tokens: Number($("length").value) || 256, truncate: true,
+        ...($("seed").value === "" ? {} : { seed: Number($("seed").value) }),
       }),
     });
     if (!response.ok) throw new Error((await response.json()).error.message);
@@ -68,10 +69,14 @@ async function answer() {
       if (choice?.delta?.content) inner.textContent = said += choice.delta.content;
       if (choice?.finish_reason) why = choice.finish_reason;
       if (event.usage) tokens = event.usage.completion_tokens;
+      seed = event.seed;
+      left = event.messages_left_out || 0;
       if (low) talk.scrollTop = talk.scrollHeight;
     }
     const seconds = (performance.now() - began) / 1000;
-    note.textContent = `${tokens} tokens in ${seconds.toFixed(1)} s` + (why === "length" ? ", cut at the longest answer" : "");
+    note.textContent = `${tokens} tokens in ${seconds.toFixed(1)} s, seed ${seed}` +
+      (why === "length" ? ", cut at the longest answer" : "") +
+      (left ? `; the model did not see the first ${left} messages` : "");
   } catch (error) {
     if (error.name === "AbortError") {
       note.textContent = "Stopped.";
@@ -81,7 +86,9 @@ async function answer() {
     }
   }
   turn.classList.remove("waiting");
-  if (!turn.classList.contains("failed")) mine.push({ role: "assistant", content: said });
+  if (turn.classList.contains("failed")) mine.pop(); // the question stays unanswered
+  else if (said) mine.push({ role: "assistant", content: said });
+  else mine.pop();
   running = null;
   send.textContent = "Send";
   text.focus();

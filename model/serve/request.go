@@ -5,66 +5,52 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
-	"strings"
+	"strconv"
 )
 
-// body holds a request's JSON. Unknown fields are ignored, as clients send many; known ones that would change the
-// answer and are not supported are refused.
+// body holds the fields of a request that the server carries out.
 type body struct {
-	Model               string          `json:"model"`
-	Messages            []message       `json:"messages"`
-	Prompt              json.RawMessage `json:"prompt"`
-	MaxTokens           *int            `json:"max_tokens"`
-	MaxCompletionTokens *int            `json:"max_completion_tokens"`
-	Temperature         *float64        `json:"temperature"`
-	TopP                *float64        `json:"top_p"`
-	TopK                *int            `json:"top_k"`
-	MinP                *float64        `json:"min_p"`
-	RepetitionPenalty   *float64        `json:"repetition_penalty"`
-	Seed                *int64          `json:"seed"`
-	Stop                texts           `json:"stop"`
-	N                   *int            `json:"n"`
-	Stream              bool            `json:"stream"`
-	StreamOptions       struct {
-		IncludeUsage bool `json:"include_usage"`
-	} `json:"stream_options"`
+	Model               *string
+	Messages            json.RawMessage
+	Prompt              json.RawMessage
+	MaxTokens           *int
+	MaxCompletionTokens *int
+	Temperature         *float64
+	TopP                *float64
+	TopK                *int
+	MinP                *float64
+	RepetitionPenalty   *float64
+	FrequencyPenalty    *float64
+	PresencePenalty     *float64
+	LogitBias           map[string]float64
+	Seed                *int64
+	Stop                texts
+	N                   *int
+	BestOf              *int
+	Stream              *bool
+	StreamOptions       *streamOptions
+	Truncate            *bool
 
-	Echo     bool            `json:"echo"`
-	Suffix   *string         `json:"suffix"`
-	Logprobs json.RawMessage `json:"logprobs"`
-	Tools    []any           `json:"tools"`
+	messages []Message // decoded
 }
 
-// message is one message of a chat.
-type message struct {
-	Role    string  `json:"role"`
-	Content content `json:"content"`
+type streamOptions struct {
+	IncludeUsage bool `json:"include_usage"`
 }
 
-type content string
-
-// UnmarshalJSON reads "text", [{"type": "text", "text": "…"}] or null.
-func (c *content) UnmarshalJSON(text []byte) error {
-	var whole *string
-	if json.Unmarshal(text, &whole) == nil {
-		if whole != nil {
-			*c = content(*whole)
-		}
-		return nil
+// fields returns where the value of each field is stored.
+func (b *body) fields() map[string]any {
+	return map[string]any{
+		"model": &b.Model, "messages": &b.Messages, "prompt": &b.Prompt, "max_tokens": &b.MaxTokens,
+		"max_completion_tokens": &b.MaxCompletionTokens, "temperature": &b.Temperature, "top_p": &b.TopP,
+		"top_k": &b.TopK, "min_p": &b.MinP, "repetition_penalty": &b.RepetitionPenalty,
+		"frequency_penalty": &b.FrequencyPenalty, "presence_penalty": &b.PresencePenalty, "logit_bias": &b.LogitBias,
+		"seed": &b.Seed, "stop": &b.Stop, "n": &b.N, "best_of": &b.BestOf, "stream": &b.Stream,
+		"stream_options": &b.StreamOptions, "truncate": &b.Truncate,
 	}
-	var parts []struct{ Type, Text string }
-	if json.Unmarshal(text, &parts) != nil {
-		return errors.New("content is neither a text nor a list of parts")
-	}
-	for _, p := range parts {
-		if p.Type != "text" {
-			return fmt.Errorf("content of type %q is not understood, only text is", p.Type)
-		}
-		*c += content(p.Text)
-	}
-	return nil
 }
 
 // texts reads one string or a list of strings.
@@ -84,33 +70,67 @@ func (t *texts) UnmarshalJSON(text []byte) error {
 
 // read decodes and checks a request's body.
 func (s *Server) read(r *http.Request) (*body, error) {
-	var b body
+	var raw map[string]json.RawMessage
 	d := json.NewDecoder(r.Body)
-	if err := d.Decode(&b); err != nil {
+	if err := d.Decode(&raw); err != nil {
 		var large *http.MaxBytesError
-		if errors.As(err, &large) {
+		var kind *json.UnmarshalTypeError
+		switch {
+		case errors.As(err, &large):
 			return nil, err
+		case errors.As(err, &kind):
+			return nil, Wrong{"", "the body is a JSON " + kind.Value + ", want an object: {\"messages\": …}"}
 		}
-		return nil, Wrong{"", "the body is not the JSON that is wanted: " + strings.TrimPrefix(err.Error(), "json: ")}
+		return nil, Wrong{"", "the body is not JSON: " + err.Error()}
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, Wrong{"", "something follows the JSON of the body"}
 	}
-	if b.Model == "" {
-		b.Model = s.engine.Models()[0]
+	var b body
+	known := b.fields()
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		value := raw[name]
+		if string(value) == "null" {
+			continue
+		}
+		into, ok := known[name]
+		if !ok {
+			if err := permit("", name, value, others()); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err := decode(name, value, into); err != nil {
+			return nil, err
+		}
+	}
+	if b.Model == nil || *b.Model == "" {
+		b.Model = &s.engine.Models()[0]
+	}
+	if b.Seed == nil {
+		seed := int64(s.seed())
+		b.Seed = &seed
+	}
+	var err error
+	if b.messages, err = readMessages(b.Messages); err != nil {
+		return nil, err
 	}
 	return &b, b.check()
 }
 
+// check returns an error that names the first field out of its range.
 func (b *body) check() error {
-	if b.MaxTokens == nil {
-		b.MaxTokens = b.MaxCompletionTokens
-	}
 	within := func(v *float64, lo, hi float64) bool { return v == nil || *v >= lo && *v <= hi }
-	logprobs := strings.TrimSpace(string(b.Logprobs))
+	number := func(v *int, lo, hi int) bool { return v == nil || *v >= lo && *v <= hi }
 	switch {
-	case b.MaxTokens != nil && (*b.MaxTokens < 1 || *b.MaxTokens > 1<<20):
+	case b.MaxTokens != nil && b.MaxCompletionTokens != nil && *b.MaxTokens != *b.MaxCompletionTokens:
+		return Wrong{"max_tokens", fmt.Sprintf("max_tokens is %d and max_completion_tokens %d: they mean the same, send one",
+			*b.MaxTokens, *b.MaxCompletionTokens)}
+	case !number(b.MaxTokens, 1, 1<<20):
 		return Wrong{"max_tokens", fmt.Sprintf("max_tokens is %d, want 1 or more", *b.MaxTokens)}
+	case !number(b.MaxCompletionTokens, 1, 1<<20):
+		return Wrong{"max_completion_tokens",
+			fmt.Sprintf("max_completion_tokens is %d, want 1 or more", *b.MaxCompletionTokens)}
 	case !within(b.Temperature, 0, 100):
 		return Wrong{"temperature", fmt.Sprintf("temperature is %v, want 0 to 100", *b.Temperature)}
 	case !within(b.TopP, 0, 1) || b.TopP != nil && *b.TopP == 0:
@@ -122,59 +142,108 @@ func (b *body) check() error {
 	case !within(b.RepetitionPenalty, 0.01, 100):
 		return Wrong{"repetition_penalty",
 			fmt.Sprintf("repetition_penalty is %v, want 0.01 to 100", *b.RepetitionPenalty)}
-	case b.N != nil && *b.N != 1:
-		return Wrong{"n", fmt.Sprintf("n is %d; one answer at a time", *b.N)}
+	case !within(b.FrequencyPenalty, -2, 2):
+		return Wrong{"frequency_penalty", fmt.Sprintf("frequency_penalty is %v, want -2 to 2", *b.FrequencyPenalty)}
+	case !within(b.PresencePenalty, -2, 2):
+		return Wrong{"presence_penalty", fmt.Sprintf("presence_penalty is %v, want -2 to 2", *b.PresencePenalty)}
+	case !number(b.N, 1, maxAnswers):
+		return Wrong{"n", fmt.Sprintf("n is %d, want 1 to %d", *b.N, maxAnswers)}
+	case b.BestOf != nil && *b.BestOf != b.answers():
+		return Wrong{"best_of", fmt.Sprintf("best_of is %d and n %d: answers are not ranked, leave best_of out", *b.BestOf,
+			b.answers())}
 	case len(b.Stop) > 16:
 		return Wrong{"stop", fmt.Sprintf("%d stop texts, want 16 at most", len(b.Stop))}
-	case b.Echo || b.Suffix != nil && *b.Suffix != "":
-		return Wrong{"echo", "echo and suffix are not supported"}
-	case logprobs != "" && logprobs != "null" && logprobs != "false":
-		return Wrong{"logprobs", "logprobs are not supported"}
-	case len(b.Tools) > 0:
-		return Wrong{"tools", "tools are not supported"}
 	}
-	for i, m := range b.Messages {
-		if !slices.Contains([]string{"system", "developer", "user", "assistant", "tool"}, m.Role) {
-			return Wrong{fmt.Sprintf("messages[%d].role", i),
-				fmt.Sprintf("role is %q, want system, user, assistant or tool", m.Role)}
+	_, err := b.bias()
+	return err
+}
+
+// maxAnswers bounds the answers to one request.
+const maxAnswers = 64
+
+// answers returns the number of answers to a prompt.
+func (b *body) answers() int {
+	if b.N == nil {
+		return 1
+	}
+	return *b.N
+}
+
+// bias decodes logit_bias: {"token": -100 to 100}.
+func (b *body) bias() (map[int32]float64, error) {
+	if len(b.LogitBias) == 0 {
+		return nil, nil
+	}
+	bias := map[int32]float64{}
+	for _, key := range slices.Sorted(maps.Keys(b.LogitBias)) {
+		token, err := strconv.ParseInt(key, 10, 32)
+		if v := b.LogitBias[key]; err != nil || token < 0 || !(v >= -100 && v <= 100) {
+			return nil, Wrong{"logit_bias", fmt.Sprintf("logit_bias has %q: %v, want a token's number and -100 to 100", key, v)}
 		}
+		bias[int32(token)] = b.LogitBias[key]
 	}
-	return nil
+	return bias, nil
 }
 
 // request converts the body, without its prompt, for the engine.
 func (b *body) request() Request {
+	bias, _ := b.bias() // checked
 	r := Request{
-		Model: b.Model, MaxTokens: b.MaxTokens, Temperature: b.Temperature, TopP: b.TopP, TopK: b.TopK,
-		MinP: b.MinP, RepetitionPenalty: b.RepetitionPenalty, Stop: b.Stop,
+		Model: *b.Model, MaxTokens: b.MaxTokens, Temperature: b.Temperature, TopP: b.TopP, TopK: b.TopK,
+		MinP: b.MinP, RepetitionPenalty: b.RepetitionPenalty, FrequencyPenalty: b.FrequencyPenalty,
+		PresencePenalty: b.PresencePenalty, LogitBias: bias, Stop: b.Stop, Seed: uint64(*b.Seed),
+		Truncate: b.Truncate != nil && *b.Truncate,
+	}
+	if b.MaxTokens == nil {
+		r.MaxTokens = b.MaxCompletionTokens
 	}
 	if b.TopK != nil && *b.TopK == -1 { // some clients' way to say all
 		r.TopK = new(int)
 	}
-	if b.Seed != nil {
-		seed := uint64(*b.Seed)
-		r.Seed = &seed
-	}
-	for _, m := range b.Messages {
-		if m.Role == "developer" {
-			m.Role = "system"
-		}
-		r.Messages = append(r.Messages, Message{m.Role, string(m.Content)})
-	}
 	return r
 }
 
-// prompts returns one request for each prompt of a completion: a string, a list of tokens, or a list of either.
-func (b *body) prompts() ([]Request, error) {
+// chats returns the requests of a chat, one for each answer.
+func (b *body) chats() ([]Request, error) {
+	switch {
+	case len(b.Prompt) > 0:
+		return nil, Wrong{"prompt", "prompt belongs to /v1/completions; a chat has messages"}
+	case b.BestOf != nil && *b.BestOf != 1:
+		return nil, Wrong{"best_of", "best_of belongs to /v1/completions"}
+	case len(b.messages) == 0:
+		return nil, Wrong{"messages", "messages is missing: the conversation to answer"}
+	}
 	r := b.request()
-	r.Messages = nil
+	r.Messages = b.messages
+	return b.repeat([]Request{r}), nil
+}
+
+// repeat returns n requests for each request, with seeds that count up from the request's.
+func (b *body) repeat(prompts []Request) []Request {
+	var all []Request
+	for _, r := range prompts {
+		for range b.answers() {
+			r.Seed = uint64(*b.Seed) + uint64(len(all))
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// completions returns the requests of a completion, one for each answer to each prompt: a string, a list of tokens, or
+// a list of either.
+func (b *body) completions() ([]Request, error) {
+	if len(b.messages) > 0 {
+		return nil, Wrong{"messages", "messages belong to /v1/chat/completions; a completion has a prompt"}
+	}
+	r := b.request()
+	if r.Truncate {
+		return nil, Wrong{"truncate", "truncate leaves out messages and belongs to /v1/chat/completions"}
+	}
 	one := func(text string, tokens []int32) Request {
 		q := r
 		q.Prompt, q.Tokens = text, tokens
 		return q
-	}
-	if len(b.Prompt) == 0 || string(b.Prompt) == "null" {
-		return []Request{r}, nil
 	}
 	var text string
 	var list []string
@@ -182,6 +251,8 @@ func (b *body) prompts() ([]Request, error) {
 	var lists [][]int32
 	var all []Request
 	switch {
+	case len(b.Prompt) == 0:
+		all = append(all, r)
 	case json.Unmarshal(b.Prompt, &text) == nil:
 		all = append(all, one(text, nil))
 	case json.Unmarshal(b.Prompt, &list) == nil:
@@ -197,8 +268,9 @@ func (b *body) prompts() ([]Request, error) {
 	default:
 		return nil, Wrong{"prompt", "prompt is neither a text nor tokens nor a list of either"}
 	}
-	if len(all) == 0 || len(all) > 64 || b.Stream && len(all) > 1 {
-		return nil, Wrong{"prompt", fmt.Sprintf("%d prompts, want 1 to 64, and one to stream", len(all))}
+	if n := len(all) * b.answers(); n == 0 || n > maxAnswers {
+		return nil, Wrong{"prompt", fmt.Sprintf("%d prompts with %d answers each, want 1 to %d answers", len(all),
+			b.answers(), maxAnswers)}
 	}
-	return all, nil
+	return b.repeat(all), nil
 }

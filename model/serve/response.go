@@ -75,15 +75,18 @@ func respond(w http.ResponseWriter, status int, v any) {
 	json.NewEncoder(w).Encode(v) // fails only if the client is gone
 }
 
-// usage counts tokens.
+// usage counts tokens: those of a prompt with several answers once.
 type usage struct {
 	Prompt     int `json:"prompt_tokens"`
 	Completion int `json:"completion_tokens"`
 	Total      int `json:"total_tokens"`
 }
 
-func (u *usage) add(r Result) {
-	u.Prompt += r.PromptTokens
+// add counts an answer, and its prompt unless the answer before had the same.
+func (u *usage) add(r Result, samePrompt bool) {
+	if !samePrompt {
+		u.Prompt += r.PromptTokens
+	}
 	u.Completion += r.NewTokens
 	u.Total = u.Prompt + u.Completion
 }
@@ -102,7 +105,7 @@ type chatText struct {
 	Content *string `json:"content,omitempty"`
 }
 
-// reply holds a response or one event of a stream.
+// reply holds a response or one event of a stream. Seed and LeftOut are not in OpenAI's API.
 type reply struct {
 	ID      string   `json:"id"`
 	Object  string   `json:"object"`
@@ -110,10 +113,15 @@ type reply struct {
 	Model   string   `json:"model"`
 	Choices []choice `json:"choices"`
 	Usage   *usage   `json:"usage,omitempty"`
+	Seed    int64    `json:"seed"`                        // choice i is sampled with this plus i
+	LeftOut int      `json:"messages_left_out,omitempty"` // by "truncate": true
 }
 
-func newReply(prefix, object, model string) reply {
-	return reply{ID: newID(prefix), Object: object, Created: time.Now().Unix(), Model: model, Choices: []choice{}}
+func newReply(prefix, object string, r Request) reply {
+	return reply{
+		ID: newID(prefix), Object: object, Created: time.Now().Unix(), Model: r.Model, Choices: []choice{},
+		Seed: int64(r.Seed),
+	}
 }
 
 // finish returns the finish_reason of an answer.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -29,6 +30,7 @@ type Engine interface {
 type Request struct {
 	Model    string // one of Models
 	Messages []Message
+	Truncate bool // leave out the oldest messages where the prompt cannot hold all
 	Prompt   string
 	Tokens   []int32 // a tokenized prompt, instead of Prompt
 
@@ -38,17 +40,27 @@ type Request struct {
 	TopK              *int
 	MinP              *float64
 	RepetitionPenalty *float64
-	Seed              *uint64
+	FrequencyPenalty  *float64
+	PresencePenalty   *float64
+	LogitBias         map[int32]float64 // added to the logits of tokens
+	Seed              uint64            // the same seed gives the same answer
 	Stop              []string
 }
 
 // Message is one message of a chat; Role is system, user, assistant or tool.
-type Message struct{ Role, Content string }
+type Message struct {
+	Role, Content string
+
+	Calls  string // an assistant's tool calls, as JSON
+	CallID string // the call whose result a tool's message holds
+	Name   string // the tool's
+}
 
 // Result counts the tokens of an answer.
 type Result struct {
 	PromptTokens int
 	NewTokens    int
+	LeftOut      int  // messages that the prompt does not hold
 	Cut          bool // ended by MaxTokens or a full context
 }
 
@@ -78,6 +90,7 @@ type Options struct {
 	Origins []string // other web pages that may send requests, such as https://example.org
 	Queue   int      // requests that may wait while one is answered; more are refused [16]
 	MaxBody int64    // largest request body in bytes [1 MiB]
+	Seed    *uint64  // of requests without a seed [a new one for each]
 	Log     zerolog.Logger
 }
 
@@ -117,6 +130,14 @@ func New(e Engine, o Options) *Server {
 	}
 	s.handler = s.guarded(mux)
 	return s
+}
+
+// seed returns the seed of a request that has none, short enough to type.
+func (s *Server) seed() uint64 {
+	if s.o.Seed != nil {
+		return *s.o.Seed
+	}
+	return uint64(rand.Uint32())
 }
 
 // routes returns the handler of each pattern that the server answers to.

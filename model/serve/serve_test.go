@@ -79,7 +79,7 @@ func TestAnswersAChat(t *testing.T) {
 	p := &parrot{}
 	w := post(New(p, Options{}), "/v1/chat/completions", `{"messages": [{"role": "developer", "content": "be brief"},
 		{"role": "user", "content": [{"type": "text", "text": "hé"}]}],
-		"temperature": 0, "seed": -1, "stop": "x", "user": "unknown fields are fine", "max_completion_tokens": 5}`)
+		"temperature": 0, "seed": -1, "stop": "x", "user": "who", "max_completion_tokens": 5}`)
 	require.Equal(t, http.StatusOK, w.Code, w.Body)
 	got := parse(t, w.Body.String())
 	require.Equal(t, "chat.completion", got["object"])
@@ -88,7 +88,7 @@ func TestAnswersAChat(t *testing.T) {
 		"index": 0.0, "finish_reason": "length", "message": map[string]any{"role": "assistant", "content": "hé"},
 	}}, got["choices"])
 	require.Equal(t, map[string]any{"prompt_tokens": 7.0, "completion_tokens": 2.0, "total_tokens": 9.0}, got["usage"])
-	require.Equal(t, []Message{{"system", "be brief"}, {"user", "hé"}}, p.last.Messages)
+	require.Equal(t, []Message{{Role: "system", Content: "be brief"}, {Role: "user", Content: "hé"}}, p.last.Messages)
 	require.Zero(t, *p.last.Temperature, "0 differs from an absent value")
 	require.Nil(t, p.last.TopP)
 	require.Equal(t, []string{"x"}, p.last.Stop)
@@ -189,28 +189,29 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 		status     int
 		want       string
 	}{
-		{"/v1/chat/completions", `{`, 400, "not the JSON"},
-		{"/v1/chat/completions", `[]`, 400, "not the JSON"},
+		{"/v1/chat/completions", `{`, 400, "the body is not JSON"},
+		{"/v1/chat/completions", `[]`, 400, "the body is a JSON array"},
 		{"/v1/chat/completions", chat("") + `x`, 400, "something follows"},
-		{"/v1/chat/completions", strings.Repeat("[", 20000), 400, "not the JSON"},
+		{"/v1/chat/completions", strings.Repeat("[", 20000), 400, "the body is not JSON"},
 		{"/v1/chat/completions", `{}`, 400, "messages is missing"},
 		{"/v1/chat/completions", `{"messages": [{"role": "king", "content": "a"}]}`, 400, `role is \"king\"`},
 		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}`, 400,
-			"only text is"},
-		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": 5}]}`, 400, "neither a text"},
+			`of type \"image_url\", this server reads`},
+		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": 5}]}`, 400,
+			"content is 5, want a text or a list"},
 		{"/v1/chat/completions", chat(`, "model": "gpt-4"`), 404, "there is parrot, base"},
 		{"/v1/chat/completions", chat(`, "max_tokens": 0`), 400, "max_tokens is 0"},
-		{"/v1/chat/completions", chat(`, "max_tokens": 99999999999999999999`), 400, "not the JSON"},
+		{"/v1/chat/completions", chat(`, "max_tokens": 99999999999999999999`), 400, "want a whole number"},
 		{"/v1/chat/completions", chat(`, "temperature": -1`), 400, "temperature is -1"},
 		{"/v1/chat/completions", chat(`, "temperature": 1e308`), 400, "temperature is 1e+308"},
-		{"/v1/chat/completions", chat(`, "temperature": 1e999`), 400, "not the JSON"},
-		{"/v1/chat/completions", chat(`, "temperature": NaN`), 400, "not the JSON"},
+		{"/v1/chat/completions", chat(`, "temperature": 1e999`), 400, "temperature is 1e999, want a number"},
+		{"/v1/chat/completions", chat(`, "temperature": NaN`), 400, "the body is not JSON"},
 		{"/v1/chat/completions", chat(`, "top_p": 0`), 400, "top_p is 0"},
 		{"/v1/chat/completions", chat(`, "top_k": -2`), 400, "top_k is -2"},
-		{"/v1/chat/completions", chat(`, "n": 2`), 400, "n is 2"},
-		{"/v1/chat/completions", chat(`, "logprobs": true`), 400, "logprobs are not supported"},
-		{"/v1/chat/completions", chat(`, "stop": 5`), 400, "not the JSON"},
-		{"/v1/chat/completions", chat(`, "tools": [{}]`), 400, "tools are not supported"},
+		{"/v1/chat/completions", chat(`, "n": 65`), 400, "n is 65, want 1 to 64"},
+		{"/v1/chat/completions", chat(`, "logprobs": true`), 400, "logprobs is true: probabilities"},
+		{"/v1/chat/completions", chat(`, "stop": 5`), 400, "stop is 5, want a text or a list of texts"},
+		{"/v1/chat/completions", chat(`, "tools": [{}]`), 400, "does not offer tools"},
 		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "wrong"}]}`, 400, "that was wrong"},
 		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "wrong"}], "stream": true}`, 400,
 			"that was wrong"},
@@ -220,7 +221,6 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 			"could not be computed"},
 		{"/v1/completions", `{"prompt": {}}`, 400, "neither a text nor tokens"},
 		{"/v1/completions", `{"prompt": []}`, 400, "0 prompts"},
-		{"/v1/completions", `{"prompt": ["a", "b"], "stream": true}`, 400, "one to stream"},
 		{"/v1/completions", `{"prompt": "a", "echo": true}`, 400, "echo"},
 		{"/v1/embeddings", `{}`, 404, "there is no POST /v1/embeddings"},
 	} {

@@ -1,0 +1,26 @@
+package adapter
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// ReadBase returns the base_model_name_or_path of an adapter's adapter_config.json, of whatever type the adapter is; ""
+// if it has none.
+func ReadBase(dir string) (string, error) {
+	path := filepath.Join(dir, ConfigFile)
+	text, err := os.ReadFile(path)
+	var common peftCommon
+	if err == nil {
+		err = json.Unmarshal(text, &common)
+	}
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	if common.Base == nil {
+		return "", nil
+	}
+	return *common.Base, nil
+}
