@@ -10,25 +10,57 @@ import (
 	"slices"
 
 	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/pth"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute"
+	"fettle/internal/identify"
 )
 
-// openTensors maps the checkpoint of a Hugging Face directory: its model.safetensors, or the shards that
-// model.safetensors.index.json names. The files stay open for as long as the program runs.
+// layouts lists the weights of a Hugging Face directory, in order of preference: a file, or the index of its parts.
+var layouts = []struct{ file, index string }{
+	{"model.safetensors", "model.safetensors.index.json"},
+	{"pytorch_model.bin", "pytorch_model.bin.index.json"},
+}
+
+// tensorFile is an open file of any format.
+type tensorFile interface {
+	Names() []string
+	Tensor(name string) (checkpoint.Tensor, bool)
+}
+
+// openTensors maps the checkpoint of a Hugging Face directory. The files stay open for as long as the program runs.
 func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
-	index := filepath.Join(dir, "model.safetensors.index.json")
-	text, err := os.ReadFile(index)
-	if errors.Is(err, os.ErrNotExist) {
-		return openFile(filepath.Join(dir, "model.safetensors"), dir)
+	for _, l := range layouts {
+		index := filepath.Join(dir, l.index)
+		text, err := os.ReadFile(index)
+		if err == nil {
+			return openShards(dir, index, text)
+		}
+		if !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		if path := filepath.Join(dir, l.file); exists(path) {
+			return openFile(path, dir)
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
+	return openFile(filepath.Join(dir, layouts[0].file), dir)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// openShards maps the files that an index names.
+func openShards(dir, index string, text []byte) (map[string]checkpoint.Tensor, error) {
 	var file struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
-	if err := json.Unmarshal(text, &file); err != nil {
+	err := identify.Damage(text)
+	if err == nil {
+		err = json.Unmarshal(text, &file)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", index, err)
 	}
 	shards := map[string]map[string]checkpoint.Tensor{}
@@ -53,7 +85,17 @@ func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
 }
 
 func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
-	f, err := safetensors.Open(path)
+	var f tensorFile
+	var err error
+	var noted map[string]string
+	if filepath.Ext(path) == ".bin" {
+		f, err = pth.Open(path)
+	} else {
+		var file *safetensors.File
+		if file, err = safetensors.Open(path); err == nil {
+			f, noted = file, file.Metadata()
+		}
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		err = fmt.Errorf("%w: %s", err, instead(dir))
 	}
@@ -64,9 +106,9 @@ func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 	for _, name := range f.Names() {
 		all[name], _ = f.Tensor(name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(f.Metadata())) {
+	for _, name := range slices.Sorted(maps.Keys(noted)) {
 		// safetensors' save_model keeps one name of a shared tensor and notes the others: {"left out": "kept"}.
-		kept, ok := all[f.Metadata()[name]]
+		kept, ok := all[noted[name]]
 		if _, twice := all[name]; ok && !twice {
 			kept.Name = name
 			all[name] = kept
@@ -85,9 +127,9 @@ func instead(dir string) string {
 		return fmt.Sprintf("the directory has %d other safetensors files, such as %s: is a part of it missing?", len(found),
 			filepath.Base(found[0]))
 	}
-	for _, pattern := range []string{"*.bin", "*.pth", "*.pt"} {
+	for _, pattern := range []string{"*.bin", "*.pth", "*.pt", "*.gguf"} {
 		if found := matches(pattern); len(found) > 0 {
-			return fmt.Sprintf("%s is in PyTorch's pickle format; convert the weights to safetensors first",
+			return fmt.Sprintf("the directory has %s, want model.safetensors or pytorch_model.bin, or an index of its parts",
 				filepath.Base(found[0]))
 		}
 	}

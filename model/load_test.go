@@ -1,13 +1,17 @@
 package model_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute/ref"
 	"fettle/internal/tinymodel"
 	"fettle/model"
@@ -30,6 +34,43 @@ func TestLayoutsLoadAlike(t *testing.T) {
 	for _, dtype := range []checkpoint.Type{checkpoint.BF16, checkpoint.F16} {
 		require.InDeltaSlice(t, want, logits(tinymodel.Config{DType: dtype}), 0.5, dtype)
 	}
+}
+
+func TestPicklesLoadAsSafetensors(t *testing.T) {
+	tokens, _ := sequences(40, 9)
+	logits := func(dir string) []float32 {
+		m, err := model.Load(dir, ref.New())
+		require.NoError(t, err)
+		out, err := m.Logits(model.Pack(tokens, nil), []int{8})
+		require.NoError(t, err)
+		return out
+	}
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 1))
+	want := logits(dir)
+	f, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
+	require.NoError(t, err)
+	var parts [2][]checkpoint.Tensor
+	index := map[string]string{}
+	for i, name := range f.Names() {
+		tensor, _ := f.Tensor(name)
+		parts[i%2] = append(parts[i%2], tensor)
+		index[name] = fmt.Sprintf("pytorch_model-%05d-of-00002.bin", i%2+1)
+	}
+	whole := slices.Concat(parts[0], parts[1])
+	require.NoError(t, tinymodel.WritePickle(filepath.Join(dir, "pytorch_model.bin"), whole))
+	for i, part := range parts {
+		name := fmt.Sprintf("pytorch_model-%05d-of-00002.bin", i+1)
+		require.NoError(t, tinymodel.WritePickle(filepath.Join(dir, name), part))
+	}
+	require.NoError(t, f.Close())
+	require.NoError(t, os.Remove(filepath.Join(dir, "model.safetensors")))
+	require.Equal(t, want, logits(dir), "one file")
+	require.NoError(t, os.Remove(filepath.Join(dir, "pytorch_model.bin")))
+	text, err := json.Marshal(map[string]any{"weight_map": index})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pytorch_model.bin.index.json"), text, 0o644))
+	require.Equal(t, want, logits(dir), "two files and an index")
 }
 
 func TestWrongModelsAreRefusedWithAReason(t *testing.T) {
@@ -65,10 +106,10 @@ func TestWrongModelsAreRefusedWithAReason(t *testing.T) {
 			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Shards: 2}, 1))
 			require.NoError(t, os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors")))
 		}, "model-00002-of-00002.safetensors: no such file or directory: the directory has 2 other"},
-		{"pickle", func(t *testing.T, dir string) {
+		{"another name", func(t *testing.T, dir string) {
 			require.NoError(t,
-				os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "pytorch_model.bin")))
-		}, "pytorch_model.bin is in PyTorch's pickle format; convert the weights to safetensors"},
+				os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "weights.bin")))
+		}, "the directory has weights.bin, want model.safetensors or pytorch_model.bin"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

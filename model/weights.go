@@ -71,7 +71,7 @@ func (l *loader) matrix(name string, n, k int) *compute.Matrix {
 		return nil
 	}
 	m, err := compute.NewMatrix(name, n, k, dtype, t.Data)
-	if l.err = err; err == nil && l.release != nil {
+	if l.err = err; err == nil && l.release != nil && !t.Own {
 		m.Release = l.release(t.Data)
 	}
 	return m

@@ -14,6 +14,7 @@ type Tensor struct {
 	Type  Type
 	Shape []int
 	Data  []byte // often a window into a mapped file; never write to it
+	Own   bool   // Data is memory of its own, not a window: what is dropped of it cannot be read again
 }
 
 // Check returns an error unless the type is known and Data has the length that type and shape require.

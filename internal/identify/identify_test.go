@@ -90,7 +90,7 @@ func TestPathsAreKnownByWhatTheyHold(t *testing.T) {
 		"trainer":           {Kind: Foreign, What: "a checkpoint of Hugging Face's Trainer"},
 		"ours":              {Kind: Checkpoint, What: "a checkpoint of fettle"},
 		"meta":              {Kind: Foreign, What: "a model in Meta's format"},
-		"bin":               {Kind: Foreign, What: "a model of PyTorch pickles"},
+		"bin":               {Kind: Model, What: "a model"},
 		"run":               {Kind: Run, What: "the directory of a run that has no result yet"},
 		"a.gguf":            {Kind: Foreign, What: "a GGUF file"},
 		"empty":             {Kind: Other, What: "a directory without a model or an adapter"},

@@ -86,7 +86,7 @@ var signs = []sign{
 	{[]string{"lit_config.json"}, Foreign, "a model of LitGPT"},
 	{[]string{"config.json", "*.safetensors"}, Model, "a model"},
 	{[]string{"consolidated.*.pth", "params.json"}, Foreign, "a model in Meta's format"},
-	{[]string{"config.json", "pytorch_model*.bin"}, Foreign, "a model of PyTorch pickles"},
+	{[]string{"config.json", "pytorch_model*.bin"}, Model, "a model"},
 	{[]string{"*.gguf"}, Foreign, "a directory of GGUF files"},
 	{[]string{"tf_model.h5"}, Foreign, "a model of TensorFlow"},
 	{[]string{"flax_model*.msgpack"}, Foreign, "a model of Flax"},

@@ -152,7 +152,7 @@ func (t *tensor) named(name string, limit uint64) (checkpoint.Tensor, error) {
 		if *t.bytesCopied += n * width; *t.bytesCopied > limit {
 			return out, fmt.Errorf("tensor %s: the file has too many transposed views", name)
 		}
-		out.Data = make([]byte, 0, n*width)
+		out.Data, out.Own = make([]byte, 0, n*width), true
 		t.visit(0, t.offset, func(at uint64) { out.Data = append(out.Data, t.of.data[at*width:][:width]...) })
 	}
 	return out, out.Check()
