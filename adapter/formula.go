@@ -24,6 +24,11 @@ func (f *formula) prod(a, b *G.Node) *G.Node {
 	return f.node(func() (*G.Node, error) { return G.HadamardProd(a, b) })
 }
 
+// add computes a+b.
+func (f *formula) add(a, b *G.Node) *G.Node {
+	return f.node(func() (*G.Node, error) { return G.Add(a, b) })
+}
+
 // scale computes s·x.
 func (f *formula) scale(x *G.Node, s float32) *G.Node { return f.prod(x, G.NewConstant(s)) }
 

@@ -53,5 +53,6 @@ func (u unfrozen) refresh() error { return u.Refresh() }
 // record leaves the base out: the result does not need it.
 func (Full) record(r *Record) { r.Base, r.Fingerprint = "", "" }
 
-func (Full) encode() map[string]any          { return nil }
-func (f Full) decode([]byte) (Method, error) { return f, nil }
+func (Full) peftTypes() []string                  { return nil }
+func (Full) encode() map[string]any               { return nil }
+func (f Full) decode(*configKeys) (Method, error) { return f, nil }

@@ -37,7 +37,7 @@ func TestLoRAOfEveryShapeIsDerived(t *testing.T) {
 		for _, r := range []int{1, 2, 3} {
 			for _, in := range []int{1, 2, 4} {
 				for _, out := range []int{1, 2, 3} {
-					f := loraForm{in, out, r, 0.5}
+					f := loraForm{in, out, r, 0.5, false}
 					rng := rand.New(rand.NewPCG(5, 5))
 					x, a, b, dy := noise(rng, n*in), noise(rng, r*in), noise(rng, out*r), noise(rng, n*out)
 					da, db, dx := make([]float32, r*in), make([]float32, out*r), make([]float32, n*in)
@@ -72,7 +72,7 @@ func TestGraphsLeaveNoGarbage(t *testing.T) {
 		form  form
 		sizes func(n int) []int
 	}{
-		"LoRA": {loraForm{256, 256, 8, 2}, func(n int) []int { return []int{n * 256, 8 * 256, 256 * 8, n * 256} }},
+		"LoRA": {loraForm{256, 256, 8, 2, false}, func(n int) []int { return []int{n * 256, 8 * 256, 256 * 8, n * 256} }},
 		"prompt": {promptForm{2, 2, 16, 5, true}, func(n int) []int {
 			return []int{2 * n * 16, 5 * 16, 5 * 16, 2, 2 * n * 2, 5, 2 * n * 16}
 		}},
@@ -126,7 +126,7 @@ func TestEngineRefusesOtherTensors(t *testing.T) {
 }
 
 func TestInputsOfOtherLengthsAreRefused(t *testing.T) {
-	g, err := newGraphs(ref.New()).of(loraForm{2, 3, 1, 1}, 3, true)
+	g, err := newGraphs(ref.New()).of(loraForm{2, 3, 1, 1, false}, 3, true)
 	require.NoError(t, err)
 	sizes := []int{3 * 2, 2, 3, 3 * 3} // x, a, b, dy
 	for i, want := range sizes {
@@ -153,7 +153,7 @@ func TestAResultOutsideTheGivenMemoryIsAnError(t *testing.T) {
 
 // Gradients of every size stay those of a graph of its own, while the memory grows for larger ones.
 func TestGraphsOfAllSizesShareOneMemory(t *testing.T) {
-	f, rng, s := loraForm{4, 3, 2, 0.5}, rand.New(rand.NewPCG(5, 5)), newGraphs(ref.New())
+	f, rng, s := loraForm{4, 3, 2, 0.5, false}, rand.New(rand.NewPCG(5, 5)), newGraphs(ref.New())
 	for _, n := range []int{2, 5, 2, 9, 3, 5, 2} {
 		values := [][]float32{noise(rng, n*4), noise(rng, 2*4), noise(rng, 3*2), noise(rng, n*3)}
 		own, err := newGraphs(ref.New()).of(f, n, true)
@@ -175,7 +175,7 @@ func TestGraphsOfAllSizesShareOneMemory(t *testing.T) {
 
 func TestGraphsForgetTheLeastRecentlyUsed(t *testing.T) {
 	s := newGraphs(ref.New())
-	f := loraForm{2, 2, 1, 1}
+	f := loraForm{2, 2, 1, 1, false}
 	first, err := s.of(f, 1, false)
 	require.NoError(t, err)
 	for n := 2; n <= maxGraphs+10; n++ {
@@ -195,7 +195,7 @@ func TestScratchCoversTheMemoryOfGraphs(t *testing.T) {
 		for _, f := range []interface {
 			form
 			floats(n int) int
-		}{loraForm{6, 5, 3, 2}, promptForm{2, 2, 4, 5, true}, promptForm{1, 2, 4, 5, false}} {
+		}{loraForm{6, 5, 3, 2, false}, promptForm{2, 2, 4, 5, true}, promptForm{1, 2, 4, 5, false}} {
 			g, err := f.derive(engine{dev: ref.New()}, n, true)
 			require.NoError(t, err)
 			require.Equal(t, g.floats, f.floats(n), "%T with %d rows", f, n)
@@ -205,7 +205,7 @@ func TestScratchCoversTheMemoryOfGraphs(t *testing.T) {
 
 func TestGraphsDoNotKeepTheirInputs(t *testing.T) {
 	s := newGraphs(ref.New())
-	g, err := s.of(loraForm{2, 2, 1, 1}, 3, true)
+	g, err := s.of(loraForm{2, 2, 1, 1, false}, 3, true)
 	require.NoError(t, err)
 	x := make([]float32, 6)
 	freed := make(chan bool)

@@ -1,7 +1,6 @@
 package adapter
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"fettle/internal/rng"
@@ -32,13 +31,6 @@ func (LLaMAAdapter) Name() string { return TypeLLaMAAdapter }
 
 func (LLaMAAdapter) defaults() Method {
 	return LLaMAAdapter{Len: 10, Gate: PerHead, GateActivation: Tanh}
-}
-
-func (a LLaMAAdapter) resolve(c *model.Config) Method {
-	if a.Layers == 0 {
-		a.Layers = max(1, c.Layers-2)
-	}
-	return a
 }
 
 // Check returns an error where the settings are wrong for a model.
@@ -137,28 +129,3 @@ func (a LLaMAAdapter) Scratch(c *model.Config, n, longest int) int64 {
 
 // record adds the gates for programs that read the record alone.
 func (a LLaMAAdapter) record(r *Record) { r.Gate, r.GateActivation = a.Gate, a.GateActivation }
-
-// encode writes the keys of PEFT's AdaptionPromptConfig, and two more for gates that PEFT lacks.
-func (a LLaMAAdapter) encode() map[string]any {
-	keys := map[string]any{
-		"peft_type": "ADAPTION_PROMPT", "adapter_len": a.Len, "adapter_layers": a.Layers, "target_modules": "self_attn",
-	}
-	if a.Gate != Scalar {
-		keys["gate"], keys["gate_activation"] = a.Gate, a.GateActivation
-	}
-	return keys
-}
-
-func (LLaMAAdapter) decode(text []byte) (Method, error) {
-	f := struct {
-		Len            int    `json:"adapter_len"`
-		Layers         int    `json:"adapter_layers"`
-		Gate           string `json:"gate"`
-		GateActivation string `json:"gate_activation"`
-	}{}
-	err := json.Unmarshal(text, &f)
-	if f.Gate == "" {
-		f.Gate, f.GateActivation = Scalar, None
-	}
-	return LLaMAAdapter(f), err
-}

@@ -13,8 +13,8 @@ import (
 // TypeLoRA is the finetuning_type of LoRA.
 const TypeLoRA = "lora"
 
-// LoRA adds s·B·A·dropout(x) to projections, with A (r, in), B (out, r) and s = alpha/r, or alpha/√r. Hu et al. 2021,
-// arXiv:2106.09685; Kalajdzievski 2023, arXiv:2312.03732.
+// LoRA adds s·(B·A·dropout(x) + b) to projections, with A (r, in), B (out, r), s = alpha/r, or alpha/√r, and b (out),
+// which is none unless a file has it. Hu et al. 2021, arXiv:2106.09685; Kalajdzievski 2023, arXiv:2312.03732.
 type LoRA struct {
 	Rank    int      `yaml:"lora_rank" alias:"lora_r,r" json:"LoRARank" group:"method" help:"rank of LoRA"`
 	Alpha   float64  `yaml:"lora_alpha" json:"LoRAAlpha" group:"method" help:"LoRA's scale is alpha/rank"`
@@ -22,11 +22,7 @@ type LoRA struct {
 	Targets []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" json:"LoRATargets" group:"method" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear"`
 	RSLoRA  bool     `yaml:"use_rslora" json:"RSLoRA" group:"method" help:"scale alpha/sqrt(rank)"`
 
-	// Set by a file of PEFT alone.
-	TargetRegexp string          `yaml:"-" json:"-"` // instead of Targets: matches whole module paths
-	OnlyLayers   []int           `yaml:"-" json:"-"` // nil: all
-	RankPattern  Object[int]     `yaml:"-" json:"-"` // other ranks for modules that match
-	AlphaPattern Object[float64] `yaml:"-" json:"-"` // and other alphas
+	LoRAFile `yaml:"-" json:"-"`
 }
 
 // Name returns its finetuning_type.
@@ -37,14 +33,16 @@ func (LoRA) defaults() Method {
 }
 
 // Check returns an error where the settings are wrong.
-func (l LoRA) Check(*model.Config) error {
+func (l LoRA) Check(c *model.Config) error {
 	switch {
 	case l.Rank < 1:
 		return fmt.Errorf("lora_rank %d, want 1 or more", l.Rank)
-	case !(l.Alpha > 0):
-		return fmt.Errorf("lora_alpha %v, want more than 0", l.Alpha)
+	case l.Alpha == 0 && !l.Stored, math.IsNaN(l.Alpha), math.IsInf(l.Alpha, 0):
+		return fmt.Errorf("lora_alpha %v, want a number other than 0: LoRA's scale is alpha/rank", l.Alpha)
 	case !(l.Dropout >= 0 && l.Dropout < 1):
 		return fmt.Errorf("lora_dropout %v, want 0 ≤ p < 1", l.Dropout)
+	case l.Stored: // targets that are no module of the base are no error beside those that are
+		return nil
 	case len(l.Targets) == 0 && l.TargetRegexp == "":
 		return fmt.Errorf("no lora_target; choose from %s", strings.Join(projections(), ", "))
 	}
@@ -57,7 +55,7 @@ func (l LoRA) Check(*model.Config) error {
 	return nil
 }
 
-// Params lists A, drawn as PEFT draws it, and B, which is zero, of every adapted projection.
+// Params lists A, drawn as PEFT draws it, and B, which is zero, of every adapted projection, and B's bias, also zero.
 func (l LoRA) Params(c *model.Config) ([]Spec, error) {
 	sites, err := l.sites(c)
 	var specs []Spec
@@ -67,6 +65,9 @@ func (l LoRA) Params(c *model.Config) ([]Spec, error) {
 		specs = append(specs,
 			Spec{Name: s.a(), Site: s.at, Shape: []int{s.form.r, s.form.in}, Init: draw},
 			Spec{Name: s.b(), Site: s.at, Shape: []int{s.form.out, s.form.r}})
+		if s.form.bias {
+			specs = append(specs, Spec{Name: s.bias(), Site: s.at, Shape: []int{s.form.out}})
+		}
 	}
 	return specs, err
 }
@@ -76,7 +77,7 @@ func (l LoRA) Deltas(m *model.Model, p Params) (map[model.Site]model.Delta, erro
 	sites, err := l.sites(m.Config())
 	graphs, scratch, deltas := newGraphs(m.Device()), &loraScratch{}, map[model.Site]model.Delta{}
 	for _, s := range sites {
-		deltas[s.at] = &lora{graphs, scratch, s.at, p[s.a()], p[s.b()], s.form, l.Dropout}
+		deltas[s.at] = &lora{graphs, scratch, s.at, p[s.a()], p[s.b()], p[s.bias()], s.form, l.Dropout}
 	}
 	return deltas, err
 }
@@ -96,6 +97,9 @@ func (l LoRA) Scratch(c *model.Config, n, longest int) int64 {
 	if l.Dropout == 0 {
 		width = 0
 	}
+	if l.Bias {
+		width++
+	}
 	return 4 * (int64(n)*int64(width+rank) + int64(graph))
 }
 
@@ -108,36 +112,53 @@ type loraSite struct {
 func (s loraSite) a() string { return peftPrefix + s.at.ModuleName() + ".lora_A.weight" }
 func (s loraSite) b() string { return peftPrefix + s.at.ModuleName() + ".lora_B.weight" }
 
+// bias names B's bias.
+func (s loraSite) bias() string { return peftPrefix + s.at.ModuleName() + ".lora_B.bias" }
+
 // sites lists the adapted projections of a model.
 func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 	match, err := l.matcher()
 	if err != nil {
 		return nil, err
 	}
-	var sites []loraSite
-	for layer := range c.Layers {
-		for _, p := range model.Projections() {
-			at := model.Site{Layer: layer, At: p}
-			if ok, err := match.adapts(at); err != nil {
-				return nil, err
-			} else if !ok {
-				continue
-			}
-			r, alpha, err := match.rank(at)
-			if err != nil {
-				return nil, err
-			}
-			out, in := c.Width(p)
-			sites = append(sites, loraSite{at, loraForm{in, out, r, loraScale(alpha, r, l.RSLoRA)}})
+	paths := otherModules(c.Layers)
+	for _, path := range paths {
+		if ok, err := match.module(path); err != nil {
+			return nil, err
+		} else if ok || match.parameter(path+weight) {
+			return nil, fmt.Errorf("target_modules selects %s, which is not a projection; choose from %s",
+				path, strings.Join(projections(), ", "))
 		}
 	}
-	for _, t := range l.targets() {
-		if l.TargetRegexp == "" && !match.hit[t] {
-			return nil, fmt.Errorf("lora_target %q names no module of the base", t)
+	var sites []loraSite
+	for _, at := range projectionSites(c.Layers) {
+		path := at.ModuleName()
+		paths = append(paths, path)
+		module, err := match.module(path)
+		parameter := match.parameter(path + weight)
+		switch {
+		case err != nil:
+			return nil, err
+		case module && parameter:
+			return nil, fmt.Errorf("target_modules and target_parameters both select %s, which PEFT refuses", path)
+		case parameter:
+			path += weight
+		case !module:
+			continue
 		}
+		r, alpha, err := match.rank(path)
+		if err != nil {
+			return nil, err
+		}
+		out, in := c.Width(at.At)
+		sites = append(sites, loraSite{at, loraForm{in, out, r, loraScale(alpha, r, l.RSLoRA), l.Bias}})
+	}
+	if none := match.unmatched(paths); len(none) > 0 && !l.Stored {
+		return nil, fmt.Errorf("lora_target %q names no module of the base", none[0])
 	}
 	if len(sites) == 0 {
-		return nil, fmt.Errorf("lora_target matches no module of the base")
+		return nil, fmt.Errorf("target_modules %q selects no module of the base; its projections are %s",
+			l.TargetRegexp+strings.Join(l.Targets, " "), strings.Join(projections(), ", "))
 	}
 	return sites, nil
 }

@@ -3,94 +3,151 @@ package adapter
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
-
-	"fettle/model"
 )
 
-// loraMatcher decides which projections are adapted, and with which rank and alpha, as PEFT does.
+// loraMatcher decides which modules are adapted, and with which rank and alpha, as PEFT does.
 type loraMatcher struct {
 	LoRA
-	target *pythonRegexp // nil: names
-	ranks  []*pythonRegexp
-	alphas []*pythonRegexp
-	hit    map[string]bool // names that have selected a module
+	names           []string        // target_modules with all-linear written out
+	target, exclude *pythonRegexp   // nil: names
+	ranks, alphas   []*pythonRegexp // the keys of the patterns
+	layers          []*pythonRegexp // they find a path's layer: group idx
 }
 
 // matcher compiles the regular expressions.
-func (l LoRA) matcher() (*loraMatcher, error) {
-	m := &loraMatcher{LoRA: l, hit: map[string]bool{}}
-	var err error
+func (l LoRA) matcher() (m *loraMatcher, err error) {
+	m = &loraMatcher{LoRA: l, names: l.targets()}
+	compile := func(key, text string, kind func(string) (*pythonRegexp, error)) *pythonRegexp {
+		re, failed := kind(text)
+		if failed != nil && err == nil {
+			err = fmt.Errorf("%s: %w", key, failed)
+		}
+		return re
+	}
 	if l.TargetRegexp != "" {
-		if m.target, err = compileFull(l.TargetRegexp); err != nil {
-			return nil, fmt.Errorf("target_modules: %w", err)
-		}
+		m.target = compile("target_modules", l.TargetRegexp, compileFull)
 	}
-	if m.ranks, err = compileEndings(l.RankPattern); err != nil {
-		return nil, fmt.Errorf("rank_pattern: %w", err)
+	if l.ExcludeRegexp != "" {
+		m.exclude = compile("exclude_modules", l.ExcludeRegexp, compileFull)
 	}
-	if m.alphas, err = compileEndings(l.AlphaPattern); err != nil {
-		return nil, fmt.Errorf("alpha_pattern: %w", err)
+	for _, p := range l.RankPattern {
+		m.ranks = append(m.ranks, compile("rank_pattern", p.Key, compileEnding))
 	}
-	return m, nil
+	for _, p := range l.AlphaPattern {
+		m.alphas = append(m.alphas, compile("alpha_pattern", p.Key, compileEnding))
+	}
+	before := l.LayersPattern
+	if len(before) == 0 {
+		before = []string{`[^.]*`}
+	}
+	for _, p := range before {
+		m.layers = append(m.layers, compile("layers_pattern", p, compileLayer))
+	}
+	return m, err
 }
 
-// compileEndings compiles the keys of a pattern.
-func compileEndings[T any](pattern Object[T]) (all []*pythonRegexp, err error) {
-	for _, m := range pattern {
-		re, err := compileEnding(m.Key)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, re)
+// module reports whether target_modules selects a module. Paths that it names whole are not subject to
+// layers_to_transform.
+func (m *loraMatcher) module(path string) (bool, error) {
+	if out, err := m.excluded(path); out || err != nil {
+		return false, err
 	}
-	return all, nil
-}
-
-// adapts reports whether a site is adapted, and marks the target that selects it.
-func (m *loraMatcher) adapts(at model.Site) (bool, error) {
-	if m.OnlyLayers != nil && !slices.Contains(m.OnlyLayers, at.Layer) {
-		return false, nil
-	}
-	path := at.ModuleName()
 	if m.target != nil {
 		ok, err := m.target.matches(path)
-		if err != nil {
-			err = fmt.Errorf("target_modules: %w", err)
-		}
-		return ok, err
+		return ok, about("target_modules", err)
 	}
-	for _, t := range m.targets() {
-		if path == t || strings.HasSuffix(path, "."+t) {
-			m.hit[t] = true
-			return true, nil
+	if slices.Contains(m.names, path) {
+		return true, nil
+	}
+	if !endsInOne(path, m.names) {
+		return false, nil
+	}
+	return m.inLayer(path)
+}
+
+// parameter reports whether target_parameters selects a weight.
+func (m *loraMatcher) parameter(path string) bool { return isOne(path, m.Parameters) }
+
+func (m *loraMatcher) excluded(path string) (bool, error) {
+	if m.exclude != nil {
+		out, err := m.exclude.matches(path)
+		return out, about("exclude_modules", err)
+	}
+	return isOne(path, m.Exclude), nil
+}
+
+// inLayer reports whether a path belongs to a layer of layers_to_transform.
+func (m *loraMatcher) inLayer(path string) (bool, error) {
+	if m.OnlyLayers == nil {
+		return true, nil
+	}
+	for _, re := range m.layers {
+		number, found, err := re.group(path, "idx")
+		if err != nil {
+			return false, about("layers_pattern", err)
+		}
+		if found {
+			layer, err := strconv.Atoi(number)
+			return err == nil && slices.Contains(m.OnlyLayers, layer), nil
 		}
 	}
 	return false, nil
 }
 
-// rank returns the rank and alpha of a site, those of the first key of a pattern that matches.
-func (m *loraMatcher) rank(at model.Site) (int, float64, error) {
-	r, err := firstMatch(m.RankPattern, m.ranks, at, m.Rank)
+// rank returns the rank and alpha of a path, those of the first key of a pattern that matches.
+func (m *loraMatcher) rank(path string) (int, float64, error) {
+	r, err := firstMatch(m.RankPattern, m.ranks, path, m.Rank)
 	if err != nil {
-		return 0, 0, fmt.Errorf("rank_pattern: %w", err)
+		return 0, 0, about("rank_pattern", err)
 	}
 	if r < 1 {
-		return 0, 0, fmt.Errorf("rank %d at %v, want 1 or more", r, at)
+		return 0, 0, fmt.Errorf("rank %d at %s, want 1 or more", r, path)
 	}
-	alpha, err := firstMatch(m.AlphaPattern, m.alphas, at, m.Alpha)
-	if err != nil {
-		return 0, 0, fmt.Errorf("alpha_pattern: %w", err)
-	}
-	return r, alpha, nil
+	alpha, err := firstMatch(m.AlphaPattern, m.alphas, path, m.Alpha)
+	return r, alpha, about("alpha_pattern", err)
 }
 
-// firstMatch returns the value of the first key that matches a site, compiled being the keys, or otherwise.
-func firstMatch[T any](pattern Object[T], compiled []*pythonRegexp, at model.Site, otherwise T) (T, error) {
+// firstMatch returns the value of the first key that matches a path, compiled being the keys, or otherwise.
+func firstMatch[T any](pattern Object[T], compiled []*pythonRegexp, path string, otherwise T) (T, error) {
 	for i, re := range compiled {
-		if ok, err := re.matches(at.ModuleName()); err != nil || ok {
+		if ok, err := re.matches(path); err != nil || ok {
 			return pattern[i].Value, err
 		}
 	}
 	return otherwise, nil
+}
+
+// unmatched lists the names of target_modules and target_parameters that are none of the base's.
+func (m *loraMatcher) unmatched(paths []string) []string {
+	var none []string
+	for _, name := range m.names {
+		if !slices.ContainsFunc(paths, func(path string) bool { return isOne(path, []string{name}) }) {
+			none = append(none, name)
+		}
+	}
+	for _, name := range m.Parameters {
+		if !slices.ContainsFunc(paths, func(path string) bool { return isOne(path+weight, []string{name}) }) {
+			none = append(none, name)
+		}
+	}
+	return none
+}
+
+// isOne reports whether a path is one of the names, or ends in one after a dot.
+func isOne(path string, names []string) bool {
+	return slices.Contains(names, path) || endsInOne(path, names)
+}
+
+func endsInOne(path string, names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(path, "."+name) })
+}
+
+// about adds a key of adapter_config.json to an error.
+func about(key string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }

@@ -71,7 +71,7 @@ func TestPatternsThatCannotBeMatchedAreNamed(t *testing.T) {
 		"ranks":     {`"rank_pattern": {"q_proj": 2, "(q": 3}`, `rank_pattern: regular expression "(q"`},
 		"alphas":    {`"alpha_pattern": {"[": 3}`, `alpha_pattern: regular expression "["`},
 		"targets":   {`"target_modules": "*q_proj"`, `target_modules: regular expression "*q_proj"`},
-		"zero rank": {`"rank_pattern": {"q_proj": 0}`, "rank 0 at layers.0.q_proj"},
+		"zero rank": {`"rank_pattern": {"q_proj": 0}`, "rank 0 at model.layers.0.self_attn.q_proj"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := read(t, `"r": 2, "lora_alpha": 4, `+c.keys).sites(threeLayers)

@@ -9,12 +9,13 @@ import (
 	"fettle/model"
 )
 
-// lora is y += s·dropout(x)·Aᵀ·Bᵀ at one projection.
+// lora is y += s·(dropout(x)·Aᵀ·Bᵀ + 1·b) at one projection.
 type lora struct {
 	graphs  *graphs
 	scratch *loraScratch
 	site    model.Site
 	a, b    *Param // (r, in), (out, r)
+	bias    *Param // (out); nil: none
 	form    loraForm
 	dropout float64
 }
@@ -23,30 +24,46 @@ type lora struct {
 type loraScratch struct {
 	u       []float32 // (n, r)
 	dropped []float32 // (n, in)
+	ones    []float32 // (n), for the bias
 }
 
-// loraForm is y = s·x·Aᵀ·Bᵀ with A (r, in) and B (out, r).
+// loraForm is y = s·x·Aᵀ·Bᵀ with A (r, in) and B (out, r), or y = s·x·Aᵀ·Bᵀ + s·1·b with b (1, out).
 type loraForm struct {
 	in, out, r int
 	s          float32
+	bias       bool
 }
 
-// derive has Gorgonia differentiate y = s·x·Aᵀ·Bᵀ with respect to A, B and, for modules below, x.
+// derive has Gorgonia differentiate with respect to A, B, b and, for modules below, x. The column 1 (n, 1) repeats b for
+// every row.
 func (l loraForm) derive(e engine, n int, below bool) (*graph, error) {
 	leaves := []leaf{{"x", tensor.Shape{n, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
 	wrt := []int{1, 2}
+	if l.bias {
+		leaves = append(leaves, leaf{"b", tensor.Shape{1, l.out}}, leaf{"1", tensor.Shape{n, 1}})
+		wrt = append(wrt, 3)
+	}
 	if below {
 		wrt = append(wrt, 0)
 	}
 	return derive(e, leaves, wrt, func(in []*G.Node) (*G.Node, error) {
 		var f formula
-		u := f.scale(f.mul(in[0], f.transpose(in[1])), l.s)
-		return f.mul(u, f.transpose(in[2])), f.err
+		y := f.mul(f.scale(f.mul(in[0], f.transpose(in[1])), l.s), f.transpose(in[2]))
+		if l.bias {
+			y = f.add(y, f.scale(f.mul(in[4], in[3]), l.s))
+		}
+		return y, f.err
 	})
 }
 
 // floats counts the elements of derive's graph: x·Aᵀ and dy·B (n, r) before and after scaling, and the gradients.
-func (l loraForm) floats(n int) int { return 4*n*l.r + l.r*l.in + l.out*l.r + n*l.in }
+func (l loraForm) floats(n int) int {
+	floats := 4*n*l.r + l.r*l.in + l.out*l.r + n*l.in
+	if l.bias {
+		floats += n*l.out + l.out
+	}
+	return floats
+}
 
 // Forward adds the module's output, on the device.
 func (l *lora) Forward(y, x []float32, b *model.Batch) error {
@@ -55,11 +72,22 @@ func (l *lora) Forward(y, x []float32, b *model.Batch) error {
 	u := compute.Resize(&l.scratch.u, n*l.form.r)
 	l.graphs.dev.Gemm(false, true, n, l.form.r, in, l.form.s, x, in, l.a.Data, in, 0, u, l.form.r)
 	l.graphs.dev.Gemm(false, true, n, out, l.form.r, 1, u, l.form.r, l.b.Data, l.form.r, 1, y, out)
+	if l.form.bias {
+		l.graphs.dev.Gemm(false, false, n, out, 1, l.form.s, l.column(n), 1, l.bias.Data, out, 1, y, out)
+	}
 	return nil
 }
 
-// Backward runs Gorgonia's graph sequence by sequence and adds up the gradients of A and B in that order, so that sums
-// do not depend on how the sequences are packed.
+// column returns n ones.
+func (l *lora) column(n int) []float32 {
+	for len(l.scratch.ones) < n {
+		l.scratch.ones = append(l.scratch.ones, 1)
+	}
+	return l.scratch.ones[:n]
+}
+
+// Backward runs Gorgonia's graph sequence by sequence and adds up the gradients of A, B and b in that order, so that
+// sums do not depend on how the sequences are packed.
 func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 	in, out := l.a.Shape[1], l.b.Shape[0]
 	x = l.drop(x, b)
@@ -69,15 +97,23 @@ func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 			return err
 		}
 		lo, hi := s.Row, s.Row+s.Len
-		grads, err := g.run(x[lo*in:hi*in], l.a.Data, l.b.Data, dy[lo*out:hi*out])
+		values := [][]float32{x[lo*in : hi*in], l.a.Data, l.b.Data}
+		if l.form.bias {
+			values = append(values, l.bias.Data, l.column(s.Len))
+		}
+		grads, err := g.run(append(values, dy[lo*out:hi*out])...)
 		if err != nil {
 			return err
 		}
 		l.graphs.dev.Add(l.a.Grad, grads[0])
 		l.graphs.dev.Add(l.b.Grad, grads[1])
+		if l.form.bias {
+			l.graphs.dev.Add(l.bias.Grad, grads[2])
+		}
 		if dx != nil {
-			l.mask(grads[2], b, i)
-			l.graphs.dev.Add(dx[lo*in:hi*in], grads[2])
+			below := grads[len(grads)-1]
+			l.mask(below, b, i)
+			l.graphs.dev.Add(dx[lo*in:hi*in], below)
 		}
 	}
 	return nil

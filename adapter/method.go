@@ -37,10 +37,13 @@ type Method interface {
 
 	defaults() Method
 
-	// encode returns the settings as PEFT's adapter_config.json has them, decode reads them; nil for a method that PEFT
-	// has no file for. peft_type distinguishes the methods.
+	// peftTypes lists the values of peft_type in adapter_config.json that stand for the method.
+	peftTypes() []string
+
+	// encode returns the settings as adapter_config.json has them, decode reads them; nil for a method without that
+	// file.
 	encode() map[string]any
-	decode(text []byte) (Method, error)
+	decode(*configKeys) (Method, error)
 }
 
 // Spec describes one array of parameters.
@@ -126,10 +129,11 @@ type resolver interface {
 
 // Resolve fills in the settings whose defaults depend on the model.
 func (m *Methods) Resolve(c *model.Config) {
-	m.change(func(method Method) Method { return resolved(method, c) })
+	m.change(func(method Method) Method { return Resolved(method, c) })
 }
 
-func resolved(m Method, c *model.Config) Method {
+// Resolved returns a method with the settings filled in whose defaults depend on the model.
+func Resolved(m Method, c *model.Config) Method {
 	if r, ok := m.(resolver); ok {
 		return r.resolve(c)
 	}

@@ -36,6 +36,11 @@ func compileEnding(text string) (*pythonRegexp, error) {
 	return compilePython(text, `\A(.*\.)?(`+text+`)$`)
 }
 
+// compileLayer returns an expression whose group idx is the number of a path's layer, which text stands before.
+func compileLayer(text string) (*pythonRegexp, error) {
+	return compilePython(text, `\A(?:^|.*?\.)`+text+`\.(?P<idx>\d+)\.`)
+}
+
 func compilePython(text, whole string) (*pythonRegexp, error) {
 	re, err := regexp2.Compile(fromPython(whole),
 		regexp2.OptionMaintainCaptureOrder(), regexp2.OptionMaxBacktrackingStackSize(matchStack))
@@ -49,13 +54,26 @@ func compilePython(text, whole string) (*pythonRegexp, error) {
 // matches reports whether a path matches; an error says that the time for it ran out.
 func (p *pythonRegexp) matches(path string) (bool, error) {
 	ok, err := p.re.MatchString(path)
+	return ok, p.explain(path, err)
+}
+
+// group returns what a group matches, and whether the expression matches the beginning of a path.
+func (p *pythonRegexp) group(path, name string) (string, bool, error) {
+	m, err := p.re.FindStringMatch(path)
+	if err != nil || m == nil {
+		return "", false, p.explain(path, err)
+	}
+	return m.GroupByName(name).String(), true, nil
+}
+
+func (p *pythonRegexp) explain(path string, err error) error {
 	if err == nil {
-		return ok, nil
+		return nil
 	}
 	if !errors.Is(err, regexp2.ErrBacktrackingStackLimit) {
 		err = fmt.Errorf("no answer within %v; its time may be exponential", matchTime)
 	}
-	return false, fmt.Errorf("regular expression %q on %s: %w", p.text, path, err)
+	return fmt.Errorf("regular expression %q on %s: %w", p.text, path, err)
 }
 
 // fromPython rewrites what .NET's syntax, that of regexp2, spells in another way: (?P<name>…), (?P=name), \Z, {,n} and

@@ -58,7 +58,7 @@ func New(method Method, m *model.Model, seed uint64) (*Set, error) {
 
 // build makes an adapter whose parameters are zero, or the model's own.
 func build(method Method, m *model.Model) (*Set, error) {
-	s := &Set{method: resolved(method, m.Config()), model: m}
+	s := &Set{method: Resolved(method, m.Config()), model: m}
 	if err := s.method.Check(m.Config()); err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}

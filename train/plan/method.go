@@ -17,7 +17,10 @@ func Trainables(c train.Config, m *model.Config) int {
 func method(c train.Config, m *model.Config) (adapter.Method, []adapter.Spec) {
 	c.Resolve(m)
 	method, err := c.Method()
-	if err != nil || method.Check(m) != nil {
+	if err != nil {
+		return adapter.Full{}, nil
+	}
+	if method = adapter.Resolved(method, m); method.Check(m) != nil {
 		return adapter.Full{}, nil
 	}
 	specs, _ := method.Params(m)

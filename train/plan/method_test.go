@@ -21,8 +21,8 @@ func TestPlanCountsTrainedParameters(t *testing.T) {
 	for name, method := range map[string]adapter.Method{
 		"rank 5":     adapter.LoRA{Rank: 5, Alpha: 10, Dropout: 0.1, Targets: []string{"q_proj", "up_proj"}},
 		"all-linear": adapter.LoRA{Rank: 2, Alpha: 10, Targets: []string{"all-linear"}},
-		"rank pattern": adapter.LoRA{Rank: 2, Alpha: 10, TargetRegexp: ".*q_proj",
-			RankPattern: adapter.Object[int]{{Key: "layers.1.*", Value: 7}}},
+		"rank pattern": adapter.LoRA{Rank: 2, Alpha: 10, LoRAFile: adapter.LoRAFile{TargetRegexp: ".*q_proj",
+			RankPattern: adapter.Object[int]{{Key: "layers.1.*", Value: 7}}}},
 		"prompts":      adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
 		"scalar gates": adapter.LLaMAAdapter{Len: 3, Layers: 1, Gate: adapter.Scalar, GateActivation: adapter.None},
 	} {
