@@ -30,8 +30,9 @@ const (
 func Load(dir string, m *model.Model) (*Set, error) { return LoadAs(dir, nil, m) }
 
 // LoadAs loads an adapter for a run with the method requested, which must have the adapter's type. Settings are the
-// adapter's own, except that the gates of a LLaMA-Adapter are rewritten in the form that requested names (empty: as
-// stored); LoadAs returns an error where this form cannot express the stored gates.
+// adapter's own, except LoRA's dropout, which is the requested one, and the gates of a LLaMA-Adapter, which are
+// rewritten in the form that requested names (empty: as stored); LoadAs returns an error where this form cannot express
+// the stored gates.
 func LoadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 	s, err := loadAs(dir, requested, m)
 	if err != nil {
@@ -57,12 +58,17 @@ func continued(stored, requested Method) (Method, bool, error) {
 	if requested != nil && requested.Name() != stored.Name() {
 		return nil, false, fmt.Errorf("it is a %s adapter, finetuning_type is %s", stored.Name(), requested.Name())
 	}
-	d, ok := stored.(dialects)
-	if !ok || requested == nil {
+	if requested == nil {
 		return stored, false, nil
 	}
-	m, changed := d.as(requested)
-	return m, changed, nil
+	switch s := stored.(type) {
+	case dialects:
+		m, changed := s.as(requested)
+		return m, changed, nil
+	case adjustable:
+		return s.adjusted(requested), false, nil
+	}
+	return stored, false, nil
 }
 
 func readMethod(dir string) (m Method, base string, err error) {
@@ -88,7 +94,11 @@ func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 	if err := sameBase(dir, m); err != nil {
 		return nil, err
 	}
-	s, err := build(stored, m)
+	first := method
+	if rewrite {
+		first = stored
+	}
+	s, err := build(first, m)
 	if err != nil {
 		return nil, err
 	}

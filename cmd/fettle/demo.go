@@ -34,7 +34,7 @@ part, before and after; then chat with it. Nothing is downloaded.`,
 	}
 	s := addSettings(cmd, &c)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := load(cmd, s); err != nil {
+		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
 		if err := demonstrate(cmd, c, s.Given); err != nil {

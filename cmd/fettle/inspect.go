@@ -42,7 +42,7 @@ Rules of the linter (--allow RULE lets a run continue anyway):
 	}
 	s := addSettings(cmd, &c, &look)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := load(cmd, s); err != nil {
+		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
 		c.OutputDir = "-" // nothing is written

@@ -35,7 +35,7 @@ run; --probe 0 skips this.`,
 	}
 	s := addSettings(cmd, &c, &how)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := load(cmd, s); err != nil {
+		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
 		if c.OutputDir == "" {

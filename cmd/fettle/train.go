@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
@@ -44,7 +43,7 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 	}
 	s := addSettings(cmd, &c)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := load(cmd, s); err != nil {
+		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
 		if c.ModelName == "" && c.Shape == "" && len(c.Dataset) == 0 && s.Config() == "" {
@@ -96,7 +95,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if job.Sample, err = sampler(&c, m, job.Model); err != nil {
 		return err
 	}
-	if job.Settings, err = yaml.Marshal(c); err != nil {
+	if job.Settings, err = ranSettings(c); err != nil {
 		return err
 	}
 	result, err := train.Run(cmd.Context(), c, job)

@@ -12,7 +12,7 @@ import (
 	"fettle/train"
 )
 
-// A run that continues an adapter trains that adapter's parameters and ignores its own settings of the method.
+// A run that continues an adapter trains that adapter's parameters, whatever the settings of its method.
 func TestPlanCountsTrainedParameters(t *testing.T) {
 	base := t.TempDir()
 	require.NoError(t, tinymodel.Write(base, tinymodel.Config{}, 7))
@@ -33,6 +33,7 @@ func TestPlanCountsTrainedParameters(t *testing.T) {
 			c.Type, c.Adapter = method.Name(), t.TempDir()
 			require.NoError(t, set.Save(c.Adapter))
 			c.Gate, c.GateActivation = "", "" // as stored
+			c.LoRA.Dropout = adapter.Dropout(method)
 			again, err := adapter.LoadAs(c.Adapter, must(c.Methods.Find(c.Type)), m)
 			require.NoError(t, err)
 			require.Equal(t, again.Size(), Trainables(c, m.Config()))

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
+
+	"fettle/adapter"
+	"fettle/internal/settings"
+	"fettle/train"
+)
+
+// loadRun fills the settings of a run. It refuses those that were given and cannot act, and takes the settings of an
+// adapter that is continued from the adapter.
+func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
+	if err := load(cmd, s); err != nil {
+		return err
+	}
+	problems := continueAdapter(s, c)
+	defaults := train.Defaults()
+	for _, idle := range c.Idle() {
+		place := s.Place(idle.Key)
+		value, usual := settingOf(c, idle.Key), settingOf(&defaults, idle.Key)
+		switch {
+		case !place.Explicit(), value.IsZero(), value.Kind() == reflect.Slice && value.Len() == 0:
+		case place.Strength == settings.File && same(value, usual): // as in the config.yaml of a run
+		case place.Strength < s.Place(idle.Beside).Strength: // overridden
+		case idle.Usual:
+			log := newLog(cmd.ErrOrStderr())
+			log.Warn().Msgf("%s %v is not used: %s", place, value, idle.Why)
+		default:
+			problems = append(problems, settings.Problem{Place: place,
+				Text: fmt.Sprintf("%v cannot act: %s", value, idle.Why)})
+		}
+	}
+	if problems != nil {
+		return usage(problems)
+	}
+	return nil
+}
+
+// continueAdapter gives a run that continues an adapter the adapter's method and settings, and lists the settings that
+// were given and differ from them. A directory that holds no adapter is an error of a later moment.
+func continueAdapter(s *settings.Settings, c *train.Config) (problems settings.Problems) {
+	if c.Adapter == "" || c.Type == adapter.TypeFull {
+		return nil
+	}
+	stored, err := adapter.Continued(c.Adapter, nil)
+	if err != nil {
+		return nil
+	}
+	if !s.Given("finetuning_type") {
+		c.Type = stored.Name()
+	}
+	requested, err := c.Methods.Find(c.Type)
+	if err != nil || c.Type != stored.Name() {
+		return nil
+	}
+	requested = changed(requested, stored, func(key string) bool { return !s.Given(key) })
+	kept, err := adapter.Continued(c.Adapter, requested)
+	if err != nil {
+		return nil
+	}
+	for _, f := range settings.Fields(pointer(requested)) {
+		keeps := settingOf(pointer(kept), f.Key)
+		if s.Place(f.Key).Explicit() && !same(f.Value, keeps) {
+			problems = append(problems, settings.Problem{Place: s.Place(f.Key), Text: fmt.Sprintf(
+				"%v cannot act: the adapter %s keeps its %v; leave it out, or train a new adapter without adapter_name_or_path",
+				f.Value, c.Adapter, keeps)})
+		}
+	}
+	c.Methods.Set(kept)
+	return problems
+}
+
+// changed returns a method with the settings of another one where replace says so.
+func changed(m, from adapter.Method, replace func(key string) bool) adapter.Method {
+	to := pointer(m)
+	for _, f := range settings.Fields(to) {
+		if replace(f.Key) {
+			f.Value.Set(settingOf(pointer(from), f.Key))
+		}
+	}
+	return reflect.ValueOf(to).Elem().Interface().(adapter.Method)
+}
+
+// pointer returns a pointer to a copy of a method.
+func pointer(m adapter.Method) any {
+	p := reflect.New(reflect.TypeOf(m))
+	p.Elem().Set(reflect.ValueOf(m))
+	return p.Interface()
+}
+
+// settingOf returns the field of a key in the struct that config points to.
+func settingOf(config any, key string) reflect.Value {
+	all := settings.Fields(config)
+	return all[slices.IndexFunc(all, func(f settings.Field) bool { return f.Key == key })].Value
+}
+
+// same compares two values of a setting; no list is an empty one.
+func same(a, b reflect.Value) bool {
+	if a.Kind() == reflect.Slice && a.Len() == 0 {
+		return b.Len() == 0
+	}
+	return reflect.DeepEqual(a.Interface(), b.Interface())
+}
+
+// ranSettings returns config.yaml: the settings of a run without those that could not act.
+func ranSettings(c train.Config) ([]byte, error) {
+	var node yaml.Node
+	if err := node.Encode(c); err != nil {
+		return nil, err
+	}
+	var kept []*yaml.Node
+	for i := 0; i < len(node.Content); i += 2 {
+		key := node.Content[i]
+		if !slices.ContainsFunc(c.Idle(), func(idle train.Idle) bool { return idle.Key == key.Value }) {
+			kept = append(kept, key, node.Content[i+1])
+		}
+	}
+	node.Content = kept
+	return yaml.Marshal(&node)
+}
