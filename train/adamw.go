@@ -3,6 +3,8 @@ package train
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"strings"
 
 	"fettle/adapter"
 	"fettle/internal/checkpoint"
@@ -10,21 +12,31 @@ import (
 	"fettle/internal/compute"
 )
 
-// adamW updates parameters on a device with Adam and decoupled weight decay of all of them. Loshchilov and Hutter 2019,
+// adamW updates parameters on a device with Adam and decoupled weight decay. Loshchilov and Hutter 2019,
 // arXiv:1711.05101.
 type adamW struct {
 	device compute.Device
 	params []*adapter.Param
+	decay  []float64   // by parameter
 	m, v   [][]float32 // first and second moments, by parameter
 
 	settings compute.AdamWStep // Step counts the updates done
 }
 
+// spared matches the lower-case names of norms and biases, which have no weight decay, as Hugging Face's trainer does.
+// Adapters' own matrices, prompts and gates are not among them.
+var spared = regexp.MustCompile(`bias|layernorm|rmsnorm|(^|\.)norm($|\.)|_norm($|\.)`)
+
 func newAdamW(c Config, d compute.Device, params []*adapter.Param) *adamW {
 	o := &adamW{device: d, params: params, settings: compute.AdamWStep{
-		Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon, WeightDecay: c.WeightDecay,
+		Beta1: c.Beta1, Beta2: c.Beta2, Epsilon: c.Epsilon,
 	}}
 	for _, p := range params {
+		decay := c.WeightDecay
+		if spared.MatchString(strings.ToLower(p.Name)) {
+			decay = 0
+		}
+		o.decay = append(o.decay, decay)
 		o.m, o.v = append(o.m, make([]float32, len(p.Data))), append(o.v, make([]float32, len(p.Data)))
 	}
 	return o
@@ -35,6 +47,7 @@ func (o *adamW) step(rate, factor float64) {
 	o.settings.Step++
 	o.settings.Rate, o.settings.Factor = rate, factor
 	for i, p := range o.params {
+		o.settings.WeightDecay = o.decay[i]
 		o.device.AdamW(p.Data, p.Grad, o.m[i], o.v[i], o.settings)
 	}
 }

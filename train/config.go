@@ -31,26 +31,27 @@ type Config struct {
 	ValSize       float64  `yaml:"val_size" alias:"val_set_size,val_split_fraction" help:"examples held out for evaluation: a number, or a fraction below 1"`
 	EvalDataset   []string `yaml:"eval_dataset" help:"files for evaluation instead of val_size"`
 	Shuffle       bool     `yaml:"shuffle" help:"shuffle the examples in every epoch"`
-	DropLast      bool     `yaml:"dataloader_drop_last" help:"drop the last, incomplete step of each epoch"`
+	DropLast      bool     `yaml:"dataloader_drop_last" help:"drop the last, incomplete micro-batch of each epoch"`
 
 	Type string `yaml:"finetuning_type" group:"method" alias:"adapter,fine_tune_type" help:"method: lora, llama-adapter, full, ..."`
 
 	adapter.Methods `yaml:",inline"`
 
-	BatchSize    int     `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size" help:"sequences in a micro-batch"`
-	Accumulation int     `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches in an optimizer step"`
-	Epochs       float64 `yaml:"num_train_epochs" alias:"num_epochs,epochs" help:"passes over the data"`
-	MaxSteps     int     `yaml:"max_steps" alias:"iters" help:"optimizer steps, instead of num_train_epochs; 0: by epochs"`
-	LearningRate float64 `yaml:"learning_rate" help:"peak learning rate"`
-	Schedule     string  `yaml:"lr_scheduler_type" alias:"lr_scheduler" help:"linear, cosine or constant"`
-	WarmupSteps  int     `yaml:"warmup_steps" help:"warm-up steps"`
-	WarmupRatio  float64 `yaml:"warmup_ratio" help:"warm-up as a fraction of all steps, if warmup_steps is 0"`
-	WeightDecay  float64 `yaml:"weight_decay" help:"decoupled weight decay of AdamW"`
-	Beta1        float64 `yaml:"adam_beta1" help:"β₁ of AdamW"`
-	Beta2        float64 `yaml:"adam_beta2" help:"β₂ of AdamW"`
-	Epsilon      float64 `yaml:"adam_epsilon" help:"ε of AdamW"`
-	MaxGradNorm  float64 `yaml:"max_grad_norm" help:"largest norm of the gradient, clipped beyond; 0: no clipping"`
-	Seed         uint64  `yaml:"seed" help:"seed of initial values, data order and dropout"`
+	BatchSize    int      `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size" help:"sequences in a micro-batch"`
+	Accumulation int      `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches in an optimizer step"`
+	Epochs       float64  `yaml:"num_train_epochs" alias:"num_epochs,epochs" help:"passes over the data"`
+	MaxSteps     int      `yaml:"max_steps" alias:"iters" help:"optimizer steps, instead of num_train_epochs; 0: by epochs"`
+	LearningRate float64  `yaml:"learning_rate" help:"peak learning rate"`
+	Schedule     string   `yaml:"lr_scheduler_type" alias:"lr_scheduler" help:"linear, cosine, cosine_with_restarts, cosine_with_min_lr, cosine_warmup_with_min_lr, polynomial, constant (without warm-up), constant_with_warmup, inverse_sqrt or warmup_stable_decay, as in Hugging Face's trainer"`
+	ScheduleArgs []string `yaml:"lr_scheduler_kwargs" help:"more of the schedule, such as num_cycles=2, min_lr_rate=0.1, lr_end=1e-6,power=2, num_decay_steps=100"`
+	WarmupSteps  float64  `yaml:"warmup_steps" help:"warm-up steps; below 1: a fraction of all steps, rounded up"`
+	WarmupRatio  float64  `yaml:"warmup_ratio" help:"warm-up as a fraction of all steps, if warmup_steps is 0"`
+	WeightDecay  float64  `yaml:"weight_decay" help:"decoupled weight decay of AdamW; norms and biases have none"`
+	Beta1        float64  `yaml:"adam_beta1" help:"β₁ of AdamW"`
+	Beta2        float64  `yaml:"adam_beta2" help:"β₂ of AdamW"`
+	Epsilon      float64  `yaml:"adam_epsilon" help:"ε of AdamW"`
+	MaxGradNorm  float64  `yaml:"max_grad_norm" help:"largest norm of the gradient, clipped beyond; 0: no clipping"`
+	Seed         uint64   `yaml:"seed" help:"seed of initial values, data order and dropout"`
 
 	Compute     string `yaml:"compute" group:"compute" help:"arithmetic of products with frozen weights: auto, f32, bf16 or int8 (quantizes them to int8)"`
 	Quantized   string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none (as stored), int8 or nf4 (QLoRA)"`
@@ -60,7 +61,7 @@ type Config struct {
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for kept activations in MiB, with recompute: auto"`
 
 	OutputDir    string  `yaml:"output_dir" group:"output" help:"directory of the run"`
-	EvalSteps    int     `yaml:"eval_steps" help:"steps between evaluations; 0: before and after only"`
+	EvalSteps    int     `yaml:"eval_steps" help:"steps between evaluations; 0: before and after only. eval_loss is a mean over learned tokens"`
 	Patience     int     `yaml:"early_stopping_patience" help:"end the run after this many evaluations without a better loss; 0: never"`
 	Threshold    float64 `yaml:"early_stopping_threshold" help:"decrease of the held-out loss that counts as better for early stopping"`
 	LoadBest     bool    `yaml:"load_best_model_at_end" help:"take the checkpoint with the lowest held-out loss as the result, not the last one"`

@@ -12,9 +12,9 @@ import (
 func (r *run) trainerState(end *report.Ending) ([]byte, error) {
 	m, w := r.job.Model.Config(), r.state.Watch
 	s := report.TrainerState{
-		Step: r.state.Step, Steps: r.steps.total, StepsPerEpoch: r.steps.perEpoch, EvalSteps: r.config.EvalSteps,
-		SaveSteps: r.config.SaveSteps, BatchSize: r.config.BatchSize, HeldOut: len(r.job.Evaluation),
-		Parameters: m.Parameters() - m.Vocab*m.Hidden,
+		Step: r.state.Step, Steps: r.steps.total, StepsPerEpoch: r.steps.perEpoch, Epoch: r.steps.epochs(r.state.Step),
+		EvalSteps: r.config.EvalSteps, SaveSteps: r.config.SaveSteps, BatchSize: r.config.BatchSize,
+		HeldOut: len(r.job.Evaluation), Parameters: m.Parameters() - m.Vocab*m.Hidden,
 	}
 	if w.BestStep > 0 {
 		s.BestStep, s.BestLoss, s.BestCheckpoint = w.BestStep, w.BestLoss, filepath.Join(r.config.OutputDir, w.best())

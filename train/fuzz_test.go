@@ -39,7 +39,7 @@ func FuzzCheckpoint(f *testing.F) {
 		if checkpoint.Verify(dir) == nil {
 			require.Equal(t, string(stateText), string(text), "only the manifest that was written verifies")
 		}
-		s, err := readState(dir, c, in, 6)
+		s, err := readState(dir, c, in, &steps{n: 12, total: 6})
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return

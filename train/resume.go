@@ -46,7 +46,7 @@ func (r *run) resume() error {
 	if r.auto {
 		c.SharePrefix = "auto"
 	}
-	s, err := readState(from, c, r.job.Inputs, r.steps.total)
+	s, err := readState(from, c, r.job.Inputs, r.steps)
 	if err != nil {
 		return fmt.Errorf("resume from %s: %w", from, err)
 	}

@@ -91,11 +91,15 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 	w := NewWorkload(c, job.Training, job.Evaluation)
 	job.Model.Reserve(w.Tokens, w.Learned)
 	s := newSteps(c, len(job.Training))
+	rates, err := newSchedule(c, s.total)
+	if err != nil {
+		return nil, err
+	}
 	return &run{
-		config: c, job: job, disk: d, steps: s, schedule: newSchedule(c, s.total),
+		config: c, job: job, disk: d, steps: s, schedule: rates,
 		optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params()),
 		show:      &report.Progress{Out: job.Out, Terminal: job.Terminal, Every: c.LoggingSteps, Total: s.total},
-		state:     state{Evaluated: -1, Sampled: -1, Config: c, Inputs: job.Inputs},
+		state:     state{Evaluated: -1, Sampled: -1, Definitions: definitions, Config: c, Inputs: job.Inputs},
 		start:     time.Now(), evalSet: setHash(job.Evaluation), auto: auto,
 	}, nil
 }

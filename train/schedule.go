@@ -1,60 +1,117 @@
 package train
 
 import (
+	"fmt"
 	"math"
-	"math/big"
+	"slices"
+	"strings"
 )
 
-// schedule computes the learning rate of every optimizer step as Hugging Face's schedulers do: with warm-up, the first
-// step has rate 0.
+// schedule computes the learning rate of every optimizer step, to the bits of Hugging Face's scheduler of the same
+// name: with warm-up, the first step has rate 0.
 type schedule struct {
-	Kind   string // linear, cosine or constant
+	kind
+	curve
 	Peak   float64
 	Warmup int // steps
 	Total  int // steps
 }
 
-// rate returns the learning rate of step k, counted from 0, with w = Warmup and T = Total:
+// kind is a schedule's name, the keys that lr_scheduler_kwargs may have, and the factor of Peak at step k.
+type kind struct {
+	name   string
+	kwargs []string
+	factor func(s schedule, k float64) float64 // after warm-up
+	warm   func(s schedule, k float64) float64 // during it; nil: k/w
+}
+
+// kinds lists the schedules. Their formulas, at step k with w = Warmup, T = Total, p = (k−w)/(T−w) and c = num_cycles:
 //
-//	k < w     Peak·k/w
-//	linear    Peak·(T−k)/(T−w)
-//	cosine    Peak·(1+cos(π·(k−w)/(T−w)))/2
-//	constant  Peak
-func (s schedule) rate(k int) float64 {
-	w, t := float64(s.Warmup), float64(s.Total)
-	at := float64(k)
-	switch {
-	case k < s.Warmup:
-		return s.Peak * (at / max(1, w))
-	case s.Kind == "linear":
-		return s.Peak * max(0, (t-at)/max(1, t-w))
-	case s.Kind == "cosine":
-		return s.Peak * max(0, 0.5*(1+cosine(math.Pi*((at-w)/max(1, t-w)))))
+//	linear                     1 − p
+//	cosine                     (1 + cos 2πcp) / 2, c = ½: half a wave
+//	cosine_with_restarts       (1 + cos π(cp mod 1)) / 2
+//	cosine_with_min_lr         m + (1−m)·cosine, m = min_lr_rate or min_lr/Peak
+//	cosine_warmup_with_min_lr  the same a step earlier, see earlyCosine
+//	polynomial                 e + (1−e)·(1−p)^power, e = lr_end/Peak
+//	constant                   1, without warm-up
+//	constant_with_warmup       1
+//	inverse_sqrt               √(t / (k−w+t)), t = timescale, or w, or 10,000
+//	warmup_stable_decay        1, then a decay over the last num_decay_steps, see stableDecay
+func kinds() []kind {
+	one := func(schedule, float64) float64 { return 1 }
+	return []kind{
+		{"linear", nil, linear, nil},
+		{"cosine", []string{"num_cycles"}, minimalCosine, nil}, // to a minimum of 0
+		{"cosine_with_restarts", []string{"num_cycles"}, restarts, nil},
+		{"cosine_with_min_lr", []string{"num_cycles", "min_lr", "min_lr_rate"}, minimalCosine, nil},
+		{"cosine_warmup_with_min_lr", []string{"num_cycles", "min_lr", "min_lr_rate", "warmup_lr_rate"}, earlyCosine,
+			earlyWarmup},
+		{"polynomial", []string{"lr_end", "power"}, polynomial, nil},
+		{"constant", nil, one, nil},
+		{"constant_with_warmup", nil, one, nil},
+		{"inverse_sqrt", []string{"timescale"}, inverseSqrt, nil},
+		{"warmup_stable_decay", []string{"num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio",
+			"num_cycles"}, stableDecay, stableWarmup},
 	}
-	return s.Peak
+}
+
+// scheduleNames lists the schedules' names.
+func scheduleNames() (names []string) {
+	for _, k := range kinds() {
+		names = append(names, k.name)
+	}
+	return names
+}
+
+func findKind(name string) (kind, error) {
+	if i := slices.Index(scheduleNames(), name); i >= 0 {
+		return kinds()[i], nil
+	}
+	if name == "reduce_lr_on_plateau" || name == "greedy" {
+		return kind{}, fmt.Errorf("lr_scheduler_type is %q, which changes rates by the losses it sees and is not supported; "+
+			"want %s", name, strings.Join(scheduleNames(), ", "))
+	}
+	return kind{}, fmt.Errorf("lr_scheduler_type is %q, want %s", name, strings.Join(scheduleNames(), ", "))
 }
 
 // newSchedule returns the schedule of a run of total steps.
-func newSchedule(c Config, total int) schedule {
-	warmup := c.WarmupSteps
-	if warmup == 0 {
-		warmup = int(math.Ceil(c.WarmupRatio * float64(total)))
+func newSchedule(c Config, total int) (schedule, error) {
+	k, err := findKind(c.Schedule)
+	if err != nil {
+		return schedule{}, err
 	}
-	return schedule{c.Schedule, c.LearningRate, warmup, total}
+	v, err := c.newCurve(k)
+	return schedule{k, v, c.LearningRate, c.warmup(total), total}, err
 }
 
-// cosine returns the correctly rounded cos(x) for 0 ≤ x ≤ π, from the Taylor series. Towards the end of a run 1+cos
-// cancels, and the last bit of math.Cos shows.
-func cosine(x float64) float64 {
-	const bits = 200
-	square := new(big.Float).SetPrec(bits).SetFloat64(x)
-	square.Mul(square, square)
-	sum, term := big.NewFloat(1).SetPrec(bits), big.NewFloat(1).SetPrec(bits)
-	for n := int64(2); n < 80; n += 2 { // π⁸⁰/80! < 2⁻²⁰⁰
-		term.Mul(term, square)
-		term.Quo(term, new(big.Float).SetInt64(-n*(n-1)))
-		sum.Add(sum, term)
+// warmup returns the number of warm-up steps of a run of total steps.
+func (c Config) warmup(total int) int {
+	switch {
+	case c.Schedule == "constant":
+		return 0
+	case c.WarmupSteps >= 1:
+		return int(c.WarmupSteps)
+	case c.WarmupSteps > 0:
+		return int(math.Ceil(float64(total) * c.WarmupSteps))
 	}
-	y, _ := sum.Float64()
-	return y
+	return int(math.Ceil(float64(total) * c.WarmupRatio))
+}
+
+// rate returns the learning rate of step k, counted from 0.
+func (s schedule) rate(k int) float64 {
+	if at := float64(k); k >= s.Warmup {
+		return s.Peak * s.factor(s, at)
+	} else if s.warm != nil {
+		return s.Peak * s.warm(s, at)
+	}
+	return s.Peak * s.warming(float64(k))
+}
+
+// warming returns the part of the warm-up that is over at step k.
+func (s schedule) warming(k float64) float64 { return k / max(1, float64(s.Warmup)) }
+
+// progress returns p, the part of the steps after warm-up that is over at step k.
+func (s schedule) progress(k float64) float64 {
+	w, t := float64(s.Warmup), float64(s.Total)
+	return (k - w) / max(1, t-w)
 }

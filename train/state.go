@@ -26,8 +26,9 @@ type state struct {
 	Sampled    int     `json:"sampled"`   // the last step with samples, -1: none
 	Watch      watch   `json:"watch"`
 
-	Config Config `json:"config"`
-	Inputs Inputs `json:"inputs"`
+	Definitions int    `json:"definitions"` // of settings, see definitions
+	Config      Config `json:"config"`
+	Inputs      Inputs `json:"inputs"`
 }
 
 // Inputs identify the base, tokenizer and data of a run, which continues only with the same ones.
@@ -58,6 +59,10 @@ func (s state) continues(c Config, in Inputs) error {
 	if s.Config.SharePrefix == "true" && s.Config.BatchSize != c.BatchSize {
 		differ = append(differ, fmt.Sprintf("per_device_train_batch_size was %d, is %d, and with share_prefix the results "+
 			"depend on it", s.Config.BatchSize, c.BatchSize))
+	}
+	if s.Config.DropLast && s.Config.BatchSize != c.BatchSize {
+		differ = append(differ, fmt.Sprintf("per_device_train_batch_size was %d, is %d, and with dataloader_drop_last the "+
+			"examples of an epoch depend on it", s.Config.BatchSize, c.BatchSize))
 	}
 	for _, i := range []struct{ name, old, now string }{
 		{"base model", s.Inputs.Base, in.Base}, {"tokenizer", s.Inputs.Tokenizer, in.Tokenizer},
@@ -97,7 +102,7 @@ func equal(old, now reflect.Value) bool {
 }
 
 // readState reads the state of a checkpoint and checks that it belongs to this run.
-func readState(dir string, c Config, in Inputs, total int) (state, error) {
+func readState(dir string, c Config, in Inputs, p *steps) (state, error) {
 	var s state
 	text, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if err != nil {
@@ -110,11 +115,14 @@ func readState(dir string, c Config, in Inputs, total int) (state, error) {
 	if c.SharePrefix == "auto" {
 		c.SharePrefix = s.Config.SharePrefix
 	}
+	if err := s.update(c, p.n); err != nil {
+		return s, err
+	}
 	if err := s.continues(c, in); err != nil {
 		return s, err
 	}
-	if s.Step < 1 || s.Step > total {
-		return s, fmt.Errorf("%w: it is of step %d, the run has %d", ErrRefused, s.Step, total)
+	if s.Step < 1 || s.Step > p.total {
+		return s, fmt.Errorf("%w: it is of step %d, the run has %d", ErrRefused, s.Step, p.total)
 	}
 	if best := s.Watch.BestStep; best < 0 || best > s.Step {
 		return s, fmt.Errorf("%w: it is of step %d and names step %d as the best", ErrRefused, s.Step, best)

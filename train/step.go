@@ -24,7 +24,7 @@ func (r *run) step(ctx context.Context) error {
 		return err
 	}
 	r.state.Step, r.loss = k+1, row.Loss
-	row.Epoch = float64(k+1) / float64(r.steps.perEpoch)
+	row.Epoch = r.steps.epochs(k + 1)
 	row.TokensPerSecond = float64(row.Tokens) / max(time.Since(began).Seconds(), 1e-9)
 	row.ElapsedSeconds = r.elapsed()
 	r.log.Add(row)

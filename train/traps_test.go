@@ -35,8 +35,12 @@ func beginning(c Config, j Job) *run {
 		}
 	}
 	s := newSteps(c, len(j.Training))
+	rates, err := newSchedule(c, s.total)
+	if err != nil {
+		panic(err)
+	}
 	return &run{
-		config: c, job: j, steps: s, schedule: newSchedule(c, s.total),
+		config: c, job: j, steps: s, schedule: rates,
 		optimizer: newAdamW(c, j.Model.Device(), j.Adapter.Params()),
 	}
 }
@@ -150,29 +154,52 @@ func TestT22EveryExampleIsSeenOnceAnEpoch(t *testing.T) {
 	}
 }
 
-// With dataloader_drop_last an epoch has complete steps only, as Alpaca's had. The dropped examples differ from epoch
-// to epoch.
-func TestT22DropLastGivesTheStepsOfRealLogs(t *testing.T) {
-	alpaca := Config{BatchSize: 16, Accumulation: 8, Epochs: 3, DropLast: true}
-	require.Equal(t, 1218, newSteps(alpaca, 52002).total, "trainer_state.json of Alpaca 7B")
-	require.Equal(t, 8125, newSteps(Config{BatchSize: 32, Accumulation: 1, Epochs: 5, DropLast: true}, 52002).total,
-		"LLaMA-Adapter: 1625 an epoch")
-	alpaca.DropLast = false
-	require.Equal(t, 1221, newSteps(alpaca, 52002).total)
-	p := newSteps(Config{BatchSize: 4, Accumulation: 1, Epochs: 30, DropLast: true, Shuffle: true}, 11)
-	seen := make([]int, 11)
-	for k := range p.total {
-		require.Len(t, p.examples(k), 4)
-		for _, i := range p.examples(k) {
-			seen[i]++
+// dataloader_drop_last drops the incomplete micro-batch at the end of an epoch, another one in every epoch; the last
+// step of an epoch may have fewer micro-batches than the others.
+func TestT22DropLastDropsTheIncompleteMicroBatch(t *testing.T) {
+	for _, c := range []struct {
+		examples, batch, accumulation int
+		kept, steps                   int // of an epoch
+	}{
+		{52002, 16, 8, 52000, 407}, // 3250 micro-batches
+		{52002, 32, 1, 52000, 1625},
+		{11, 4, 1, 8, 2},
+		{11, 2, 4, 10, 2}, // 4 and 1 micro-batches
+		{12, 4, 2, 12, 2},
+		{9, 4, 2, 8, 1},
+		{3, 4, 1, 3, 1}, // one step at least
+	} {
+		p := newSteps(Config{
+			BatchSize: c.batch, Accumulation: c.accumulation, Epochs: 30, DropLast: true, Shuffle: true,
+		}, c.examples)
+		require.Equal(t, c.steps, p.perEpoch, "%+v", c)
+		require.Equal(t, 30*c.steps, p.total)
+		require.Equal(t, 30*c.kept, p.seen(p.total))
+		seen := make([]int, c.examples)
+		for k := range p.total {
+			for _, i := range p.examples(k) {
+				seen[i]++
+			}
 		}
+		sum := 0
+		for _, n := range seen {
+			sum += n
+			require.Greater(t, n, 10)
+		}
+		require.Equal(t, 30*c.kept, sum)
 	}
-	for _, n := range seen {
-		require.Greater(t, n, 10)
-		require.Less(t, n, 30)
+}
+
+// An epoch is counted in micro-batches: 70 examples by 4 × 4 are 18 of them, 4 in a step and 2 in the fifth.
+func TestEpochsAreCountedInMicroBatches(t *testing.T) {
+	p := newSteps(Config{BatchSize: 4, Accumulation: 4, Epochs: 2.5}, 70)
+	require.Equal(t, 13, p.total)
+	require.Equal(t, 0.0, p.epochs(0))
+	for k, want := range []float64{4. / 18, 8. / 18, 12. / 18, 16. / 18, 1, 1 + 4./18, 1 + 8./18} {
+		require.Equal(t, want, p.epochs(k+1), "step %d", k+1)
 	}
-	require.Equal(t, 1, newSteps(Config{BatchSize: 4, Accumulation: 1, Epochs: 1, DropLast: true}, 3).total,
-		"one step at least")
+	whole := newSteps(Config{BatchSize: 3, Accumulation: 1, Epochs: 1, DropLast: true}, 10)
+	require.Equal(t, []float64{1. / 3, 2. / 3, 1}, []float64{whole.epochs(1), whole.epochs(2), whole.epochs(3)})
 }
 
 // The held-out loss is Σ loss / Σ tokens over the whole set for every batch size, and without dropout. The mean of the
@@ -208,30 +235,8 @@ func TestT24EvaluationIsWeightedByTokens(t *testing.T) {
 	require.Greater(t, math.Abs(means[0]-losses[0]), 1e-4, "the case that breaks a naive version")
 }
 
-// Rates at the steps where off-by-one errors show: k/w up to step w, then (T−k)/(T−w) or half a cosine, as in Hugging
-// Face's schedulers. Steps are optimizer steps, not micro-batches.
-func TestT28RatesOfEverySchedule(t *testing.T) {
-	const peak, warm, total = 3e-4, 100, 1164
-	middle := (warm + total) / 2
-	for _, c := range []struct {
-		kind string
-		want map[int]float64
-	}{
-		{"linear", map[int]float64{
-			0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, 101: peak * 1063 / 1064, middle: peak / 2, 1163: peak / 1064,
-			1164: 0}},
-		{"cosine", map[int]float64{
-			0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak / 2,
-			1163: peak * (1 + math.Cos(math.Pi*1063/1064)) / 2, 1164: 0}},
-		{"constant", map[int]float64{0: 0, 1: peak / 100, 99: peak * 0.99, 100: peak, middle: peak, 1163: peak}},
-	} {
-		s := schedule{c.kind, peak, warm, total}
-		for k, want := range c.want {
-			require.InDelta(t, want, s.rate(k), 1e-15, "%s, step %d", c.kind, k)
-		}
-		s.Warmup = 0
-		require.Equal(t, peak, s.rate(0), "without warm-up the first step is not wasted")
-	}
+// Steps of a schedule are optimizer steps, not micro-batches.
+func TestT28RatesChangeWithTheOptimizerStep(t *testing.T) {
 	for _, micro := range []int{1, 2, 4} {
 		c := config(t.TempDir())
 		c.BatchSize, c.Accumulation, c.WarmupSteps, c.Schedule, c.LearningRate, c.Epochs = micro, 4/micro, 2, "linear", 1, 2
@@ -284,10 +289,8 @@ func TestT29ClippingActsOnTheWholeGradient(t *testing.T) {
 	require.Greater(t, distance(naive, all), 0.01, "the case that breaks a naive version")
 }
 
-// Every trainable tensor decays, LLaMA-Adapter's gates and the norms of a fully tuned model too. In the official code
-// the gate has four dimensions, so that its helper decays it; Hugging Face's trainer exempts only layer norms and
-// biases, and adapters have none.
-func TestT30EveryParameterDecays(t *testing.T) {
+// All of an adapter decays, LLaMA-Adapter's gates too, and all of a fully tuned model but its norms and biases.
+func TestT30NormsAndBiasesDoNotDecay(t *testing.T) {
 	for name, method := range methods {
 		t.Run(name, func(t *testing.T) {
 			c := config(t.TempDir())
@@ -299,23 +302,48 @@ func TestT30EveryParameterDecays(t *testing.T) {
 				before[p.Name] = append([]float32(nil), p.Data...)
 			}
 			r.optimizer.step(0.1, 1)
-			kinds := map[string]int{}
+			decayed := map[string]bool{}
 			for _, p := range params {
-				for i, x := range p.Data {
-					require.InDelta(t, 0.95*before[p.Name][i], x, 1e-6, p.Name)
-				}
 				parts := strings.Split(strings.TrimSuffix(p.Name, ".weight"), ".")
-				kinds[parts[len(parts)-1]]++
+				kind := parts[len(parts)-1]
+				decayed[kind] = !strings.Contains(kind, "norm")
+				for i, x := range p.Data {
+					want := before[p.Name][i]
+					if decayed[kind] {
+						want *= 0.95
+					}
+					require.InDelta(t, want, x, 1e-6, p.Name)
+				}
 			}
-			t.Log("decayed:", kinds)
-			want := map[string][]string{
-				"LoRA": {"lora_A", "lora_B"}, "LLaMA-Adapter": {"adapter_query", "gate"},
-				"full": {"embed_tokens", "q_proj", "input_layernorm", "norm"},
+			want := map[string]map[string]bool{
+				"LoRA": {"lora_A": true, "lora_B": true}, "LLaMA-Adapter": {"adapter_query": true, "gate": true},
+				"full": {"embed_tokens": true, "q_proj": true, "down_proj": true, "input_layernorm": false,
+					"post_attention_layernorm": false, "norm": false},
 			}
-			for _, kind := range want[name] {
-				require.NotZero(t, kinds[kind], "%s among %v", kind, kinds)
+			for kind, decays := range want[name] {
+				require.Contains(t, decayed, kind)
+				require.Equal(t, decays, decayed[kind], kind)
 			}
 		})
+	}
+	for tensor, decays := range map[string]bool{
+		"model.layers.3.self_attn.q_proj.bias":                                     false,
+		"model.layers.3.self_attn.q_norm.weight":                                   false,
+		"model.layers.3.mlp.gate_proj.weight":                                      true,
+		"model.norm.weight":                                                        false,
+		"model.normal.weight":                                                      true,
+		"lm_head.weight":                                                           true,
+		"base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias":             false,
+		"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight":           true,
+		"base_model.model.model.layers.0.input_layernorm.modules_to_save.weight":   false,
+		"base_model.model.model.layers.1.self_attn.adaption_prompt":                true,
+		"base_model.model.model.embed_tokens.lora_embedding_A":                     true,
+		"base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta": true,
+	} {
+		p := &adapter.Param{Name: tensor, Data: []float32{1}, Grad: []float32{0}}
+		newAdamW(Config{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.5}, ref.New(),
+			[]*adapter.Param{p}).step(0.1, 1)
+		require.Equal(t, decays, p.Data[0] < 1, tensor)
 	}
 }
 

@@ -3,6 +3,7 @@ package train
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -78,8 +79,10 @@ func (c Config) checkOptimization(p *problems) {
 	p.add(c.MaxSteps < -1, "max_steps is %d, want 0 or -1 (by num_train_epochs) or more", c.MaxSteps)
 	p.add(c.MaxSteps <= 0 && !(c.Epochs > 0), "num_train_epochs is %v, want more than 0", c.Epochs)
 	p.add(!(c.LearningRate >= 0 && c.LearningRate < 10), "learning_rate is %v, want 0 … 10", c.LearningRate)
-	p.oneOf("lr_scheduler_type", c.Schedule, "linear", "cosine", "constant")
-	p.atLeast("warmup_steps", c.WarmupSteps, 0)
+	_, err := newSchedule(c, 1)
+	p.add(err != nil, "%w", err)
+	p.add(!(c.WarmupSteps >= 0 && c.WarmupSteps < 1<<31) || c.WarmupSteps > 1 && c.WarmupSteps != math.Trunc(c.WarmupSteps),
+		"warmup_steps is %v, want a whole number of steps, or a fraction of all steps below 1", c.WarmupSteps)
 	p.add(!(c.WarmupRatio >= 0 && c.WarmupRatio <= 1), "warmup_ratio is %v, want 0 … 1", c.WarmupRatio)
 	p.notNegative("weight_decay", c.WeightDecay)
 	p.add(!(c.Beta1 >= 0 && c.Beta1 < 1), "adam_beta1 is %v, want 0 ≤ β < 1", c.Beta1)

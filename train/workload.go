@@ -24,7 +24,7 @@ type Workload struct {
 // NewWorkload replays the steps and evaluations of a run without computing anything.
 func NewWorkload(c Config, training, evaluation []data.Example) Workload {
 	s := newSteps(c, len(training))
-	w := Workload{Steps: s.total, PerEpoch: s.perEpoch, Epochs: float64(s.total) / float64(s.perEpoch)}
+	w := Workload{Steps: s.total, PerEpoch: s.perEpoch, Epochs: s.epochs(s.total)}
 	for k := range s.total {
 		step := pick(training, s.examples(k))
 		w.Rows += w.see(c, step)

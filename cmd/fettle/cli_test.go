@@ -166,7 +166,7 @@ func TestWrongInputIsExplained(t *testing.T) {
 		{"no such config", training(base, set, out(), "--config", "alpaca-lora-8b"), exitMissing, "alpaca-lora-7b"},
 		{"text for a number", training(base, set, out(), "--config", file(t, "c.yaml", "lora_rank: many\n")), exitUsage,
 			"lora_rank"},
-		{"half a step", training(base, set, out(), "--config", file(t, "c.yaml", "warmup_steps: 1.5\n")), exitUsage,
+		{"half a step", training(base, set, out(), "--config", file(t, "c.yaml", "max_steps: 1.5\n")), exitUsage,
 			"1.5 is not a whole number"},
 		{"no data", []string{"train", "--model_name_or_path", base}, exitUsage, "dataset is missing"},
 		{"wrong value", training(base, set, out(), "--lr_scheduler_type", "cosin"), exitUsage,

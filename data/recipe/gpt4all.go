@@ -15,7 +15,7 @@ func gpt4allRecipes() []Recipe {
 		Format: "prompt_completion", Render: promptAndAnswer, RenderKey: "prompt, line break, answer",
 		Specials: true, EndIfRoom: true, HalfPrompt: true, Cutoff: 1024, Upstream: bindingsChat(),
 		Presets: []Preset{{
-			Name: "repo", LearningRate: 5e-5, Schedule: "constant", WarmupSteps: 100, Epochs: 4,
+			Name: "repo", LearningRate: 5e-5, Schedule: "constant_with_warmup", WarmupSteps: 100, Epochs: 4,
 			Batch: 32, Cutoff: 1024, Beta2: 0.999, Clip: 1, Normalise: "micro-batch",
 			Rank: 8, Alpha: 32, Dropout: 0.1, Targets: queryValue(),
 		}},

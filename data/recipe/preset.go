@@ -8,7 +8,7 @@ type Preset struct {
 
 	LearningRate float64
 	Schedule     string // linear, cosine or constant
-	WarmupSteps  int
+	WarmupSteps  float64
 	WarmupRatio  float64
 	Epochs       float64
 	Batch        int // sequences of an optimizer step
@@ -54,7 +54,7 @@ func (p Preset) cosine(warmup float64) Preset {
 }
 
 // warm sets a warm-up in steps.
-func (p Preset) warm(steps int) Preset {
+func (p Preset) warm(steps float64) Preset {
 	p.WarmupSteps = steps
 	return p
 }

@@ -25,7 +25,7 @@ func TestRecipesAreComplete(t *testing.T) {
 		require.NotEmpty(t, r.Presets)
 		for _, p := range r.Presets {
 			require.Contains(t, []string{"repo", "paper", "official", "ours"}, p.Name)
-			require.Contains(t, []string{"linear", "cosine", "constant"}, p.Schedule)
+			require.Contains(t, []string{"linear", "cosine", "constant_with_warmup"}, p.Schedule)
 			require.Contains(t, []string{"micro-batch", "row", "step"}, p.Normalise)
 			require.Positive(t, p.LearningRate*p.Epochs*p.Beta2*float64(p.Batch)*float64(p.Cutoff))
 			lora, prompt := p.Rank > 0, p.PromptLen > 0

@@ -11,6 +11,7 @@ const TrainerStateFile = "trainer_state.json"
 // TrainerState holds the contents of trainer_state.json other than the log.
 type TrainerState struct {
 	Step, Steps, StepsPerEpoch      int
+	Epoch                           float64 // after Step
 	EvalSteps, SaveSteps, BatchSize int
 	HeldOut                         int // examples of an evaluation
 	Parameters                      int // of the model without its embedding
@@ -83,7 +84,7 @@ func (s TrainerState) JSON(h History, end *Ending) ([]byte, error) {
 		EvalSteps: s.EvalSteps, GlobalStep: s.Step, LocalProcessZero: true, WorldProcessZero: true, LogHistory: []any{},
 		LoggingSteps: 1, MaxSteps: s.Steps, SaveSteps: s.SaveSteps, StatefulCallbacks: map[string]any{},
 		TrainEpochs: int(math.Ceil(float64(s.Steps) / float64(s.StepsPerEpoch))), TrainBatchSize: s.BatchSize,
-		Epoch: s.epoch(),
+		Epoch: s.Epoch,
 	}
 	evals := h.Evals
 	for _, row := range h.Steps {
@@ -111,8 +112,6 @@ func (s TrainerState) JSON(h History, end *Ending) ([]byte, error) {
 // flops returns 6 · tokens · parameters, the count of Hugging Face's trainer whether weights are frozen or not.
 func (s TrainerState) flops(tokens int) float64 { return 6 * float64(tokens) * float64(s.Parameters) }
 
-func (s TrainerState) epoch() float64 { return float64(s.Step) / float64(s.StepsPerEpoch) }
-
 func (s TrainerState) eval(epoch float64, e EvalRow) evalEntry {
 	seconds := max(e.EvalSeconds, 1e-9)
 	batches := (s.HeldOut + s.BatchSize - 1) / s.BatchSize
@@ -125,7 +124,7 @@ func (s TrainerState) eval(epoch float64, e EvalRow) evalEntry {
 func (s TrainerState) end(h History, e Ending) endEntry {
 	seconds := max(e.Seconds, 1e-9)
 	end := endEntry{
-		Epoch: s.epoch(), Step: s.Step, Runtime: rounded(seconds, 4),
+		Epoch: s.Epoch, Step: s.Step, Runtime: rounded(seconds, 4),
 		SampleRate: rounded(float64(e.Examples)/seconds, 3), StepRate: rounded(float64(s.Step)/seconds, 3),
 	}
 	for _, row := range h.Steps {
