@@ -18,7 +18,7 @@ type Config struct {
 	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME names an entry of LLaMA-Factory's file"`
 	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`
 	Weights       []string `yaml:"dataset_weights" help:"passes over each training file in an epoch, such as 1,0.5; empty: one"`
-	Columns       []string `yaml:"columns" help:"fields under other names, such as instruction=question,output=answer"`
+	Columns       []string `yaml:"columns" pairs:"true" help:"fields under other names, such as instruction=question,output=answer"`
 	OnBadRow      string   `yaml:"on_bad_row" help:"stop at a record that cannot be read, or skip it"`
 	Specials      string   `yaml:"parse_specials" help:"names of control tokens in the data become those tokens: recipe (as its original), yes or no"`
 	Clean         bool     `yaml:"clean" help:"clean shared conversations as FastChat does: HTML becomes Markdown, unusable ones are dropped"`
@@ -43,7 +43,7 @@ type Config struct {
 	MaxSteps     int      `yaml:"max_steps" alias:"iters" help:"optimizer steps, instead of num_train_epochs; 0: by epochs"`
 	LearningRate float64  `yaml:"learning_rate" help:"peak learning rate"`
 	Schedule     string   `yaml:"lr_scheduler_type" alias:"lr_scheduler" help:"linear, cosine, cosine_with_restarts, cosine_with_min_lr, cosine_warmup_with_min_lr, polynomial, constant (without warm-up), constant_with_warmup, inverse_sqrt or warmup_stable_decay, as in Hugging Face's trainer"`
-	ScheduleArgs []string `yaml:"lr_scheduler_kwargs" help:"more of the schedule, such as num_cycles=2, min_lr_rate=0.1, lr_end=1e-6,power=2, num_decay_steps=100"`
+	ScheduleArgs []string `yaml:"lr_scheduler_kwargs" pairs:"true" help:"more of the schedule, such as num_cycles=2, min_lr_rate=0.1, lr_end=1e-6,power=2, num_decay_steps=100"`
 	WarmupSteps  float64  `yaml:"warmup_steps" help:"warm-up steps; below 1: a fraction of all steps, rounded up"`
 	WarmupRatio  float64  `yaml:"warmup_ratio" help:"warm-up as a fraction of all steps, if warmup_steps is 0"`
 	WeightDecay  float64  `yaml:"weight_decay" help:"decoupled weight decay of AdamW; norms and biases have none"`

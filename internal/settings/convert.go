@@ -3,7 +3,9 @@ package settings
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,6 +16,17 @@ func (f Field) set(value any) error {
 	case string:
 		value = f.word(v)
 	case []string:
+	case map[string]any:
+		if !f.Pairs {
+			return errors.New("it has keys of its own, want a value or a list")
+		}
+		list := []string{}
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			if v[key] != nil {
+				list = append(list, fmt.Sprintf("%s=%v", key, v[key]))
+			}
+		}
+		value = list
 	case []any:
 		return errors.New("the elements of a list are texts or numbers")
 	default:

@@ -6,7 +6,8 @@
 //	Rank int `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA" group:"method"`
 //
 // It can then be set by --lora_rank, --lora-rank, --lora_r, FETTLE_LORA_RANK, FETTLE_R, or lora_rank: in a file. A list
-// is split at commas unless its tag says whole:"true". Two more tags are for other spellings of a value: words lists
+// is split at commas unless its tag says whole:"true"; pairs:"true" is for a list of key=value, which a file may write as
+// a mapping. Two more tags are for other spellings of a value: words lists
 // those that mean another one, as in words:"true=all,false=none", and bare is the value of the flag alone. A group,
 // which is a heading of help, holds for the fields after it too, until the next one. The fields of a struct with the
 // tag yaml:",inline" belong to the struct around it.
@@ -31,6 +32,7 @@ type Field struct {
 	Group   string // the heading it has in help
 	Aliases []string
 	Whole   bool              // a list of texts that commas do not split
+	Pairs   bool              // a list of key=value
 	Words   map[string]string // words, in lower case, that stand for a value
 	Bare    string            // the value of the flag without one; "": it needs one
 	Value   reflect.Value
@@ -47,7 +49,7 @@ func fieldsOf(v reflect.Value, group string) []Field {
 		tag := v.Type().Field(i).Tag
 		f := Field{
 			Key: tag.Get("yaml"), Help: tag.Get("help"), Group: tag.Get("group"), Whole: tag.Get("whole") != "",
-			Words: map[string]string{}, Bare: tag.Get("bare"), Value: v.Field(i),
+			Pairs: tag.Get("pairs") != "", Words: map[string]string{}, Bare: tag.Get("bare"), Value: v.Field(i),
 		}
 		for pair := range strings.SplitSeq(tag.Get("words"), ",") {
 			if word, value, ok := strings.Cut(pair, "="); ok {

@@ -373,6 +373,24 @@ func TestWordsStandForValues(t *testing.T) {
 	}
 }
 
+func TestAMappingIsAListOfPairs(t *testing.T) {
+	for text, want := range map[string][]string{
+		"columns: {output: answer, input: context}\n": {"input=context", "output=answer"},
+		"columns:\n  output: 3\n  input: null\n":      {"output=3"},
+		"columns: [output=answer]\n":                  {"output=answer"},
+		"columns: output=answer,input=context\n":      {"output=answer", "input=context"},
+		`{"columns": {"rate": 0.25, "power": 1e-7}}`:  {"power=1e-07", "rate=0.25"},
+	} {
+		c, flags := struct {
+			Columns []string `yaml:"columns" pairs:"true"`
+		}{}, pflag.NewFlagSet("", pflag.ContinueOnError)
+		s := New(flags, program, &c)
+		require.NoError(t, flags.Parse([]string{"--config", written(t, text)}))
+		require.NoError(t, s.Load())
+		require.Equal(t, want, c.Columns, text)
+	}
+}
+
 func TestJSONIsASettingsFileToo(t *testing.T) {
 	text := `{"seed": 7,` + "\n\t" + `"lora_target": ["a", "b"],` + "\n\t" + `"shuffle": true}`
 	c, _, err := load(t, "--config", written(t, text))
