@@ -6,11 +6,11 @@
 //	Rank int `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA" group:"method"`
 //
 // It can then be set by --lora_rank, --lora-rank, --lora_r, FETTLE_LORA_RANK, FETTLE_R, or lora_rank: in a file. A list
-// is split at commas unless its tag says whole:"true"; pairs:"true" is for a list of key=value, which a file may write as
-// a mapping. Two more tags are for other spellings of a value: words lists
-// those that mean another one, as in words:"true=all,false=none", and bare is the value of the flag alone. A group,
-// which is a heading of help, holds for the fields after it too, until the next one. The fields of a struct with the
-// tag yaml:",inline" belong to the struct around it.
+// is split at commas unless its tag says whole:"true"; pairs:"true" is for a list of key=value, which a file may write
+// as a mapping. Two more tags are for other spellings of a value: words lists those that mean another one, as in
+// words:"true=all,false=none", and bare is the value of the flag alone. A group, which is a heading of help, holds for
+// the fields after it too, until the next one. The fields of a struct with the tag yaml:",inline" belong to the struct
+// around it.
 package settings
 
 import (
