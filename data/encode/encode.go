@@ -87,27 +87,3 @@ func (e *Encoder) shift(l *layout, n int) {
 		}
 	}
 }
-
-// text tokenizes text. Names of control tokens in it become those tokens if the
-// recipe says so.
-func (e *Encoder) text(text string) []int32 {
-	if e.recipe.Specials {
-		return e.tok.EncodeSpecial(text)
-	}
-	return e.tok.Encode(text)
-}
-
-// continued tokenizes text as the continuation of other text: behind a line
-// break, which no token crosses, and whose own tokens are dropped.
-func (e *Encoder) continued(text string) []int32 {
-	before, ids := e.text("\n"), e.text("\n"+text)
-	if len(before) > len(ids) {
-		return e.text(text)
-	}
-	for i, id := range before {
-		if ids[i] != id {
-			return e.text(text)
-		}
-	}
-	return ids[len(before):]
-}

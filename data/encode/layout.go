@@ -1,6 +1,10 @@
 package encode
 
-import "fettle/data/recipe"
+import (
+	"strings"
+
+	"fettle/data/recipe"
+)
 
 // layout is an encoded conversation before any cut.
 type layout struct {
@@ -9,27 +13,25 @@ type layout struct {
 	fused  bool // a token holds the end of a masked segment and the beginning of a learned one
 }
 
-// lay tokenizes segments. Neighbours are one text for the tokenizer, as in all
-// these systems, unless the second is Apart or a control token stands between them.
+// lay tokenizes segments, with what the tokenizer puts before a text. Neighbours are one
+// text for the tokenizer, as in all these systems, unless the second is Apart or a control
+// token stands between them.
 func (e *Encoder) lay(segments []recipe.Segment) layout {
 	var l layout
-	first := e.tok.BOS()
-	switch e.recipe.BOS {
-	case recipe.EOSToken:
-		first = e.tok.EOS()
-	case recipe.NoToken:
-		first = -1
+	before, _ := e.tok.Specials()
+	switch end := e.tok.EOS(); {
+	case e.recipe.BOS == recipe.NoToken || e.recipe.BOS == recipe.EOSToken && end < 0:
+		before = nil
+	case e.recipe.BOS == recipe.EOSToken && len(before) > 0:
+		before = []int32{end}
 	}
-	if first >= 0 {
-		l.add(len(segments) > 0 && segments[0].Learn, first)
-	}
+	l.add(len(segments) > 0 && segments[0].Learn, before...)
 	for i := 0; i < len(segments); {
 		j := i + 1
 		for j < len(segments) && !segments[j].Apart && !segments[j-1].End {
 			j++
 		}
-		after := i > 0 && segments[i-1].End && !segments[i].Apart
-		e.run(&l, segments[i:j], after && e.recipe.Joined)
+		e.run(&l, segments[i:j], i > 0 && segments[i-1].End && !segments[i].Apart)
 		if i == 0 {
 			l.prompt = len(l.Tokens)
 		}
@@ -41,20 +43,25 @@ func (e *Encoder) lay(segments []recipe.Segment) layout {
 	return l
 }
 
-// run appends segments that are one text. joined: the text follows a control token
-// without the space that begins a text.
-func (e *Encoder) run(l *layout, segments []recipe.Segment, joined bool) {
-	text, markup := "", false
-	for _, s := range segments {
+// run appends segments that are one text. behind: a control token stands before it, so that
+// it does not begin a text.
+func (e *Encoder) run(l *layout, segments []recipe.Segment, behind bool) {
+	text := ""
+	var names []span // where names of control tokens become them
+	for i, s := range segments {
+		s.Text = strings.ToValidUTF8(s.Text, "\ufffd")
+		segments[i].Text = s.Text
+		switch n := len(names); {
+		case !s.Markup && !e.recipe.Specials:
+		case n > 0 && names[n-1].to == len(text):
+			names[n-1].to += len(s.Text)
+		default:
+			names = append(names, span{len(text), len(text) + len(s.Text)})
+		}
 		text += s.Text
-		markup = markup || s.Markup
 	}
-	if markup && !e.recipe.Specials {
-		e.markup(l, segments)
-		return
-	}
-	encode := e.text
-	if joined {
+	encode := parts{e: e, start: !behind, names: names}.encode
+	if behind && e.recipe.Joined {
 		encode = e.continued
 	}
 	e.label(l, segments, text, encode)
@@ -63,8 +70,9 @@ func (e *Encoder) run(l *layout, segments []recipe.Segment, joined bool) {
 // label appends the tokens of a text and their labels: a token belongs to the
 // segment of its first byte. So a token across the end of a prompt is prompt, and
 // counting the prompt's own tokens gives the same.
-func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encode func(string) []int32) {
-	ids, same := encode(text), true
+func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encode encoding) {
+	ids, starts, ok := encode(text)
+	same := true
 	for _, s := range segments {
 		same = same && s.Learn == segments[0].Learn
 	}
@@ -72,7 +80,6 @@ func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encod
 		l.add(segments[0].Learn, ids...)
 		return
 	}
-	starts, ok := e.starts(text, ids)
 	if !ok {
 		starts = counted(segments, ids, encode)
 	}
@@ -89,13 +96,14 @@ func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encod
 
 // counted returns the byte where the segment of each token begins. It counts the
 // tokens of every prefix of the text, for tokenizers that are no Speller.
-func counted(segments []recipe.Segment, ids []int32, encode func(string) []int32) []int {
+func counted(segments []recipe.Segment, ids []int32, encode encoding) []int {
 	starts, begin, text, from := make([]int, len(ids)), 0, "", 0
 	for _, s := range segments {
 		text += s.Text
 		upTo := len(ids)
 		if len(text) > begin {
-			upTo = min(len(encode(text)), len(ids))
+			prefix, _, _ := encode(text)
+			upTo = min(len(prefix), len(ids))
 		}
 		for i := from; i < upTo; i++ {
 			starts[i] = begin
@@ -117,34 +125,4 @@ func (l *layout) add(learn bool, ids ...int32) {
 		}
 		l.Labels = append(l.Labels, id)
 	}
-}
-
-// markup appends segments some of which name control tokens. The text between two
-// control tokens is one text for the tokenizer.
-func (e *Encoder) markup(l *layout, segments []recipe.Segment) {
-	var parts []recipe.Segment
-	flush := func() {
-		text := ""
-		for _, s := range parts {
-			text += s.Text
-		}
-		if text != "" {
-			e.label(l, parts, text, e.tok.Encode)
-		}
-		parts = nil
-	}
-	for _, s := range segments {
-		for s.Markup {
-			at, name := NextControl(s.Text, e.controls().Names)
-			if at < 0 {
-				break
-			}
-			parts = append(parts, recipe.Segment{Text: s.Text[:at], Learn: s.Learn})
-			flush()
-			l.add(s.Learn, e.controls().IDs[name])
-			s.Text = s.Text[at+len(name):]
-		}
-		parts = append(parts, recipe.Segment{Text: s.Text, Learn: s.Learn})
-	}
-	flush()
 }

@@ -1,9 +1,71 @@
 package encode
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
-// starts returns the byte of text at which each token begins. It fails if the
-// tokens do not spell the text: a tokenizer may normalize it.
+// encoding turns a text into tokens. starts has the byte at which each token begins; ok is
+// false if that cannot be told, as a tokenizer may normalize text.
+type encoding func(text string) (ids []int32, starts []int, ok bool)
+
+// span is a range of bytes of a text.
+type span struct{ from, to int }
+
+// parts encodes a text part by part.
+type parts struct {
+	e     *Encoder
+	start bool   // the text begins here
+	names []span // where names of control tokens become them
+}
+
+// encode is an encoding.
+func (p parts) encode(text string) (ids []int32, starts []int, ok bool) {
+	ok = true
+	p.e.tok.Parts(text, p.start, p.permit, func(from, to int, part []int32) {
+		ids = append(ids, part...)
+		if len(part) == 1 {
+			starts = append(starts, from)
+			return
+		}
+		within, known := p.e.starts(text[from:to], part)
+		ok = ok && known
+		for _, at := range within {
+			starts = append(starts, from+at)
+		}
+	})
+	return ids, starts, ok
+}
+
+// permit reports whether a name may become its control token.
+func (p parts) permit(from, to int) bool {
+	for _, s := range p.names {
+		if s.from <= from && to <= s.to {
+			return true
+		}
+	}
+	return false
+}
+
+// continued is the encoding of text as the continuation of other text: behind a line break,
+// which no token crosses, and whose own tokens are dropped.
+func (e *Encoder) continued(text string) (ids []int32, starts []int, ok bool) {
+	encode := e.tok.Encode
+	if e.recipe.Specials {
+		encode = e.tok.EncodeSpecial
+	}
+	before, ids := encode("\n"), encode("\n"+text)
+	if len(before) > len(ids) || !slices.Equal(before, ids[:len(before)]) {
+		ids = encode(text)
+	} else {
+		ids = ids[len(before):]
+	}
+	starts, ok = e.starts(text, ids)
+	return ids, starts, ok
+}
+
+// starts returns the byte of a part of a text at which each token begins. It fails if the
+// tokens do not spell the text.
 func (e *Encoder) starts(text string, ids []int32) ([]int, bool) {
 	s, ok := e.tok.(Speller)
 	if !ok {

@@ -9,6 +9,16 @@ type Tokenizer interface {
 	// EncodeSpecial is Encode, except that names of control tokens become them.
 	EncodeSpecial(text string) []int32
 
+	// Parts encodes valid UTF-8 part by part: tokens that were added to the vocabulary, and
+	// what stands between them. It calls yield with each part, text[from:to], and its tokens.
+	// start is true for the beginning of a text, false for text behind a control token.
+	// Names of control tokens become them where special permits it.
+	Parts(text string, start bool, special func(from, to int) bool, yield func(from, to int, ids []int32))
+
+	// Specials returns the tokens that the tokenizer puts before and after a whole text.
+	// A tokenizer that has a BOS need not add it.
+	Specials() (before, after []int32)
+
 	Decode(ids []int32) string
 	BOS() int32 // -1 if there is none
 	EOS() int32 // -1 if there is none

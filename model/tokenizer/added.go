@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sort"
@@ -15,55 +16,126 @@ const maxAdded = 1 << 16
 // addedToken is an entry of tokenizer.json's added_tokens or tokenizer_config.json's added_tokens_decoder: text that
 // becomes one token before any merge.
 type addedToken struct {
-	ID         int32  `json:"id"`
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"` // only where no letter, digit or _ is next to it
-	LStrip     bool   `json:"lstrip"`      // includes white space before it
-	RStrip     bool   `json:"rstrip"`      // includes white space after it
-	Normalized bool   `json:"normalized"`  // matched in normalized text
-	Special    bool   `json:"special"`     // a control token
+	ID         int32
+	Content    string
+	SingleWord bool // only where no letter, digit or _ is next to it
+	LStrip     bool // includes white space before it
+	RStrip     bool // includes white space after it
+	Normalized bool // matched in normalized text
+	Special    bool // a control token
+	shaped     bool // named by a side file with its flags
+}
+
+// UnmarshalJSON reads an entry. One that does not say whether it is special is so if it is spelled as control tokens
+// are, and one that does not say whether it is matched in normalized text is so unless it is special.
+func (a *addedToken) UnmarshalJSON(text []byte) error {
+	var f struct {
+		ID         int32  `json:"id"`
+		Content    string `json:"content"`
+		SingleWord bool   `json:"single_word"`
+		LStrip     bool   `json:"lstrip"`
+		RStrip     bool   `json:"rstrip"`
+		Normalized *bool  `json:"normalized"`
+		Special    *bool  `json:"special"`
+	}
+	if err := json.Unmarshal(text, &f); err != nil {
+		return err
+	}
+	*a = addedToken{ID: f.ID, Content: f.Content, SingleWord: f.SingleWord, LStrip: f.LStrip, RStrip: f.RStrip}
+	a.Special = f.Special == nil && spelledAsControl(f.Content) || f.Special != nil && *f.Special
+	a.Normalized = f.Normalized == nil && !a.Special || f.Normalized != nil && *f.Normalized
+	return nil
+}
+
+// spelledAsControl reports whether a text has the form of "<|im_end|>".
+func spelledAsControl(text string) bool {
+	return strings.HasPrefix(text, "<|") && strings.HasSuffix(text, "|>")
 }
 
 // place enters the added tokens into the vocabulary, at ids beyond it or over its own, and returns them. Of entries
-// with the same id the last one wins; those of the side files come after those of the tokenizer file.
+// with the same id the last one wins; those of the side files come after those of the tokenizer file. A token that is
+// only named gets the id of its text, and a new one if the vocabulary lacks it.
 func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) {
+	t.own = len(t.pieces)
 	limit := len(t.pieces) + maxAdded
-	at := map[int32]int{}
-	var placed []addedToken
-	for _, a := range slices.Concat(file, beside.added) {
+	p := placing{t: t, at: map[int32]int{}}
+	for i, a := range slices.Concat(file, beside.added) {
 		a.Special = a.Special || beside.special[a.Content]
 		if a.Content == "" {
 			continue
+		}
+		if a.ID == nameless && i >= len(file) {
+			known := false
+			if a.ID, known = p.find(a.Content); known && (!a.shaped || !beside.whole) {
+				p.placed[p.at[a.ID]].Special = true
+				continue
+			}
 		}
 		if a.ID < 0 || int(a.ID) > limit {
 			return nil, fmt.Errorf("added token %q has id %d, far outside the vocabulary of %d",
 				a.Content, a.ID, len(t.pieces))
 		}
-		for int(a.ID) >= len(t.pieces) {
-			t.pieces = append(t.pieces, piece{kind: control})
-		}
-		p := &t.pieces[a.ID]
-		i, again := at[a.ID]
-		if again && p.name == placed[i].Content || p.name == "" {
-			p.name = a.Content
-		}
-		if again {
-			placed[i] = a
-		} else {
-			at[a.ID] = len(placed)
-			placed = append(placed, a)
-		}
-		switch {
-		case p.kind == unknown || p.name != a.Content: // another name for a piece
-		case a.Special:
-			p.kind, p.text = control, ""
-		case p.kind == control:
-			p.kind, p.text = userDefined, a.Content
-		default:
-			p.text = a.Content
+		p.place(a)
+	}
+	for t.own > 0 && (p.has(int32(t.own-1)) || t.pieces[t.own-1].name == "") {
+		t.own--
+	}
+	return p.placed, nil
+}
+
+// placing holds the added tokens that are in the vocabulary so far.
+type placing struct {
+	t      *Tokenizer
+	placed []addedToken
+	at     map[int32]int // indices of placed by id
+}
+
+func (p *placing) has(id int32) bool {
+	_, ok := p.at[id]
+	return ok
+}
+
+// find returns the id of an added token's text, and whether it has been placed; a new id if the vocabulary lacks it.
+func (p *placing) find(text string) (id int32, placed bool) {
+	for _, a := range p.placed {
+		if a.Content == text {
+			return a.ID, true
 		}
 	}
-	return placed, nil
+	for id, piece := range p.t.pieces {
+		if piece.name == text && !p.has(int32(id)) {
+			return int32(id), false
+		}
+	}
+	return int32(len(p.t.pieces)), false
+}
+
+// place enters one token.
+func (p *placing) place(a addedToken) {
+	t := p.t
+	for int(a.ID) >= len(t.pieces) {
+		t.pieces = append(t.pieces, piece{kind: control})
+	}
+	q := &t.pieces[a.ID]
+	i, again := p.at[a.ID]
+	if again && q.name == p.placed[i].Content || q.name == "" {
+		q.name = a.Content
+	}
+	if again {
+		p.placed[i] = a
+	} else {
+		p.at[a.ID] = len(p.placed)
+		p.placed = append(p.placed, a)
+	}
+	switch {
+	case q.kind == unknown || q.name != a.Content: // another name for a piece
+	case a.Special:
+		q.kind, q.text = control, ""
+	case q.kind == control:
+		q.kind, q.text = userDefined, a.Content
+	default:
+		q.text = a.Content
+	}
 }
 
 // seek builds the finders for the added tokens that place returned and for the vocabulary's own control pieces. Text to
@@ -75,7 +147,12 @@ func (t *Tokenizer) seek(placed []addedToken) {
 		t.added[a.Content] = a.ID
 		if !a.Normalized || t.normalize == nil {
 			raw = append(raw, a)
-		} else if a.Content = t.normalize(a.Content); a.Content != "" {
+			continue
+		}
+		if a.Special {
+			t.late = append(t.late, a.Content)
+		}
+		if a.Content = t.normalize(a.Content); a.Content != "" {
 			normalized = append(normalized, a)
 		}
 	}
@@ -108,14 +185,23 @@ func newFinder(tokens []addedToken) finder {
 	return f
 }
 
-// longest returns the longest token that text begins with, or nil. Control tokens match only if special is true.
-func (f *finder) longest(text string, special bool) *addedToken {
+// permit reports whether text[from:to] may become a control token.
+type permit func(from, to int) bool
+
+// always and never permit all control tokens and none.
+func always(int, int) bool { return true }
+func never(int, int) bool  { return false }
+
+// longest returns the longest token that text[at:] begins with, or nil.
+func (f *finder) longest(text string, at int, special permit) *addedToken {
+	begin := at
+	text = text[at:]
 	var best *addedToken
 	// The loop keeps the tokens that share their first k bytes with text.
 	tokens := f.tokens
 	for k := 0; len(tokens) > 0; k++ {
 		if len(tokens[0].Content) == k {
-			if special || !tokens[0].Special {
+			if !tokens[0].Special || special(begin, begin+k) {
 				best = &tokens[0]
 			}
 			tokens = tokens[1:]
@@ -131,13 +217,13 @@ func (f *finder) longest(text string, special bool) *addedToken {
 
 // cut divides text into added tokens, leftmost first and then longest, and the parts between them. It calls yield for
 // each from left to right with its offset and its id, or -1 for a part between tokens.
-func (f *finder) cut(text string, special bool, yield func(part string, at int, id int32)) {
+func (f *finder) cut(text string, special permit, yield func(part string, at int, id int32)) {
 	done := 0
 	for at := 0; at < len(text) && len(f.tokens) > 0; at++ {
 		if !f.first[text[at]] {
 			continue
 		}
-		a := f.longest(text[at:], special)
+		a := f.longest(text, at, special)
 		if a == nil {
 			continue
 		}

@@ -104,7 +104,9 @@ func (b *bpe) word(out []int32, text string) []int32 {
 	}
 	var few [smallWord]symbol
 	symbols := b.symbols(few[:0], text)
-	b.merge(symbols, text)
+	if len(symbols) > 0 {
+		b.merge(symbols, text)
+	}
 	for i := int32(0); i >= 0 && len(symbols) > 0; i = symbols[i].next {
 		s := symbols[i]
 		if s.id >= 0 {
@@ -128,6 +130,10 @@ func (b *bpe) symbols(to []symbol, text string) []symbol {
 				id = known
 			}
 		}
+		if id < 0 && b.lost(text[at:at+n]) {
+			at += n // its neighbours meet
+			continue
+		}
 		i := int32(len(to))
 		to = append(to, symbol{at: int32(at), len: int32(n), prev: i - 1, next: i + 1, id: id})
 		at += n
@@ -136,6 +142,19 @@ func (b *bpe) symbols(to []symbol, text string) []symbol {
 		to[len(to)-1].next = -1
 	}
 	return to
+}
+
+// lost reports whether a character without a piece becomes no token at all.
+func (b *bpe) lost(char string) bool {
+	if b.unk >= 0 {
+		return false
+	}
+	for i := range len(char) {
+		if b.bytes[char[i]] < 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // spellOut appends the pieces of a character's bytes, or the unknown piece.

@@ -46,6 +46,7 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 	if err := f.Model.check(); err != nil {
 		return nil, err
 	}
+	beside.prefix(&f)
 	t := &Tokenizer{bos: -1, eos: -1}
 	var err error
 	if t.normalize, err = newNormalizer(f.Normalizer); err != nil {
@@ -81,9 +82,10 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 		return out
 	}
 	t.seek(placed)
-	if err := t.ends(f.PostProcessor); err != nil {
+	if err := t.process(f.PostProcessor); err != nil {
 		return nil, err
 	}
+	t.choose(beside, true, f.PostProcessor != nil, byteLevel)
 	return t, nil
 }
 
@@ -155,11 +157,6 @@ func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {
 	for id, p := range pieces {
 		if p.kind == unknown {
 			b.unk = int32(id)
-		}
-	}
-	if byteLevel || b.unk < 0 {
-		if err := b.complete(); err != nil {
-			return nil, err
 		}
 	}
 	var err error

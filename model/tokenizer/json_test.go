@@ -116,7 +116,8 @@ func TestUnsupportedPartsAreNamed(t *testing.T) {
 			"more than 64 times as long"},
 		{"decoder", object{"type": "Metaspace", "replacement": "ab"}, "want one character"},
 		{"pre_tokenizer", object{"type": "ByteLevel"}, "only one is ByteLevel"},
-		{"post_processor", object{"type": "BertProcessing"}, `post_processor type "BertProcessing"`},
+		{"post_processor", object{"type": "SplitProcessing"}, `post_processor type "SplitProcessing"`},
+		{"post_processor", object{"type": "BertProcessing"}, `post_processor token [], want [text, id]`},
 		{"decoder", object{"type": "WordPiece"}, `decoder type "WordPiece"`},
 		{"decoder", nil, "without a decoder"},
 		{"model/dropout", 0.1, "dropout"},
@@ -241,26 +242,17 @@ func TestDirectory(t *testing.T) {
 	require.NotContains(t, tok.Encode("[USER]"), tok.BOS(), "a token named BOS is a control token")
 	require.Equal(t, []int32{600}, tok.EncodeSpecial("<|new|>"))
 
-	model := ranks(256)
-	write("tokenizer.model", model)
-	tok, err = tokenizer.Load(dir)
-	require.NoError(t, err)
+	write("tokenizer.model", ranks(500))
 	json, err := tokenizer.Load(filepath.Join(dir, "tokenizer.json"))
 	require.NoError(t, err)
-	alone, err := tokenizer.Load(filepath.Join(dir, "tokenizer.model"))
-	require.NoError(t, err)
-	require.Equal(t, json.Size(), alone.Size())
-	require.Equal(t, alone.Hash(), tok.Hash(), "tokenizer.model where both agree in size")
-
-	write("tokenizer.model", ranks(500))
 	tok, err = tokenizer.Load(dir)
 	require.NoError(t, err)
-	require.Equal(t, json.Hash(), tok.Hash(), "tokenizer.json where they do not")
+	require.Equal(t, json.Hash(), tok.Hash(), "tokenizer.json is preferred")
 
 	write("tokenizer.json", `{"model": {"type": "Unigram"}}`)
 	tok, err = tokenizer.Load(dir)
 	require.NoError(t, err)
-	require.Equal(t, 756, tok.Size(), "the one that can be read")
+	require.Equal(t, 758, tok.Size(), "the one that can be read, with the two tokens that are named")
 	write("tokenizer.model", "IQ== x")
 	_, err = tokenizer.Load(dir)
 	require.ErrorContains(t, err, "Unigram")

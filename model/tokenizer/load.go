@@ -9,12 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"fettle/internal/identify"
 )
 
-// Files returns the names of the tokenizer files of a model directory.
-func Files() []string { return []string{"tokenizer.model", "tokenizer.json"} }
+// Files returns the names of the tokenizer files of a model directory, the preferred one first.
+func Files() []string { return []string{"tokenizer.json", "tokenizer.model"} }
 
 // SideFiles returns the names of a model directory's other files about the tokenizer.
 func SideFiles() []string {
@@ -22,48 +23,49 @@ func SideFiles() []string {
 }
 
 // Load reads the tokenizer of a model directory, or a tokenizer file of any kind, recognized by its content. In a
-// directory with both tokenizer.model and tokenizer.json it prefers tokenizer.model, which treats spaces as the
-// original does, if both have the same number of tokens, and otherwise tokenizer.json, as Hugging Face does. If only
-// one of them can be read, it returns that one.
+// directory with both tokenizer.model and tokenizer.json it prefers tokenizer.json, as transformers does. If only one
+// of them can be read, it returns that one.
 func Load(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
 	}
 	if !info.IsDir() {
-		return loadFile(path)
+		beside, err := readSide(filepath.Dir(path))
+		if err != nil {
+			return nil, fmt.Errorf("load tokenizer: %w", err)
+		}
+		return readFile(path, beside)
 	}
-	var found []*Tokenizer
+	beside, err := readSide(path)
+	if err != nil {
+		return nil, fmt.Errorf("load tokenizer: %w", err)
+	}
+	names := Files()
+	if beside.reconvert() {
+		slices.Reverse(names)
+	}
 	var problems []error
-	for _, name := range Files() {
-		t, err := loadFile(filepath.Join(path, name))
-		switch {
-		case err == nil:
-			found = append(found, t)
-		case !errors.Is(err, fs.ErrNotExist):
+	for _, name := range names {
+		t, err := readFile(filepath.Join(path, name), beside)
+		if err == nil {
+			return t, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			problems = append(problems, err)
 		}
 	}
-	switch {
-	case len(found) == 2 && found[0].Size() != found[1].Size():
-		return found[1], nil
-	case len(found) > 0:
-		return found[0], nil
-	case len(problems) > 0:
+	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
 	return nil, fmt.Errorf(
 		"load tokenizer: neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in %s", path)
 }
 
-func loadFile(path string) (*Tokenizer, error) {
+func readFile(path string, beside side) (*Tokenizer, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
-	}
-	beside, err := readSide(filepath.Dir(path))
-	if err != nil {
-		return nil, err
 	}
 	if err := identify.Damage(text); err != nil {
 		return nil, fmt.Errorf("load tokenizer %s: %w", path, err)
@@ -90,7 +92,6 @@ func parse(text []byte, beside side) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.bos, t.eos = beside.pick(t, beside.bos, t.bos), beside.pick(t, beside.eos, t.eos)
 	sum := sha256.Sum256(text)
 	t.hash = hex.EncodeToString(sum[:])
 	return t, nil

@@ -150,8 +150,8 @@ func TestSideFiles(t *testing.T) {
 	}
 	write("tokenizer.model", string(model))
 	write("added_tokens.json", `{"[PAD]": 32000}`)
-	write("tokenizer_config.json",
-		`{"bos_token": "", "eos_token": {"content": "</s>"}, "added_tokens_decoder": {"32001": {"content": "<|im_end|>"}}}`)
+	write("tokenizer_config.json", `{"bos_token": "", "eos_token": {"content": "</s>"}, "pad_token": "[PAD]",
+		"additional_special_tokens": ["<|im_end|>"]}`)
 	tok, err := Load(dir)
 	require.NoError(t, err)
 	require.Equal(t, 32002, tok.Size())

@@ -38,8 +38,9 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 		return nil, errors.New("a SentencePiece model that normalises text (precompiled_charsmap) is not supported")
 	}
 	frozen := m.frozen()
+	scheme := m.scheme(beside)
 	t := &Tokenizer{
-		pieces: m.pieces, prefixed: m.addDummyPrefix, collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos),
+		pieces: m.pieces, prefixed: scheme != "never", collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos),
 	}
 	placed, err := t.place(nil, beside)
 	if err != nil {
@@ -58,8 +59,9 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 		return nil, err
 	}
 	b.settle()
-	t.encode = func(out []int32, text string, _ bool) []int32 {
-		frozen.cut(m.escape(text), true, func(text string, _ int, id int32) {
+	t.encode = func(out []int32, text string, start bool) []int32 {
+		text = m.escape(text, scheme == "always" || scheme == "first" && start)
+		frozen.cut(text, always, func(text string, _ int, id int32) {
 			if id >= 0 {
 				out = append(out, id)
 			} else {
@@ -69,11 +71,27 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 		return out
 	}
 	t.seek(placed)
+	t.choose(beside, false, false, false)
 	return t, nil
 }
 
-// escape writes spaces as ▁ and adds a leading one.
-func (m *sentencePiece) escape(text string) string {
+// scheme returns when a leading space is added, as Metaspace's prepend_scheme: to every piece of text between added
+// tokens, or with "legacy": false in tokenizer_config.json to the beginning of the text alone. Without legacy
+// SentencePiece itself decides, and add_prefix_space can only turn it off.
+func (m *sentencePiece) scheme(beside side) string {
+	switch wanted := beside.PrefixSpace == nil || *beside.PrefixSpace; {
+	case !wanted:
+		return "never"
+	case beside.Legacy != nil && !*beside.Legacy:
+		return "first"
+	case m.addDummyPrefix:
+		return "always"
+	}
+	return "never"
+}
+
+// escape writes spaces as ▁ and adds a leading one if lead is true.
+func (m *sentencePiece) escape(text string, lead bool) string {
 	if m.trimSpace {
 		text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
 		text = strings.TrimRight(text, " "+space)
@@ -81,7 +99,7 @@ func (m *sentencePiece) escape(text string) string {
 			return ""
 		}
 	}
-	if m.addDummyPrefix {
+	if lead {
 		text = " " + text
 	}
 	return strings.ReplaceAll(text, " ", space)

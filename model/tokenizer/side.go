@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,83 +13,178 @@ import (
 	"strings"
 )
 
-// side holds the tokens defined in the side files of a Hugging Face directory.
+// side holds what the side files of a Hugging Face directory say.
 type side struct {
-	added    []addedToken
-	special  map[string]bool // texts of control tokens
-	bos, eos string
+	sideConfig
+	added   []addedToken
+	special map[string]bool // texts of control tokens
+	whole   bool            // added_tokens_decoder lists the added tokens: no other file adds or names any
 }
 
-// readSide reads added_tokens.json {"text": id}, and tokenizer_config.json's
-// added_tokens_decoder {"id": {"content", …}}, bos_token and eos_token.
+// sideConfig has the fields of tokenizer_config.json that change tokens.
+type sideConfig struct {
+	Class       string                     `json:"tokenizer_class"`
+	AddBOS      *bool                      `json:"add_bos_token"`
+	AddEOS      *bool                      `json:"add_eos_token"`
+	PrefixSpace *bool                      `json:"add_prefix_space"`
+	Legacy      *bool                      `json:"legacy"`
+	Decoder     map[string]json.RawMessage `json:"added_tokens_decoder"`
+	sideNames
+}
+
+// sideNames has the fields of special_tokens_map.json, which tokenizer_config.json has too. A name that is null is
+// none; one that is absent or empty is the tokenizer's usual one.
+type sideNames struct {
+	BOS  json.RawMessage `json:"bos_token"`
+	EOS  json.RawMessage `json:"eos_token"`
+	UNK  json.RawMessage `json:"unk_token"`
+	SEP  json.RawMessage `json:"sep_token"`
+	PAD  json.RawMessage `json:"pad_token"`
+	CLS  json.RawMessage `json:"cls_token"`
+	MASK json.RawMessage `json:"mask_token"`
+	More json.RawMessage `json:"additional_special_tokens"`
+}
+
+// readSide reads tokenizer_config.json, special_tokens_map.json and added_tokens.json, in the order of precedence that
+// the package's documentation states.
 func readSide(dir string) (side, error) {
 	s := side{special: map[string]bool{}}
+	if err := readJSON(filepath.Join(dir, "tokenizer_config.json"), &s.sideConfig); err != nil {
+		return s, err
+	}
+	s.whole = s.Decoder != nil
+	more := []json.RawMessage{s.More}
 	var old map[string]int32
-	if err := readJSON(filepath.Join(dir, "added_tokens.json"), &old); err != nil {
-		return s, err
-	}
-	var config struct {
-		Decoder    map[string]json.RawMessage `json:"added_tokens_decoder"`
-		BOS        tokenText                  `json:"bos_token"`
-		EOS        tokenText                  `json:"eos_token"`
-		PAD        tokenText                  `json:"pad_token"`
-		Additional []tokenText                `json:"additional_special_tokens"`
-	}
-	if err := readJSON(filepath.Join(dir, "tokenizer_config.json"), &config); err != nil {
-		return s, err
-	}
-	// A token known by its id alone is taken for a control token: text must not produce it.
-	declared := map[int32]bool{}
-	for _, key := range slices.Sorted(maps.Keys(config.Decoder)) {
-		text := config.Decoder[key]
-		id, err := strconv.ParseInt(key, 10, 32)
-		token := addedToken{Special: true}
-		if err == nil {
-			err = json.Unmarshal(text, &token)
+	if !s.whole {
+		if err := readJSON(filepath.Join(dir, "special_tokens_map.json"), &s.sideNames); err != nil {
+			return s, err
 		}
-		if err != nil {
-			return s, fmt.Errorf("tokenizer_config.json: added token %q: %w", key, err)
+		if err := readJSON(filepath.Join(dir, "added_tokens.json"), &old); err != nil {
+			return s, err
 		}
-		token.ID, declared[int32(id)] = int32(id), true
-		s.added = append(s.added, token)
+		more = append(more, s.More)
+	}
+	named, err := s.names(more)
+	if err != nil {
+		return s, fmt.Errorf("%s: special tokens: %w", dir, err)
+	}
+	for _, a := range named {
+		s.special[a.Content] = true
+	}
+	if err := s.decoder(); err != nil {
+		return s, err
 	}
 	for text, id := range old {
-		if !declared[id] {
-			s.added = append(s.added, addedToken{ID: id, Content: text, Special: true})
-		}
+		control := s.special[text] || spelledAsControl(text)
+		s.added = append(s.added, addedToken{ID: id, Content: text, Special: control, Normalized: !control})
 	}
 	slices.SortFunc(s.added, func(a, b addedToken) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), strings.Compare(a.Content, b.Content))
 	})
-	s.bos, s.eos = string(config.BOS), string(config.EOS)
-	for _, name := range append(config.Additional, config.BOS, config.EOS, config.PAD) {
-		s.special[string(name)] = true
-	}
+	s.added = append(s.added, named...)
 	return s, nil
 }
 
-// pick returns the id of a name, or otherwise for an unknown name and for an empty one, as some files of 2023 have.
-func (side) pick(t *Tokenizer, name string, otherwise int32) int32 {
-	if name == "" {
-		return otherwise
+// decoder reads added_tokens_decoder {"id": {"content", …}}.
+func (s *side) decoder() error {
+	for key, text := range s.Decoder {
+		id, err := strconv.ParseInt(key, 10, 32)
+		var token addedToken
+		if err == nil {
+			err = json.Unmarshal(text, &token)
+		}
+		if err != nil {
+			return fmt.Errorf("tokenizer_config.json: added token %q: %w", key, err)
+		}
+		token.ID = int32(id)
+		token.Special = token.Special || s.special[token.Content]
+		s.added = append(s.added, token)
 	}
-	if id, ok := t.added[name]; ok {
+	return nil
+}
+
+// names returns the tokens that the side files name, without ids.
+func (n sideNames) names(more []json.RawMessage) ([]addedToken, error) {
+	list := []json.RawMessage{n.BOS, n.EOS, n.UNK, n.SEP, n.PAD, n.CLS, n.MASK}
+	for _, text := range more {
+		var several []json.RawMessage
+		if len(text) > 0 {
+			if err := json.Unmarshal(text, &several); err != nil {
+				return nil, fmt.Errorf("additional_special_tokens: %w", err)
+			}
+		}
+		list = append(list, several...)
+	}
+	var all []addedToken
+	for _, text := range list {
+		a, err := namedToken(text)
+		if err != nil {
+			return nil, err
+		}
+		if a.Content != "" {
+			all = append(all, a)
+		}
+	}
+	return all, nil
+}
+
+// nameless is the id of a token that a side file names without its id.
+const nameless = -1
+
+// namedToken reads "</s>" or {"content": "</s>", "lstrip": …}. The token has no content for null and absent ones.
+func namedToken(text json.RawMessage) (addedToken, error) {
+	a := addedToken{ID: nameless}
+	switch {
+	case len(text) == 0:
+		return a, nil
+	case text[0] == '{':
+		err := json.Unmarshal(text, &a)
+		a.ID, a.Special, a.shaped = nameless, true, true
+		return a, err
+	}
+	a.Special = true
+	return a, json.Unmarshal(text, &a.Content)
+}
+
+// pick returns the id of the token that a side file names: -1 for null, and otherwise for no name, an unknown one and an
+// empty one, as some files of 2023 have.
+func (side) pick(t *Tokenizer, name json.RawMessage, otherwise int32) int32 {
+	if string(name) == "null" {
+		return -1
+	}
+	a, err := namedToken(name)
+	if id, ok := t.added[a.Content]; ok && err == nil {
 		return id
 	}
 	return otherwise
 }
 
-// tokenText reads "</s>" or {"content": "</s>", …}.
-type tokenText string
+// reconvert reports whether transformers makes the tokenizer from tokenizer.model though there is a tokenizer.json:
+// LLaMA's class does so to apply add_prefix_space.
+func (s side) reconvert() bool {
+	_, llama := addsBOS(s.Class)
+	return llama && s.PrefixSpace != nil
+}
 
-// UnmarshalJSON reads both forms, and null.
-func (s *tokenText) UnmarshalJSON(text []byte) error {
-	var object struct{ Content string }
-	if json.Unmarshal(text, &object) == nil {
-		*s = tokenText(object.Content)
-		return nil
+// prefix applies add_prefix_space to a tokenizer.json: to its pre_tokenizer, if that is one ByteLevel, and false to the
+// leading space of LLaMA's layouts.
+func (s side) prefix(f *jsonFile) {
+	if s.PrefixSpace == nil {
+		return
 	}
-	return json.Unmarshal(text, (*string)(s))
+	if p := f.PreTokenizer; p != nil && p.Type == "ByteLevel" {
+		p.AddPrefixSpace = s.PrefixSpace
+	}
+	if _, llama := addsBOS(s.Class); !llama || *s.PrefixSpace {
+		return
+	}
+	scheme := "never"
+	if p := f.PreTokenizer; p != nil && p.Type == "Metaspace" {
+		p.PrependScheme = &scheme
+	}
+	if n := f.Normalizer; n != nil {
+		n.Normalizers = slices.DeleteFunc(n.Normalizers, func(s stage) bool { return s.Type == "Prepend" })
+	}
 }
 
 // readJSON decodes a file into a value, if the file exists.

@@ -34,8 +34,14 @@ type stage struct {
 	Split          *bool   `json:"split"`
 	Individual     bool    `json:"individual_digits"`
 
-	Start  int `json:"start"`
-	Stop   int `json:"stop"`
+	Start int `json:"start"`
+	Stop  int `json:"stop"`
+
+	CLS      []any `json:"cls"`
+	SEP      []any `json:"sep"`
+	Specials map[string]struct {
+		IDs []int32 `json:"ids"`
+	} `json:"special_tokens"`
 	Single []struct {
 		SpecialToken *struct {
 			ID string `json:"id"`
@@ -239,38 +245,4 @@ func (s *stage) scheme() (string, error) {
 		return *s.PrependScheme, nil
 	}
 	return "", fmt.Errorf("prepend_scheme %q of Metaspace, want always, first or never", *s.PrependScheme)
-}
-
-// ends finds BOS and EOS: the tokens that the template puts around a text, otherwise tokens with the usual names.
-// tokenizer_config.json overrides them later.
-func (t *Tokenizer) ends(s *stage) error {
-	usual := func(names ...string) int32 {
-		for _, name := range names {
-			if id, ok := t.added[name]; ok && t.Control(id) {
-				return id
-			}
-		}
-		return -1
-	}
-	t.bos, t.eos = usual("<s>", "<|begin_of_text|>"), usual("</s>", "<|end_of_text|>")
-	for _, s := range s.flat() {
-		switch s.Type {
-		case "ByteLevel":
-			continue
-		case "TemplateProcessing":
-		default:
-			return fmt.Errorf("post_processor type %q is not supported", s.Type)
-		}
-		behind := false
-		for _, part := range s.Single {
-			if part.SpecialToken == nil {
-				behind = true
-			} else if id, ok := t.added[part.SpecialToken.ID]; ok && behind {
-				t.eos = id
-			} else if ok {
-				t.bos = id
-			}
-		}
-	}
-	return nil
 }

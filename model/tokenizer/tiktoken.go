@@ -87,6 +87,7 @@ func parseTiktoken(text []byte, beside side) (*Tokenizer, error) {
 	}
 	t.seek(placed)
 	t.bos, t.eos = t.added["<|begin_of_text|>"], t.added["<|end_of_text|>"]
+	t.choose(beside, false, false, true)
 	return t, nil
 }
 

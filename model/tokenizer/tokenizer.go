@@ -14,11 +14,15 @@ type Tokenizer struct {
 	// that the caller encodes.
 	encode          func(out []int32, text string, start bool) []int32
 	raw, normalized finder           // find added tokens before and after normalizing
+	late            []string         // names of the control tokens that are found after
 	added           map[string]int32 // ids of added tokens and control pieces
 
 	prefixed bool // encoding adds a leading space, decoding removes it
 	collapse bool // encoding removes extra spaces (SentencePiece's remove_extra_whitespaces)
 	bos, eos int32
+	before   []int32 // put in front of a whole text
+	after    []int32 // put behind a whole text
+	own      int     // ids below it are, up to gaps, the vocabulary without added tokens
 	hash     string
 }
 
@@ -44,36 +48,73 @@ const (
 
 // Encode returns the tokens of text, without BOS and EOS. It never produces a control token: text that spells one is
 // encoded as text. Invalid UTF-8 is encoded as U+FFFD.
-func (t *Tokenizer) Encode(text string) []int32 { return t.tokens(text, false) }
+func (t *Tokenizer) Encode(text string) []int32 { return t.tokens(text, never) }
 
 // EncodeSpecial encodes text as Encode does, except that text that spells a control token becomes that token, as in
 // Hugging Face's tokenizers.
-func (t *Tokenizer) EncodeSpecial(text string) []int32 { return t.tokens(text, true) }
+func (t *Tokenizer) EncodeSpecial(text string) []int32 { return t.tokens(text, always) }
 
-func (t *Tokenizer) tokens(text string, special bool) []int32 {
-	if text == "" {
-		return nil
-	}
+func (t *Tokenizer) tokens(text string, special permit) []int32 {
 	text = strings.ToValidUTF8(text, "\ufffd")
 	out := make([]int32, 0, len(text)/3+2)
-	t.raw.cut(text, special, func(text string, at int, id int32) {
-		if id >= 0 {
-			out = append(out, id)
+	t.parts(text, true, special, func(_, _ int, ids []int32) { out = append(out, ids...) })
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// Parts encodes text part by part: added tokens, and what stands between them. It calls yield with each part,
+// text[from:to], and its tokens, which are valid until yield returns. start is true for the beginning of a text, false
+// for text behind a control token. Names of control tokens become them where special permits it; Encode permits none,
+// EncodeSpecial all. Text must be valid UTF-8.
+func (t *Tokenizer) Parts(
+	text string, start bool, special func(from, to int) bool, yield func(from, to int, ids []int32),
+) {
+	t.parts(text, start, special, yield)
+}
+
+func (t *Tokenizer) parts(text string, begins bool, special permit, yield func(from, to int, ids []int32)) {
+	var ids []int32
+	t.raw.cut(text, special, func(part string, at int, id int32) {
+		if ids = ids[:0]; id >= 0 {
+			yield(at, at+len(part), append(ids, id))
 			return
 		}
-		start := at == 0
+		start := begins && at == 0
+		from, to := at, at+len(part)
 		if t.normalize != nil {
-			text = t.normalize(text)
+			part = t.normalize(part)
 		}
-		t.normalized.cut(text, special, func(text string, at int, id int32) {
+		// Normalized text has other offsets: one name that may not become its token forbids all.
+		allowed := t.permitted(text, from, to, special)
+		t.normalized.cut(part, func(int, int) bool { return allowed }, func(part string, at int, id int32) {
 			if id >= 0 {
-				out = append(out, id)
+				ids = append(ids, id)
 				return
 			}
-			out = t.encode(out, text, start && at == 0)
+			ids = t.encode(ids, part, start && at == 0)
 		})
+		yield(from, to, ids)
 	})
-	return out
+}
+
+// permitted reports whether all names in text[from:to] of control tokens that are matched in normalized text may become
+// these tokens.
+func (t *Tokenizer) permitted(text string, from, to int, special permit) bool {
+	for _, name := range t.late {
+		for at := from; ; {
+			i := strings.Index(text[at:to], name)
+			if i < 0 {
+				break
+			}
+			if at += i; !special(at, at+len(name)) {
+				return false
+			}
+			at += len(name)
+		}
+	}
+	return true
 }
 
 // Decode returns the text of tokens. Control tokens have no text. Each invalid byte and each id outside the vocabulary

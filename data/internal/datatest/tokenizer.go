@@ -38,6 +38,17 @@ func (Letters) Decode(ids []int32) string {
 	}
 	return string(b)
 }
+
+// Parts knows one control token, "</s>".
+func (l Letters) Parts(
+	text string, _ bool, special func(from, to int) bool, yield func(from, to int, ids []int32),
+) {
+	parts(text, map[string]int32{"</s>": 2}, special, yield)
+}
+
+// Specials puts BOS before a text.
+func (Letters) Specials() (before, after []int32) { return []int32{1}, nil }
+
 func (Letters) BOS() int32 { return 1 }
 func (Letters) EOS() int32 { return 2 }
 
@@ -46,6 +57,41 @@ type Spelled struct {
 	Letters
 	File     string   // returned by Hash
 	Controls []string // named tokens from 259 on
+}
+
+// Parts knows the control tokens.
+func (s Spelled) Parts(
+	text string, _ bool, special func(from, to int) bool, yield func(from, to int, ids []int32),
+) {
+	parts(text, encode.ControlTokens(s).IDs, special, yield)
+}
+
+// parts encodes text as Letters, except for the longest of the names at each place where special permits it.
+func parts(text string, names map[string]int32, special func(from, to int) bool,
+	yield func(from, to int, ids []int32)) {
+	done := 0
+	flush := func(to int) {
+		if done < to {
+			yield(done, to, Letters{}.Encode(text[done:to]))
+		}
+	}
+	for at := 0; at < len(text); {
+		longest := ""
+		for name := range names {
+			if strings.HasPrefix(text[at:], name) && len(name) > len(longest) && special(at, at+len(name)) {
+				longest = name
+			}
+		}
+		if longest == "" {
+			at++
+			continue
+		}
+		flush(at)
+		done = at + len(longest)
+		yield(at, done, []int32{names[longest]})
+		at = done
+	}
+	flush(len(text))
 }
 
 // Hash returns File.
