@@ -133,9 +133,8 @@ func loadTokenizer(dir string, m *model.Model) (*tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, input(err)
 	}
-	if have, want := tok.Size(), m.Config().Vocab; have > want {
-		return nil, input(fmt.Errorf("load tokenizer %s: it has %d tokens, the model only %d: is it another model's?",
-			dir, have, want))
+	if err := tok.Fits(m.Config().Vocab); err != nil {
+		return nil, input(fmt.Errorf("load tokenizer %s: %w", dir, err))
 	}
 	return tok, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,9 +55,8 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	var tok encode.Tokenizer
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
 		tok, m.tok, m.hash = t, t, t.Hash()
-		if t.Size() > m.shape.Vocab {
-			return nil, input(fmt.Errorf("load tokenizer: it has %d tokens, the model only %d: is it another model's?",
-				t.Size(), m.shape.Vocab))
+		if err := t.Fits(m.shape.Vocab); err != nil {
+			return nil, input(fmt.Errorf("load tokenizer %s: %w", m.tokenizerDir, err))
 		}
 	} else if c.DatasetFormat != "tokenized" {
 		return nil, input(err)
@@ -76,17 +76,27 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	if err := m.read(c, tok, progress); err != nil {
 		return nil, err
 	}
-	for _, e := range m.training.Examples {
+	for _, e := range slices.Concat(m.training.Examples, m.evaluation.Examples) {
 		for s := range e.Sequences() {
-			for _, id := range s.Tokens {
-				if id < 0 || int(id) >= m.shape.Vocab {
-					return nil, input(fmt.Errorf("read %s: token %d is outside the model's vocabulary of %d", e.Source, id,
-						m.shape.Vocab))
-				}
+			if err := m.within(s.Tokens); err != nil {
+				return nil, input(fmt.Errorf("read %s: %w", e.Source, err))
 			}
 		}
 	}
 	return m, nil
+}
+
+// within returns an error for a token without a row in the base's embedding.
+func (m *runData) within(ids []int32) error {
+	if m.tok != nil {
+		return m.tok.Within(ids, m.shape.Vocab)
+	}
+	for _, id := range ids {
+		if id < 0 || int(id) >= m.shape.Vocab {
+			return fmt.Errorf("token %d is outside the model's vocabulary of %d", id, m.shape.Vocab)
+		}
+	}
+	return nil
 }
 
 // read encodes the files of a run.

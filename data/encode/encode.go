@@ -4,7 +4,6 @@ package encode
 
 import (
 	"strings"
-	"sync"
 
 	"fettle/data/recipe"
 )
@@ -12,14 +11,13 @@ import (
 // Encoder encodes conversations in the layout of a recipe. It is safe for
 // concurrent use.
 type Encoder struct {
-	tok      Tokenizer
-	recipe   recipe.Recipe
-	controls func() Controls // computed once, when first needed
+	tok    Tokenizer
+	recipe recipe.Recipe
 }
 
 // New returns an encoder for a tokenizer and a recipe.
 func New(tok Tokenizer, r recipe.Recipe) *Encoder {
-	return &Encoder{tok: tok, recipe: r, controls: sync.OnceValue(func() Controls { return ControlTokens(tok) })}
+	return &Encoder{tok: tok, recipe: r}
 }
 
 // Prompt encodes a conversation whose last turn is the user's: the tokens of
@@ -44,6 +42,7 @@ func (e *Encoder) layout(c recipe.Conversation) (layout, error) {
 		return layout{}, err
 	}
 	l := e.lay(segments)
+	e.close(&l, segments, len(c.Segments) > 0)
 	l.Source = c.Source
 	if e.recipe.ShiftMask && len(c.Segments) == 0 {
 		e.shift(&l, len(e.lay(segments[:1]).Tokens))
@@ -64,6 +63,10 @@ func (e *Encoder) cut(l layout, cutoff int) Example {
 		ex.Labels = append(ex.Labels[:cutoff/2:cutoff/2], ex.Labels[l.prompt:]...)
 	}
 	n := min(len(ex.Tokens), cutoff)
+	if begin := n - l.after; begin >= 0 && l.after > 0 && n < len(ex.Tokens) {
+		copy(ex.Tokens[begin:], ex.Tokens[len(ex.Tokens)-l.after:])
+		copy(ex.Labels[begin:], ex.Labels[len(ex.Labels)-l.after:])
+	}
 	ex.Tokens, ex.Labels = ex.Tokens[:n], ex.Labels[:n]
 	if end := e.tok.EOS(); e.recipe.EndIfRoom && end >= 0 && n > 0 && n < cutoff && ex.Tokens[n-1] != end {
 		ex.Tokens, ex.Labels = append(ex.Tokens, end), append(ex.Labels, end)

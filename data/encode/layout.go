@@ -1,6 +1,7 @@
 package encode
 
 import (
+	"slices"
 	"strings"
 
 	"fettle/data/recipe"
@@ -10,6 +11,7 @@ import (
 type layout struct {
 	Example
 	prompt int  // tokens of the first segment and of what begins the sequence
+	after  int  // tokens that the tokenizer puts behind the text, which no cut removes
 	fused  bool // a token holds the end of a masked segment and the beginning of a learned one
 }
 
@@ -41,6 +43,20 @@ func (e *Encoder) lay(segments []recipe.Segment) layout {
 		i = j
 	}
 	return l
+}
+
+// close appends what the tokenizer puts behind a text, where the recipe's system relies on it: not if the system adds
+// its end by itself, nor behind a layout of the model or of the data that ends so already.
+func (e *Encoder) close(l *layout, segments []recipe.Segment, given bool) {
+	_, after := e.tok.Specials()
+	r, n := e.recipe, len(segments)
+	own := r.BOS == recipe.NoToken || r.Finish || r.EndIfRoom || r.Dialogue != nil && r.Dialogue.Closing != ""
+	ended := n > 0 && segments[n-1].End && slices.Equal(after, []int32{e.tok.EOS()})
+	if n == 0 || given && ended || !given && (own || ended && !r.Specials) {
+		return
+	}
+	l.add(segments[n-1].Learn, after...)
+	l.after = len(after)
 }
 
 // run appends segments that are one text. behind: a control token stands before it, so that

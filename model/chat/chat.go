@@ -7,6 +7,7 @@ package chat
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"fettle/data/encode"
 	"fettle/data/recipe"
@@ -41,13 +42,11 @@ func (m *Model) Prompt(instruction, about string) ([]int32, error) {
 	return prompt, fault.Mark(err, fault.Input)
 }
 
-// Raw tokenizes a text to continue: BOS, if the tokenizer has one, and the unchanged text.
+// Raw tokenizes a text to continue: what the tokenizer puts before a text, and the unchanged text. What it puts behind a
+// text would end it.
 func (m *Model) Raw(text string) []int32 {
-	var ids []int32
-	if m.Tokenizer.BOS() >= 0 {
-		ids = append(ids, m.Tokenizer.BOS())
-	}
-	return append(ids, m.Tokenizer.Encode(text)...)
+	before, _ := m.Tokenizer.Specials()
+	return append(slices.Clone(before), m.Tokenizer.Encode(text)...)
 }
 
 // NoRecipe returns the error of a model without a recipe; advice names a remedy.

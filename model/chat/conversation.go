@@ -56,6 +56,9 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 		err := fmt.Errorf("the prompt has %d tokens, want 1 to %d for a context of %d", n, most-1, most)
 		return a, fault.Mark(err, fault.Input)
 	}
+	if err := c.Tokenizer.Within(q.Prompt, c.Weights.Config().Vocab); err != nil {
+		return a, fault.Mark(fmt.Errorf("the prompt: %w", err), fault.Input)
+	}
 	reused := 0 // tokens of the prompt that were decoded for an earlier question
 	for reused < min(len(c.decoded), len(q.Prompt)-1) && c.decoded[reused] == q.Prompt[reused] {
 		reused++
