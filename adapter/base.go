@@ -12,15 +12,14 @@ import (
 func ReadBase(dir string) (string, error) {
 	path := filepath.Join(dir, ConfigFile)
 	text, err := os.ReadFile(path)
-	var common peftCommon
+	var common struct {
+		Base string `json:"base_model_name_or_path"`
+	}
 	if err == nil {
 		err = json.Unmarshal(text, &common)
 	}
 	if err != nil {
 		return "", fmt.Errorf("read %s: %w", path, err)
 	}
-	if common.Base == nil {
-		return "", nil
-	}
-	return *common.Base, nil
+	return common.Base, nil
 }

@@ -18,8 +18,8 @@ func FuzzConfig(f *testing.F) {
 		`{"peft_type": "LORA", "target_modules": [], "target_parameters": ["mlp.down_proj.weight"]}`,
 		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": 10, "adapter_layers": 30}`,
 		`{"peft_type": "ADAPTION_PROMPT", "adapter_len": 10, "adapter_layers": 0}`,
-		`{"peft_type": "FETTLE_LLAMA_ADAPTER", "adapter_len": 2, "adapter_layers": 1, "gate": "per_head", "gate_activation": "tanh",
-			"base_model_name_or_path": "x"}`,
+		`{"peft_type": "FETTLE_LLAMA_ADAPTER", "adapter_len": 2, "adapter_layers": 1, "gate": "per_head",
+			"gate_activation": "tanh", "base_model_name_or_path": "x"}`,
 		`{"peft_type": "LORA", "target_modules": ""}`, `{"peft_type": "LORA", "target_modules": []}`,
 		`{"peft_type": "IA3"}`, `[]`, `null`,
 	} {

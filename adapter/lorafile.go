@@ -123,7 +123,8 @@ func (l *LoRA) decodeTargets(keys *configKeys) {
 	}
 }
 
-// decodeInit refuses the initial values with which PEFT changes the base's weights. Others are gone after the first step.
+// decodeInit refuses the initial values with which PEFT changes the base's weights. Others are gone after the first
+// step.
 func decodeInit(keys *configKeys) {
 	text, set := keys.all.Get("init_lora_weights")
 	keys.pass("init_lora_weights")

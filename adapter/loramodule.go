@@ -34,8 +34,8 @@ type loraForm struct {
 	bias       bool
 }
 
-// derive has Gorgonia differentiate with respect to A, B, b and, for modules below, x. The column 1 (n, 1) repeats b for
-// every row.
+// derive has Gorgonia differentiate with respect to A, B, b and, for modules below, x. The column 1 (n, 1) repeats b
+// for every row.
 func (l loraForm) derive(e engine, n int, below bool) (*graph, error) {
 	leaves := []leaf{{"x", tensor.Shape{n, l.in}}, {"A", tensor.Shape{l.r, l.in}}, {"B", tensor.Shape{l.out, l.r}}}
 	wrt := []int{1, 2}

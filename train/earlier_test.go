@@ -73,8 +73,8 @@ func TestStateHoldsTheDefinitionsOfItsSettings(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"definitions": 1`)
 	earlier := filepath.Join(t.TempDir(), stateFile)
-	require.NoError(t, os.WriteFile(earlier, []byte(strings.Replace(string(text), `"definitions": 1`, `"definitions": 0`, 1)),
-		0o600))
+	text = []byte(strings.Replace(string(text), `"definitions": 1`, `"definitions": 0`, 1))
+	require.NoError(t, os.WriteFile(earlier, text, 0o600))
 	j := job(t, lora, 1)
 	_, err = readState(filepath.Dir(earlier), c, j.Inputs, newSteps(c, len(j.Training)))
 	require.ErrorContains(t, err, "constant_with_warmup the run continues as it began")

@@ -81,7 +81,8 @@ func (c Config) checkOptimization(p *problems) {
 	p.add(!(c.LearningRate >= 0 && c.LearningRate < 10), "learning_rate is %v, want 0 … 10", c.LearningRate)
 	_, err := newSchedule(c, 1)
 	p.add(err != nil, "%w", err)
-	p.add(!(c.WarmupSteps >= 0 && c.WarmupSteps < 1<<31) || c.WarmupSteps > 1 && c.WarmupSteps != math.Trunc(c.WarmupSteps),
+	p.add(!(c.WarmupSteps >= 0 && c.WarmupSteps < 1<<31) ||
+		c.WarmupSteps > 1 && c.WarmupSteps != math.Trunc(c.WarmupSteps),
 		"warmup_steps is %v, want a whole number of steps, or a fraction of all steps below 1", c.WarmupSteps)
 	p.add(!(c.WarmupRatio >= 0 && c.WarmupRatio <= 1), "warmup_ratio is %v, want 0 … 1", c.WarmupRatio)
 	p.notNegative("weight_decay", c.WeightDecay)

@@ -60,7 +60,8 @@ func TestFromNothingNeedsAllItsParts(t *testing.T) {
 		{[]string{"--config_name", "x"}, "finetuning_type is \"lora\", want full"},
 		{[]string{"--config_name", "x", "--finetuning_type", "full"}, "tokenizer_name is missing"},
 		{[]string{"--config_name", "x", "--model_name_or_path", "y"}, "are both set"},
-		{[]string{"--model_name_or_path", "y", "--tokenizer_name", "z"}, "--tokenizer_name: z cannot act: it belongs to config_name"},
+		{[]string{"--model_name_or_path", "y", "--tokenizer_name", "z"},
+			"--tokenizer_name: z cannot act: it belongs to config_name"},
 	} {
 		code, _, stderr := call("", append([]string{"train", "--dataset", "d", "--output_dir", t.TempDir()},
 			c.flags...)...)

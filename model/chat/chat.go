@@ -42,8 +42,8 @@ func (m *Model) Prompt(instruction, about string) ([]int32, error) {
 	return prompt, fault.Mark(err, fault.Input)
 }
 
-// Raw tokenizes a text to continue: what the tokenizer puts before a text, and the unchanged text. What it puts behind a
-// text would end it.
+// Raw tokenizes a text to continue: what the tokenizer puts before a text, and the unchanged text. What it puts behind
+// a text would end it.
 func (m *Model) Raw(text string) []int32 {
 	before, _ := m.Tokenizer.Specials()
 	return append(slices.Clone(before), m.Tokenizer.Encode(text)...)

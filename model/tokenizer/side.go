@@ -146,8 +146,8 @@ func namedToken(text json.RawMessage) (addedToken, error) {
 	return a, json.Unmarshal(text, &a.Content)
 }
 
-// pick returns the id of the token that a side file names: -1 for null, and otherwise for no name, an unknown one and an
-// empty one, as some files of 2023 have.
+// pick returns the id of the token that a side file names: -1 for null, and otherwise for no name, an unknown one and
+// an empty one, as some files of 2023 have.
 func (side) pick(t *Tokenizer, name json.RawMessage, otherwise int32) int32 {
 	if string(name) == "null" {
 		return -1

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Specials returns the tokens that the tokenizer puts before and after a whole text where Hugging Face's tokenizer(text)
-// does: BOS, EOS, both or none. A tokenizer that has a BOS need not add it. Encode adds neither.
+// Specials returns the tokens that the tokenizer puts before and after a whole text where Hugging Face's
+// tokenizer(text) does: BOS, EOS, both or none. A tokenizer that has a BOS need not add it. Encode adds neither.
 func (t *Tokenizer) Specials() (before, after []int32) { return t.before, t.after }
 
 // addsBOS tells for the tokenizer classes of transformers that follow add_bos_token and add_eos_token, whatever the
@@ -138,8 +138,8 @@ func (t *Tokenizer) pair(token []any) ([]int32, error) {
 }
 
 // Fits returns an error if the tokenizer is another model's: if its vocabulary, without added tokens, has more tokens
-// than the model's embedding has rows. Added tokens may lie beyond the rows, as <pad> in published LLaMA 2 files does, as
-// long as no text has them; see Within.
+// than the model's embedding has rows. Added tokens may lie beyond the rows, as <pad> in published LLaMA 2 files does,
+// as long as no text has them; see Within.
 func (t *Tokenizer) Fits(rows int) error {
 	if t.own > rows {
 		return fmt.Errorf("it has %d tokens, the model only %d: is it another model's?", t.own, rows)
