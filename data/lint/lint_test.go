@@ -169,3 +169,23 @@ func TestBadRowsAreSkippedOrStop(t *testing.T) {
 	_, err = os.Stat(all)
 	require.NoError(t, err)
 }
+
+// Only what stands for a file is taken for one.
+func TestPlaceholdersOfMediaAreNoTagsInASentence(t *testing.T) {
+	for question, want := range map[string]int{
+		"<image>\nWhat is it?": 1, "What is it? <image>": 1, "Is <image> red?": 1, "Hear\n<audio>\nand tell": 1,
+		"<video> Who?":                   1,
+		"How does the <video> tag work?": 0, "Where does <audio> stand in a page?": 0, "a picture": 0,
+	} {
+		c := datatest.Talk(question, "An answer with <image>.")
+		r, err := recipe.Find("vicuna")
+		require.NoError(t, err)
+		found := 0
+		for _, m := range lint.NewChecker(datatest.Letters{}, r).Conversation(c) {
+			if m.Rule == "media-placeholder" {
+				found++
+			}
+		}
+		require.Equal(t, want, found, question)
+	}
+}

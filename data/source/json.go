@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// cutJSON cuts a JSON array, or one value after another (JSON lines), into objects
-// and texts. It only counts brackets; Record.Row checks the JSON between them.
+// cutJSON cuts a JSON array, one value after another (JSON lines), or an object with a list of rows, into objects and
+// texts. It only counts brackets; Record.Row checks the JSON between them.
 func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 	s := &scanner{in: in, line: 1}
 	fatal := func(err error) error { return fmt.Errorf("read %s:%d: %w", path, s.line, err) }
-	array, wantComma := false, false
+	array, wantComma, inside := false, false, ""
 	for first := true; ; first = false {
 		c, err := s.skipSpace()
 		switch {
@@ -28,6 +28,17 @@ func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 			array = true
 			s.take()
 			continue
+		case c == '{' && first:
+			if key, ok := s.container(); ok {
+				array, inside = true, key
+				continue
+			}
+		case array && c == ']' && inside != "":
+			s.take()
+			if err := s.containerEnd(inside); err != nil {
+				return fatal(err)
+			}
+			return nil
 		case array && c == ']':
 			s.take()
 			if _, err := s.skipSpace(); err != io.EOF {

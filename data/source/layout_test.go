@@ -2,10 +2,12 @@ package source_test
 
 import (
 	"compress/gzip"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -27,6 +29,10 @@ func TestLayoutsReadAlike(t *testing.T) {
 		"empty lines between": strings.ReplaceAll(datatest.TwoRows, "\n", "\n\n"),
 		"input null":          strings.ReplaceAll(datatest.TwoRows, `"input": ""`, `"input": null`),
 		"input missing":       strings.ReplaceAll(datatest.TwoRows, `"input": "", `, ""),
+		"UTF-16":              utf16Text(binary.LittleEndian, datatest.TwoRows),
+		"UTF-16, big endian":  utf16Text(binary.BigEndian, datatest.TwoRows),
+		"an object":           `{"version": "1.0", "about": {"a": [1]}, "data": [` + strings.Join(rows, ",\n") + `]}`,
+		"an object of splits": `{"train": [` + strings.Join(rows, ",") + `], "test": [], "license": "none"}` + "\n",
 		"more columns":        strings.ReplaceAll(datatest.TwoRows, `"output"`, `"id": 7, "output"`),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,6 +51,15 @@ func TestLayoutsReadAlike(t *testing.T) {
 	got, err := datatest.LoadAlpaca(path, data.Options{})
 	require.NoError(t, err)
 	require.Equal(t, want.Hash, got.Hash)
+}
+
+// utf16Text returns a text as UTF-16 with its mark.
+func utf16Text(order binary.AppendByteOrder, text string) string {
+	var b []byte
+	for _, unit := range utf16.Encode([]rune("\ufeff" + text)) {
+		b = order.AppendUint16(b, unit)
+	}
+	return string(b)
 }
 
 func TestBadRowsNameFileAndLine(t *testing.T) {
@@ -89,6 +104,6 @@ func TestT14TextComesThrough(t *testing.T) {
 		data.Options{})
 	require.NoError(t, err)
 	require.Contains(t, datatest.Letters{}.Decode(s.Examples[0].Tokens), "a\x00b\r\nc\n\n### Response:😀")
-	_, err = datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", "\xff\xfe{\x00"), data.Options{})
-	require.ErrorContains(t, err, "UTF-16")
+	_, err = datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", "\xff\xfe{\x00\x00"), data.Options{})
+	require.ErrorContains(t, err, "the file is UTF-16 and ends in the middle of a character")
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,11 +66,23 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 			path, filepath.Join(path, "*.json"))
 	}
 	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
-	if extension == ".parquet" {
+	switch extension {
+	case ".arrow", ".feather":
+		return fmt.Errorf("read %s: an Arrow file is not read: save it as parquet or JSON lines", path)
+	case ".parquet":
+		var head [64]byte
+		n, _ := f.ReadAt(head[:], 0)
+		if err := refuseForeign(head[:n], true); err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
 		return cutParquet(path, f, m, put)
 	}
 	in, err := plainText(m.watch(f))
 	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	head, _ := in.Peek(64)
+	if err := refuseForeign(head, extension == ".txt" || extension == ".md"); err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
 	switch extension {
@@ -83,7 +96,7 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 	return cutJSON(path, in, put)
 }
 
-// plainText decompresses and skips a byte-order mark.
+// plainText decompresses, and decodes what a byte-order mark says.
 func plainText(f io.Reader) (*bufio.Reader, error) {
 	in := bufio.NewReaderSize(f, 1<<17)
 	magic, _ := in.Peek(4)
@@ -101,8 +114,12 @@ func plainText(f io.Reader) (*bufio.Reader, error) {
 	switch {
 	case bytes.Equal(mark, []byte("\ufeff")):
 		in.Discard(3)
-	case bytes.HasPrefix(mark, []byte{0xff, 0xfe}), bytes.HasPrefix(mark, []byte{0xfe, 0xff}):
-		return nil, errors.New("the file is UTF-16, want UTF-8")
+	case bytes.HasPrefix(mark, []byte{0xff, 0xfe}):
+		in.Discard(2)
+		in = bufio.NewReaderSize(&utf16Reader{in: in, order: binary.LittleEndian}, 1<<17)
+	case bytes.HasPrefix(mark, []byte{0xfe, 0xff}):
+		in.Discard(2)
+		in = bufio.NewReaderSize(&utf16Reader{in: in, order: binary.BigEndian}, 1<<17)
 	}
 	return in, nil
 }
