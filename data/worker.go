@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/maphash"
+	"strings"
 
 	"fettle/data/clean"
 	"fettle/data/encode"
@@ -56,7 +57,7 @@ func (w worker) work(r source.Record) outcome {
 	fitted, err := w.Fit(c, w.options.Cutoff, w.options.OverLong)
 	out := refused(err)
 	out.examples, out.length = fitted.Examples, fitted.Length
-	out.use = use
+	out.use = w.withReasoning(use, c)
 	out.opening, out.source, out.fixed, out.answer = opening, c.Source, fixed, lint.Hash(c.Answers())
 	if len(out.examples) > 0 {
 		first := out.examples[0]
@@ -96,3 +97,26 @@ func refused(err error) outcome {
 
 // seed makes hashes comparable within a process.
 var seed = maphash.MakeSeed()
+
+// withReasoning adds to the unread fields the reasoning of answers, if the recipe prints none of it.
+func (w worker) withReasoning(u source.Use, c recipe.Conversation) source.Use {
+	key, printed := "", false
+	var text string
+	for _, t := range c.Turns {
+		if t.Reasoning == "" {
+			continue
+		}
+		if key == "" {
+			segments, _ := w.recipe.Segments(c)
+			for _, s := range segments {
+				text += s.Text
+			}
+		}
+		key = t.ReasoningKey
+		printed = printed || strings.Contains(text, strings.TrimSpace(t.Reasoning))
+	}
+	if key != "" && !printed {
+		u.Unread = append(u.Unread, "messages[]."+key)
+	}
+	return u
+}

@@ -54,6 +54,9 @@ func (l *layout) messages(c recipe.Conversation) (*jinja.List, error) {
 		case t.Role == recipe.Tool:
 			w.result(m, t, turnID(i))
 		}
+		if t.Reasoning != "" {
+			m.Set(t.ReasoningKey, jinja.NewText(t.Reasoning, turnID(i)))
+		}
 		list = append(list, m)
 	}
 	return jinja.NewList(list...), nil

@@ -22,6 +22,9 @@ type Turn struct {
 	Calls  string // the tool calls of an answer, as JSON; Text equals it if the answer has no other text
 	CallID string // the call whose result a tool's turn holds, "" if unknown
 	Name   string // the tool's
+
+	Reasoning    string // of an answer, for the templates that print it
+	ReasoningKey string // the record's name of it, which is the templates' too
 }
 
 // Instruction returns the conversation of one instruction with its input, which

@@ -42,6 +42,7 @@ var messageFields = []meaning{
 	{"name", nil},
 	{"weight", nil},
 	{"train", []string{"training", "loss"}},
+	{"reasoning_content", []string{"thinking", "reasoning"}},
 }
 
 // pairFields lists the fields of an element that holds a question and its answer.
@@ -57,9 +58,9 @@ var wholeFormats = []string{"input_ids", "labels", "attention_mask", "segments",
 // unreadBecause explains why a field with one of the names is not read.
 var unreadBecause = map[string]string{
 	"rejected":          "of a pair, the chosen answer alone is learned",
-	"reasoning_content": "reasoning is not rendered: put it into the content to learn it",
-	"reasoning":         "reasoning is not rendered: put it into the content to learn it",
-	"thinking":          "reasoning is not rendered: put it into the content to learn it",
+	"reasoning_content": "this recipe does not print it: choose a chat template that does, or put it into the content",
+	"reasoning":         "this recipe does not print it: choose a chat template that does, or put it into the content",
+	"thinking":          "this recipe does not print it: choose a chat template that does, or put it into the content",
 	"kto_tag":           "want true or false",
 	"label":             "want true or false",
 }

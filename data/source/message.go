@@ -24,6 +24,13 @@ func (f fields) addMessage(c *recipe.Conversation) error {
 		if t.Calls, err = f.calls(); err != nil {
 			return err
 		}
+		if key, raw := f.value("reasoning_content"); !empty(raw) {
+			var ok bool
+			if t.Reasoning, ok = scalar(raw); !ok {
+				return f.errorf("%q is %.20s, want a text", key, raw)
+			}
+			t.ReasoningKey = key
+		}
 	}
 	if t.Text, err = f.content(t.Calls != ""); err != nil {
 		return err
