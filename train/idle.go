@@ -61,6 +61,9 @@ func conditions() []condition {
 			acts: func(c Config) bool { return c.MaxSteps <= 0 }},
 		{keys: "warmup_ratio", beside: "warmup_steps", why: "warmup_steps sets the warm-up; 0 leaves it to warmup_ratio",
 			acts: func(c Config) bool { return c.WarmupSteps == 0 }},
+		{keys: "warmup_steps warmup_ratio", beside: "lr_scheduler_type", usual: true,
+			why:  "constant has no warm-up; constant_with_warmup has",
+			acts: func(c Config) bool { return c.Schedule != "constant" }},
 		{keys: "activation_memory_mb", beside: "recompute",
 			why:  "recompute states what is kept, auto leaves it to this limit",
 			acts: func(c Config) bool { return c.Recompute == "auto" }},
@@ -72,7 +75,7 @@ func conditions() []condition {
 // always lists the settings that act in every run, or whose own values are refused where they cannot.
 const always = "model_name_or_path config_name recipe dataset dataset_weights on_bad_row allow data_cache " +
 	"max_seq_length over_long eval_dataset shuffle dataloader_drop_last finetuning_type per_device_train_batch_size " +
-	"gradient_accumulation_steps max_steps learning_rate lr_scheduler_type warmup_steps weight_decay adam_beta1 " +
+	"gradient_accumulation_steps max_steps learning_rate lr_scheduler_type lr_scheduler_kwargs weight_decay adam_beta1 " +
 	"adam_beta2 adam_epsilon max_grad_norm seed compute quantization share_prefix recompute max_memory output_dir " +
 	"early_stopping_patience load_best_model_at_end metric_for_best_model save_steps save_total_limit logging_steps " +
 	"resume sample_prompts"
