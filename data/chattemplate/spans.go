@@ -12,7 +12,10 @@ import (
 )
 
 // span is a range of bytes of a rendering.
-type span struct{ from, to int }
+type span struct {
+	from, to int
+	whole    bool // every token that holds a part of it is learned
+}
 
 // extent returns the spans that a template prints for a turn: whole, and own, from
 // the first to the last byte of the turn's own text. They are empty if there are
@@ -69,10 +72,10 @@ func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) 
 	marks, at := false, 0
 	for _, r := range out.Runs() {
 		if i := int(r.Within) - 1; r.Generated && (i < 0 || i >= len(c.Turns) || c.Turns[i].Learned(true)) {
-			list = append(list, span{at, r.End})
+			list = append(list, span{at, r.End, true})
 		}
 		if i := int(r.From) - 1; i >= 0 && c.Turns[i].Role != recipe.Assistant && c.Turns[i].Learned(false) {
-			list = append(list, span{at, r.End})
+			list = append(list, span{from: at, to: r.End})
 		}
 		marks = marks || r.Generated
 		at = r.End
@@ -106,9 +109,9 @@ func (l *layout) answer(c recipe.Conversation, i int, out jinja.Text) (span, err
 			return span{}, fmt.Errorf("cannot tell which part of the text is turn %d: "+
 				"it is not printed in a loop over the messages", i+1)
 		}
-		whole = span{len(prompt.String()), len(after.String())}
+		whole = span{from: len(prompt.String()), to: len(after.String())}
 	}
-	s := span{whole.from, ending(out, whole)}
+	s := span{from: whole.from, to: ending(out, whole)}
 	switch {
 	case supplied && len(prompt.String()) >= whole.from && len(prompt.String()) <= whole.to:
 		s.from = len(prompt.String())
@@ -201,11 +204,11 @@ func ending(out jinja.Text, turn span) int {
 // cut cuts a rendering where the author or the learning changes.
 func cut(out jinja.Text, learned []span) []recipe.Segment {
 	var list []recipe.Segment
-	put := func(text string, learn, markup bool) {
-		if n := len(list); n > 0 && list[n-1].Learn == learn && list[n-1].Markup == markup {
-			list[n-1].Text += text
-		} else if text != "" {
-			list = append(list, recipe.Segment{Text: text, Learn: learn, Markup: markup})
+	put := func(s recipe.Segment) {
+		if n := len(list); n > 0 && list[n-1].Learn == s.Learn && list[n-1].Whole == s.Whole && list[n-1].Markup == s.Markup {
+			list[n-1].Text += s.Text
+		} else if s.Text != "" {
+			list = append(list, s)
 		}
 	}
 	at := 0
@@ -214,15 +217,15 @@ func cut(out jinja.Text, learned []span) []recipe.Segment {
 			for len(learned) > 0 && learned[0].to <= at {
 				learned = learned[1:]
 			}
-			to, learn := r.End, false
+			to, learn, whole := r.End, false, false
 			if len(learned) > 0 {
 				if learn = learned[0].from <= at; learn {
-					to = min(to, learned[0].to)
+					to, whole = min(to, learned[0].to), learned[0].whole
 				} else {
 					to = min(to, learned[0].from)
 				}
 			}
-			put(out.String()[at:to], learn, r.From == 0)
+			put(recipe.Segment{Text: out.String()[at:to], Learn: learn, Whole: whole, Markup: r.From == 0})
 			at = to
 		}
 	}

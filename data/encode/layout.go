@@ -85,7 +85,8 @@ func (e *Encoder) run(l *layout, segments []recipe.Segment, behind bool) {
 
 // label appends the tokens of a text and their labels: a token belongs to the
 // segment of its first byte. So a token across the end of a prompt is prompt, and
-// counting the prompt's own tokens gives the same.
+// counting the prompt's own tokens gives the same. A Whole segment is learned with
+// all tokens that hold a part of it.
 func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encode encoding) {
 	ids, starts, ok := encode(text)
 	same := true
@@ -104,10 +105,29 @@ func (e *Encoder) label(l *layout, segments []recipe.Segment, text string, encod
 		for k < len(segments)-1 && starts[i] >= end {
 			k++
 			end += len(segments[k].Text)
-			l.fused = l.fused || ok && segments[k].Learn && starts[i] > end-len(segments[k].Text)
+			l.fused = l.fused || ok && segments[k].Learn && starts[i] > end-len(segments[k].Text) && !segments[k].Whole
 		}
-		l.add(segments[k].Learn, id)
+		to := len(text)
+		if i+1 < len(ids) {
+			to = starts[i+1]
+		}
+		l.add(segments[k].Learn || ok && reached(segments[k+1:], end, to), id)
 	}
+}
+
+// reached reports whether a token that ends before byte to holds a part of one of the
+// segments, the first of which begins at byte from, and that segment is Whole.
+func reached(segments []recipe.Segment, from, to int) bool {
+	for _, s := range segments {
+		if from >= to {
+			return false
+		}
+		if s.Learn && s.Whole && s.Text != "" {
+			return true
+		}
+		from += len(s.Text)
+	}
+	return false
 }
 
 // counted returns the byte where the segment of each token begins. It counts the
