@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"fettle/data/encode"
 	"fettle/data/recipe"
@@ -68,6 +69,9 @@ func ownText(out jinja.Text, id int32) string {
 
 // learned returns the learned spans of a rendering, in order.
 func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) {
+	if s, ok := l.completion(c, out); ok {
+		return []span{s}, nil
+	}
 	var list []span
 	marks, at := false, 0
 	for _, r := range out.Runs() {
@@ -92,6 +96,38 @@ func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) 
 	}
 	slices.SortFunc(list, func(a, b span) int { return a.from - b.from })
 	return list, nil
+}
+
+// completion returns the text behind the prompt of a record of prompt and completion,
+// if that text is the assistant's alone: from where the text with the completion differs
+// from the prompt with its generation prompt, as TRL learns it, whatever {% generation %}
+// marks, and with what the template prints behind the last answer.
+func (l *layout) completion(c recipe.Conversation, out jinja.Text) (span, bool) {
+	if c.Given == 0 || c.Given == len(c.Turns) {
+		return span{}, false
+	}
+	for i, t := range c.Turns {
+		if answer := i >= c.Given; t.Learned(answer) != answer || answer && t.Role != recipe.Assistant {
+			return span{}, false
+		}
+	}
+	prompt, err := l.render(c, c.Given, true)
+	if err != nil {
+		return span{}, false
+	}
+	text, from := out.String(), 0
+	for from < min(len(text), len(prompt.String())) && text[from] == prompt.String()[from] {
+		from++
+	}
+	for _, r := range out.Runs() {
+		if given := r.From != 0 && r.From <= turnID(c.Given-1); given && r.End > from {
+			return span{}, false
+		}
+	}
+	for from > 0 && !utf8.RuneStart((text + "a")[from]) {
+		from--
+	}
+	return span{from, len(text), true}, true
 }
 
 // answer returns the learned span of turn i: the text that the template prints

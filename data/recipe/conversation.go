@@ -8,6 +8,7 @@ type Conversation struct {
 	Tools    string // the tools on offer, as JSON, "" if there are none
 	Turns    []Turn
 	Segments []Segment // instead of Turns, in a record that brings its own layout
+	Given    int       // the first turns that a record of messages calls its prompt: not learned, see Recipe.Restrict
 	Source   string    // file:line
 }
 

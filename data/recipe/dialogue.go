@@ -20,7 +20,7 @@ type Dialogue struct {
 // segments lays a conversation out; open: up to where the next answer begins.
 func (d Dialogue) segments(c Conversation, open bool) ([]Segment, error) {
 	var out []Segment
-	frame := d.LearnFrame
+	frame := d.LearnFrame && c.Given == 0
 	put := func(s Segment) {
 		if n := len(out); n > 0 && !s.Apart && !out[n-1].End && !out[n-1].Apart && out[n-1].Learn == s.Learn && !s.End {
 			out[n-1].Text += s.Text

@@ -5,10 +5,11 @@ import (
 	"strings"
 )
 
-// Segments lays a conversation out for training.
+// Segments lays a conversation out for training. A record that marks its prompt is
+// learned without it by recipes that learn prompts, too.
 func (r Recipe) Segments(c Conversation) ([]Segment, error) {
 	segments, err := r.layout(c)
-	if r.LearnPrompt && len(c.Segments) == 0 {
+	if r.LearnPrompt && len(c.Segments) == 0 && c.Given == 0 {
 		for i := range segments {
 			segments[i].Learn = true
 		}

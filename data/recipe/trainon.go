@@ -20,8 +20,13 @@ func (r Recipe) TrainOn(what string) Recipe {
 
 // Restrict takes the loss off the answers that train_on leaves out: all but the
 // last (last_turn), or those before the last question (completion). Bad answers
-// are masked too, unless the recipe marks them in the prompt.
+// are masked too, unless the recipe marks them in the prompt. So are the answers in
+// the prompt of a record of prompt and completion, unless train_on asks for every
+// answer (assistant) or for everything (all).
 func (r Recipe) Restrict(c *Conversation, trainOn string) {
+	if trainOn == "assistant" || trainOn == "all" {
+		c.Given = 0
+	}
 	last, asked := -1, -1
 	for i, t := range c.Turns {
 		if t.Role == Assistant {
@@ -34,7 +39,9 @@ func (r Recipe) Restrict(c *Conversation, trainOn string) {
 	for i := range c.Turns {
 		t := &c.Turns[i]
 		bad := t.Bad && !r.marksBad()
-		if t.Role == Assistant && (bad || trainOn == "last_turn" && i != last || trainOn == "completion" && i < asked) {
+		given := i < c.Given && t.Learn == nil
+		if t.Role == Assistant &&
+			(bad || given || trainOn == "last_turn" && i != last || trainOn == "completion" && i < asked) {
 			t.Learn = &no
 		}
 	}

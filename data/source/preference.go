@@ -25,7 +25,7 @@ func readPreference(f fields) (recipe.Conversation, error) {
 		if err := f.addMessages(&c, key, list); err != nil {
 			return c, err
 		}
-		if err := f.addAnswer(&c, "chosen"); err != nil {
+		if err := f.addAnswerTo(&c, "chosen"); err != nil {
 			return c, err
 		}
 		return c, f.addBeside(&c)

@@ -54,7 +54,7 @@ func readSingle(f fields, answer string) (recipe.Conversation, error) {
 	} else if err := f.addInstruction(&c); err != nil {
 		return c, err
 	}
-	if err := f.addAnswer(&c, answer); err != nil {
+	if err := f.addAnswerTo(&c, answer); err != nil {
 		return c, err
 	}
 	return c, f.addBeside(&c)
@@ -83,6 +83,22 @@ func (f fields) addInstruction(c *recipe.Conversation) error {
 		return err
 	}
 	c.Turns = append(c.Turns, t)
+	return nil
+}
+
+// addAnswerTo appends the answer to a prompt. Where one of them is a list of messages, the turns of the prompt are
+// marked as given.
+func (f fields) addAnswerTo(prompt *recipe.Conversation, name string) error {
+	given := len(prompt.Turns)
+	_, question := f.lookup("instruction")
+	_, list := f.lookup("messages")
+	_, answer := f.lookup(name)
+	if err := f.addAnswer(prompt, name); err != nil {
+		return err
+	}
+	if isList(question) || isList(unquoted(list)) || f.holdsMessages(answer) {
+		prompt.Given = given
+	}
 	return nil
 }
 
