@@ -2,6 +2,7 @@ package data
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -21,7 +22,7 @@ type outcome struct {
 	source  string
 	marks   []lint.Mark
 	fixed   []string // rules whose repair changed the row
-	dropped bool     // by repair or cleaning
+	dropped string   // why repair or cleaning dropped the row, "" if they kept it
 	cleaned bool     // dropped by cleaning
 	refused bool     // dropped for its label
 	use     source.Use
@@ -136,6 +137,7 @@ func (l *loader) take(out outcome) {
 	s := l.set
 	s.Rows++
 	if out.bad != nil {
+		s.reason("it cannot be read")
 		if s.BadRows++; len(s.Bad) < 20 {
 			s.Bad = append(s.Bad, out.bad.Error())
 		}
@@ -150,8 +152,9 @@ func (l *loader) take(out outcome) {
 		s.Report.CountFixed(rule)
 	}
 	if out.opening != 0 {
-		out.dropped = out.dropped || l.opened[out.opening]
-		out.cleaned = out.cleaned || out.dropped
+		if l.opened[out.opening] {
+			out.dropped, out.cleaned = "its first two turns were seen before", true
+		}
 		l.opened[out.opening] = true
 	}
 	if out.cleaned {
@@ -160,7 +163,11 @@ func (l *loader) take(out outcome) {
 	if out.refused {
 		s.Refused++
 	}
-	if out.dropped {
+	if out.dropped != "" {
+		s.reason(out.dropped)
+		if out.cleaned {
+			s.Report.Add("row-dropped", out.source, "%s", out.dropped)
+		}
 		return
 	}
 	if out.answer != 0 {
@@ -173,6 +180,7 @@ func (l *loader) take(out outcome) {
 	switch {
 	case len(out.examples) == 0:
 		s.Dropped++
+		s.reason(fmt.Sprintf("longer than max_seq_length %d", s.Cutoff))
 	case len(out.examples) > 1:
 		s.Split++
 	case len(out.examples[0].Tokens) < out.length:

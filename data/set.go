@@ -1,9 +1,13 @@
 package data
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"fettle/data/lint"
 	"fettle/data/source"
@@ -12,14 +16,15 @@ import (
 // Set is a loaded data set with its statistics.
 type Set struct {
 	Examples []Example
-	Rows     int // of the files
-	Cut      int // rows longer than the cutoff and shortened
-	Dropped  int // rows longer than the cutoff and dropped
-	Split    int // rows longer than the cutoff and split
-	Cleaned  int // rows that cleaning dropped
-	Refused  int // rows whose answer is labelled as bad, which the recipe does not learn
-	BadRows  int // rows that could not be read and were skipped
-	Silent   int // examples without a learned token
+	Rows     int            // of the files
+	Cut      int            // rows longer than the cutoff and shortened
+	Dropped  int            // rows longer than the cutoff and dropped
+	Split    int            // rows longer than the cutoff and split
+	Cleaned  int            // rows that cleaning dropped
+	Refused  int            // rows whose answer is labelled as bad, which the recipe does not learn
+	BadRows  int            // rows that could not be read and were skipped
+	Reasons  map[string]int // rows that are not learned, by reason
+	Silent   int            // examples without a learned token
 	Tokens   int
 	Learned  int
 	Cutoff   int
@@ -29,6 +34,32 @@ type Set struct {
 	Hash     string      // SHA-256 over tokens and labels
 	Fields   []Field     // of the rows
 	Report   lint.Report // of the linter
+}
+
+// reason counts a row that is not learned.
+func (s *Set) reason(why string) {
+	if s.Reasons == nil {
+		s.Reasons = map[string]int{}
+	}
+	s.Reasons[why]++
+}
+
+// LeftOut lists the reasons why rows are not learned with their counts, the most
+// frequent first; "" if all are.
+func (s *Set) LeftOut() string {
+	total := 0
+	var parts []string
+	reasons := slices.SortedFunc(maps.Keys(s.Reasons), func(a, b string) int {
+		return cmp.Or(s.Reasons[b]-s.Reasons[a], strings.Compare(a, b))
+	})
+	for _, why := range reasons {
+		total += s.Reasons[why]
+		parts = append(parts, fmt.Sprintf("%s: %d", why, s.Reasons[why]))
+	}
+	if total == 0 {
+		return ""
+	}
+	return fmt.Sprintf("left out %d of %d rows (%s)", total, s.Rows, strings.Join(parts, "; "))
 }
 
 // finish counts, and refuses a set without a learned token.

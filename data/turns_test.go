@@ -103,6 +103,38 @@ func TestT10EveryTurnHasItsSpan(t *testing.T) {
 		{"prompt and completion as messages", "vicuna", "", `{"prompt": [{"role": "user", "content": "q"}], ` +
 			`"completion": [{"role": "assistant", "content": "a"}]}`,
 			system + "USER: q ASSISTANT:⟦ a¶⟧"},
+		{"an answer in the prompt", "vicuna", "", `{"prompt": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "a"}, {"role": "user", "content": "r"}], ` +
+			`"completion": [{"role": "assistant", "content": "b"}]}`,
+			system + "USER: q ASSISTANT: a¶USER: r ASSISTANT:⟦ b¶⟧"},
+		{"an answer in the prompt, every answer", "vicuna", "assistant", `{"prompt": [{"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "a"}, {"role": "user", "content": "r"}], ` +
+			`"completion": [{"role": "assistant", "content": "b"}]}`,
+			system + "USER: q ASSISTANT:⟦ a¶⟧USER: r ASSISTANT:⟦ b¶⟧"},
+		{"a prompt as text", "koala", "", `{"prompt": "q", "completion": [{"role": "assistant", "content": "a"}, ` +
+			`{"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]}`,
+			"BEGINNING OF CONVERSATION: USER: q GPT:⟦a¶⟧USER: r GPT:⟦b¶¶⟧"},
+		{"a completion as text", "baize", "", `{"prompt": [{"role": "user", "content": "q"}], "completion": "a"}`,
+			"The conversation between human and AI assistant.\n[|Human|] q\n[|AI|]⟦ a\n[|Human|] ¶⟧"},
+		{"a prompt with a system message, v0", "vicuna-v0", "", `{"prompt": [{"role": "system", "content": "S."}, ` +
+			`{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "a"}]}`,
+			"S.\n\n### Human: q\n### Assistant:⟦ a\n⟧"},
+		{"a prompt that a recipe would learn", "alpaca-lora-short", "", `{"prompt": [{"role": "user", "content": "q"}], ` +
+			`"completion": [{"role": "assistant", "content": "a"}]}`,
+			"### Instruction:\nq\n\n### Response:\n⟦a¶⟧"},
+		{"a greeting", "vicuna", "", `{"conversations": [{"from": "gpt", "value": "Welcome"}, ` +
+			`{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}`,
+			system + "USER: q ASSISTANT:⟦ a¶⟧"},
+		{"a greeting and a system message, v0", "vicuna-v0", "assistant", `{"messages": [{"role": "system", "content": "S."}, ` +
+			`{"role": "assistant", "content": "Welcome"}, {"role": "user", "content": "q"}, ` +
+			`{"role": "assistant", "content": "a"}]}`,
+			"S.\n\n### Human: q\n### Assistant:⟦ a\n⟧"},
+		{"a greeting and a last question", "baize-v1.5", "", `{"conversations": [{"from": "gpt", "value": "Welcome"}, ` +
+			`{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}, {"from": "human", "value": "r"}]}`,
+			"The conversation between human and AI assistant.\n[|Human|] q\n[|AI|]⟦ a\n[|Human|] ¶⟧"},
+		{"an empty answer amid others", "vicuna", "", `{"conversations": [{"from": "human", "value": "q"}, ` +
+			`{"from": "gpt", "value": ""}, {"from": "human", "value": "r"}, {"from": "gpt", "value": "b"}]}`,
+			system + "USER: q ASSISTANT:USER: r ASSISTANT:⟦ b¶⟧"},
 		{"text", "alpaca", "", `{"text": "all of it"}`, "⟦all of it¶⟧"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

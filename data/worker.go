@@ -39,19 +39,23 @@ func (w worker) work(r source.Record) outcome {
 	if w.options.Fix {
 		drop := false
 		if fixed, drop = lint.Repair(&c); drop {
-			return outcome{fixed: fixed, dropped: true, use: use, source: c.Source}
+			return outcome{fixed: fixed, dropped: "there is no answer", use: use, source: c.Source}
 		}
 	}
 	opening := uint64(0)
 	if w.options.Clean {
-		if row.Has("plugins") || clean.Conversation(&c) != "" {
-			return outcome{dropped: true, cleaned: true, use: use, source: c.Source}
+		why := "it used plugins"
+		if !row.Has("plugins") {
+			why = clean.Conversation(&c)
+		}
+		if why != "" {
+			return outcome{dropped: why, cleaned: true, use: use, source: c.Source}
 		}
 		opening = maphash.String(seed, c.Turns[0].Text+"\x00"+c.Turns[1].Text)
 	}
 	w.recipe.Restrict(&c, w.options.TrainOn)
 	if w.recipe.Refuses(c) {
-		return outcome{dropped: true, refused: true, use: use, source: c.Source}
+		return outcome{dropped: "the answer is labelled as bad", refused: true, use: use, source: c.Source}
 	}
 	marks := w.checker.Conversation(c)
 	fitted, err := w.Fit(c, w.options.Cutoff, w.options.OverLong)

@@ -92,6 +92,7 @@ func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) 
 		if err != nil {
 			return nil, err
 		}
+		s.whole = c.Given > 0
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b span) int { return a.from - b.from })
@@ -241,7 +242,8 @@ func ending(out jinja.Text, turn span) int {
 func cut(out jinja.Text, learned []span) []recipe.Segment {
 	var list []recipe.Segment
 	put := func(s recipe.Segment) {
-		if n := len(list); n > 0 && list[n-1].Learn == s.Learn && list[n-1].Whole == s.Whole && list[n-1].Markup == s.Markup {
+		n := len(list)
+		if n > 0 && list[n-1].Learn == s.Learn && list[n-1].Whole == s.Whole && list[n-1].Markup == s.Markup {
 			list[n-1].Text += s.Text
 		} else if s.Text != "" {
 			list = append(list, s)

@@ -3,6 +3,7 @@
 package encode
 
 import (
+	"slices"
 	"strings"
 
 	"fettle/data/recipe"
@@ -47,10 +48,9 @@ func (e *Encoder) layout(c recipe.Conversation) (layout, error) {
 	if e.recipe.ShiftMask && len(c.Segments) == 0 {
 		e.shift(&l, len(e.lay(segments[:1]).Tokens))
 	}
+	l.broken = e.unanswered(c, segments, l.Tokens)
 	if e.recipe.Spoiled(c) {
-		for i := range l.Labels {
-			l.Labels[i] = Ignore
-		}
+		l.broken = min(l.broken, len(l.Tokens))
 	}
 	return l, nil
 }
@@ -68,6 +68,9 @@ func (e *Encoder) cut(l layout, cutoff int) Example {
 		copy(ex.Labels[begin:], ex.Labels[len(ex.Labels)-l.after:])
 	}
 	ex.Tokens, ex.Labels = ex.Tokens[:n], ex.Labels[:n]
+	if l.broken < cutoff {
+		ex.Labels = slices.Repeat([]int32{Ignore}, n)
+	}
 	if end := e.tok.EOS(); e.recipe.EndIfRoom && end >= 0 && n > 0 && n < cutoff && ex.Tokens[n-1] != end {
 		ex.Tokens, ex.Labels = append(ex.Tokens, end), append(ex.Labels, end)
 	}

@@ -59,7 +59,6 @@ var conversations = map[string]struct {
 	"gpt4all (HEAD data.py)":               {"gpt4all-head", 1024, datatest.Talk("Name a color.", "Blue.")},
 	"vicuna-v1.1/edge-assistant-in-answer": {"vicuna", 2048, datatest.Talk("Hi", "I say ASSISTANT: twice")},
 	"vicuna-v1.1/edge-eos-in-answer":       {"vicuna", 2048, datatest.Talk("Hi", "a</s>b")},
-	"vicuna-v1.1/edge-empty-answer":        {"vicuna", 2048, datatest.Talk("Hi", "")},
 	"vicuna-v1.1/edge-newlines": {"vicuna", 2048, datatest.Talk("Line1\n\nLine2",
 		"```go\nfunc main() {}\n```", "ok ", " spaced ")},
 	"vicuna-v1.1/edge-truncated-64": {"vicuna", 64, datatest.Talk("Hello!",
@@ -72,6 +71,9 @@ func TestSeedsEncodeAsUpstream(t *testing.T) {
 		for _, g := range goldens(t, file) {
 			if g.Labels == nil {
 				continue // prompts only: TestSeedPromptsEncodeAsUpstream
+			}
+			if g.Name == "vicuna-v1.1/edge-empty-answer" {
+				continue // FastChat prints no </s> there and masks the row: TestVicunaMasksWhatFastChatMasks
 			}
 			n++
 			t.Run(g.Name, func(t *testing.T) {
@@ -91,7 +93,7 @@ func TestSeedsEncodeAsUpstream(t *testing.T) {
 			})
 		}
 	}
-	require.Equal(t, 33, n)
+	require.Equal(t, 32, n)
 }
 
 // Koala's own server does not reproduce the tokens of its training, where

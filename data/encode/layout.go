@@ -12,6 +12,7 @@ type layout struct {
 	Example
 	prompt int  // tokens of the first segment and of what begins the sequence
 	after  int  // tokens that the tokenizer puts behind the text, which no cut removes
+	broken int  // tokens before the text with which the recipe's mask begins to fail, see Encoder.unanswered
 	fused  bool // a token holds the end of a masked segment and the beginning of a learned one
 }
 

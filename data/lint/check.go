@@ -32,7 +32,18 @@ func (k *Checker) Conversation(c recipe.Conversation) []Mark {
 	if strings.TrimSpace(c.Answers()) == "" {
 		found("empty-answer", "there is no answer")
 	}
-	if text := orderOf(c); text != "" {
+	turns := c.Turns
+	if d := k.recipe.Dialogue; d != nil && len(c.Segments) == 0 {
+		kept, before, behind := d.Kept(c.Turns, false)
+		if before > 0 {
+			found("turns-dropped", "%d of %d turns: the assistant's before the first question", before, len(c.Turns))
+		}
+		if behind > 0 {
+			found("turns-dropped", "%d of %d turns: the questions behind the last answer", behind, len(c.Turns))
+		}
+		turns = kept
+	}
+	if text := orderOf(turns); text != "" {
 		found("role-order", "%s", text)
 	}
 	if c.Tools != "" && c.Tools != "[]" && !k.recipe.Tools {
@@ -53,6 +64,7 @@ func (k *Checker) Conversation(c recipe.Conversation) []Mark {
 		}{
 			{control, k.controlIn}, {"byte-order-mark", markIn}, {"mojibake", mojibakeIn},
 			{"replacement-character", replacementIn}, {"placeholder", placeholderIn},
+			{"html", htmlIn},
 		} {
 			if hit := check.find(*text); hit != "" && !seen[check.rule] {
 				seen[check.rule] = true
@@ -82,18 +94,18 @@ func texts(c *recipe.Conversation) iter.Seq[*string] {
 }
 
 // orderOf describes a fault in the order of turns, "" if there is none.
-func orderOf(c recipe.Conversation) string {
-	for i, t := range c.Turns {
+func orderOf(turns []recipe.Turn) string {
+	for i, t := range turns {
 		switch {
 		case t.Role == recipe.System:
 			return fmt.Sprintf("turn %d is a system message", i+1)
 		case i == 0 && t.Role == recipe.Assistant:
 			return "it begins with the assistant"
-		case i > 0 && t.Asks() == c.Turns[i-1].Asks():
+		case i > 0 && t.Asks() == turns[i-1].Asks():
 			return fmt.Sprintf("turns %d and %d are both the %s's", i, i+1, t.Role)
 		}
 	}
-	if n := len(c.Turns); n > 0 && c.Turns[n-1].Asks() {
+	if n := len(turns); n > 0 && turns[n-1].Asks() {
 		return "it ends with a question"
 	}
 	return ""

@@ -16,13 +16,14 @@ func (k *Checker) Example(ex encode.Example, whole bool, c recipe.Conversation) 
 		return nil
 	}
 	bos, eos := k.tok.BOS(), k.tok.EOS()
-	if n := ex.Learned(); n == 0 {
+	n := ex.Learned()
+	if n == 0 {
 		out = append(out, Mark{"no-learned-tokens", k.whyMasked(ex, whole, c)})
 	}
 	if len(ex.Tokens) > 1 && ex.Tokens[0] == bos && ex.Tokens[1] == bos && bos >= 0 {
 		out = append(out, Mark{"double-bos", "two begin-of-sequence tokens"})
 	}
-	if whole && eos >= 0 && k.recipe.EndsAnswers() && len(c.Segments) == 0 {
+	if whole && n > 0 && eos >= 0 && k.recipe.EndsAnswers() && len(c.Segments) == 0 {
 		ends := false
 		for i := len(ex.Labels) - 1; i > 0 && !ends; i-- {
 			ends = ex.Labels[i] == eos || k.endsAnswer(ex.Labels[i])
@@ -58,6 +59,9 @@ func (k *Checker) whyMasked(ex encode.Example, whole bool, c recipe.Conversation
 	switch {
 	case k.recipe.Spoiled(c):
 		return fmt.Sprintf("a text has one of %q, which makes this recipe mask everything", k.recipe.Spoils)
+	case whole && k.recipe.AnswerMark != "" && len(c.Segments) == 0 && strings.TrimSpace(c.Answers()) != "":
+		return fmt.Sprintf("as FastChat does where %q does not stand once before each end of an answer: "+
+			"a last question, an empty text, or these words inside a text", k.recipe.AnswerMark)
 	case !whole:
 		return fmt.Sprintf("the prompt alone fills the %d tokens", len(ex.Tokens))
 	case strings.TrimSpace(c.Answers()) == "":

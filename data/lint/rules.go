@@ -45,6 +45,13 @@ func Rules() []Rule {
 			"one answer for many questions: is the right column mapped to the answer?"},
 		{"role-order", Warning, 0.2, true,
 			"turns should alternate, user first, and end with an answer"},
+		{"turns-dropped", Warning, 0, false,
+			"the recipe leaves these turns out, as the system's own code does, or they are too long by themselves"},
+		{"row-dropped", Note, 0, false,
+			"--clean leaves these rows out, as FastChat did"},
+		{"html", Warning, 0, false,
+			"text copied off a page: tags and the words of its buttons are learned; --clean turns HTML into Markdown " +
+				"as FastChat did for Vicuna"},
 		{"control-tokens", Warning, 0.05, false,
 			"the text has names of control tokens, and the recipe turns them into the tokens, " +
 				"which end or begin a sequence: --parse_specials no keeps them as text"},

@@ -13,6 +13,7 @@ func baizeRecipes() []Recipe {
 		Dialogue: &Dialogue{
 			System: "The conversation between human and AI assistant.", SystemEnd: "\n",
 			User: "[|Human|] ", UserEnd: "\n", Assistant: "[|AI|]", Gap: " ", AssistantEnd: "\n", Closing: "[|Human|] ",
+			DropFirst: true, DropLast: true,
 		},
 		Upstream: &Dialogue{
 			System: "The following is a conversation between a human and an AI assistant named Baize " +

@@ -1,6 +1,9 @@
 package recipe
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Dialogue is the text around the turns of a conversation:
 //
@@ -15,6 +18,23 @@ type Dialogue struct {
 	Closing           string // ends a training text, with EOS behind it
 	Apart             bool   // answers are tokenized on their own
 	LearnFrame        bool   // everything but the user's turns is learned
+
+	Bare      bool // nothing follows User and Assistant where the turn's text is empty, no EOS either
+	DropFirst bool // answers before the first question are left out
+	DropLast  bool // questions behind the last answer are left out of a training text
+}
+
+// Kept returns the turns that are laid out, and the numbers of turns that the system's
+// own code leaves out before and behind them. open: generation follows, so that the
+// last question stays.
+func (d Dialogue) Kept(turns []Turn, open bool) (kept []Turn, before, behind int) {
+	for d.DropFirst && len(turns) > 0 && turns[0].Role == Assistant {
+		turns, before = turns[1:], before+1
+	}
+	for d.DropLast && !open && len(turns) > 0 && turns[len(turns)-1].Asks() {
+		turns, behind = turns[:len(turns)-1], behind+1
+	}
+	return turns, before, behind
 }
 
 // segments lays a conversation out; open: up to where the next answer begins.
@@ -35,8 +55,11 @@ func (d Dialogue) segments(c Conversation, open bool) ([]Segment, error) {
 	if system != "" {
 		put(Segment{Text: system + d.SystemEnd, Learn: frame})
 	}
-	for i, t := range c.Turns {
+	turns, before, _ := d.Kept(c.Turns, open)
+	for i, t := range turns {
 		switch {
+		case t.Asks() && d.Bare && t.Content() == "":
+			put(Segment{Text: strings.TrimRight(d.User, " "), Learn: t.Learned(false)})
 		case t.Asks():
 			put(Segment{Text: d.User + t.Content() + d.UserEnd, Learn: t.Learned(false)})
 		case t.Role == Assistant:
@@ -45,10 +68,13 @@ func (d Dialogue) segments(c Conversation, open bool) ([]Segment, error) {
 				begin = d.Bad
 			}
 			put(Segment{Text: begin, Learn: frame && t.Learned(true)})
+			if d.Bare && t.Said() == "" {
+				continue
+			}
 			answer := Segment{Text: d.Gap + t.Said() + d.AssistantEnd, Learn: t.Learned(true), End: d.End, Apart: d.Apart}
 			out = append(out, answer)
 		default:
-			return nil, fmt.Errorf("read %s: turn %d has the unknown role %q", c.Source, i+1, t.Role)
+			return nil, fmt.Errorf("turn %d has the unknown role %q", before+i+1, t.Role)
 		}
 	}
 	if open {

@@ -30,12 +30,15 @@ func gpt4allRecipes() []Recipe {
 // promptAndAnswer lays out one prompt and one answer, with a line break between
 // them. It is a Render.
 func promptAndAnswer(c Conversation, open bool) ([]Segment, error) {
-	asked := len(c.Turns) > 0 && c.Turns[len(c.Turns)-1].Asks()
-	if open && asked {
-		c.Turns = c.Turns[len(c.Turns)-1:]
-	} else if len(c.Turns) != 2 || asked || !c.Turns[0].Asks() {
-		return nil, fmt.Errorf("read %s: recipe gpt4all takes one prompt and one answer, got %d turns",
-			c.Source, len(c.Turns))
+	r := Recipe{Name: "gpt4all"}
+	err := r.onlySystem(c)
+	if n := len(c.Turns); open && n > 0 && c.Turns[n-1].Asks() {
+		c.Turns = c.Turns[n-1:]
+	} else if err == nil {
+		err = r.pair(c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", c.Source, err)
 	}
 	prompt := c.Turns[0].Content()
 	if c.System != "" {

@@ -40,7 +40,8 @@ type Recipe struct {
 	HalfPrompt  bool     // the prompt is cut to half of the cutoff first
 	Joined      bool     // text behind a control token gets no leading space ("legacy=False")
 	ShiftMask   bool     // the mask is shifted to the left by the length of the first segment
-	Spoils      []string // texts that mask the whole conversation
+	Spoils      []string // texts that mask the whole conversation, if it is shorter than the cutoff
+	AnswerMark  string   // stands once between two ends; otherwise the whole conversation is masked
 	Stream      bool     // sequences are concatenated and cut every Cutoff tokens
 	Cutoff      int      // tokens of the longest sequence
 

@@ -9,6 +9,9 @@ import (
 // learned without it by recipes that learn prompts, too.
 func (r Recipe) Segments(c Conversation) ([]Segment, error) {
 	segments, err := r.layout(c)
+	if err != nil && r.Render == nil {
+		err = fmt.Errorf("read %s: %w", c.Source, err)
+	}
 	if r.LearnPrompt && len(c.Segments) == 0 && c.Given == 0 {
 		for i := range segments {
 			segments[i].Learn = true
@@ -24,10 +27,13 @@ func (r Recipe) layout(c Conversation) ([]Segment, error) {
 		return append([]Segment(nil), c.Segments...), nil
 	case r.Render != nil:
 		return r.Render(c, false)
-	case r.Dialogue == nil:
-		if len(c.Turns) != 2 || !c.Turns[0].Asks() || c.Turns[1].Role != Assistant {
-			return nil, fmt.Errorf("read %s: recipe %s takes one instruction and one answer, got %d turns; "+
-				"vicuna, koala, baize and chat templates take more", c.Source, r.Name, len(c.Turns))
+	}
+	if err := r.onlySystem(c); err != nil {
+		return nil, err
+	}
+	if r.Dialogue == nil {
+		if err := r.pair(c); err != nil {
+			return nil, err
 		}
 		prompt, answer := r.single(c, c.Turns[0]), c.Turns[1]
 		return []Segment{{Text: prompt}, {Text: answer.Said(), Learn: answer.Learned(true), End: !r.EndIfRoom}}, nil
@@ -40,12 +46,16 @@ func (r Recipe) layout(c Conversation) ([]Segment, error) {
 }
 
 // PromptSegments lays a conversation out up to where the next answer begins. A
-// recipe for single instructions takes the last turn.
+// recipe for single instructions takes the last turn; Check tells whether turns are
+// left out.
 func (r Recipe) PromptSegments(c Conversation) ([]Segment, error) {
 	switch {
 	case r.Render != nil:
 		return r.Render(c, true)
 	case r.Dialogue != nil:
+		if err := r.onlySystem(c); err != nil {
+			return nil, err
+		}
 		return r.Dialogue.segments(c, true)
 	case len(c.Turns) == 0:
 		return nil, fmt.Errorf("recipe %s: the conversation is empty", r.Name)
@@ -62,8 +72,7 @@ func (r Recipe) single(c Conversation, t Turn) string {
 	return r.Template.Prompt(t.Text, t.Input)
 }
 
-// Spoiled reports whether a conversation has one of the texts in Spoils. FastChat
-// miscounts the turns of such a sample and masks all of it.
+// Spoiled reports whether a conversation has one of the texts in Spoils.
 func (r Recipe) Spoiled(c Conversation) bool {
 	for _, t := range c.Turns {
 		for _, bad := range r.Spoils {

@@ -8,11 +8,12 @@ func vicunaRecipes() []Recipe {
 		Source:  "github.com/lm-sys/FastChat",
 		License: "data not published",
 		Note:    "v1.1 and v1.3; every answer is learned with the </s> behind it",
-		Format:  "sharegpt", Specials: true, Cutoff: 2048, Spoils: []string{" ASSISTANT: ", "</s>", "<unk>"},
+		Format:  "sharegpt", Specials: true, Cutoff: 2048, Spoils: []string{"<unk>"}, AnswerMark: " ASSISTANT: ",
 		Dialogue: &Dialogue{
 			System: "A chat between a curious user and an artificial intelligence assistant. " +
 				"The assistant gives helpful, detailed, and polite answers to the user's questions.",
 			SystemEnd: " ", User: "USER: ", UserEnd: " ", Assistant: "ASSISTANT:", Gap: " ", End: true,
+			Bare: true, DropFirst: true,
 		},
 		Presets: []Preset{
 			trainer("repo").rate(2e-5, 3, 128, 2048).cosine(0.03),
@@ -30,7 +31,7 @@ func vicunaRecipes() []Recipe {
 		Format: "sharegpt", Specials: true, Cutoff: 2048, BOS: EOSToken, Upstream: earlyChat(), Stop: []string{"###"},
 		Dialogue: &Dialogue{
 			System: earlySystem, SystemEnd: "\n\n", User: "### Human: ", UserEnd: "\n",
-			Assistant: "### Assistant:", Gap: " ", AssistantEnd: "\n", LearnFrame: true,
+			Assistant: "### Assistant:", Gap: " ", AssistantEnd: "\n", LearnFrame: true, DropFirst: true,
 		},
 		Presets: []Preset{
 			trainer("repo").rate(2e-5, 3, 32, 2048).cosine(0.03).

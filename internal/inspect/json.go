@@ -22,7 +22,7 @@ func (v View) JSON(shown []data.Example, s *data.Set) error {
 	return out.Encode(map[string]any{
 		"examples": len(s.Examples), "rows": s.Rows, "tokens": s.Tokens, "learned": s.Learned, "cut": s.Cut,
 		"dropped": s.Dropped, "split": s.Split,
-		"labelled_false": s.Refused, "fields": s.Fields,
+		"labelled_false": s.Refused, "fields": s.Fields, "left_out": s.Reasons,
 		"bad_rows": s.BadRows, "without_learned": s.Silent, "max_seq_length": s.Cutoff, "keeps_95": s.Keeps(0.95),
 		"keeps_99": s.Keeps(0.99), "keeps_all": s.Keeps(1),
 		"lengths": chart.Histogram(lengthsOf(s, allTokens)), "report": s.Report,
