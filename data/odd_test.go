@@ -26,7 +26,7 @@ func TestMaskedConversationsAreNamed(t *testing.T) {
 			`{"from": "gpt", "value": "a"}]}`, "no-learned-tokens"},
 		{"an end in a later question",
 			`{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}, ` +
-			`{"from": "human", "value": "r </s> s"}, {"from": "gpt", "value": "b"}]}`, "no-learned-tokens"},
+				`{"from": "human", "value": "r </s> s"}, {"from": "gpt", "value": "b"}]}`, "no-learned-tokens"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, err := recipe.Find("vicuna")
@@ -120,7 +120,7 @@ func TestRowsThatCleaningDropsAreCountedByReason(t *testing.T) {
 		`{"from": "gpt", "value": "Down the hill."}]}`
 	path := datatest.Write(t, "a.jsonl", talk+"\n"+talk+"\n"+
 		`{"conversations": [{"from": "human", "value": "Hello?"}]}`+"\n"+
-		`{"conversations": [{"from": "human", "value": "Who are you?"}, ` +
+		`{"conversations": [{"from": "human", "value": "Who are you?"}, `+
 		`{"from": "gpt", "value": "I am ChatGPT, a model."}]}`+"\n"+
 		`{"plugins": [], "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}`+"\n")
 	s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Clean: true})

@@ -17,7 +17,8 @@ var (
 
 // elements are the elements of shared pages.
 const elements = `a|article|b|blockquote|body|button|code|dd|div|dl|dt|em|figure|font|footer|form|h[1-6]|` +
-	`head|header|html|i|label|li|main|nav|ol|p|path|pre|section|small|span|strong|sub|sup|svg|table|tbody|td|th|thead|tr|u|ul`
+	`head|header|html|i|label|li|main|nav|ol|p|path|pre|section|small|span|strong|sub|sup|svg|table|tbody|` +
+	`td|th|thead|tr|u|ul`
 
 // htmlIn finds HTML or the text of a page's button, outside code.
 func htmlIn(text string) string {

@@ -30,11 +30,11 @@ func readMessages(f fields) (recipe.Conversation, error) {
 // addMessages appends the messages of a field: a list, or one by itself.
 func (f fields) addMessages(c *recipe.Conversation, key string, raw json.RawMessage) error {
 	raw = unquoted(raw)
-	list := []json.RawMessage{raw}
-	if len(raw) == 0 || raw[0] != '{' {
-		if err := json.Unmarshal(raw, &list); err != nil {
-			return f.errorf("%q is %.20s, want a list of messages", key, raw)
-		}
+	var list []json.RawMessage
+	if len(raw) > 0 && raw[0] == '{' {
+		list = append(list, raw)
+	} else if err := json.Unmarshal(raw, &list); err != nil {
+		return f.errorf("%q is %.20s, want a list of messages", key, raw)
 	}
 	for i, raw := range list {
 		if err := f.addElement(c, key, i, raw); err != nil {
