@@ -125,8 +125,9 @@ func TestT10EveryTurnHasItsSpan(t *testing.T) {
 		{"a greeting", "vicuna", "", `{"conversations": [{"from": "gpt", "value": "Welcome"}, ` +
 			`{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]}`,
 			system + "USER: q ASSISTANT:⟦ a¶⟧"},
-		{"a greeting and a system message, v0", "vicuna-v0", "assistant", `{"messages": [{"role": "system", "content": "S."}, ` +
-			`{"role": "assistant", "content": "Welcome"}, {"role": "user", "content": "q"}, ` +
+		{"a greeting and a system message, v0", "vicuna-v0", "assistant", `{"messages": [` +
+			`{"role": "system", "content": "S."}, {"role": "assistant", "content": "Welcome"}, ` +
+			`{"role": "user", "content": "q"}, ` +
 			`{"role": "assistant", "content": "a"}]}`,
 			"S.\n\n### Human: q\n### Assistant:⟦ a\n⟧"},
 		{"a greeting and a last question", "baize-v1.5", "", `{"conversations": [{"from": "gpt", "value": "Welcome"}, ` +

@@ -43,12 +43,12 @@ func (e *Encoder) layout(c recipe.Conversation) (layout, error) {
 		return layout{}, err
 	}
 	l := e.lay(segments)
+	l.broken = e.unanswered(c, segments, l.Tokens)
 	e.close(&l, segments, len(c.Segments) > 0)
 	l.Source = c.Source
 	if e.recipe.ShiftMask && len(c.Segments) == 0 {
 		e.shift(&l, len(e.lay(segments[:1]).Tokens))
 	}
-	l.broken = e.unanswered(c, segments, l.Tokens)
 	if e.recipe.Spoiled(c) {
 		l.broken = min(l.broken, len(l.Tokens))
 	}

@@ -41,6 +41,28 @@ func (w *Words) Encode(text string) (ids []int32) {
 	return ids
 }
 
+// Parts makes control tokens of their names where special permits it.
+func (w *Words) Parts(text string, _ bool, special func(from, to int) bool, yield func(from, to int, ids []int32)) {
+	at := 0
+	for _, m := range controlPattern.FindAllStringIndex(text, -1) {
+		if !special(m[0], m[1]) {
+			continue
+		}
+		if m[0] > at {
+			yield(at, m[0], w.Encode(text[at:m[0]]))
+		}
+		yield(m[0], m[1], []int32{w.ids[text[m[0]:m[1]]]})
+		at = m[1]
+	}
+	if at < len(text) {
+		yield(at, len(text), w.Encode(text[at:]))
+	}
+}
+
+var controlPattern = regexp.MustCompile(`</?s>`)
+
+func (w *Words) Specials() (before, after []int32) { return nil, nil }
+
 func (w *Words) EncodeSpecial(text string) []int32 { return w.Encode(text) }
 
 func (w *Words) Decode(ids []int32) string {
