@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"fettle/adapter"
 	"fettle/internal/builtin"
 	"fettle/internal/identify"
+	"fettle/model/chat"
 	"fettle/model/tokenizer"
+	"fettle/train"
 )
 
 // baseOf returns the base model that an adapter names: in its record, or in adapter_config.json, where the name is
@@ -43,6 +46,18 @@ func baseOf(dir string) (string, error) {
 		"of this model", dir, name, about))
 }
 
+// completeBase fills in the base of a run that continues an adapter without naming the base.
+func completeBase(c *train.Config) (err error) {
+	if c.Adapter == "" || c.ModelName != "" || c.Shape != "" {
+		return nil
+	}
+	if err := checkAdapter(c.Adapter); err != nil {
+		return err
+	}
+	c.ModelName, err = baseOf(c.Adapter)
+	return err
+}
+
 // partDirs lists the directories in which the tokenizer, the chat template and the settings of generation of an adapter
 // for a model are looked for, in this order: the adapter's own; the one around it, where a trainer's checkpoints and
 // PEFT's named adapters lie; the model's.
@@ -70,4 +85,26 @@ func tokenizerDir(dirs []string) string {
 		}
 	}
 	return dirs[len(dirs)-1]
+}
+
+// beside returns the files that a run keeps with its result and with every checkpoint: its tokenizer and chat template,
+// and, where the result is a whole model, the model's settings of generation.
+func (m *runData) beside(method string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	names := append(tokenizer.Files(), tokenizer.SideFiles()...)
+	if method == adapter.TypeFull {
+		names = append(names, chat.GenerationFile)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(m.tokenizerDir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, input(fmt.Errorf("read tokenizer: %w", err))
+		}
+		files[name] = text
+	}
+	maps.Copy(files, m.template.Files())
+	return files, nil
 }

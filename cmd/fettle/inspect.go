@@ -46,6 +46,9 @@ Rules of the linter (--allow RULE lets a run continue anyway):
 			return err
 		}
 		c.OutputDir = "-" // nothing is written
+		if err := completeBase(&c); err != nil {
+			return err
+		}
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}

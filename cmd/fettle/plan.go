@@ -41,6 +41,9 @@ run; --probe 0 skips this.`,
 		if c.OutputDir == "" {
 			c.OutputDir = "."
 		}
+		if err := completeBase(&c); err != nil {
+			return err
+		}
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}

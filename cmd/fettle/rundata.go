@@ -52,6 +52,8 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 		return nil, err
 	}
 	c.Resolve(m.shape)
+	dirs := partDirs(c.Adapter, m.tokenizerDir)
+	m.tokenizerDir = tokenizerDir(dirs)
 	var tok encode.Tokenizer
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
 		tok, m.tok, m.hash = t, t, t.Hash()
@@ -61,7 +63,7 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	} else if c.DatasetFormat != "tokenized" {
 		return nil, input(err)
 	}
-	if m.recipe, m.template, err = chat.FindRecipe(c.Recipe, tok, m.tokenizerDir); err != nil {
+	if m.recipe, m.template, err = chat.FindRecipe(c.Recipe, tok, dirs...); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	switch {

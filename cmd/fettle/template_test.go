@@ -87,12 +87,19 @@ func TestTheModelsTemplateTrainsAndAnswers(t *testing.T) {
 		[]byte("{% for m in messages %}other {{ m.content }}{% endfor %}"), 0o644))
 	again, _ := ask()
 	require.Equal(t, answer, again)
-	code, _, stderr := call("", "train", "--model_name_or_path", base, "--adapter_name_or_path", run, "--dataset",
-		saying(t, "ok", 4), "--output_dir", filepath.Join(t.TempDir(), "next"),
-		"--recipe", "chat_template", "--lora_target_modules", "all-linear")
+	next := filepath.Join(t.TempDir(), "next")
+	more := []string{"train", "--adapter_name_or_path", run, "--dataset", saying(t, "ok", 16), "--val_size", "0",
+		"--output_dir", next, "--recipe", "chat_template", "--max_steps", "1", "--allow", "identical-answers"}
+	must(t, more...)
+	kept, err := os.ReadFile(filepath.Join(next, "chat_template.jinja"))
+	require.NoError(t, err)
+	require.Equal(t, chatJinja, string(kept), "the adapter goes on with its own template")
+	for _, name := range []string{"chat_template.jinja", "tokenizer_config.json"} {
+		require.NoError(t, os.Remove(filepath.Join(run, name)))
+	}
+	code, _, stderr := call("", append(more, "--output_dir", filepath.Join(t.TempDir(), "other"))...)
 	require.Equal(t, exitData, code)
 	require.Contains(t, stderr, "template-mismatch")
-	require.NoError(t, os.Remove(filepath.Join(run, "chat_template.jinja")))
 	code, _, stderr = call("", "generate", "--adapter_name_or_path", run, "--prompt", "say c")
 	require.Equal(t, exitData, code)
 	require.Contains(t, stderr, "is chat_template.jinja missing in "+run)

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -13,14 +10,12 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
-	"fettle/internal/atomicfile"
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/human"
 	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/chat"
-	"fettle/model/tokenizer"
 	"fettle/train"
 	"fettle/train/plan"
 )
@@ -44,6 +39,9 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 	s := addSettings(cmd, &c)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := loadRun(cmd, s, &c); err != nil {
+			return err
+		}
+		if err := completeBase(&c); err != nil {
 			return err
 		}
 		if c.ModelName == "" && c.Shape == "" && len(c.Dataset) == 0 && s.Config() == "" {
@@ -91,6 +89,9 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).
 		Str("method", c.Type).Int("trainable", set.Size()).Str("compute", base.Device().Name()).Msg("model ready")
 	job := newJob(c, m, base, set)
+	if job.Beside, err = m.beside(c.Type); err != nil {
+		return err
+	}
 	job.Log, job.Out, job.Terminal = log, cmd.OutOrStdout(), machine.IsTerminal(cmd.OutOrStdout())
 	if job.Sample, err = sampler(&c, m, job.Model); err != nil {
 		return err
@@ -101,11 +102,6 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	result, err := train.Run(cmd.Context(), c, job)
 	if err != nil {
 		return err
-	}
-	if c.Type == adapter.TypeFull {
-		if err := copyTokenizer(m.tokenizerDir, c.OutputDir); err != nil {
-			return err
-		}
 	}
 	summarize(cmd.OutOrStdout(), c, result)
 	return nil
@@ -124,7 +120,6 @@ func newJob(c train.Config, m *runData, base *model.Model, set *adapter.Set) tra
 			Compute: base.Device().Name(), Recipe: recorded.Recipe, Template: recorded.Hash,
 			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
 		},
-		Beside: m.template.Files(),
 	}
 	set.Complete(&job.Record)
 	if c.Type == adapter.TypeFull {
@@ -167,23 +162,6 @@ func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
 		set.Base = c.ModelName
 	}
 	return set, err
-}
-
-// copyTokenizer copies the base's tokenizer beside fully tuned weights.
-func copyTokenizer(from, to string) error {
-	for _, name := range append(tokenizer.Files(), tokenizer.SideFiles()...) {
-		text, err := os.ReadFile(filepath.Join(from, name))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err == nil {
-			err = atomicfile.Write(filepath.Join(to, name), atomicfile.Bytes(text))
-		}
-		if err != nil {
-			return fmt.Errorf("copy tokenizer: %w", err)
-		}
-	}
-	return nil
 }
 
 // lasting returns a model's name so that it holds in other directories too.

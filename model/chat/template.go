@@ -37,14 +37,17 @@ func (t Template) Files() map[string][]byte {
 }
 
 // ReadTemplate reads the chat template of the first directory that has one: chat_template.jinja, or else the one of
-// tokenizer_config.json. Path is "" if none has. A directory "" is skipped.
+// chat_template.json or tokenizer_config.json. Path is "" if none has. A directory "" is skipped.
 func ReadTemplate(dirs ...string) (t Template, err error) {
 	for _, dir := range dirs {
 		if dir == "" {
 			continue
 		}
 		if t, err = templateFiles(dir); err == nil && t.Path == "" {
-			t, err = configTemplate(dir)
+			t, err = configTemplate(filepath.Join(dir, "chat_template.json"))
+		}
+		if err == nil && t.Path == "" {
+			t, err = configTemplate(filepath.Join(dir, "tokenizer_config.json"))
 		}
 		if err != nil || t.Path != "" {
 			return t, err
@@ -74,9 +77,8 @@ func templateFiles(dir string) (t Template, err error) {
 	return Template{}, nil
 }
 
-// configTemplate reads tokenizer_config.json's chat_template: a text, or a list of {"name", "template"} with a default.
-func configTemplate(dir string) (t Template, err error) {
-	path := filepath.Join(dir, "tokenizer_config.json")
+// configTemplate reads the chat_template of a JSON file: a text, or a list of {"name", "template"} with a default.
+func configTemplate(path string) (t Template, err error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil
