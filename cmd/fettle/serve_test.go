@@ -118,6 +118,15 @@ func post(t *testing.T, url, body string) string {
 	return string(text)
 }
 
+func get(t *testing.T, url string) string {
+	r, err := http.Get(url)
+	require.NoError(t, err)
+	text, err := io.ReadAll(r.Body)
+	require.NoError(t, err)
+	require.NoError(t, r.Body.Close())
+	return string(text)
+}
+
 func TestServeOverHTTP(t *testing.T) {
 	url := overHTTP(t, "--model_name_or_path", tiny(t, tinymodel.Config{}), "--recipe", "alpaca", "--max_tokens", "3")
 	require.Contains(t, post(t, url+"/v1/chat/completions",
