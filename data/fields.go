@@ -66,7 +66,7 @@ func (c fieldCounts) report(r *source.Reader, report *lint.Report, whole fieldCo
 	}
 	for _, f := range c.sorted() {
 		if f.Unread > 0 {
-			text := fmt.Sprintf("%q is not read, in %d of the rows", f.Name, f.Unread)
+			text := fmt.Sprintf("%q is not read (rows with it: %d)", f.Name, f.Unread)
 			if why := r.Unread(f.Name, read); why != "" {
 				text += ": " + why
 			}

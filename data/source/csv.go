@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,18 @@ import (
 	"io"
 	"strings"
 )
+
+// separator returns what separates the cells of a header: a comma, or a semicolon or tab where it has no comma.
+func separator(in *bufio.Reader) rune {
+	head, _ := in.Peek(1 << 12)
+	line, _, _ := strings.Cut(string(head), "\n")
+	for _, comma := range []rune{',', ';', '\t'} {
+		if strings.ContainsRune(line, comma) {
+			return comma
+		}
+	}
+	return ','
+}
 
 // cutCSV reads rows of text under a header.
 func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error {

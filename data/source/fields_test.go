@@ -37,7 +37,7 @@ func TestFieldsMeanWhatPublicSetsMean(t *testing.T) {
 			`{"instruction": "q", "input": "", "context": "c", "output": "a"}`, "q | c →⟦a¶⟧"},
 		{"OpenOrca's system_prompt", "vicuna", `{"system_prompt": "S.", "question": "q", "response": "a"}`,
 			"S. · USER: q ASSISTANT:⟦ a¶⟧"},
-		{"a passage with its question", "alpaca", `{"context": "c", "question": "q", "answer": "a"}`, "q | c →⟦a¶⟧"},
+		{"a passage with its question", "alpaca", `{"passage": "c", "question": "q", "answer": false}`, "q | c →⟦false¶⟧"},
 		{"problem and solution", "alpaca", `{"problem": "q", "solution": "s", "answer": "7"}`, "q →⟦s¶⟧"},
 		{"an input alone is the question", "alpaca", `{"input": "q", "output": "a"}`, "q →⟦a¶⟧"},
 		{"an instruction under another name", "alpaca", `{"instruction": "q", "completion": "a"}`, "q →⟦a¶⟧"},
@@ -162,7 +162,7 @@ func TestFieldsThatAreNotReadAreNamed(t *testing.T) {
 		{"numbers of rows", `{"id": "x7", "idx": 3, "prompt_id": "y", "score": 0.5, "instruction": "q", "output": "a"}`, nil},
 		{"nothing in it", `{"instruction": "q", "output": "a", "note": "", "more": [], "other": null, "n": "12"}`, nil},
 		{"a field that no format knows", `{"instruction": "q", "output": "a", "category": "c"}`,
-			[]string{`"category" is not read, in 1 of the rows`}},
+			[]string{`"category" is not read (rows with it: 1)`}},
 		{"a misspelt one", `{"instruction": "q", "output": "a", "inptu": "c"}`, []string{`did you mean "input"?`}},
 		{"a second name", `{"instruction": "q", "output": "a", "response": "b"}`, []string{`"output" is read in its place`}},
 		{"of a message", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", ` +

@@ -30,6 +30,7 @@ func TestTablesReadLikeJSON(t *testing.T) {
 		table,
 		datatest.Write(t, "a.csv", "instruction,input,output\nSay hi.,,Hi.\nAdd.,2 3,5\n"),
 		datatest.Write(t, "b.csv", "\ufeffoutput,instruction,input,more\r\nHi.,\"Say hi.\",,x\r\n5,Add.,2 3,\r\n"),
+		datatest.Write(t, "c.csv", "\ufeffinstruction;input;output\nSay hi.;;Hi.\nAdd.;2 3;5\n"),
 		datatest.Write(t, "a.tsv", "instruction\tinput\toutput\nSay hi.\t\tHi.\nAdd.\t2 3\t5\n"),
 	} {
 		got, err := datatest.LoadAlpaca(path, data.Options{})

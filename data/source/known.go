@@ -17,7 +17,7 @@ type meaning struct {
 // rowFields lists the fields of a row by their meaning.
 var rowFields = []meaning{
 	{"instruction", []string{"prompt", "question", "query", "problem", "question_stem"}},
-	{"input", []string{"context"}},
+	{"input", []string{"context", "passage"}},
 	{"output", []string{"response", "completion", "solution", "answer", "target", "answerKey"}},
 	{"system", []string{"system_prompt", "system_message"}},
 	{"history", nil},

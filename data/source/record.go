@@ -87,7 +87,7 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 	}
 	switch extension {
 	case ".csv":
-		return cutCSV(path, in, ',', put)
+		return cutCSV(path, in, separator(in), put)
 	case ".tsv":
 		return cutCSV(path, in, '\t', put)
 	case ".txt", ".md":
