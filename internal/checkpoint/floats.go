@@ -11,7 +11,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// Float32s copies t as float32. BF16, F16 and Q8_0 are exact; F64 is rounded.
+// Float32s copies t as float32. BF16 and F16 are exact; F64 is rounded, and so are the products of quantised types.
 func Float32s(t Tensor) ([]float32, error) {
 	le := binary.LittleEndian
 	per, size := t.Type.Block(), max(1, t.Type.BlockBytes())
@@ -33,13 +33,12 @@ func Float32s(t Tensor) ([]float32, error) {
 		for i := range out {
 			out[i] = compute.FromBF16(le.Uint16(t.Data[2*i:]))
 		}
-	case Q8_0:
-		for i := range out {
-			block := t.Data[i/per*size:]
-			out[i] = half(block) * float32(int8(block[2+i%per]))
-		}
 	default:
-		return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16 or Q8_0", t.Name, t.Type)
+		blocks, ok := quantised[t.Type]
+		if !ok {
+			return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16 or a quantised type of GGUF", t.Name, t.Type)
+		}
+		blocks.Decode(out, t.Data[:len(t.Data)/size*size])
 	}
 	return out, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+
+	"fettle/internal/block"
 )
 
 // Tensor is one named array, row-major and little-endian.
@@ -50,41 +52,68 @@ const (
 	U16    Type = "U16"
 	U8     Type = "U8"
 	Bool   Type = "BOOL"
-	Q8_0   Type = "Q8_0" // GGUF: a half d and 32 int8; element i is d·q[i]
+
+	// Blocks of GGUF; package block has their layouts.
+	Q4_0   Type = "Q4_0"
+	Q4_1   Type = "Q4_1"
+	Q5_0   Type = "Q5_0"
+	Q5_1   Type = "Q5_1"
+	Q8_0   Type = "Q8_0"
+	Q2_K   Type = "Q2_K"
+	Q3_K   Type = "Q3_K"
+	Q4_K   Type = "Q4_K"
+	Q5_K   Type = "Q5_K"
+	Q6_K   Type = "Q6_K"
+	IQ4_NL Type = "IQ4_NL"
+	IQ4_XS Type = "IQ4_XS"
 )
 
-type block struct{ elements, bytes int }
+// plain has the bytes of an element of the types without blocks.
+var plain = map[Type]int{
+	F64: 8, F32: 4, F16: 2, BF16: 2, F8E4M3: 1, F8E5M2: 1,
+	I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, Bool: 1,
+}
 
-var blocks = map[Type]block{
-	F64: {1, 8}, F32: {1, 4}, F16: {1, 2}, BF16: {1, 2}, F8E4M3: {1, 1}, F8E5M2: {1, 1},
-	I64: {1, 8}, I32: {1, 4}, I16: {1, 2}, I8: {1, 1}, U64: {1, 8}, U32: {1, 4}, U16: {1, 2}, U8: {1, 1}, Bool: {1, 1},
-	Q8_0: {32, 34},
+// quantised has the blocks of the others.
+var quantised = map[Type]block.Type{
+	Q4_0: block.Q4_0, Q4_1: block.Q4_1, Q5_0: block.Q5_0, Q5_1: block.Q5_1, Q8_0: block.Q8_0, Q2_K: block.Q2_K,
+	Q3_K: block.Q3_K, Q4_K: block.Q4_K, Q5_K: block.Q5_K, Q6_K: block.Q6_K, IQ4_NL: block.IQ4_NL, IQ4_XS: block.IQ4_XS,
 }
 
 // Block returns the number of elements of a block, 0 for an unknown type.
-func (t Type) Block() int { return blocks[t].elements }
+func (t Type) Block() int {
+	if _, ok := plain[t]; ok {
+		return 1
+	}
+	return quantised[t].Elements
+}
 
 // BlockBytes returns the size of a block in bytes, 0 for an unknown type.
-func (t Type) BlockBytes() int { return blocks[t].bytes }
+func (t Type) BlockBytes() int {
+	if n, ok := plain[t]; ok {
+		return n
+	}
+	return quantised[t].Bytes
+}
 
 // Bytes returns the size of a tensor of this type: Π shape / Block · BlockBytes. It refuses an unknown type, a negative
 // dimension, a last dimension that is no multiple of Block, and a product beyond 64 bits.
 func (t Type) Bytes(shape []int) (uint64, error) {
-	b, ok := blocks[t]
-	if !ok {
+	elements := t.Block()
+	if elements == 0 {
 		return 0, fmt.Errorf("unknown dtype %q", string(t))
 	}
-	size := uint64(b.bytes)
+	size := uint64(t.BlockBytes())
 	for i, d := range shape {
 		if d < 0 {
 			return 0, fmt.Errorf("shape %v: negative dimension", shape)
 		}
 		if i == len(shape)-1 {
-			if d%b.elements != 0 {
+			if d%elements != 0 {
 				const message = "shape %v: rows of %d elements, want a multiple of %d for %s"
-				return 0, fmt.Errorf(message, shape, d, b.elements, t)
+				return 0, fmt.Errorf(message, shape, d, elements, t)
 			}
-			d /= b.elements
+			d /= elements
 		}
 		hi, lo := bits.Mul64(size, uint64(d))
 		if hi != 0 || lo > math.MaxInt64 {
@@ -92,8 +121,8 @@ func (t Type) Bytes(shape []int) (uint64, error) {
 		}
 		size = lo
 	}
-	if len(shape) == 0 && b.elements > 1 {
-		return 0, fmt.Errorf("shape []: a scalar, want rows of a multiple of %d for %s", b.elements, t)
+	if len(shape) == 0 && elements > 1 {
+		return 0, fmt.Errorf("shape []: a scalar, want rows of a multiple of %d for %s", elements, t)
 	}
 	return size, nil
 }
