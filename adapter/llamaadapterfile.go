@@ -18,6 +18,15 @@ func (LLaMAAdapter) peftTypes() []string { return []string{peftPrompt, ownPrompt
 // readByPEFT reports whether PEFT can compute the gates.
 func (a LLaMAAdapter) readByPEFT() bool { return a.Gate == Scalar && a.GateActivation == None }
 
+// readers says which gates PEFT can read.
+func (a LLaMAAdapter) readers() string {
+	if a.readByPEFT() {
+		return "PEFT reads this adapter: it has PEFT's gates, one for a layer (gate: scalar, gate_activation: none)."
+	}
+	return fmt.Sprintf("PEFT cannot read this adapter: it has %s gates with activation %s. "+
+		"PEFT's are gate: scalar with gate_activation: none.", a.Gate, a.GateActivation)
+}
+
 // encode writes the keys of PEFT's AdaptionPromptConfig, and two more for gates that PEFT lacks.
 func (a LLaMAAdapter) encode() map[string]any {
 	keys := map[string]any{

@@ -110,7 +110,7 @@ func (l *LoRA) decodeTargets(keys *configKeys) {
 		keys.err = fmt.Errorf("layers_to_transform is set and target_modules is text, which PEFT refuses: " +
 			"name the modules in a list")
 	case l.TargetRegexp == allLinear:
-		l.Targets, l.TargetRegexp = projections(), ""
+		l.Targets, l.TargetRegexp = slices.Sorted(slices.Values(projections())), ""
 	case len(l.Targets) == 0 && l.TargetRegexp == "" && len(l.Parameters) == 0:
 		keys.err = fmt.Errorf("target_modules is empty")
 	}

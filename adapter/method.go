@@ -148,6 +148,14 @@ func (m *Methods) change(f func(Method) Method) {
 	}
 }
 
+// Readers says, for people, whether PEFT can read what a method saves, where that depends on its settings; else "".
+func Readers(m Method) string {
+	if f, ok := m.(interface{ readers() string }); ok {
+		return f.readers()
+	}
+	return ""
+}
+
 // Dropout returns the probability with which a method drops inputs; zero for those that drop none, and for none at all.
 func Dropout(m Method) float64 {
 	if d, ok := m.(interface{ dropout() float64 }); ok {

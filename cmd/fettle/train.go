@@ -141,6 +141,9 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 	if c.Type == adapter.TypeFull {
 		flag = "model_name_or_path"
 	}
+	if method, err := c.Method(); err == nil && adapter.Readers(method) != "" {
+		fmt.Fprintf(out, "\n%s", adapter.Readers(method))
+	}
 	verb, ask := "chat", ""
 	if c.DatasetFormat == "text" {
 		verb, ask = "generate", ` --raw --prompt "Once upon a time"`
