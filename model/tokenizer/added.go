@@ -27,7 +27,7 @@ type addedToken struct {
 }
 
 // UnmarshalJSON reads an entry. One that does not say whether it is special is so if it is spelled as control tokens
-// are, and one that does not say whether it is matched in normalized text is so unless it is special.
+// are, and one that does not say whether it is matched in normalized text is so unless it says that it is special.
 func (a *addedToken) UnmarshalJSON(text []byte) error {
 	var f struct {
 		ID         int32  `json:"id"`
@@ -43,7 +43,8 @@ func (a *addedToken) UnmarshalJSON(text []byte) error {
 	}
 	*a = addedToken{ID: f.ID, Content: f.Content, SingleWord: f.SingleWord, LStrip: f.LStrip, RStrip: f.RStrip}
 	a.Special = f.Special == nil && spelledAsControl(f.Content) || f.Special != nil && *f.Special
-	a.Normalized = f.Normalized == nil && !a.Special || f.Normalized != nil && *f.Normalized
+	plain := f.Special == nil || !*f.Special
+	a.Normalized = f.Normalized == nil && plain || f.Normalized != nil && *f.Normalized
 	return nil
 }
 
@@ -59,6 +60,14 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 	t.own = len(t.pieces)
 	limit := len(t.pieces) + maxAdded
 	p := placing{t: t, at: map[int32]int{}}
+	// The flags of a token that a side file names replace those of another list, if that one is not the whole.
+	ruling := file
+	if beside.whole {
+		ruling = beside.added
+	}
+	declared := func(text string) bool {
+		return slices.ContainsFunc(ruling, func(a addedToken) bool { return a.Content == text && a.ID != nameless })
+	}
 	for i, a := range slices.Concat(file, beside.added) {
 		a.Special = a.Special || beside.special[a.Content]
 		if a.Content == "" {
@@ -66,7 +75,7 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 		}
 		if a.ID == nameless && i >= len(file) {
 			known := false
-			if a.ID, known = p.find(a.Content); known && (!a.shaped || !beside.whole) {
+			if a.ID, known = p.find(a.Content); known && (!a.shaped || declared(a.Content)) {
 				p.placed[p.at[a.ID]].Special = true
 				continue
 			}
@@ -145,14 +154,17 @@ func (t *Tokenizer) seek(placed []addedToken) {
 	var raw, normalized []addedToken
 	for _, a := range placed {
 		t.added[a.Content] = a.ID
-		if !a.Normalized || t.normalize == nil {
+		if !a.Normalized {
 			raw = append(raw, a)
 			continue
 		}
 		if a.Special {
 			t.late = append(t.late, a.Content)
 		}
-		if a.Content = t.normalize(a.Content); a.Content != "" {
+		if t.normalize != nil {
+			a.Content = t.normalize(a.Content)
+		}
+		if a.Content != "" {
 			normalized = append(normalized, a)
 		}
 	}

@@ -77,6 +77,9 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, id := range b.bytes {
+		t.missing[i] = byteLevel && id < 0 && b.unk < 0
+	}
 	t.encode = func(out []int32, text string, start bool) []int32 {
 		words.split(text, start, func(word string) { out = b.encode(out, word) })
 		return out

@@ -60,7 +60,9 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	}
 	b.settle()
 	t.encode = func(out []int32, text string, start bool) []int32 {
-		text = m.escape(text, scheme == "always" || scheme == "first" && start)
+		lead := scheme == "always" || scheme == "first" && start && !strings.HasPrefix(text, " ") &&
+			!strings.HasPrefix(text, space)
+		text = m.escape(text, lead)
 		frozen.cut(text, always, func(text string, _ int, id int32) {
 			if id >= 0 {
 				out = append(out, id)

@@ -76,7 +76,7 @@ func readSide(dir string) (side, error) {
 	}
 	for text, id := range old {
 		control := s.special[text] || spelledAsControl(text)
-		s.added = append(s.added, addedToken{ID: id, Content: text, Special: control, Normalized: !control})
+		s.added = append(s.added, addedToken{ID: id, Content: text, Special: control, Normalized: !s.special[text]})
 	}
 	slices.SortFunc(s.added, func(a, b addedToken) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), strings.Compare(a.Content, b.Content))
@@ -121,7 +121,8 @@ func (n sideNames) names(more []json.RawMessage) ([]addedToken, error) {
 		if err != nil {
 			return nil, err
 		}
-		if a.Content != "" {
+		again := slices.ContainsFunc(all, func(b addedToken) bool { return b.Content == a.Content })
+		if a.Content != "" && !again {
 			all = append(all, a)
 		}
 	}
@@ -138,8 +139,11 @@ func namedToken(text json.RawMessage) (addedToken, error) {
 	case len(text) == 0:
 		return a, nil
 	case text[0] == '{':
-		err := json.Unmarshal(text, &a)
-		a.ID, a.Special, a.shaped = nameless, true, true
+		var given struct {
+			Normalized bool `json:"normalized"`
+		}
+		err := errors.Join(json.Unmarshal(text, &a), json.Unmarshal(text, &given))
+		a.ID, a.Special, a.Normalized, a.shaped = nameless, true, given.Normalized, true
 		return a, err
 	}
 	a.Special = true
@@ -162,8 +166,12 @@ func (side) pick(t *Tokenizer, name json.RawMessage, otherwise int32) int32 {
 // reconvert reports whether transformers makes the tokenizer from tokenizer.model though there is a tokenizer.json:
 // LLaMA's class does so to apply add_prefix_space.
 func (s side) reconvert() bool {
-	_, llama := addsBOS(s.Class)
-	return llama && s.PrefixSpace != nil
+	return s.llama() && s.PrefixSpace != nil
+}
+
+// llama reports whether the class is one of LLaMA's.
+func (s side) llama() bool {
+	return strings.HasPrefix(s.Class, "LlamaTokenizer") || strings.HasPrefix(s.Class, "LLaMATokenizer")
 }
 
 // prefix applies add_prefix_space to a tokenizer.json: to its pre_tokenizer, if that is one ByteLevel, and false to the
@@ -175,7 +183,7 @@ func (s side) prefix(f *jsonFile) {
 	if p := f.PreTokenizer; p != nil && p.Type == "ByteLevel" {
 		p.AddPrefixSpace = s.PrefixSpace
 	}
-	if _, llama := addsBOS(s.Class); !llama || *s.PrefixSpace {
+	if !s.llama() || *s.PrefixSpace {
 		return
 	}
 	scheme := "never"

@@ -1,6 +1,23 @@
 // Package tokenizer encodes text as a LLaMA's tokens and decodes tokens. It reads SentencePiece's tokenizer.model
-// (LLaMA 1 and 2), the tiktoken-style tokenizer.model of LLaMA 3 and Hugging Face's tokenizer.json, with the side files
-// of a Hugging Face directory.
+// (LLaMA 1 and 2), the tiktoken-style tokenizer.model of LLaMA 3 and Hugging Face's tokenizer.json, with the side
+// files of a Hugging Face directory. Ids are those of transformers 4 (docs/peers/tokenizer_variants.py), whose order
+// of precedence the files have:
+//
+//   - tokenizer.json before tokenizer.model, except that LLaMA's class reads tokenizer.model to apply
+//     add_prefix_space.
+//   - The added tokens are those of the tokenizer file and, over these, those of tokenizer_config.json's
+//     added_tokens_decoder. Where that is present, added_tokens.json and special_tokens_map.json are not read.
+//     Otherwise added_tokens.json adds to them.
+//   - BOS, EOS and the other special tokens have the names in tokenizer_config.json, unless special_tokens_map.json
+//     is read and names others. A named token that no list has gets a new id. Where neither file names them, BOS and
+//     EOS are what the post-processor puts around a text, or the tokens with the usual names.
+//   - What is put around a text (Specials) is what the post-processor of tokenizer.json says. LLaMA's, Gemma's,
+//     Cohere's and GPT-NeoX's classes, and tokenizer.model, follow add_bos_token and add_eos_token instead.
+//   - A leading space comes as tokenizer.json's normalizer and pre_tokenizer say. For tokenizer.model it precedes
+//     each text between added tokens, or with "legacy": false only the whole text.
+//
+// The ids in config.json and generation_config.json name no tokens: they are ends of an answer beside EOS, see
+// model/chat.
 package tokenizer
 
 import "strings"
@@ -20,9 +37,10 @@ type Tokenizer struct {
 	prefixed bool // encoding adds a leading space, decoding removes it
 	collapse bool // encoding removes extra spaces (SentencePiece's remove_extra_whitespaces)
 	bos, eos int32
-	before   []int32 // put in front of a whole text
-	after    []int32 // put behind a whole text
-	own      int     // ids below it are, up to gaps, the vocabulary without added tokens
+	before   []int32   // put in front of a whole text
+	after    []int32   // put behind a whole text
+	missing  [256]bool // bytes that become no token
+	own      int       // ids below it are, up to gaps, the vocabulary without added tokens
 	hash     string
 }
 
@@ -115,6 +133,18 @@ func (t *Tokenizer) permitted(text string, from, to int, special permit) bool {
 		}
 	}
 	return true
+}
+
+// Lost returns the bytes of text that become no token, as the vocabulary has neither a piece for them nor one for
+// unknown text, in order. SmolLM2's vocabulary lacks 21 bytes.
+func (t *Tokenizer) Lost(text string) []string {
+	var lost []string
+	for i := range len(text) {
+		if b := text[i]; t.missing[b] {
+			lost = append(lost, string([]byte{b}))
+		}
+	}
+	return lost
 }
 
 // Decode returns the text of tokens. Control tokens have no text. Each invalid byte and each id outside the vocabulary
