@@ -64,8 +64,9 @@ func (e *Encoder) cut(l layout, cutoff int) Example {
 	}
 	n := min(len(ex.Tokens), cutoff)
 	if begin := n - l.after; begin >= 0 && l.after > 0 && n < len(ex.Tokens) {
-		copy(ex.Tokens[begin:], ex.Tokens[len(ex.Tokens)-l.after:])
-		copy(ex.Labels[begin:], ex.Labels[len(ex.Labels)-l.after:])
+		end := len(ex.Tokens) - l.after
+		ex.Tokens = append(ex.Tokens[:begin:begin], ex.Tokens[end:]...)
+		ex.Labels = append(ex.Labels[:begin:begin], ex.Labels[end:]...)
 	}
 	ex.Tokens, ex.Labels = ex.Tokens[:n], ex.Labels[:n]
 	if l.broken < cutoff {
