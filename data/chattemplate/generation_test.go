@@ -40,6 +40,11 @@ func TestGenerationTagsLearnEveryTokenOfTheirText(t *testing.T) {
 		{"several answers", marked, "user: q\nBot:⟦ a⟧\nuser: r\nBot:⟦ b⟧\n", []string{"q", "a", "r", "b"}},
 		{"an empty answer between tokens", marked,
 			"user: q\nBot: \nuser: r\nBot:⟦ b⟧\n", []string{"q", "", "r", "b"}},
+		{"an empty answer within a token", `{% for m in messages %}{% if m.role == 'assistant' %}Bot:{% generation %}` +
+			`{{ m.content }}{% endgeneration %}{{ '\n' }}{% else %}{{ m.content }} {% endif %}{% endfor %}`,
+			"q Bot⟦:\n⟧r Bot:⟦b⟧\n", []string{"q", "", "r", "b"}},
+		{"empty answers alone", `{% for m in messages %}{% if m.role == 'user' %}{{ m.content }}{% else %}A` +
+			`{% generation %}{{ m.content }}{% endgeneration %} B{% endif %}{% endfor %}`, "qA B", []string{"q", ""}},
 		{"a span at the start and the end", `{% generation %}{{ messages[1].content }}{% endgeneration %}: ` +
 			`{{ messages[0].content }}{% generation %} end{% endgeneration %}`, "⟦a⟧: q⟦ end⟧", []string{"q", "a"}},
 		{"neighbouring spans", `{{ messages[0].content }}{% generation %}{{ messages[1].content }}{% endgeneration %}` +

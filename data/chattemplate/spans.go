@@ -74,6 +74,12 @@ func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) 
 	}
 	var list []span
 	marks, at := false, 0
+	masked := slices.ContainsFunc(c.Turns, func(t recipe.Turn) bool { return !t.Learned(true) })
+	for _, at := range out.Empty() {
+		if marks = true; !masked { // a token around it is learned, as in transformers
+			list = append(list, span{at, at, true})
+		}
+	}
 	for _, r := range out.Runs() {
 		if i := int(r.Within) - 1; r.Generated && (i < 0 || i >= len(c.Turns) || c.Turns[i].Learned(true)) {
 			list = append(list, span{at, r.End, true})
@@ -245,7 +251,7 @@ func cut(out jinja.Text, learned []span) []recipe.Segment {
 		n := len(list)
 		if n > 0 && list[n-1].Learn == s.Learn && list[n-1].Whole == s.Whole && list[n-1].Markup == s.Markup {
 			list[n-1].Text += s.Text
-		} else if s.Text != "" {
+		} else if s.Text != "" || s.Whole {
 			list = append(list, s)
 		}
 	}
@@ -253,6 +259,9 @@ func cut(out jinja.Text, learned []span) []recipe.Segment {
 	for _, r := range out.Runs() {
 		for at < r.End {
 			for len(learned) > 0 && learned[0].to <= at {
+				if s := learned[0]; s.from == at {
+					put(recipe.Segment{Learn: true, Whole: true})
+				}
 				learned = learned[1:]
 			}
 			to, learn, whole := r.End, false, false

@@ -123,7 +123,7 @@ func reached(segments []recipe.Segment, from, to int) bool {
 		if from >= to {
 			return false
 		}
-		if s.Learn && s.Whole && s.Text != "" {
+		if s.Learn && s.Whole {
 			return true
 		}
 		from += len(s.Text)

@@ -86,10 +86,10 @@ func aligned(s Speller, text string, ids []int32, alphabet func(rune) string) ([
 	for i, id := range ids {
 		starts[i] = at
 		piece := s.Piece(id)
-		n, ok := spelled(piece, text[at:], alphabet)
-		if !ok && fresh { // SentencePiece puts a space in front of a text
-			n, ok = spelled(strings.TrimPrefix(piece, "▁"), text[at:], alphabet)
+		if fresh && spaced(s, text[at:], ids[i:]) {
+			piece = strings.TrimPrefix(piece, "▁")
 		}
+		n, ok := spelled(piece, text[at:], alphabet)
 		fresh = false
 		if !ok {
 			if !strings.HasPrefix(text[at:], piece) || piece == "" {
@@ -100,6 +100,21 @@ func aligned(s Speller, text string, ids []int32, alphabet func(rune) string) ([
 		at += n
 	}
 	return starts, at == len(text)
+}
+
+// spaced reports whether tokens begin with one space more than the text, as
+// SentencePiece puts one in front of a text.
+func spaced(s Speller, text string, ids []int32) bool {
+	spaces := len(text) - len(strings.TrimLeft(text, " "))
+	for _, id := range ids {
+		piece := s.Piece(id)
+		rest := strings.TrimLeft(piece, "▁")
+		spaces -= (len(piece) - len(rest)) / len("▁")
+		if rest != "" || piece == "" {
+			break
+		}
+	}
+	return spaces < 0
 }
 
 // sentencePiece reads a letter of a piece such as "▁the".

@@ -139,10 +139,13 @@ func (e *eval) step(n node, s *scope) flow {
 		}
 		return e.run(n.body, in)
 	case *generationNode:
-		outer := e.generated
+		outer, from := e.generated, e.out.s.Len()
 		e.generated = true
 		f := e.run(n.body, s)
 		e.generated = outer
+		if e.out.s.Len() == from {
+			e.out.empty = append(e.out.empty, from)
+		}
 		return f
 	case *jumpNode:
 		return n.to

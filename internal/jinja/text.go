@@ -24,6 +24,8 @@ type Text struct {
 	s    string
 	runs []Run // ascending, the last ends at len(s); nil: all from the template
 	safe bool  // escaped, as Python's Markup: text added to it is escaped
+
+	empty []int // where a generation block printed nothing, in the output of a template
 }
 
 // NewText returns a text whose author is from.
@@ -44,6 +46,9 @@ func (t Text) Runs() []Run {
 	}
 	return t.runs
 }
+
+// Empty returns the places where a generation block printed nothing.
+func (t Text) Empty() []int { return t.empty }
 
 // slice returns bytes i up to j.
 func (t Text) slice(i, j int) Text {
@@ -174,6 +179,8 @@ type builder struct {
 	s    strings.Builder
 	runs []Run
 	safe bool
+
+	empty []int // where a generation block printed nothing
 }
 
 func (b *builder) add(s string, m Mark) {
@@ -200,7 +207,7 @@ func (b *builder) text(t Text) {
 }
 
 func (b *builder) done() Text {
-	t := Text{s: b.s.String(), runs: b.runs, safe: b.safe}
+	t := Text{s: b.s.String(), runs: b.runs, safe: b.safe, empty: b.empty}
 	if len(t.runs) == 1 && t.runs[0].Mark == (Mark{}) {
 		t.runs = nil
 	}
