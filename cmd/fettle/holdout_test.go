@@ -21,7 +21,7 @@ func TestHoldingOutLeavesSomethingToLearn(t *testing.T) {
 		flags           []string
 	}{
 		{"all but a fraction", "0.999", rows(t, 14), nil},
-		{"all but one", "13", rows(t, 14), nil},
+		{"half", "7", rows(t, 14), nil},
 		{"rows that all say the same", "2", file(t, "same.json", strings.Repeat(same, 8)), nil},
 		{"pieces of one long row", "1", file(t, "long.txt", strings.Repeat("abc ", 99)), []string{
 			"--dataset_format", "text", "--max_seq_length", "40"}},
@@ -45,15 +45,18 @@ func TestHoldingOutLeavesSomethingToLearn(t *testing.T) {
 	}
 }
 
-func TestHoldingOutEverythingIsRefused(t *testing.T) {
+func TestHoldingOutMoreThanIsLeftIsRefused(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
-	for _, size := range []string{"14", "100"} {
+	for size, want := range map[string]string{
+		"8": "val_size is 8, which leaves 6 of 14 examples", "13": "val_size is 13, which leaves 1 of 14 examples",
+		"14": "none is left for training", "100": "none is left for training",
+	} {
 		for _, command := range []string{"train", "plan"} {
 			out := filepath.Join(t.TempDir(), "run")
 			flags := training(base, set, out, "--val_size", size)
 			code, _, stderr := call("", append([]string{command}, flags[1:]...)...)
 			require.Equal(t, exitUsage, code, stderr)
-			require.Contains(t, stderr, "none is left for training")
+			require.Contains(t, stderr, want)
 			require.NoDirExists(t, out)
 		}
 	}

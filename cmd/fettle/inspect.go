@@ -77,6 +77,9 @@ func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings) error 
 	if m.tok == nil {
 		return usage(errors.New("inspect: there is no tokenizer to show tokens with"))
 	}
+	if _, err := m.fit(newLog(cmd.ErrOrStderr()), c); err != nil {
+		return err
+	}
 	out := cmd.OutOrStdout()
 	v := inspect.View{Tokenizer: m.tok, Out: out, Color: machine.IsTerminal(out) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]

@@ -58,9 +58,10 @@ run; --probe 0 skips this.`,
 // planReport holds the report of plan.
 type planReport struct {
 	*estimate
-	Trainable int         `json:"trainable"`
-	Pace      *train.Pace `json:"pace,omitempty"`
-	Seconds   float64     `json:"seconds,omitempty"`
+	Trainable int            `json:"trainable"`
+	Warnings  []train.Misfit `json:"warnings,omitempty"`
+	Pace      *train.Pace    `json:"pace,omitempty"`
+	Seconds   float64        `json:"seconds,omitempty"`
 }
 
 func planRun(cmd *cobra.Command, c train.Config, how planSettings) error {
@@ -68,11 +69,15 @@ func planRun(cmd *cobra.Command, c train.Config, how planSettings) error {
 	if err != nil {
 		return err
 	}
+	warnings, err := m.fit(newLog(cmd.ErrOrStderr()), c)
+	if err != nil {
+		return err
+	}
 	b, err := newEstimate(c, m)
 	if err != nil {
 		return err
 	}
-	p := planReport{estimate: b, Trainable: plan.Trainables(c, m.shape)}
+	p := planReport{estimate: b, Trainable: plan.Trainables(c, m.shape), Warnings: warnings}
 	out := cmd.OutOrStdout()
 	if !how.JSON {
 		p.print(out, c)

@@ -19,6 +19,9 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 	if err := load(cmd, s); err != nil {
 		return err
 	}
+	if s.Given("warmup_steps") && !s.Given("warmup_ratio") {
+		c.WarmupRatio = 0 // warmup_steps: 0 means no warm-up
+	}
 	problems := continueAdapter(s, c)
 	defaults := train.Defaults()
 	for _, idle := range c.Idle() {

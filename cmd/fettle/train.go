@@ -63,6 +63,9 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 		return err
 	}
 	m.log(log, c)
+	if _, err := m.fit(log, c); err != nil {
+		return err
+	}
 	if err := m.check(c); err != nil {
 		return err
 	}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"github.com/rs/zerolog"
+
+	"fettle/train"
+)
+
+// fit holds the settings of a run against the size of its data. It logs those that do not fit, and refuses where
+// nothing sensible is left.
+func (m *runData) fit(log zerolog.Logger, c train.Config) ([]train.Misfit, error) {
+	s := m.training
+	found := c.Misfits(train.Counts{
+		Training: len(s.Examples), Held: len(m.evaluation.Examples), Rows: s.Rows, Long: s.Cut + s.Dropped,
+		Keeps95: s.Keeps(0.95),
+	})
+	if err := train.Unfit(found); err != nil {
+		return nil, usage(err)
+	}
+	for _, f := range found {
+		log.Warn().Msg(f.Text)
+	}
+	return found, nil
+}

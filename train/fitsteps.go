@@ -1,0 +1,68 @@
+package train
+
+import "math"
+
+// fitRates checks the schedule against the run's steps.
+func (c Config) fitRates(m *misfits, total int) {
+	rates, err := newSchedule(c, total)
+	if err != nil {
+		return
+	}
+	m.add(c.LearningRate == 0, "learning_rate", "is 0: nothing is learned")
+	key, value := "warmup_steps", c.WarmupSteps
+	if value == 0 {
+		key, value = "warmup_ratio", c.WarmupRatio
+	}
+	peak := rates.rate(total - 1)
+	switch {
+	case c.LearningRate == 0 || rates.Warmup < total:
+	case peak == 0:
+		m.add(true, key, "is %v: the warm-up takes %d of %d steps, every learning rate is 0 and nothing is learned: set "+
+			"warmup_steps and warmup_ratio to 0", value, rates.Warmup, total)
+	default:
+		m.add(true, key, "is %v: the warm-up takes %d steps and the run has %d, so that the learning rate ends at %.2g and "+
+			"never reaches %v: set warmup_steps to %d", value, rates.Warmup, total, peak, c.LearningRate, (total+9)/10)
+	}
+	if rates.name != "warmup_stable_decay" {
+		return
+	}
+	end := float64(rates.Warmup) + rates.DecaySteps
+	if !math.IsNaN(rates.StableSteps) {
+		end += rates.StableSteps
+	}
+	m.add(end > float64(total), "lr_scheduler_kwargs", "asks for %.0f steps of decay, and with those before it for %.0f; "+
+		"the run has %d: set num_decay_steps to %d", rates.DecaySteps, end, total, (total+9)/10)
+}
+
+// fitIntervals checks what is done every so many steps.
+func (c Config) fitIntervals(m *misfits, total int, held bool) {
+	usual, third := Defaults(), max(1, total/3)
+	for _, i := range []struct {
+		key          string
+		every, usual int
+		acts         bool
+		what         string
+	}{
+		{"save_steps", c.SaveSteps, usual.SaveSteps, true, "the only checkpoint is that of the last step"},
+		{"eval_steps", c.EvalSteps, usual.EvalSteps, held, "it is evaluated before and after only"},
+		{"logging_steps", c.LoggingSteps, usual.LoggingSteps, true, "no step is printed before the last one"},
+		{"sample_steps", c.SampleSteps, usual.SampleSteps, len(c.SamplePrompts) > 0, "samples come before and after only"},
+	} {
+		m.add(i.acts && i.every > total && i.every != i.usual, i.key, "is %d and the run has %d steps: %s; set it to %d, or "+
+			"to 0", i.every, total, i.what, third)
+	}
+}
+
+// fitBest checks whether early stopping and the best checkpoint have evaluations to choose from.
+func (c Config) fitBest(m *misfits, total int, held bool) {
+	if !held || c.EvalSteps == 0 {
+		return
+	}
+	before := (total - 1) / c.EvalSteps // evaluations after the first step and before the last
+	m.add(c.Patience > 0 && before <= c.Patience, "early_stopping_patience",
+		"is %d, and with eval_steps %d there are %d evaluations before the last of %d steps: it can never end the run; set "+
+			"eval_steps to %d", c.Patience, c.EvalSteps, before, total, max(1, (total-1)/(c.Patience+1)))
+	m.add(c.LoadBest && c.SaveSteps >= total && total > 1, "load_best_model_at_end",
+		"chooses among checkpoints every %d steps (save_steps), and the run has %d: only the last one; set save_steps and "+
+			"eval_steps to %d", c.SaveSteps, total, max(1, total/3))
+}
