@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/model/chat"
+	"fettle/model/generate"
 )
 
 // generateSettings holds the settings of generate beside those of model and answer.
@@ -63,6 +64,10 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 	}
 	if !ask.Raw {
 		fmt.Fprintln(cmd.OutOrStdout())
+	}
+	if a.Reason == generate.ContextFull {
+		fmt.Fprintf(cmd.ErrOrStderr(), "The answer ends where the model's context of %d tokens is full.\n",
+			m.Weights.Config().MaxPositions)
 	}
 	if ask.Verbose {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s after %d tokens, %.1f tokens/s; prompt of %d tokens; %s\n",

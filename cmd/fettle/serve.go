@@ -133,5 +133,14 @@ func newEngine(m *chat.Model, from source, sampling chat.Sampling) (*chat.Engine
 	}
 	bare := *m
 	bare.Weights = m.Weights.With(nil)
+	if rows := bare.Weights.Config().Vocab; m.Tokenizer.Size() > rows { // the adapter brings tokens of its own
+		where, err := located(from.Model)
+		if err != nil {
+			return nil, err
+		}
+		if bare.Tokenizer, err = loadTokenizer(where, bare.Weights); err != nil {
+			return nil, err
+		}
+	}
 	return e, e.Add(&bare, "base", base, "base model")
 }

@@ -55,7 +55,7 @@ func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 		}
 		q.Continue = len(q.Prompt) > 1
 	}
-	if err := c.fits(r, len(q.Prompt)); err != nil {
+	if err := c.fits(r, q.Prompt); err != nil {
 		return result, err
 	}
 	a, err := c.Ask(ctx, q, emit)
@@ -64,16 +64,22 @@ func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 	return result, err
 }
 
-// fits refuses a prompt of n tokens that leaves no room for an answer, or less than the request asks for. A request
-// without a limit of its own takes the room that there is.
-func (c *Conversation) fits(r serve.Request, n int) error {
-	most := c.Capacity()
-	hint := ""
-	if r.Messages != nil && !r.Truncate {
+// fits refuses a prompt that the model cannot read or that leaves no room for an answer, or less than the request asks
+// for. A request without a limit of its own takes the room that there is.
+func (c *Conversation) fits(r serve.Request, prompt []int32) error {
+	n, most, vocab := len(prompt), c.Capacity(), c.Weights.Config().Vocab
+	field, hint := "prompt", ""
+	if r.Messages != nil {
+		field = "messages"
+	}
+	if len(r.Messages) > 1 && !r.Truncate {
 		hint = `; "truncate": true leaves out the oldest messages`
 	}
+	if err := c.Tokenizer.Within(prompt, vocab); err != nil {
+		return wrong(field, err)
+	}
 	if n >= most {
-		return serve.Wrong{Param: map[bool]string{true: "messages", false: "prompt"}[r.Messages != nil],
+		return serve.Wrong{Param: field,
 			Message: fmt.Sprintf("the prompt has %d tokens, the model's context is %d%s", n, most, hint)}
 	}
 	if r.MaxTokens != nil && n+*r.MaxTokens > most && !r.Truncate {
@@ -81,7 +87,7 @@ func (c *Conversation) fits(r serve.Request, n int) error {
 			"together more than the model's context of %d: ask for at most %d%s", n, *r.MaxTokens, most, most-n, hint)}
 	}
 	for token := range r.LogitBias {
-		if vocab := c.Weights.Config().Vocab; token < 0 || int(token) >= vocab {
+		if token < 0 || int(token) >= vocab {
 			return serve.Wrong{Param: "logit_bias",
 				Message: fmt.Sprintf("logit_bias: token %d is outside the vocabulary of %d", token, vocab)}
 		}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -161,5 +162,23 @@ func TestSeedsAreDrawnReturnedAndCounted(t *testing.T) {
 	stream := post(s, "/v1/completions", `{"prompt": ["a", "b"], "n": 3, "seed": 10, "stream": true}`).Body.String()
 	for _, part := range []string{`"index":0,"text":"a"`, `"index":5,"text":"b"`, `"seed":10`, "data: [DONE]"} {
 		require.Contains(t, stream, part)
+	}
+}
+
+func TestTheDocumentationListsTheFields(t *testing.T) {
+	text, err := os.ReadFile("../../docs/API.md")
+	require.NoError(t, err)
+	for name := range (&body{}).fields() {
+		require.Contains(t, string(text), "`"+name+"`")
+	}
+	for name := range (&message{}).fields() {
+		if name != "role" {
+			require.Contains(t, string(text), "`"+name+"`")
+		}
+	}
+	for _, o := range others() {
+		if o.harmless {
+			require.Contains(t, string(text), "`"+o.name+"`")
+		}
 	}
 }
