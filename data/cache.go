@@ -68,11 +68,17 @@ func cacheKey(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Opti
 		}
 	}
 	fmt.Fprintln(h, s.Hash())
+	probes := []string{" a  b", "Übung\n</s><s>1234", "<|eot_id|>"}
 	for id := range int32(s.Size()) {
 		fmt.Fprintf(h, "%q%t", s.Piece(id), s.Control(id))
+		if s.Control(id) {
+			probes = append(probes, "a "+s.Piece(id)+" a"+s.Piece(id)+"a")
+		}
 	}
-	for _, probe := range []string{" a  b", "Übung\n</s><s>1234", "<|eot_id|>"} {
-		fmt.Fprintln(h, tok.BOS(), tok.EOS(), tok.Encode(probe), tok.EncodeSpecial(probe))
+	before, after := tok.Specials()
+	fmt.Fprintln(h, tok.BOS(), tok.EOS(), before, after)
+	for _, probe := range probes {
+		fmt.Fprintln(h, tok.Encode(probe), tok.EncodeSpecial(probe))
 	}
 	o.Progress, o.Cache = nil, ""
 	for _, v := range []any{r, files, o} {

@@ -13,6 +13,23 @@ import (
 	"fettle/data/source"
 )
 
+// bare is a tokenizer that puts nothing around a text.
+type bare struct{ datatest.Spelled }
+
+func (bare) Specials() (before, after []int32) { return nil, nil }
+
+// As with another add_bos_token in tokenizer_config.json.
+func TestCacheKnowsWhatSurroundsAText(t *testing.T) {
+	r, err := recipe.Find("alpaca")
+	require.NoError(t, err)
+	path, cache := datatest.Write(t, "a.jsonl", datatest.TwoRows), t.TempDir()
+	with, err := datatest.Load(datatest.Spelled{File: "a"}, r, path, data.Options{Cache: cache})
+	require.NoError(t, err)
+	without, err := datatest.Load(bare{datatest.Spelled{File: "a"}}, r, path, data.Options{Cache: cache})
+	require.NoError(t, err)
+	require.Equal(t, with.Examples[0].Tokens[1:], without.Examples[0].Tokens)
+}
+
 // A cached set equals the loaded one; any change of the input makes another.
 func TestCacheIsNeverStale(t *testing.T) {
 	tok := datatest.Spelled{File: "a"}

@@ -108,6 +108,19 @@ func TestVicunaMasksWhatFastChatMasks(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.want, relations(t, tok, r, file.Rows, data.Options{Cutoff: 2048}, c.vectors), c.recipe)
 	}
+
+	// With "legacy": false in tokenizer_config.json vicuna needs no recipe of its own.
+	dir := t.TempDir()
+	model, err := os.ReadFile(filepath.Join(datatest.Shared(t), "data/tokenizers/llama12/tokenizer.model"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tokenizer.model"), model, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "tokenizer_config.json"), []byte(`{"legacy": false}`), 0o644))
+	plain, err := tokenizer.Load(dir)
+	require.NoError(t, err)
+	r, err := recipe.Find("vicuna")
+	require.NoError(t, err)
+	require.Equal(t, map[relation]int{equal: 15, silent: 11, theyStop: 2, unnamed: 2},
+		relations(t, plain, r, file.Rows, data.Options{Cutoff: 2048}, file.NonLegacy))
 }
 
 // LLaMA-Factory 0.9.5 with its template llama3: train_on_prompt is train_on all,

@@ -64,7 +64,7 @@ func (k *Checker) Conversation(c recipe.Conversation) []Mark {
 		}{
 			{control, k.controlIn}, {"byte-order-mark", markIn}, {"mojibake", mojibakeIn},
 			{"replacement-character", replacementIn}, {"placeholder", placeholderIn},
-			{"html", htmlIn},
+			{"html", htmlIn}, {"lost-bytes", k.lostIn},
 		} {
 			if hit := check.find(*text); hit != "" && !seen[check.rule] {
 				seen[check.rule] = true
@@ -109,6 +109,19 @@ func orderOf(turns []recipe.Turn) string {
 		return "it ends with a question"
 	}
 	return ""
+}
+
+// lostIn finds the bytes of text that the tokenizer gives no token.
+func (k *Checker) lostIn(text string) string {
+	t, ok := k.tok.(interface{ Lost(text string) []string })
+	if !ok {
+		return ""
+	}
+	lost := t.Lost(text)
+	if len(lost) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d bytes, the first %q", len(lost), lost[0])
 }
 
 // controlIn finds the name of a control token in text: the tokenizer's or a

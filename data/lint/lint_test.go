@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,33 @@ func TestLinterFindsEveryFault(t *testing.T) {
 			require.NoError(t, err)
 			require.Empty(t, errs)
 		})
+	}
+}
+
+// without is a tokenizer whose vocabulary lacks a byte.
+type without struct {
+	datatest.Spelled
+	lacks string
+}
+
+func (w without) Lost(text string) []string {
+	return slices.Repeat([]string{w.lacks}, strings.Count(text, w.lacks))
+}
+
+func TestBytesThatTheVocabularyLacksAreNamed(t *testing.T) {
+	r, err := recipe.Find("alpaca")
+	require.NoError(t, err)
+	path := datatest.Write(t, "a.jsonl", datatest.TwoRows)
+	for lacks, want := range map[string]string{"5": `1 bytes, the first "5"`, "7": ""} {
+		s, err := datatest.Load(without{lacks: lacks}, r, path, data.Options{})
+		require.NoError(t, err)
+		var found string
+		for _, f := range s.Report.Findings {
+			require.Equal(t, "lost-bytes", f.Rule)
+			require.Equal(t, lint.Note, f.Severity)
+			found = f.Text
+		}
+		require.Equal(t, want, found)
 	}
 }
 

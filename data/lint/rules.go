@@ -57,6 +57,8 @@ func Rules() []Rule {
 				"which end or begin a sequence: --parse_specials no keeps them as text"},
 		{"control-names", Note, 0, false,
 			"the text has names of control tokens, which stay text: correct, unless the tokens are meant"},
+		{"lost-bytes", Note, 0, false,
+			"the vocabulary has no piece for these bytes, which become no token: the model does not see them"},
 		{"byte-order-mark", Warning, 0, true,
 			"invisible marks inside texts become tokens of their own"},
 		{"mojibake", Warning, 0, true,

@@ -39,6 +39,9 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	}
 	frozen := m.frozen()
 	scheme := m.scheme(beside)
+	if beside.Legacy != nil && !*beside.Legacy {
+		m.trimSpace = false // transformers converts the file to a tokenizer.json, whose Metaspace keeps all spaces
+	}
 	t := &Tokenizer{
 		pieces: m.pieces, prefixed: scheme != "never", collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos),
 	}
@@ -60,8 +63,8 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	}
 	b.settle()
 	t.encode = func(out []int32, text string, start bool) []int32 {
-		lead := scheme == "always" || scheme == "first" && start && !strings.HasPrefix(text, " ") &&
-			!strings.HasPrefix(text, space)
+		lead := scheme == "always" ||
+			scheme == "first" && start && !strings.HasPrefix(text, " ") && !strings.HasPrefix(text, space)
 		text = m.escape(text, lead)
 		frozen.cut(text, always, func(text string, _ int, id int32) {
 			if id >= 0 {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ type side struct {
 // sideConfig has the fields of tokenizer_config.json that change tokens.
 type sideConfig struct {
 	Class       string                     `json:"tokenizer_class"`
+	Backend     string                     `json:"backend"` // transformers 5 writes it
 	AddBOS      *bool                      `json:"add_bos_token"`
 	AddEOS      *bool                      `json:"add_eos_token"`
 	PrefixSpace *bool                      `json:"add_prefix_space"`
@@ -35,14 +37,15 @@ type sideConfig struct {
 // sideNames has the fields of special_tokens_map.json, which tokenizer_config.json has too. A name that is null is
 // none; one that is absent or empty is the tokenizer's usual one.
 type sideNames struct {
-	BOS  json.RawMessage `json:"bos_token"`
-	EOS  json.RawMessage `json:"eos_token"`
-	UNK  json.RawMessage `json:"unk_token"`
-	SEP  json.RawMessage `json:"sep_token"`
-	PAD  json.RawMessage `json:"pad_token"`
-	CLS  json.RawMessage `json:"cls_token"`
-	MASK json.RawMessage `json:"mask_token"`
-	More json.RawMessage `json:"additional_special_tokens"`
+	BOS   json.RawMessage `json:"bos_token"`
+	EOS   json.RawMessage `json:"eos_token"`
+	UNK   json.RawMessage `json:"unk_token"`
+	SEP   json.RawMessage `json:"sep_token"`
+	PAD   json.RawMessage `json:"pad_token"`
+	CLS   json.RawMessage `json:"cls_token"`
+	MASK  json.RawMessage `json:"mask_token"`
+	More  json.RawMessage `json:"additional_special_tokens"`
+	Extra json.RawMessage `json:"extra_special_tokens"` // as a list or by the names of attributes
 }
 
 // readSide reads tokenizer_config.json, special_tokens_map.json and added_tokens.json, in the order of precedence that
@@ -106,12 +109,10 @@ func (s *side) decoder() error {
 // names returns the tokens that the side files name, without ids.
 func (n sideNames) names(more []json.RawMessage) ([]addedToken, error) {
 	list := []json.RawMessage{n.BOS, n.EOS, n.UNK, n.SEP, n.PAD, n.CLS, n.MASK}
-	for _, text := range more {
-		var several []json.RawMessage
-		if len(text) > 0 {
-			if err := json.Unmarshal(text, &several); err != nil {
-				return nil, fmt.Errorf("additional_special_tokens: %w", err)
-			}
+	for _, text := range append(more, n.Extra) {
+		several, err := severalTokens(text)
+		if err != nil {
+			return nil, fmt.Errorf("additional_special_tokens or extra_special_tokens: %w", err)
 		}
 		list = append(list, several...)
 	}
@@ -127,6 +128,22 @@ func (n sideNames) names(more []json.RawMessage) ([]addedToken, error) {
 		}
 	}
 	return all, nil
+}
+
+// severalTokens reads a list of tokens, or an object of them, by the order of its keys.
+func severalTokens(text json.RawMessage) (list []json.RawMessage, err error) {
+	switch {
+	case len(text) == 0:
+		return nil, nil
+	case text[0] != '{':
+		return list, json.Unmarshal(text, &list)
+	}
+	var object map[string]json.RawMessage
+	err = json.Unmarshal(text, &object)
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		list = append(list, object[key])
+	}
+	return list, err
 }
 
 // nameless is the id of a token that a side file names without its id.

@@ -52,6 +52,8 @@ func TestSideFilesDecideWhatSurroundsAText(t *testing.T) {
 				"add_bos_token": false, "add_eos_token": true}`, nil, []int32{end}},
 		{"LLaMA's class adds BOS by default", "testdata/gpt2.json",
 			`{"bos_token": "<|begin|>", "tokenizer_class": "LlamaTokenizer"}`, []int32{begin}, nil},
+		{"but not in files that transformers 5 saved", "testdata/gpt2.json",
+			`{"bos_token": "<|begin|>", "tokenizer_class": "LlamaTokenizer", "backend": "tokenizers"}`, nil, nil},
 		{"GPT-NeoX's does not", "testdata/llama2.json", `{"tokenizer_class": "GPTNeoXTokenizerFast"}`, nil, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -145,6 +147,16 @@ func TestAddedWordsAreText(t *testing.T) {
 	require.Contains(t, tok.Encode("the sheepfold"), int32(1024))
 	require.NotContains(t, tok.Encode("<|im_start|>[PAD]"), int32(1025), "spelled as control tokens are")
 	require.NotContains(t, tok.Encode("<|im_start|>[PAD]"), int32(1026), "named")
+
+	for _, extra := range []string{`["hill"]`, `{"image_token": "hill"}`} {
+		tok, err := tokenizer.Load(directory(t, "testdata/llama3.json", map[string]string{
+			"tokenizer_config.json": `{"extra_special_tokens": ` + extra + `, "backend": "tokenizers"}`}))
+		require.NoError(t, err)
+		id, ok := tok.ID("hill")
+		require.True(t, ok)
+		require.NotContains(t, tok.Encode("the hill"), id)
+		require.Contains(t, tok.EncodeSpecial("the hill"), id)
+	}
 }
 
 func TestTokenizerJSONIsPreferred(t *testing.T) {

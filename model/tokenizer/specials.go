@@ -31,6 +31,8 @@ func (t *Tokenizer) choose(beside side, json, processed, byteLevel bool) {
 	}
 	adds, known := addsBOS(beside.Class)
 	switch explicit := beside.AddBOS != nil || beside.AddEOS != nil; {
+	case json && beside.Backend != "": // transformers 5 saved it, which leaves these settings to the post-processor
+		return
 	case known:
 	case !json:
 		adds = true

@@ -13,8 +13,9 @@
 //     EOS are what the post-processor puts around a text, or the tokens with the usual names.
 //   - What is put around a text (Specials) is what the post-processor of tokenizer.json says. LLaMA's, Gemma's,
 //     Cohere's and GPT-NeoX's classes, and tokenizer.model, follow add_bos_token and add_eos_token instead.
-//   - A leading space comes as tokenizer.json's normalizer and pre_tokenizer say. For tokenizer.model it precedes
-//     each text between added tokens, or with "legacy": false only the whole text.
+//   - A leading space comes as tokenizer.json's normalizer and pre_tokenizer say. For tokenizer.model it precedes each
+//     text between added tokens, as in SentencePiece. With "legacy": false it precedes the whole text alone, if that
+//     begins without a space, and all spaces stay.
 //
 // The ids in config.json and generation_config.json name no tokens: they are ends of an answer beside EOS, see
 // model/chat.
