@@ -7,11 +7,11 @@ import (
 	"fettle/data/source"
 )
 
-// selection returns how often each record of a file is taken, nil for all of them once: those of its split, of which
-// Samples are drawn at random. Where there are fewer, all are taken and the others drawn with replacement, as
+// selection returns how often each record of a file is taken, nil for all of them once: those of its split, or the
+// First of them, or those of which Samples are drawn at random. Where there are fewer, all are taken and the others drawn with replacement, as
 // LLaMA-Factory does.
 func selection(f source.File, r *source.Reader, seed uint64) ([]int, error) {
-	if f.Samples == 0 && (f.Split == "" || f.Split == "train") {
+	if f.Samples == 0 && f.First == 0 && (f.Split == "" || f.Split == "train") {
 		return nil, nil
 	}
 	n, err := r.Count()
@@ -21,6 +21,9 @@ func selection(f source.File, r *source.Reader, seed uint64) ([]int, error) {
 	rows, err := source.SplitRows(f.Split, n)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	if f.First > 0 {
+		rows = rows[:min(f.First, len(rows))]
 	}
 	times := make([]int, n)
 	if f.Samples == 0 || f.Samples >= len(rows) {

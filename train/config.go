@@ -12,12 +12,13 @@ type Config struct {
 	Shape     string  `yaml:"config_name" help:"train from random weights, drawn by the seed, instead of a base model: a config.json, its directory or fettle-tiny"`
 	Tokenizer string  `yaml:"tokenizer_name" help:"directory of the tokenizer, with config_name"`
 	Spread    float64 `yaml:"initializer_range" help:"standard deviation of the random weights, with config_name"`
-	Adapter   string  `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path" help:"adapter to start from; its weights only"`
-	Recipe    string  `yaml:"recipe" group:"data" alias:"template,chat_template,prompt_style" help:"prompt template and loss mask: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
+	Adapter   string  `yaml:"adapter_name_or_path" alias:"lora_model_dir" help:"adapter to start from; its weights only"`
+	Recipe    string  `yaml:"recipe" group:"data" help:"prompt template and loss mask: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
 	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME names an entry of LLaMA-Factory's file"`
 	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`
 	Weights       []string `yaml:"dataset_weights" help:"passes over each training file in an epoch, such as 1,0.5; empty: one"`
+	MaxSamples    int      `yaml:"max_samples" help:"rows to read of each file for training or evaluation, from the first; 0: all"`
 	Columns       []string `yaml:"columns" pairs:"true" help:"fields under other names, such as instruction=question,output=answer"`
 	OnBadRow      string   `yaml:"on_bad_row" help:"stop at a record that cannot be read, or skip it"`
 	Specials      string   `yaml:"parse_specials" help:"names of control tokens in the data become those tokens: recipe (as its original), yes or no"`
@@ -40,7 +41,7 @@ type Config struct {
 	BatchSize    int      `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size" help:"sequences in a micro-batch"`
 	Accumulation int      `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches in an optimizer step"`
 	Epochs       float64  `yaml:"num_train_epochs" alias:"num_epochs,epochs" help:"passes over the data"`
-	MaxSteps     int      `yaml:"max_steps" alias:"iters" help:"optimizer steps, instead of num_train_epochs; 0: by epochs"`
+	MaxSteps     int      `yaml:"max_steps" help:"optimizer steps, instead of num_train_epochs; 0: by epochs"`
 	LearningRate float64  `yaml:"learning_rate" help:"peak learning rate"`
 	Schedule     string   `yaml:"lr_scheduler_type" alias:"lr_scheduler" help:"linear, cosine, cosine_with_restarts, cosine_with_min_lr, cosine_warmup_with_min_lr, polynomial, constant (without warm-up), constant_with_warmup, inverse_sqrt or warmup_stable_decay, as in Hugging Face's trainer"`
 	ScheduleArgs []string `yaml:"lr_scheduler_kwargs" pairs:"true" help:"more of the schedule, such as num_cycles=2, min_lr_rate=0.1, lr_end=1e-6,power=2, num_decay_steps=100"`
@@ -62,11 +63,13 @@ type Config struct {
 
 	OutputDir    string  `yaml:"output_dir" group:"output" help:"directory of the run"`
 	EvalSteps    int     `yaml:"eval_steps" help:"steps between evaluations; 0: before and after only. eval_loss is a mean over learned tokens"`
+	EvalsEpoch   int     `yaml:"evals_per_epoch" help:"evaluations in an epoch, instead of eval_steps; 0: by eval_steps"`
 	Patience     int     `yaml:"early_stopping_patience" help:"end the run after this many evaluations without a better loss; 0: never"`
 	Threshold    float64 `yaml:"early_stopping_threshold" help:"decrease of the held-out loss that counts as better for early stopping"`
 	LoadBest     bool    `yaml:"load_best_model_at_end" help:"take the checkpoint with the lowest held-out loss as the result, not the last one"`
 	BestBy       string  `yaml:"metric_for_best_model" help:"metric of load_best_model_at_end: eval_loss"`
 	SaveSteps    int     `yaml:"save_steps" help:"steps between checkpoints; 0: at the end only"`
+	SavesEpoch   int     `yaml:"saves_per_epoch" help:"checkpoints in an epoch, instead of save_steps; 0: by save_steps"`
 	SaveLimit    int     `yaml:"save_total_limit" help:"checkpoints to keep, the best one always among them; 0: all"`
 	LoggingSteps int     `yaml:"logging_steps" help:"steps between printed lines, if the terminal cannot update a line"`
 	Resume       string  `yaml:"resume" alias:"resume_from_checkpoint" bare:"auto" words:"true=auto,latest=auto,last=auto,auto=auto,false=none,none=none,null=none" help:"auto, none or a checkpoint directory"`
@@ -113,4 +116,18 @@ func (c Config) Method() (adapter.Method, error) {
 		return m, err
 	}
 	return adapter.Continued(c.Adapter, m)
+}
+
+// ResolvePerEpoch replaces evals_per_epoch and saves_per_epoch by steps, given the number of examples. With
+// load_best_model_at_end every checkpoint is evaluated.
+func (c *Config) ResolvePerEpoch(examples int) {
+	per := newSteps(*c, examples).perEpoch
+	for _, each := range []struct{ times, steps *int }{{&c.EvalsEpoch, &c.EvalSteps}, {&c.SavesEpoch, &c.SaveSteps}} {
+		if n := *each.times; n > 0 {
+			*each.steps, *each.times = (per+n-1)/n, 0
+		}
+	}
+	if c.LoadBest && c.EvalSteps > 0 {
+		c.SaveSteps = (c.SaveSteps + c.EvalSteps - 1) / c.EvalSteps * c.EvalSteps
+	}
 }

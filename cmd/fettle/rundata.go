@@ -78,6 +78,7 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	if err := m.read(c, tok, progress); err != nil {
 		return nil, err
 	}
+	c.ResolvePerEpoch(len(m.training.Examples))
 	for _, e := range slices.Concat(m.training.Examples, m.evaluation.Examples) {
 		for s := range e.Sequences() {
 			if err := m.within(s.Tokens); err != nil {
@@ -119,6 +120,7 @@ func (m *runData) read(c *train.Config, tok encode.Tokenizer, progress io.Writer
 		if err != nil {
 			return err
 		}
+		held = firstRows(held, c.MaxSamples)
 		m.evaluation, err = data.Load(tok, m.recipe, held, options)
 		return input(err)
 	}
@@ -179,7 +181,21 @@ func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 		weights = append(weights, w)
 	}
 	files, err := dataFiles(c.Dataset, weights, o)
-	return o, files, err
+	return o, firstRows(files, c.MaxSamples), err
+}
+
+// firstRows limits the rows of every file, 0 to all of them. Rows that are drawn at random are in random order.
+func firstRows(files []datasource.File, most int) []datasource.File {
+	for i, f := range files {
+		switch {
+		case most == 0:
+		case f.Samples > 0:
+			files[i].Samples = min(f.Samples, most)
+		default:
+			files[i].First = most
+		}
+	}
+	return files
 }
 
 // infoFile is LLaMA-Factory's list of data sets. dataset_info.json:NAME names one of them.

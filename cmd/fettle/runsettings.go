@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 
@@ -9,7 +10,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"fettle/adapter"
+	"fettle/internal/human"
 	"fettle/internal/settings"
+	"fettle/model/chat"
 	"fettle/train"
 )
 
@@ -22,6 +25,8 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 	if s.Given("warmup_steps") && !s.Given("warmup_ratio") {
 		c.WarmupRatio = 0 // warmup_steps: 0 means no warm-up
 	}
+	printTranslation(cmd.ErrOrStderr(), s)
+	fitDefaults(cmd.ErrOrStderr(), s, c)
 	problems := continueAdapter(s, c)
 	defaults := train.Defaults()
 	for _, idle := range c.Idle() {
@@ -43,6 +48,44 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 		return usage(problems)
 	}
 	return nil
+}
+
+// printTranslation shows what became of the keys of other programs.
+func printTranslation(out io.Writer, s *settings.Settings) {
+	t := s.Translation()
+	if len(t.Notes) == 0 {
+		return
+	}
+	title := "Settings of other programs:"
+	if t.Program != "" {
+		title = fmt.Sprintf("%s is a file of %s; its settings here:", s.Config(), t.Program)
+	}
+	var rows [][]string
+	for _, n := range t.Notes {
+		rows = append(rows, []string{"  " + n.Place, n.Key, n.Text})
+	}
+	fmt.Fprintf(out, "%s\n%s", title, human.Table(rows))
+}
+
+// fitDefaults adapts another program's defaults to the model: no sequence is longer than its positions, and without a
+// chat template there is the default recipe.
+func fitDefaults(out io.Writer, s *settings.Settings, c *train.Config) {
+	if s.Translation().Program == "" {
+		return
+	}
+	shape, where, err := baseShape(*c)
+	if err != nil {
+		return // of a later moment
+	}
+	if !s.Place("max_seq_length").Explicit() && c.Cutoff > shape.MaxPositions {
+		c.Cutoff = shape.MaxPositions
+		fmt.Fprintf(out, "max_seq_length: %d, the positions of the model\n", c.Cutoff)
+	}
+	if t, err := chat.ReadTemplate(where); !s.Place("recipe").Explicit() && c.Recipe == chat.OwnTemplate && err == nil &&
+		t.Path == "" {
+		c.Recipe = train.Defaults().Recipe
+		fmt.Fprintf(out, "recipe: %s, as the model has no chat template\n", c.Recipe)
+	}
 }
 
 // continueAdapter gives a run that continues an adapter the adapter's method and settings, and lists the settings that

@@ -8,7 +8,9 @@ import (
 	"github.com/spf13/pflag"
 
 	ready "fettle/configs"
+	"fettle/data/recipe"
 	"fettle/internal/settings"
+	"fettle/internal/settings/foreign"
 	"fettle/train"
 )
 
@@ -29,8 +31,23 @@ func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
 	program := settings.Program{Variables: otherVariables()}
 	if _, ok := configs[0].(*train.Config); ok {
 		program.Configs, program.Find = ready.Names(), ready.Find
+		var recipes []string
+		for _, r := range recipe.All() {
+			recipes = append(recipes, r.Name)
+		}
+		program.Others = foreign.New(namesOf(configs), recipes)
 	}
 	return settings.New(cmd.Flags(), program, configs...)
+}
+
+// namesOf lists the names and aliases of the settings of structs.
+func namesOf(configs []any) (names []string) {
+	for _, c := range configs {
+		for _, f := range settings.Fields(c) {
+			names = append(append(names, f.Key), f.Aliases...)
+		}
+	}
+	return names
 }
 
 // load fills the configs of a command. Variables for settings of other commands are no mistake.

@@ -21,6 +21,7 @@ type File struct {
 	Tags    bool     // messages have no roles outside Columns
 	Split   string   // the rows that are read, as in "train[10%:]"; "": all
 	Samples int      // rows drawn at random from these, more than once if there are fewer; 0: all
+	First   int      // at most so many of these, from the first; 0: all. Not with Samples
 }
 
 // mapper says who maps the file's columns.

@@ -16,12 +16,21 @@ func variable(name string) string { return prefix + strings.ToUpper(name) }
 
 // fromEnvironment lists the settings that variables give. An empty one counts as unset.
 func (s *Settings) fromEnvironment() (list []Entry) {
+	var names []string
 	for _, f := range s.fields {
-		for _, name := range f.names() {
-			v := variable(name)
-			if value := os.Getenv(v); value != "" && !slices.Contains(s.program.Variables, v) {
-				list = append(list, Entry{name, value, Place{Environment, "environment", v}})
+		names = append(names, f.names()...)
+	}
+	if s.program.Others != nil {
+		for _, name := range s.program.Others.Keys() {
+			if _, own := s.keys[name]; !own {
+				names = append(names, name)
 			}
+		}
+	}
+	for _, name := range names {
+		v := variable(name)
+		if value := os.Getenv(v); value != "" && !slices.Contains(s.program.Variables, v) {
+			list = append(list, Entry{name, value, Place{Environment, "environment", v}})
 		}
 	}
 	return list

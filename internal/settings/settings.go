@@ -142,6 +142,7 @@ func New(flags *pflag.FlagSet, program Program, configs ...any) *Settings {
 			if flags.Lookup(name) == nil {
 				flag := flags.VarPF(&texts{kind: loose}, name, "", "")
 				flag.Hidden, flag.NoOptDefVal = true, "true"
+				flag.Annotations = map[string][]string{namesNote: {name}}
 			}
 		}
 	}
