@@ -7,9 +7,9 @@ import (
 	"fettle/data/source"
 )
 
-// selection returns how often each record of a file is taken, nil for all of them once: those of its split, or the
-// First of them, or those of which Samples are drawn at random. Where there are fewer, all are taken and the others drawn with replacement, as
-// LLaMA-Factory does.
+// selection returns how often each record of a file is taken, nil for all of them once: those of its split, or
+// the First of these, or Samples of these, which are drawn at random. Where there are fewer, all are taken and the
+// others drawn with replacement, as LLaMA-Factory does.
 func selection(f source.File, r *source.Reader, seed uint64) ([]int, error) {
 	if f.Samples == 0 && f.First == 0 && (f.Split == "" || f.Split == "train") {
 		return nil, nil

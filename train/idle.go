@@ -80,12 +80,13 @@ func conditions() []condition {
 }
 
 // always lists the settings that act in every run, or whose own values are refused where they cannot.
-const always = "model_name_or_path config_name recipe dataset dataset_weights max_samples on_bad_row allow data_cache " +
-	"max_seq_length over_long eval_dataset shuffle dataloader_drop_last finetuning_type per_device_train_batch_size " +
-	"gradient_accumulation_steps max_steps learning_rate lr_scheduler_type lr_scheduler_kwargs weight_decay adam_beta1 " +
-	"adam_beta2 adam_epsilon max_grad_norm seed compute quantization share_prefix recompute max_memory output_dir " +
-	"early_stopping_patience load_best_model_at_end metric_for_best_model saves_per_epoch save_total_limit logging_steps " +
-	"resume sample_prompts"
+const always = "model_name_or_path config_name recipe dataset dataset_weights max_samples on_bad_row allow " +
+	"data_cache max_seq_length over_long eval_dataset shuffle dataloader_drop_last finetuning_type " +
+	"per_device_train_batch_size gradient_accumulation_steps max_steps learning_rate lr_scheduler_type " +
+	"lr_scheduler_kwargs weight_decay adam_beta1 adam_beta2 adam_epsilon max_grad_norm seed compute " +
+	"quantization share_prefix recompute max_memory output_dir early_stopping_patience " +
+	"load_best_model_at_end metric_for_best_model saves_per_epoch save_total_limit logging_steps resume " +
+	"sample_prompts"
 
 // Idle lists the settings that cannot act, whatever their values.
 func (c Config) Idle() []Idle {

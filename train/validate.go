@@ -125,12 +125,13 @@ func (c Config) checkOutput(p *problems) {
 	}{{c.Patience > 0, "early_stopping_patience"}, {c.LoadBest, "load_best_model_at_end"}} {
 		p.add(s.on && !held, "%s needs the loss of held-out examples, and there are none: set val_size (such as 0.05) or "+
 			"eval_dataset", s.key)
-		p.add(s.on && c.EvalSteps == 0 && c.EvalsEpoch == 0, "%s needs evaluations during the run: set eval_steps, such as to %d",
-			s.key, max(c.SaveSteps, 50))
+		p.add(s.on && c.EvalSteps == 0 && c.EvalsEpoch == 0,
+			"%s needs evaluations during the run: set eval_steps, such as to %d", s.key, max(c.SaveSteps, 50))
 	}
 	p.atLeast("evals_per_epoch", c.EvalsEpoch, 0)
 	p.atLeast("saves_per_epoch", c.SavesEpoch, 0)
-	p.add(c.LoadBest && c.EvalSteps > 0 && c.EvalsEpoch == 0 && c.SavesEpoch == 0 && (c.SaveSteps == 0 || c.SaveSteps%c.EvalSteps != 0),
+	p.add(c.LoadBest && c.EvalSteps > 0 && c.EvalsEpoch == 0 && c.SavesEpoch == 0 &&
+		(c.SaveSteps == 0 || c.SaveSteps%c.EvalSteps != 0),
 		"load_best_model_at_end needs an evaluation of every checkpoint: save_steps is %d, want a multiple of eval_steps "+
 			"%d, such as %d", c.SaveSteps, c.EvalSteps, max(1, (c.SaveSteps+c.EvalSteps/2)/max(1, c.EvalSteps))*c.EvalSteps)
 	p.atLeast("sample_steps", c.SampleSteps, 0)

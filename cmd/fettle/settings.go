@@ -7,8 +7,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"fettle/adapter"
 	ready "fettle/configs"
 	"fettle/data/recipe"
+	"fettle/internal/compute"
 	"fettle/internal/settings"
 	"fettle/internal/settings/foreign"
 	"fettle/train"
@@ -35,7 +37,8 @@ func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
 		for _, r := range recipe.All() {
 			recipes = append(recipes, r.Name)
 		}
-		program.Others = foreign.New(namesOf(configs), recipes)
+		program.Others = foreign.Reader{Own: namesOf(configs), Recipes: recipes, LoRA: adapter.TypeLoRA,
+			Full: adapter.TypeFull, NF4: compute.QuantizeNF4}
 	}
 	return settings.New(cmd.Flags(), program, configs...)
 }

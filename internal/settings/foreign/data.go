@@ -12,9 +12,10 @@ import (
 )
 
 // ownTemplates lists names of templates that stand for what models of this name have in their tokenizer_config.json.
-const ownTemplates = "llama2 llama3 llama4 mistral mistral_small ministral ministral3 gemma gemma2 gemma3 chatml qwen qwen3 " +
-	"qwen3_nothink qwen2_5 phi phi4 phi_3 phi_35 yi smollm smollm2 tinyllama deepseek deepseek3 falcon granite3 olmo olmo2 " +
-	"llama3_2_vision command_r cohere exaone tokenizer_default tokenizer_default_fallback_chatml chat_template"
+const ownTemplates = "llama2 llama3 llama4 mistral mistral_small ministral ministral3 gemma gemma2 gemma3 chatml " +
+	"qwen qwen3 qwen3_nothink qwen2_5 phi phi4 phi_3 phi_35 yi smollm smollm2 tinyllama deepseek deepseek3 " +
+	"falcon granite3 olmo olmo2 llama3_2_vision command_r cohere exaone tokenizer_default " +
+	"tokenizer_default_fallback_chatml chat_template"
 
 // alpacaLora maps names of Alpaca-LoRA's templates.
 var alpacaLora = map[string]string{
@@ -45,7 +46,7 @@ func template(w *work, e settings.Entry) {
 		w.set(e, "recipe", "chat_template")
 	case differs && (e.Key != "chat_template" || w.program.name != ""):
 		w.refuse(e, "%s: %s: write recipe", name, text)
-	case strings.HasSuffix(name, ".jinja"), slices.Contains(w.recipes, name):
+	case strings.HasSuffix(name, ".jinja"), slices.Contains(w.Recipes, name):
 		w.set(e, "recipe", name)
 	default:
 		w.refuse(e, "%s: another program's template: write recipe: chat_template for the model's own, or a file.jinja", name)

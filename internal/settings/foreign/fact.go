@@ -118,6 +118,12 @@ func list(value any) ([]string, error) {
 		return all, nil
 	case []string:
 		return v, nil
+	case []any:
+		var all []string
+		for _, each := range v {
+			all = append(all, fmt.Sprint(each))
+		}
+		return all, nil
 	}
 	return nil, fmt.Errorf("%v is not a list of names", value)
 }

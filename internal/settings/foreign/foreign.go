@@ -15,12 +15,12 @@ import (
 
 // Reader translates entries. It implements settings.Others.
 type Reader struct {
-	own     []string // names and aliases of this program's settings
-	recipes []string // values of recipe
-}
+	Own     []string // names and aliases of this program's settings
+	Recipes []string // values of recipe
 
-// New returns a reader for a program with settings and recipes of these names.
-func New(own, recipes []string) Reader { return Reader{own, recipes} }
+	LoRA, Full string // values of finetuning_type
+	NF4        string // the value of quantization for 4 bits
+}
 
 // Keys lists the keys of other programs.
 func (r Reader) Keys() []string { return slices.Sorted(maps.Keys(facts())) }
@@ -47,7 +47,7 @@ func (r Reader) Translate(entries []settings.Entry) settings.Translation {
 	known := facts()
 	for _, e := range entries {
 		f, ok := known[e.Key]
-		switch own := slices.Contains(r.own, e.Key); {
+		switch own := slices.Contains(r.Own, e.Key); {
 		case !ok || own && f.turn == nil, e.Place.Strength == settings.Preset:
 			w.out.Entries = append(w.out.Entries, e)
 		case e.Value == nil:

@@ -24,13 +24,15 @@ func turned() []turning {
 		{"iters", "max_steps × gradient_accumulation_steps", iterations},
 		{"adapter_path", "mlx-lm: output_dir; else adapter_name_or_path", adapterPath},
 		{"quantization_bit", "4: quantization: nf4; others are refused", bits},
-		{"load_in_4bit", "true: quantization: nf4", when("quantization", "nf4")},
+		{"load_in_4bit", "true: quantization: nf4", func(w *work, e settings.Entry) {
+			when("quantization", w.NF4)(w, e)
+		}},
 		{"quantize", "bnb.nf4 and bnb.nf4-dq: quantization: nf4", quantize},
 		{"quantization_method", "bnb: as quantization_bit says; others are refused", only("bnb bitsandbytes",
 			"quantizations are none, int8 and nf4: write quantization")},
-		{"quantization_type bnb_4bit_quant_type", "nf4; fp4 is refused", only("nf4", "4 bits are nf4 here: write nf4")},
+		{"quantization_type bnb_4bit_quant_type", "nf4; fp4 is refused", only("nf4 NF4", "4 bits are nf4 here: write nf4")},
 		{"lora_target_linear", "true: lora_target_modules: all-linear", when("lora_target_modules", "all-linear")},
-		{"use_peft", "true: finetuning_type: lora; false: full", either("finetuning_type", "lora", "full")},
+		{"use_peft", "true: finetuning_type: lora; false: full", usePEFT},
 		{"adapter fine_tune_type", "finetuning_type; qlora is lora with quantization: nf4", adapterType},
 		{"train_on_prompt train_on_inputs mask_history completion_only_loss assistant_only_loss mask_prompt",
 			"train_on: all, last_turn, completion or assistant", trainOn},
@@ -43,7 +45,8 @@ func turned() []turning {
 		{"template prompt_template_name prompt_style chat_template", "recipe, where it is the same prompt", template},
 		{"chat_template_jinja chat_template_path", "recipe, for a file.jinja", templateFile},
 		{"dataset eval_dataset", "with dataset_dir, names of its dataset_info.json", datasets},
-		{"dataset_dir", "the directory of dataset_info.json", func(w *work, e settings.Entry) { w.note(e, "read with dataset") }},
+		{"dataset_dir", "the directory of dataset_info.json",
+			func(w *work, e settings.Entry) { w.note(e, "read with dataset") }},
 		{"datasets", "axolotl's list of {path, type, …}: dataset, dataset_format, recipe and columns", dataSets},
 		{"data", "mlx-lm: the directory of train.jsonl and valid.jsonl", mlxData},
 		{"dataset_text_field", "columns: text=NAME", textField},
@@ -54,7 +57,8 @@ func turned() []turning {
 		{"eval_steps", "eval_steps, where eval_strategy is steps", evalSteps},
 		{"special_tokens", "tokens of the model's own files; others are refused", specialTokens},
 		{"plugins", "kernels have no effect; others are refused", plugins},
-		{"add_eos_token", "true: as recipes do; false is refused", unless("true", "an answer ends with its recipe's end of text")},
+		{"add_eos_token", "true: as recipes do; false is refused",
+			unless("true", "an answer ends with its recipe's end of text")},
 		{"lora_parameters", "mlx-lm's {rank, scale, dropout, keys}", loraParameters},
 		{"num_layers lora_layers", "-1, all layers; others are refused", only("-1 all", "adapters are in all layers here: "+
 			"write -1")},
@@ -72,15 +76,12 @@ func when(key, value string) func(*work, settings.Entry) {
 	}
 }
 
-// either sets a key to one of two values.
-func either(key, yes, no string) func(*work, settings.Entry) {
-	return func(w *work, e settings.Entry) {
-		if isTrue(e.Value) {
-			w.set(e, key, yes)
-		} else {
-			w.set(e, key, no)
-		}
+func usePEFT(w *work, e settings.Entry) {
+	if isTrue(e.Value) {
+		w.set(e, "finetuning_type", w.LoRA)
+		return
 	}
+	w.set(e, "finetuning_type", w.Full)
 }
 
 // words passes an entry on to a setting that reads the same words.
@@ -169,7 +170,7 @@ func adapterPath(w *work, e settings.Entry) {
 func bits(w *work, e settings.Entry) {
 	switch v, _ := e.Value.(string); v {
 	case "4":
-		w.set(e, "quantization", "nf4")
+		w.set(e, "quantization", w.NF4)
 	case "8":
 		w.refuse(e, "8 bits are LLM.int8() there, another arithmetic than quantization: int8 here, which to choose is yours")
 	default:
@@ -179,7 +180,7 @@ func bits(w *work, e settings.Entry) {
 
 func quantize(w *work, e settings.Entry) {
 	if v, _ := e.Value.(string); strings.HasPrefix(v, "bnb.nf4") {
-		w.set(e, "quantization", "nf4")
+		w.set(e, "quantization", w.NF4)
 		return
 	}
 	w.out.Entries = append(w.out.Entries, e)
@@ -188,9 +189,9 @@ func quantize(w *work, e settings.Entry) {
 func adapterType(w *work, e settings.Entry) {
 	switch v, _ := e.Value.(string); v {
 	case "qlora":
-		w.set(e, "finetuning_type", "lora")
+		w.set(e, "finetuning_type", w.LoRA)
 		if !w.on("load_in_4bit") {
-			w.set(e, "quantization", "nf4")
+			w.set(e, "quantization", w.NF4)
 		}
 	case "dora":
 		w.refuse(e, "DoRA is not done here; lora is another method")
@@ -216,7 +217,8 @@ func trainOn(w *work, e settings.Entry) {
 	_, mlx := w.given["mask_prompt"]
 	switch {
 	case prompts && w.on("mask_history"):
-		w.refuse(e, "prompts are learned and the history is not: only one of train_on: all and train_on: last_turn is possible")
+		w.refuse(e, "prompts are learned and the history is not: only one of train_on: all and train_on: last_turn "+
+			"is possible")
 	case prompts, mlx && !w.on("mask_prompt"):
 		w.set(e, "train_on", "all")
 	case w.on("mask_history"):
@@ -311,7 +313,8 @@ func specialTokens(w *work, e settings.Entry) {
 func plugins(w *work, e settings.Entry) {
 	names, err := list(e.Value)
 	for _, name := range names {
-		if !strings.Contains(name, "liger") && !strings.Contains(name, "cut_cross_entropy") && !strings.Contains(name, "kernels") {
+		kernels := []string{"liger", "cut_cross_entropy", "kernels"}
+		if !slices.ContainsFunc(kernels, func(kind string) bool { return strings.Contains(name, kind) }) {
 			w.refuse(e, "%s: plugins are not loaded", name)
 			return
 		}
