@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // curve holds the shape of a schedule after its warm-up: what lr_scheduler_kwargs sets.
@@ -132,18 +130,8 @@ func setStage(to *string, key, text string) error {
 // keyValue is one of a list of key=value.
 type keyValue struct{ key, value string }
 
-// keyValues reads a list of key=value, or a mapping in braces as in YAML and JSON.
+// keyValues reads a list of key=value.
 func keyValues(list []string) (pairs []keyValue, err error) {
-	if text := strings.TrimSpace(strings.Join(list, ",")); strings.HasPrefix(text, "{") {
-		var m yaml.Node
-		if err := yaml.Unmarshal([]byte(text), &m); err != nil {
-			return nil, fmt.Errorf("lr_scheduler_kwargs: %q is not a mapping such as {num_cycles: 2}", text)
-		}
-		list = nil
-		for i := 0; i+1 < len(m.Content[0].Content); i += 2 {
-			list = append(list, m.Content[0].Content[i].Value+"="+m.Content[0].Content[i+1].Value)
-		}
-	}
 	for _, text := range list {
 		key, value, ok := strings.Cut(text, "=")
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)

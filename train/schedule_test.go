@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -136,8 +137,8 @@ func TestWarmupIsStepsOrAFractionOfThem(t *testing.T) {
 
 func TestScheduleSettingsAreReadWhole(t *testing.T) {
 	for _, form := range [][]string{
-		{"min_lr=1e-5", "num_cycles=2"}, {`{"min_lr": 1e-5`, ` "num_cycles": 2}`}, {"{'min_lr': 1e-5, 'num_cycles': 2}"},
-		{"min_lr = 1e-5", "min_lr_rate=null", "num_cycles=2"},
+		{"min_lr=1e-5", "num_cycles=2"}, {"num_cycles=2.0", "min_lr=0.00001"},
+		{"min_lr = 1e-5", "min_lr_rate=null", "num_cycles=2"}, {"min_lr=1e-05", "min_lr_rate=None", "num_cycles=2"},
 	} {
 		s := rates(t, Config{Schedule: "cosine_with_min_lr", ScheduleArgs: form, LearningRate: 1e-4}, 10)
 		require.Equal(t, []float64{0.1, 2}, []float64{s.Min, s.Cycles}, "%v", form)
@@ -149,22 +150,22 @@ func TestScheduleSettingsAreReadWhole(t *testing.T) {
 		{"constant", "num_warmup_steps=2", "it takes none"},
 		{"cosine", "min_lr=1e-5", `lr_scheduler_type cosine has no "min_lr": it takes num_cycles`},
 		{"cosine_with_min_lr", "num_cycles=1", "needs either min_lr, a rate, or min_lr_rate"},
-		{"cosine_with_min_lr", "{min_lr: 1e-5, min_lr_rate: 0.1}", "needs either min_lr, a rate, or min_lr_rate"},
+		{"cosine_with_min_lr", "min_lr=1e-5,min_lr_rate=0.1", "needs either min_lr, a rate, or min_lr_rate"},
 		{"cosine_with_restarts", "num_cycles", `"num_cycles", want key=value`},
 		{"cosine_with_restarts", "num_cycles=three", `num_cycles is "three", want a number`},
 		{"cosine_with_restarts", "num_cycles=-1", `num_cycles is "-1", want a number`},
 		{"polynomial", "lr_end=1e-3", "lr_end is 0.001, want less than learning_rate 0.0001"},
-		{"polynomial", "{power: 1, power: 2}", "power is set twice"},
+		{"polynomial", "power=1,power=2", "power is set twice"},
 		{"inverse_sqrt", "timescale=0", "timescale is 0, want a whole number of steps"},
 		{"inverse_sqrt", "timescale=2.5", "timescale is 2.5, want a whole number of steps"},
 		{"warmup_stable_decay", "decay_type=linear", "needs num_decay_steps"},
-		{"warmup_stable_decay", "{num_decay_steps: 5, decay_type: sqrt}",
+		{"warmup_stable_decay", "num_decay_steps=5,decay_type=sqrt",
 			`decay_type is "sqrt", want linear, cosine, 1-sqrt`},
 		{"reduce_lr_on_plateau", "factor=0.5", "changes rates by the losses it sees and is not supported"},
 		{"greedy", "factor=0.5", "changes rates by the losses it sees and is not supported"},
 		{"cosin", "num_cycles=1", `lr_scheduler_type is "cosin", want linear, cosine`},
 	} {
-		_, err := newSchedule(Config{Schedule: c.kind, ScheduleArgs: []string{c.kwargs}, LearningRate: 1e-4}, 10)
+		_, err := newSchedule(Config{Schedule: c.kind, ScheduleArgs: strings.Split(c.kwargs, ","), LearningRate: 1e-4}, 10)
 		require.ErrorContains(t, err, c.want, "%s %s", c.kind, c.kwargs)
 	}
 }

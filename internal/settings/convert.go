@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // set converts a value, a text or a list of texts, to the field's type and stores it.
@@ -20,13 +22,7 @@ func (f Field) set(value any) error {
 		if !f.Pairs {
 			return errors.New("it has keys of its own, want a value or a list")
 		}
-		list := []string{}
-		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if v[key] != nil {
-				list = append(list, fmt.Sprintf("%s=%v", key, v[key]))
-			}
-		}
-		value = list
+		value = pairs(v)
 	case []any:
 		return errors.New("the elements of a list are texts or numbers")
 	default:
@@ -53,6 +49,17 @@ func (f Field) set(value any) error {
 		return f.parse(text)
 	}
 	return fmt.Errorf("%q is a list, want one value", value)
+}
+
+// pairs writes a mapping as a list of key=value, in the order of the keys, without those that are null.
+func pairs(m map[string]any) []string {
+	list := []string{}
+	for _, key := range slices.Sorted(maps.Keys(m)) {
+		if m[key] != nil {
+			list = append(list, fmt.Sprintf("%s=%v", key, m[key]))
+		}
+	}
+	return list
 }
 
 // word returns the value that a word stands for: its tag lists those that other programs use.
@@ -132,6 +139,12 @@ func (f Field) split(text string) ([]string, error) {
 		return nil, nil
 	case f.Whole:
 		return []string{text}, nil
+	case f.Pairs && strings.HasPrefix(inner, "{"):
+		var m map[string]any
+		if err := yaml.Unmarshal([]byte(inner), &m); err != nil {
+			return nil, fmt.Errorf("%q is not a mapping such as {key: value}", text)
+		}
+		return pairs(m), nil
 	}
 	if strings.HasPrefix(inner, "[") && strings.HasSuffix(inner, "]") {
 		inner = strings.TrimSpace(inner[1 : len(inner)-1])

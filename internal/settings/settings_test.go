@@ -375,11 +375,13 @@ func TestWordsStandForValues(t *testing.T) {
 
 func TestAMappingIsAListOfPairs(t *testing.T) {
 	for text, want := range map[string][]string{
-		"columns: {output: answer, input: context}\n": {"input=context", "output=answer"},
-		"columns:\n  output: 3\n  input: null\n":      {"output=3"},
-		"columns: [output=answer]\n":                  {"output=answer"},
-		"columns: output=answer,input=context\n":      {"output=answer", "input=context"},
-		`{"columns": {"rate": 0.25, "power": 1e-7}}`:  {"power=1e-07", "rate=0.25"},
+		"columns: {output: answer, input: context}\n":     {"input=context", "output=answer"},
+		"columns:\n  output: 3\n  input: null\n":          {"output=3"},
+		"columns: [output=answer]\n":                      {"output=answer"},
+		"columns: output=answer,input=context\n":          {"output=answer", "input=context"},
+		"columns: '{\"output\": \"1-sqrt\", \"n\": 2}'\n": {"n=2", "output=1-sqrt"},
+		"columns: \"{'output': 'a', 'n': 0.5}\"\n":        {"n=0.5", "output=a"},
+		`{"columns": {"rate": 0.25, "power": 1e-7}}`:      {"power=1e-07", "rate=0.25"},
 	} {
 		c, flags := struct {
 			Columns []string `yaml:"columns" pairs:"true"`
@@ -389,6 +391,26 @@ func TestAMappingIsAListOfPairs(t *testing.T) {
 		require.NoError(t, s.Load())
 		require.Equal(t, want, c.Columns, text)
 	}
+}
+
+func TestAMappingInAFlagIsAListOfPairsToo(t *testing.T) {
+	for text, want := range map[string][]string{
+		`{"num_cycles": 2, "kind": "1-sqrt"}`: {"kind=1-sqrt", "num_cycles=2"}, "{}": {}, "a=1,b=2": {"a=1", "b=2"},
+	} {
+		c, flags := struct {
+			Columns []string `yaml:"columns" pairs:"true"`
+		}{}, pflag.NewFlagSet("", pflag.ContinueOnError)
+		s := New(flags, program, &c)
+		require.NoError(t, flags.Parse([]string{"--columns", text}))
+		require.NoError(t, s.Load())
+		require.Equal(t, want, c.Columns, text)
+	}
+	c, flags := struct {
+		Columns []string `yaml:"columns" pairs:"true"`
+	}{}, pflag.NewFlagSet("", pflag.ContinueOnError)
+	s := New(flags, program, &c)
+	require.NoError(t, flags.Parse([]string{"--columns", "{a: [1}"}))
+	require.ErrorContains(t, s.Load(), "is not a mapping such as {key: value}")
 }
 
 func TestJSONIsASettingsFileToo(t *testing.T) {
