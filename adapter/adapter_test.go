@@ -20,10 +20,26 @@ import (
 
 // methods lists all kinds of adapters with the settings of the papers and of PEFT.
 var methods = map[string]adapter.Method{
-	"LoRA q, v":      adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
-	"LoRA all":       adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"all-linear"}},
-	"rsLoRA":         adapter.LoRA{Rank: 4, Alpha: 8, RSLoRA: true, Targets: []string{"k_proj", "o_proj"}},
-	"LoRA, dropout":  adapter.LoRA{Rank: 4, Alpha: 8, Dropout: 0.3, Targets: []string{"q_proj", "down_proj"}},
+	"LoRA q, v":     adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "v_proj"}},
+	"LoRA all":      adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"all-linear"}},
+	"rsLoRA":        adapter.LoRA{Rank: 4, Alpha: 8, RSLoRA: true, Targets: []string{"k_proj", "o_proj"}},
+	"LoRA, dropout": adapter.LoRA{Rank: 4, Alpha: 8, Dropout: 0.3, Targets: []string{"q_proj", "down_proj"}},
+	"saved embedding and head": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"q_proj"},
+		Saved: adapter.Saved{Modules: []string{"embed_tokens", "lm_head"}}},
+	"saved head": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"q_proj"},
+		Saved: adapter.Saved{Modules: []string{"lm_head"}}},
+	"saved embedding": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"q_proj"},
+		Saved: adapter.Saved{Modules: []string{"model.embed_tokens"}}},
+	"saved embedding, tied": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"q_proj"},
+		Saved: adapter.Saved{Modules: []string{"embed_tokens"}, Tying: true}},
+	"saved norms and a projection": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"v_proj"},
+		Saved: adapter.Saved{Modules: []string{"norm", "layers.1.mlp.down_proj"}}},
+	"LoRA on embedding and head": adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"embed_tokens", "o_proj", "lm_head"}},
+	"LoRA on the head, dropout":  adapter.LoRA{Rank: 3, Alpha: 5, Dropout: 0.3, Targets: []string{"v_proj", "lm_head"}},
+	"trained tokens": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"k_proj"},
+		Saved: adapter.Saved{Tokens: []string{"31", "0", "17"}}},
+	"other trained tokens in the head": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"k_proj"},
+		Saved: adapter.Saved{Tokens: []string{"31", "lm_head:12", "lm_head:31"}}},
 	"LLaMA-Adapter":  adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
 	"raw gates":      adapter.LLaMAAdapter{Len: 5, Layers: 3, Gate: adapter.PerHead, GateActivation: adapter.None},
 	"PEFT's prompts": adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: adapter.Scalar, GateActivation: adapter.None},
@@ -102,7 +118,7 @@ func TestNewAdapterChangesNothing(t *testing.T) {
 			t.Run(name+" on "+device, func(t *testing.T) {
 				s, err := adapter.New(c, m, 1)
 				require.NoError(t, err)
-				got, err := m.With(s.Delta).Logits(b, rows)
+				got, err := s.Model().Logits(b, rows)
 				require.NoError(t, err)
 				require.Equal(t, bits(want), bits(got))
 			})
@@ -147,7 +163,7 @@ func TestGradientsMatchDifferences(t *testing.T) {
 			s, err := adapter.New(c, base, 1)
 			require.NoError(t, err)
 			stir(t, s)
-			require.Less(t, slope(t, base.With(s.Delta), s), 5e-3)
+			require.Less(t, slope(t, s.Model(), s), 5e-3)
 		})
 	}
 }
@@ -166,7 +182,7 @@ func TestBitsDependOnNothingButTheStep(t *testing.T) {
 				s, err := adapter.New(c, base, 1)
 				require.NoError(t, err)
 				stir(t, s)
-				gradients(t, base.With(s.Delta), s, cut.batches...)
+				gradients(t, s.Model(), s, cut.batches...)
 				for i, p := range s.Params() {
 					if len(want) <= i {
 						want = append(want, bits(p.Grad))
@@ -251,7 +267,7 @@ func TestWrongAdaptersAreRefusedWithAReason(t *testing.T) {
 		{"no weights", func(dir string) { os.Remove(filepath.Join(dir, adapter.WeightsFile)) }, m, adapter.WeightsFile},
 		{"pickle", func(dir string) {
 			os.Rename(filepath.Join(dir, adapter.WeightsFile), filepath.Join(dir, "adapter_model.bin"))
-		}, m, "convert it to safetensors"},
+		}, m, "adapter_model.bin"},
 		{"truncated", func(dir string) {
 			os.Truncate(filepath.Join(dir, adapter.WeightsFile), 4000)
 		}, m, adapter.WeightsFile},
@@ -294,9 +310,9 @@ func TestDialectsConvert(t *testing.T) {
 	require.NoError(t, err)
 	b := batch(9)
 	require.NoError(t, s.Refresh())
-	want, err := m.With(s.Delta).Logits(b, []int{8})
+	want, err := s.Model().Logits(b, []int{8})
 	require.NoError(t, err)
-	got, err := m.With(heads.Delta).Logits(b, []int{8})
+	got, err := heads.Model().Logits(b, []int{8})
 	require.NoError(t, err)
 	require.InDeltaSlice(t, want, got, 1e-5)
 
@@ -334,11 +350,11 @@ func TestConvertedGatesComputeTheSame(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, c.to, again.Method())
 			b := batch(9)
-			want, err := m.With(s.Delta).Logits(b, []int{8})
+			want, err := s.Model().Logits(b, []int{8})
 			require.NoError(t, err)
 			plain, err := m.Logits(b, []int{8})
 			require.NoError(t, err)
-			got, err := m.With(again.Delta).Logits(b, []int{8})
+			got, err := again.Model().Logits(b, []int{8})
 			require.NoError(t, err)
 			require.InDeltaSlice(t, want, got, 1e-5)
 			require.NotEqual(t, plain, want)

@@ -30,7 +30,7 @@ func ExampleNew() {
 	for _, p := range set.Params() {
 		fmt.Println(p.Name, p.Shape)
 	}
-	tuned := base.With(set.Delta) // base itself stays without the adapter
+	tuned := set.Model() // base itself stays without the adapter
 	_ = tuned
 	// Output:
 	// base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight [2 16]

@@ -1,16 +1,12 @@
 package adapter
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
@@ -94,6 +90,15 @@ func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 	if err := sameBase(dir, m); err != nil {
 		return nil, err
 	}
+	f, err := openTensors(filepath.Join(dir, WeightsFile))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	m, along, err := withVocabulary(f, method, m)
+	if err != nil {
+		return nil, err
+	}
 	first := method
 	if rewrite {
 		first = stored
@@ -102,8 +107,8 @@ func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Base = base
-	if err := s.read(filepath.Join(dir, WeightsFile)); err != nil {
+	s.Base, s.along = base, along
+	if err := s.read(f); err != nil {
 		return nil, err
 	}
 	if rewrite {
@@ -111,7 +116,7 @@ func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 		if s, err = build(method, m); err != nil {
 			return nil, err
 		}
-		s.Base = base
+		s.Base, s.along = base, along
 		if err := method.(dialects).rewrite(from, s); err != nil {
 			return nil, err
 		}
@@ -135,57 +140,18 @@ func sameBase(dir string, m *model.Model) error {
 // Restore fills the parameters from a directory that Save wrote.
 func (s *Set) Restore(dir string) error {
 	weights, _, _, err := s.save()
+	var f *tensorFile
 	if err == nil {
-		err = s.read(filepath.Join(dir, weights))
+		f, err = openTensors(filepath.Join(dir, weights))
+	}
+	if err == nil {
+		defer f.Close()
+		err = s.read(f)
 	}
 	if err != nil {
 		return fmt.Errorf("restore adapter %s: %w", dir, err)
 	}
 	return s.Refresh()
-}
-
-// read fills the parameters from a file, strictly.
-func (s *Set) read(path string) error {
-	f, err := safetensors.Open(path)
-	if err != nil {
-		if bin := strings.TrimSuffix(path, ".safetensors") + ".bin"; errors.Is(err, fs.ErrNotExist) && exists(bin) {
-			return fmt.Errorf("%s is in PyTorch's pickle format; convert it to safetensors first", filepath.Base(bin))
-		}
-		return err
-	}
-	defer f.Close()
-	wanted := map[string]bool{}
-	for _, p := range slices.Concat(s.params, s.frozen) {
-		wanted[p.Name] = true
-		t, ok := f.Tensor(p.Name)
-		if !ok {
-			return fmt.Errorf("tensor %s is missing", p.Name)
-		}
-		if !slices.Equal(t.Shape, p.Shape) {
-			return fmt.Errorf("tensor %s: shape %v, want %v (an adapter for another base?)", p.Name, t.Shape, p.Shape)
-		}
-		values, err := checkpoint.Float32s(t)
-		if err != nil {
-			return err
-		}
-		for i, v := range values {
-			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-				return fmt.Errorf("tensor %s: element %d is %v", p.Name, i, v)
-			}
-		}
-		copy(p.Data, values)
-	}
-	for _, name := range f.Names() {
-		if !wanted[name] {
-			return fmt.Errorf("tensor %s has no place in this adapter and base", name)
-		}
-	}
-	return nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // save lists the files that hold the adapter: PEFT's two, or a model's. An empty config is the model's own.
@@ -201,9 +167,12 @@ func (s *Set) save() (weights, about string, config []byte, err error) {
 // config.json. The same parameters give the same bytes.
 func (s *Set) Files() (map[string]func(io.Writer) error, error) {
 	weights, about, config, err := s.save()
-	var tensors []checkpoint.Tensor
+	tensors := slices.Clone(s.along)
 	for _, p := range slices.Concat(s.params, s.frozen) {
 		tensors = append(tensors, checkpoint.FromFloat32s(p.Name, p.Shape, p.Data))
+		if also := s.also[p.Name]; also != "" {
+			tensors = append(tensors, checkpoint.FromFloat32s(also, p.Shape, p.Data))
+		}
 	}
 	return map[string]func(io.Writer) error{
 		weights: func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) },

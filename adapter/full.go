@@ -21,7 +21,10 @@ func (Full) Check(*model.Config) error { return nil }
 func (Full) Params(c *model.Config) ([]Spec, error) {
 	var specs []Spec
 	for _, t := range c.Tensors() {
-		specs = append(specs, Spec{Name: t.Name, Shape: t.Shape})
+		specs = append(specs, Spec{
+			Name: t.Name, Site: model.Site{Layer: t.Layer}, Shape: t.Shape, Weight: t.Name,
+			Head: t.Name == headName(c) || t.Name == embedName() && c.Tied,
+		})
 	}
 	return specs, nil
 }
@@ -31,24 +34,6 @@ func (Full) Deltas(*model.Model, Params) (map[model.Site]model.Delta, error) { r
 
 // Scratch returns zero: the model states its own memory.
 func (Full) Scratch(*model.Config, int, int) int64 { return 0 }
-
-func (Full) weights(m *model.Model) (Params, part, error) {
-	u, err := m.Unfreeze(nil)
-	if err != nil {
-		return nil, nil, err
-	}
-	all := Params{}
-	for _, w := range u.Weights() {
-		all[w.Name] = &Param{w.Name, w.Shape, w.Data, w.Grad}
-	}
-	return all, unfrozen{u}, nil
-}
-
-// unfrozen makes a part of the model.
-type unfrozen struct{ *model.Unfrozen }
-
-func (u unfrozen) finish()        { u.Finish() }
-func (u unfrozen) refresh() error { return u.Refresh() }
 
 // record leaves the base out: the result does not need it.
 func (Full) record(r *Record) { r.Base, r.Fingerprint = "", "" }

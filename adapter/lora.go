@@ -19,9 +19,10 @@ type LoRA struct {
 	Rank    int      `yaml:"lora_rank" alias:"lora_r,r" json:"LoRARank" group:"method" help:"rank of LoRA"`
 	Alpha   float64  `yaml:"lora_alpha" json:"LoRAAlpha" group:"method" help:"LoRA's scale is alpha/rank"`
 	Dropout float64  `yaml:"lora_dropout" json:"LoRADropout" group:"method" help:"probability of dropping an input of LoRA"`
-	Targets []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" json:"LoRATargets" group:"method" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear"`
+	Targets []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" json:"LoRATargets" group:"method" help:"q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, or all-linear; embed_tokens, lm_head"`
 	RSLoRA  bool     `yaml:"use_rslora" json:"RSLoRA" group:"method" help:"scale alpha/sqrt(rank)"`
 
+	Saved    `yaml:",inline"`
 	LoRAFile `yaml:"-" json:"-"`
 }
 
@@ -42,42 +43,64 @@ func (l LoRA) Check(c *model.Config) error {
 	case !(l.Dropout >= 0 && l.Dropout < 1):
 		return fmt.Errorf("lora_dropout %v, want 0 ≤ p < 1", l.Dropout)
 	case l.Stored: // targets that are no module of the base are no error beside those that are
-		return nil
+		return l.Saved.check(c, true)
 	case len(l.Targets) == 0 && l.TargetRegexp == "":
 		return fmt.Errorf("no lora_target; choose from %s", strings.Join(projections(), ", "))
 	}
 	for _, t := range l.targets() {
-		if short := t[strings.LastIndexByte(t, '.')+1:]; !slices.Contains(projections(), short) {
-			return fmt.Errorf("lora_target %q is not a projection of a LLaMA; choose from %s",
-				t, strings.Join(projections(), ", "))
+		if short := t[strings.LastIndexByte(t, '.')+1:]; !slices.Contains(targetable(), short) {
+			return fmt.Errorf("lora_target %q is not a module of a LLaMA that LoRA adapts; choose from %s",
+				t, strings.Join(targetable(), ", "))
 		}
 	}
-	return nil
+	return l.Saved.check(c, false)
 }
 
-// Params lists A, drawn as PEFT draws it, and B, which is zero, of every adapted projection, and B's bias, also zero.
+// Params lists A, drawn as PEFT draws it, and B and its bias, which are zero, of every adapted module; of the embedding
+// A is zero and B drawn. The parts of the base that are saved follow.
 func (l LoRA) Params(c *model.Config) ([]Spec, error) {
 	sites, err := l.sites(c)
+	if err != nil {
+		return nil, err
+	}
 	var specs []Spec
 	for _, s := range sites {
+		if s.at.At == model.Embed {
+			specs = append(specs,
+				Spec{Name: s.a(), Site: s.at, Shape: []int{s.form.r, s.form.in}},
+				Spec{Name: s.b(), Site: s.at, Shape: []int{s.form.out, s.form.r}, Init: normal})
+			continue
+		}
 		limit := invSqrt(s.form.in) // kaiming_uniform with a = √5: U(−1/√in, 1/√in)
 		draw := func(k rng.Key, i int) float32 { return float32((2*k.Uniform(i) - 1) * limit) }
+		head := s.at.At == model.Head
 		specs = append(specs,
-			Spec{Name: s.a(), Site: s.at, Shape: []int{s.form.r, s.form.in}, Init: draw},
-			Spec{Name: s.b(), Site: s.at, Shape: []int{s.form.out, s.form.r}})
+			Spec{Name: s.a(), Site: s.at, Shape: []int{s.form.r, s.form.in}, Init: draw, Head: head},
+			Spec{Name: s.b(), Site: s.at, Shape: []int{s.form.out, s.form.r}, Head: head})
 		if s.form.bias {
 			specs = append(specs, Spec{Name: s.bias(), Site: s.at, Shape: []int{s.form.out}})
 		}
 	}
-	return specs, err
+	saved, err := l.Saved.params(c)
+	return append(specs, saved...), err
 }
 
 // Deltas puts a module on every target.
 func (l LoRA) Deltas(m *model.Model, p Params) (map[model.Site]model.Delta, error) {
 	sites, err := l.sites(m.Config())
-	graphs, scratch, deltas := newGraphs(m.Device()), &loraScratch{}, map[model.Site]model.Delta{}
+	if err != nil {
+		return nil, err
+	}
+	deltas, err := l.Saved.deltas(m, p)
+	graphs, scratch := newGraphs(m.Device()), &loraScratch{}
 	for _, s := range sites {
+		if deltas[s.at] != nil {
+			return nil, fmt.Errorf("%v is a target of LoRA and in trainable_token_indices, which is not supported", s.at)
+		}
 		deltas[s.at] = &lora{graphs, scratch, s.at, p[s.a()], p[s.b()], p[s.bias()], s.form, l.Dropout}
+		if s.at.At == model.Embed {
+			deltas[s.at] = &loraEmbedding{graphs: graphs, a: p[s.a()], b: p[s.b()], form: s.form.embedding()}
+		}
 	}
 	return deltas, err
 }
@@ -92,7 +115,11 @@ func (l LoRA) Scratch(c *model.Config, n, longest int) int64 {
 	}
 	width, rank, graph := 0, 0, 0
 	for _, s := range sites {
-		width, rank, graph = max(width, s.form.in), max(rank, s.form.r), max(graph, s.form.floats(longest))
+		if rank = max(rank, s.form.r); s.at.At == model.Embed {
+			graph = max(graph, s.form.embedding().floats(longest))
+			continue
+		}
+		width, graph = max(width, s.form.in), max(graph, s.form.floats(longest))
 	}
 	if l.Dropout == 0 {
 		width = 0
@@ -109,8 +136,15 @@ type loraSite struct {
 	form loraForm
 }
 
-func (s loraSite) a() string { return peftPrefix + s.at.ModuleName() + ".lora_A.weight" }
-func (s loraSite) b() string { return peftPrefix + s.at.ModuleName() + ".lora_B.weight" }
+func (s loraSite) a() string { return s.name("A") }
+func (s loraSite) b() string { return s.name("B") }
+
+func (s loraSite) name(factor string) string {
+	if s.at.At == model.Embed {
+		return peftPrefix + s.at.ModuleName() + ".lora_embedding_" + factor
+	}
+	return peftPrefix + s.at.ModuleName() + ".lora_" + factor + ".weight"
+}
 
 // bias names B's bias.
 func (s loraSite) bias() string { return peftPrefix + s.at.ModuleName() + ".lora_B.bias" }
@@ -126,12 +160,12 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		if ok, err := match.module(path); err != nil {
 			return nil, err
 		} else if ok || match.parameter(path+weight) {
-			return nil, fmt.Errorf("target_modules selects %s, which is not a projection; choose from %s",
-				path, strings.Join(projections(), ", "))
+			return nil, fmt.Errorf("target_modules selects %s, which LoRA does not adapt; choose from %s",
+				path, strings.Join(targetable(), ", "))
 		}
 	}
 	var sites []loraSite
-	for _, at := range projectionSites(c.Layers) {
+	for _, at := range linearSites(c) {
 		path := at.ModuleName()
 		paths = append(paths, path)
 		module, err := match.module(path)
@@ -139,6 +173,10 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		switch {
 		case err != nil:
 			return nil, err
+		case (module || parameter) && l.saves(at.WeightName()):
+			return nil, fmt.Errorf("target_modules selects %s, and modules_to_save %q", path, l.savedBy(at.WeightName()))
+		case parameter && at.At == model.Embed, at.At == model.Embed && module && l.Bias:
+			return nil, fmt.Errorf("target_parameters and lora_bias are not supported at %s", path)
 		case module && parameter:
 			return nil, fmt.Errorf("target_modules and target_parameters both select %s, which PEFT refuses", path)
 		case parameter:
@@ -153,12 +191,15 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		out, in := c.Width(at.At)
 		sites = append(sites, loraSite{at, loraForm{in, out, r, loraScale(alpha, r, l.RSLoRA), l.Bias}})
 	}
+	if l.Tying && c.Tied && slices.ContainsFunc(sites, func(s loraSite) bool { return s.at.At >= model.Embed }) {
+		return nil, fmt.Errorf("ensure_weight_tying is set, and LoRA on embed_tokens or lm_head, which is not supported")
+	}
 	if none := match.unmatched(paths); len(none) > 0 && !l.Stored {
 		return nil, fmt.Errorf("lora_target %q names no module of the base", none[0])
 	}
 	if len(sites) == 0 {
-		return nil, fmt.Errorf("target_modules %q selects no module of the base; its projections are %s",
-			l.TargetRegexp+strings.Join(l.Targets, " "), strings.Join(projections(), ", "))
+		return nil, fmt.Errorf("target_modules %q selects no module of the base; choose from %s",
+			l.TargetRegexp+strings.Join(l.Targets, " "), strings.Join(targetable(), ", "))
 	}
 	return sites, nil
 }
@@ -172,6 +213,9 @@ func (l LoRA) targets() []string {
 }
 
 const allLinear = "all-linear"
+
+// targetable lists the short names of the modules that LoRA adapts.
+func targetable() []string { return append(projections(), model.Embed.String(), model.Head.String()) }
 
 // projections lists the short names of the projections.
 func projections() []string {

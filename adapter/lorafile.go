@@ -3,6 +3,7 @@ package adapter
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,15 +37,13 @@ var unsupported = []struct{ key, why string }{
 	{"arrow_config", "the adapter chooses among others (Arrow), which is not computed here"},
 	{"enable_lora", "merged q, k and v projections are not those of a LLaMA"},
 	{"layer_replication", "a base with repeated layers is not supported"},
-	{"modules_to_save", "saved modules are not supported: " + merged},
-	{"trainable_token_indices", "trained tokens are not supported: " + merged},
 }
 
 // inert lists the settings of LoraConfig, or of its predecessors and derivatives, that have no effect on what a LoRA on
 // a LLaMA computes: those of the initial values, of Megatron, of the memory's layout.
 var inert = []string{
 	"fan_in_fan_out", "loftq_config", "eva_config", "corda_config", "lora_ga_config", "megatron_config", "megatron_core",
-	"qalora_group_size", "ensure_weight_tying", "merge_weights", "lora_dtype", "lorap_lr_ratio",
+	"qalora_group_size", "merge_weights", "lora_dtype", "lorap_lr_ratio",
 }
 
 func (LoRA) peftTypes() []string { return []string{"LORA"} }
@@ -64,6 +63,7 @@ func (LoRA) decode(keys *configKeys) (Method, error) {
 	keys.get("alpha_pattern", &l.AlphaPattern)
 	keys.get("lora_bias", &l.Bias)
 	l.decodeTargets(keys)
+	l.Saved.decode(keys)
 	decodeInit(keys)
 	bias := "none"
 	keys.get("bias", &bias) // of the base's modules, which have none
@@ -160,8 +160,9 @@ func (l LoRA) encode() map[string]any {
 		"peft_type": "LORA", "r": l.Rank, "lora_alpha": number(l.Alpha, false), "lora_dropout": number(l.Dropout, true),
 		"use_rslora": l.RSLoRA, "use_dora": false, "target_modules": targets, "layers_to_transform": orNull(l.OnlyLayers),
 		"layers_pattern": orNull(l.LayersPattern), "rank_pattern": l.RankPattern, "alpha_pattern": alphas, "bias": "none",
-		"fan_in_fan_out": false, "init_lora_weights": true, "modules_to_save": nil,
+		"fan_in_fan_out": false, "init_lora_weights": true,
 	}
+	maps.Copy(keys, l.Saved.encode())
 	// Keys that PEFT did not always have stand in files that need them.
 	if len(l.Exclude) > 0 {
 		keys["exclude_modules"] = l.Exclude

@@ -54,6 +54,9 @@ func (m *loraMatcher) module(path string) (bool, error) {
 	if out, err := m.excluded(path); out || err != nil {
 		return false, err
 	}
+	if m.covers(path) {
+		return false, nil
+	}
 	if m.target != nil {
 		ok, err := m.target.matches(path)
 		return ok, about("target_modules", err)

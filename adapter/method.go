@@ -53,6 +53,9 @@ type Spec struct {
 	Shape  []int
 	Init   func(k rng.Key, i int) float32 // element i, drawn by a key; nil: zero
 	Frozen bool                           // saved but not trained
+	Weight string                         // the base's weight that it replaces, whose values it begins with; "": none
+	Also   string                         // another name under which it is saved, as that of a tied head
+	Head   bool                           // it takes part in the head's products
 }
 
 // Size counts the elements.
@@ -75,15 +78,15 @@ func Count(specs []Spec) int {
 	return n
 }
 
-// Lowest returns the lowest layer in which something is trained.
+// Lowest returns the lowest layer in which something is trained, −1 for the embedding.
 func Lowest(specs []Spec) int {
-	lowest := -1
+	lowest, any := 0, false
 	for _, s := range specs {
-		if !s.Frozen && (lowest < 0 || s.Site.Layer < lowest) {
-			lowest = s.Site.Layer
+		if !s.Frozen && (!any || s.Site.Layer < lowest) {
+			lowest, any = s.Site.Layer, true
 		}
 	}
-	return max(lowest, 0)
+	return lowest
 }
 
 // All lists the methods with their settings.

@@ -9,11 +9,11 @@ import (
 // weight ends the path of a module's weight.
 const weight = ".weight"
 
-// otherModules lists the paths of a LLaMA's modules that are not projections, in Hugging Face's names: PEFT's names and
+// otherModules lists the paths of a LLaMA's modules that LoRA does not adapt, in Hugging Face's names: PEFT's names and
 // expressions may select them too.
 func otherModules(layers int) []string {
 	all := []string{
-		"model", "model.embed_tokens", "model.layers", "model.norm", "model.rotary_emb", "lm_head",
+		"model", "model.layers", "model.norm", "model.rotary_emb",
 	}
 	for l := range layers {
 		at := fmt.Sprintf("model.layers.%d", l)
@@ -27,13 +27,13 @@ func otherModules(layers int) []string {
 	return all
 }
 
-// projectionSites lists the sites of the seven projections, layer by layer.
-func projectionSites(layers int) []model.Site {
-	var all []model.Site
-	for layer := range layers {
+// linearSites lists the sites that LoRA adapts: the embedding, the seven projections, layer by layer, and the head.
+func linearSites(c *model.Config) []model.Site {
+	all := []model.Site{model.EmbedSite()}
+	for layer := range c.Layers {
 		for _, p := range model.Projections() {
 			all = append(all, model.Site{Layer: layer, At: p})
 		}
 	}
-	return all
+	return append(all, c.HeadSite())
 }

@@ -10,12 +10,3 @@ type Param struct {
 
 // Params finds parameters by name.
 type Params map[string]*Param
-
-func newParams(specs []Spec) Params {
-	all := Params{}
-	for _, s := range specs {
-		n := s.Size()
-		all[s.Name] = &Param{Name: s.Name, Shape: s.Shape, Data: make([]float32, n), Grad: make([]float32, n)}
-	}
-	return all
-}

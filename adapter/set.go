@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/rng"
 	"fettle/model"
 )
@@ -16,10 +17,13 @@ type Set struct {
 	Base string // the base's name or path, for people
 
 	method Method
-	model  *model.Model
+	model  *model.Model // without the adapter
+	view   *model.Model // with the weights that the adapter replaces
 	deltas map[model.Site]model.Delta
 	params []*Param // sorted by name
 	frozen []*Param // saved, but not trained
+	along  []checkpoint.Tensor
+	also   map[string]string // by parameter, another name that it is saved under
 	parts  []part
 }
 
@@ -29,10 +33,11 @@ type part interface {
 	refresh() error // after the parameters have changed
 }
 
-// ofModel is a method whose parameters are weights of the model itself.
-type ofModel interface {
-	weights(*model.Model) (Params, part, error)
-}
+// unfrozen makes a part of the model's weights.
+type unfrozen struct{ *model.Unfrozen }
+
+func (u unfrozen) finish()        { u.Finish() }
+func (u unfrozen) refresh() error { return u.Refresh() }
 
 // New makes an adapter with initial values drawn by a seed. It does not change the model's outputs yet.
 func New(method Method, m *model.Model, seed uint64) (*Set, error) {
@@ -58,7 +63,7 @@ func New(method Method, m *model.Model, seed uint64) (*Set, error) {
 
 // build makes an adapter whose parameters are zero, or the model's own.
 func build(method Method, m *model.Model) (*Set, error) {
-	s := &Set{method: Resolved(method, m.Config()), model: m}
+	s := &Set{method: Resolved(method, m.Config()), model: m, view: m, also: map[string]string{}}
 	if err := s.method.Check(m.Config()); err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
@@ -66,20 +71,17 @@ func build(method Method, m *model.Model) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
-	var params Params
-	if of, ok := s.method.(ofModel); ok {
-		p, part, err := of.weights(m)
-		if err != nil {
-			return nil, fmt.Errorf("adapter: %w", err)
-		}
-		params, s.parts = p, append(s.parts, part)
-	} else {
-		params = newParams(specs)
+	params, err := s.newParams(specs)
+	if err != nil {
+		return nil, fmt.Errorf("adapter: %w", err)
 	}
 	if s.deltas, err = s.method.Deltas(m, params); err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
 	for _, spec := range specs {
+		if spec.Also != "" {
+			s.also[spec.Name] = spec.Also
+		}
 		if p := params[spec.Name]; spec.Frozen {
 			s.frozen = append(s.frozen, p)
 		} else {
@@ -95,6 +97,39 @@ func build(method Method, m *model.Model) (*Set, error) {
 	return s, nil
 }
 
+// newParams makes the parameters, and the view with the weights of the base that are among them. Where they are all of
+// its weights, the base itself is changed, which saves the memory of another.
+func (s *Set) newParams(specs []Spec) (Params, error) {
+	all, weights := Params{}, map[string]Spec{}
+	for _, spec := range specs {
+		if spec.Weight != "" {
+			weights[spec.Weight] = spec
+			continue
+		}
+		n := spec.Size()
+		all[spec.Name] = &Param{Name: spec.Name, Shape: spec.Shape, Data: make([]float32, n), Grad: make([]float32, n)}
+	}
+	if len(weights) == 0 {
+		return all, nil
+	}
+	if c := s.model.Config(); len(weights) < len(c.Tensors()) {
+		s.view = s.model.Own()
+		if m, ok := s.method.(interface{ unties(*model.Config) bool }); ok && m.unties(c) {
+			s.view.Untie()
+		}
+	}
+	u, err := s.view.Unfreeze(slices.Sorted(maps.Keys(weights)))
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range u.Weights() {
+		name := weights[w.Name].Name
+		all[name] = &Param{name, w.Shape, w.Data, w.Grad}
+	}
+	s.parts = append(s.parts, unfrozen{u})
+	return all, nil
+}
+
 // sites lists the sites with a delta, from below.
 func (s *Set) sites() []model.Site {
 	return slices.SortedFunc(maps.Keys(s.deltas), func(a, b model.Site) int {
@@ -107,6 +142,12 @@ func (s *Set) sites() []model.Site {
 
 // Method returns the method with its settings.
 func (s *Set) Method() Method { return s.method }
+
+// Model returns a view of the model with the adapter: with its deltas, and its own weights in the place of the base's.
+func (s *Set) Model() *model.Model { return s.view.With(s.Delta) }
+
+// Bare returns a view of the model without the adapter.
+func (s *Set) Bare() *model.Model { return s.model.With(nil) }
 
 // Delta returns the adapter's delta at a site, nil for none, as the argument of model.Model.With.
 func (s *Set) Delta(at model.Site) model.Delta { return s.deltas[at] }

@@ -78,8 +78,9 @@ type Training struct {
 	Rows    int   // of the largest micro-batch
 	Targets int   // of the micro-batch with the most
 	Longest int   // tokens of the longest sequence
-	Lowest  int   // the lowest layer in which something is trained
-	Full    bool  // all weights of the backbone are trained
+	Lowest  int   // the lowest layer in which something is trained; −1: the embedding
+	Head    bool  // the head is adapted, or its weight trained
+	Tied    bool  // the weight of a tied embedding and head is trained
 	Keep    int64 // bytes, as Model.Keep takes
 	Loss    bool  // Loss is called as well
 }
@@ -87,7 +88,7 @@ type Training struct {
 // Memory counts the bytes that a model allocates beside its weights.
 type Memory struct {
 	Activations int64 // of the blocks, kept or recomputed, with their inputs and gradients
-	Head        int64 // rows with a target, and their logits where the head's own gradient is wanted
+	Head        int64 // rows with a target, and their logits where the head is adapted or trained
 	Gradients   int64 // of weights, beside the arrays that Unfrozen.Weights lists
 }
 
@@ -97,10 +98,11 @@ func Footprint(c *Config, t Training) Memory {
 	const float = 4
 	m := &Model{config: c, keep: t.Keep, lowest: depth{layer: t.Lowest}}
 	var sum Memory
-	if t.Full {
-		m.lowest.layer = -1
+	if t.Head {
 		sum.Head += float * int64(logitRows(t)) * int64(c.Vocab)
-		sum.Gradients = float * int64(tiedHead(c))
+	}
+	if t.Tied {
+		sum.Gradients = float * int64(c.Vocab) * int64(c.Hidden)
 	}
 	m.eachArray(t.Rows, t.Loss, func(_ *[]float32, size int) { sum.Activations += float * int64(size) })
 	for _, a := range m.work.head.arrays(c) {
@@ -109,7 +111,7 @@ func Footprint(c *Config, t Training) Memory {
 	return sum
 }
 
-// logitRows returns how many rows of logits exist at one time where the head is trained: those of a segment.
+// logitRows returns how many rows of logits exist at one time where Training.Head is set: those of a segment.
 func logitRows(t Training) int { return min(t.Targets, t.Longest) }
 
 // Workload lists the largest calls that the passes of a training run make of a device, for its Scratch.
@@ -121,7 +123,7 @@ func Workload(c *Config, t Training) compute.Workload {
 		},
 		Attention: attention(c), Longest: t.Longest, Logits: compute.Size{Rows: t.Targets, Width: c.Vocab},
 	}
-	if t.Full { // the head's products are plain ones
+	if t.Head { // the head's products are plain ones
 		w.Inputs = append(w.Inputs, compute.Size{Rows: logitRows(t), Width: c.Vocab})
 		w.Logits = compute.Size{}
 	}

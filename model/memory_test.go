@@ -51,7 +51,7 @@ func TestFootprintEqualsTheAllocations(t *testing.T) {
 						require.NoError(t, err)
 						use := Training{Rows: 8, Targets: 6, Longest: 5, Lowest: lowest, Keep: keep * each, Loss: loss}
 						if lowest < 0 {
-							use.Full, use.Longest = true, 4 // targets of the longest sequence
+							use.Head, use.Tied, use.Longest = true, c.Tied, 4 // targets of the longest sequence
 							_, err := m.Unfreeze(nil)
 							require.NoError(t, err)
 						} else {
@@ -127,7 +127,7 @@ func TestWorkloadListsEveryWidth(t *testing.T) {
 	require.Equal(t, compute.Workload{
 		Inputs: inputs, Attention: heads, Longest: 10, Logits: compute.Size{Rows: 15, Width: 40},
 	}, Workload(c, use))
-	use.Full = true
+	use.Head = true
 	require.Equal(t, compute.Workload{
 		Inputs: append(inputs, compute.Size{Rows: 10, Width: 40}), Attention: heads, Longest: 10,
 	}, Workload(c, use), "the logits of a segment are the input of a plain product")

@@ -17,6 +17,7 @@ import (
 // Model is a view of a frozen LLaMA: all views share the weights, but for those of Own, and each has deltas and working
 // memory of its own. A view serves one goroutine at a time.
 type Model struct {
+	loaded  *Model // the model that this is a view of; nil: itself
 	config  *Config
 	dev     compute.Device
 	weights *weights
@@ -91,7 +92,8 @@ func build(
 // unchanged.
 func (m *Model) With(delta func(Site) Delta) *Model {
 	view := &Model{
-		config: m.config, dev: m.dev, weights: m.weights, keep: m.keep, receiver: m.receiver, wanted: m.wanted,
+		loaded: m.origin(), config: m.config, dev: m.dev, weights: m.weights, keep: m.keep, receiver: m.receiver,
+		wanted: m.wanted,
 	}
 	if delta != nil {
 		view.embed, view.head = delta(EmbedSite()), delta(m.config.HeadSite())
@@ -104,6 +106,16 @@ func (m *Model) With(delta func(Site) Delta) *Model {
 	}
 	view.lowest = view.findLowest()
 	return view
+}
+
+// Bare returns a view of the model as it was loaded, without deltas and without weights of Own.
+func (m *Model) Bare() *Model { return m.origin().With(nil) }
+
+func (m *Model) origin() *Model {
+	if m.loaded != nil {
+		return m.loaded
+	}
+	return m
 }
 
 // Keep lets Gradients keep up to this many bytes of activations between the forward and the backward pass instead of

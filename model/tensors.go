@@ -20,23 +20,37 @@ func mlpNorm(l int) string   { return fmt.Sprintf("model.layers.%d.post_attentio
 type TensorShape struct {
 	Name  string
 	Shape []int
+	Layer int // −1: the embedding; that of HeadSite: the final norm and the head
 }
 
 // Tensors lists the weights of a model: embedding and final norm, then block by block the norms and the projections,
 // and the head unless it is tied to the embedding.
 func (c *Config) Tensors() []TensorShape {
-	all := []TensorShape{{embedName, []int{c.Vocab, c.Hidden}}, {normName, []int{c.Hidden}}}
+	all := []TensorShape{{embedName, []int{c.Vocab, c.Hidden}, -1}, {normName, []int{c.Hidden}, c.Layers}}
 	for l := range c.Layers {
-		all = append(all, TensorShape{inputNorm(l), []int{c.Hidden}}, TensorShape{mlpNorm(l), []int{c.Hidden}})
+		all = append(all, TensorShape{inputNorm(l), []int{c.Hidden}, l}, TensorShape{mlpNorm(l), []int{c.Hidden}, l})
 		for _, p := range Projections() {
 			n, k := c.Width(p)
-			all = append(all, TensorShape{Site{l, p}.WeightName(), []int{n, k}})
+			all = append(all, TensorShape{Site{l, p}.WeightName(), []int{n, k}, l})
 		}
 	}
 	if !c.Tied {
-		all = append(all, TensorShape{headName, []int{c.Vocab, c.Hidden}})
+		all = append(all, c.headTensor())
 	}
 	return all
+}
+
+// Modules lists the weights as Tensors does, with a head even where it is tied.
+func (c *Config) Modules() []TensorShape {
+	all := c.Tensors()
+	if c.Tied {
+		all = append(all, c.headTensor())
+	}
+	return all
+}
+
+func (c *Config) headTensor() TensorShape {
+	return TensorShape{headName, []int{c.Vocab, c.Hidden}, c.Layers}
 }
 
 // Size returns the number of elements.

@@ -35,7 +35,7 @@ func (m *Model) Unfreeze(names []string) (*Unfrozen, error) {
 		w.embed = u.matrix(embedName, w.embed)
 		if c.Tied {
 			w.head = w.embed
-			u.grads[headName] = make([]float32, tiedHead(c))
+			u.grads[headName] = make([]float32, c.Vocab*c.Hidden)
 		}
 	}
 	for l := range w.blocks {
@@ -67,14 +67,6 @@ func (m *Model) Unfreeze(names []string) (*Unfrozen, error) {
 		return nil, err
 	}
 	return u, u.prepare()
-}
-
-// tiedHead returns the length of the head's part of a tied embedding's gradient, which is summed on its own.
-func tiedHead(c *Config) int {
-	if !c.Tied {
-		return 0
-	}
-	return c.Vocab * c.Hidden
 }
 
 // add makes data a trainable array.

@@ -39,7 +39,7 @@ func ExampleRun() {
 	c := train.Defaults()
 	c.OutputDir, c.MaxSteps, c.LearningRate = filepath.Join(dir, "run"), 30, 0.05
 	result, err := train.Run(context.Background(), c, train.Job{
-		Model: base.With(set.Delta), Adapter: set, Training: rows, Out: io.Discard,
+		Model: set.Model(), Adapter: set, Training: rows, Out: io.Discard,
 	})
 	if err != nil {
 		panic(err)

@@ -112,10 +112,18 @@ func (c Config) Idle() []Idle {
 }
 
 // methodKeys lists the keys of a method's settings.
-func methodKeys(m adapter.Method) []string {
-	var keys []string
-	for t := reflect.TypeOf(m); len(keys) < t.NumField(); {
-		keys = append(keys, t.Field(len(keys)).Tag.Get("yaml"))
+func methodKeys(m adapter.Method) []string { return keysOf(reflect.TypeOf(m)) }
+
+// keysOf lists the keys of a struct's settings, those of inlined structs too.
+func keysOf(t reflect.Type) (keys []string) {
+	for i := range t.NumField() {
+		switch key := t.Field(i).Tag.Get("yaml"); key {
+		case ",inline":
+			keys = append(keys, keysOf(t.Field(i).Type)...)
+		case "", "-":
+		default:
+			keys = append(keys, key)
+		}
 	}
-	return slices.DeleteFunc(keys, func(key string) bool { return key == "" || key == "-" })
+	return keys
 }

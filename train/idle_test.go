@@ -11,20 +11,6 @@ import (
 	"fettle/adapter"
 )
 
-// keysOf lists the keys of a struct and of those it inlines.
-func keysOf(t reflect.Type) (keys []string) {
-	for i := range t.NumField() {
-		switch key := t.Field(i).Tag.Get("yaml"); key {
-		case ",inline":
-			keys = append(keys, keysOf(t.Field(i).Type)...)
-		case "", "-":
-		default:
-			keys = append(keys, key)
-		}
-	}
-	return keys
-}
-
 func TestEverySettingStatesWhenItActs(t *testing.T) {
 	stated := strings.Fields(always)
 	for _, on := range conditions() {

@@ -113,7 +113,7 @@ func (r *run) baseScores(b *model.Batch) ([]float64, error) {
 		return nil, nil
 	}
 	if r.base == nil {
-		r.base = r.job.Model.With(nil)
+		r.base = r.job.Adapter.Bare()
 	}
 	return r.base.Loss(b)
 }

@@ -65,7 +65,7 @@ func job(t testing.TB, c adapter.Method, threads int) Job {
 		all = append(all, e)
 	}
 	return Job{
-		Model: m.With(s.Delta), Adapter: s, Training: all[:12], Evaluation: all[12:],
+		Model: s.Model(), Adapter: s, Training: all[:12], Evaluation: all[12:],
 		Inputs: Inputs{Base: m.Fingerprint(), Training: "t"}, Out: io.Discard,
 	}
 }

@@ -50,7 +50,7 @@ func trunked(t *testing.T, c adapter.Method, compute string, threads int) Job {
 		j.Adapter, err = adapter.New(c, m, 1)
 	}
 	require.NoError(t, err)
-	j.Model = m.With(j.Adapter.Delta)
+	j.Model = j.Adapter.Model()
 	return j
 }
 
@@ -134,7 +134,7 @@ func TestAutoSharingDependsOnTheAdaptersDropout(t *testing.T) {
 		j := trunked(t, lora, compute, 2)
 		set, err := adapter.New(lora, j.Model, 1)
 		require.NoError(t, err)
-		j.Adapter, j.Model = set, j.Model.With(set.Delta)
+		j.Adapter, j.Model = set, set.Model()
 		_, err = Run(context.Background(), c, j)
 		if share == "true" {
 			require.ErrorIs(t, err, ErrRefused)

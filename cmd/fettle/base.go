@@ -70,7 +70,7 @@ func (s source) open() (*chat.Model, error) {
 		if err != nil {
 			return nil, input(err)
 		}
-		out.Weights = out.Weights.With(set.Delta)
+		out.Weights = set.Model()
 	}
 	where, err := located(s.Model)
 	if err != nil {

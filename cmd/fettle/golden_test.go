@@ -115,7 +115,7 @@ func compare(t *testing.T, dir, out string, run goldenRun, data goldenData) devi
 		require.NoError(t, err)
 		set, err := adapter.Load(out, m)
 		require.NoError(t, err)
-		m = m.With(set.Delta)
+		m = set.Model()
 	}
 	for _, p := range run.Probes {
 		logits, err := m.Logits(model.Pack([][]int32{p.IDs}, nil), []int{len(p.IDs) - 1})

@@ -132,7 +132,7 @@ func newEngine(m *chat.Model, from source, sampling chat.Sampling) (*chat.Engine
 		return nil, err
 	}
 	bare := *m
-	bare.Weights = m.Weights.With(nil)
+	bare.Weights = m.Weights.Bare()
 	if rows := bare.Weights.Config().Vocab; m.Tokenizer.Size() > rows { // the adapter brings tokens of its own
 		where, err := located(from.Model)
 		if err != nil {

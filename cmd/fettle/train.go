@@ -87,11 +87,11 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	if err != nil {
 		return input(err)
 	}
-	base.Keep(c.KeptActivations())
 	debug.FreeOSMemory() // garbage of reading data and weights
 	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).
 		Str("method", c.Type).Int("trainable", set.Size()).Str("compute", base.Device().Name()).Msg("model ready")
 	job := newJob(c, m, base, set)
+	job.Model.Keep(c.KeptActivations())
 	if job.Beside, err = m.beside(c.Type); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 func newJob(c train.Config, m *runData, base *model.Model, set *adapter.Set) train.Job {
 	recorded := chat.Record(m.recipe)
 	job := train.Job{
-		Model: base.With(set.Delta), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
+		Model: set.Model(), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
 		Inputs: train.Inputs{
 			Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash,
 		},
@@ -125,9 +125,6 @@ func newJob(c train.Config, m *runData, base *model.Model, set *adapter.Set) tra
 		},
 	}
 	set.Complete(&job.Record)
-	if c.Type == adapter.TypeFull {
-		job.Model = base
-	}
 	return job
 }
 

@@ -89,10 +89,11 @@ func Train(out io.Writer, b Settings, s Training, examples func(*model.Config) (
 	if err != nil {
 		return fault.Mark(err, fault.Usage)
 	}
+	adapted := set.Model()
 	if s.Recompute == "none" {
-		base.Keep(1 << 62)
+		adapted.Keep(1 << 62)
 	}
-	if steps, err = measure(base.With(set.Delta), set, steps); err != nil {
+	if steps, err = measure(adapted, set, steps); err != nil {
 		return err
 	}
 	return s.report(out, w, b, c, set, steps)

@@ -43,14 +43,18 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 	method, specs := method(c, b.Config)
 	use := model.Training{
 		Rows: w.Tokens, Targets: w.Learned, Longest: w.Longest, Lowest: adapter.Lowest(specs),
-		Full: c.Type == adapter.TypeFull, Keep: c.KeptActivations(), Loss: w.Held > 0,
+		Keep: c.KeptActivations(), Loss: w.Held > 0,
+	}
+	for _, s := range specs {
+		use.Head = use.Head || s.Head
+		use.Tied = use.Tied || s.Head && s.Weight == model.EmbedSite().WeightName()
 	}
 	of := model.Footprint(b.Config, use)
 	calls := model.Workload(b.Config, use)
 	logits := compute.Workload{Logits: calls.Logits}
 	calls.Logits = compute.Size{}
 	m := Memory{
-		Weights:     weights(c, b),
+		Weights:     weights(c, b) + replaced(b, specs),
 		Trainable:   of.Gradients + 4*float*int64(adapter.Count(specs)),
 		Activations: of.Activations,
 		Loss:        of.Head + b.Device.Scratch(logits),
@@ -59,7 +63,7 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 		Scratch:     b.Device.Scratch(calls),
 	}
 	heap := m.Trainable + m.Activations + m.Modules + m.Data
-	if use.Full {
+	if use.Head { // its logits are arrays of the model
 		heap += m.Loss
 	}
 	m.Program = program + heap*GCPercent/100
@@ -68,6 +72,19 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 
 // program is the memory of the program itself, measured by TestPlanForeseesThePeak.
 const program = 62 << 20
+
+// replaced returns the bytes of the layouts of weights that an adapter has in place of the base's.
+func replaced(b Base, specs []adapter.Spec) int64 {
+	var sum int64
+	whole := len(specs) > 0 && specs[0].Name == specs[0].Weight // a model's own
+	for _, s := range specs {
+		lookedUp := s.Site.Layer < 0 && !s.Head
+		if s.Weight != "" && len(s.Shape) == 2 && !lookedUp && !whole {
+			sum += b.Device.Kept(s.Shape[0], s.Shape[1], compute.F32)
+		}
+	}
+	return sum
+}
 
 // weights returns the bytes of the frozen weights as the device keeps them, and of the embedding.
 func weights(c train.Config, b Base) int64 {

@@ -1,0 +1,159 @@
+package adapter
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"slices"
+	"strings"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/pth"
+	"fettle/internal/checkpoint/safetensors"
+)
+
+// tensorFile is an open file of an adapter's weights, under the names that PEFT saves.
+type tensorFile struct {
+	tensors map[string]checkpoint.Tensor
+	close   func() error
+	keep    bool // the data stays in use
+}
+
+// Close ends the use of the tensors' data, unless it is kept.
+func (f *tensorFile) Close() {
+	if !f.keep {
+		f.close()
+	}
+}
+
+// openTensors opens a file of weights or, where there is none, the one in PyTorch's format that stands for it.
+func openTensors(path string) (*tensorFile, error) {
+	var f interface {
+		Names() []string
+		Tensor(name string) (checkpoint.Tensor, bool)
+		Close() error
+	}
+	f, err := safetensors.Open(path)
+	if bin := strings.TrimSuffix(path, ".safetensors") + ".bin"; errors.Is(err, fs.ErrNotExist) && exists(bin) {
+		f, err = pth.Open(bin)
+	}
+	if err != nil {
+		return nil, err
+	}
+	file := &tensorFile{tensors: map[string]checkpoint.Tensor{}, close: f.Close}
+	for _, name := range f.Names() {
+		t, _ := f.Tensor(name)
+		if err := file.add(t); err != nil {
+			f.Close()
+			return nil, err
+		}
+	}
+	return file, nil
+}
+
+// liveNames are the parts of names that PEFT's models have and its files do not: states of them saved as they are.
+var liveNames = strings.NewReplacer(".default.", ".", ".modules_to_save.", ".")
+
+// add stores a tensor under the name that PEFT saves it with. Two of one name must be equal.
+func (f *tensorFile) add(t checkpoint.Tensor) error {
+	was := t.Name
+	t.Name = strings.TrimSuffix(liveNames.Replace(liveNames.Replace(t.Name)), ".default")
+	if other, ok := f.tensors[t.Name]; ok {
+		if same, err := equalTensors(t, other); err != nil || !same {
+			return errors.Join(err, fmt.Errorf("tensor %s is there twice, with different values (%s)", t.Name, was))
+		}
+	}
+	f.tensors[t.Name] = t
+	return nil
+}
+
+// equalTensors reports whether two tensors hold the same numbers.
+func equalTensors(a, b checkpoint.Tensor) (bool, error) {
+	if !slices.Equal(a.Shape, b.Shape) {
+		return false, nil
+	}
+	x, err := checkpoint.Float32s(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := checkpoint.Float32s(b)
+	return slices.Equal(x, y), err
+}
+
+// read fills the parameters from a file, strictly.
+func (s *Set) read(f *tensorFile) error {
+	wanted := map[string]bool{}
+	for _, p := range slices.Concat(s.params, s.frozen) {
+		wanted[p.Name] = true
+		t, ok := f.tensors[p.Name]
+		if !ok {
+			return fmt.Errorf("tensor %s is missing", p.Name)
+		}
+		values, err := p.values(t)
+		if err != nil {
+			return err
+		}
+		copy(p.Data, values)
+		if err := s.readAlso(p, f, wanted); err != nil {
+			return err
+		}
+	}
+	for _, t := range s.along {
+		wanted[t.Name] = true
+		again, ok := f.tensors[t.Name]
+		if !ok {
+			return fmt.Errorf("tensor %s is missing", t.Name)
+		}
+		if same, err := equalTensors(t, again); err != nil || !same {
+			return errors.Join(err, fmt.Errorf("tensor %s is not that of the adapter that the run began with", t.Name))
+		}
+	}
+	for _, name := range f.names() {
+		if !wanted[name] && !f.alongside(name) {
+			return fmt.Errorf("tensor %s has no place in this adapter and base", name)
+		}
+	}
+	return nil
+}
+
+// readAlso checks that a parameter's other name, where the file has it, holds the same values.
+func (s *Set) readAlso(p *Param, f *tensorFile, wanted map[string]bool) error {
+	also := s.also[p.Name]
+	t, ok := f.tensors[also]
+	if also == "" || !ok {
+		return nil
+	}
+	wanted[also] = true
+	values, err := p.values(t)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(values, p.Data) {
+		return fmt.Errorf("tensors %s and %s are tied and have different values", p.Name, also)
+	}
+	return nil
+}
+
+// values returns a tensor's numbers for the parameter.
+func (p *Param) values(t checkpoint.Tensor) ([]float32, error) {
+	if !slices.Equal(t.Shape, p.Shape) {
+		return nil, fmt.Errorf("tensor %s: shape %v, want %v (an adapter for another base?)", t.Name, t.Shape, p.Shape)
+	}
+	values, err := checkpoint.Float32s(t)
+	if err != nil {
+		return nil, err
+	}
+	for i, v := range values {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, fmt.Errorf("tensor %s: element %d is %v", t.Name, i, v)
+		}
+	}
+	return values, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
