@@ -173,7 +173,7 @@ func TestWrongInputIsExplained(t *testing.T) {
 			`lr_scheduler_type is "cosin"`},
 		{"unknown recipe", training(base, set, out(), "--recipe", "alpacca"), exitUsage, `did you mean "alpaca"`},
 		{"unknown target", training(base, set, out(), "--lora_target_modules", "query"), exitData,
-			`"query" is not a projection`},
+			`"query" is not a module`},
 		{"missing data", training(base, "none.json", out()), exitMissing, "none.json"},
 		{"missing base", training("none", set, out()), exitMissing, "none"},
 		{"broken JSON", training(base, file(t, "b.json",
