@@ -40,6 +40,8 @@ var methods = map[string]adapter.Method{
 		Saved: adapter.Saved{Tokens: []string{"31", "0", "17"}}},
 	"other trained tokens in the head": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"k_proj"},
 		Saved: adapter.Saved{Tokens: []string{"31", "lm_head:12", "lm_head:31"}}},
+	"LoRA, bias": adapter.LoRA{Rank: 4, Alpha: 8, Dropout: 0.2, Targets: []string{"k_proj", "up_proj"},
+		LoRAFile: adapter.LoRAFile{Bias: true}},
 	"LLaMA-Adapter":  adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
 	"raw gates":      adapter.LLaMAAdapter{Len: 5, Layers: 3, Gate: adapter.PerHead, GateActivation: adapter.None},
 	"PEFT's prompts": adapter.LLaMAAdapter{Len: 5, Layers: 2, Gate: adapter.Scalar, GateActivation: adapter.None},

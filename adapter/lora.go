@@ -43,7 +43,10 @@ func (l LoRA) Check(c *model.Config) error {
 	case !(l.Dropout >= 0 && l.Dropout < 1):
 		return fmt.Errorf("lora_dropout %v, want 0 ≤ p < 1", l.Dropout)
 	case l.Stored: // targets that are no module of the base are no error beside those that are
-		return l.Saved.check(c, true)
+		if err := l.checkReplication(c); err != nil {
+			return err
+		}
+		return l.Saved.check(l.shape(c), true)
 	case len(l.Targets) == 0 && l.TargetRegexp == "":
 		return fmt.Errorf("no lora_target; choose from %s", strings.Join(projections(), ", "))
 	}
@@ -78,10 +81,10 @@ func (l LoRA) Params(c *model.Config) ([]Spec, error) {
 			Spec{Name: s.a(), Site: s.at, Shape: []int{s.form.r, s.form.in}, Init: draw, Head: head},
 			Spec{Name: s.b(), Site: s.at, Shape: []int{s.form.out, s.form.r}, Head: head})
 		if s.form.bias {
-			specs = append(specs, Spec{Name: s.bias(), Site: s.at, Shape: []int{s.form.out}})
+			specs = append(specs, Spec{Name: s.bias(), Site: s.at, Shape: []int{s.form.out}, Head: head})
 		}
 	}
-	saved, err := l.Saved.params(c)
+	saved, err := l.Saved.params(l.shape(c))
 	return append(specs, saved...), err
 }
 
@@ -155,6 +158,7 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 	if err != nil {
 		return nil, err
 	}
+	c = l.shape(c)
 	paths := otherModules(c.Layers)
 	for _, path := range paths {
 		if ok, err := match.module(path); err != nil {

@@ -23,6 +23,7 @@ type LoRAFile struct {
 	RankPattern   Object[int]     // other ranks for modules that match
 	AlphaPattern  Object[float64] // and other alphas
 	Bias          bool            // B has a bias
+	Replication   [][2]int        // ranges of the base's layers that make up the model; nil: each of them once
 }
 
 // unsupported lists the settings of LoraConfig that change what is computed in a way this package does not.
@@ -36,7 +37,6 @@ var unsupported = []struct{ key, why string }{
 	{"alora_invocation_tokens", "activated LoRA adapts the tokens from its invocation on, which is not computed here"},
 	{"arrow_config", "the adapter chooses among others (Arrow), which is not computed here"},
 	{"enable_lora", "merged q, k and v projections are not those of a LLaMA"},
-	{"layer_replication", "a base with repeated layers is not supported"},
 }
 
 // inert lists the settings of LoraConfig, or of its predecessors and derivatives, that have no effect on what a LoRA on
@@ -62,6 +62,7 @@ func (LoRA) decode(keys *configKeys) (Method, error) {
 	keys.get("rank_pattern", &l.RankPattern)
 	keys.get("alpha_pattern", &l.AlphaPattern)
 	keys.get("lora_bias", &l.Bias)
+	keys.get("layer_replication", &l.Replication)
 	l.decodeTargets(keys)
 	l.Saved.decode(keys)
 	decodeInit(keys)
@@ -174,6 +175,9 @@ func (l LoRA) encode() map[string]any {
 	}
 	if l.Bias {
 		keys["lora_bias"] = true
+	}
+	if len(l.Replication) > 0 {
+		keys["layer_replication"] = l.Replication
 	}
 	return keys
 }

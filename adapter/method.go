@@ -143,6 +143,20 @@ func Resolved(m Method, c *model.Config) Method {
 	return m
 }
 
+// reshaper is a method that adapts a model of other dimensions than the base's, made of the base's weights.
+type reshaper interface {
+	shape(*model.Config) *model.Config
+	on(*model.Model) (*model.Model, error)
+}
+
+// Shape returns the dimensions of the model that a method adapts.
+func Shape(m Method, c *model.Config) *model.Config {
+	if r, ok := m.(reshaper); ok {
+		return r.shape(c)
+	}
+	return c
+}
+
 // change replaces every method.
 func (m *Methods) change(f func(Method) Method) {
 	v := reflect.ValueOf(m).Elem()

@@ -19,7 +19,8 @@ import (
 var computed = map[string]bool{
 	"adaption_prompt": true, "lora_all_linear": true, "lora_alpha_negative": true, "lora_alpha_overlap": true,
 	"lora_bias_all": true, "lora_exclude_list": true, "lora_exclude_regex": true, "lora_layers": true,
-	"lora_layers_full_path": true, "lora_layers_pattern": true, "lora_lora_bias": true, "lora_olora_converted": true,
+	"lora_layer_replication": true, "lora_layers_full_path": true, "lora_layers_pattern": true,
+	"lora_lora_bias": true, "lora_olora_converted": true,
 	"lora_pissa_converted": true, "lora_qv": true, "lora_rank_alpha_rslora": true, "lora_rank_overlap": true,
 	"lora_rank_pattern": true, "lora_regex": true, "lora_regex_lookahead": true, "lora_rslora": true,
 	"lora_target_parameters": true, "lora_unmatched_target": true, "lora_embed_tokens": true, "lora_lm_head": true,
@@ -46,8 +47,7 @@ var refused = map[string]string{
 	"prompt_tuning":    "peft_type PROMPT_TUNING is not computed here: it cannot be merged",
 	"trainable_tokens": "peft_type TRAINABLE_TOKENS is not computed here: merge it",
 
-	"lora_dora_rslora_all":   "use_dora is true: DoRA is not computed here: merge it",
-	"lora_layer_replication": "layer_replication is [[0,3],[2,5]]",
+	"lora_dora_rslora_all": "use_dora is true: DoRA is not computed here: merge it",
 }
 
 // peftGolden holds an adapter's expected.json.

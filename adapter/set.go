@@ -63,10 +63,17 @@ func New(method Method, m *model.Model, seed uint64) (*Set, error) {
 
 // build makes an adapter whose parameters are zero, or the model's own.
 func build(method Method, m *model.Model) (*Set, error) {
-	s := &Set{method: Resolved(method, m.Config()), model: m, view: m, also: map[string]string{}}
+	s := &Set{method: Resolved(method, m.Config()), also: map[string]string{}}
 	if err := s.method.Check(m.Config()); err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
+	if r, ok := s.method.(reshaper); ok {
+		var err error
+		if m, err = r.on(m); err != nil {
+			return nil, fmt.Errorf("adapter: %w", err)
+		}
+	}
+	s.model, s.view = m, m
 	specs, err := s.method.Params(m.Config())
 	if err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)

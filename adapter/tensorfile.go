@@ -53,13 +53,10 @@ func openTensors(path string) (*tensorFile, error) {
 	return file, nil
 }
 
-// liveNames are the parts of names that PEFT's models have and its files do not: states of them saved as they are.
-var liveNames = strings.NewReplacer(".default.", ".", ".modules_to_save.", ".")
-
 // add stores a tensor under the name that PEFT saves it with. Two of one name must be equal.
 func (f *tensorFile) add(t checkpoint.Tensor) error {
 	was := t.Name
-	t.Name = strings.TrimSuffix(liveNames.Replace(liveNames.Replace(t.Name)), ".default")
+	t.Name = savedName(t.Name)
 	if other, ok := f.tensors[t.Name]; ok {
 		if same, err := equalTensors(t, other); err != nil || !same {
 			return errors.Join(err, fmt.Errorf("tensor %s is there twice, with different values (%s)", t.Name, was))

@@ -82,8 +82,8 @@ func withVocabulary(f *tensorFile, method Method, m *model.Model) (*model.Model,
 	case with[0] == nil && with[1] == nil:
 		return m, nil, nil
 	case resized && one && settings.unties(c):
-		return nil, nil, fmt.Errorf("the adapter has an embedding or a head for another number of tokens than the base's %d, "+
-			"and not both", c.Vocab)
+		return nil, nil, fmt.Errorf("the adapter has an embedding or a head for another number of tokens than the "+
+			"base's %d, and not both", c.Vocab)
 	case c.Tied && !settings.unties(c) && !one:
 		if same, err := equalTensors(*with[0], *with[1]); err != nil || !same {
 			return nil, nil, fmt.Errorf("tensors %s and %s differ, and embedding and head of the base are one weight",

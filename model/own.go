@@ -20,6 +20,20 @@ func (m *Model) Own() *Model {
 // Untie makes embedding and head two weights of the same values, in a view of Own.
 func (m *Model) Untie() { m.config.Tied = false }
 
+// Repeat returns a view of Own whose layer l is layer order[l] of m. Layers that repeat share their weights. Kim et al.
+// 2023, arXiv:2312.15166.
+func (m *Model) Repeat(order []int) (*Model, error) {
+	view := m.Own()
+	view.config.Layers, view.weights.blocks = len(order), nil
+	for _, l := range order {
+		if l < 0 || l >= m.config.Layers {
+			return nil, fmt.Errorf("model: no layer %d to repeat, there are %d", l, m.config.Layers)
+		}
+		view.weights.blocks = append(view.weights.blocks, m.weights.blocks[l])
+	}
+	return view.With(nil), nil
+}
+
 // Vocabulary is an embedding and a head (V, D) in place of the base's own. A nil tensor leaves the base's.
 type Vocabulary struct{ Embed, Head *checkpoint.Tensor }
 

@@ -90,6 +90,9 @@ func runTraining(cmd *cobra.Command, c train.Config) error {
 	debug.FreeOSMemory() // garbage of reading data and weights
 	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).
 		Str("method", c.Type).Int("trainable", set.Size()).Str("compute", base.Device().Name()).Msg("model ready")
+	for _, note := range set.Notes() {
+		log.Info().Msg("adapter: " + note)
+	}
 	job := newJob(c, m, base, set)
 	job.Model.Keep(c.KeptActivations())
 	if job.Beside, err = m.beside(c.Type); err != nil {

@@ -41,6 +41,7 @@ const GCPercent = 20
 func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 	const float = 4
 	method, specs := method(c, b.Config)
+	shape := adapter.Shape(method, b.Config)
 	use := model.Training{
 		Rows: w.Tokens, Targets: w.Learned, Longest: w.Longest, Lowest: adapter.Lowest(specs),
 		Keep: c.KeptActivations(), Loss: w.Held > 0,
@@ -49,8 +50,8 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 		use.Head = use.Head || s.Head
 		use.Tied = use.Tied || s.Head && s.Weight == model.EmbedSite().WeightName()
 	}
-	of := model.Footprint(b.Config, use)
-	calls := model.Workload(b.Config, use)
+	of := model.Footprint(shape, use)
+	calls := model.Workload(shape, use)
 	logits := compute.Workload{Logits: calls.Logits}
 	calls.Logits = compute.Size{}
 	m := Memory{
