@@ -148,7 +148,11 @@ def side(r, base, added, level):
     if r.random() < 0.4 or config["tokenizer_class"].startswith("Qwen2"):
         names["pad_token"] = name(r, r.choice(["<pad>", "[PAD]", end]))
     if r.random() < 0.2:
-        names["additional_special_tokens"] = r.sample(["[USER]", "<|im_end|>", "<new>", "hill"], 2)
+        # Not EOS: where added_tokens.json is read too, this version takes another token of that file for it.
+        end = names.get("eos_token")
+        end = end["content"] if isinstance(end, dict) else end
+        others = [t for t in ["[USER]", "<|im_end|>", "<new>", "hill"] if t != end]
+        names["additional_special_tokens"] = r.sample(others, 2)
     size = max([1024 if base.endswith(".model") else 0] + [i + 1 for i in known.values()])
     more = {}
     for t in r.sample(["<pad>", "<new>", "<|im_end|>", "Über"], r.randrange(4)):
@@ -165,10 +169,13 @@ def side(r, base, added, level):
     else:
         if "unk_token" in names:
             config["unk_token"] = names["unk_token"]
+        if r.random() < 0.5:  # the file repeats tokens of tokenizer.json
+            more.update({a["content"]: a["id"] for a in added if r.random() < 0.7})
         if more:
             files["added_tokens.json"] = more
         if style == 1:
-            config.update(names)
+            # As texts: this version does not see that an object names a token of added_tokens.json.
+            config.update({k: v["content"] if isinstance(v, dict) else v for k, v in names.items()})
         else:
             files["special_tokens_map.json"] = names
             if style == 3:

@@ -70,7 +70,9 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 	}
 	for i, a := range slices.Concat(file, beside.added) {
 		a.Special = a.Special || beside.special[a.Content]
-		if a.Content == "" {
+		// added_tokens.json adds to tokenizer.json what that lacks.
+		repeats := func(b addedToken) bool { return a.ID == b.ID || a.Content == b.Content }
+		if a.Content == "" || i >= len(file) && !beside.whole && a.ID != nameless && slices.ContainsFunc(file, repeats) {
 			continue
 		}
 		if a.ID == nameless && i >= len(file) {
@@ -126,6 +128,7 @@ func (p *placing) place(a addedToken) {
 		t.pieces = append(t.pieces, piece{kind: control})
 	}
 	q := &t.pieces[a.ID]
+	a.Special = a.Special || q.kind == control && q.name == a.Content
 	i, again := p.at[a.ID]
 	if again && q.name == p.placed[i].Content || q.name == "" {
 		q.name = a.Content

@@ -148,6 +148,23 @@ func TestAddedWordsAreText(t *testing.T) {
 	require.NotContains(t, tok.Encode("<|im_start|>[PAD]"), int32(1025), "spelled as control tokens are")
 	require.NotContains(t, tok.Encode("<|im_start|>[PAD]"), int32(1026), "named")
 
+	// Vicuna's added_tokens.json repeats the vocabulary's control tokens.
+	tok, err = tokenizer.Load(directory(t, small, map[string]string{
+		"added_tokens.json": `{"</s>": 2, "<s>": 1, "<unk>": 0}`}))
+	require.NoError(t, err)
+	require.NotContains(t, tok.Encode("a</s><s>"), int32(2))
+	require.Equal(t, int32(2), tok.EncodeSpecial("a</s>")[len(tok.EncodeSpecial("a</s>"))-1])
+
+	// And others repeat those of tokenizer.json, whose flags stand.
+	tok, err = tokenizer.Load(directory(t, "testdata/llama2.json", map[string]string{
+		"added_tokens.json": `{"<|begin|>": 432, "<gap>": 435}`}))
+	require.NoError(t, err)
+	plain, err := tokenizer.Load("testdata/llama2.json")
+	require.NoError(t, err)
+	for _, text := range []string{"a <gap> b", "a<|begin|>b"} {
+		require.Equal(t, plain.EncodeSpecial(text), tok.EncodeSpecial(text))
+	}
+
 	for _, extra := range []string{`["hill"]`, `{"image_token": "hill"}`} {
 		tok, err := tokenizer.Load(directory(t, "testdata/llama3.json", map[string]string{
 			"tokenizer_config.json": `{"extra_special_tokens": ` + extra + `, "backend": "tokenizers"}`}))
