@@ -62,7 +62,15 @@ func TestStatesOfEarlierRunsContinue(t *testing.T) {
 	require.ErrorContains(t, s.continues(other, s.Inputs), "lora_rank was 8, is 9")
 	other = s.Config
 	other.LLaMAAdapter.Gate = "scalar"
+	require.NoError(t, s.continues(other, s.Inputs), "a setting of another method acts in neither run")
+	s.Config.Type, other.Type = "llama-adapter", "llama-adapter"
 	require.ErrorContains(t, s.continues(other, s.Inputs), "gate was per_head, is scalar")
+
+	other = s.Config
+	other.WarmupRatio = 0.1
+	require.ErrorContains(t, s.continues(other, s.Inputs), "warmup_ratio was 0.03, is 0.1")
+	s.Config.WarmupSteps, other.WarmupSteps = 5, 5
+	require.NoError(t, s.continues(other, s.Inputs), "warmup_steps leaves warmup_ratio nothing to do")
 }
 
 func TestMethodsSettingsAreAmongTheRunsOwn(t *testing.T) {

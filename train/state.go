@@ -52,7 +52,13 @@ func mayChange() []string {
 
 // continues returns an error that says why a run may not continue from a checkpoint.
 func (s state) continues(c Config, in Inputs) error {
-	differ := differences(reflect.ValueOf(s.Config), reflect.ValueOf(c))
+	free := mayChange()
+	for _, i := range s.Config.Idle() { // what acts in neither run may differ
+		if slices.ContainsFunc(c.Idle(), func(now Idle) bool { return now.Key == i.Key }) {
+			free = append(free, i.Key)
+		}
+	}
+	differ := differences(reflect.ValueOf(s.Config), reflect.ValueOf(c), free)
 	if a, b := s.Config.BatchSize*s.Config.Accumulation, c.BatchSize*c.Accumulation; a != b {
 		differ = append(differ, fmt.Sprintf("sequences of a step were %d, are %d", a, b))
 	}
@@ -79,14 +85,14 @@ func (s state) continues(c Config, in Inputs) error {
 		strings.Join(differ, "; "))
 }
 
-// differences lists the settings that differ but must not, those of inlined structs too.
-func differences(old, now reflect.Value) (differ []string) {
+// differences lists the settings that differ and are not free to, those of inlined structs too.
+func differences(old, now reflect.Value, free []string) (differ []string) {
 	for i := range old.NumField() {
 		key, old, now := old.Type().Field(i).Tag.Get("yaml"), old.Field(i), now.Field(i)
 		switch {
 		case key == ",inline":
-			differ = append(differ, differences(old, now)...)
-		case key != "-" && !slices.Contains(mayChange(), key) && !equal(old, now):
+			differ = append(differ, differences(old, now, free)...)
+		case key != "-" && !slices.Contains(free, key) && !equal(old, now):
 			differ = append(differ, fmt.Sprintf("%s was %v, is %v", key, old, now))
 		}
 	}

@@ -22,7 +22,7 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 	if err := load(cmd, s); err != nil {
 		return err
 	}
-	if s.Given("warmup_steps") && !s.Given("warmup_ratio") {
+	if c.WarmupSteps == 0 && s.Given("warmup_steps") && !s.Given("warmup_ratio") {
 		c.WarmupRatio = 0 // warmup_steps: 0 means no warm-up
 	}
 	printTranslation(cmd.ErrOrStderr(), s)
