@@ -57,7 +57,7 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 	if m.OwnPrompt && !ask.Raw {
 		fmt.Fprintf(cmd.ErrOrStderr(), "The prompt follows the model's own chat template, %s.\n", m.Recipe.Source)
 	}
-	q := chat.Question{Prompt: prompt, Sampling: sampling, Continue: ask.Raw && len(prompt) > 1}
+	q := chat.Question{Prompt: prompt, Sampling: sampling, Continue: ask.Raw && m.Continues(prompt)}
 	a, err := m.Converse().Ask(cmd.Context(), q, writer(cmd.OutOrStdout()))
 	if err != nil {
 		return err

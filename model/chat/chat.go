@@ -49,6 +49,11 @@ func (m *Model) Raw(text string) []int32 {
 	return append(slices.Clone(before), m.Tokenizer.Encode(text)...)
 }
 
+// Continues reports whether tokens end in a text, which an answer continues: a control token such as BOS begins one.
+func (m *Model) Continues(tokens []int32) bool {
+	return len(tokens) > 0 && !m.Tokenizer.Control(tokens[len(tokens)-1])
+}
+
 // NoRecipe returns the error of a model without a recipe; advice names a remedy.
 func (m *Model) NoRecipe(advice string) error {
 	err := fmt.Errorf("no prompt template: %s", advice)

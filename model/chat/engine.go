@@ -53,7 +53,7 @@ func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 		if q.Prompt, err = c.text(r); err != nil {
 			return result, wrong("prompt", err)
 		}
-		q.Continue = len(q.Prompt) > 1
+		q.Continue = c.Continues(q.Prompt)
 	}
 	if err := c.fits(r, q.Prompt); err != nil {
 		return result, err
