@@ -44,7 +44,7 @@ authors published are filled in; flags override them.`,
 	}
 	s := addSettings(cmd, &c, &from)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := load(cmd, s); err != nil {
+		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
 		r, err := initialRecipe(c)

@@ -39,6 +39,9 @@ func (s *Settings) fromFile() ([]Entry, error) {
 
 // document parses a file and returns its mapping of keys to values, nil if it is empty. Its errors begin with a line.
 func document(text []byte) (*yaml.Node, error) {
+	if bytes.HasPrefix(text, []byte("%YAML")) {
+		text = append([]byte("#"), text[1:]...) // the library refuses the name of version 1.2
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
 	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {

@@ -147,10 +147,11 @@ func FlagError(flags *pflag.FlagSet, err error) error {
 	return err
 }
 
-// didYouMean suggests a name that differs by one or two letters. A name further away probably means something else.
+// didYouMean suggests a name that differs by one or two letters, at most a third of them. A name further away probably
+// means something else.
 func didYouMean(word string, names []string, prefix string) string {
 	near := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
-		return suggest.Distance(name, word) > min(2, 1+len(word)/3)
+		return suggest.Distance(name, word) > min(2, len(word)/3)
 	})
 	return suggest.DidYouMean(word, near, prefix)
 }

@@ -128,7 +128,8 @@ sample_prompts: [yes, 1, 2024-01-01]
 		Rate: 1e-4, Seed: 42, Shuffle: true, Compute: "true", Prompts: []string{"yes", "1", "2024-01-01"},
 		Method: method{Rank: 10, Targets: []string{"k_proj", "o_proj"}},
 	}, c)
-	for _, text := range []string{"", "# nothing\n", "{}", `{"seed": 42}`} {
+	for _, text := range []string{"", "# nothing\n", "{}", `{"seed": 42}`,
+		"%YAML 1.2\n---\nseed: 42\n...\n", "---\nseed: 42\n---\n"} {
 		c, _, err := load(t, "--config", written(t, text))
 		require.NoError(t, err)
 		require.Equal(t, defaults(), c)
@@ -276,6 +277,7 @@ func TestAMistakeInAFlagIsNamed(t *testing.T) {
 		{"misspelled", "--lora-rnak=1", `unknown flag --lora-rnak, did you mean "--lora_rank"`},
 		{"misspelled alias", "--lora_targte=1", `unknown flag --lora_targte, did you mean "--lora_target"`},
 		{"another word", "--max_seeds=1", `unknown flag --max_seeds`},
+		{"a short word", "--mr=1", `unknown flag --mr`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			flags := pflag.NewFlagSet("", pflag.ContinueOnError)

@@ -46,6 +46,9 @@ func (r Reader) Translate(entries []settings.Entry) settings.Translation {
 	w.out.Program = w.program.name
 	known := facts()
 	for _, e := range entries {
+		if w.component(e) {
+			continue
+		}
 		f, ok := known[e.Key]
 		switch own := slices.Contains(r.Own, e.Key); {
 		case !ok || own && f.turn == nil, e.Place.Strength == settings.Preset:
@@ -59,6 +62,13 @@ func (r Reader) Translate(entries []settings.Entry) settings.Translation {
 	return w.out
 }
 
+// instead lists settings that take the place of others.
+var instead = map[string]string{
+	"save_steps": "saves_per_epoch", "saves_per_epoch": "save_steps", "eval_steps": "evals_per_epoch",
+	"warmup_ratio": "warmup_steps", "warmup_steps": "warmup_ratio", "num_train_epochs": "max_steps",
+	"max_steps": "num_train_epochs", "val_size": "eval_dataset", "finetuning_type": "adapter_name_or_path",
+}
+
 // fillIn adds the defaults of the program whose file it is.
 func (w *work) fillIn() {
 	set := map[string]bool{}
@@ -70,13 +80,13 @@ func (w *work) fillIn() {
 	}
 	for line := range strings.Lines(w.program.defaults) {
 		key, value, ok := strings.Cut(strings.TrimSpace(line), ": ")
-		if !ok || set[key] {
+		if !ok || set[key] || set[instead[key]] {
 			continue
 		}
 		if key == "lora_alpha" && value == "2·lora_rank" {
 			value = twice(w.text("lora_rank", "8"))
 		}
-		from := w.program.name + "'s default"
+		from := "default of " + w.program.name
 		w.out.Entries = append(w.out.Entries, settings.Entry{Key: key, Value: value,
 			Place: settings.Place{Strength: settings.Preset, Source: from, Name: key}})
 		w.out.Notes = append(w.out.Notes, settings.Note{Place: from, Key: key, Text: value})

@@ -162,7 +162,9 @@ func TestOtherMeaningsAreRefused(t *testing.T) {
 		"{batch_size: 10, micro_batch_size: 4}":                                "no multiple",
 		"{batch_size: 8, micro_batch_size: 4, gradient_accumulation_steps: 2}": "set twice",
 		"eval_steps: 0.1": "a fraction of the run",
-		"{train_on_prompt: true, mask_history: true}": "only one",
+		"{train_on_prompt: true, mask_history: true}":                     "only one",
+		"optimizer: {_component_: torch.optim.AdamW, lr: 1e-4}":           "write learning_rate and weight_decay",
+		"data: {class_path: litgpt.data.JSON, init_args: {json_path: x}}": "write dataset",
 		"num_layers: 16": "in all layers",
 	} {
 		_, tr := translated(t, text)
@@ -176,7 +178,7 @@ func TestAnotherProgramsDefaultsFillItsFile(t *testing.T) {
 	require.Equal(t, []any{"64", "128", "all", "5e-5", "linear", "8", "assistant", "100", nil, "chat_template"},
 		[]any{lf["lora_rank"], lf["lora_alpha"], lf["lora_target_modules"], lf["learning_rate"], lf["lr_scheduler_type"],
 			lf["per_device_train_batch_size"], lf["train_on"], lf["cutoff_len"], lf["max_seq_length"], lf["recipe"]})
-	require.Contains(t, tr.Notes, settings.Note{Place: "LLaMA-Factory's default", Key: "lora_alpha", Text: "128"})
+	require.Contains(t, tr.Notes, settings.Note{Place: "default of LLaMA-Factory", Key: "lora_alpha", Text: "128"})
 	lf, _ = translated(t, "{stage: sft, template: llama3, lora_rank: 64, lora_alpha: 16}")
 	require.Equal(t, "16", lf["lora_alpha"])
 	lf, _ = translated(t, "{stage: sft, template: llama3, eval_steps: 5}")
@@ -184,6 +186,9 @@ func TestAnotherProgramsDefaultsFillItsFile(t *testing.T) {
 	ax, _ := translated(t, "{sequence_len: 64, optimizer: adamw_torch}")
 	require.Equal(t, []any{"full", "1", "1", "cosine", "drop"}, []any{ax["finetuning_type"],
 		ax["per_device_train_batch_size"], ax["num_train_epochs"], ax["lr_scheduler_type"], ax["over_long"]})
+	ax, _ = translated(t, "{sequence_len: 64, optimizer: adamw_torch, save_steps: 7, warmup_steps: 3, max_steps: 9}")
+	require.Equal(t, []any{"7", nil, "3", nil, "9", nil}, []any{ax["save_steps"], ax["saves_per_epoch"],
+		ax["warmup_steps"], ax["warmup_ratio"], ax["max_steps"], ax["num_train_epochs"]})
 	fire, _ := translated(t, "{batch_size: 64, train_on_inputs: true, prompt_template_name: ''}")
 	require.Equal(t, []any{"4", "16", "2000", "alpaca-lora"}, []any{fire["per_device_train_batch_size"],
 		fire["gradient_accumulation_steps"], fire["val_size"], fire["recipe"]})

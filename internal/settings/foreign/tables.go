@@ -7,7 +7,8 @@ func spelled() [][2]string {
 		{"num_train_epochs", "num_epochs epochs"}, {"lr_scheduler_type", "lr_scheduler"},
 		{"max_seq_length", "cutoff_len sequence_len max_length max_seq_len"}, {"lora_rank", "lora_r r"},
 		{"lora_target_modules", "lora_target target_modules"}, {"val_size", "val_set_size val_split_fraction"},
-		{"finetuning_type", "adapter fine_tune_type"}, {"over_long", "overlong excess_length_strategy"},
+		{"finetuning_type", "adapter fine_tune_type"}, {"adapter_name_or_path", "lora_model_dir"},
+		{"over_long", "overlong excess_length_strategy"},
 	}
 }
 
@@ -18,7 +19,13 @@ func renamed() [][2]string {
 		{"llama_model_path", "model_name_or_path"}, {"accum_iter", "gradient_accumulation_steps"},
 		{"steps_per_report", "logging_steps"}, {"steps_per_eval", "eval_steps"}, {"save_every", "save_steps"},
 		{"grad_checkpoint", "recompute"}, {"early_stopping_steps", "early_stopping_patience"},
-		{"adam_eps", "adam_epsilon"}, {"test_datasets", "eval_dataset"}, {"lora_weights", "adapter_name_or_path"},
+		{"adam_eps", "adam_epsilon"}, {"test_datasets", "eval_dataset"},
+		{"lr", "learning_rate"}, {"clip_grad_norm max_norm gradient_clipping", "max_grad_norm"},
+		{"block_size", "max_seq_length"},
+		{"log_every_n_steps log_interval", "logging_steps"}, {"enable_activation_checkpointing", "recompute"},
+		{"train_file train_data train_data_path data_files", "dataset"}, {"keep_last_n_checkpoints", "save_total_limit"},
+		{"validation_file eval_data_path validation_data test_file", "eval_dataset"}, {"save_every_n_steps", "save_steps"},
+		{"lora_weights", "adapter_name_or_path"},
 	}
 }
 
@@ -56,7 +63,7 @@ func idle() [][2]string {
 				"swanlab_completion_log_interval use_otel_metrics otel_metrics_host otel_metrics_port eval_table_size " +
 				"logging_nan_inf_filter skip_memory_metrics"},
 		{"a run is one process on one machine",
-			"ddp_timeout ddp_find_unused_parameters ddp_backend ddp_bucket_cap_mb ddp_broadcast_buffers " +
+			"device compile ddp_timeout ddp_find_unused_parameters ddp_backend ddp_bucket_cap_mb ddp_broadcast_buffers " +
 				"local_rank deepspeed fsdp fsdp_config fsdp_version fsdp_transformer_layer_cls_to_wrap dp_shard_size " +
 				"dp_replicate_size context_parallel_size tensor_parallel_size expert_parallel_size cp_size " +
 				"sequence_parallel_degree dist_config gpu gpu_count node_count timeout timeout_preprocess memory " +
@@ -71,7 +78,7 @@ func idle() [][2]string {
 				"is_falcon_derived_model is_qwen_derived_model use_fast_tokenizer tokenizer_use_fast tokenizer_legacy " +
 				"low_cpu_mem_usage base_model_config tokenizer_config lora_task_type task_type"},
 		{"an encoded data set is kept in data_cache alone",
-			"overwrite_cache dataset_prepared_path tokenized_path use_cached_dataset skip_prepare_dataset " +
+			"lazy_preprocess overwrite_cache dataset_prepared_path tokenized_path use_cached_dataset skip_prepare_dataset " +
 				"remove_unused_columns"},
 		{"a run in output_dir is continued; resume: none refuses one",
 			"overwrite_output_dir auto_resume_from_checkpoints"},

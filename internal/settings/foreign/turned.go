@@ -24,7 +24,7 @@ func turned() []turning {
 		{"iters", "max_steps × gradient_accumulation_steps", iterations},
 		{"adapter_path", "mlx-lm: output_dir; else adapter_name_or_path", adapterPath},
 		{"quantization_bit", "4: quantization: nf4; others are refused", bits},
-		{"load_in_4bit", "true: quantization: nf4", func(w *work, e settings.Entry) {
+		{"load_in_4bit q_lora", "true: quantization: nf4", func(w *work, e settings.Entry) {
 			when("quantization", w.NF4)(w, e)
 		}},
 		{"quantize", "bnb.nf4 and bnb.nf4-dq: quantization: nf4", quantize},
@@ -32,7 +32,7 @@ func turned() []turning {
 			"quantizations are none, int8 and nf4: write quantization")},
 		{"quantization_type bnb_4bit_quant_type", "nf4; fp4 is refused", only("nf4 NF4", "4 bits are nf4 here: write nf4")},
 		{"lora_target_linear", "true: lora_target_modules: all-linear", when("lora_target_modules", "all-linear")},
-		{"use_peft", "true: finetuning_type: lora; false: full", usePEFT},
+		{"use_peft use_lora", "true: finetuning_type: lora; false: full", usePEFT},
 		{"adapter fine_tune_type", "finetuning_type; qlora is lora with quantization: nf4", adapterType},
 		{"train_on_prompt train_on_inputs mask_history completion_only_loss assistant_only_loss mask_prompt",
 			"train_on: all, last_turn, completion or assistant", trainOn},
