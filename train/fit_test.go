@@ -70,6 +70,7 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 			"eval_steps", "is 100 and the run has 60 steps: it is evaluated before and after only; set it to 20"},
 		{"printed lines beyond the end", func(c *Config) { c.LoggingSteps, c.MaxSteps = 100, 60 }, plain, "logging_steps",
 			"is 100 and the run has 60 steps"},
+		{"other programs' default", func(c *Config) { c.LoggingSteps, c.MaxSteps = 500, 60 }, plain, "", ""},
 		{"samples beyond the end", func(c *Config) { c.SamplePrompts, c.SampleSteps, c.MaxSteps = []string{"a"}, 100, 60 },
 			plain, "sample_steps", "is 100 and the run has 60 steps"},
 		{"patience that never ends", func(c *Config) { c.ValSize, c.EvalSteps, c.Patience, c.MaxSteps = 50, 20, 3, 80 },

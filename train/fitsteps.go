@@ -34,9 +34,15 @@ func (c Config) fitRates(m *misfits, total int) {
 		"the run has %d: set num_decay_steps to %d", rates.DecaySteps, end, total, (total+9)/10)
 }
 
+// trainersLogging is logging_steps of Hugging Face's Trainer where it is not set.
+const trainersLogging = 500
+
 // fitIntervals checks what is done every so many steps.
 func (c Config) fitIntervals(m *misfits, total int, held bool) {
 	usual, third := Defaults(), max(1, total/3)
+	if c.LoggingSteps == trainersLogging {
+		usual.LoggingSteps = trainersLogging
+	}
 	for _, i := range []struct {
 		key          string
 		every, usual int

@@ -7,7 +7,7 @@ type Preset struct {
 	Name string // repo, paper, official or ours
 
 	LearningRate float64
-	Schedule     string // linear, cosine or constant
+	Schedule     string // lr_scheduler_type
 	WarmupSteps  float64
 	WarmupRatio  float64
 	Epochs       float64
