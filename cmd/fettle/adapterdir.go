@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fettle/adapter"
@@ -17,33 +18,36 @@ import (
 	"fettle/train"
 )
 
-// baseOf returns the base model that an adapter names: in its record, or in adapter_config.json, where the name is
-// absolute, or relative to the working directory or to the adapter's own.
+// baseOf returns the base model that an adapter names: in its record or in adapter_config.json, where the name is
+// absolute, or relative to the working directory or to the adapter's own. The first of the names that is a directory
+// counts.
 func baseOf(dir string) (string, error) {
 	record, err := adapter.ReadRecord(dir)
 	if err != nil {
 		return "", input(err)
 	}
-	name := record.Base
-	if name == "" {
-		if name, err = adapter.ReadBase(dir); err != nil {
-			return "", input(err)
+	named, err := adapter.ReadBase(dir)
+	if err != nil {
+		return "", input(err)
+	}
+	names := slices.DeleteFunc([]string{record.Base, named}, func(name string) bool { return name == "" })
+	for _, name := range names {
+		switch beside := filepath.Join(dir, name); {
+		case name == builtin.Name || isDir(name):
+			return name, nil
+		case !filepath.IsAbs(name) && isDir(beside):
+			return beside, nil
 		}
 	}
-	switch beside := filepath.Join(dir, name); {
-	case name == "":
+	if len(names) == 0 {
 		return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s names no base model", dir))
-	case name == builtin.Name || isDir(name):
-		return name, nil
-	case !filepath.IsAbs(name) && isDir(beside):
-		return beside, nil
 	}
 	about := "which is not a directory here"
-	if p := identify.Of(name); p.Kind == identify.HubName {
+	if p := identify.Of(names[0]); p.Kind == identify.HubName {
 		about = p.What + ": fettle does not download"
 	}
 	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s was trained on %s, %s; give the directory "+
-		"of this model", dir, name, about))
+		"of this model", dir, names[0], about))
 }
 
 // completeBase fills in the base of a run that continues an adapter without naming the base.

@@ -58,6 +58,10 @@ func TestAnAdapterKnowsItsBase(t *testing.T) {
 	inCwd := asPEFT(t, base, "models/base")
 	require.Equal(t, want, must(t, append(ask, "--adapter_name_or_path", inCwd)...), "in the working directory")
 
+	moved := asPEFT(t, base, base) // its record names where the base was before
+	write(t, moved, adapter.RecordFile, `{"base": "/nowhere/llama"}`)
+	require.Equal(t, want, must(t, append(ask, "--adapter_name_or_path", moved)...))
+
 	next := filepath.Join(t.TempDir(), "next")
 	set := rows(t, 4)
 	must(t, "train", "--adapter_name_or_path", absolute, "--dataset", set, "--output_dir", next, "--val_size", "0",
