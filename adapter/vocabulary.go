@@ -3,6 +3,7 @@ package adapter
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -109,4 +110,18 @@ func sameMatrix(t checkpoint.Tensor, w *compute.Matrix) bool {
 		}
 	}
 	return err == nil
+}
+
+// ReadVocabulary returns the number of rows of the embedding that an adapter brings along, 0 if it brings none.
+func ReadVocabulary(dir string) (int, error) {
+	f, err := openTensors(filepath.Join(dir, WeightsFile))
+	if err != nil {
+		return 0, fmt.Errorf("load adapter %s: %w", dir, err)
+	}
+	defer f.Close()
+	own, err := f.own(model.EmbedSite().ModuleName(), false)
+	if err != nil || own == nil || len(own.Shape) != 2 {
+		return 0, err
+	}
+	return own.Shape[0], nil
 }

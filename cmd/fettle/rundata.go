@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"fettle/adapter"
 	"fettle/data"
 	"fettle/data/encode"
 	"fettle/data/lint"
@@ -31,6 +32,7 @@ type runData struct {
 	shape                *model.Config
 	tok                  *tokenizer.Tokenizer // nil: the data is tokenized already
 	tokenizerDir         string
+	rows                 int    // of the embedding
 	hash                 string // of the tokenizer
 	duplicates           int    // rows left out because the evaluation holds the same
 }
@@ -52,12 +54,15 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 		return nil, err
 	}
 	c.Resolve(m.shape)
+	if err := m.countRows(c.Adapter); err != nil {
+		return nil, err
+	}
 	dirs := partDirs(c.Adapter, m.tokenizerDir)
 	m.tokenizerDir = tokenizerDir(dirs)
 	var tok encode.Tokenizer
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
 		tok, m.tok, m.hash = t, t, t.Hash()
-		if err := t.Fits(m.shape.Vocab); err != nil {
+		if err := t.Fits(m.rows); err != nil {
 			return nil, input(fmt.Errorf("load tokenizer %s: %w", m.tokenizerDir, err))
 		}
 	} else if c.DatasetFormat != "tokenized" {
@@ -89,14 +94,27 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	return m, nil
 }
 
-// within returns an error for a token without a row in the base's embedding.
+// countRows finds the number of tokens that the model can read: the base's, unless the adapter brings an embedding.
+func (m *runData) countRows(dir string) (err error) {
+	m.rows = m.shape.Vocab
+	if dir == "" {
+		return nil
+	}
+	rows, err := adapter.ReadVocabulary(dir)
+	if rows > 0 {
+		m.rows = rows
+	}
+	return input(err)
+}
+
+// within returns an error for a token without a row in the embedding.
 func (m *runData) within(ids []int32) error {
 	if m.tok != nil {
-		return m.tok.Within(ids, m.shape.Vocab)
+		return m.tok.Within(ids, m.rows)
 	}
 	for _, id := range ids {
-		if id < 0 || int(id) >= m.shape.Vocab {
-			return fmt.Errorf("token %d is outside the model's vocabulary of %d", id, m.shape.Vocab)
+		if id < 0 || int(id) >= m.rows {
+			return fmt.Errorf("token %d is outside the model's vocabulary of %d", id, m.rows)
 		}
 	}
 	return nil
