@@ -8,6 +8,7 @@ import (
 // Counts holds the numbers of a run's data that its settings have to fit.
 type Counts struct {
 	Training, Held int // examples
+	Doubles        int // examples left out of training, as the evaluation holds the same
 	Rows           int // of the files
 	Long           int // rows that are cut or dropped, as max_seq_length is shorter
 	Keeps95        int // the max_seq_length that leaves 95 % of the rows whole
@@ -72,7 +73,8 @@ func (c Config) Misfits(n Counts) []Misfit {
 
 // fitHeld checks the evaluation set.
 func (c Config) fitHeld(m *misfits, n Counts) {
-	all, needed := n.Training+n.Held, c.Patience > 0 || c.LoadBest
+	left, needed := n.Training+n.Doubles, c.Patience > 0 || c.LoadBest
+	all := left + n.Held
 	if len(c.EvalDataset) > 0 {
 		m.refuse(n.Held == 0, "eval_dataset", "has no example that can be evaluated, of %s",
 			strings.Join(c.EvalDataset, ", "))
@@ -87,9 +89,9 @@ func (c Config) fitHeld(m *misfits, n Counts) {
 		m.refuse(true, "val_size", text, c.ValSize, all, tenth)
 	case n.Held == 0:
 		m.add(true, "val_size", text, c.ValSize, all, tenth)
-	case c.ValSize >= 1 && n.Held > n.Training:
+	case c.ValSize > float64(max(1, left)) && n.Held > left: // not by the pieces of a row that stay together
 		m.refuse(true, "val_size", "is %v, which leaves %d of %d examples to learn from: set it to %d, a tenth, or fewer",
-			c.ValSize, n.Training, all, tenth)
+			c.ValSize, left, all, tenth)
 	default:
 		m.add(float64(n.Held) > mostHeld*float64(all), "val_size",
 			"is %v: %d of %d examples are held out, more than a quarter: set it to %d, a tenth, or fewer",

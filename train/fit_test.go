@@ -34,6 +34,8 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 		{"or more than a quarter", func(c *Config) { c.ValSize = 120 }, held(180, 120), "val_size",
 			"is 120: 120 of 300 examples are held out, more than a quarter: set it to 30"},
 		{"a quarter is enough", func(c *Config) { c.ValSize = 250 }, held(750, 250), "", ""},
+		{"doubles of held-out rows are not val_size's fault", func(c *Config) { c.ValSize = 100 },
+			Counts{Training: 50, Held: 100, Doubles: 850, Rows: 1000}, "", ""},
 		{"a fraction is meant", func(c *Config) { c.ValSize = 0.7 }, held(300, 700), "val_size", "is 0.7: 700 of 1000"},
 		{"a fraction below one row", func(c *Config) { c.ValSize = 0.01 }, held(40, 0), "val_size",
 			"is 0.01, and of 40 examples none is held out: set it to a number of examples, such as 4"},
@@ -128,6 +130,7 @@ func TestNothingSensibleLeftIsAnError(t *testing.T) {
 	}{
 		{func(c *Config) { c.ValSize = 299 }, Counts{Training: 1, Held: 299, Rows: 300}, true},
 		{func(c *Config) { c.ValSize = 150 }, Counts{Training: 150, Held: 150, Rows: 300}, false},
+		{func(c *Config) { c.ValSize = 1 }, Counts{Training: 40, Held: 60, Rows: 2}, false},
 		{func(c *Config) { c.ValSize = 0.9 }, Counts{Training: 30, Held: 270, Rows: 300}, false},
 		{func(c *Config) { c.ValSize = 0.01 }, Counts{Training: 50, Rows: 50}, false},
 		{func(c *Config) { c.ValSize, c.Patience, c.EvalSteps = 0.01, 2, 5 }, Counts{Training: 50, Rows: 50}, true},

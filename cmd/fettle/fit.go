@@ -11,8 +11,8 @@ import (
 func (m *runData) fit(log zerolog.Logger, c train.Config) ([]train.Misfit, error) {
 	s := m.training
 	found := c.Misfits(train.Counts{
-		Training: len(s.Examples), Held: len(m.evaluation.Examples), Rows: s.Rows, Long: s.Cut + s.Dropped,
-		Keeps95: s.Keeps(0.95),
+		Training: len(s.Examples), Held: len(m.evaluation.Examples), Doubles: m.duplicates, Rows: s.Rows,
+		Long: s.Cut + s.Dropped, Keeps95: s.Keeps(0.95),
 	})
 	if err := train.Unfit(found); err != nil {
 		return nil, usage(err)
