@@ -5,6 +5,7 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
@@ -62,7 +63,11 @@ func printTranslation(out io.Writer, s *settings.Settings) {
 	}
 	var rows [][]string
 	for _, n := range t.Notes {
-		rows = append(rows, []string{"  " + n.Place, n.Key, n.Text})
+		at := n.Place.Source
+		if i := strings.LastIndexByte(at, ':'); i >= 0 {
+			at = "line " + at[i+1:]
+		}
+		rows = append(rows, []string{"  " + at, n.Place.Name, n.Text})
 	}
 	fmt.Fprintf(out, "%s\n%s", title, human.Table(rows))
 }

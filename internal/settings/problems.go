@@ -1,32 +1,56 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"fettle/internal/human"
 )
 
-// Problem is a setting that cannot be used.
+// Problem is a setting that cannot be used, or another one of the same file.
 type Problem struct {
 	Place   Place
 	Unknown bool
 	Text    string // what is wrong, and what to do
+	Fine    bool   // nothing is wrong
 }
 
 // Problems is an error about one or more settings.
 type Problems []Problem
 
-// Error explains one problem in a line and several in a table.
+// Error explains one problem in a line and several in a table, those that are fine at its end.
 func (p Problems) Error() string {
 	if len(p) == 1 {
 		return p[0].line()
 	}
+	sorted := slices.Clone(p)
+	slices.SortStableFunc(sorted, func(a, b Problem) int { return cmp.Compare(rank(a.Fine), rank(b.Fine)) })
 	rows := make([][]string, len(p))
-	for i, each := range p {
-		rows[i] = []string{strings.TrimPrefix(each.Place.Source, "config "), fmt.Sprintf("%q", each.Place.Name), each.said()}
+	wrong := 0
+	for i, each := range sorted {
+		wrong += 1 - rank(each.Fine)
+		source := strings.TrimPrefix(each.Place.Source, "config ")
+		rows[i] = []string{source, fmt.Sprintf("%q", each.Place.Name), each.said()}
 	}
-	return fmt.Sprintf("%d settings cannot be used:\n%s", len(p), strings.TrimRight(human.Table(rows), "\n"))
+	lines := strings.Split(strings.TrimRight(human.Table(rows), "\n"), "\n")
+	title := fmt.Sprintf("%d settings cannot be used:\n", wrong)
+	if wrong == 1 {
+		title = "a setting cannot be used:\n"
+	}
+	text := title + strings.Join(lines[:wrong], "\n")
+	if rest := lines[wrong:]; len(rest) > 0 {
+		text += "\nThe other keys of another program:\n" + strings.Join(rest, "\n")
+	}
+	return text
+}
+
+func rank(fine bool) int {
+	if fine {
+		return 1
+	}
+	return 0
 }
 
 func (p Problem) line() string {

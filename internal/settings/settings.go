@@ -103,7 +103,10 @@ type Translation struct {
 }
 
 // Note says what became of a key of another program.
-type Note struct{ Place, Key, Text string }
+type Note struct {
+	Place Place
+	Text  string
+}
 
 // Settings connects structs to the flags of a command.
 type Settings struct {
@@ -173,7 +176,7 @@ func (s *Settings) Load() error {
 		old, has := s.given[key]
 		switch {
 		case !ok:
-			problems = append(problems, Problem{e.Place, true, didYouMean(e.Key, s.all(), "")})
+			problems = append(problems, Problem{Place: e.Place, Unknown: true, Text: didYouMean(e.Key, s.all(), "")})
 		case has && old.Strength == e.Place.Strength && old.Strength > Preset:
 			problems = append(problems, Problem{Place: e.Place, Text: fmt.Sprintf("it and %s are one setting, %s, set twice",
 				old, key)})
@@ -193,10 +196,15 @@ func (s *Settings) Load() error {
 			problems = append(problems, Problem{Place: s.given[f.Key], Text: err.Error()})
 		}
 	}
-	if problems != nil {
-		return problems
+	if problems == nil {
+		return nil
 	}
-	return nil
+	for _, n := range s.said.Notes {
+		if n.Place.Explicit() {
+			problems = append(problems, Problem{Place: n.Place, Text: n.Text, Fine: true})
+		}
+	}
+	return problems
 }
 
 // entries lists the settings as they are written: the file's, the environment's, the flags'.

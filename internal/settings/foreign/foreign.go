@@ -87,9 +87,9 @@ func (w *work) fillIn() {
 			value = twice(w.text("lora_rank", "8"))
 		}
 		from := "default of " + w.program.name
-		w.out.Entries = append(w.out.Entries, settings.Entry{Key: key, Value: value,
-			Place: settings.Place{Strength: settings.Preset, Source: from, Name: key}})
-		w.out.Notes = append(w.out.Notes, settings.Note{Place: from, Key: key, Text: value})
+		place := settings.Place{Strength: settings.Preset, Source: from, Name: key}
+		w.out.Entries = append(w.out.Entries, settings.Entry{Key: key, Value: value, Place: place})
+		w.out.Notes = append(w.out.Notes, settings.Note{Place: place, Text: value})
 	}
 }
 
@@ -101,11 +101,7 @@ func (w *work) set(e settings.Entry, key string, value any) {
 
 // note says what became of an entry.
 func (w *work) note(e settings.Entry, text string) {
-	at := e.Place.Source
-	if i := strings.LastIndexByte(at, ':'); i >= 0 {
-		at = "line " + at[i+1:]
-	}
-	w.out.Notes = append(w.out.Notes, settings.Note{Place: at, Key: e.Place.Name, Text: text})
+	w.out.Notes = append(w.out.Notes, settings.Note{Place: e.Place, Text: text})
 }
 
 // refuse says why an entry cannot be used.

@@ -178,7 +178,8 @@ func TestAnotherProgramsDefaultsFillItsFile(t *testing.T) {
 	require.Equal(t, []any{"64", "128", "all", "5e-5", "linear", "8", "assistant", "100", nil, "chat_template"},
 		[]any{lf["lora_rank"], lf["lora_alpha"], lf["lora_target_modules"], lf["learning_rate"], lf["lr_scheduler_type"],
 			lf["per_device_train_batch_size"], lf["train_on"], lf["cutoff_len"], lf["max_seq_length"], lf["recipe"]})
-	require.Contains(t, tr.Notes, settings.Note{Place: "default of LLaMA-Factory", Key: "lora_alpha", Text: "128"})
+	require.Contains(t, tr.Notes, settings.Note{Text: "128",
+		Place: settings.Place{Strength: settings.Preset, Source: "default of LLaMA-Factory", Name: "lora_alpha"}})
 	lf, _ = translated(t, "{stage: sft, template: llama3, lora_rank: 64, lora_alpha: 16}")
 	require.Equal(t, "16", lf["lora_alpha"])
 	lf, _ = translated(t, "{stage: sft, template: llama3, eval_steps: 5}")

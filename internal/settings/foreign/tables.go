@@ -119,7 +119,7 @@ func refused() [][2]string {
 			"max_train_samples max_eval_samples dataset_shard_num dataset_shard_idx"},
 		{"NEFTune's noise is not done here: leave it out",
 			"neftune_noise_alpha noisy_embedding_alpha"},
-		{"DoRA is not done here; lora alone or use_rslora are other methods",
+		{"DoRA is not done here: leave it out for plain LoRA",
 			"use_dora peft_use_dora"},
 		{"another method than plain LoRA: leave it out",
 			"use_qalora pissa_init pissa_convert loftq_config loftq_init init_lora_weights peft_init_lora_weights " +

@@ -194,7 +194,7 @@ func adapterType(w *work, e settings.Entry) {
 			w.set(e, "quantization", w.NF4)
 		}
 	case "dora":
-		w.refuse(e, "DoRA is not done here; lora is another method")
+		w.refuse(e, "DoRA is not done here: lora is plain LoRA")
 	default:
 		w.out.Entries = append(w.out.Entries, e)
 	}
