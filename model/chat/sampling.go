@@ -10,8 +10,8 @@ import (
 
 // Sampling holds the settings of an answer.
 type Sampling struct {
-	MaxNewTokens int      `yaml:"max_new_tokens" group:"sampling" alias:"max_tokens" help:"longest answer in tokens"`
-	Temperature  float64  `yaml:"temperature" help:"0: always the most probable token; this and the following settings: default that of the model's generation_config.json, if it has one"`
+	MaxNewTokens int      `yaml:"max_new_tokens" group:"sampling" alias:"max_tokens" help:"longest answer in tokens; the model's generation_config.json, if it has one, sets other defaults for this and the next settings"`
+	Temperature  float64  `yaml:"temperature" help:"0: always the most probable token"`
 	TopK         int      `yaml:"top_k" help:"sample among the k most probable tokens; 0: all"`
 	TopP         float64  `yaml:"top_p" help:"sample among the most probable tokens that together have this probability"`
 	MinP         float64  `yaml:"min_p" help:"never sample a token less probable than this times the most probable one"`
@@ -19,7 +19,7 @@ type Sampling struct {
 	Frequency    float64  `yaml:"frequency_penalty" help:"subtracted from a token's logit for each time the answer holds it"`
 	Presence     float64  `yaml:"presence_penalty" help:"subtracted from a token's logit once the answer holds it"`
 	Stop         []string `yaml:"stop" help:"texts that end the answer, beside the end of text"`
-	Seed         uint64   `yaml:"seed" help:"the same seed samples the same tokens; default: a new one each time, which --verbose shows"`
+	Seed         uint64   `yaml:"seed" help:"the same seed samples the same tokens; default: a new one each time, which --verbose shows and the API returns"`
 
 	Bias   map[int32]float64 `yaml:"-"` // added to the logits of tokens
 	Absent []int32           `yaml:"-"` // tokens that are never sampled, beside those that the tokenizer lacks

@@ -1,7 +1,7 @@
 "use strict";
 const $ = id => document.getElementById(id);
 const talk = $("talk"), text = $("text"), send = $("send"), note = $("note");
-let turns = [], running = null, key = sessionStorage.getItem("key") || "";
+let turns = [], running = null, warmth = null, key = sessionStorage.getItem("key") || "";
 
 // call asks the server, and for the key where the server requires one.
 async function call(path, options = {}) {
@@ -43,6 +43,15 @@ async function* events(body) {
   }
 }
 
+// chosen returns the settings that were changed; the others are the server's.
+function chosen() {
+  const settings = {};
+  if (warmth !== null) settings.temperature = warmth;
+  if ($("length").value) settings.max_tokens = Number($("length").value);
+  if ($("seed").value) settings.seed = Number($("seed").value);
+  return settings;
+}
+
 async function answer() {
   const turn = show("assistant waiting", ""), inner = turn.firstChild;
   let said = "", tokens = 0, why = "", seed = "", left = 0;
@@ -57,8 +66,7 @@ async function answer() {
       body: JSON.stringify({
         model: $("model").value, stream: true, stream_options: { include_usage: true },
         messages: [...(system ? [{ role: "system", content: system }] : []), ...mine],
-        temperature: Number($("temperature").value), max_tokens: Number($("length").value) || 256, truncate: true,
-        ...($("seed").value === "" ? {} : { seed: Number($("seed").value) }),
+        truncate: true, ...chosen(),
       }),
     });
     if (!response.ok) throw new Error((await response.json()).error.message);
@@ -132,9 +140,10 @@ $("tune").addEventListener("click", () => {
   $("settings").hidden = !$("settings").hidden;
   $("tune").setAttribute("aria-expanded", String(!$("settings").hidden));
 });
-const temperature = () => { $("shown").textContent = $("temperature").value; };
-$("temperature").addEventListener("input", temperature);
-temperature();
+$("temperature").addEventListener("input", () => {
+  warmth = Number($("temperature").value);
+  $("shown").textContent = warmth;
+});
 
 call("/v1/models").then(response => response.json()).then(list => {
   for (const model of list.data) $("model").append(new Option(model.id, model.id));
