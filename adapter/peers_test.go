@@ -31,7 +31,7 @@ func TestLogitsForPeers(t *testing.T) {
 		set, err := adapter.Load(e.Adapter, base)
 		require.NoError(t, err)
 		for _, prompt := range e.Prompts {
-			logits, err := base.With(set.Delta).Logits(model.Pack([][]int32{prompt}, nil), []int{len(prompt) - 1})
+			logits, err := set.Model().Logits(model.Pack([][]int32{prompt}, nil), []int{len(prompt) - 1})
 			require.NoError(t, err)
 			e.Logits = append(e.Logits, logits)
 		}
