@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/compute/ref"
@@ -248,6 +250,21 @@ func put(t *testing.T, dir, name, text string) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644))
 }
 
+// shard empties the tensors of a file, as the ranks of a sharded model that have none of them write it.
+func shard(t *testing.T, path string) {
+	f, err := safetensors.Open(path)
+	require.NoError(t, err)
+	var tensors []checkpoint.Tensor
+	for _, name := range f.Names() {
+		tensors = append(tensors, checkpoint.FromFloat32s(name, []int{0}, nil))
+	}
+	require.NoError(t, f.Close())
+	out, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, safetensors.Encode(out, tensors, nil))
+	require.NoError(t, out.Close())
+}
+
 func TestWrongAdaptersAreRefusedWithAReason(t *testing.T) {
 	m := load(t, ref.New())
 	other := t.TempDir()
@@ -273,6 +290,12 @@ func TestWrongAdaptersAreRefusedWithAReason(t *testing.T) {
 		{"truncated", func(dir string) {
 			os.Truncate(filepath.Join(dir, adapter.WeightsFile), 4000)
 		}, m, adapter.WeightsFile},
+		{"another rank", func(dir string) {
+			put(t, dir, adapter.ConfigFile, `{"peft_type": "LORA", "r": 3, "lora_alpha": 8}`)
+		}, m, "want [3 16] (r or rank_pattern of adapter_config.json is another adapter's?)"},
+		{"a shard", func(dir string) {
+			shard(t, filepath.Join(dir, adapter.WeightsFile))
+		}, m, "a part of a tensor, as DeepSpeed's ZeRO-3 and FSDP have it"},
 		{"DoRA", func(dir string) {
 			put(t, dir, adapter.ConfigFile, `{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": true}`)
 		}, m, "use_dora is true: DoRA is not computed here"},

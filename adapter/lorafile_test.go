@@ -92,6 +92,24 @@ func TestMissingKeysTakePEFTsDefaults(t *testing.T) {
 	require.Equal(t, [2]float32{4, 3.5}, scales(t, rs)["layers.0.v_proj"])
 }
 
+// A scale of 0 trains nothing; in a file it is PEFT's way to switch an adapter off.
+func TestOwnSettingsNeedAScale(t *testing.T) {
+	own := LoRA{Rank: 2, Alpha: 4, Targets: []string{"q_proj"}}
+	for alpha, want := range map[float64]string{4: "", -4: "", 0: "lora_alpha 0, want a number other than 0"} {
+		own.Alpha = alpha
+		err := own.Check(threeLayers)
+		require.Equal(t, want == "", err == nil)
+		if err != nil {
+			require.ErrorContains(t, err, want)
+		}
+	}
+	own.Alpha, own.Targets = 4, []string{"q_proj", "w1"}
+	require.ErrorContains(t, own.Check(threeLayers), `"w1" is not a module of a LLaMA`)
+	own.Stored = true
+	require.NoError(t, own.Check(threeLayers))
+	require.Equal(t, []string{"target_modules names w1, which the base does not have"}, own.notes(threeLayers))
+}
+
 // What PEFT 0.21 does to the base's weights for each value, in LoraLayer.update_layer.
 func TestInitialValuesThatLeaveTheBaseAreAccepted(t *testing.T) {
 	for _, v := range []string{

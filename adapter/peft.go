@@ -25,7 +25,8 @@ var otherTypes = []struct{ instead, types string }{
 const merged = "merge it into its base with PEFT (merge_and_unload), save that as a model and use the model"
 
 // commonKeys lists the keys of every method that have no effect on what an adapter computes.
-var commonKeys = []string{"auto_mapping", "revision", "inference_mode", "peft_version", "runtime_config"}
+var commonKeys = []string{"auto_mapping", "revision", "inference_mode", "peft_version", "runtime_config",
+	"library_name", "transformers_version", "torch_dtype"}
 
 // classifiers lists the values of task_type whose models have another head than a language model.
 var classifiers = []string{"SEQ_CLS", "TOKEN_CLS", "QUESTION_ANS"}

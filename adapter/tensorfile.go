@@ -136,7 +136,7 @@ func (s *Set) readAlso(p *Param, f *tensorFile, wanted map[string]bool) error {
 // values returns a tensor's numbers for the parameter.
 func (p *Param) values(t checkpoint.Tensor) ([]float32, error) {
 	if !slices.Equal(t.Shape, p.Shape) {
-		return nil, fmt.Errorf("tensor %s: shape %v, want %v (an adapter for another base?)", t.Name, t.Shape, p.Shape)
+		return nil, fmt.Errorf("tensor %s: shape %v, want %v (%s)", t.Name, t.Shape, p.Shape, mismatch(t, p.Shape))
 	}
 	values, err := checkpoint.Float32s(t)
 	if err != nil {
@@ -148,6 +148,18 @@ func (p *Param) values(t checkpoint.Tensor) ([]float32, error) {
 		}
 	}
 	return values, nil
+}
+
+// mismatch says what probably caused a wrong shape.
+func mismatch(t checkpoint.Tensor, want []int) string {
+	same := func(i int) bool { return len(t.Shape) == len(want) && t.Shape[i] == want[i] }
+	switch a, b := strings.Contains(t.Name, ".lora_A."), strings.Contains(t.Name, ".lora_B.weight"); {
+	case slices.Contains(t.Shape, 0), (a || b) && len(t.Shape) == 1:
+		return "a part of a tensor, as DeepSpeed's ZeRO-3 and FSDP have it: gather the adapter before it is saved"
+	case a && same(1), b && same(0):
+		return "r or rank_pattern of " + ConfigFile + " is another adapter's?"
+	}
+	return "an adapter for another base?"
 }
 
 func exists(path string) bool {
