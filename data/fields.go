@@ -56,6 +56,16 @@ func (c fieldCounts) sorted() []Field {
 	return out
 }
 
+// Unread lists the fields of the rows that hold text and are not read.
+func (s *Set) Unread() (names []string) {
+	for _, f := range s.Fields {
+		if f.Unread > 0 {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
 // report adds a finding for each field of a file that holds text and is not read, and the counts to those of the set.
 func (c fieldCounts) report(r *source.Reader, report *lint.Report, whole fieldCounts) {
 	var read []string

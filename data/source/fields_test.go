@@ -51,6 +51,10 @@ func TestFieldsMeanWhatPublicSetsMean(t *testing.T) {
 			`{"prompt": "r", "response": "b", "history": "[[\"q\", \"a\"]]"}`, "USER: q ASSISTANT:⟦ a¶⟧USER: r ASSISTANT:⟦ b¶⟧"},
 		{"no history in a cell", "vicuna", `{"prompt": "r", "response": "b", "history": ""}`, "USER: r ASSISTANT:⟦ b¶⟧"},
 		{"an answer that is a JSON list", "alpaca", `{"instruction": "[1, 2]", "output": "[2, 1]"}`, "[1, 2] →⟦[2, 1]¶⟧"},
+		{"Python's NaN is no input", "alpaca", `{"instruction": "NaN", "input": NaN, "output": "\"NaN"}`, `NaN →⟦"NaN¶⟧`},
+		{"a loss of 0", "vicuna", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", ` +
+			`"loss": 0}, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b", "loss": 1}]}`,
+			"USER: q ASSISTANT: a¶USER: r ASSISTANT:⟦ b¶⟧"},
 		{"a number", "alpaca", `{"instruction": "q", "input": 2.50, "output": 4}`, "q | 2.50 →⟦4¶⟧"},
 		{"a truth value", "alpaca", `{"instruction": "q", "output": true}`, "q →⟦true¶⟧"},
 		{"a number in a message", "vicuna",
@@ -107,6 +111,7 @@ func TestRowsThatCannotBeReadSayWhy(t *testing.T) {
 	for _, c := range []struct{ reason, row, want string }{
 		{"null", `{"instruction": "q", "output": null}`, `a.jsonl:1: "output" is null`},
 		{"null under another name", `{"prompt": "q", "completion": null}`, `"completion" is null`},
+		{"Python's NaN", `{"instruction": "q", "output": NaN}`, `a.jsonl:1: "output" is null`},
 		{"null in a message", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null}]}`,
 			`"messages", message 2: "content" is null`},
 		{"a misspelt answer", `{"instruction": "q", "outputs": "a"}`, `did you mean "outputs"`},
@@ -168,7 +173,13 @@ func TestFieldsThatAreNotReadAreNamed(t *testing.T) {
 		{"of a message", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", ` +
 			`"mood": "glad"}]}`, []string{`"messages[].mood" is not read`}},
 		{"the other side of a pair", `{"prompt": "q", "chosen": "a", "rejected": "b"}`, []string{"the chosen answer alone"}},
-		{"a label that is no verdict", `{"prompt": "q", "completion": "a", "label": 1}`, []string{"want true or false"}},
+		{"a label that is no verdict", `{"prompt": "q", "completion": "a", "label": 1}`,
+			[]string{"where it is true or false"}},
+		{"a weight that no one reads", `{"instruction": "q", "output": "a", "weight": 0}`, []string{`"weight" is not read`}},
+		{"a mask of a message", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", ` +
+			`"mask": true}]}`, []string{`"messages[].mask" is not read`}},
+		{"more than one instance", `{"instruction": "q", "instances": [{"input": "", "output": "a"}, ` +
+			`{"input": "", "output": "b"}]}`, []string{`"instances[1:]" is not read`}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			_, s, err := shown(t, "vicuna", c.row, data.Options{})

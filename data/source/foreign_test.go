@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,4 +47,12 @@ func TestRowsInsideAnObjectKeepTheirLines(t *testing.T) {
 			require.ErrorContains(t, err, c.want)
 		})
 	}
+}
+
+func TestANameOfAHubIsNamed(t *testing.T) {
+	_, err := datatest.LoadAlpaca("somebody/some-set", data.Options{})
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "if it is a data set of a hub, download it")
+	_, err = datatest.LoadAlpaca("folder/rows.json", data.Options{})
+	require.NotContains(t, err.Error(), "hub")
 }

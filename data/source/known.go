@@ -61,8 +61,14 @@ var unreadBecause = map[string]string{
 	"reasoning_content": "this recipe does not print it: choose a chat template that does, or put it into the content",
 	"reasoning":         "this recipe does not print it: choose a chat template that does, or put it into the content",
 	"thinking":          "this recipe does not print it: choose a chat template that does, or put it into the content",
-	"kto_tag":           "want true or false",
-	"label":             "want true or false",
+	"kto_tag":           "it is read beside an answer, where it is true or false",
+	"label":             "it is read beside an answer, where it is true or false",
+}
+
+// verdicts are fields that say how much a row or a message counts, whatever their value.
+var verdicts = []string{
+	"kto_tag", "label", "weight", "sample_weight", "loss_weight", "loss_mask", "mask", "masked", "ignore", "ignore_loss",
+	"train", "trainable", "learn", "calculate_loss", "compute_loss",
 }
 
 // harmless reports whether a field only numbers or dates its row.

@@ -113,8 +113,8 @@ func (f fields) learn(role recipe.Role) (*bool, error) {
 		}
 	}
 	if key, raw := f.value("train"); raw != nil {
-		var learn bool
-		if err := json.Unmarshal(raw, &learn); err != nil {
+		learn, ok := map[string]bool{"true": true, "1": true, "false": false, "0": false}[string(raw)]
+		if !ok {
 			return nil, f.errorf("%q is %.20s, want true or false", key, raw)
 		}
 		return &learn, nil

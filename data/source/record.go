@@ -13,6 +13,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -54,9 +55,16 @@ func records(path string, m *Meter) iter.Seq2[Record, error] {
 // errStopped ends the cutting of a file whose records are not wanted any more.
 var errStopped = errors.New("stopped")
 
+// hubName is the form of names on the Hugging Face Hub.
+var hubName = regexp.MustCompile(`^[\w-]+/[\w-]+$`)
+
 // cutFile calls put with every record of a file until it returns false.
 func cutFile(path string, m *Meter, put func(Record) bool) error {
 	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) && hubName.MatchString(path) {
+		return fmt.Errorf("read data set: %w; if it is a data set of a hub, download it and name its files: "+
+			"data is read from this machine alone", err)
+	}
 	if err != nil {
 		return fmt.Errorf("read data set: %w", err)
 	}
@@ -148,11 +156,36 @@ func (r Record) Row() (Row, error) {
 		return row, r.broken(json.Unmarshal(r.raw, &text))
 	}
 	err := json.Unmarshal(r.raw, &row.Fields)
+	if err != nil && bytes.Contains(r.raw, []byte("NaN")) {
+		row.Fields = nil
+		err = json.Unmarshal(nanAsNull(r.raw), &row.Fields)
+	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) || err == nil && row.Fields == nil {
 		return row, fmt.Errorf("read %s: want an object {…}, got %.40s", r.Source(), r.raw)
 	}
 	return row, r.broken(err)
+}
+
+// nanAsNull replaces NaN outside of texts, Python's way of writing a missing value, by null.
+func nanAsNull(raw []byte) []byte {
+	var out []byte
+	inText := false
+	for i := 0; i < len(raw); i++ {
+		switch {
+		case inText && raw[i] == '\\' && i+1 < len(raw):
+			out = append(out, raw[i])
+			i++
+		case raw[i] == '"':
+			inText = !inText
+		case !inText && bytes.HasPrefix(raw[i:], []byte("NaN")):
+			out = append(out, "null"...)
+			i += len("NaN") - 1
+			continue
+		}
+		out = append(out, raw[i])
+	}
+	return out
 }
 
 // broken adds the line to a JSON error.

@@ -26,6 +26,9 @@ func (f fields) instance() (fields, bool, error) {
 	if ok, err := f.into("instances", "a list of objects", &instances); err != nil || !ok || len(instances) == 0 {
 		return f, false, err
 	}
+	if len(instances) > 1 {
+		f.notes.inner = append(f.notes.inner, "instances[1:]")
+	}
 	key, raw := f.value("instruction")
 	inner := f
 	inner.Fields, inner.columns = map[string]json.RawMessage{}, nil

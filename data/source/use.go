@@ -37,9 +37,10 @@ func (f fields) use() (u Use) {
 	return u
 }
 
-// matters reports whether a field that is not read would have meant something: it holds text, or is a verdict.
+// matters reports whether a field that is not read would have meant something: it holds text, or is one of
+// verdicts.
 func (f fields) matters(key string, raw json.RawMessage) bool {
-	if slices.Contains(names(f.table, "kto_tag"), key) {
+	if slices.Contains(verdicts, strings.ToLower(key)) {
 		return !empty(raw)
 	}
 	switch {
