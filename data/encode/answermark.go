@@ -19,9 +19,10 @@ func (e *Encoder) unanswered(c recipe.Conversation, segments []recipe.Segment, t
 		end = s.Piece(e.tok.EOS())
 	}
 	at := 0
-	for i, piece := range e.pieces(segments, end) {
-		if last := i > 0 && piece == "" && at == len(tokens); last {
-			break
+	pieces := e.pieces(segments, end)
+	for i, piece := range pieces {
+		if i > 0 && i == len(pieces)-1 && piece == "" {
+			return unlimited
 		}
 		if strings.Count(piece, e.recipe.AnswerMark) != 1 {
 			return at
@@ -32,7 +33,7 @@ func (e *Encoder) unanswered(c recipe.Conversation, segments []recipe.Segment, t
 			}
 		}
 	}
-	return unlimited
+	return len(tokens) + 1 // it counts an end that is not there
 }
 
 // pieces cuts the text of segments at their ends and, if names of control tokens in it

@@ -2,8 +2,10 @@ package encode_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,6 +135,39 @@ func TestPromptIsThePrefixOfTraining(t *testing.T) {
 			if !strings.HasPrefix(r.Name, "vicuna-v0") {
 				require.Equal(t, tok.EOS(), e.Tokens[len(e.Tokens)-1], r.Name)
 			}
+		}
+	}
+}
+
+// With legacy=False no text behind a control token begins with a space, in the data
+// either. The ids are SentencePiece's of "\n" and the text, without those of "\n".
+func TestJoinedTextsBehindNamesBeginWithoutASpace(t *testing.T) {
+	tok := datatest.LLaMA(t)
+	r, err := recipe.Find("vicuna-v1.5")
+	require.NoError(t, err)
+	for text, want := range map[string]string{
+		"<s>Where": " 1 11921 ", "<s> Where": " 1 6804 ", "a<unk>b": " 263 0 29890 ", "</s>ok": " 2 554 ",
+	} {
+		e, err := datatest.Encode(tok, r, datatest.Talk(text, "a"), 2048)
+		require.NoError(t, err)
+		require.Contains(t, fmt.Sprint(e.Tokens), want, text)
+	}
+}
+
+// A text may begin with spaces, to which SentencePiece adds one.
+func TestTokensOfLeadingSpacesAreFound(t *testing.T) {
+	tok := datatest.LLaMA(t)
+	r := recipe.Recipe{BOS: recipe.NoToken}
+	for _, prompt := range []string{" ", "  ", "   a "} {
+		for _, answer := range []string{"the", " the", "   "} {
+			c := recipe.Conversation{Segments: []recipe.Segment{{Text: prompt}, {Text: answer, Learn: true, Whole: true}}}
+			fitted, err := encode.New(tok, r).Fit(c, 2048, "")
+			require.NoError(t, err)
+			e := fitted.Examples[0]
+			at := slices.IndexFunc(e.Labels, func(l int32) bool { return l != encode.Ignore })
+			before := len(tok.Decode(e.Tokens[:at]))
+			require.LessOrEqual(t, before, len(prompt), "%q %q", prompt, answer)
+			require.Greater(t, len(tok.Decode(e.Tokens[:at+1])), len(prompt), "%q %q", prompt, answer)
 		}
 	}
 }

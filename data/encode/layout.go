@@ -77,11 +77,7 @@ func (e *Encoder) run(l *layout, segments []recipe.Segment, behind bool) {
 		}
 		text += s.Text
 	}
-	encode := parts{e: e, start: !behind, names: names}.encode
-	if behind && e.recipe.Joined {
-		encode = e.continued
-	}
-	e.label(l, segments, text, encode)
+	e.label(l, segments, text, parts{e: e, start: !behind, names: names}.encode)
 }
 
 // label appends the tokens of a text and their labels: a token belongs to the

@@ -23,13 +23,13 @@ type parts struct {
 func (p parts) encode(text string) (ids []int32, starts []int, ok bool) {
 	ok = true
 	p.e.tok.Parts(text, p.start, p.permit, func(from, to int, part []int32) {
-		ids = append(ids, part...)
-		if len(part) == 1 {
-			starts = append(starts, from)
-			return
+		within, known := []int{0}, true
+		if p.e.recipe.Joined && (from > 0 || !p.start) && !p.e.named(text[from:to], part) {
+			part, within, known = p.e.continued(text[from:to])
+		} else if len(part) != 1 {
+			within, known = p.e.starts(text[from:to], part)
 		}
-		within, known := p.e.starts(text[from:to], part)
-		ok = ok && known
+		ids, ok = append(ids, part...), ok && known
 		for _, at := range within {
 			starts = append(starts, from+at)
 		}
@@ -47,16 +47,19 @@ func (p parts) permit(from, to int) bool {
 	return false
 }
 
-// continued is the encoding of text as the continuation of other text: behind a line break,
-// which no token crosses, and whose own tokens are dropped.
+// named reports whether a part is one token with its text as its name, as control tokens
+// are.
+func (e *Encoder) named(text string, part []int32) bool {
+	s, ok := e.tok.(Speller)
+	return len(part) == 1 && (part[0] == e.tok.EOS() || ok && s.Piece(part[0]) == text)
+}
+
+// continued is the encoding of plain text as the continuation of other text: behind a line
+// break, which no token crosses, and whose own tokens are dropped.
 func (e *Encoder) continued(text string) (ids []int32, starts []int, ok bool) {
-	encode := e.tok.Encode
-	if e.recipe.Specials {
-		encode = e.tok.EncodeSpecial
-	}
-	before, ids := encode("\n"), encode("\n"+text)
+	before, ids := e.tok.Encode("\n"), e.tok.Encode("\n"+text)
 	if len(before) > len(ids) || !slices.Equal(before, ids[:len(before)]) {
-		ids = encode(text)
+		ids = e.tok.Encode(text)
 	} else {
 		ids = ids[len(before):]
 	}

@@ -74,7 +74,11 @@ func (r Recipe) single(c Conversation, t Turn) string {
 
 // Spoiled reports whether a conversation has one of the texts in Spoils.
 func (r Recipe) Spoiled(c Conversation) bool {
-	for _, t := range c.Turns {
+	turns := c.Turns
+	if r.Dialogue != nil {
+		turns, _, _ = r.Dialogue.Kept(turns, false)
+	}
+	for _, t := range turns {
 		for _, bad := range r.Spoils {
 			if strings.Contains(t.Text, bad) {
 				return true
