@@ -124,7 +124,7 @@ func TestVicunaMasksWhatFastChatMasks(t *testing.T) {
 }
 
 // LLaMA-Factory 0.9.5 with its template llama3: train_on_prompt is train_on all,
-// mask_history is last_turn.
+// mask_history is last_turn; cut64 has cutoff_len 64.
 func TestChatTemplatesLearnWhatLLaMAFactoryLearns(t *testing.T) {
 	var file struct {
 		Template       string
@@ -135,6 +135,8 @@ func TestChatTemplatesLearnWhatLLaMAFactoryLearns(t *testing.T) {
 	tok, r := templated(t, "tokenizers/llama3/tokenizer.model", file.Template)
 	for variant, o := range map[string]data.Options{
 		"": {Cutoff: 2048}, "top": {Cutoff: 2048, TrainOn: "all"}, "mh": {Cutoff: 2048, TrainOn: "last_turn"},
+		"cut64":   {Cutoff: 64, OverLong: "proportional"},
+		"cut64mh": {Cutoff: 64, OverLong: "proportional", TrainOn: "last_turn"},
 	} {
 		for name, rows := range map[string][]json.RawMessage{"alp": file.Alp, "conv": file.Conv, "sys": file.Sys} {
 			got := relations(t, tok, r, rows, o, file.Vectors["llama3:"+name+":"+variant])

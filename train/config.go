@@ -27,7 +27,7 @@ type Config struct {
 	Allow         []string `yaml:"allow" help:"rules of the linter to ignore; see fettle inspect"`
 	DataCache     string   `yaml:"data_cache" help:"directory for encoded data; empty: no cache"`
 	Cutoff        int      `yaml:"max_seq_length" alias:"cutoff_len,sequence_len,max_length,max_seq_len" help:"longest sequence in tokens; 0: the recipe's"`
-	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"longer sequences: truncate (as the recipes), drop, truncate_prompt, split or error; auto: truncate, but split plain text"`
+	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"longer sequences: truncate (as the recipes), drop, truncate_prompt, proportional (round by round, as LLaMA-Factory does), split or error; auto: truncate, but split plain text"`
 	TrainOn       string   `yaml:"train_on" help:"learned tokens: recipe (as its original), assistant, last_turn, completion or all"`
 	ValSize       float64  `yaml:"val_size" alias:"val_set_size,val_split_fraction" help:"examples held out for evaluation: a number, or a fraction below 1"`
 	EvalDataset   []string `yaml:"eval_dataset" help:"files for evaluation instead of val_size"`

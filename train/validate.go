@@ -65,7 +65,8 @@ func (c Config) checkModel(p *problems) {
 func (c Config) checkData(p *problems) {
 	p.add(len(c.Dataset) == 0, "dataset is missing: the file to learn from")
 	p.oneOf("dataset_format", c.DatasetFormat, source.Formats()...)
-	p.oneOf("over_long", c.OverLong, "auto", "truncate", "drop", "truncate_prompt", "split", "error")
+	p.oneOf("over_long", c.OverLong, "auto", "truncate", "drop", "truncate_prompt", "proportional", "split",
+		"error")
 	p.oneOf("on_bad_row", c.OnBadRow, "stop", "skip")
 	p.oneOf("parse_specials", c.Specials, "recipe", "yes", "no")
 	p.oneOf("train_on", c.TrainOn, "recipe", "assistant", "last_turn", "completion", "all")

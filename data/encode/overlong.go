@@ -10,7 +10,9 @@ import (
 
 // Policies lists the values of over_long: what becomes of a sequence longer than
 // the cutoff.
-func Policies() []string { return []string{"truncate", "drop", "truncate_prompt", "split", "error"} }
+func Policies() []string {
+	return []string{"truncate", "drop", "truncate_prompt", "proportional", "split", "error"}
+}
 
 // OverLongError refuses a sequence under the policy "error".
 type OverLongError struct {
@@ -57,6 +59,10 @@ func (e *Encoder) Fit(c recipe.Conversation, cutoff int, policy string) (Fitted,
 				return out, nil
 			}
 			l = short
+		case "proportional":
+			if l, err = e.proportion(c, l, cutoff); err != nil {
+				return out, err
+			}
 		case "split":
 			out.Examples, err = e.split(c, cutoff)
 			return out, err

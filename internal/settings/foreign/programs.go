@@ -25,7 +25,7 @@ func programs() []program {
 				"quantization_bit preprocessing_num_workers max_samples cutoff_len finetuning_type pure_bf16 " +
 				"additional_target quantization_method disable_gradient_checkpointing loraplus_lr_ratio neat_packing " +
 				"flash_attn enable_liger_kernel use_unsloth",
-			defaults: trainer + "max_seq_length: 2048\nover_long: truncate\nlora_rank: 8\nlora_alpha: 2·lora_rank\n" +
+			defaults: trainer + "max_seq_length: 2048\nover_long: proportional\nlora_rank: 8\nlora_alpha: 2·lora_rank\n" +
 				"lora_target_modules: all\ntrain_on: assistant\nrecipe: chat_template",
 		},
 		{
