@@ -107,9 +107,18 @@ def parts(r, base, file):
     elif r.random() < 0.5:
         level = {"type": "ByteLevel", "add_prefix_space": r.random() < 0.5, "trim_offsets": True,
                  "use_regex": r.random() < 0.8}
-        out["pre_tokenizer"] = r.choice([level, {"type": "Sequence", "pretokenizers": [
-            {"type": "Digits", "individual_digits": r.random() < 0.5}, level]}])
-        out["normalizer"] = r.choice([None, {"type": "NFC"}])
+        split = {"type": "Split", "pattern": r.choice([{"String": " "}, {"Regex": "\\d"}, {"Regex": "[^a-z]+"}]),
+                 "behavior": r.choice(["Isolated", "Removed", "MergedWithNext", "MergedWithPrevious", "Contiguous"]),
+                 "invert": r.random() < 0.3}
+        first = r.choice([
+            {"type": "Digits", "individual_digits": r.random() < 0.5}, split, split, {"type": "WhitespaceSplit"},
+            {"type": "Punctuation", "behavior": r.choice(["Isolated", "Contiguous", "MergedWithPrevious"])},
+        ])
+        out["pre_tokenizer"] = r.choice([level, {"type": "Sequence", "pretokenizers": [first, level]}])
+        out["normalizer"] = r.choice([
+            None, {"type": "NFC"}, {"type": "Lowercase"}, {"type": "StripAccents"},
+            {"type": "Strip", "strip_left": r.random() < 0.5, "strip_right": r.random() < 0.5},
+        ])
     return out
 
 
@@ -218,6 +227,8 @@ def variant(r, texts):
             if ids == slow(t, add_special_tokens=False)["input_ids"]:
                 out["texts"].append([t, ids])
         plain, whole = tok("the", add_special_tokens=False)["input_ids"], tok("the")["input_ids"]
+        if not plain:
+            raise ValueError("no tokens")
         for at in range(len(whole) - len(plain) + 1):
             if whole[at:at + len(plain)] == plain:
                 out["before"], out["after"] = whole[:at], whole[at + len(plain):]

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/runes"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -33,6 +35,8 @@ type stage struct {
 	PrependScheme  *string `json:"prepend_scheme"`
 	Split          *bool   `json:"split"`
 	Individual     bool    `json:"individual_digits"`
+	Left           *bool   `json:"strip_left"`
+	Right          *bool   `json:"strip_right"`
 
 	Start int `json:"start"`
 	Stop  int `json:"stop"`
@@ -137,6 +141,12 @@ func newNormalizer(s *stage) (func(string) string, error) {
 			steps = append(steps, norm.NFKC.String)
 		case "NFKD":
 			steps = append(steps, norm.NFKD.String)
+		case "Lowercase":
+			steps = append(steps, strings.ToLower)
+		case "StripAccents":
+			steps = append(steps, runes.Remove(runes.In(unicode.M)).String)
+		case "Strip":
+			steps = append(steps, s.strip)
 		default:
 			return nil, fmt.Errorf("normalizer type %q is not supported", s.Type)
 		}
@@ -150,6 +160,17 @@ func newNormalizer(s *stage) (func(string) string, error) {
 		}
 		return text
 	}, nil
+}
+
+// strip removes white space at the ends that a Strip names; both if it names none.
+func (s *stage) strip(text string) string {
+	if s.Left == nil || *s.Left {
+		text = strings.TrimLeftFunc(text, unicode.IsSpace)
+	}
+	if s.Right == nil || *s.Right {
+		text = strings.TrimRightFunc(text, unicode.IsSpace)
+	}
+	return text
 }
 
 // replace returns text with content in place of each match.

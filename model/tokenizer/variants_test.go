@@ -26,7 +26,7 @@ type variant struct {
 
 // TestVariantsEqualTransformers compares tokenizer directories of many kinds with transformers: prepend schemes and
 // legacy, classes, post-processors, flags of added tokens, and side files that contradict each other. More than those
-// in testdata (60 5 8) are at FETTLE_VARIANTS.
+// in testdata (60 5 9) are at FETTLE_VARIANTS.
 func TestVariantsEqualTransformers(t *testing.T) {
 	path := os.Getenv("FETTLE_VARIANTS")
 	if path == "" {

@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -54,6 +55,10 @@ func newSplitters(s *stage) (all splitters, byteLevel bool, err error) {
 			next, err = isolate(gpt2Words)
 		case "Metaspace":
 			next, err = s.metaspace()
+		case "Punctuation":
+			next, err = s.punctuation()
+		case "WhitespaceSplit":
+			next, err = behaving(`\s`, "Removed")
 		default:
 			return nil, false, fmt.Errorf("pre_tokenizer type %q is not supported", s.Type)
 		}
@@ -74,14 +79,20 @@ func prefix(part string, _ bool, yield func(string)) {
 }
 
 // isolate makes each match a part.
-func isolate(expression string) (splitter, error) {
+func isolate(expression string) (splitter, error) { return behaving(expression, "Isolated") }
+
+// behaving returns the splitter of an expression with a behavior.
+func behaving(expression, behavior string) (splitter, error) {
 	p, err := newPattern(expression)
 	if err != nil {
 		return nil, err
 	}
-	return func(part string, _ bool, yield func(string)) {
-		p.split(part, func(part string, _ bool) { yield(part) })
-	}, nil
+	return p.behave(behavior, false)
+}
+
+// punctuation returns the splitter of a Punctuation, which splits at each sign.
+func (s *stage) punctuation() (splitter, error) {
+	return behaving(`[\p{P}\x21-\x2f\x3a-\x40\x5b-\x60\x7b-\x7e]`, cmp.Or(s.Behavior, "Isolated"))
 }
 
 // splitter returns the splitter of a Split, whose behavior decides where the matches go.
@@ -90,55 +101,46 @@ func (s *stage) splitter() (splitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch s.Behavior {
+	return p.behave(s.Behavior, s.Invert)
+}
+
+// behave returns the splitter of a pattern with a behavior. With invert the parts between matches are the matches.
+func (p *pattern) behave(behavior string, invert bool) (splitter, error) {
+	// cut reports whether a part ends between two neighbours, given whether these are matches.
+	var cut func(left, right bool) bool
+	switch behavior {
 	case "Isolated":
-		return func(part string, _ bool, yield func(string)) {
-			p.split(part, func(part string, _ bool) { yield(part) })
-		}, nil
+		cut = func(bool, bool) bool { return true }
 	case "Removed":
 		return func(part string, _ bool, yield func(string)) {
 			p.split(part, func(part string, match bool) {
-				if match == s.Invert {
+				if match == invert {
 					yield(part)
 				}
 			})
 		}, nil
 	case "MergedWithNext":
-		if !s.Invert {
-			return p.withNext, nil
-		}
+		cut = func(left, right bool) bool { return right || !left }
 	case "MergedWithPrevious":
-		if !s.Invert {
-			return p.withPrevious, nil
-		}
+		cut = func(left, right bool) bool { return left || !right }
+	case "Contiguous":
+		cut = func(left, right bool) bool { return left != right }
+	default:
+		return nil, fmt.Errorf("behavior %q of Split is not supported", behavior)
 	}
-	return nil, fmt.Errorf("behavior %q of Split with invert %t is not supported", s.Behavior, s.Invert)
-}
-
-// withNext joins each match to the text after it.
-func (p *pattern) withNext(part string, _ bool, yield func(string)) {
-	from, to := 0, 0
-	p.split(part, func(piece string, match bool) {
-		if match {
-			yield(part[from:to])
-			from = to
-		}
-		to += len(piece)
-	})
-	yield(part[from:])
-}
-
-// withPrevious joins each match to the text before it.
-func (p *pattern) withPrevious(part string, _ bool, yield func(string)) {
-	from, to := 0, 0
-	p.split(part, func(piece string, match bool) {
-		to += len(piece)
-		if match {
-			yield(part[from:to])
-			from = to
-		}
-	})
-	yield(part[from:])
+	return func(part string, _ bool, yield func(string)) {
+		from, to, left := 0, 0, false
+		p.split(part, func(piece string, match bool) {
+			match = match != invert
+			if to > 0 && cut(left, match) {
+				yield(part[from:to])
+				from = to
+			}
+			to += len(piece)
+			left = match
+		})
+		yield(part[from:])
+	}, nil
 }
 
 // metaspace returns the splitter of a Metaspace: it writes spaces as ▁, may add a leading one, and may cut before each.
@@ -148,15 +150,18 @@ func (s *stage) metaspace() (splitter, error) {
 		return nil, err
 	}
 	mark := s.replacement()
-	p := &pattern{text: mark}
 	cut := s.Split == nil || *s.Split
+	split, err := (&pattern{text: mark}).behave("MergedWithNext", false)
+	if err != nil {
+		return nil, err
+	}
 	return func(part string, start bool, yield func(string)) {
 		part = strings.ReplaceAll(part, " ", mark)
 		if !strings.HasPrefix(part, mark) && (scheme == "always" || scheme == "first" && start) {
 			part = mark + part
 		}
 		if cut {
-			p.withNext(part, start, yield)
+			split(part, start, yield)
 		} else {
 			yield(part)
 		}
