@@ -112,16 +112,20 @@ func sameMatrix(t checkpoint.Tensor, w *compute.Matrix) bool {
 	return err == nil
 }
 
-// ReadVocabulary returns the number of rows of the embedding that an adapter brings along, 0 if it brings none.
-func ReadVocabulary(dir string) (int, error) {
+// Resized returns the dimensions of a base with the vocabulary that the adapter in dir brings along, c itself where it
+// brings none.
+func Resized(dir string, c *model.Config) (*model.Config, error) {
 	f, err := openTensors(filepath.Join(dir, WeightsFile))
 	if err != nil {
-		return 0, fmt.Errorf("load adapter %s: %w", dir, err)
+		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
 	}
 	defer f.Close()
-	own, err := f.own(model.EmbedSite().ModuleName(), false)
-	if err != nil || own == nil || len(own.Shape) != 2 {
-		return 0, err
+	for _, name := range f.names() {
+		if shape := f.tensors[name].Shape; f.alongside(name) && len(shape) == 2 && shape[0] != c.Vocab {
+			resized := *c
+			resized.Vocab = shape[0]
+			return &resized, nil
+		}
 	}
-	return own.Shape[0], nil
+	return c, nil
 }

@@ -108,6 +108,10 @@ var methods = map[string]adapter.Method{
 	"LoRA":          lora,
 	"LLaMA-Adapter": adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
 	"full":          adapter.Full{},
+	"LoRA, saved modules": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"embed_tokens", "v_proj"},
+		Saved: adapter.Saved{Modules: []string{"lm_head", "model.norm"}}},
+	"LoRA, head and tokens": adapter.LoRA{Rank: 2, Alpha: 4, Dropout: 0.1, Targets: []string{"q_proj", "lm_head"},
+		Saved: adapter.Saved{Tokens: []string{"3", "21", "0"}}},
 }
 
 func TestOutcomeDependsOnTheRunAlone(t *testing.T) {

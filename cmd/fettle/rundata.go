@@ -28,11 +28,10 @@ import (
 type runData struct {
 	training, evaluation *data.Set
 	recipe               recipe.Recipe
-	template             chat.Template // the recipe's, if it has one
-	shape                *model.Config
+	template             chat.Template        // the recipe's, if it has one
+	shape                *model.Config        // of the base, with the vocabulary of the adapter that the run continues
 	tok                  *tokenizer.Tokenizer // nil: the data is tokenized already
 	tokenizerDir         string
-	rows                 int    // of the embedding
 	hash                 string // of the tokenizer
 	duplicates           int    // rows left out because the evaluation holds the same
 }
@@ -53,16 +52,18 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	if m.shape, m.tokenizerDir, err = baseShape(*c); err != nil {
 		return nil, err
 	}
-	c.Resolve(m.shape)
-	if err := m.countRows(c.Adapter); err != nil {
-		return nil, err
+	if c.Adapter != "" && c.Type != adapter.TypeFull {
+		if m.shape, err = adapter.Resized(c.Adapter, m.shape); err != nil {
+			return nil, input(err)
+		}
 	}
+	c.Resolve(m.shape)
 	dirs := partDirs(c.Adapter, m.tokenizerDir)
 	m.tokenizerDir = tokenizerDir(dirs)
 	var tok encode.Tokenizer
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
 		tok, m.tok, m.hash = t, t, t.Hash()
-		if err := t.Fits(m.rows); err != nil {
+		if err := t.Fits(m.shape.Vocab); err != nil {
 			return nil, input(fmt.Errorf("load tokenizer %s: %w", m.tokenizerDir, err))
 		}
 	} else if c.DatasetFormat != "tokenized" {
@@ -94,27 +95,14 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	return m, nil
 }
 
-// countRows finds the number of tokens that the model can read: the base's, unless the adapter brings an embedding.
-func (m *runData) countRows(dir string) (err error) {
-	m.rows = m.shape.Vocab
-	if dir == "" {
-		return nil
-	}
-	rows, err := adapter.ReadVocabulary(dir)
-	if rows > 0 {
-		m.rows = rows
-	}
-	return input(err)
-}
-
 // within returns an error for a token without a row in the embedding.
 func (m *runData) within(ids []int32) error {
 	if m.tok != nil {
-		return m.tok.Within(ids, m.rows)
+		return m.tok.Within(ids, m.shape.Vocab)
 	}
 	for _, id := range ids {
-		if id < 0 || int(id) >= m.rows {
-			return fmt.Errorf("token %d is outside the model's vocabulary of %d", id, m.rows)
+		if id < 0 || int(id) >= m.shape.Vocab {
+			return fmt.Errorf("token %d is outside the model's vocabulary of %d", id, m.shape.Vocab)
 		}
 	}
 	return nil
