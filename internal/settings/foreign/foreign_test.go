@@ -17,7 +17,7 @@ import (
 const own = "model_name_or_path base_model data_path dataset datasets data eval_dataset recipe finetuning_type " +
 	"adapter lora_rank lora_r lora_alpha lora_dropout lora_target_modules lora_target per_device_train_batch_size " +
 	"micro_batch_size gradient_accumulation_steps grad_accumulation_steps learning_rate max_seq_length cutoff_len " +
-	"sequence_len val_size " +
+	"sequence_len val_size additional_target " +
 	"val_set_size val_split_fraction max_steps num_epochs num_train_epochs epochs max_length max_seq_len eval_steps " +
 	"save_steps output_dir quantization quantize train_on lr_scheduler lr_scheduler_type logging_steps warmup_ratio " +
 	"warmup_steps lora_model_dir overlong over_long excess_length_strategy adapter_name_or_path fine_tune_type " +
