@@ -57,6 +57,9 @@ func DatasetInfo(path, name string) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read data set: %w", err)
 	}
+	if err := refuseForeign(text, false); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)

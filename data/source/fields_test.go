@@ -228,6 +228,9 @@ func TestAMappingThatNoRowHasIsAnError(t *testing.T) {
 	require.ErrorContains(t, err, `no row has the field "pasage", which columns map as "input", did you mean "passage"`)
 	_, _, err = shown(t, "alpaca", row, data.Options{Columns: map[string]string{"output": "outptu"}})
 	require.ErrorContains(t, err, `no "outptu" among the fields "instruction", "output", "passage", did you mean "output"`)
+	_, _, err = shown(t, "vicuna", `{"convo": [{"role": "user", "content": "q"}]}`,
+		data.Options{Columns: map[string]string{"messages": "conv"}})
+	require.ErrorContains(t, err, `columns map messages to "conv", did you mean "convo"`)
 	got, _, err := shown(t, "alpaca", row+"\n"+`{"instruction": "q", "output": "a"}`,
 		data.Options{Columns: map[string]string{"input": "passage"}})
 	require.NoError(t, err, "a row may lack it")

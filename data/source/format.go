@@ -83,8 +83,15 @@ func (r *Reader) detect() (format, error) {
 	return format{}, first
 }
 
-// misspelt names the first field whose name is almost a known one.
+// misspelt names the first column that the row has not, or the first field whose name is almost a known one.
 func (f fields) misspelt() string {
+	for _, meaning := range slices.Sorted(maps.Keys(f.columns)) {
+		column := f.columns[meaning]
+		if _, _, ok := f.find(column); !ok {
+			near := suggest.DidYouMean(column, slices.Sorted(maps.Keys(f.Fields)), "")
+			return fmt.Sprintf("; columns map %s to %q%s", meaning, column, near)
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(f.Fields)) {
 		if near := suggest.Nearest(strings.ToLower(key), allNames(rowFields)); near != "" && !strings.EqualFold(near, key) {
 			return fmt.Sprintf("; does %q stand for %q?", key, near)
