@@ -36,8 +36,8 @@ func (LLaMAAdapter) defaults() Method {
 // Check returns an error where the settings are wrong for a model.
 func (a LLaMAAdapter) Check(m *model.Config) error {
 	switch {
-	case a.Len < 1:
-		return fmt.Errorf("adapter_len %d, want 1 or more", a.Len)
+	case a.Len < 1 || a.Len > maxRank:
+		return fmt.Errorf("adapter_len %d, want 1 … %d", a.Len, maxRank)
 	case a.Layers < 1 || a.Layers > m.Layers:
 		return fmt.Errorf("adapter_layers %d, want 1 … %d, the layers of the base", a.Layers, m.Layers)
 	case a.Gate != PerHead && a.Gate != Scalar:

@@ -36,7 +36,7 @@ func (LoRA) defaults() Method {
 // Check returns an error where the settings are wrong.
 func (l LoRA) Check(c *model.Config) error {
 	switch {
-	case l.Rank < 1:
+	case l.Rank < 1 && !l.Stored: // a file's may be replaced by rank_pattern
 		return fmt.Errorf("lora_rank %d, want 1 or more", l.Rank)
 	case l.Alpha == 0 && !l.Stored, math.IsNaN(l.Alpha), math.IsInf(l.Alpha, 0):
 		return fmt.Errorf("lora_alpha %v, want a number other than 0: LoRA's scale is alpha/rank", l.Alpha)

@@ -105,12 +105,15 @@ func (m *loraMatcher) rank(path string) (int, float64, error) {
 	if err != nil {
 		return 0, 0, about("rank_pattern", err)
 	}
-	if r < 1 {
-		return 0, 0, fmt.Errorf("rank %d at %s, want 1 or more", r, path)
+	if r < 1 || r > maxRank {
+		return 0, 0, fmt.Errorf("rank %d at %s, want 1 … %d", r, path, maxRank)
 	}
 	alpha, err := firstMatch(m.AlphaPattern, m.alphas, path, m.Alpha)
 	return r, alpha, about("alpha_pattern", err)
 }
+
+// maxRank bounds the memory that a wrong number in a file takes. No matrix of a LLaMA has a higher rank.
+const maxRank = 1 << 16
 
 // firstMatch returns the value of the first key that matches a path, compiled being the keys, or otherwise.
 func firstMatch[T any](pattern Object[T], compiled []*pythonRegexp, path string, otherwise T) (T, error) {

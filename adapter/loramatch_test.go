@@ -47,6 +47,8 @@ func TestFirstPatternOfTheFileWins(t *testing.T) {
 			[2]float32{1, 2}, [2]float32{4, 0.5}, [2]float32{1, 2}},
 		{"both, each by its own order", `"rank_pattern": {"q_proj": 4, ".*": 1}, "alpha_pattern": {".*0.*": 6, "q_proj": 8}`,
 			[2]float32{4, 1.5}, [2]float32{4, 2}, [2]float32{4, 2}},
+		{"no rank but the patterns'", `"r": 0, "rank_pattern": {".*0.*": 1, ".*": 2}`,
+			[2]float32{1, 2}, [2]float32{2, 1}, [2]float32{2, 1}},
 		{"look-ahead", `"alpha_pattern": {"layers\\.(?!1).*": 8, "proj": 5}`,
 			[2]float32{2, 4}, [2]float32{2, 1}, [2]float32{2, 4}},
 		{"part of a name", `"rank_pattern": {"_proj": 4}`, [2]float32{2, 1}, [2]float32{2, 1}, [2]float32{2, 1}},
@@ -71,7 +73,7 @@ func TestPatternsThatCannotBeMatchedAreNamed(t *testing.T) {
 		"ranks":     {`"rank_pattern": {"q_proj": 2, "(q": 3}`, `rank_pattern: regular expression "(q"`},
 		"alphas":    {`"alpha_pattern": {"[": 3}`, `alpha_pattern: regular expression "["`},
 		"targets":   {`"target_modules": "*q_proj"`, `target_modules: regular expression "*q_proj"`},
-		"zero rank": {`"rank_pattern": {"q_proj": 0}`, "rank 0 at model.layers.0.self_attn.q_proj"},
+		"zero rank": {`"rank_pattern": {"q_proj": 0}`, "rank 0 at model.layers.0.self_attn.q_proj, want 1 … 65536"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := read(t, `"r": 2, "lora_alpha": 4, `+c.keys).sites(threeLayers)
