@@ -17,12 +17,13 @@ import (
 
 // serveSettings holds the settings of serve beside those of model and answer.
 type serveSettings struct {
-	Host    string   `yaml:"host" group:"server" help:"address to listen on; one that other machines can reach needs a key"`
-	Port    int      `yaml:"port" help:"0: any free one"`
-	KeyFile string   `yaml:"api_key_file" help:"file with the API key of the clients; alternatively set FETTLE_API_KEY"`
-	Hosts   []string `yaml:"allowed_hosts" help:"names under which the server is reached, beside its address and localhost"`
-	Origins []string `yaml:"allowed_origins" help:"other web pages that may send requests, such as https://example.org"`
-	Queue   int      `yaml:"queue" help:"requests that may wait; further ones get status 429"`
+	Host     string   `yaml:"host" group:"server" help:"address to listen on; one that other machines can reach needs a key"`
+	Port     int      `yaml:"port" help:"0: any free one"`
+	KeyFile  string   `yaml:"api_key_file" help:"file with the API key of the clients; alternatively set FETTLE_API_KEY"`
+	Hosts    []string `yaml:"allowed_hosts" help:"names under which the server is reached, beside its address and localhost"`
+	Origins  []string `yaml:"allowed_origins" help:"other web pages that may send requests, such as https://example.org"`
+	Truncate bool     `yaml:"truncate" help:"leave out the oldest messages of chats that do not fit, where a request does not say"`
+	Queue    int      `yaml:"queue" help:"requests that may wait; further ones get status 429"`
 }
 
 func newServe() *cobra.Command {
@@ -117,7 +118,8 @@ func (s serveSettings) options(cmd *cobra.Command) (serve.Options, error) {
 		return serve.Options{}, usage(fmt.Errorf("queue is %d, want 1 or more", s.Queue))
 	}
 	return serve.Options{
-		Token: serve.Secret(key), Hosts: s.Hosts, Origins: s.Origins, Queue: s.Queue, Log: newLog(cmd.ErrOrStderr()),
+		Token: serve.Secret(key), Hosts: s.Hosts, Origins: s.Origins, Queue: s.Queue, Truncate: s.Truncate,
+		Log: newLog(cmd.ErrOrStderr()),
 	}, nil
 }
 

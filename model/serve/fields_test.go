@@ -32,6 +32,18 @@ func TestEveryFieldThatIsCarriedOutReachesTheEngine(t *testing.T) {
 	require.Zero(t, *asked(t, `, "top_k": -1`).TopK)
 }
 
+func TestTheServerMayTruncateChatsThatDoNotSay(t *testing.T) {
+	for body, want := range map[string]bool{``: true, `, "truncate": false`: false, `, "truncate": true`: true} {
+		p := &parrot{}
+		s := New(p, Options{Truncate: true})
+		chat := `{"messages": [{"role": "user", "content": "a"}]` + body + `}`
+		require.Equal(t, http.StatusOK, post(s, "/v1/chat/completions", chat).Code)
+		require.Equal(t, want, p.last.Truncate, body)
+		require.Equal(t, http.StatusOK, post(s, "/v1/completions", `{"prompt": "a"}`).Code)
+		require.False(t, p.last.Truncate)
+	}
+}
+
 func TestValuesThatAskForNothingAreAccepted(t *testing.T) {
 	plain := asked(t, `, "seed": 1`)
 	for _, more := range []string{

@@ -111,6 +111,9 @@ func (s *Server) read(r *http.Request) (*body, error) {
 		seed := int64(s.seed())
 		b.Seed = &seed
 	}
+	if b.Truncate == nil && b.Messages != nil {
+		b.Truncate = &s.o.Truncate
+	}
 	var err error
 	if b.messages, err = readMessages(b.Messages); err != nil {
 		return nil, err

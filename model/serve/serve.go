@@ -92,6 +92,8 @@ type Options struct {
 	MaxBody int64    // largest request body in bytes [1 MiB]
 	Seed    *uint64  // of requests without a seed [a new one for each]
 	Log     zerolog.Logger
+
+	Truncate bool // of chats that do not say
 }
 
 // ErrExposed reports an address that other machines can reach, without a token.
