@@ -59,8 +59,8 @@ func TestSavedModulesWorkOnATiedBase(t *testing.T) {
 			again, err := m.Logits(b, rows)
 			require.NoError(t, err)
 			require.Equal(t, bits(want), bits(again), "the base stays as it is")
-			if l := method.(adapter.LoRA); len(l.Tokens) == 0 { // their logits come from another kernel
-				bare, err := s.Bare().Logits(b, rows)
+			for _, without := range []*model.Model{s.Bare(), s.Model().Bare()} {
+				bare, err := without.Logits(b, rows)
 				require.NoError(t, err)
 				require.Equal(t, bits(want), bits(bare))
 			}

@@ -62,6 +62,21 @@ func TestEstimateOfEachField(t *testing.T) {
 			Weights: 2 * (projections + table), Trainable: 16 * prompts, Activations: kept(1+2, 1+3+1),
 			Loss: 4*4*targets*d + 8*vocab, Scratch: products,
 		}},
+		{"a head of the adapter's own", false, false, func(c *train.Config) { c.Modules = []string{"lm_head"} }, Memory{
+			Weights: 2*(projections+2*table) + 4*table, Trainable: 16 * (lora + table), Activations: kept(1, layers+2),
+			Loss: 4*4*targets*d + 4*longest*vocab, Scratch: products + 8*(longest+1)*vocab,
+		}},
+		{"an embedding of its own", true, false, func(c *train.Config) { c.Modules = []string{"embed_tokens"} }, Memory{
+			Weights: 2 * (projections + table), Trainable: 16 * (lora + table), Activations: kept(1, layers+2),
+			Loss: 4*4*targets*d + 8*vocab, Scratch: products,
+		}},
+		{"a table of its own, tied", true, false, func(c *train.Config) {
+			c.Modules, c.Tying = []string{"embed_tokens"}, true
+		}, Memory{
+			Weights: 2*(projections+table) + 4*table, Trainable: 16*(lora+table) + 4*table,
+			Activations: kept(1, layers+2), Loss: 4*4*targets*d + 4*longest*vocab,
+			Scratch: products + 8*(longest+1)*vocab,
+		}},
 		{"full, untied", false, false, func(c *train.Config) { c.Type = adapter.TypeFull }, Memory{
 			Weights: 4 * (projections + table), Trainable: 16 * (projections + norms + 2*table),
 			Activations: kept(1, layers+2), Loss: 4*4*targets*d + 4*longest*vocab,
@@ -95,7 +110,7 @@ func TestEstimateOfEachField(t *testing.T) {
 			x.want.Modules = method.Scratch(b.Config, rows, longest)
 			x.want.Data = 8 * tokens // a token and its label
 			heap := x.want.Trainable + x.want.Activations + x.want.Modules + x.want.Data
-			if c.Type == adapter.TypeFull {
+			if x.want.Loss > 4*4*targets*d+8*vocab {
 				heap += x.want.Loss // its logits are on the heap too
 			}
 			x.want.Program = 62<<20 + heap/5

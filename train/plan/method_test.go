@@ -23,6 +23,10 @@ func TestPlanCountsTrainedParameters(t *testing.T) {
 		"all-linear": adapter.LoRA{Rank: 2, Alpha: 10, Targets: []string{"all-linear"}},
 		"rank pattern": adapter.LoRA{Rank: 2, Alpha: 10, LoRAFile: adapter.LoRAFile{TargetRegexp: ".*q_proj",
 			RankPattern: adapter.Object[int]{{Key: "layers.1.*", Value: 7}}}},
+		"saved modules": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"embed_tokens", "q_proj"},
+			Saved: adapter.Saved{Modules: []string{"lm_head", "norm"}}},
+		"trained tokens": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"lm_head"},
+			Saved: adapter.Saved{Tokens: []string{"3", "4"}}},
 		"prompts":      adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
 		"scalar gates": adapter.LLaMAAdapter{Len: 3, Layers: 1, Gate: adapter.Scalar, GateActivation: adapter.None},
 	} {
