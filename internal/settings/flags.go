@@ -95,6 +95,7 @@ func (s *Settings) fromFlags() (list []Entry, err error) {
 
 // Arguments joins a flag whose value may be left out with the word after it, where that is a value of the flag:
 // --shuffle False becomes --shuffle=False, --resume runs/a/checkpoint-000200 becomes --resume=runs/a/checkpoint-000200.
+// Words after the first of a list are more of it: --lora_target_modules q_proj v_proj.
 func Arguments(flags *pflag.FlagSet, args []string) []string {
 	var joined []string
 	for i := 0; i < len(args); i++ {
@@ -111,7 +112,9 @@ func Arguments(flags *pflag.FlagSet, args []string) []string {
 		switch next := args[i+1]; {
 		case flag.NoOptDefVal == "":
 			joined = append(joined, arg, next)
-			i++
+			for i++; flag.Value.Type() == "stringSlice" && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-"); i++ {
+				joined = append(joined, arg, args[i+1])
+			}
 		case takes(flag, next):
 			joined = append(joined, arg+"="+next)
 			i++

@@ -91,6 +91,11 @@ func (w *work) fillIn() {
 		w.out.Entries = append(w.out.Entries, settings.Entry{Key: key, Value: value, Place: place})
 		w.out.Notes = append(w.out.Notes, settings.Note{Place: place, Text: value})
 	}
+	key, text := w.program.differs[0], w.program.differs[1]
+	if _, given := w.given[key]; key != "" && !given {
+		w.out.Notes = append(w.out.Notes, settings.Note{Text: text,
+			Place: settings.Place{Strength: settings.Preset, Source: "default of " + w.program.name, Name: key}})
+	}
 }
 
 // set gives a setting of this program a value, where e was written.

@@ -184,6 +184,8 @@ func TestAnotherProgramsDefaultsFillItsFile(t *testing.T) {
 	require.Equal(t, "16", lf["lora_alpha"])
 	lf, _ = translated(t, "{stage: sft, template: llama3, eval_steps: 5}")
 	require.Nil(t, lf["eval_steps"], "eval_strategy is no")
+	_, tr = translated(t, "{iters: 10, lora_parameters: {rank: 4}, fine_tune_type: lora}")
+	require.Equal(t, "adapters are in the upper 16 layers there, in all of them here", tr.Notes[len(tr.Notes)-1].Text)
 	ax, _ := translated(t, "{sequence_len: 64, optimizer: adamw_torch}")
 	require.Equal(t, []any{"full", "1", "1", "cosine", "drop"}, []any{ax["finetuning_type"],
 		ax["per_device_train_batch_size"], ax["num_train_epochs"], ax["lr_scheduler_type"], ax["over_long"]})

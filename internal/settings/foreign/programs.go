@@ -12,6 +12,8 @@ type program struct {
 	name     string
 	marks    string // keys that it alone has
 	defaults string // for what its files leave out, as lines of setting: value
+
+	differs [2]string // a key with a default that this program cannot take, and how runs differ
 }
 
 // programs lists them, transformers last.
@@ -46,6 +48,7 @@ func programs() []program {
 				"use_bnb_nested_quant",
 			defaults: strings.Replace(trainer, "5e-5", "2e-5", 1) + "finetuning_type: full\nmax_seq_length: 1024\n" +
 				"lora_rank: 16\nlora_alpha: 32\nlora_dropout: 0.05\nrecipe: chat_template",
+			differs: [2]string{"assistant_only_loss", "false learns questions of conversations too, which here train_on: all does"},
 		},
 		{
 			name: "Alpaca-LoRA",
@@ -64,6 +67,7 @@ func programs() []program {
 			defaults: "per_device_train_batch_size: 4\nmax_steps: 1000\nlearning_rate: 1e-5\nlr_scheduler_type: constant\n" +
 				"max_seq_length: 2048\nmax_grad_norm: 0\nseed: 0\nlora_rank: 8\nlora_alpha: 160\n" +
 				"lora_target_modules: all-linear\nsave_steps: 100\nrecipe: chat_template\ntrain_on: all\noutput_dir: adapters",
+			differs: [2]string{"num_layers", "adapters are in the upper 16 layers there, in all of them here"},
 		},
 		{
 			name: transformers,
