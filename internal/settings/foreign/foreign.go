@@ -53,7 +53,7 @@ func (r Reader) Translate(entries []settings.Entry) settings.Translation {
 		switch own := slices.Contains(r.Own, e.Key); {
 		case !ok || own && f.turn == nil, e.Place.Strength == settings.Preset:
 			w.out.Entries = append(w.out.Entries, e)
-		case e.Value == nil:
+		case e.Value == nil, f.idle != "" && e.Place.Strength == settings.Environment: // another command's
 		default:
 			f.apply(w, e)
 		}

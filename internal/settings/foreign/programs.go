@@ -48,7 +48,7 @@ func programs() []program {
 				"use_bnb_nested_quant",
 			defaults: strings.Replace(trainer, "5e-5", "2e-5", 1) + "finetuning_type: full\nmax_seq_length: 1024\n" +
 				"lora_rank: 16\nlora_alpha: 32\nlora_dropout: 0.05\nrecipe: chat_template",
-			differs: [2]string{"assistant_only_loss", "false learns questions of conversations too, which here train_on: all does"},
+			differs: [2]string{"assistant_only_loss", "questions are learned too there, as train_on: all does here"},
 		},
 		{
 			name: "Alpaca-LoRA",
