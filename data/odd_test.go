@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -128,4 +129,39 @@ func TestRowsThatCleaningDropsAreCountedByReason(t *testing.T) {
 	require.Equal(t, "left out 4 of 5 rows (a message names OpenAI or ChatGPT: 1; it used plugins: 1; "+
 		"its first two turns were seen before: 1; too few turns: 1)", s.LeftOut())
 	require.Equal(t, 4, s.Report.Counts["row-dropped"])
+}
+
+func TestSplittingNamesThePairsThatItDrops(t *testing.T) {
+	r, err := recipe.Find("koala")
+	require.NoError(t, err)
+	r.Stream = false
+	long := strings.Repeat("z", 300)
+	row := `{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}, ` +
+		`{"from": "human", "value": "r"}, {"from": "gpt", "value": "` + long + `"}, ` +
+		`{"from": "human", "value": "s"}, {"from": "gpt", "value": "c"}]}`
+	s, err := datatest.Load(datatest.Letters{}, r, datatest.Write(t, "a.jsonl", row),
+		data.Options{Cutoff: 100, OverLong: "split"})
+	require.NoError(t, err)
+	require.Len(t, s.Examples, 2)
+	require.Equal(t, 1, s.Report.Counts["turns-dropped"])
+	require.Contains(t, s.Report.String(), "2 of 6 turns")
+}
+
+func TestCleaningTextsWithoutTurnsIsRefused(t *testing.T) {
+	r, err := recipe.Find("vicuna")
+	require.NoError(t, err)
+	path := datatest.Write(t, "a.jsonl", `{"text": "<p>a</p>"}`)
+	_, err = datatest.Load(datatest.Letters{}, r, path, data.Options{Clean: true})
+	require.ErrorContains(t, err, path+":1: clean takes conversations")
+}
+
+func TestCleaningConvertsTheInputToo(t *testing.T) {
+	r, err := recipe.Find("alpaca-lora-short")
+	require.NoError(t, err)
+	path := datatest.Write(t, "a.jsonl",
+		`{"instruction": "Summarize the page.", "input": "<p>It is <b>late</b>.</p>", "output": "It is late."}`)
+	s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{Clean: true})
+	require.NoError(t, err)
+	require.Contains(t, datatest.Letters{}.Decode(s.Examples[0].Tokens), "### Input:\nIt is **late**.\n")
+	require.Zero(t, s.Report.Counts["html"])
 }

@@ -45,6 +45,9 @@ func (w worker) work(r source.Record) outcome {
 	opening := uint64(0)
 	if w.options.Clean {
 		why := "it used plugins"
+		if len(c.Segments) > 0 {
+			return outcome{bad: fmt.Errorf("read %s: clean takes conversations, this record is a text without turns", c.Source)}
+		}
 		if !row.Has("plugins") {
 			why = clean.Conversation(&c)
 		}
@@ -66,6 +69,11 @@ func (w worker) work(r source.Record) outcome {
 	if len(out.examples) > 0 {
 		first := out.examples[0]
 		marks = append(marks, w.checker.Example(first, len(first.Tokens) >= out.length, c)...)
+	}
+	if fitted.Lost > 0 && len(out.examples) > 0 {
+		marks = append(marks, lint.Mark{Rule: "turns-dropped", Text: fmt.Sprintf(
+			"%d of %d turns: a question and its answer have more than max_seq_length %d tokens",
+			fitted.Lost, len(c.Turns), w.options.Cutoff)})
 	}
 	if fitted.Fused {
 		marks = append(marks, lint.Mark{

@@ -52,6 +52,9 @@ func Conversation(c *recipe.Conversation) (reason string) {
 		if !t.Asks() && strings.HasPrefix(t.Text, tooMany) {
 			return "too many requests"
 		}
+		if t.Input != "" {
+			t.Input = Text(t.Input)
+		}
 		if t.Text = Text(t.Text); twiceFirstPattern.MatchString(t.Text) {
 			return "a list begins twice"
 		}

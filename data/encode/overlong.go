@@ -29,6 +29,7 @@ type Fitted struct {
 	Examples []Example // none if the conversation was dropped
 	Length   int       // tokens before any cut
 	Fused    bool      // a token holds the end of a prompt and the beginning of an answer
+	Lost     int       // turns in pairs that are too long by themselves, which splitting drops
 }
 
 // Fit encodes a conversation into examples of at most cutoff tokens. Prompt and answer
@@ -64,7 +65,7 @@ func (e *Encoder) Fit(c recipe.Conversation, cutoff int, policy string) (Fitted,
 				return out, err
 			}
 		case "split":
-			out.Examples, err = e.split(c, cutoff)
+			out.Examples, out.Lost, err = e.split(c, cutoff)
 			return out, err
 		}
 	}
@@ -115,12 +116,16 @@ func clip(text string, n int) string {
 }
 
 // split cuts a conversation before questions, into parts that fit; a plain text
-// after every cutoff tokens. A pair that is too long by itself is dropped.
-func (e *Encoder) split(c recipe.Conversation, cutoff int) ([]Example, error) {
+// after every cutoff tokens. A pair that is too long by itself is dropped; lost counts
+// such turns.
+func (e *Encoder) split(c recipe.Conversation, cutoff int) (out []Example, lost int, err error) {
 	if len(c.Segments) > 0 {
-		return e.splitText(c, cutoff)
+		out, err = e.splitText(c, cutoff)
+		return out, 0, err
 	}
-	var out []Example
+	if d := e.recipe.Dialogue; d != nil {
+		c.Turns, _, _ = d.Kept(c.Turns, false)
+	}
 	for from := 0; from < len(c.Turns); {
 		var fits layout
 		next := from
@@ -132,7 +137,7 @@ func (e *Encoder) split(c recipe.Conversation, cutoff int) ([]Example, error) {
 			part.Turns = c.Turns[from:to]
 			l, err := e.layout(part)
 			if err != nil {
-				return nil, err
+				return nil, 0, err
 			}
 			if e.length(l) > cutoff {
 				if next == from {
@@ -143,13 +148,14 @@ func (e *Encoder) split(c recipe.Conversation, cutoff int) ([]Example, error) {
 			fits, next = l, to
 		}
 		if next < 0 {
+			lost += -next - from
 			from = -next
 			continue
 		}
 		out = append(out, e.cut(fits, cutoff))
 		from = next
 	}
-	return out, nil
+	return out, lost, nil
 }
 
 // splitText cuts a text into parts, each with the token that begins a sequence.
