@@ -17,12 +17,12 @@ func (s *Set) Keeps(share float64) int {
 	return int(sorted[max(0, min(kept, len(sorted))-1)])
 }
 
-// OverLongTable lists how many rows cleaning dropped, how many are longer than the
+// OverLongTable lists how many rows are left out and why, how many are longer than the
 // cutoff, by how much, and which max_seq_length would keep more.
 func (s *Set) OverLongTable() string {
 	var b strings.Builder
-	if s.Cleaned > 0 {
-		fmt.Fprintf(&b, "cleaning dropped %d of %d rows\n", s.Cleaned, s.Rows)
+	if left := s.LeftOut(); left != "" {
+		fmt.Fprintln(&b, left)
 	}
 	if s.Stream {
 		fmt.Fprintf(&b, "%d rows are concatenated and cut every %d tokens; the longest has %d\n",

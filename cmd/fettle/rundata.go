@@ -249,5 +249,5 @@ func (m *runData) log(log zerolog.Logger, c train.Config) {
 		Int("cut", s.Cut).Int("dropped", s.Dropped).Int("split", s.Split).Int("unreadable", s.BadRows).
 		Int("cleaned_out", s.Cleaned).Int("labelled_false", s.Refused).
 		Int("held_out_elsewhere", m.duplicates).Strs("first_unreadable", s.Bad).
-		Msg("some rows were changed or left out")
+		Str("left_out", s.LeftOut()).Msg("some rows were changed or left out")
 }

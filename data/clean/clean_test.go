@@ -97,7 +97,8 @@ func TestCleaningDropsRepeatedConversations(t *testing.T) {
 		`"plugins": [], "id"`, 1)), data.Options{Clean: true})
 	require.NoError(t, err)
 	require.Equal(t, []int{3, 1, 2}, []int{s.Rows, len(s.Examples), s.Cleaned})
-	require.Contains(t, s.OverLongTable(), "cleaning dropped 2 of 3 rows\n")
+	require.Contains(t, s.OverLongTable(),
+		"left out 2 of 3 rows (it used plugins: 1; its first two turns were seen before: 1)\n")
 }
 
 // Cleaning equals clean_html_one_sample and filter_wrong_format of FastChat 0.2.36 with
