@@ -12,21 +12,22 @@ import (
 )
 
 func TestFilesOfOtherProgramsRun(t *testing.T) {
-	base, set := tiny(t, tinymodel.Config{MaxPositions: 1024}), rows(t, 24)
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 24)
 	for name, c := range map[string]struct {
 		text string
 		want map[string]any
 	}{
 		"LLaMA-Factory": {
 			"stage: sft\ndo_train: true\ntrust_remote_code: true\nfinetuning_type: lora\nlora_rank: 4\nlora_target: all\n" +
-				"dataset: %[2]s\ntemplate: alpaca-lora\ncutoff_len: 200\nmax_samples: 10\noverwrite_cache: true\n" +
+				"dataset: %[2]s\ntemplate: alpaca-lora\ncutoff_len: 2048\nmax_samples: 10\noverwrite_cache: true\n" +
 				"preprocessing_num_workers: 16\nlogging_steps: 10\nplot_loss: true\noverwrite_output_dir: true\n" +
 				"report_to: none\ngradient_accumulation_steps: 2\nlearning_rate: 1.0e-4\nnum_train_epochs: 1.0\n" +
 				"warmup_ratio: 0.1\nbf16: true\nddp_timeout: 180000000\nresume_from_checkpoint: null\n" +
 				"val_size: 0.2\neval_strategy: steps\neval_steps: 1\ngradient_checkpointing: true\n" +
 				"model_name_or_path: %[1]s\noutput_dir: %[3]s\n",
 			map[string]any{"lora_alpha": 8, "per_device_train_batch_size": 8, "lr_scheduler_type": "linear",
-				"train_on": "assistant", "recompute": "all", "max_samples": 10, "eval_steps": 1, "warmup_ratio": 0.1},
+				"train_on": "assistant", "recompute": "all", "max_seq_length": 512, "max_samples": 10,
+				"eval_steps": 1, "warmup_ratio": 0.1},
 		},
 		"axolotl": {
 			"base_model: %[1]s\nmodel_type: LlamaForCausalLM\nload_in_8bit: false\nload_in_4bit: false\nstrict: false\n" +

@@ -72,8 +72,8 @@ func printTranslation(out io.Writer, s *settings.Settings) {
 	fmt.Fprintf(out, "%s\n%s", title, human.Table(rows))
 }
 
-// fitDefaults adapts another program's defaults to the model: no sequence is longer than its positions, and without a
-// chat template there is the default recipe.
+// fitDefaults adapts the settings of another program's file to the model: no sequence is longer than its positions, and
+// without a chat template there is the default recipe.
 func fitDefaults(out io.Writer, s *settings.Settings, c *train.Config) {
 	if s.Translation().Program == "" {
 		return
@@ -82,9 +82,9 @@ func fitDefaults(out io.Writer, s *settings.Settings, c *train.Config) {
 	if err != nil {
 		return // of a later moment
 	}
-	if !s.Place("max_seq_length").Explicit() && c.Cutoff > shape.MaxPositions {
+	if s.Place("max_seq_length").Strength <= settings.File && c.Cutoff > shape.MaxPositions {
+		fmt.Fprintf(out, "max_seq_length: %d, the positions of the model, not %d\n", shape.MaxPositions, c.Cutoff)
 		c.Cutoff = shape.MaxPositions
-		fmt.Fprintf(out, "max_seq_length: %d, the positions of the model\n", c.Cutoff)
 	}
 	if t, err := chat.ReadTemplate(where); !s.Place("recipe").Explicit() && c.Recipe == chat.OwnTemplate && err == nil &&
 		t.Path == "" {

@@ -21,7 +21,8 @@ const own = "model_name_or_path base_model data_path dataset datasets data eval_
 	"val_set_size val_split_fraction max_steps num_epochs num_train_epochs epochs max_length max_seq_len eval_steps " +
 	"save_steps output_dir quantization quantize train_on lr_scheduler lr_scheduler_type logging_steps warmup_ratio " +
 	"warmup_steps lora_model_dir overlong over_long excess_length_strategy adapter_name_or_path fine_tune_type " +
-	"target_modules r evals_per_epoch saves_per_epoch max_samples strict"
+	"target_modules r evals_per_epoch saves_per_epoch max_samples strict " +
+	"additional_target modules_to_save lora_modules_to_save"
 
 // translated reads a file, with the values as texts, and returns the settings that result.
 func translated(t testing.TB, text string) (map[string]any, settings.Translation) {

@@ -133,8 +133,6 @@ func refused() [][2]string {
 		{"rank, alpha and targets are the same in all layers of a new adapter: leave it out",
 			"lora_rank_pattern lora_alpha_pattern rank_pattern alpha_pattern peft_layers_to_transform " +
 				"peft_layers_pattern layers_to_transform layers_pattern lora_layers_to_transform"},
-		{"modules beside the adapter are not trained: leave it out",
-			"lora_extra_modules_to_save"},
 		{"the vocabulary stays the base's: add tokens to the model's files first",
 			"resize_vocab add_tokens add_special_tokens new_special_tokens_config tokens eos_token " +
 				"added_tokens_overrides resize_token_embeddings_to_32x eot_tokens"},
