@@ -81,6 +81,9 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 				p.placed[p.at[a.ID]].Special = true
 				continue
 			}
+			if known { // where a token is matched stays as it was, in the tokenizers library too
+				a.Normalized = p.placed[p.at[a.ID]].Normalized
+			}
 		}
 		if a.ID < 0 || int(a.ID) > limit {
 			return nil, fmt.Errorf("added token %q has id %d, far outside the vocabulary of %d",
@@ -161,11 +164,12 @@ func (t *Tokenizer) seek(placed []addedToken) {
 			raw = append(raw, a)
 			continue
 		}
-		if a.Special {
-			t.late = append(t.late, a.Content)
-		}
+		name := a.Content
 		if t.normalize != nil {
-			a.Content = t.normalize(a.Content)
+			a.Content = t.normalize(name)
+		}
+		if a.Special {
+			t.late = append(t.late, lateControl{name, a.Content})
 		}
 		if a.Content != "" {
 			normalized = append(normalized, a)

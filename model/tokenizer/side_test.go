@@ -3,6 +3,7 @@ package tokenizer_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -217,6 +218,39 @@ func TestTokensWithoutARowAreNamed(t *testing.T) {
 	require.ErrorContains(t, tok.Fits(1000), "it has 1024 tokens, the model only 1000")
 	require.NoError(t, tok.Within(tok.Encode("the sheep"), 1024))
 	require.ErrorContains(t, tok.Within(tok.Encode("the <pad>"), 1024), `token 1024, "<pad>", has no row`)
+}
+
+// The control tokens of LLaMA's older files are found in normalized text, which has other offsets.
+func TestNamesInNormalizedTextFollowThePermission(t *testing.T) {
+	file, err := os.ReadFile("testdata/llama2.json")
+	require.NoError(t, err)
+	late := strings.ReplaceAll(string(file), `"content": "<|begin|>", "single_word": false, "lstrip": false, `+
+		`"rstrip": false, "normalized": false`, `"content": "<|begin|>", "normalized": true`)
+	require.NotEqual(t, string(file), late)
+	tok, err := tokenizer.Parse([]byte(late))
+	require.NoError(t, err)
+	begin, ok := tok.ID("<|begin|>")
+	require.True(t, ok)
+	text := "<|begin|>the <|begin|> hill <|begin|>"
+	for typed, want := range map[int]int{-1: 3, 0: 2, 13: 2, 28: 2} {
+		var ids []int32
+		tok.Parts(text, true, func(from, _ int) bool { return from != typed }, func(_, _ int, part []int32) {
+			ids = append(ids, part...)
+		})
+		n := 0
+		for _, id := range ids {
+			if id == begin {
+				n++
+			}
+		}
+		require.Equal(t, want, n, "all but the name at %d", typed)
+	}
+
+	// Normalizing may spell a name that the text does not.
+	tok, err = tokenizer.Parse([]byte(strings.Replace(late, `"normalizers": [`, `"normalizers": [{"type": "NFKC"}, `, 1)))
+	require.NoError(t, err)
+	require.Contains(t, tok.EncodeSpecial("＜|begin|>"), begin)
+	require.NotContains(t, tok.Encode("＜|begin|>"), begin)
 }
 
 // Names of control tokens become them only where the caller permits it, and the flags of tokens act across parts.

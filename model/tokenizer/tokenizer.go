@@ -32,7 +32,7 @@ type Tokenizer struct {
 	// that the caller encodes.
 	encode          func(out []int32, text string, start bool) []int32
 	raw, normalized finder           // find added tokens before and after normalizing
-	late            []string         // names of the control tokens that are found after
+	late            []lateControl    // the control tokens that are found after
 	added           map[string]int32 // ids of added tokens and control pieces
 
 	prefixed bool // encoding adds a leading space, decoding removes it
@@ -105,9 +105,8 @@ func (t *Tokenizer) parts(text string, begins bool, special permit, yield func(f
 		if t.normalize != nil {
 			part = t.normalize(part)
 		}
-		// Normalized text has other offsets: one name that may not become its token forbids all.
-		allowed := t.permitted(text, from, to, special)
-		t.normalized.cut(part, func(int, int) bool { return allowed }, func(part string, at int, id int32) {
+		late := t.lateControls(text[from:to], part, func(a, b int) bool { return special(from+a, from+b) })
+		t.normalized.cut(part, late, func(part string, at int, id int32) {
 			if id >= 0 {
 				ids = append(ids, id)
 				return
@@ -116,24 +115,6 @@ func (t *Tokenizer) parts(text string, begins bool, special permit, yield func(f
 		})
 		yield(from, to, ids)
 	})
-}
-
-// permitted reports whether all names in text[from:to] of control tokens that are matched in normalized text may become
-// these tokens.
-func (t *Tokenizer) permitted(text string, from, to int, special permit) bool {
-	for _, name := range t.late {
-		for at := from; ; {
-			i := strings.Index(text[at:to], name)
-			if i < 0 {
-				break
-			}
-			if at += i; !special(at, at+len(name)) {
-				return false
-			}
-			at += len(name)
-		}
-	}
-	return true
 }
 
 // Lost returns the bytes of text that become no token, as the vocabulary has neither a piece for them nor one for
