@@ -38,6 +38,7 @@ var methods = map[string]adapter.Method{
 		Saved: adapter.Saved{Modules: []string{"norm", "layers.1.mlp.down_proj"}}},
 	"LoRA on embedding and head": adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"embed_tokens", "o_proj", "lm_head"}},
 	"LoRA on the head, dropout":  adapter.LoRA{Rank: 3, Alpha: 5, Dropout: 0.3, Targets: []string{"v_proj", "lm_head"}},
+	"trained tokens alone":       adapter.TrainedTokens{Tokens: []string{"embed_tokens:31", "embed_tokens:0"}},
 	"trained tokens": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"k_proj"},
 		Saved: adapter.Saved{Tokens: []string{"31", "0", "17"}}},
 	"other trained tokens in the head": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"k_proj"},

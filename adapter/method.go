@@ -15,6 +15,8 @@ type Methods struct {
 	LoRA         `yaml:",inline"`
 	LLaMAAdapter `yaml:",inline"`
 	Full         `yaml:",inline"`
+
+	TrainedTokens `yaml:",inline"`
 }
 
 // Method is one way of tuning; its fields are its settings.

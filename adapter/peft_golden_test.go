@@ -25,7 +25,8 @@ var computed = map[string]bool{
 	"lora_rank_pattern": true, "lora_regex": true, "lora_regex_lookahead": true, "lora_rslora": true,
 	"lora_target_parameters": true, "lora_unmatched_target": true, "lora_embed_tokens": true, "lora_lm_head": true,
 	"lora_embeddings_saved_too": true, "lora_save_embed_and_head": true, "lora_save_lm_head": true,
-	"lora_save_norms": true, "lora_save_tied": true, "lora_trainable_tokens": true, "lora_pickle": true,
+	"lora_save_norms": true, "lora_save_tied": true, "lora_trainable_tokens": true,
+	"trainable_tokens": true, "lora_pickle": true,
 }
 
 var refused = map[string]string{
@@ -43,9 +44,8 @@ var refused = map[string]string{
 	"p_tuning":  "peft_type P_TUNING is not computed here: it cannot be merged into its base: run it with PEFT",
 	"lora_dora": "use_dora is true: DoRA is not computed here: merge it",
 
-	"prefix_tuning":    "peft_type PREFIX_TUNING is not computed here: it cannot be merged",
-	"prompt_tuning":    "peft_type PROMPT_TUNING is not computed here: it cannot be merged",
-	"trainable_tokens": "peft_type TRAINABLE_TOKENS is not computed here: merge it",
+	"prefix_tuning": "peft_type PREFIX_TUNING is not computed here: it cannot be merged",
+	"prompt_tuning": "peft_type PROMPT_TUNING is not computed here: it cannot be merged",
 
 	"lora_dora_rslora_all": "use_dora is true: DoRA is not computed here: merge it",
 }

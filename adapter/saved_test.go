@@ -32,6 +32,9 @@ func loadAs(t *testing.T, dev compute.Device, c tinymodel.Config) *model.Model {
 func beyondProjections() map[string]adapter.Method {
 	some := map[string]adapter.Method{}
 	for name, m := range methods {
+		if _, alone := m.(adapter.TrainedTokens); alone {
+			some[name] = m
+		}
 		l, ok := m.(adapter.LoRA)
 		if ok && (len(l.Modules)+len(l.Tokens) > 0 || slices.Contains(l.Targets, "lm_head")) {
 			some[name] = m

@@ -40,25 +40,31 @@ func (s Saved) encode() map[string]any {
 	if s.Tying {
 		keys["ensure_weight_tying"] = true
 	}
-	var byModule Object[[]int]
-	for _, entry := range s.Tokens {
+	tokens := byModule(s.Tokens)
+	switch {
+	case len(tokens) == 1 && tokens[0].Key == model.Embed.String():
+		keys["trainable_token_indices"] = tokens[0].Value
+	case len(tokens) > 0:
+		keys["trainable_token_indices"] = tokens
+	}
+	return keys
+}
+
+// byModule groups entries of trainable_token_indices by module, in the order of the first of each.
+func byModule(entries []string) Object[[]int] {
+	var all Object[[]int]
+	for _, entry := range entries {
 		module, number, ok := strings.Cut(entry, ":")
 		if !ok {
 			module, number = model.Embed.String(), entry
 		}
 		id, _ := strconv.Atoi(strings.TrimSpace(number)) // checked
 		module = strings.TrimSpace(module)
-		if i := byModule.index(module); i >= 0 {
-			byModule[i].Value = append(byModule[i].Value, id)
+		if i := all.index(module); i >= 0 {
+			all[i].Value = append(all[i].Value, id)
 		} else {
-			byModule = append(byModule, Member[[]int]{module, []int{id}})
+			all = append(all, Member[[]int]{module, []int{id}})
 		}
 	}
-	switch {
-	case len(byModule) == 1 && byModule[0].Key == model.Embed.String():
-		keys["trainable_token_indices"] = byModule[0].Value
-	case len(byModule) > 0:
-		keys["trainable_token_indices"] = byModule
-	}
-	return keys
+	return all
 }

@@ -16,6 +16,8 @@ type tokenRows struct {
 	at   model.Site
 	ids  []int
 	tied bool // the rows of the embedding are those of the head, too
+
+	only bool // the adapter has nothing else
 }
 
 // rows reads trainable_token_indices. A tied head follows the embedding, unless it has other tokens of its own.
@@ -52,7 +54,16 @@ func (s Saved) rows(c *model.Config) ([]tokenRows, error) {
 	return slices.DeleteFunc([]tokenRows{embed, head}, func(r tokenRows) bool { return r.ids == nil }), nil
 }
 
+// alone returns the rows under the name that PEFT gives them where the adapter has nothing else.
+func (r tokenRows) alone() tokenRows {
+	r.only = true
+	return r
+}
+
 func (r tokenRows) name() string {
+	if r.only {
+		return peftPrefix + r.at.ModuleName() + ".trainable_tokens_delta"
+	}
 	return peftPrefix + r.at.ModuleName() + ".token_adapter.trainable_tokens_delta"
 }
 
@@ -66,19 +77,23 @@ func (s Saved) deltas(m *model.Model, p Params) (map[model.Site]model.Delta, err
 	rows, err := s.rows(m.Config())
 	deltas := map[model.Site]model.Delta{}
 	for _, r := range rows {
-		param, index := p[r.name()], map[int32]int32{}
-		for i, id := range r.ids {
-			index[int32(id)] = int32(i)
-			m.Weight(r.at).Row(param.Data[i*m.Config().Hidden:][:m.Config().Hidden], id, 0)
-		}
-		if r.at == model.EmbedSite() {
-			deltas[r.at] = &embeddedRows{m.Device(), param, index, nil}
-		}
-		if r.tied || r.at == m.Config().HeadSite() {
-			deltas[m.Config().HeadSite()] = &headRows{m.Device(), param, r.ids}
-		}
+		r.put(deltas, m, p)
 	}
 	return deltas, err
+}
+
+func (r tokenRows) put(deltas map[model.Site]model.Delta, m *model.Model, p Params) {
+	param, index, width := p[r.name()], map[int32]int32{}, m.Config().Hidden
+	for i, id := range r.ids {
+		index[int32(id)] = int32(i)
+		m.Weight(r.at).Row(param.Data[i*width:][:width], id, 0)
+	}
+	if r.at == model.EmbedSite() {
+		deltas[r.at] = &embeddedRows{m.Device(), param, index, nil}
+	}
+	if head := m.Config().HeadSite(); r.tied || r.at == head {
+		deltas[head] = &headRows{m.Device(), param, r.ids}
+	}
 }
 
 // embeddedRows replaces rows of the embedding: y[i] = rows[index[tokens[i]]], where the index has the token.
