@@ -57,6 +57,7 @@ type Spec struct {
 	Frozen bool                           // saved but not trained
 	Weight string                         // the base's weight that it replaces, whose values it begins with; "": none
 	Also   string                         // another name under which it is saved, as that of a tied head
+	Echo   string                         // another name that files may have for the same values; it is not written
 	Head   bool                           // it takes part in the head's products
 }
 

@@ -220,6 +220,23 @@ func TestVocabularyFollowsTheAdapter(t *testing.T) {
 	}
 }
 
+// PEFT writes the rows of a tied embedding once more for the head where the vocabulary was resized.
+func TestTiedRowsMayStandTwiceInAFile(t *testing.T) {
+	tied := loadAs(t, ref.New(), tinymodel.Config{Tied: true})
+	rows := func(module string, seed float32) checkpoint.Tensor {
+		return vocabulary(module+".token_adapter.trainable_tokens_delta", 2, tied.Config().Hidden, seed)
+	}
+	tokens := map[string]any{"trainable_token_indices": []int{4, 41}}
+	embed := vocabulary("model.embed_tokens.token_adapter.base_layer.weight", 45, tied.Config().Hidden, 3)
+	head := vocabulary("lm_head.token_adapter.base_layer.weight", 45, tied.Config().Hidden, 3)
+	own := rows("model.embed_tokens", 1)
+	s, err := adapter.Load(saved(t, tied, tokens, own, rows("lm_head", 1), embed, head), tied)
+	require.NoError(t, err)
+	require.Equal(t, 45, s.Model().Config().Vocab)
+	_, err = adapter.Load(saved(t, tied, tokens, own, rows("lm_head", 2), embed, head), tied)
+	require.ErrorContains(t, err, "are tied and have different values")
+}
+
 // The base's own embedding in an adapter's file is not kept.
 func TestEmbeddingsEqualToTheBasesAreDropped(t *testing.T) {
 	m := loadAs(t, ref.New(), tinymodel.Config{Tied: true})

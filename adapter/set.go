@@ -24,6 +24,7 @@ type Set struct {
 	frozen []*Param // saved, but not trained
 	along  []checkpoint.Tensor
 	also   map[string]string // by parameter, another name that it is saved under
+	echo   map[string]string // by parameter, another name that files may have for it
 	parts  []part
 }
 
@@ -63,7 +64,7 @@ func New(method Method, m *model.Model, seed uint64) (*Set, error) {
 
 // build makes an adapter whose parameters are zero, or the model's own.
 func build(method Method, m *model.Model) (*Set, error) {
-	s := &Set{method: Resolved(method, m.Config()), also: map[string]string{}}
+	s := &Set{method: Resolved(method, m.Config()), also: map[string]string{}, echo: map[string]string{}}
 	if err := s.method.Check(m.Config()); err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
@@ -88,6 +89,9 @@ func build(method Method, m *model.Model) (*Set, error) {
 	for _, spec := range specs {
 		if spec.Also != "" {
 			s.also[spec.Name] = spec.Also
+		}
+		if spec.Echo != "" {
+			s.echo[spec.Name] = spec.Echo
 		}
 		if p := params[spec.Name]; spec.Frozen {
 			s.frozen = append(s.frozen, p)

@@ -93,8 +93,10 @@ func (s *Set) read(f *tensorFile) error {
 			return err
 		}
 		copy(p.Data, values)
-		if err := s.readAlso(p, f, wanted); err != nil {
-			return err
+		for _, other := range []string{s.also[p.Name], s.echo[p.Name]} {
+			if err := p.readAgain(other, f, wanted); err != nil {
+				return err
+			}
 		}
 	}
 	for _, t := range s.along {
@@ -115,20 +117,19 @@ func (s *Set) read(f *tensorFile) error {
 	return nil
 }
 
-// readAlso checks that a parameter's other name, where the file has it, holds the same values.
-func (s *Set) readAlso(p *Param, f *tensorFile, wanted map[string]bool) error {
-	also := s.also[p.Name]
-	t, ok := f.tensors[also]
-	if also == "" || !ok {
+// readAgain checks that the tensor of a parameter's other name, where the file has it, holds the same values.
+func (p *Param) readAgain(other string, f *tensorFile, wanted map[string]bool) error {
+	t, ok := f.tensors[other]
+	if other == "" || !ok {
 		return nil
 	}
-	wanted[also] = true
+	wanted[other] = true
 	values, err := p.values(t)
 	if err != nil {
 		return err
 	}
 	if !slices.Equal(values, p.Data) {
-		return fmt.Errorf("tensors %s and %s are tied and have different values", p.Name, also)
+		return fmt.Errorf("tensors %s and %s are tied and have different values", p.Name, other)
 	}
 	return nil
 }

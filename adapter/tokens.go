@@ -69,7 +69,11 @@ func (r tokenRows) name() string {
 
 func (r tokenRows) spec(c *model.Config) Spec {
 	head := r.tied || r.at.At == model.Head
-	return Spec{Name: r.name(), Site: r.at, Shape: []int{len(r.ids), c.Hidden}, Head: head}
+	spec := Spec{Name: r.name(), Site: r.at, Shape: []int{len(r.ids), c.Hidden}, Head: head}
+	if r.tied { // PEFT writes it with the embeddings of a resized vocabulary
+		spec.Echo = tokenRows{at: c.HeadSite(), only: r.only}.name()
+	}
+	return spec
 }
 
 // deltas puts the rows in the place of the base's, whose values they take.

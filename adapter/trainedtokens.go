@@ -40,7 +40,7 @@ func (t TrainedTokens) Params(c *model.Config) ([]Spec, error) {
 	for _, r := range rows {
 		spec := r.alone().spec(c)
 		if r.tied {
-			spec.Also = tokenRows{at: c.HeadSite()}.alone().name()
+			spec.Also = spec.Echo
 		}
 		specs = append(specs, spec)
 	}
