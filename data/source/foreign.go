@@ -1,35 +1,41 @@
 package source
 
 import (
-	"bytes"
-	"errors"
+	"fmt"
+
+	"fettle/internal/identify"
 )
 
-// foreign lists the beginnings of files that are no data sets, and what to do about each.
-var foreign = []struct{ begin, advice string }{
-	{"version https://git-lfs", "it is a git-lfs pointer, not the file: run git lfs pull"},
-	{"ARROW1", "it is an Arrow file: save it as parquet or JSON lines"},
-	{"PK\x03\x04", "it is a zip archive or a spreadsheet: unpack it, or save the sheet as CSV"},
-	{"\x28\xb5\x2f\xfd", "it is compressed by zstd: decompress it, or compress it by gzip"},
-	{"\xfd7zXZ\x00", "it is compressed by xz: decompress it, or compress it by gzip"},
-	{"SQLite format 3", "it is a database: export its table as CSV"},
-	{"\x80\x04\x95", "it is a Python pickle, which is not read: save it as JSON lines"},
+// advice returns what to do about a file that is no data set, "" for any other.
+func advice(c identify.Content) string {
+	switch c {
+	case identify.Pointer:
+		return "run git lfs pull"
+	case identify.WebPage:
+		return "download the raw file"
+	case identify.Arrow:
+		return "save it as parquet or JSON lines"
+	case identify.Zip, identify.Torch:
+		return "unpack it; save a spreadsheet as CSV"
+	case identify.Zstandard, identify.XZ:
+		return "decompress it, or compress it by gzip"
+	case identify.SQLite:
+		return "export its table as CSV"
+	case identify.Pickle:
+		return "save it as JSON lines"
+	}
+	return ""
 }
 
-// webPages are the beginnings of pages that a browser saved instead of a file.
-var webPages = []string{"<!doctype html", "<html"}
+// headBytes of a file suffice for refuseForeign.
+const headBytes = 512
 
-// refuseForeign returns an error for the beginning of a file that is no data set; prose: plain text is expected.
+// refuseForeign returns an error for the beginning of a file that is no data set. In prose a web page is text.
 func refuseForeign(head []byte, prose bool) error {
-	for _, f := range foreign {
-		if bytes.HasPrefix(head, []byte(f.begin)) {
-			return errors.New(f.advice)
-		}
+	c := identify.Head(head)
+	what := advice(c)
+	if what == "" || prose && c == identify.WebPage {
+		return nil
 	}
-	for _, begin := range webPages {
-		if !prose && bytes.HasPrefix(bytes.ToLower(bytes.TrimSpace(head)), []byte(begin)) {
-			return errors.New("it is a web page, not the file: download the raw file")
-		}
-	}
-	return nil
+	return fmt.Errorf("it is %s, not a data set: %s", c, what)
 }

@@ -13,14 +13,15 @@ import (
 func TestFilesThatHoldNoRowsAreNamed(t *testing.T) {
 	pointer := "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 7\n"
 	for _, c := range []struct{ name, text, want string }{
-		{"a.json", pointer, "it is a git-lfs pointer, not the file: run git lfs pull"},
+		{"a.json", pointer, "it is a git-lfs pointer, not a data set: run git lfs pull"},
 		{"a.parquet", pointer, "git-lfs pointer"},
 		{"a.csv", pointer, "git-lfs pointer"},
 		{"a.txt", pointer, "git-lfs pointer"},
-		{"a.jsonl", "\n<!DOCTYPE html>\n<html>", "it is a web page, not the file"},
-		{"a.csv", "PK\x03\x04rest", "zip archive or a spreadsheet"},
+		{"a.jsonl", "\n<!DOCTYPE html>\n<html>", "it is a web page, not a data set"},
+		{"a.csv", "PK\x03\x04rest", "it is a zip archive"},
 		{"a.arrow", "\xff\xff\xff\xff", "save it as parquet"},
 		{"a.json", "\x28\xb5\x2f\xfd", "zstd"},
+		{"a.json", "SQLite format 3\x00", "an SQLite database, not a data set: export its table"},
 	} {
 		t.Run(c.name+" "+c.want, func(t *testing.T) {
 			_, err := datatest.LoadAlpaca(datatest.Write(t, c.name, c.text), data.Options{})

@@ -16,6 +16,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"fettle/internal/identify"
 )
 
 // Record is a row before parsing: files are cut into records in order, and
@@ -76,9 +78,9 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
 	switch extension {
 	case ".arrow", ".feather":
-		return fmt.Errorf("read %s: an Arrow file is not read: save it as parquet or JSON lines", path)
+		return fmt.Errorf("read %s: it is %s, not a data set: %s", path, identify.Arrow, advice(identify.Arrow))
 	case ".parquet":
-		var head [64]byte
+		var head [headBytes]byte
 		n, _ := f.ReadAt(head[:], 0)
 		if err := refuseForeign(head[:n], true); err != nil {
 			return fmt.Errorf("read %s: %w", path, err)
@@ -89,7 +91,7 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
-	head, _ := in.Peek(64)
+	head, _ := in.Peek(headBytes)
 	if err := refuseForeign(head, extension == ".txt" || extension == ".md"); err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}

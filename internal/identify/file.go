@@ -23,10 +23,14 @@ const (
 	GGUF        Content = "a GGUF file"
 	GGML        Content = "a GGML file"
 	Safetensors Content = "a safetensors file"
+	Arrow       Content = "an Arrow file"
+	SQLite      Content = "an SQLite database"
 	Zip         Content = "a zip archive"
 	Torch       Content = "a PyTorch checkpoint"
 	Pickle      Content = "a pickle of Python"
 	Gzip        Content = "a gzip archive"
+	Zstandard   Content = "a file compressed by zstd"
+	XZ          Content = "a file compressed by xz"
 	HDF5        Content = "an HDF5 file"
 	Llama2C     Content = "a checkpoint of llama2.c"
 )
@@ -39,7 +43,8 @@ var magics = []struct {
 	{"version https://git-lfs.github.com/spec/", Pointer}, {"version https://hawser.github.com/spec/", Pointer},
 	{"GGUF", GGUF}, {"lmgg", GGML}, {"fmgg", GGML}, {"tjgg", GGML}, {"24ka", Llama2C}, {"\x89HDF", HDF5},
 	{"\x1f\x8b", Gzip}, {"\x80\x02", Pickle}, {"\x80\x03", Pickle}, {"\x80\x04", Pickle}, {"\x80\x05", Pickle},
-	{"PK\x03\x04", Zip}, {"PK\x05\x06", Zip},
+	{"PK\x03\x04", Zip}, {"PK\x05\x06", Zip}, {"ARROW1", Arrow}, {"SQLite format 3\x00", SQLite},
+	{"\x28\xb5\x2f\xfd", Zstandard}, {"\xfd7zXZ\x00", XZ},
 }
 
 // headBytes suffice to recognize a file.
