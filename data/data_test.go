@@ -84,8 +84,11 @@ func TestSplitLeavesTraining(t *testing.T) {
 	for _, size := range []float64{100, 500} {
 		_, _, err := data.Split(all, size, 1)
 		require.EqualError(t, err,
-			fmt.Sprintf("val_size is %v, but there are 100 examples: none is left for training", size))
+			fmt.Sprintf("val_size is %v, but there are 100 examples: none is left for training; "+
+				"set it to 10, a tenth, or fewer", size))
 	}
+	_, _, err := data.Split(all[:1], 1, 1)
+	require.ErrorContains(t, err, "set it to 0: one example cannot be divided")
 	for _, rows := range []int{1, 2} { // a held-out row takes all of its examples with it
 		for i := range all {
 			all[i].Source = fmt.Sprint("f:", i%rows)

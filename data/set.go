@@ -75,19 +75,20 @@ func (s *Set) finish(paths []string) error {
 		e.Hash(h)
 	}
 	s.Hash = hex.EncodeToString(h.Sum(nil))
+	from := strings.Join(paths, ", ")
 	switch {
 	case len(s.Examples) == 0 && s.Dropped > 0:
-		return fmt.Errorf("read %v: all %d records are longer than max_seq_length %d", paths, s.Dropped, s.Cutoff)
+		return fmt.Errorf("read %s: all %d records are longer than max_seq_length %d", from, s.Dropped, s.Cutoff)
 	case len(s.Examples) == 0 && s.BadRows > 0:
-		return fmt.Errorf("read %v: none of %d records can be read; the first: %s", paths, s.BadRows, s.Bad[0])
+		return fmt.Errorf("read %s: none of %d records can be read; the first: %s", from, s.BadRows, s.Bad[0])
 	case len(s.Examples) == 0 && s.Refused > 0:
-		return fmt.Errorf("read %v: %d of %d records are labelled false, which is not learned; the recipe koala does",
-			paths, s.Refused, s.Rows)
+		return fmt.Errorf("read %s: %d of %d records are labelled false, which is not learned; the recipe koala does",
+			from, s.Refused, s.Rows)
 	case len(s.Examples) == 0:
-		return fmt.Errorf("read %v: %w", paths, source.ErrEmpty)
+		return fmt.Errorf("read %s: %w", from, source.ErrEmpty)
 	case s.Learned == 0:
-		return fmt.Errorf("read %v: no record has a learned token (all labels are masked); "+
-			"are the answers empty, or beyond max_seq_length %d?", paths, s.Cutoff)
+		return fmt.Errorf("read %s: no record has a learned token (all labels are masked); "+
+			"are the answers empty, or beyond max_seq_length %d?", from, s.Cutoff)
 	}
 	return nil
 }

@@ -2,6 +2,17 @@ package data
 
 import "fmt"
 
+// FewerHeld says what to write for val_size instead of a value that holds out held of n examples.
+func FewerHeld(held, n int) string {
+	switch tenth := max(1, n/10); {
+	case n == 1:
+		return "set it to 0: one example cannot be divided"
+	case tenth < held:
+		return fmt.Sprintf("set it to %d, a tenth, or fewer", tenth)
+	}
+	return fmt.Sprintf("set it to 0: %d examples are too few to hold out any", n)
+}
+
 // Split holds out examples for evaluation: size of them, or that fraction if size is
 // below 1. Which ones depends on their number and the seed. Examples of one row, split
 // or repeated by a weight, stay together. Both parts keep the order of the files.
@@ -11,7 +22,8 @@ import "fmt"
 func Split(examples []Example, size float64, seed uint64) (training, evaluation []Example, err error) {
 	n := len(examples)
 	if size >= 1 && size >= float64(n) {
-		return nil, nil, fmt.Errorf("val_size is %v, but there are %d examples: none is left for training", size, n)
+		return nil, nil, fmt.Errorf("val_size is %v, but there are %d examples: none is left for training; %s", size, n,
+			FewerHeld(n, n))
 	}
 	if size < 1 {
 		size *= float64(n)

@@ -3,6 +3,8 @@ package train
 import (
 	"fmt"
 	"strings"
+
+	"fettle/data"
 )
 
 // Counts holds the numbers of a run's data that its settings have to fit.
@@ -12,6 +14,8 @@ type Counts struct {
 	Rows           int // of the files
 	Long           int // rows that are cut or dropped, as max_seq_length is shorter
 	Keeps95        int // the max_seq_length that leaves 95 % of the rows whole
+
+	Stated func(key string) bool // whether the user wrote the setting, be its value the default or not; nil: unknown
 }
 
 // Misfit is a setting that does not fit the data: a warning or, where nothing sensible is left, an error.
@@ -58,14 +62,14 @@ const (
 )
 
 // Misfits lists the settings that do not fit data of this size. The settings must be valid. Defaults that do nothing
-// in a short run, such as save_steps, are no misfits.
+// in a short run, such as save_steps, are no misfits unless the user stated them.
 func (c Config) Misfits(n Counts) []Misfit {
 	var m misfits
 	c.fitHeld(&m, n)
 	c.fitEpoch(&m, n)
 	if s := newSteps(c, n.Training); n.Training > 0 {
 		c.fitRates(&m, s.total)
-		c.fitIntervals(&m, s.total, n.Held > 0)
+		c.fitIntervals(&m, s.total, n)
 		c.fitBest(&m, s.total, n.Held > 0)
 	}
 	return m
@@ -83,19 +87,21 @@ func (c Config) fitHeld(m *misfits, n Counts) {
 	if c.ValSize == 0 {
 		return
 	}
-	tenth := max(1, all/10)
-	switch text := "is %v, and of %d examples none is held out: set it to a number of examples, such as %d"; {
-	case n.Held == 0 && needed:
-		m.refuse(true, "val_size", text, c.ValSize, all, tenth)
+	instead := data.FewerHeld(n.Held, all)
+	switch text := "is %v, and of %d examples none is held out: %s"; {
 	case n.Held == 0:
-		m.add(true, "val_size", text, c.ValSize, all, tenth)
+		if all > 1 {
+			instead = fmt.Sprintf("set it to a number of examples, such as %d", max(1, all/10))
+		}
+		m.refuse(needed, "val_size", text, c.ValSize, all, instead)
+		m.add(!needed, "val_size", text, c.ValSize, all, instead)
 	case c.ValSize > float64(max(1, left)) && n.Held > left: // not by the pieces of a row that stay together
-		m.refuse(true, "val_size", "is %v, which leaves %d of %d examples to learn from: set it to %d, a tenth, or fewer",
-			c.ValSize, left, all, tenth)
+		m.refuse(true, "val_size", "is %v, which leaves %d of %d examples to learn from: %s",
+			c.ValSize, left, all, instead)
 	default:
 		m.add(float64(n.Held) > mostHeld*float64(all), "val_size",
-			"is %v: %d of %d examples are held out, more than a quarter: set it to %d, a tenth, or fewer",
-			c.ValSize, n.Held, all, tenth)
+			"is %v: %d of %d examples are held out, more than a quarter: %s",
+			c.ValSize, n.Held, all, instead)
 	}
 }
 

@@ -38,7 +38,7 @@ func (c Config) fitRates(m *misfits, total int) {
 const trainersLogging = 500
 
 // fitIntervals checks what is done every so many steps.
-func (c Config) fitIntervals(m *misfits, total int, held bool) {
+func (c Config) fitIntervals(m *misfits, total int, n Counts) {
 	usual, third := Defaults(), max(1, total/3)
 	if c.LoggingSteps == trainersLogging {
 		usual.LoggingSteps = trainersLogging
@@ -50,11 +50,12 @@ func (c Config) fitIntervals(m *misfits, total int, held bool) {
 		what         string
 	}{
 		{"save_steps", c.SaveSteps, usual.SaveSteps, true, "the only checkpoint is that of the last step"},
-		{"eval_steps", c.EvalSteps, usual.EvalSteps, held, "it is evaluated before and after only"},
+		{"eval_steps", c.EvalSteps, usual.EvalSteps, n.Held > 0, "it is evaluated before and after only"},
 		{"logging_steps", c.LoggingSteps, usual.LoggingSteps, true, "no step is printed before the last one"},
 		{"sample_steps", c.SampleSteps, usual.SampleSteps, len(c.SamplePrompts) > 0, "samples come before and after only"},
 	} {
-		m.add(i.acts && i.every > total && i.every != i.usual, i.key, "is %d and the run has %d steps: %s; set it to %d, or "+
+		stated := i.every != i.usual || n.Stated != nil && n.Stated(i.key)
+		m.add(i.acts && i.every > total && stated, i.key, "is %d and the run has %d steps: %s; set it to %d, or "+
 			"to 0", i.every, total, i.what, third)
 	}
 }

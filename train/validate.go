@@ -72,6 +72,8 @@ func (c Config) checkData(p *problems) {
 	p.oneOf("train_on", c.TrainOn, "recipe", "assistant", "last_turn", "completion", "all")
 	p.atLeast("max_seq_length", c.Cutoff, 0)
 	p.notNegative("val_size", c.ValSize)
+	p.add(c.ValSize > 1 && c.ValSize != math.Trunc(c.ValSize),
+		"val_size is %v, want a whole number of examples, or a fraction of them below 1", c.ValSize)
 	p.atLeast("max_samples", c.MaxSamples, 0)
 }
 
@@ -114,8 +116,10 @@ func (c Config) checkCompute(p *problems) {
 
 func (c Config) checkOutput(p *problems) {
 	p.add(c.OutputDir == "", "output_dir is missing: the directory of the run")
-	p.add(c.EvalSteps < 0 || c.SaveSteps < 0 || c.SaveLimit < 0 || c.LoggingSteps < 0,
-		"eval_steps, save_steps, save_total_limit and logging_steps must be 0 or more")
+	p.atLeast("eval_steps", c.EvalSteps, 0)
+	p.atLeast("save_steps", c.SaveSteps, 0)
+	p.atLeast("save_total_limit", c.SaveLimit, 0)
+	p.atLeast("logging_steps", c.LoggingSteps, 0)
 	p.add(c.Patience < 0, "early_stopping_patience is %d, want 0 (never) or more", c.Patience)
 	p.notNegative("early_stopping_threshold", c.Threshold)
 	p.add(c.BestBy != "eval_loss" && c.BestBy != "loss", "metric_for_best_model is %q, want eval_loss", c.BestBy)

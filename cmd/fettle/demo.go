@@ -116,7 +116,7 @@ which only the pre-training texts state.
 		return err
 	}
 	fmt.Fprintf(out, "Before: %s\n\n", before.score())
-	if err := runTraining(cmd, c); err != nil {
+	if err := runTraining(cmd, c, nil); err != nil {
 		return err
 	}
 	from.Adapter = c.OutputDir

@@ -8,11 +8,11 @@ import (
 
 // fit holds the settings of a run against the size of its data. It logs those that do not fit, and refuses where
 // nothing sensible is left.
-func (m *runData) fit(log zerolog.Logger, c train.Config) ([]train.Misfit, error) {
+func (m *runData) fit(log zerolog.Logger, c train.Config, stated func(key string) bool) ([]train.Misfit, error) {
 	s := m.training
 	found := c.Misfits(train.Counts{
 		Training: len(s.Examples), Held: len(m.evaluation.Examples), Doubles: m.duplicates, Rows: s.Rows,
-		Long: s.Cut + s.Dropped, Keeps95: s.Keeps(0.95),
+		Long: s.Cut + s.Dropped, Keeps95: s.Keeps(0.95), Stated: stated,
 	})
 	if err := train.Unfit(found); err != nil {
 		return nil, usage(err)

@@ -51,11 +51,13 @@ func TestMisfitsAreSaidEverywhere(t *testing.T) {
 		return stdout + stderr, code
 	}
 	for _, command := range []string{"train", "plan", "inspect"} {
-		said, code := run(command, "--val_size", "30", "--max_steps", "2", "--warmup_steps", "3", "--eval_steps", "50")
+		said, code := run(command, "--val_size", "30", "--max_steps", "2", "--warmup_steps", "3", "--eval_steps", "50",
+			"--save_steps", "200")
 		require.Zero(t, code, "%s: %s", command, said)
 		for _, want := range []string{
 			"val_size is 30: 30 of 100 examples are held out, more than a quarter: set it to 10",
 			"warmup_steps is 3: the warm-up takes 3 steps and the run has 2", "eval_steps is 50 and the run has 2 steps",
+			"save_steps is 200 and the run has 2 steps", // which is the default
 		} {
 			require.Equal(t, 1, strings.Count(said, want), "%s: %s", command, said)
 		}

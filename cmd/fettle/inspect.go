@@ -55,7 +55,7 @@ Rules of the linter (--allow RULE lets a run continue anyway):
 		if look.Samples < 0 {
 			return usage(fmt.Errorf("samples is %d, want 0 or more", look.Samples))
 		}
-		return runInspect(cmd, c, look)
+		return runInspect(cmd, c, look, s.Stated)
 	}
 	return cmd
 }
@@ -69,7 +69,7 @@ func ruleList() string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings) error {
+func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings, stated func(key string) bool) error {
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings) error 
 	if m.tok == nil {
 		return usage(errors.New("inspect: there is no tokenizer to show tokens with"))
 	}
-	if _, err := m.fit(newLog(cmd.ErrOrStderr()), c); err != nil {
+	if _, err := m.fit(newLog(cmd.ErrOrStderr()), c, stated); err != nil {
 		return err
 	}
 	out := cmd.OutOrStdout()

@@ -50,7 +50,7 @@ run; --probe 0 skips this.`,
 		if how.Probe < 0 {
 			return usage(fmt.Errorf("probe is %d, want 0 or more", how.Probe))
 		}
-		return planRun(cmd, c, how)
+		return planRun(cmd, c, how, s.Stated)
 	}
 	return cmd
 }
@@ -64,12 +64,12 @@ type planReport struct {
 	Seconds   float64        `json:"seconds,omitempty"`
 }
 
-func planRun(cmd *cobra.Command, c train.Config, how planSettings) error {
+func planRun(cmd *cobra.Command, c train.Config, how planSettings, stated func(key string) bool) error {
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	warnings, err := m.fit(newLog(cmd.ErrOrStderr()), c)
+	warnings, err := m.fit(newLog(cmd.ErrOrStderr()), c, stated)
 	if err != nil {
 		return err
 	}

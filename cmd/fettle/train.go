@@ -50,20 +50,20 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		return runTraining(cmd, c)
+		return runTraining(cmd, c, s.Stated)
 	}
 	return cmd
 }
 
 // runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights.
-func runTraining(cmd *cobra.Command, c train.Config) error {
+func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) bool) error {
 	log := newLog(cmd.ErrOrStderr())
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	m.log(log, c)
-	if _, err := m.fit(log, c); err != nil {
+	if _, err := m.fit(log, c, stated); err != nil {
 		return err
 	}
 	if err := m.check(c); err != nil {

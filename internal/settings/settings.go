@@ -220,6 +220,9 @@ func (s *Settings) entries() ([]Entry, error) {
 // Given reports whether a setting was set anywhere. It is valid after Load.
 func (s *Settings) Given(key string) bool { return s.given[key].Strength > Default }
 
+// Stated reports whether the user wrote a setting. It is valid after Load.
+func (s *Settings) Stated(key string) bool { return s.given[key].Explicit() }
+
 // Place states where a setting was given; the zero value where it was not. It is valid after Load.
 func (s *Settings) Place(key string) Place { return s.given[key] }
 
