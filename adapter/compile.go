@@ -120,5 +120,5 @@ func children(n *G.Node) G.Nodes {
 	return all
 }
 
-// isTranspose recognises gorgonia.Transpose, whose operation has no exported type.
+// isTranspose recognizes gorgonia.Transpose, whose operation has no exported type.
 func isTranspose(n *G.Node) bool { return fmt.Sprintf("%T", n.Op()) == "gorgonia.transposeOp" }

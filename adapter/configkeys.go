@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// configKeys reads adapter_config.json key by key and keeps the first error. Whoever decodes a method reads or passes
-// over every key it knows; what is left over and set is an error, as it may change what the adapter computes.
+// configKeys reads adapter_config.json key by key and keeps the first error. A method's decode reads, or passes over,
+// every key it knows. A set key that is left over is an error, as it may change what the adapter computes.
 type configKeys struct {
 	all  Object[json.RawMessage]
 	seen map[string]bool
@@ -24,7 +24,7 @@ func newConfigKeys(text []byte) *configKeys {
 	return k
 }
 
-// kinds describes the values that get takes.
+// kindOf describes the values that get can store in a variable, for messages.
 func kindOf(into any) string {
 	switch into.(type) {
 	case *int:
@@ -101,7 +101,7 @@ func (k *configKeys) refuse(key, why string) {
 	}
 }
 
-// done returns the first error, or one that names the set keys that nothing has seen.
+// done returns the first error, or one that names the set keys that decode has neither read nor passed over.
 func (k *configKeys) done() error {
 	if k.err != nil {
 		return k.err
@@ -120,7 +120,7 @@ func (k *configKeys) done() error {
 		"remove those that do not from %s", strings.Join(unknown, ", "), ConfigFile)
 }
 
-// isSet reports whether a value is one that switches something on: not null, false, 0, or empty.
+// isSet reports whether a value may switch something on: it is not null, false, 0 or empty.
 func isSet(text json.RawMessage) bool {
 	switch text = compact(text); string(text) {
 	case "", "null", "false", "0", "0.0", `""`, "[]", "{}":

@@ -130,9 +130,9 @@ func TestWrongConfigsAreRefusedWithAReason(t *testing.T) {
 		`"num_key_value_heads": 0`: "num_key_value_heads is 0, want 1 to 16777216",
 		`"head_dim": 7`:            "head_dim 7 is odd",
 
-		`"quantization_config": {"bits": 4}`: "already quantised",
+		`"quantization_config": {"bits": 4}`: "already quantized",
 		`"num_hidden_layers": 100000`:        "num_hidden_layers is 100000, want at most 4096",
-		`"quantization": {"bits": 4}`:        "quantised by MLX",
+		`"quantization": {"bits": 4}`:        "quantized by MLX",
 		`"hidden_size": "big"`:               `hidden_size is "big", want a whole number`,
 		`"hidden_size": 64.5`:                `hidden_size is 64.5, want a whole number`,
 		`"rms_norm_eps": "1e-5"`:             "rms_norm_eps is string, want a number",

@@ -158,10 +158,10 @@ func (f configFile) supported() error {
 	case f.Interleaved:
 		return errors.New("rope_interleaved is set: rotating neighbouring elements is not supported")
 	case f.Quantization != nil:
-		return errors.New("the checkpoint is already quantised (quantization_config): " +
+		return errors.New("the checkpoint is already quantized (quantization_config): " +
 			"take the original weights and set quantization instead")
 	case f.MLX != nil:
-		return errors.New("the checkpoint is quantised by MLX (quantization): " +
+		return errors.New("the checkpoint is quantized by MLX (quantization): " +
 			"take the original weights and set quantization instead")
 	}
 	return nil

@@ -38,7 +38,7 @@ type Model struct {
 // keeps them in a layout of its own.
 func Load(dir string, dev compute.Device) (*Model, error) { return LoadAs(dir, dev, "none") }
 
-// LoadAs is Load with the projections of the blocks quantised to int8 or nf4 one by one as they are read, or not at all
+// LoadAs is Load with the projections of the blocks quantized to int8 or nf4 one by one as they are read, or not at all
 // (none). Embedding and head stay as stored. Dettmers et al. 2023, arXiv:2305.14314.
 func LoadAs(dir string, dev compute.Device, quantization string) (*Model, error) {
 	c, err := ReadConfig(dir)
@@ -61,7 +61,7 @@ func New(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device) (*
 	return NewAs(c, tensors, dev, "none")
 }
 
-// NewAs is New, quantised as LoadAs does.
+// NewAs is New, quantized as LoadAs does.
 func NewAs(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, quantization string) (*Model, error) {
 	return build(c, tensors, dev, quantization, nil)
 }

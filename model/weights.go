@@ -138,7 +138,7 @@ func tie(c *Config, tensors map[string]checkpoint.Tensor) {
 	}
 }
 
-// prepare quantises the projections, unless quantization is none, and lets the device lay out the factors of products.
+// prepare quantizes the projections, unless quantization is none, and lets the device lay out the factors of products.
 func (w *weights) prepare(dev compute.Device, quantization string) error {
 	var errs []error
 	for i := range w.blocks {

@@ -61,7 +61,7 @@ func TestFilesOfOtherProgramsRun(t *testing.T) {
 	}
 }
 
-func TestAllThatAFileOfAnotherProgramAsksInVainIsNamedAtOnce(t *testing.T) {
+func TestUnusableSettingsOfOtherProgramsAreNamedAtOnce(t *testing.T) {
 	code, _, stderr := call("", "plan", "--config", file(t, "run.yaml", "stage: dpo\ntemplate: alpaca\nbf16: true\n"+
 		"use_dora: true\nplot_loss: true\npacking: true\nlerning_rate: 1\nneftune_noise_alpha: 5\n"))
 	require.Equal(t, exitUsage, code)

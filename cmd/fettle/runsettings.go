@@ -80,7 +80,7 @@ func fitDefaults(out io.Writer, s *settings.Settings, c *train.Config) {
 	}
 	shape, where, err := baseShape(*c)
 	if err != nil {
-		return // of a later moment
+		return // reported where the base is read
 	}
 	if s.Place("max_seq_length").Strength <= settings.File && c.Cutoff > shape.MaxPositions {
 		fmt.Fprintf(out, "max_seq_length: %d, the positions of the model, not %d\n", shape.MaxPositions, c.Cutoff)
@@ -94,7 +94,7 @@ func fitDefaults(out io.Writer, s *settings.Settings, c *train.Config) {
 }
 
 // continueAdapter gives a run that continues an adapter the adapter's method and settings, and lists the settings that
-// were given and differ from them. A directory that holds no adapter is an error of a later moment.
+// were given and differ from them. A directory that holds no adapter is reported where it is read.
 func continueAdapter(s *settings.Settings, c *train.Config) (problems settings.Problems) {
 	if c.Adapter == "" || c.Type == adapter.TypeFull {
 		return nil

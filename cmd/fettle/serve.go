@@ -61,15 +61,11 @@ answers, the one with index i is sampled with seed + i.`,
 		if err != nil {
 			return err
 		}
-		l, err := net.Listen("tcp", net.JoinHostPort(listen.Host, strconv.Itoa(listen.Port)))
+		l, err := listen.listener(options.Token) // before the weights are loaded
 		if err != nil {
-			return usage(fmt.Errorf("serve: %w", err))
+			return err
 		}
 		defer l.Close()
-		if !l.Addr().(*net.TCPAddr).IP.IsLoopback() && options.Token == "" { // before the weights are loaded
-			return fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", l.Addr(),
-				serve.ErrExposed), fault.Refused)
-		}
 		if err := from.complete(); err != nil {
 			return err
 		}
@@ -98,6 +94,20 @@ answers, the one with index i is sampled with seed + i.`,
 		return serve.New(e, options).Serve(cmd.Context(), l)
 	}
 	return cmd
+}
+
+// listener opens the address. Without a token it refuses one that other machines reach.
+func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
+	if err != nil {
+		return nil, usage(fmt.Errorf("serve: %w", err))
+	}
+	if token == "" && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
+		l.Close()
+		return nil, fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", l.Addr(),
+			serve.ErrExposed), fault.Refused)
+	}
+	return l, nil
 }
 
 func (s serveSettings) options(cmd *cobra.Command) (serve.Options, error) {

@@ -1,4 +1,4 @@
-// Package block decodes rows of numbers that share a scale by blocks: the quantised types of GGUF files.
+// Package block decodes rows of numbers that share a scale by blocks: the quantized types of GGUF files.
 //
 // In all of them d and m are halves, q small whole numbers, low nibbles the first half of a block of 32 and high ones
 // the second. Types with K in their name have blocks of 256 elements, which parts of 16 or 32 with scales of their own

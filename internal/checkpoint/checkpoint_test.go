@@ -65,7 +65,7 @@ func TestFloat32s(t *testing.T) {
 		require.Equal(t, c.want, got, c.dtype)
 	}
 	_, err := Float32s(Tensor{Name: "ids", Type: I64, Data: make([]byte, 8)})
-	require.EqualError(t, err, "tensor ids: dtype I64, want F64, F32, F16, BF16 or a quantised type of GGUF")
+	require.EqualError(t, err, "tensor ids: dtype I64, want F64, F32, F16, BF16 or a quantized type of GGUF")
 }
 
 var zero = 0.0

@@ -11,7 +11,7 @@ import (
 	"fettle/internal/compute"
 )
 
-// Float32s copies t as float32. BF16 and F16 are exact; F64 is rounded, and so are the products of quantised types.
+// Float32s copies t as float32. BF16 and F16 are exact; F64 is rounded, and so are the products of quantized types.
 func Float32s(t Tensor) ([]float32, error) {
 	le := binary.LittleEndian
 	per, size := t.Type.Block(), max(1, t.Type.BlockBytes())
@@ -34,9 +34,9 @@ func Float32s(t Tensor) ([]float32, error) {
 			out[i] = compute.FromBF16(le.Uint16(t.Data[2*i:]))
 		}
 	default:
-		blocks, ok := quantised[t.Type]
+		blocks, ok := quantized[t.Type]
 		if !ok {
-			return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16 or a quantised type of GGUF", t.Name, t.Type)
+			return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16 or a quantized type of GGUF", t.Name, t.Type)
 		}
 		blocks.Decode(out, t.Data[:len(t.Data)/size*size])
 	}

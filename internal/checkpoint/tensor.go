@@ -74,8 +74,8 @@ var plain = map[Type]int{
 	I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, Bool: 1,
 }
 
-// quantised has the blocks of the others.
-var quantised = map[Type]block.Type{
+// quantized has the blocks of the others.
+var quantized = map[Type]block.Type{
 	Q4_0: block.Q4_0, Q4_1: block.Q4_1, Q5_0: block.Q5_0, Q5_1: block.Q5_1, Q8_0: block.Q8_0, Q2_K: block.Q2_K,
 	Q3_K: block.Q3_K, Q4_K: block.Q4_K, Q5_K: block.Q5_K, Q6_K: block.Q6_K, IQ4_NL: block.IQ4_NL, IQ4_XS: block.IQ4_XS,
 }
@@ -85,7 +85,7 @@ func (t Type) Block() int {
 	if _, ok := plain[t]; ok {
 		return 1
 	}
-	return quantised[t].Elements
+	return quantized[t].Elements
 }
 
 // BlockBytes returns the size of a block in bytes, 0 for an unknown type.
@@ -93,7 +93,7 @@ func (t Type) BlockBytes() int {
 	if n, ok := plain[t]; ok {
 		return n
 	}
-	return quantised[t].Bytes
+	return quantized[t].Bytes
 }
 
 // Bytes returns the size of a tensor of this type: Π shape / Block · BlockBytes. It refuses an unknown type, a negative

@@ -15,7 +15,7 @@ import (
 )
 
 // TestFilesOfLlamaCppHaveItsValues reads files that llama.cpp wrote and compares every tensor's type, shape, bytes and
-// dequantised values.
+// dequantized values.
 func TestFilesOfLlamaCppHaveItsValues(t *testing.T) {
 	shared := os.Getenv("FETTLE_DATA")
 	if shared == "" {

@@ -42,7 +42,7 @@ func (r Reader) Translate(entries []settings.Entry) settings.Translation {
 			w.given[e.Key] = e
 		}
 	}
-	w.program = r.recognised(entries)
+	w.program = r.recognized(entries)
 	w.out.Program = w.program.name
 	known := facts()
 	for _, e := range entries {
@@ -122,6 +122,16 @@ func (w *work) text(keys, otherwise string) string {
 		}
 	}
 	return otherwise
+}
+
+// entry returns the strongest entry of the first of these keys that is given.
+func (w *work) entry(keys string) (settings.Entry, bool) {
+	for key := range strings.FieldsSeq(keys) {
+		if e, ok := w.given[key]; ok && e.Value != nil {
+			return e, true
+		}
+	}
+	return settings.Entry{}, false
 }
 
 // on reports whether a key is set to something that is not off.

@@ -84,10 +84,10 @@ func programs() []program {
 const ours = "recipe train_on over_long compute quantization share_prefix recompute dataset_format columns " +
 	"on_bad_row parse_specials sample_prompts adapter_layers gate activation_memory_mb"
 
-// recognised returns the program whose file the entries are from, or none: the one with most marks, two at least, of
+// recognized returns the program whose file the entries are from, or none: the one with most marks, two at least, of
 // which one is no key of this program too. The marks of transformers, whose settings other programs extend, count where
 // no other program is found.
-func (r Reader) recognised(entries []settings.Entry) (best program) {
+func (r Reader) recognized(entries []settings.Entry) (best program) {
 	most := 1
 	for _, p := range programs() {
 		n, alone := 0, false

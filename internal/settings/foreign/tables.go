@@ -170,7 +170,9 @@ func refused() [][2]string {
 				"max_packed_sequence_len"},
 		{"an adapter of PEFT is continued with adapter_name_or_path",
 			"resume_adapter_file"},
-		{"fettle generate and fettle inspect do this",
-			"export_dir do_eval_only"},
+		{"an adapter is not merged into its base: fettle generate, chat and serve take it beside the base",
+			"export_dir"},
+		{"a run trains; its evaluations are before, during and after: leave it out",
+			"do_eval_only"},
 	}
 }

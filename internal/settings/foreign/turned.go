@@ -2,9 +2,7 @@ package foreign
 
 import (
 	"maps"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"fettle/internal/settings"
@@ -76,14 +74,6 @@ func when(key, value string) func(*work, settings.Entry) {
 	}
 }
 
-func usePEFT(w *work, e settings.Entry) {
-	if isTrue(e.Value) {
-		w.set(e, "finetuning_type", w.LoRA)
-		return
-	}
-	w.set(e, "finetuning_type", w.Full)
-}
-
 // words passes an entry on to a setting that reads the same words.
 func words(key string) func(*work, settings.Entry) {
 	return func(w *work, e settings.Entry) { w.set(e, key, e.Value) }
@@ -108,95 +98,6 @@ func unless(value, text string) func(*work, settings.Entry) {
 		} else {
 			w.refuse(e, "%v: %s", e.Value, text)
 		}
-	}
-}
-
-func batchSize(w *work, e settings.Entry) {
-	const micro, many = "per_device_train_batch_size", "gradient_accumulation_steps"
-	accumulation, ok := w.entry("gradient_accumulation_steps grad_accumulation_steps")
-	batch, err := strconv.Atoi(w.text("batch_size", ""))
-	given, hasMicro := w.entry("micro_batch_size per_device_train_batch_size")
-	inOne := batch
-	if hasMicro {
-		inOne, _ = strconv.Atoi(w.text(given.Key, ""))
-	} else if w.program.name == "Alpaca-LoRA" {
-		inOne = 4
-	}
-	switch {
-	case err != nil:
-		w.refuse(e, "%q is not a whole number", e.Value)
-	case ok && accumulation.Place.Explicit() && hasMicro && given.Place.Explicit():
-		w.refuse(e, "it and %s with %s are one setting, set twice: leave batch_size out", given.Place, accumulation.Place)
-	case w.program.name == "mlx-lm", ok && accumulation.Place.Explicit():
-		w.set(e, micro, e.Value)
-	case inOne < 1 || batch%inOne != 0:
-		w.refuse(e, "%d sequences in a step are no multiple of the %d of a micro-batch", batch, inOne)
-	default:
-		if !hasMicro {
-			w.set(e, micro, strconv.Itoa(inOne))
-		}
-		w.set(e, many, strconv.Itoa(batch/inOne))
-	}
-}
-
-// entry returns the strongest entry of the first of these keys that is given.
-func (w *work) entry(keys string) (settings.Entry, bool) {
-	for key := range strings.FieldsSeq(keys) {
-		if e, ok := w.given[key]; ok && e.Value != nil {
-			return e, true
-		}
-	}
-	return settings.Entry{}, false
-}
-
-func iterations(w *work, e settings.Entry) {
-	n, err := strconv.Atoi(w.text("iters", ""))
-	each, _ := strconv.Atoi(w.text("grad_accumulation_steps gradient_accumulation_steps", "1"))
-	if err != nil || each < 1 || n%each != 0 {
-		w.refuse(e, "%v micro-batches are no whole number of steps: write max_steps", e.Value)
-		return
-	}
-	w.set(e, "max_steps", strconv.Itoa(n/each))
-}
-
-func adapterPath(w *work, e settings.Entry) {
-	if w.program.name == "mlx-lm" {
-		w.set(e, "output_dir", e.Value)
-		return
-	}
-	w.set(e, "adapter_name_or_path", e.Value)
-}
-
-func bits(w *work, e settings.Entry) {
-	switch v, _ := e.Value.(string); v {
-	case "4":
-		w.set(e, "quantization", w.NF4)
-	case "8":
-		w.refuse(e, "8 bits are LLM.int8() there, another arithmetic than quantization: int8 here, which to choose is yours")
-	default:
-		w.refuse(e, "%v: quantizations are none, int8 and nf4: write quantization", e.Value)
-	}
-}
-
-func quantize(w *work, e settings.Entry) {
-	if v, _ := e.Value.(string); strings.HasPrefix(v, "bnb.nf4") {
-		w.set(e, "quantization", w.NF4)
-		return
-	}
-	w.out.Entries = append(w.out.Entries, e)
-}
-
-func adapterType(w *work, e settings.Entry) {
-	switch v, _ := e.Value.(string); v {
-	case "qlora":
-		w.set(e, "finetuning_type", w.LoRA)
-		if !w.on("load_in_4bit") {
-			w.set(e, "quantization", w.NF4)
-		}
-	case "dora":
-		w.refuse(e, "DoRA is not done here: lora is plain LoRA")
-	default:
-		w.out.Entries = append(w.out.Entries, e)
 	}
 }
 
@@ -253,51 +154,6 @@ func textField(w *work, e settings.Entry) {
 	w.note(e, "no effect: it is so here")
 }
 
-func evalStrategy(w *work, e settings.Entry) {
-	switch v, _ := e.Value.(string); strings.ToLower(v) {
-	case "epoch", "epochs":
-		w.set(e, "evals_per_epoch", "1")
-	case "steps", "true":
-		if !w.on("eval_steps") && e.Key != "do_eval" {
-			w.set(e, "eval_steps", w.text("logging_steps", "500"))
-			return
-		}
-		w.note(e, "read with eval_steps")
-	case "no", "false":
-		w.note(e, "nothing is evaluated during the run")
-	default:
-		w.refuse(e, "%v: want no, steps or epoch", e.Value)
-	}
-}
-
-// evalSteps drops the steps of an evaluation that is turned off: it is, in files of transformers, without a strategy.
-func evalSteps(w *work, e settings.Entry) {
-	strategy := w.text("eval_strategy evaluation_strategy", "no")
-	byHF := slices.Contains([]string{"LLaMA-Factory", "TRL", transformers}, w.program.name)
-	if byHF && e.Place.Strength == settings.File && strategy != "steps" || strategy == "epoch" {
-		w.note(e, "no effect: eval_strategy is "+strategy)
-		return
-	}
-	if v, _ := e.Value.(string); strings.HasPrefix(v, "0.") && strings.Trim(v, "0.") != "" {
-		w.refuse(e, "%s is a fraction of the run; write steps, or evals_per_epoch", v)
-		return
-	}
-	w.out.Entries = append(w.out.Entries, e)
-}
-
-func saveStrategy(w *work, e settings.Entry) {
-	switch v, _ := e.Value.(string); strings.ToLower(v) {
-	case "epoch":
-		w.set(e, "saves_per_epoch", "1")
-	case "no":
-		w.set(e, "save_steps", "0")
-	case "steps":
-		w.note(e, "read with save_steps")
-	default:
-		w.refuse(e, "%v: want no, steps or epoch; load_best_model_at_end keeps the best checkpoint", e.Value)
-	}
-}
-
 // specialTokens takes the padding, of which there is none here, and the usual tokens of LLaMA.
 func specialTokens(w *work, e settings.Entry) {
 	m, _ := e.Value.(map[string]any)
@@ -324,36 +180,4 @@ func plugins(w *work, e settings.Entry) {
 		return
 	}
 	w.note(e, "no effect: attention and kernels are this program's own")
-}
-
-func loraParameters(w *work, e settings.Entry) {
-	m, ok := e.Value.(map[string]any)
-	if !ok {
-		w.refuse(e, "want {rank, scale, dropout, keys}")
-		return
-	}
-	rank, scale := number(m["rank"], 8), number(m["scale"], 20)
-	w.set(e, "lora_rank", strconv.FormatFloat(rank, 'g', -1, 64))
-	w.set(e, "lora_alpha", strconv.FormatFloat(scale*rank, 'g', -1, 64))
-	w.set(e, "lora_dropout", strconv.FormatFloat(number(m["dropout"], 0), 'g', -1, 64))
-	var keys []string
-	all, _ := m["keys"].([]any)
-	for _, key := range all {
-		if name, ok := key.(string); ok {
-			keys = append(keys, filepath.Base(strings.ReplaceAll(name, ".", "/")))
-		}
-	}
-	if len(keys) > 0 {
-		w.set(e, "lora_target_modules", keys)
-	}
-}
-
-func number(value any, otherwise float64) float64 {
-	switch v := value.(type) {
-	case int:
-		return float64(v)
-	case float64:
-		return v
-	}
-	return otherwise
 }
