@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -43,6 +44,8 @@ func kindOf(into any) string {
 		return "a list of [first layer, layer after the last]"
 	case *Object[int]:
 		return "an object of whole numbers"
+	case *Object[[]int]:
+		return "an object of lists of whole numbers"
 	case *Object[float64]:
 		return "an object of numbers"
 	}
@@ -56,10 +59,37 @@ func (k *configKeys) get(key string, into any) bool {
 	if !ok || k.err != nil || string(text) == "null" {
 		return false
 	}
-	if err := json.Unmarshal(text, into); err != nil {
+	if err := json.Unmarshal(text, into); err != nil || !exact(text, into) {
 		k.err = fmt.Errorf("%s is %s, want %s", key, short(text), kindOf(into))
 	}
 	return k.err == nil
+}
+
+// exact reports whether a value loses nothing on its way into Go: a null inside would count as 0 or as "", and pairs
+// would lack or drop numbers.
+func exact(text json.RawMessage, into any) bool {
+	var value any
+	err := json.Unmarshal(text, &value)
+	if _, pairs := into.(*[][2]int); pairs {
+		for _, pair := range value.([]any) {
+			list, ok := pair.([]any)
+			if !ok || len(list) != 2 {
+				return false
+			}
+		}
+	}
+	return err == nil && !holdsNull(value)
+}
+
+// holdsNull reports whether a value is null or has a null inside.
+func holdsNull(value any) bool {
+	switch v := value.(type) {
+	case []any:
+		return slices.ContainsFunc(v, holdsNull)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), holdsNull)
+	}
+	return value == nil
 }
 
 // isText reports whether a key holds text.

@@ -202,8 +202,7 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		return nil, fmt.Errorf("lora_target %q names no module of the base", none[0])
 	}
 	if len(sites) == 0 {
-		return nil, fmt.Errorf("target_modules %q selects no module of the base; choose from %s",
-			l.TargetRegexp+strings.Join(l.Targets, " "), strings.Join(targetable(), ", "))
+		return nil, match.nothing(paths)
 	}
 	return sites, nil
 }

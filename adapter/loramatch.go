@@ -141,6 +141,25 @@ func (m *loraMatcher) unmatched(paths []string) []string {
 	return none
 }
 
+// nothing returns the error of target_modules that select none of the base's paths, by themselves or because of other
+// settings.
+func (m *loraMatcher) nothing(paths []string) error {
+	names := m.TargetRegexp + strings.Join(m.Targets, " ")
+	named := len(m.unmatched(paths)) < len(m.names)+len(m.Parameters)
+	if m.target != nil {
+		named = slices.ContainsFunc(paths, func(path string) bool {
+			ok, _ := m.target.matches(path)
+			return ok
+		})
+	}
+	if named {
+		return fmt.Errorf("target_modules %q selects no module of the base: exclude_modules, layers_to_transform, "+
+			"layers_pattern or modules_to_save leave out all that it names", names)
+	}
+	return fmt.Errorf("target_modules %q selects no module of the base; choose from %s", names,
+		strings.Join(targetable(), ", "))
+}
+
 // isOne reports whether a path is one of the names, or ends in one after a dot.
 func isOne(path string, names []string) bool {
 	return slices.Contains(names, path) || endsInOne(path, names)

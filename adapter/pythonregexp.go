@@ -3,10 +3,12 @@ package adapter
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
 	"github.com/dlclark/regexp2/v2"
+	"github.com/dlclark/regexp2/v2/syntax"
 )
 
 // pythonRegexp is a regular expression of Python's re, which PEFT matches with paths of modules. Package regexp lacks
@@ -27,8 +29,15 @@ func compileFull(text string) (*pythonRegexp, error) {
 	if _, err := compilePython(text, text); err != nil { // parentheses must not pair with those around it
 		return nil, err
 	}
-	return compilePython(text, `\A(?:`+text+`)\Z`)
+	end := `)\Z`
+	if verbose.MatchString(text) { // the last line may be a comment
+		end = "\n" + end
+	}
+	return compilePython(text, `\A(?:`+text+end)
 }
+
+// verbose finds the flag x at the beginning of an expression.
+var verbose = regexp.MustCompile(`^\(\?[a-z]*x[a-z]*\)`)
 
 // compileEnding returns an expression that matches whole paths or what follows one of their dots. It is PEFT's own,
 // re.match(r"(.*\.)?(KEY)$", path), whose groups count in back-references.
@@ -44,6 +53,10 @@ func compileLayer(text string) (*pythonRegexp, error) {
 func compilePython(text, whole string) (*pythonRegexp, error) {
 	re, err := regexp2.Compile(fromPython(whole),
 		regexp2.OptionMaintainCaptureOrder(), regexp2.OptionMaxBacktrackingStackSize(matchStack))
+	var bad *syntax.Error
+	if errors.As(err, &bad) { // without the expression around the text
+		err = fmt.Errorf(bad.Code.String(), bad.Args...)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("regular expression %q: %w", text, err)
 	}

@@ -71,6 +71,19 @@ func TestBadExpressionsAreNamed(t *testing.T) {
 	}
 }
 
+func TestErrorsHaveTheExpressionAlone(t *testing.T) {
+	_, err := compileEnding(`(`)
+	require.EqualError(t, err, `regular expression "(": missing closing )`)
+}
+
+func TestVerboseExpressionsMayEndInAComment(t *testing.T) {
+	re, err := compileFull("(?x) .* \\. q_proj  # queries")
+	require.NoError(t, err)
+	ok, err := re.matches(qProj)
+	require.NoError(t, err)
+	require.True(t, ok)
+}
+
 func TestExpressionsOfExponentialTimeEnd(t *testing.T) {
 	re, err := compileFull(`(.+)+(.+)+(.+)+#`)
 	require.NoError(t, err)

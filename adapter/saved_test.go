@@ -352,4 +352,9 @@ func TestWrongSavedModulesAreRefused(t *testing.T) {
 		_, err := adapter.Load(dir, tied)
 		require.ErrorContains(t, err, want)
 	}
+	untied := loadAs(t, ref.New(), tinymodel.Config{})
+	for _, alone := range []checkpoint.Tensor{embed(43, 1), head(39, 1)} {
+		_, err := adapter.Load(saved(t, untied, nil, alone), untied)
+		require.ErrorContains(t, err, "for another number of tokens than the base's 40, and not both")
+	}
 }

@@ -82,9 +82,10 @@ func withVocabulary(f *tensorFile, method Method, m *model.Model) (*model.Model,
 	switch one := (with[0] == nil) != (with[1] == nil); {
 	case with[0] == nil && with[1] == nil:
 		return m, nil, nil
-	case resized && one && settings.unties(c):
+	case resized && one && (settings.unties(c) || !c.Tied):
 		return nil, nil, fmt.Errorf("the adapter has an embedding or a head for another number of tokens than the "+
-			"base's %d, and not both", c.Vocab)
+			"base's %d, and not both: PEFT does not save the second where the first is a target of LoRA or has trained "+
+			"tokens; train with both, or save the resized base as a model and use that", c.Vocab)
 	case c.Tied && !settings.unties(c) && !one:
 		if same, err := equalTensors(*with[0], *with[1]); err != nil || !same {
 			return nil, nil, fmt.Errorf("tensors %s and %s differ, and embedding and head of the base are one weight",

@@ -121,6 +121,9 @@ func stateDict(root any) *dict {
 // archive reads the zip layout: NAME/data.pkl, NAME/data/KEY, NAME/byteorder.
 func (f *File) archive(data []byte) (any, error) {
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if errors.Is(err, zip.ErrFormat) {
+		return nil, errors.New("the zip archive has no end: the file is truncated: download or copy it again")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -236,6 +236,8 @@ func TestDamageIsNoticed(t *testing.T) {
 		_, err := Parse(file[:n])
 		require.Error(t, err, "cut at %d", n)
 	}
+	_, err := Parse(file[:len(file)/2])
+	require.ErrorContains(t, err, "the file is truncated")
 }
 
 // TestPublishedCheckpointsAreRead reads files that PyTorch wrote and compares with the same weights in another format.

@@ -127,8 +127,12 @@ func tensor(dec *json.Decoder, name string, size uint64) (checkpoint.Tensor, win
 	if err != nil {
 		return t, w, err
 	}
-	if len(offsets) != 2 || offsets[0] > offsets[1] || offsets[1] > size {
-		return t, w, fmt.Errorf("data_offsets %v, want [begin end] within %d bytes", offsets, size)
+	if len(offsets) != 2 || offsets[0] > offsets[1] {
+		return t, w, fmt.Errorf("data_offsets %v, want [begin end]", offsets)
+	}
+	if offsets[1] > size {
+		return t, w, fmt.Errorf("its data ends at byte %d, the file's at %d: the file is truncated: download or copy it "+
+			"again", offsets[1], size)
 	}
 	w.begin, w.end = offsets[0], offsets[1]
 	if w.end-w.begin != bytes {
