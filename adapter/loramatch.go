@@ -64,7 +64,7 @@ func (m *loraMatcher) module(path string) (bool, error) {
 	if slices.Contains(m.names, path) {
 		return true, nil
 	}
-	if !endsInOne(path, m.names) {
+	if !isOne(path, m.names) {
 		return false, nil
 	}
 	return m.inLayer(path)
@@ -129,12 +129,12 @@ func firstMatch[T any](pattern Object[T], compiled []*pythonRegexp, path string,
 func (m *loraMatcher) unmatched(paths []string) []string {
 	var none []string
 	for _, name := range m.names {
-		if !slices.ContainsFunc(paths, func(path string) bool { return isOne(path, []string{name}) }) {
+		if !slices.ContainsFunc(paths, func(path string) bool { return endsIn(path, name) }) {
 			none = append(none, name)
 		}
 	}
 	for _, name := range m.Parameters {
-		if !slices.ContainsFunc(paths, func(path string) bool { return isOne(path+weight, []string{name}) }) {
+		if !slices.ContainsFunc(paths, func(path string) bool { return endsIn(path+weight, name) }) {
 			none = append(none, name)
 		}
 	}
@@ -162,12 +162,11 @@ func (m *loraMatcher) nothing(paths []string) error {
 
 // isOne reports whether a path is one of the names, or ends in one after a dot.
 func isOne(path string, names []string) bool {
-	return slices.Contains(names, path) || endsInOne(path, names)
+	return slices.ContainsFunc(names, func(name string) bool { return endsIn(path, name) })
 }
 
-func endsInOne(path string, names []string) bool {
-	return slices.ContainsFunc(names, func(name string) bool { return strings.HasSuffix(path, "."+name) })
-}
+// endsIn reports whether a path is the name, or ends in it after a dot.
+func endsIn(path, name string) bool { return strings.HasSuffix("."+path, "."+name) }
 
 // about adds a key of adapter_config.json to an error.
 func about(key string, err error) error {

@@ -36,17 +36,12 @@ func (s Saved) savedBy(weight string) string {
 // around it, in full.
 func (s Saved) covers(module string) bool {
 	for ; module != ""; module = parent(module) {
-		for _, name := range s.Modules {
-			if endsIn(module, name) {
-				return true
-			}
+		if isOne(module, s.Modules) {
+			return true
 		}
 	}
 	return false
 }
-
-// endsIn reports whether name is the last part, or parts, of a module's path.
-func endsIn(module, name string) bool { return strings.HasSuffix("."+module, "."+name) }
 
 // moduleOf returns the path of the module of a weight.
 func moduleOf(weight string) string { return strings.TrimSuffix(weight, ".weight") }
