@@ -135,7 +135,7 @@ func TestWrongConfigsAreRefusedWithAReason(t *testing.T) {
 		`"quantization": {"bits": 4}`:        "quantized by MLX",
 		`"hidden_size": "big"`:               `hidden_size is "big", want a whole number`,
 		`"hidden_size": 64.5`:                `hidden_size is 64.5, want a whole number`,
-		`"rms_norm_eps": "1e-5"`:             "rms_norm_eps is string, want a number",
+		`"rms_norm_eps": "1e-5"`:             "rms_norm_eps is a text, want a number",
 		`"partial_rotary_factor": 0.5`:       "partial_rotary_factor is 0.5",
 		`"rope_interleaved": true`:           "rope_interleaved is set",
 

@@ -12,6 +12,7 @@ import (
 	"strconv"
 
 	"fettle/internal/identify"
+	"fettle/internal/plainjson"
 )
 
 // configFile decodes config.json in its old and new spellings.
@@ -89,7 +90,7 @@ func ReadConfig(dir string) (*Config, error) {
 	}
 	f := configFile{}
 	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, plainJSON(err))
+		return nil, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
 	}
 	c, err := f.config()
 	if err == nil {
@@ -165,28 +166,6 @@ func (f configFile) supported() error {
 			"take the original weights and set quantization instead")
 	}
 	return nil
-}
-
-// plainJSON rewords an error of encoding/json that is about a value's type.
-func plainJSON(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) || wrong.Field == "" {
-		return err
-	}
-	want := "an object"
-	switch wrong.Type.Kind() {
-	case reflect.Int, reflect.Int32:
-		want = "a whole number"
-	case reflect.Float64:
-		want = "a number"
-	case reflect.Bool:
-		want = "true or false"
-	case reflect.String:
-		want = "a text"
-	case reflect.Slice:
-		want = "a list"
-	}
-	return fmt.Errorf("%s is %s, want %s", wrong.Field, wrong.Value, want)
 }
 
 // JSON returns the config.json of a model of these dimensions with float32 weights.

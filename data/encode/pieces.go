@@ -19,7 +19,7 @@ type parts struct {
 	names []span // where names of control tokens become them
 }
 
-// encode is an encoding.
+// encode implements encoding.
 func (p parts) encode(text string) (ids []int32, starts []int, ok bool) {
 	ok = true
 	p.e.tok.Parts(text, p.start, p.permit, func(from, to int, part []int32) {

@@ -6,8 +6,7 @@ import (
 	"fettle/data/recipe"
 )
 
-// pair holds one round of a conversation as ranges of tokens: from up to mid is what comes
-// before the answer, mid up to to is the answer.
+// pair holds one round of a conversation as ranges of tokens: its question [from, mid) and its answer [mid, to).
 type pair struct{ from, mid, to int }
 
 // proportion shortens a conversation round by round, as LLaMA-Factory does: each round, in

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/internal/plainjson"
 	"fettle/internal/suggest"
 )
 
@@ -62,7 +63,7 @@ func DatasetInfo(path, name string) ([]File, error) {
 	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
+		return nil, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
 	}
 	raw, ok := all[name]
 	switch {
@@ -87,7 +88,7 @@ func infoFile(raw json.RawMessage, name string) (File, error) {
 	f := File{Columns: map[string]string{}, Entry: name}
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &keys); err != nil {
-		return f, err
+		return f, plainjson.Explain(err)
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		switch {
@@ -99,7 +100,7 @@ func infoFile(raw json.RawMessage, name string) (File, error) {
 	}
 	var e infoEntry
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return f, err
+		return f, plainjson.Explain(err)
 	}
 	format, ok := infoFormats[e.Formatting]
 	switch {

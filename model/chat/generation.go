@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"fettle/internal/fault"
+	"fettle/internal/plainjson"
 )
 
 // GenerationFile names the file with a model's own settings of generation.
@@ -46,7 +47,7 @@ func ReadGeneration(dirs ...string) (g Generation, err error) {
 			err = errors.Join(json.Unmarshal(text, &g.other), json.Unmarshal(text, &g))
 		}
 		if g.Path = path; err != nil {
-			return g, fault.Mark(fmt.Errorf("read %s: %w", path, err), fault.Input)
+			return g, fault.Mark(fmt.Errorf("read %s: %w", path, plainjson.Explain(err)), fault.Input)
 		}
 		return g, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"fettle/data/chattemplate"
+	"fettle/internal/plainjson"
 )
 
 // The files with a template for all conversations, and one for those with tools.
@@ -90,7 +91,7 @@ func configTemplate(path string) (t Template, err error) {
 		err = json.Unmarshal(text, &config)
 	}
 	if err != nil {
-		return t, fmt.Errorf("read %s: %w", path, err)
+		return t, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
 	}
 	if len(config.Template) == 0 || string(config.Template) == "null" {
 		return t, nil

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fettle/internal/plainjson"
 )
 
 // side holds what the side files of a Hugging Face directory say.
@@ -69,7 +71,7 @@ func readSide(dir string) (side, error) {
 	}
 	named, err := s.names(more)
 	if err != nil {
-		return s, fmt.Errorf("%s: special tokens: %w", dir, err)
+		return s, fmt.Errorf("%s: special tokens: %w", dir, plainjson.Explain(err))
 	}
 	for _, a := range named {
 		s.special[a.Content] = true
@@ -97,7 +99,7 @@ func (s *side) decoder() error {
 			err = json.Unmarshal(text, &token)
 		}
 		if err != nil {
-			return fmt.Errorf("tokenizer_config.json: added token %q: %w", key, err)
+			return fmt.Errorf("tokenizer_config.json: added token %q: %w", key, plainjson.Explain(err))
 		}
 		token.ID = int32(id)
 		token.Special = token.Special || s.special[token.Content]
@@ -222,7 +224,7 @@ func readJSON(path string, into any) error {
 		err = json.Unmarshal([]byte(strings.TrimPrefix(string(text), "\ufeff")), into)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+		return fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
 	}
 	return nil
 }
