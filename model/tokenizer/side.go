@@ -28,12 +28,21 @@ type side struct {
 type sideConfig struct {
 	Class       string                     `json:"tokenizer_class"`
 	Backend     string                     `json:"backend"` // transformers 5 writes it
-	AddBOS      *bool                      `json:"add_bos_token"`
-	AddEOS      *bool                      `json:"add_eos_token"`
+	AddBOS      choice                     `json:"add_bos_token"`
+	AddEOS      choice                     `json:"add_eos_token"`
 	PrefixSpace *bool                      `json:"add_prefix_space"`
 	Legacy      *bool                      `json:"legacy"`
 	Decoder     map[string]json.RawMessage `json:"added_tokens_decoder"`
 	sideNames
+}
+
+// choice is a boolean field. One that is null is given and false, as in Python; an absent one has the default.
+type choice struct{ given, on bool }
+
+// UnmarshalJSON reads true, false or null.
+func (c *choice) UnmarshalJSON(text []byte) error {
+	c.given, c.on = true, false
+	return json.Unmarshal(text, &c.on)
 }
 
 // sideNames has the fields of special_tokens_map.json, which tokenizer_config.json has too. A name that is null is

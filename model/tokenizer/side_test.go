@@ -38,6 +38,9 @@ func TestSideFilesDecideWhatSurroundsAText(t *testing.T) {
 	}{
 		{"no settings", small, "", []int32{1}, nil},
 		{"add_bos_token is false", small, `{"add_bos_token": false, "bos_token": "<s>"}`, nil, nil},
+		{"add_bos_token is null", small, `{"add_bos_token": null, "add_eos_token": true}`, nil, []int32{2}},
+		{"both are null", small, `{"add_bos_token": null, "add_eos_token": null, "tokenizer_class": "LlamaTokenizer"}`,
+			nil, nil},
 		{"add_eos_token is true", small, `{"add_eos_token": true}`, []int32{1}, []int32{2}},
 		{"only EOS", small, `{"add_bos_token": false, "add_eos_token": true}`, nil, []int32{2}},
 		{"BOS is null", small, `{"bos_token": null}`, nil, nil},

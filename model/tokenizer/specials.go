@@ -30,7 +30,7 @@ func (t *Tokenizer) choose(beside side, json, processed, byteLevel bool) {
 		t.eos = t.usual(endNames()...)
 	}
 	adds, known := addsBOS(beside.Class)
-	switch explicit := beside.AddBOS != nil || beside.AddEOS != nil; {
+	switch explicit := beside.AddBOS.given || beside.AddEOS.given; {
 	case json && beside.Backend != "": // transformers 5 saved it, which leaves these settings to the post-processor
 		return
 	case known:
@@ -41,14 +41,14 @@ func (t *Tokenizer) choose(beside side, json, processed, byteLevel bool) {
 	default:
 		return
 	}
-	if beside.AddBOS != nil {
-		adds = *beside.AddBOS
+	if beside.AddBOS.given {
+		adds = beside.AddBOS.on
 	}
 	t.before, t.after = nil, nil
 	if adds && t.bos >= 0 {
 		t.before = []int32{t.bos}
 	}
-	if beside.AddEOS != nil && *beside.AddEOS && t.eos >= 0 {
+	if beside.AddEOS.on && t.eos >= 0 {
 		t.after = []int32{t.eos}
 	}
 }
