@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"fettle/internal/plainjson"
 )
 
 // jsonFile has the fields of Hugging Face's tokenizer.json.
@@ -41,7 +43,7 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 	var f jsonFile
 	f.Model.Type = "BPE" // the default: files of 2020 have no type
 	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("not a tokenizer.json: %w", err)
+		return nil, fmt.Errorf("not a tokenizer.json: %w", plainjson.Explain(err))
 	}
 	if err := f.Model.check(); err != nil {
 		return nil, err
@@ -201,7 +203,7 @@ func (m *jsonModel) pairs() ([][]string, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(list), []byte(`"`)) {
 		var lines []string
 		if err := json.Unmarshal(m.Merges, &lines); err != nil {
-			return nil, fmt.Errorf("merges: %w", err)
+			return nil, fmt.Errorf("merges: %w", plainjson.Explain(err))
 		}
 		pairs := make([][]string, len(lines))
 		for i, line := range lines {
@@ -214,7 +216,7 @@ func (m *jsonModel) pairs() ([][]string, error) {
 	var pairs [][]string
 	if len(m.Merges) > 0 {
 		if err := json.Unmarshal(m.Merges, &pairs); err != nil {
-			return nil, fmt.Errorf("merges: %w", err)
+			return nil, fmt.Errorf("merges: %w", plainjson.Explain(err))
 		}
 	}
 	for i, pair := range pairs {

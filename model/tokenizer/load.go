@@ -70,6 +70,12 @@ func readFile(path string, beside side) (*Tokenizer, error) {
 	if err := identify.Damage(text); err != nil {
 		return nil, fmt.Errorf("load tokenizer %s: %w", path, err)
 	}
+	if filepath.Ext(path) == ".json" {
+		text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+		if !isJSON(text) {
+			return nil, fmt.Errorf("load tokenizer %s: it is no JSON object, or a part of one: download it again", path)
+		}
+	}
 	t, err := parse(text, beside)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer %s: %w", path, err)

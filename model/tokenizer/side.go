@@ -103,11 +103,11 @@ func readSide(dir string) (side, error) {
 func (s *side) decoder() error {
 	for key, text := range s.Decoder {
 		id, err := strconv.ParseInt(key, 10, 32)
-		var token addedToken
-		if err == nil {
-			err = json.Unmarshal(text, &token)
-		}
 		if err != nil {
+			return fmt.Errorf("tokenizer_config.json: added token %q: want a token id", key)
+		}
+		var token addedToken
+		if err := json.Unmarshal(text, &token); err != nil {
 			return fmt.Errorf("tokenizer_config.json: added token %q: %w", key, plainjson.Explain(err))
 		}
 		token.ID = int32(id)
