@@ -3,6 +3,7 @@ package tokenizer_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,7 +20,7 @@ func TestBrokenFilesAreExplainedWithoutGo(t *testing.T) {
 	for _, c := range []struct{ reason, file, text, want string }{
 		{"cut off", "tokenizer.json", string(text[:len(text)/2]), "no JSON object, or a part of one: download it again"},
 		{"an id beyond 32 bits", "tokenizer.json", `{"model": {"vocab": {"a": 1099511627776}}}`, "want a whole number"},
-		{"numbers for pieces", "tokenizer.json", `{"model": {"vocab": {"a": 0}, "merges": [[1, 2]]}}`, "want a text"},
+		{"numbers for pieces", "tokenizer.json", strings.Replace(string(text), `["Ġ","s"]`, "[1,2]", 1), "want a text"},
 		{"no id", "tokenizer_config.json", `{"added_tokens_decoder": {"99999999999": {"content": "x"}}}`,
 			`added token "99999999999": want a token id`},
 	} {
