@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"fettle/internal/identify"
 )
 
 // ReadBase returns the base_model_name_or_path of an adapter's adapter_config.json, of whatever type the adapter is; ""
@@ -14,6 +16,9 @@ func ReadBase(dir string) (string, error) {
 	text, err := os.ReadFile(path)
 	var common struct {
 		Base string `json:"base_model_name_or_path"`
+	}
+	if err == nil {
+		err = identify.Damage(text)
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &common)

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"fettle/internal/identify"
 )
 
 // configKeys reads adapter_config.json key by key and keeps the first error. A method's decode reads, or passes over,
@@ -19,6 +21,9 @@ type configKeys struct {
 
 func newConfigKeys(text []byte) *configKeys {
 	k := &configKeys{seen: map[string]bool{}}
+	if k.err = identify.Damage(text); k.err != nil {
+		return k
+	}
 	if err := json.Unmarshal(text, &k.all); err != nil {
 		k.err = fmt.Errorf("not a JSON object: %w", err)
 	}

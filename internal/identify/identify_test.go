@@ -75,7 +75,7 @@ func TestPathsAreKnownByWhatTheyHold(t *testing.T) {
 		"cache/refs/main": "abc", "cache/snapshots/abc/config.json": "{}", "cache/snapshots/abc/model.safetensors": "",
 		"outer/inner/config.json": "{}", "outer/inner/model.safetensors": "",
 		"run/config.yaml": "", "run/metrics.jsonl": "",
-		"a.gguf": "GGUF", "empty/readme": "", "bare/config.json": "{}",
+		"a.gguf": "GGUF", "empty/readme": "", "bareadapter/adapter_model.bin": "", "bare/config.json": "{}",
 	})
 	for name, want := range map[string]Path{
 		"model":      {Kind: Model, What: "a model"},
@@ -85,6 +85,7 @@ func TestPathsAreKnownByWhatTheyHold(t *testing.T) {
 		"mlx":        {Kind: Foreign, What: "an adapter of MLX"},
 		"other": {Kind: Foreign,
 			What: "an adapter, but none of PEFT's: its adapter_config.json has no peft_type"},
+		"bareadapter":       {Kind: Foreign, What: "an adapter's weights without its adapter_config.json"},
 		"lit":               {Kind: Foreign, What: "a model of LitGPT"},
 		"litlora":           {Kind: Foreign, What: "an adapter of LitGPT"},
 		"trainer":           {Kind: Foreign, What: "a checkpoint of Hugging Face's Trainer"},

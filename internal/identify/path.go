@@ -82,6 +82,7 @@ var signs = []sign{
 	{[]string{"lit_model.pth.lora"}, Foreign, "an adapter of LitGPT"},
 	{[]string{"lit_model.pth.adapter*"}, Foreign, "an adapter of LitGPT"},
 	{[]string{"adapter_config.json"}, Adapter, "an adapter"},
+	{[]string{"adapter_model.*"}, Foreign, "an adapter's weights without its adapter_config.json"},
 	{[]string{"lit_model.pth"}, Foreign, "a model of LitGPT"},
 	{[]string{"lit_config.json"}, Foreign, "a model of LitGPT"},
 	{[]string{"config.json", "*.safetensors"}, Model, "a model"},

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"fettle/internal/fault"
+	"fettle/internal/identify"
 	"fettle/internal/plainjson"
 )
 
@@ -44,7 +45,13 @@ func ReadGeneration(dirs ...string) (g Generation, err error) {
 			continue
 		}
 		if err == nil {
-			err = errors.Join(json.Unmarshal(text, &g.other), json.Unmarshal(text, &g))
+			err = identify.Damage(text)
+		}
+		if err == nil {
+			err = json.Unmarshal(text, &g.other)
+		}
+		if err == nil {
+			err = json.Unmarshal(text, &g)
 		}
 		if g.Path = path; err != nil {
 			return g, fault.Mark(fmt.Errorf("read %s: %w", path, plainjson.Explain(err)), fault.Input)

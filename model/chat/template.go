@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"fettle/data/chattemplate"
+	"fettle/internal/identify"
 	"fettle/internal/plainjson"
 )
 
@@ -69,6 +70,9 @@ func templateFiles(dir string) (t Template, err error) {
 		if err != nil {
 			return Template{}, fmt.Errorf("read chat template: %w", err)
 		}
+		if err := identify.Damage(text); err != nil && len(text) > 0 { // an empty template is none
+			return Template{}, fmt.Errorf("read %s: %w", filepath.Join(dir, f.name), err)
+		}
 		*f.into = string(text)
 	}
 	if t.Default != "" {
@@ -86,6 +90,9 @@ func configTemplate(path string) (t Template, err error) {
 	}
 	var config struct {
 		Template json.RawMessage `json:"chat_template"`
+	}
+	if err == nil {
+		err = identify.Damage(text)
 	}
 	if err == nil {
 		err = json.Unmarshal(text, &config)

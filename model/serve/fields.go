@@ -131,7 +131,7 @@ func (o other) accepts(value json.RawMessage) bool {
 
 // decode stores a field's value. Its errors name the field, the value and the kind of value that is wanted.
 func decode(name string, value json.RawMessage, into any) error {
-	want := "another kind of value"
+	want, null := "another kind of value", false
 	switch to := into.(type) {
 	case *json.RawMessage:
 		*to = value
@@ -153,12 +153,16 @@ func decode(name string, value json.RawMessage, into any) error {
 		want = "a text"
 	case *texts:
 		want = "a text or a list of texts"
+		null = holdsNull(value)
 	case *map[string]float64:
 		want = `numbers by token, {"15043": -100}`
+		null = holdsNull(value)
 	case **streamOptions:
 		want = `{"include_usage": true or false}`
 	}
-	if json.Unmarshal(value, into) != nil {
+	d := json.NewDecoder(bytes.NewReader(value))
+	d.DisallowUnknownFields()
+	if null || d.Decode(into) != nil {
 		return Wrong{name, fmt.Sprintf("%s is %s, want %s", name, short(value), want)}
 	}
 	return nil

@@ -133,6 +133,10 @@ func TestWrongTypesAreExplainedInWords(t *testing.T) {
 		{"presence_penalty", `-3`, `presence_penalty is -3, want -2 to 2`},
 		{"messages", `"hello"`, `messages is "hello", want a list of`},
 		{"messages", `["hello"]`, `messages is ["hello"], want a list of`},
+		{"stop", `["a", null]`, `stop is ["a", null], want a text or a list of texts`},
+		{"logit_bias", `{"5": null}`, `logit_bias is {"5": null}, want numbers by token`},
+		{"logit_bias", `{"5": 1, "05": 2}`, `logit_bias has token 5 twice`},
+		{"stream_options", `{"include_usge": true}`, `want {"include_usage"`},
 	} {
 		fields := `"` + c.field + `": ` + c.value
 		if c.field != "messages" {
@@ -145,6 +149,23 @@ func TestWrongTypesAreExplainedInWords(t *testing.T) {
 		require.Equal(t, c.field, e["param"])
 		require.NotRegexp(t, `Go |json:|struct|unmarshal`, e["message"])
 	}
+}
+
+func TestFieldsThatStandTwiceAndNullPromptsAreRefused(t *testing.T) {
+	for _, c := range []struct{ path, body, param string }{
+		{"chat/completions", `{"messages": [{"role": "user", "content": "a"}], "seed": 1, "seed": 2}`, "seed"},
+		{"chat/completions", `{"messages": [{"role": "user", "content": "a", "content": "b"}]}`, "messages[0].content"},
+		{"completions", `{"prompt": "a", "logit_bias": {"7": 1, "7": -1}}`, "logit_bias.7"},
+		{"completions", `{"prompt": "a", "prompt": null}`, "prompt"},
+		{"completions", `{"prompt": ["a", null]}`, "prompt"},
+		{"completions", `{"prompt": [1, null]}`, "prompt"},
+		{"completions", `{"prompt": [[1], [2, null]]}`, "prompt"},
+	} {
+		w := post(New(&parrot{}, Options{}), "/v1/"+c.path, c.body)
+		require.Equal(t, http.StatusBadRequest, w.Code, c.body)
+		require.Equal(t, c.param, parse(t, w.Body.String())["error"].(map[string]any)["param"], c.body)
+	}
+	asked(t, `, "metadata": {"seed": "a", "user": "b"}, "user": "c", "seed": 1`)
 }
 
 func TestSeedsAreDrawnReturnedAndCounted(t *testing.T) {

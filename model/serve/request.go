@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,8 @@ type body struct {
 }
 
 type streamOptions struct {
-	IncludeUsage bool `json:"include_usage"`
+	IncludeUsage       bool `json:"include_usage"`
+	IncludeObfuscation bool `json:"include_obfuscation"` // without effect: it pads chunks to equal lengths
 }
 
 // fields returns where the value of each field is stored.
@@ -70,9 +72,14 @@ func (t *texts) UnmarshalJSON(text []byte) error {
 
 // read decodes and checks a request's body.
 func (s *Server) read(r *http.Request) (*body, error) {
+	var whole json.RawMessage
 	var raw map[string]json.RawMessage
 	d := json.NewDecoder(r.Body)
-	if err := d.Decode(&raw); err != nil {
+	err := d.Decode(&whole)
+	if err == nil {
+		err = json.Unmarshal(whole, &raw)
+	}
+	if err != nil {
 		var large *http.MaxBytesError
 		var kind *json.UnmarshalTypeError
 		switch {
@@ -85,6 +92,9 @@ func (s *Server) read(r *http.Request) (*body, error) {
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, Wrong{"", "something follows the JSON of the body"}
+	}
+	if field := repeated(json.NewDecoder(bytes.NewReader(whole)), ""); field != "" {
+		return nil, Wrong{field, field + " stands twice in the request: send it once"}
 	}
 	var b body
 	known := b.fields()
@@ -114,7 +124,6 @@ func (s *Server) read(r *http.Request) (*body, error) {
 	if b.Truncate == nil && b.Messages != nil {
 		b.Truncate = &s.o.Truncate
 	}
-	var err error
 	if b.messages, err = readMessages(b.Messages); err != nil {
 		return nil, err
 	}
@@ -182,6 +191,9 @@ func (b *body) bias() (map[int32]float64, error) {
 		token, err := strconv.ParseInt(key, 10, 32)
 		if v := b.LogitBias[key]; err != nil || token < 0 || !(v >= -100 && v <= 100) {
 			return nil, Wrong{"logit_bias", fmt.Sprintf("logit_bias has %q: %v, want a token's number and -100 to 100", key, v)}
+		}
+		if _, ok := bias[int32(token)]; ok {
+			return nil, Wrong{"logit_bias", fmt.Sprintf("logit_bias has token %d twice: send it once", token)}
 		}
 		bias[int32(token)] = b.LogitBias[key]
 	}
@@ -254,6 +266,8 @@ func (b *body) completions() ([]Request, error) {
 	var lists [][]int32
 	var all []Request
 	switch {
+	case holdsNull(b.Prompt):
+		return nil, Wrong{"prompt", fmt.Sprintf("prompt is %s: null is neither a text nor a token", short(b.Prompt))}
 	case len(b.Prompt) == 0:
 		all = append(all, r)
 	case json.Unmarshal(b.Prompt, &text) == nil:

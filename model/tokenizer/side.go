@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fettle/internal/identify"
 	"fettle/internal/plainjson"
 )
 
@@ -228,6 +229,9 @@ func readJSON(path string, into any) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err == nil {
+		err = identify.Damage(text)
 	}
 	if err == nil {
 		err = json.Unmarshal([]byte(strings.TrimPrefix(string(text), "\ufeff")), into)
