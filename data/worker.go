@@ -87,6 +87,9 @@ func (w worker) work(r source.Record) outcome {
 // tokenized turns a record of token ids into an example.
 func (w worker) tokenized(row source.Row) outcome {
 	e, err := w.file.Example(row)
+	if err == nil && w.options.Clean {
+		err = fmt.Errorf("read %s: clean takes conversations, this record is tokenized", e.Source)
+	}
 	if err != nil {
 		return outcome{bad: err}
 	}

@@ -8,17 +8,21 @@ import (
 )
 
 // definitions numbers the meanings of settings. A state.json of 0 is from before 1, when the schedule constant had a
-// warm-up, dataloader_drop_last dropped the incomplete step of an epoch, and norms and biases had weight decay.
+// warm-up, dataloader_drop_last dropped the incomplete step of an epoch, norms and biases had weight decay, and runs
+// that continued an adapter stated defaults for its settings.
 const definitions = 1
 
-// update expresses the settings of an earlier run as they are meant now, given those of the continued run and the
-// number of examples. It errs where the same settings now mean something else.
-func (s *state) update(c Config, examples int) error {
+// update expresses the settings of an earlier run, with a checkpoint in dir, as they are meant now, given those of the
+// continued run and the number of examples. It errs where the same settings now mean something else.
+func (s *state) update(dir string, c Config, examples int) error {
 	if s.Definitions >= definitions {
 		return nil
 	}
 	s.Definitions = definitions
 	old := &s.Config
+	if m, err := adapter.Continued(dir, nil); err == nil && old.Adapter != "" && m.Name() == old.Type {
+		old.Methods.Set(m)
+	}
 	var wrong []error
 	refuse := func(format string, args ...any) { wrong = append(wrong, fmt.Errorf(format, args...)) }
 	if old.Schedule == "constant" && old.WarmupSteps+old.WarmupRatio > 0 {

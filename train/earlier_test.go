@@ -46,7 +46,7 @@ func TestEarlierRunsContinueAsTheyBeganOrNotAtAll(t *testing.T) {
 			var s state
 			require.NoError(t, json.Unmarshal([]byte(text), &s))
 			s.Config = old
-			err := s.update(now, c.examples)
+			err := s.update(t.TempDir(), now, c.examples)
 			if c.want == "" || name == "new" {
 				require.NoError(t, err, c.reason)
 				require.Equal(t, definitions, s.Definitions)
@@ -84,6 +84,23 @@ func TestStateHoldsTheDefinitionsOfItsSettings(t *testing.T) {
 	require.Positive(t, s.Step)
 	_, err = Run(context.Background(), c, j)
 	require.ErrorContains(t, err, "lr_scheduler_type was constant, is constant_with_warmup")
+}
+
+// Earlier runs that continued an adapter stated this program's defaults; their checkpoints tell what ran.
+func TestAnEarlierRunOfAnAdapterHasTheAdaptersSettings(t *testing.T) {
+	dir := t.TempDir()
+	const config = `{"peft_type": "LORA", "r": 3, "lora_alpha": 5, "target_modules": ["o_proj"]}`
+	require.NoError(t, os.WriteFile(filepath.Join(dir, adapter.ConfigFile), []byte(config), 0o600))
+	now := Defaults()
+	now.Adapter = dir
+	m, err := adapter.Continued(dir, nil)
+	require.NoError(t, err)
+	now.Methods.Set(m)
+	s := state{Config: Defaults()}
+	s.Config.Adapter = dir
+	require.ErrorContains(t, s.continues(now, Inputs{}), "lora_rank was 8, is 3")
+	require.NoError(t, s.update(dir, now, 12))
+	require.NoError(t, s.continues(now, Inputs{}))
 }
 
 // With dataloader_drop_last the micro-batch decides which examples an epoch has.

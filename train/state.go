@@ -121,7 +121,7 @@ func readState(dir string, c Config, in Inputs, p *steps) (state, error) {
 	if c.SharePrefix == "auto" {
 		c.SharePrefix = s.Config.SharePrefix
 	}
-	if err := s.update(c, p.n); err != nil {
+	if err := s.update(dir, c, p.n); err != nil {
 		return s, err
 	}
 	if err := s.continues(c, in); err != nil {

@@ -60,6 +60,7 @@ func startChat(
 	if err := prepare(m, &sampling, given, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
+	notSampled(sampling, given, cmd.ErrOrStderr())
 	c := chatter{
 		Conversation: m.Converse(), dialogue: recipe.Conversation{System: with.System}, sampling: sampling,
 		verbose: with.Verbose, out: cmd.OutOrStdout(),

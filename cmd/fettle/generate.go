@@ -36,6 +36,14 @@ func newGenerate() *cobra.Command {
 		if err := sampling.Check(); err != nil {
 			return err
 		}
+		if ask.Raw && ask.Input != "" {
+			return usage(fmt.Errorf("--input: %q cannot act: with --raw there is no template to put it into; write it into the "+
+				"prompt", ask.Input))
+		}
+		if ask.Raw && s.Stated("recipe") {
+			return usage(fmt.Errorf("--recipe: %s cannot act: with --raw the prompt is continued without a template",
+				from.Recipe))
+		}
 		m, err := from.open()
 		if err != nil {
 			return err
@@ -43,6 +51,7 @@ func newGenerate() *cobra.Command {
 		if err := prepare(m, &sampling, s.Given, cmd.ErrOrStderr()); err != nil {
 			return err
 		}
+		notSampled(sampling, s.Stated, cmd.ErrOrStderr())
 		return answer(cmd, m, ask, sampling)
 	}
 	return cmd

@@ -35,6 +35,15 @@ func prepare(m *chat.Model, sampling *chat.Sampling, given func(key string) bool
 	return nil
 }
 
+// notSampled names the given settings that do nothing, as the most probable token is taken.
+func notSampled(sampling chat.Sampling, given func(key string) bool, out io.Writer) {
+	for _, key := range []string{"top_k", "top_p", "min_p", "seed"} {
+		if sampling.Temperature == 0 && given(key) {
+			fmt.Fprintf(out, "%s is not used: temperature is 0, which always takes the most probable token.\n", key)
+		}
+	}
+}
+
 // describe writes the settings of an answer in one line.
 func describe(s chat.Sampling) string {
 	if s.Temperature == 0 {
