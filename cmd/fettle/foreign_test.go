@@ -33,7 +33,7 @@ func TestFilesOfOtherProgramsRun(t *testing.T) {
 			"base_model: %[1]s\nmodel_type: LlamaForCausalLM\nload_in_8bit: false\nload_in_4bit: false\nstrict: false\n" +
 				"datasets:\n  - path: %[2]s\n    type: alpaca\nval_set_size: 0.1\noutput_dir: %[3]s\nadapter: lora\n" +
 				"lora_model_dir:\nsequence_len: 256\nsample_packing: false\nlora_r: 4\nlora_alpha: 8\nlora_dropout: 0.05\n" +
-				"lora_target_linear: true\nwandb_project:\nwandb_entity:\ngradient_accumulation_steps: 1\n" +
+				"lora_target_modules:\nlora_target_linear: true\nwandb_project:\nwandb_entity:\ngradient_accumulation_steps: 1\n" +
 				"micro_batch_size: 2\noptimizer: adamw_bnb_8bit\nlr_scheduler: cosine\nlearning_rate: 0.0002\n" +
 				"train_on_inputs: false\nbf16: auto\ntf32: false\nflash_attention: true\nwarmup_steps: 2\n" +
 				"evals_per_epoch: 2\nsaves_per_epoch: 1\nspecial_tokens:\n  pad_token: <pad>\n",

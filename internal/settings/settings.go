@@ -177,15 +177,14 @@ func (s *Settings) Load() error {
 		switch {
 		case !ok:
 			problems = append(problems, Problem{Place: e.Place, Unknown: true, Text: didYouMean(e.Key, s.all(), "")})
+		case e.Value == nil: // null leaves what another place or another name says
 		case has && old.Strength == e.Place.Strength && old.Strength > Preset:
 			problems = append(problems, Problem{Place: e.Place, Text: fmt.Sprintf("it and %s are one setting, %s, set twice",
 				old, key)})
-		case e.Value != nil:
+		default:
 			if err := v.MergeConfigMap(map[string]any{key: e.Value}); err != nil {
 				return err
 			}
-			s.given[key] = e.Place
-		default:
 			s.given[key] = e.Place
 		}
 	}

@@ -205,6 +205,17 @@ func TestThePlaceIsThatOfTheSourceThatWins(t *testing.T) {
 	require.False(t, s.Place("lora_rank").Explicit())
 }
 
+func TestNullBesideAnotherNameOfASettingSaysNothing(t *testing.T) {
+	for _, text := range []string{"lora_rank:\nlora_r: 5\n", "lora_r: 5\nlora_rank: null\n"} {
+		_, s, err := load(t, "--config", written(t, text))
+		require.NoError(t, err, text)
+		require.True(t, s.Place("lora_rank").Explicit(), text)
+	}
+	_, s, err := load(t, "--config", written(t, "lora_rank:\n"))
+	require.NoError(t, err)
+	require.False(t, s.Place("lora_rank").Explicit())
+}
+
 func TestAMistakeInAFileIsNamed(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"misspelled", "seed: 1\nlora_rnak: 2\n", `c.yaml:2: unknown key "lora_rnak", did you mean "lora_rank"`},
