@@ -46,10 +46,8 @@ func conditions() []condition {
 			why: "the data is tokenized already: it has no fields and no text"},
 		{keys: "train_on", beside: "dataset_format", acts: func(c Config) bool { return text(c) && ids(c) },
 			why: "every token of plain text is learned, and tokenized data states its labels"},
-		{keys: "clean", beside: "dataset_format", why: "it cleans conversations",
-			acts: func(c Config) bool {
-				return !slices.Contains([]string{"alpaca", "prompt_completion", "text", "tokenized"}, c.DatasetFormat)
-			}},
+		{keys: "clean", beside: "dataset_format", acts: func(c Config) bool { return text(c) && ids(c) },
+			why: "it cleans conversations"},
 		{keys: "val_size", beside: "eval_dataset", why: "eval_dataset names the files for evaluation",
 			acts: func(c Config) bool { return len(c.EvalDataset) == 0 }},
 		{keys: "eval_steps", beside: "val_size", why: "nothing is held out for evaluation: set val_size or eval_dataset",

@@ -54,7 +54,7 @@ func TestIdleSettingsAreThoseThatCannotAct(t *testing.T) {
 		{"num_train_epochs", func(c *Config) { c.MaxSteps = 10 }},
 		{"columns", func(c *Config) { c.DatasetFormat = "tokenized" }},
 		{"train_on", func(c *Config) { c.DatasetFormat = "text" }},
-		{"clean", func(c *Config) { c.DatasetFormat = "alpaca" }},
+		{"clean", func(c *Config) { c.DatasetFormat = "text" }},
 		{"activation_memory_mb", func(c *Config) { c.Recompute = "none" }},
 		{"dataset_format", func(c *Config) { c.Dataset = []string{"data/dataset_info.json:a"} }},
 	} {

@@ -172,7 +172,7 @@ func TestWrongInputIsExplained(t *testing.T) {
 		{"wrong value", training(base, set, out(), "--lr_scheduler_type", "cosin"), exitUsage,
 			`lr_scheduler_type is "cosin"`},
 		{"unknown recipe", training(base, set, out(), "--recipe", "alpacca"), exitUsage, `did you mean "alpaca"`},
-		{"unknown target", training(base, set, out(), "--lora_target_modules", "query"), exitData,
+		{"unknown target", training(base, set, out(), "--lora_target_modules", "query"), exitUsage,
 			`"query" is not a module`},
 		{"missing data", training(base, "none.json", out()), exitMissing, "none.json"},
 		{"missing base", training("none", set, out()), exitMissing, "none"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"reflect"
@@ -11,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"fettle/adapter"
+	datasource "fettle/data/source"
 	"fettle/internal/human"
 	"fettle/internal/settings"
 	"fettle/model/chat"
@@ -29,13 +31,14 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 	printTranslation(cmd.ErrOrStderr(), s)
 	fitDefaults(cmd.ErrOrStderr(), s, c)
 	problems := continueAdapter(s, c)
-	defaults := train.Defaults()
-	for _, idle := range c.Idle() {
+	defaults, whole := train.Defaults(), *c
+	whole.DatasetFormat = detected(c)
+	for _, idle := range whole.Idle() {
 		place := s.Place(idle.Key)
 		value, usual := settingOf(c, idle.Key), settingOf(&defaults, idle.Key)
 		switch {
 		case !place.Explicit(), value.IsZero(), value.Kind() == reflect.Slice && value.Len() == 0:
-		case place.Strength == settings.File && same(value, usual): // as in the config.yaml of a run
+		case place.Strength == settings.File && (same(value, usual) || s.Recorded()): // as in the config.yaml of a run
 		case place.Strength < s.Place(idle.Beside).Strength: // overridden
 		case idle.Usual:
 			log := newLog(cmd.ErrOrStderr())
@@ -49,6 +52,24 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 		return usage(problems)
 	}
 	return nil
+}
+
+// detected returns dataset_format, with auto replaced by the format that all files have, if there is one. Files that
+// cannot be read are reported where they are.
+func detected(c *train.Config) string {
+	columns, err := datasource.ParseColumns(c.Columns)
+	if c.DatasetFormat != "auto" || err != nil {
+		return c.DatasetFormat
+	}
+	format := ""
+	for _, path := range c.Dataset {
+		r, err := datasource.Open(datasource.File{Path: path, Columns: columns}, nil)
+		if err != nil || format != "" && r.Format() != format {
+			return c.DatasetFormat
+		}
+		format = r.Format()
+	}
+	return cmp.Or(format, c.DatasetFormat)
 }
 
 // printTranslation shows what became of the keys of other programs.

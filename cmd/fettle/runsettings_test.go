@@ -3,16 +3,18 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"fettle/internal/tinymodel"
+	"fettle/train"
 )
 
 func TestSettingsThatCannotActAreRefused(t *testing.T) {
-	run := []string{"plan", "--model_name_or_path", "m", "--dataset", "d"}
+	run := []string{"plan", "--model_name_or_path", "m"}
 	for _, c := range []struct {
 		reason string
 		flags  []string
@@ -31,21 +33,39 @@ func TestSettingsThatCannotActAreRefused(t *testing.T) {
 		{"evaluations of nothing", []string{"--eval_steps", "5"}, "--eval_steps: 5 cannot act: nothing is held out"},
 		{"a file's", []string{"--config", file(t, "run.yaml", "seed: 1\nadapter_layers: 3\n")},
 			"run.yaml:2: adapter_layers: 3 cannot act"},
+		{"masks of a file of texts", []string{"--dataset", file(t, "a.jsonl", `{"text": "b"}`), "--train_on", "completion"},
+			"--train_on: completion cannot act: every token of plain text is learned"},
+		{"masks of a tokenized file", []string{"--dataset", file(t, "a.jsonl", `{"input_ids": [1, 2]}`), "--train_on", "all"},
+			"--train_on: all cannot act"},
+		{"repairs of a tokenized file", []string{"--dataset", file(t, "a.jsonl", `{"input_ids": [1, 2]}`), "--fix"},
+			"--fix: true cannot act: the data is tokenized already"},
 		{"several at once", []string{"--config", file(t, "run.yaml", "gate: scalar\nadapter_layers: 3\n"), "--eval_steps=1"},
 			"3 settings cannot be used:"},
 	} {
-		code, _, stderr := call("", append(run, c.flags...)...)
+		args := slices.Concat(run, c.flags)
+		if !slices.Contains(c.flags, "--dataset") {
+			args = append(args, "--dataset", "d")
+		}
+		code, _, stderr := call("", args...)
 		require.Equal(t, exitUsage, code, c.reason)
 		require.Contains(t, stderr, c.want, c.reason)
 	}
 }
 
 func TestPresetsDefaultsAndOverriddenSettingsAreNotRefused(t *testing.T) {
+	c := train.Defaults()
+	c.Methods.LLaMAAdapter.Layers, c.OutputDir = 4, "run"
+	record, err := yaml.Marshal(c) // with the settings of every method, as earlier runs wrote it
+	require.NoError(t, err)
 	for reason, flags := range map[string][]string{
 		"a preset's":          {"--config", "alpaca-lora-7b", "--finetuning_type", "full"},
+		"an earlier run's":    {"--config", file(t, "config.yaml", string(record))},
 		"a default in a file": {"--config", file(t, "run.yaml", "finetuning_type: full\nlora_rank: 8\n")},
 		"overridden by a flag": {"--config", file(t, "run.yaml", "warmup_ratio: 0.2\nlora_rank: 4\n"), "--warmup_steps", "3",
 			"--finetuning_type", "full"},
+		"cleaning of instructions": {"--dataset", file(t, "a.jsonl", `{"instruction": "b", "output": "c"}`), "--clean"},
+		"masks of one file of two": {"--dataset", file(t, "a.jsonl", `{"text": "b"}`) + "," +
+			file(t, "b.jsonl", `{"instruction": "b", "output": "c"}`), "--train_on", "assistant"},
 		"turned off":              {"--val_size", "0", "--eval_dataset", "e"},
 		"epochs beside max_steps": {"--num_train_epochs", "2", "--max_steps", "3"},
 	} {

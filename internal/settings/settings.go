@@ -228,6 +228,18 @@ func (s *Settings) Place(key string) Place { return s.given[key] }
 // Translation returns what became of the keys of other programs. It is valid after Load.
 func (s *Settings) Translation() Translation { return s.said }
 
+// Recorded reports whether the file states nearly all settings, as one does that a run has written. It is valid after
+// Load.
+func (s *Settings) Recorded() bool {
+	stated := 0
+	for _, f := range s.fields {
+		if s.given[f.Key].Strength == File {
+			stated++
+		}
+	}
+	return 10*stated > 8*len(s.fields)
+}
+
 // Config returns the name of the file that settings come from, or "".
 func (s *Settings) Config() string {
 	if name, err := s.flags.GetString(configKey); err == nil && name != "" {

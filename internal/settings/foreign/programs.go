@@ -46,7 +46,8 @@ func programs() []program {
 				"dataset_num_proc chat_template_path padding_free dataset_train_split dataset_test_split eos_token " +
 				"dataset_kwargs max_length packing attn_implementation torch_dtype dtype load_in_4bit " +
 				"use_bnb_nested_quant",
-			defaults: strings.Replace(trainer, "5e-5", "2e-5", 1) + "finetuning_type: full\nmax_seq_length: 1024\n" +
+			defaults: strings.NewReplacer("5e-5", "2e-5", "logging_steps: 500", "logging_steps: 10").Replace(trainer) +
+				"finetuning_type: full\nmax_seq_length: 1024\n" +
 				"lora_rank: 16\nlora_alpha: 32\nlora_dropout: 0.05\nrecipe: chat_template",
 			differs: [2]string{"assistant_only_loss", "questions are learned too there, as train_on: all does here"},
 		},

@@ -88,8 +88,8 @@ func idle() [][2]string {
 		{"sequences are packed without padding, in evaluation too",
 			"per_device_eval_batch_size eval_batch_size eval_accumulation_steps pad_to_sequence_len " +
 				"pad_to_multiple_of eval_sample_packing eval_packing auto_find_batch_size torch_empty_cache_steps " +
-				"gc_steps padding_side pad_token padding_free dataset_kwargs ignore_pad_token_for_loss val_batches " +
-				"test_batches eval_delay eval_on_start"},
+				"group_by_length gc_steps padding_side pad_token padding_free dataset_kwargs " +
+				"ignore_pad_token_for_loss val_batches test_batches eval_delay eval_on_start"},
 		{"recomputed activations are the same bits",
 			"gradient_checkpointing_kwargs use_reentrant_gc activation_offloading"},
 		{"constants of quantized blocks are float32",
@@ -113,7 +113,7 @@ func refused() [][2]string {
 		{"a step here counts sequences, not packed blocks: leave it out, and set per_device_train_batch_size " +
 			"to the number of sequences that a block holds (fettle inspect shows lengths)",
 			"packing sample_packing neat_packing packing_strategy pretrain_multipack_attn " +
-				"sample_packing_sequentially streaming_multipack_buffer_size batch_flattening group_by_length " +
+				"sample_packing_sequentially streaming_multipack_buffer_size batch_flattening " +
 				"curriculum_sampling multipack_real_batches"},
 		{"write max_samples, which is for training and evaluation alike; parts of a data set are not read",
 			"max_train_samples max_eval_samples dataset_shard_num dataset_shard_idx"},
