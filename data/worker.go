@@ -86,7 +86,7 @@ func (w worker) work(r source.Record) outcome {
 
 // tokenized turns a record of token ids into an example.
 func (w worker) tokenized(row source.Row) outcome {
-	e, err := w.file.Example(row)
+	e, use, err := w.file.Example(row)
 	if err == nil && w.options.Clean {
 		err = fmt.Errorf("read %s: clean takes conversations, this record is tokenized", e.Source)
 	}
@@ -95,7 +95,7 @@ func (w worker) tokenized(row source.Row) outcome {
 	}
 	examples, err := encode.FitTokens(e, w.options.Cutoff, w.options.OverLong)
 	out := refused(err)
-	out.examples, out.length, out.source = examples, len(e.Tokens), e.Source
+	out.examples, out.length, out.source, out.use = examples, len(e.Tokens), e.Source, use
 	out.marks = w.checker.Example(e, false, recipe.Conversation{})
 	return out
 }

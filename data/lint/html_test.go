@@ -25,6 +25,11 @@ func TestHTMLIsFoundInEveryFormat(t *testing.T) {
 		"prompt and messages": `{"prompt": "q", "completion": [{"role": "assistant", "content": "<b>a</b>"}]}`,
 		"preference":          `{"prompt": "q", "chosen": "<span style=\"x\">a", "rejected": "b"}`,
 		"text":                `{"text": "<td>a</td>"}`,
+		"a name of a sign":    `{"prompt": "q", "completion": "a &mdash; b&hellip;"}`,
+		"a list left open":    `{"prompt": "q", "completion": "<ul><li>a<li>b"}`,
+		"a comment":           `{"prompt": "q", "completion": "a <!-- b --> c"}`,
+		"folded text":         `{"prompt": "q", "completion": "<details>a</details>"}`,
+		"a stray backtick":    "{\"prompt\": \"q\", \"completion\": \"a ` b <b>c</b>\"}",
 		"a button": `{"messages": [{"role": "user", "content": "q"}, ` +
 			`{"role": "assistant", "content": "x\nCopy code\ny"}]}`,
 		"a button in a fence": "{\"instruction\": \"q\", \"output\": \"```goCopy code\\nx```\"}",
@@ -46,7 +51,9 @@ func TestHTMLIsFoundInEveryFormat(t *testing.T) {
 // Code, mathematics and a question about an element are no HTML.
 func TestCodeIsNotHTML(t *testing.T) {
 	for _, text := range []string{"```html\n<p>Yes.</p>\n```", "write `</div>` there", "if a<b and c>d", "what is <p>?",
-		"List<String> x", "vector<int> v; a && b", "x <- 3", "<think>hm</think>", "R&D", "Copy code to the server"} {
+		"List<String> x", "vector<int> v; a && b", "x <- 3", "<think>hm</think>", "R&D", "Copy code to the server",
+		"~~~html\n<p>Yes.</p>\n~~~", "``a ` <b>b</b>``", "prog <input> <output>", "a <td> or a <tr>?", "<path>/usr</path>",
+		"?a=1&copy=2"} {
 		row := `{"instruction": "q", "output": ` + strconv.Quote(text) + `}`
 		s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", row), data.Options{})
 		require.NoError(t, err)

@@ -80,10 +80,10 @@ func (t Turn) Said() string {
 	return strings.TrimPrefix(t.Text+"\n"+t.Calls, "\n")
 }
 
-// Content returns the text and, on a new line, the input if there is one.
+// Content joins the text and the input, those that are not empty, by a line break.
 func (t Turn) Content() string {
-	if t.Input == "" {
-		return t.Text
+	if t.Text == "" || t.Input == "" {
+		return t.Text + t.Input
 	}
 	return t.Text + "\n" + t.Input
 }

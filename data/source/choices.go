@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -24,15 +25,11 @@ func (f fields) choices() (*choices, error) {
 	wrong := f.errorf("%q is %.40s, want a list of texts", key, raw)
 	var c choices
 	var table struct{ Text, Label []string }
-	var object map[string]string
 	switch {
 	case texts(raw, &c.texts):
 	case json.Unmarshal(raw, &table) == nil && len(table.Text) > 0:
 		c.texts, c.labels = table.Text, table.Label
-	case json.Unmarshal(raw, &object) == nil:
-		for _, label := range slices.Sorted(maps.Keys(object)) {
-			c.labels, c.texts = append(c.labels, label), append(c.texts, object[label])
-		}
+	case c.object(raw):
 	default:
 		return nil, wrong
 	}
@@ -45,6 +42,29 @@ func (f fields) choices() (*choices, error) {
 		return nil, wrong
 	}
 	return &c, nil
+}
+
+// object reads {"A": …, "B": …} in the order of the labels, 2 before 10. A choice that is null, as in parquet files
+// whose rows have different labels, is none. It reports whether all others are texts.
+func (c *choices) object(raw json.RawMessage) bool {
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil {
+		return false
+	}
+	labels := slices.SortedFunc(maps.Keys(object), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
+	})
+	for _, label := range labels {
+		text, ok := scalar(object[label])
+		switch {
+		case isNull(object[label]):
+			continue
+		case !ok:
+			return false
+		}
+		c.labels, c.texts = append(c.labels, label), append(c.texts, text)
+	}
+	return len(c.texts) > 0
 }
 
 // texts decodes a list of texts, numbers and truth values.

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"fettle/internal/suggest"
 )
 
 // ParseColumns reads mappings of the form field=name: a format's name of a field, or another of its names, and the
@@ -30,6 +32,9 @@ func canonical(columns map[string]string) (map[string]string, error) {
 	out, by := map[string]string{}, map[string]string{}
 	for _, ours := range slices.Sorted(maps.Keys(columns)) {
 		meaning, err := Canonical(ours)
+		if err != nil && suggest.Nearest(ours, knownFields()) == "" && slices.Contains(knownFields(), columns[ours]) {
+			return nil, fmt.Errorf("%w; the file's name is on the right: %s=%s", err, columns[ours], ours)
+		}
 		if err != nil {
 			return nil, err
 		}

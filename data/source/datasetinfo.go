@@ -76,7 +76,11 @@ func DatasetInfo(path, name string) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: data set %s: %w", path, name, err)
 	}
-	files, err := inDirectory(f, filepath.Join(filepath.Dir(path), f.Path))
+	at := f.Path
+	if !filepath.IsAbs(at) {
+		at = filepath.Join(filepath.Dir(path), at)
+	}
+	files, err := inDirectory(f, at)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: data set %s: %w", path, name, err)
 	}

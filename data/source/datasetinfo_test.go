@@ -55,6 +55,18 @@ func TestEntriesReadWhatTheirColumnsName(t *testing.T) {
 			"S. · USER: r ASSISTANT:⟦ b¶⟧USER: q\ni ASSISTANT:⟦ a¶⟧"},
 		{"a query alone", `{"file_name": "r.json", "columns": {"query": "question", "response": "answer"}}`,
 			`{"question": "q", "answer": "a"}`, "USER: q ASSISTANT:⟦ a¶⟧"},
+		{"no columns: the input, though empty, not the context", `{"file_name": "r.json"}`,
+			`{"instruction": "q", "input": "", "output": "a", "context": "c"}`, "USER: q ASSISTANT:⟦ a¶⟧"},
+		{"no columns: a row without input in a file with inputs", `{"file_name": "r.json"}`,
+			`{"instruction": "q", "output": "a", "context": "c"}, {"instruction": "r", "input": "i", "output": "b"}`,
+			"USER: q ASSISTANT:⟦ a¶⟧"},
+		{"no columns: conversations beside messages", `{"file_name": "r.json", "formatting": "sharegpt"}`,
+			`{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], ` +
+				`"messages": [{"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]}`,
+			"USER: q ASSISTANT:⟦ a¶⟧"},
+		{"an empty prompt before a query",
+			`{"file_name": "r.json", "columns": {"prompt": "p", "query": "i", "response": "r"}}`,
+			`{"p": "", "i": "q", "r": "a"}`, "USER: q ASSISTANT:⟦ a¶⟧"},
 		{"sharegpt", `{"file_name": "r.json", "formatting": "sharegpt"}`,
 			`{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "system": "S."}`,
 			"USER: q ASSISTANT:⟦ a¶⟧"},
@@ -103,6 +115,10 @@ func TestEntriesThatCannotBeFollowedAreRefused(t *testing.T) {
 		{"no samples", `{"file_name": "r.json", "num_samples": 0}`, row, "num_samples is 0"},
 		{"pictures", `{"file_name": "r.json", "columns": {"prompt": "instruction", "response": "output", "images": "pics"}}`,
 			row, `"pics" holds images: this model reads text`},
+		{"columns without an answer", `{"file_name": "r.json", "columns": {"prompt": "instruction"}}`, row,
+			`columns of dataset_info.json name no "response", and a field without a column is not read`},
+		{"tags without a role", `{"file_name": "r.json", "formatting": "sharegpt", "tags": {"role_tag": "from", ` +
+			`"content_tag": "value"}}`, talk, `the tags of dataset_info.json name no role`},
 		{"a role without a tag", `{"file_name": "r.json", "formatting": "sharegpt", "tags": {"role_tag": "from", ` +
 			`"content_tag": "value", "user_tag": "human", "assistant_tag": "gpt"}}`, talk,
 			`unknown role "system", the tags of dataset_info.json name "human", "gpt"`},
@@ -186,4 +202,11 @@ func TestAnEntryMayNameADirectory(t *testing.T) {
 	files["d/c.csv"] = "instruction,output\nq,a\n"
 	_, err = entry(t, `{"file_name": "d"}`, files)
 	require.ErrorContains(t, err, "are of different kinds")
+}
+
+func TestAnEntryMayNameAPathFromTheRoot(t *testing.T) {
+	path := datatest.Write(t, "r.jsonl", rows(2))
+	s, err := entry(t, fmt.Sprintf(`{"file_name": %q}`, path), nil)
+	require.NoError(t, err)
+	require.Equal(t, "0 1", strings.Join(answers(s), " "))
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"fettle/internal/suggest"
 )
@@ -16,8 +17,10 @@ type schema struct {
 	columns map[string]string // meaning → the file's name
 	only    bool              // no other field is read
 	except  []string          // meanings of other fields that are not read
+	first   map[string]string // names that are read alone, by meaning
 	tags    bool              // messages have no other roles
-	message *schema           // of messages; nil in theirs
+	found   map[string]*atomic.Bool
+	message *schema // of messages; nil in theirs
 }
 
 // fields gives access to a row's values, or a message's, by their meaning, and records which of them are read.
@@ -40,6 +43,22 @@ func (f fields) errorf(format string, args ...any) error {
 	return fmt.Errorf("read %s: %s%w", f.Source, f.place, fmt.Errorf(format, args...))
 }
 
+// see records which of the fields that columns name there are.
+func (f fields) see() {
+	for meaning, theirs := range f.columns {
+		if _, _, ok := f.find(theirs); ok && !slices.Contains(roleColumns, meaning) {
+			f.sees(meaning)
+		}
+	}
+}
+
+// sees records that what columns name for a meaning is there.
+func (f fields) sees(meaning string) {
+	if found := f.found[meaning]; found != nil && !found.Load() {
+		found.Store(true)
+	}
+}
+
 // mark records that a key is read.
 func (f fields) mark(key string) { f.notes.read[key] = true }
 
@@ -50,6 +69,9 @@ func (f fields) candidates(name string) []string {
 	}
 	if f.only || slices.Contains(f.except, name) {
 		return nil
+	}
+	if first := f.first[name]; first != "" {
+		return []string{first}
 	}
 	return names(f.table, name)
 }
@@ -136,6 +158,14 @@ func (f fields) missing(name string) error {
 	want := name
 	if theirs, ok := f.columns[name]; ok {
 		want = theirs
+	} else if f.only {
+		for theirs, ours := range infoColumns {
+			if ours == name {
+				want = theirs
+			}
+		}
+		return f.errorf("columns of dataset_info.json name no %q, and a field without a column is not read; "+
+			"the fields are %s", want, f.quoted())
 	}
 	near := ""
 	for _, key := range slices.Sorted(maps.Keys(f.Fields)) {

@@ -78,6 +78,9 @@ func TestFieldsMeanWhatPublicSetsMean(t *testing.T) {
 		{"choices", "alpaca", `{"question": "q", "choices": ["x", "y"], "answer": 1}`, "q | A. x\nB. y →⟦B¶⟧"},
 		{"choices with labels", "alpaca",
 			`{"question": "q", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "1"}`, "q | 1. x\n2. y →⟦1¶⟧"},
+		{"options by number, one of another row", "alpaca",
+			`{"question": "q", "options": {"10": "z", "2": "y", "1": 7, "3": null}, "answer": "2"}`,
+			"q | 1. 7\n2. y\n10. z →⟦2¶⟧"},
 		{"options by letter", "alpaca", `{"question": "q", "options": {"B": "y", "A": "x"}, "answer": "A"}`,
 			"q | A. x\nB. y →⟦A¶⟧"},
 		{"choices behind a passage", "alpaca", `{"context": "c", "question": "q", "choices": [7, 8], "answer": "8"}`,
@@ -122,6 +125,12 @@ func TestRowsThatCannotBeReadSayWhy(t *testing.T) {
 			`"images" holds images: this model reads text`},
 		{"a picture", `{"instruction": "q", "output": "a", "image": {"path": "a.png", "bytes": null}}`,
 			`"image" holds images`},
+		{"of a message", `{"messages": [{"role": "user", "content": "q", "images": ["a.png"]}, ` +
+			`{"role": "assistant", "content": "a"}]}`, `"messages", message 1: "images" holds images`},
+		{"decoded samples",
+			`{"question": "q", "answer": "a", "audio": {"path": null, "array": [0.5], "sampling_rate": 16000}}`,
+			`"audio" holds audios`},
+		{"decoded pixels", `{"question": "q", "answer": "a", "image": [[[0, 0]]]}`, `"image" holds images`},
 		{"a video",
 			`{"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}], "videos": ["a.mp4"]}`,
 			`"videos" holds videos`},
@@ -178,11 +187,17 @@ func TestFieldsThatAreNotReadAreNamed(t *testing.T) {
 		{"a weight that no one reads", `{"instruction": "q", "output": "a", "weight": 0}`, []string{`"weight" is not read`}},
 		{"a mask of a message", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", ` +
 			`"mask": true}]}`, []string{`"messages[].mask" is not read`}},
+		{"a mapping that the format does not use", `{"instruction": "q", "output": "a", "score": 3}`,
+			[]string{`columns map it as "text", which these rows of the format alpaca do not use`}},
 		{"more than one instance", `{"instruction": "q", "instances": [{"input": "", "output": "a"}, ` +
 			`{"input": "", "output": "b"}]}`, []string{`"instances[1:]" is not read`}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			_, s, err := shown(t, "vicuna", c.row, data.Options{})
+			o := data.Options{}
+			if c.reason == "a mapping that the format does not use" {
+				o.Columns = map[string]string{"text": "score"}
+			}
+			_, s, err := shown(t, "vicuna", c.row, o)
 			require.NoError(t, err)
 			require.Equal(t, len(c.want), s.Report.Counts["unread-field"], "%v", s.Report.Findings)
 			for i, f := range s.Report.Findings {
@@ -210,6 +225,7 @@ func TestMappingsOfUnknownFieldsAreErrors(t *testing.T) {
 		{"no name", []string{"input="}, `"input=", want field=name`},
 		{"two names of a field", []string{"prompt=a", "query=b"},
 			"prompt and query are names of the same field, instruction"},
+		{"the wrong way round", []string{"notes=input"}, `the file's name is on the right: input=notes`},
 		{"twice", []string{"input=a", "input=b"}, `input is mapped to "a" and to "b"`},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
@@ -231,6 +247,17 @@ func TestAMappingThatNoRowHasIsAnError(t *testing.T) {
 	_, _, err = shown(t, "vicuna", `{"convo": [{"role": "user", "content": "q"}]}`,
 		data.Options{Columns: map[string]string{"messages": "conv"}})
 	require.ErrorContains(t, err, `columns map messages to "conv", did you mean "convo"`)
+	talk := `{"messages": [{"who": "Anna", "content": "q"}, {"who": "Bob", "content": "a"}]}`
+	names := map[string]string{"role": "who", "role:user": "Anna", "role:assistant": "Bob"}
+	_, _, err = shown(t, "vicuna", talk, data.Options{Columns: names})
+	require.NoError(t, err)
+	names["role:tool"] = "Carl"
+	_, _, err = shown(t, "vicuna", talk, data.Options{Columns: names})
+	require.ErrorContains(t, err, `no message has the role "Carl", which columns map as "role:tool"`)
+	for _, field := range []string{"role", "weight"} {
+		_, _, err = shown(t, "alpaca", row, data.Options{Columns: map[string]string{field: "passage"}})
+		require.ErrorContains(t, err, `no message has the field "passage", which columns map as "`+field+`"`)
+	}
 	got, _, err := shown(t, "alpaca", row+"\n"+`{"instruction": "q", "output": "a"}`,
 		data.Options{Columns: map[string]string{"input": "passage"}})
 	require.NoError(t, err, "a row may lack it")

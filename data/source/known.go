@@ -1,6 +1,7 @@
 package source
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -43,6 +44,9 @@ var messageFields = []meaning{
 	{"weight", nil},
 	{"train", []string{"training", "loss"}},
 	{"reasoning_content", []string{"thinking", "reasoning"}},
+	{"images", []string{"image"}},
+	{"videos", []string{"video"}},
+	{"audios", []string{"audio"}},
 }
 
 // pairFields lists the fields of an element that holds a question and its answer.
@@ -53,7 +57,10 @@ var pairFields = []meaning{
 }
 
 // wholeFormats lists the fields that a format of its own gives a meaning.
-var wholeFormats = []string{"input_ids", "labels", "attention_mask", "segments", "instances", "fields", "topic"}
+var wholeFormats = []string{
+	"input_ids", "labels", "attention_mask", "completion_mask", "assistant_masks", "position_ids",
+	"segments", "instances", "fields", "topic",
+}
 
 // unreadBecause explains why a field with one of the names is not read.
 var unreadBecause = map[string]string{
@@ -68,7 +75,7 @@ var unreadBecause = map[string]string{
 // verdicts are fields that say how much a row or a message counts, whatever their value.
 var verdicts = []string{
 	"kto_tag", "label", "weight", "sample_weight", "loss_weight", "loss_mask", "mask", "masked", "ignore", "ignore_loss",
-	"train", "trainable", "learn", "calculate_loss", "compute_loss",
+	"train", "trainable", "learn", "calculate_loss", "compute_loss", "completion_mask", "assistant_masks",
 }
 
 // harmless reports whether a field only numbers or dates its row.
@@ -128,6 +135,17 @@ func Canonical(name string) (string, error) {
 	if slices.Contains(wholeFormats, name) || slices.Contains(roleColumns, name) {
 		return name, nil
 	}
-	known := slices.Concat(allNames(rowFields), allNames(messageFields), wholeFormats, roleColumns)
-	return "", suggest.Unknown("field", name, known)
+	if near := suggest.DidYouMean(name, knownFields(), ""); near != "" {
+		return "", fmt.Errorf("unknown field %q%s", name, near)
+	}
+	var own []string
+	for _, m := range rowFields {
+		own = append(own, m.name)
+	}
+	return "", fmt.Errorf("unknown field %q, want one of %s, or another name of theirs", name, strings.Join(own, ", "))
+}
+
+// knownFields lists the names that Canonical takes.
+func knownFields() []string {
+	return slices.Concat(allNames(rowFields), allNames(messageFields), wholeFormats, roleColumns)
 }

@@ -24,14 +24,15 @@ func (f fields) refuseMedia() error {
 	return nil
 }
 
-// holdsMedia reports whether a value, a path, an object or a list of them, names anything.
+// holdsMedia reports whether a value, a path, an object or a list of them, names anything or holds numbers: decoded
+// pixels or samples.
 func holdsMedia(raw json.RawMessage) bool {
 	if empty(raw) {
 		return false
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(raw, &list) == nil {
-		return slices.ContainsFunc(list, holdsMedia)
+		return slices.ContainsFunc(list, func(v json.RawMessage) bool { return holdsMedia(v) || isNumber(v) })
 	}
 	var object map[string]json.RawMessage
 	if json.Unmarshal(raw, &object) == nil {
@@ -44,4 +45,10 @@ func holdsMedia(raw json.RawMessage) bool {
 	}
 	text, ok := scalar(raw)
 	return ok && text != "" && raw[0] == '"'
+}
+
+// isNumber reports whether a value is a number.
+func isNumber(raw json.RawMessage) bool {
+	var number json.Number
+	return len(raw) > 0 && raw[0] != '"' && !isNull(raw) && json.Unmarshal(raw, &number) == nil
 }

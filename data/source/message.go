@@ -11,6 +11,9 @@ import (
 
 // addMessage appends a message as a turn; a first system message becomes the conversation's.
 func (f fields) addMessage(c *recipe.Conversation) error {
+	if err := f.refuseMedia(); err != nil {
+		return err
+	}
 	name, err := f.text(true, "role")
 	if err != nil {
 		return err
@@ -144,6 +147,10 @@ func (f fields) unknownRole(name string) error {
 		if tag := f.columns[column]; tag != "" {
 			tags = append(tags, fmt.Sprintf("%q", tag))
 		}
+	}
+	if len(tags) == 0 {
+		return f.errorf("unknown role %q: the tags of dataset_info.json name no role; without tags human and gpt are roles",
+			name)
 	}
 	return f.errorf("unknown role %q, the tags of dataset_info.json name %s; LLaMA-Factory leaves such a row out", name,
 		strings.Join(tags, ", "))

@@ -61,6 +61,7 @@ func (f fields) addElement(c *recipe.Conversation, key string, i int, raw json.R
 	if err := json.Unmarshal(raw, &m.Fields); err != nil || m.Fields == nil {
 		return m.errorf("got %.40s, want {\"role\", \"content\"}", raw)
 	}
+	m.see()
 	var err error
 	if pair, ok := m.pair(); ok {
 		err = pair.addQuestion(c)

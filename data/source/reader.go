@@ -25,7 +25,7 @@ type Reader struct {
 	file   File
 	format format
 	schema schema
-	found  map[string]*atomic.Bool // by meaning: a row has the field that Columns names
+	found  map[string]*atomic.Bool // by meaning: a row, or a message, has what Columns names
 	meter  *Meter
 }
 
@@ -33,8 +33,11 @@ type Reader struct {
 // read; it may be nil.
 func Open(f File, m *Meter) (*Reader, error) {
 	r := &Reader{file: f, meter: m, found: map[string]*atomic.Bool{}}
-	inner := &schema{columns: map[string]string{}, tags: f.Tags}
-	r.schema = schema{columns: map[string]string{}, only: f.Only, except: f.Except, message: inner}
+	inner := &schema{columns: map[string]string{}, tags: f.Tags, found: r.found}
+	r.schema = schema{columns: map[string]string{}, only: f.Only, except: f.Except, found: r.found, message: inner}
+	if f.Entry != "" && !f.Only {
+		r.schema.first = r.infoNames()
+	}
 	columns, err := canonical(f.Columns)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.Path, err)
@@ -42,10 +45,12 @@ func Open(f File, m *Meter) (*Reader, error) {
 	for meaning, theirs := range columns {
 		if ofMessages(meaning) {
 			inner.columns[meaning] = theirs
-			continue
+		} else {
+			r.schema.columns[meaning] = theirs
 		}
-		r.schema.columns[meaning] = theirs
-		r.found[meaning] = &atomic.Bool{}
+		if !ofMessages(meaning) || f.Entry == "" { // not every conversation has all of dataset_info.json's roles
+			r.found[meaning] = &atomic.Bool{}
+		}
 	}
 	if f.Format == "" || f.Format == "auto" {
 		r.format, err = r.detect()
@@ -60,8 +65,9 @@ func Open(f File, m *Meter) (*Reader, error) {
 
 // ofMessages reports whether a meaning is a message's, not a row's.
 func ofMessages(name string) bool {
+	of := func(m meaning) bool { return m.name == name }
 	return slices.Contains(roleColumns, name) ||
-		slices.ContainsFunc(messageFields, func(m meaning) bool { return m.name == name })
+		slices.ContainsFunc(messageFields, of) && !slices.ContainsFunc(rowFields, of)
 }
 
 // Format returns the name of the file's format.
@@ -90,11 +96,7 @@ func (r *Reader) fields(row Row) fields {
 // Conversation reads a row of any format but "tokenized", and tells which of its fields were read.
 func (r *Reader) Conversation(row Row) (recipe.Conversation, Use, error) {
 	f := r.fields(row)
-	for meaning, found := range r.found {
-		if _, _, ok := row.find(r.schema.columns[meaning]); ok && !found.Load() {
-			found.Store(true)
-		}
-	}
+	f.see()
 	if err := f.refuseMedia(); err != nil {
 		return recipe.Conversation{}, Use{}, err
 	}
@@ -105,10 +107,18 @@ func (r *Reader) Conversation(row Row) (recipe.Conversation, Use, error) {
 	return c, f.use(), nil
 }
 
-// Columns returns the file's names of a row's fields by their meaning.
-func (r *Reader) Columns() map[string]string { return r.schema.columns }
+// Columns returns the file's names of fields by their meaning, those that Absent looks for.
+func (r *Reader) Columns() map[string]string {
+	all := maps.Clone(r.schema.columns)
+	for meaning := range r.found {
+		if theirs, ok := r.schema.message.columns[meaning]; ok {
+			all[meaning] = theirs
+		}
+	}
+	return all
+}
 
-// Absent lists the meanings whose columns are in none of the rows that Conversation has seen.
+// Absent lists the meanings whose columns are in none of the rows and messages that Conversation has seen.
 func (r *Reader) Absent() (meanings []string) {
 	for _, meaning := range slices.Sorted(maps.Keys(r.found)) {
 		if !r.found[meaning].Load() {
@@ -120,7 +130,36 @@ func (r *Reader) Absent() (meanings []string) {
 
 // AbsentError returns the error for a column that no row has.
 func (r *Reader) AbsentError(meaning string) error {
-	var keys []string
+	column, what := r.Columns()[meaning], "row has the field"
+	switch {
+	case slices.Contains(roleColumns, meaning):
+		what = "message has the role"
+	case ofMessages(meaning):
+		what = "message has the field"
+	}
+	near := ""
+	if !ofMessages(meaning) {
+		near = suggest.DidYouMean(column, r.keys(), "")
+	}
+	return fmt.Errorf("read %s: no %s %q, which %s as %q%s", r.file.Path, what, column, r.file.mapper(), meaning, near)
+}
+
+// infoNames returns the names that LLaMA-Factory reads without columns, those that the first rows have, by meaning.
+func (r *Reader) infoNames() map[string]string {
+	first := map[string]string{}
+	keys := r.keys()
+	for name, ours := range map[string]string{
+		"instruction": "instruction", "input": "input", "output": "output", "conversations": "messages",
+	} {
+		if slices.Contains(keys, name) {
+			first[ours] = name
+		}
+	}
+	return first
+}
+
+// keys lists the fields of the first rows.
+func (r *Reader) keys() (keys []string) {
 	for rec := range records(r.file.Path, nil) {
 		if row, err := rec.Row(); err == nil {
 			keys = append(keys, slices.Sorted(maps.Keys(row.Fields))...)
@@ -129,13 +168,19 @@ func (r *Reader) AbsentError(meaning string) error {
 			break
 		}
 	}
-	column := r.schema.columns[meaning]
-	return fmt.Errorf("read %s: no row has the field %q, which %s as %q%s", r.file.Path, column, r.file.mapper(), meaning,
-		suggest.DidYouMean(column, keys, ""))
+	return keys
 }
 
-// Example reads a row of the format "tokenized": {"input_ids", "labels"}. Without labels every token is learned.
-func (r *Reader) Example(row Row) (encode.Example, error) { return readTokenized(r.fields(row)) }
+// Example reads a row of the format "tokenized", and tells which of its fields were read.
+func (r *Reader) Example(row Row) (encode.Example, Use, error) {
+	f := r.fields(row)
+	f.see()
+	e, err := readTokenized(f)
+	if err != nil {
+		return e, Use{}, err
+	}
+	return e, f.use(), nil
+}
 
 // Row is one record of a data set with its position in the files.
 type Row struct {

@@ -20,6 +20,7 @@ var roles = map[string][]string{
 func (f fields) role(name string) (role recipe.Role, calls bool) {
 	for _, c := range roleColumns {
 		if f.columns[c] == name && name != "" {
+			f.sees(c)
 			return roleOf(c)
 		}
 	}

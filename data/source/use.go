@@ -25,7 +25,7 @@ func (f fields) use() (u Use) {
 		switch {
 		case f.notes.read[key]:
 			u.Read = append(u.Read, key)
-		case harmless(key) || !f.matters(key, raw):
+		case harmless(key) && !f.mapped(key) || !f.matters(key, raw):
 			if !empty(raw) {
 				u.Rest = append(u.Rest, key)
 			}
@@ -40,7 +40,7 @@ func (f fields) use() (u Use) {
 // matters reports whether a field that is not read would have meant something: it holds text, or is one of
 // verdicts.
 func (f fields) matters(key string, raw json.RawMessage) bool {
-	if slices.Contains(verdicts, strings.ToLower(key)) {
+	if slices.Contains(verdicts, strings.ToLower(key)) || f.mapped(key) {
 		return !empty(raw)
 	}
 	switch {
@@ -56,11 +56,31 @@ func (f fields) matters(key string, raw json.RawMessage) bool {
 	return err != nil && strings.TrimSpace(text) != ""
 }
 
+// mapped reports whether columns name a key.
+func (f fields) mapped(key string) bool {
+	for _, theirs := range f.columns {
+		if strings.EqualFold(theirs, key) {
+			return true
+		}
+	}
+	return false
+}
+
 // Unread explains why a field is not read, "" if nothing explains it; read lists the fields that are.
 func (r *Reader) Unread(name string, read []string) string {
 	base, table := name, rowFields
 	if at := strings.LastIndex(name, "[]."); at >= 0 {
 		base, table = name[at+len("[]."):], messageFields
+	}
+	for _, meaning := range slices.Sorted(maps.Keys(r.schema.columns)) {
+		if !strings.EqualFold(r.schema.columns[meaning], name) {
+			continue
+		}
+		if why, ok := unreadBecause[meaning]; ok {
+			return why
+		}
+		return fmt.Sprintf("%s it as %q, which these rows of the format %s do not use", r.file.mapper(), meaning,
+			r.format.name)
 	}
 	base = strings.ToLower(base)
 	if why, ok := unreadBecause[base]; ok {
