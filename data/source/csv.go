@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +37,9 @@ func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error 
 	header = append([]string(nil), header...)
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
+		if header[i] != "" && slices.Contains(header[:i], header[i]) {
+			return fmt.Errorf("read %s:1: two columns are called %q", path, header[i])
+		}
 	}
 	for {
 		cells, err := r.Read()
@@ -54,13 +59,33 @@ func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error 
 		} else {
 			out.line, _ = r.FieldPos(0)
 			for i, cell := range cells {
-				out.fields[header[i]] = quote(cell)
+				if out.fields[header[i]] = cellValue(cell); printedMessages.MatchString(cell) {
+					out.err = fmt.Errorf("%q holds a list as Python prints it: write the rows as JSON lines instead, "+
+						"in pandas to_json(path, orient=\"records\", lines=True)", header[i])
+				}
 			}
 		}
 		if !put(out) {
 			return errStopped
 		}
 	}
+}
+
+// printedMessages matches a list of messages as Python, or NumPy, prints it.
+var printedMessages = regexp.MustCompile(`^\s*\[\s*\{'(?:role|from|content|value)': `)
+
+// cellValue returns the list of messages that a cell holds, otherwise its text.
+func cellValue(cell string) json.RawMessage {
+	var list []map[string]json.RawMessage
+	if !strings.HasPrefix(strings.TrimSpace(cell), "[") || json.Unmarshal([]byte(cell), &list) != nil || len(list) == 0 {
+		return quote(cell)
+	}
+	for _, m := range list {
+		if m["role"] == nil && m["from"] == nil {
+			return quote(cell)
+		}
+	}
+	return json.RawMessage(strings.TrimSpace(cell))
 }
 
 // quote returns a text as JSON.

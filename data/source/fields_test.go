@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -262,4 +263,20 @@ func TestAMappingThatNoRowHasIsAnError(t *testing.T) {
 		data.Options{Columns: map[string]string{"input": "passage"}})
 	require.NoError(t, err, "a row may lack it")
 	require.Equal(t, "q | c →⟦a¶⟧", got)
+}
+
+func TestCellsHoldMessages(t *testing.T) {
+	r, err := recipe.Find("vicuna")
+	require.NoError(t, err)
+	d := *r.Dialogue
+	d.System, d.SystemEnd = "", " · "
+	r.Dialogue = &d
+	cell := func(list string) string { return `"` + strings.ReplaceAll(list, `"`, `""`) + `"` }
+	path := datatest.Write(t, "a.csv", "prompt,completion\n"+
+		cell(`[{"role": "system", "content": "S."}, {"role": "user", "content": "q"}]`)+","+
+		cell(`[{"role": "assistant", "content": "a"}]`)+"\n"+cell(`[{"x": 1}]`)+",b\n")
+	s, err := datatest.Load(datatest.Letters{}, r, path, data.Options{})
+	require.NoError(t, err)
+	require.Equal(t, "S. · USER: q ASSISTANT:⟦ a¶⟧", datatest.Marked(s.Examples[0]))
+	require.Equal(t, `USER: [{"x": 1}] ASSISTANT:⟦ b¶⟧`, datatest.Marked(s.Examples[1]))
 }
