@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,10 +90,13 @@ func TestEveryRecipeLearnsToAnswerAndStop(t *testing.T) {
 				t.Skip("takes half a minute; set FETTLE_LONG=1")
 			}
 			out := filepath.Join(t.TempDir(), "run")
+			if !slices.Contains(c.flags, "--finetuning_type") {
+				c.flags = append(c.flags, "--lora_target_modules", "all-linear")
+			}
 			must(t, append([]string{
 				"train", "--model_name_or_path", dir, "--recipe", c.recipe, "--dataset", writtenAs(t, c.format, rows),
 				"--output_dir", out, "--compute", "f32",
-				"--learning_rate", "5e-3", "--lr_scheduler_type", "linear", "--lora_target_modules", "all-linear",
+				"--learning_rate", "5e-3", "--lr_scheduler_type", "linear",
 				"--max_steps", fmt.Sprint(c.steps),
 				"--per_device_train_batch_size", "6", "--save_steps", "0", "--recompute", "none",
 			}, c.flags...)...)
