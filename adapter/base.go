@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"fettle/internal/identify"
+	"fettle/internal/plainjson"
 )
 
 // ReadBase returns the base_model_name_or_path of an adapter's adapter_config.json, of whatever type the adapter is; ""
@@ -24,7 +25,7 @@ func ReadBase(dir string) (string, error) {
 		err = json.Unmarshal(text, &common)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
+		return "", fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
 	}
 	return common.Base, nil
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"fettle/internal/plainjson"
 )
 
 // RecordFile names the file of a Record beside an adapter.
@@ -64,7 +66,7 @@ func ReadRecord(dirs ...string) (Record, error) {
 			err = json.Unmarshal(text, &r)
 		}
 		if err != nil {
-			return r, fmt.Errorf("read %s: %w", path, err)
+			return r, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
 		}
 		return r, nil
 	}

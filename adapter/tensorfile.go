@@ -30,14 +30,15 @@ func (f *tensorFile) Close() {
 
 // openTensors opens a file of weights or, where there is none, the one in PyTorch's format that stands for it.
 func openTensors(path string) (*tensorFile, error) {
-	var f interface {
-		Names() []string
-		Tensor(name string) (checkpoint.Tensor, bool)
-		Close() error
-	}
-	f, err := safetensors.Open(path)
+	var f *checkpoint.Tensors
+	stored, err := safetensors.Open(path)
 	if bin := strings.TrimSuffix(path, ".safetensors") + ".bin"; errors.Is(err, fs.ErrNotExist) && exists(bin) {
-		f, err = pth.Open(bin)
+		var pickled *pth.File
+		if pickled, err = pth.Open(bin); err == nil {
+			f = &pickled.Tensors
+		}
+	} else if err == nil {
+		f = &stored.Tensors
 	}
 	if err != nil {
 		return nil, err

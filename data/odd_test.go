@@ -150,9 +150,11 @@ func TestSplittingNamesThePairsThatItDrops(t *testing.T) {
 func TestCleaningTextsWithoutTurnsIsRefused(t *testing.T) {
 	r, err := recipe.Find("vicuna")
 	require.NoError(t, err)
-	path := datatest.Write(t, "a.jsonl", `{"text": "<p>a</p>"}`)
-	_, err = datatest.Load(datatest.Letters{}, r, path, data.Options{Clean: true})
-	require.ErrorContains(t, err, path+":1: clean takes conversations")
+	for _, row := range []string{`{"text": "<p>a</p>"}`, `{"input_ids": [1, 2], "labels": [1, 2]}`} {
+		path := datatest.Write(t, "a.jsonl", row)
+		_, err = datatest.Load(datatest.Letters{}, r, path, data.Options{Clean: true})
+		require.ErrorContains(t, err, path+":1: clean takes conversations", row)
+	}
 }
 
 func TestCleaningConvertsTheInputToo(t *testing.T) {

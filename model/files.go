@@ -22,12 +22,6 @@ var layouts = []struct{ file, index string }{
 	{"pytorch_model.bin", "pytorch_model.bin.index.json"},
 }
 
-// tensorFile is an open file of any format.
-type tensorFile interface {
-	Names() []string
-	Tensor(name string) (checkpoint.Tensor, bool)
-}
-
 // openTensors maps the checkpoint of a Hugging Face directory. The files stay open for as long as the program runs.
 func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
 	for _, l := range layouts {
@@ -85,15 +79,18 @@ func openShards(dir, index string, text []byte) (map[string]checkpoint.Tensor, e
 }
 
 func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
-	var f tensorFile
-	var err error
+	var all map[string]checkpoint.Tensor
 	var noted map[string]string
+	var err error
 	if filepath.Ext(path) == ".bin" {
-		f, err = pth.Open(path)
+		var f *pth.File
+		if f, err = pth.Open(path); err == nil {
+			all = f.ByName
+		}
 	} else {
-		var file *safetensors.File
-		if file, err = safetensors.Open(path); err == nil {
-			f, noted = file, file.Metadata()
+		var f *safetensors.File
+		if f, err = safetensors.Open(path); err == nil {
+			all, noted = f.ByName, f.Metadata()
 		}
 	}
 	if errors.Is(err, os.ErrNotExist) {
@@ -101,10 +98,6 @@ func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 	}
 	if err != nil {
 		return nil, err
-	}
-	all := map[string]checkpoint.Tensor{}
-	for _, name := range f.Names() {
-		all[name], _ = f.Tensor(name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(noted)) {
 		// safetensors' save_model keeps one name of a shared tensor and notes the others: {"left out": "kept"}.

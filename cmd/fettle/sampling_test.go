@@ -41,6 +41,31 @@ func TestWithoutASeedAnswersDiffer(t *testing.T) {
 	require.Equal(t, zero, same, "also from the environment")
 }
 
+func TestSettingsThatDoNothingInAnAnswerAreNamed(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	generate := func(more ...string) (code int, stderr string) {
+		code, _, stderr = call("", append([]string{"generate", "--model_name_or_path", base, "--raw", "--prompt", "ab",
+			"--max_new_tokens", "2"}, more...)...)
+		return code, stderr
+	}
+	for want, flags := range map[string][]string{
+		`--input: "c" cannot act: with --raw`:     {"--input", "c"},
+		"--recipe: vicuna cannot act: with --raw": {"--recipe", "vicuna"},
+	} {
+		code, stderr := generate(flags...)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, want)
+	}
+	for _, key := range []string{"top_k", "top_p", "min_p", "seed"} {
+		_, stderr := generate("--temperature", "0", "--"+key, "1")
+		require.Contains(t, stderr, key+" is not used: temperature is 0")
+		_, stderr = generate("--temperature", "0.5", "--"+key, "1")
+		require.NotContains(t, stderr, "is not used")
+	}
+	_, stderr := generate("--temperature", "0")
+	require.NotContains(t, stderr, "is not used")
+}
+
 func TestChatShowsTheSeedsOfItsAnswers(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	chat := func(typed string, more ...string) string {

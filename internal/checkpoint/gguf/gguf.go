@@ -10,53 +10,22 @@
 package gguf
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/identify"
 )
 
-// File holds an open file. Its tensors are valid until Close.
+// File holds an open file. The shapes of its tensors are in the usual order, the innermost dimension last.
 type File struct {
+	checkpoint.Tensors
 	Metadata Metadata
-
-	tensors map[string]checkpoint.Tensor
-	release func() error
 }
 
-// Open maps the file at path into memory, or reads it where that is not possible, and checks its header.
-func Open(path string) (*File, error) {
-	data, release, err := checkpoint.Map(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := Parse(data)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), release())
-	}
-	f.release = release
-	return f, nil
-}
-
-// Names lists the tensors, sorted.
-func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
-
-// Tensor returns the tensor of a name. Its shape is in the usual order, the innermost dimension last.
-func (f *File) Tensor(name string) (checkpoint.Tensor, bool) {
-	t, ok := f.tensors[name]
-	return t, ok
-}
-
-// Close releases the file's memory; its tensors are not valid afterwards.
-func (f *File) Close() error {
-	if f.release == nil {
-		return nil
-	}
-	return f.release()
-}
+// Open opens the file at path and checks its header.
+func Open(path string) (*File, error) { return checkpoint.Open(path, Parse) }
 
 // types lists the element types by their numbers in the file; others are not supported.
 var types = map[uint32]checkpoint.Type{
@@ -82,7 +51,7 @@ const (
 // Parse reads a whole file from memory. The tensors' data are windows into data.
 func Parse(data []byte) (*File, error) {
 	if c := identify.Head(data); c != identify.GGUF {
-		return nil, fmt.Errorf("gguf: it is %s, want a GGUF file", orOther(c))
+		return nil, fmt.Errorf("gguf: it is %s, want a GGUF file", cmp.Or(string(c), "something else"))
 	}
 	r := &reader{data: data, at: 4}
 	version := r.uint32()
@@ -93,7 +62,7 @@ func Parse(data []byte) (*File, error) {
 		return nil, fmt.Errorf("gguf: version %d, want 2 or 3", version)
 	}
 	tensors, keys := r.uint64(), r.uint64()
-	f := &File{Metadata: Metadata{}, tensors: map[string]checkpoint.Tensor{}}
+	f := &File{Tensors: checkpoint.Tensors{ByName: map[string]checkpoint.Tensor{}}, Metadata: Metadata{}}
 	for range r.count(keys) {
 		name, v := r.text(), r.value(r.uint32())
 		if _, twice := f.Metadata[name]; twice && r.err == nil {
@@ -119,21 +88,14 @@ func Parse(data []byte) (*File, error) {
 	}
 	body := data[min(uint64(len(data)), (uint64(r.at)+align-1)/align*align):]
 	for _, i := range infos {
-		if _, twice := f.tensors[i.name]; twice {
+		if _, twice := f.ByName[i.name]; twice {
 			return nil, fmt.Errorf("gguf: tensor %s stands there twice", i.name)
 		}
-		if f.tensors[i.name], err = i.tensor(body, align); err != nil {
+		if f.ByName[i.name], err = i.tensor(body, align); err != nil {
 			return nil, fmt.Errorf("gguf: tensor %s: %w", i.name, err)
 		}
 	}
 	return f, nil
-}
-
-func orOther(c identify.Content) string {
-	if c == identify.Unknown {
-		return "something else"
-	}
-	return string(c)
 }
 
 // info describes a tensor.

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -23,49 +22,20 @@ import (
 	"fettle/internal/identify"
 )
 
-// File holds an open file. Its tensors are valid until Close.
+// File holds an open file: the tensors of the dict that it holds or, where that has none, of its entry model,
+// state_dict, module or model_state_dict.
 type File struct {
-	tensors map[string]checkpoint.Tensor
-	copied  uint64 // bytes of tensors that are not windows into the file
-	release func() error
+	checkpoint.Tensors
+	copied uint64 // bytes of tensors that are not windows into the file
 }
 
-// Open maps the file at path into memory and finds its tensors: those of the dict that it holds or, where that has
-// none, of its entry model, state_dict, module or model_state_dict.
-func Open(path string) (*File, error) {
-	data, release, err := checkpoint.Map(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := Parse(data)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), release())
-	}
-	f.release = release
-	return f, nil
-}
-
-// Names lists the tensors, sorted.
-func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
-
-// Tensor returns the tensor of a name.
-func (f *File) Tensor(name string) (checkpoint.Tensor, bool) {
-	t, ok := f.tensors[name]
-	return t, ok
-}
-
-// Close releases the file's memory; its tensors are not valid afterwards.
-func (f *File) Close() error {
-	if f.release == nil {
-		return nil
-	}
-	return f.release()
-}
+// Open opens the file at path and finds its tensors.
+func Open(path string) (*File, error) { return checkpoint.Open(path, Parse) }
 
 // Parse reads a whole file from memory. Tensors are windows into data, or copies where their elements are not
 // contiguous.
 func Parse(data []byte) (*File, error) {
-	f := &File{tensors: map[string]checkpoint.Tensor{}}
+	f := &File{Tensors: checkpoint.Tensors{ByName: map[string]checkpoint.Tensor{}}}
 	var root any
 	var err error
 	switch c := identify.Head(data); c {
@@ -92,7 +62,7 @@ func Parse(data []byte) (*File, error) {
 		if !ok {
 			return nil, fmt.Errorf("PyTorch checkpoint: a tensor is named %v, want a text", key)
 		}
-		if f.tensors[name], err = t.named(name, 2*uint64(len(data))); err != nil {
+		if f.ByName[name], err = t.named(name, 2*uint64(len(data))); err != nil {
 			return nil, fmt.Errorf("PyTorch checkpoint: %w", err)
 		}
 	}

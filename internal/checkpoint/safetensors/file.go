@@ -9,57 +9,27 @@ package safetensors
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/identify"
 )
 
-// File holds an open file. Its tensors are valid until Close.
+// File holds an open file.
 type File struct {
-	tensors  map[string]checkpoint.Tensor
+	checkpoint.Tensors
 	metadata map[string]string
-	release  func() error
 }
 
-// Open maps the file at path into memory, or reads it where that is not possible, and checks its header. A mapped file
-// must keep its length while it is open.
+// Open opens the file at path and checks its header.
 func Open(path string) (*File, error) {
-	data, release, err := checkpoint.Map(path)
-	if err != nil {
-		return nil, err
-	}
-	file, err := Parse(data)
-	if err != nil {
-		if c := identify.Head(data); c != identify.Unknown && c != identify.Safetensors {
+	return checkpoint.Open(path, func(data []byte) (*File, error) {
+		f, err := Parse(data)
+		if c := identify.Head(data); err != nil && c != identify.Unknown && c != identify.Safetensors {
 			err = fmt.Errorf("it is %s, want a safetensors file", c)
 		}
-		release()
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	file.release = release
-	return file, nil
-}
-
-// Names lists the tensors, sorted.
-func (f *File) Names() []string { return slices.Sorted(maps.Keys(f.tensors)) }
-
-// Tensor returns the tensor of a name.
-func (f *File) Tensor(name string) (checkpoint.Tensor, bool) {
-	t, ok := f.tensors[name]
-	return t, ok
+		return f, err
+	})
 }
 
 // Metadata returns the free-form part of the header, never nil.
 func (f *File) Metadata() map[string]string { return f.metadata }
-
-// Close releases the file's memory; its tensors are not valid afterwards.
-func (f *File) Close() error {
-	if f.release == nil {
-		return nil
-	}
-	release := f.release
-	f.release, f.tensors = nil, nil
-	return release()
-}

@@ -40,7 +40,7 @@ func Parse(data []byte) (*File, error) {
 	if !bytes.HasPrefix(header, []byte("{")) || !utf8.Valid(header) {
 		return nil, errors.New("safetensors: header is not a JSON object in UTF-8")
 	}
-	f := &File{tensors: map[string]checkpoint.Tensor{}, metadata: map[string]string{}}
+	f := &File{Tensors: checkpoint.Tensors{ByName: map[string]checkpoint.Tensor{}}, metadata: map[string]string{}}
 	var windows []window
 	dec := json.NewDecoder(bytes.NewReader(header))
 	dec.UseNumber()
@@ -56,7 +56,7 @@ func Parse(data []byte) (*File, error) {
 			return fmt.Errorf("tensor %s: %w", name, err)
 		}
 		t.Data = body[w.begin:w.end:w.end]
-		f.tensors[name] = t
+		f.ByName[name] = t
 		windows = append(windows, w)
 		return nil
 	})

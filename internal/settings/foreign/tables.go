@@ -99,9 +99,12 @@ func idle() [][2]string {
 				"freeze_vision_tower freeze_multi_modal_projector freeze_language_model media_dir audio_sampling_rate " +
 				"freeze_mm_modules"},
 		{"the program's commands say it",
-			"do_train do_predict train test predict_with_generate strict debug max_new_tokens temperature top_p " +
-				"top_k do_sample sample_backend is_preprocess prediction_loss_only label_names seed_worker data_seed " +
+			"do_train do_predict train test strict debug is_preprocess prediction_loss_only label_names " +
 				"include_for_metrics"},
+		{"answers are made by fettle generate and fettle chat, with settings of their own",
+			"predict_with_generate max_new_tokens temperature top_p top_k do_sample num_beams sample_backend"},
+		{"the order of the data is drawn by seed",
+			"data_seed seed_worker"},
 		{"a loss that is not finite stops a run",
 			"loss_watchdog_threshold loss_watchdog_patience"},
 	}
@@ -147,8 +150,10 @@ func refused() [][2]string {
 		{"the base's positions are its own: set rope_scaling in the model's config.json",
 			"rope_scaling rope_theta"},
 		{"one data set after another, shuffled together: leave it out, or set dataset_weights",
-			"mix_strategy interleave_probs interleave_probabilities streaming pretraining_dataset " +
-				"shuffle_before_merging_datasets dataset_exact_deduplication eval_on_each_dataset num_beams"},
+			"mix_strategy interleave_probs interleave_probabilities streaming shuffle_before_merging_datasets " +
+				"dataset_exact_deduplication eval_on_each_dataset"},
+		{"for plain text write dataset, with dataset_format: text",
+			"pretraining_dataset"},
 		{"a rate of its own for a part of the weights is not done here",
 			"embedding_lr embedding_lr_scale lr_groups loraplus_lr_embedding"},
 		{"write lr_scheduler_type: cosine_with_min_lr with lr_scheduler_kwargs: min_lr_rate=… for a rate that " +
