@@ -65,6 +65,7 @@ func checkResume(from string) error {
 		return input(fmt.Errorf("%s %s is %s, whose optimizer fettle does not read: start from its weights with "+
 			"--adapter_name_or_path %s", key, from, p.What, from))
 	}
+	p.Use = "" // a directory with a model or an adapter is no checkpoint either
 	return mistaken(key, from, p, "a checkpoint of fettle, such as runs/first/checkpoint-000200")
 }
 
