@@ -24,9 +24,58 @@ type entry struct {
 // Encode writes a file: metadata first, then the tensors sorted by name; the header is padded with spaces so that the
 // data begins at a multiple of 8. The same tensors always give the same bytes.
 func Encode(w io.Writer, tensors []checkpoint.Tensor, meta map[string]string) error {
-	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b checkpoint.Tensor) int {
+	var lazy []checkpoint.Lazy
+	for _, t := range tensors {
+		if err := sound(t); err != nil {
+			return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+		}
+		lazy = append(lazy, t.Lazy())
+	}
+	return Write(w, lazy, meta)
+}
+
+// Write is Encode of tensors whose data are written one after another.
+func Write(w io.Writer, tensors []checkpoint.Lazy, meta map[string]string) error {
+	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b checkpoint.Lazy) int {
 		return strings.Compare(a.Name, b.Name)
 	})
+	header, err := encodeHeader(tensors, meta)
+	if err != nil {
+		return fmt.Errorf("safetensors: %w", err)
+	}
+	if err := binary.Write(w, binary.LittleEndian, uint64(len(header))); err != nil {
+		return err
+	}
+	if _, err := w.Write(header); err != nil {
+		return err
+	}
+	for _, t := range tensors {
+		size, _ := t.Type.Bytes(t.Shape)
+		count := &counter{w, 0}
+		if err := t.Write(count); err != nil {
+			return fmt.Errorf("write tensor %s: %w", t.Name, err)
+		}
+		if count.n != size {
+			return fmt.Errorf("write tensor %s: %d bytes of data, want %d for %s %v", t.Name, count.n, size, t.Type, t.Shape)
+		}
+	}
+	return nil
+}
+
+// counter counts the bytes that go through it.
+type counter struct {
+	w io.Writer
+	n uint64
+}
+
+func (c *counter) Write(data []byte) (int, error) {
+	n, err := c.w.Write(data)
+	c.n += uint64(n)
+	return n, err
+}
+
+// encodeHeader returns the header of tensors in their order.
+func encodeHeader(tensors []checkpoint.Lazy, meta map[string]string) ([]byte, error) {
 	header := new(bytes.Buffer)
 	header.WriteByte('{')
 	member := func(key string, value any) error {
@@ -41,20 +90,24 @@ func Encode(w io.Writer, tensors []checkpoint.Tensor, meta map[string]string) er
 	}
 	if len(meta) > 0 {
 		if err := member("__metadata__", meta); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	at := uint64(0)
 	for i, t := range tensors {
-		if err := sound(t); err != nil {
-			return fmt.Errorf("safetensors: tensor %q: %w", t.Name, err)
+		size, err := t.Type.Bytes(t.Shape)
+		if err == nil {
+			err = nameable(t.Name, t.Type)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
 		if i > 0 && tensors[i-1].Name == t.Name {
-			return fmt.Errorf("safetensors: tensor %q occurs twice", t.Name)
+			return nil, fmt.Errorf("tensor %q occurs twice", t.Name)
 		}
-		end := at + uint64(len(t.Data))
+		end := at + size
 		if err := member(t.Name, entry{t.Type, append([]int{}, t.Shape...), [2]uint64{at, end}}); err != nil {
-			return err
+			return nil, err
 		}
 		at = end
 	}
@@ -63,31 +116,25 @@ func Encode(w io.Writer, tensors []checkpoint.Tensor, meta map[string]string) er
 		header.WriteByte(' ')
 	}
 	if header.Len() > maxHeader {
-		return fmt.Errorf("safetensors: header of %d bytes, want at most %d", header.Len(), maxHeader)
+		return nil, fmt.Errorf("header of %d bytes, want at most %d", header.Len(), maxHeader)
 	}
-	if err := binary.Write(w, binary.LittleEndian, uint64(header.Len())); err != nil {
-		return err
-	}
-	if _, err := w.Write(header.Bytes()); err != nil {
-		return err
-	}
-	for _, t := range tensors {
-		if _, err := w.Write(t.Data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return header.Bytes(), nil
 }
 
 // sound returns an error for a tensor that Parse rejects.
 func sound(t checkpoint.Tensor) error {
-	if err := known(t.Type); err != nil {
+	if err := nameable(t.Name, t.Type); err != nil {
 		return err
 	}
-	if t.Name == "__metadata__" || !utf8.ValidString(t.Name) {
+	return t.Check()
+}
+
+// nameable returns an error for a name or a type that Parse rejects.
+func nameable(name string, as checkpoint.Type) error {
+	if name == "__metadata__" || !utf8.ValidString(name) {
 		return errors.New("not a name for a tensor")
 	}
-	return t.Check()
+	return known(as)
 }
 
 // appendJSON writes v compactly, without escaping <, > and &.

@@ -2,6 +2,7 @@ package safetensors
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -126,4 +127,13 @@ func shared(t *testing.T) string {
 		t.Skipf("no reference material at %s: set FETTLE_DATA", dir)
 	}
 	return dir
+}
+
+func TestDataOfAnotherLengthAreRefused(t *testing.T) {
+	short := checkpoint.Lazy{Name: "w", Type: checkpoint.F32, Shape: []int{2}, Write: func(w io.Writer) error {
+		_, err := w.Write(make([]byte, 4))
+		return err
+	}}
+	err := Write(io.Discard, []checkpoint.Lazy{short}, nil)
+	require.EqualError(t, err, "write tensor w: 4 bytes of data, want 8 for F32 [2]")
 }
