@@ -1,6 +1,6 @@
-// Package pth reads the tensors of PyTorch's checkpoint files (.pth, .pt, .bin): a zip archive with a pickle of the
-// tensors' names, shapes and places and one entry for each storage, or, before PyTorch 1.6, pickles with the storages
-// behind them.
+// Package pth reads and writes the tensors of PyTorch's checkpoint files (.pth, .pt, .bin): a zip archive with a pickle
+// of the tensors' names, shapes and places and one entry for each storage, or, before PyTorch 1.6, which is read only,
+// pickles with the storages behind them.
 //
 // A file is not trusted. The pickle is read by a machine that knows the operations and names that state dicts need, and
 // calls nothing; every size is checked against the file's before it is used.
