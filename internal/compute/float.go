@@ -3,6 +3,8 @@ package compute
 import (
 	"encoding/binary"
 	"math"
+
+	"fettle/internal/block"
 )
 
 // FromBF16 widens a bfloat16, the upper half of a float32.
@@ -44,7 +46,28 @@ func (w *Matrix) Row(dst []float32, i, k0 int) {
 		w.Packed.(Rows).Row(dst, i, k0)
 		return
 	}
-	widen(dst, w.Raw[(i*w.K+k0)*w.Type.Size():], w.Type)
+	row := w.RowBytes(i)
+	if b, ok := w.Type.Block(); ok {
+		decode(dst, row, b, k0)
+		return
+	}
+	widen(dst, row[k0*w.Type.Size():], w.Type)
+}
+
+// decode writes elements k0 … k0+len(dst)-1 of a row of blocks, whole blocks in place.
+func decode(dst []float32, row []byte, b block.Type, k0 int) {
+	var one [256]float32
+	for len(dst) > 0 {
+		at, from := row[k0/b.Elements*b.Bytes:], k0%b.Elements
+		n := len(dst) / b.Elements * b.Elements
+		if from == 0 && n > 0 {
+			b.Decode(dst[:n], at[:n/b.Elements*b.Bytes])
+		} else {
+			b.Decode(one[:b.Elements], at[:b.Bytes])
+			n = copy(dst, one[from:b.Elements])
+		}
+		dst, k0 = dst[n:], k0+n
+	}
 }
 
 // widen decodes len(dst) little-endian elements of type t from raw.

@@ -6,6 +6,9 @@ import (
 
 // Kept: whole panels of words, beside scales and sums of quantized weights.
 func (d *device) Kept(n, k int, t compute.DType) int64 {
+	if _, ok := t.Block(); ok {
+		return t.Bytes(n, k)
+	}
 	per := 1
 	switch t {
 	case compute.Int8:

@@ -15,12 +15,11 @@ func TestKeptIsTheMemoryOfPreparedMatrices(t *testing.T) {
 	for _, mode := range compute.Modes() {
 		dev, err := New(Options{Compute: mode})
 		require.NoError(t, err)
-		for _, kind := range []compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8, compute.NF4} {
+		for _, kind := range kinds() {
 			for _, s := range [][2]int{{64, 96}, {70, 1101}, {600, 900}} {
-				n, k := s[0], s[1]
-				w := devicetest.Matrix(n, k, kind, devicetest.Normal(3, n*k))
+				w := devicetest.Drawn(3, s[0], s[1], kind)
+				n, k, bytes := w.N, w.K, len(w.Raw)
 				require.NoError(t, dev.Prepare(w))
-				var bytes int
 				switch p := w.Packed.(type) {
 				case *panels:
 					bytes = 4 * len(p.data)

@@ -57,8 +57,12 @@ func (d *device) vocabBlocks(w *compute.Matrix) (all []compute.Matrix) {
 	for lo := 0; lo < w.N; lo += vocabBlock {
 		part := compute.Matrix{N: min(vocabBlock, w.N-lo), K: w.K, Type: w.Type}
 		if w.Raw != nil {
-			row := w.K * w.Type.Size()
-			part.Raw = w.Raw[lo*row:][:part.N*row]
+			part.Raw, part.Order = w.Raw, w.Order
+			if w.Order != nil {
+				part.Order = w.Order[lo:][:part.N]
+			} else {
+				part.Raw = w.Raw[w.Type.Bytes(lo, w.K):][:w.Type.Bytes(part.N, w.K)]
+			}
 		} else {
 			cut := *p
 			cut.n, cut.data = part.N, p.panel(lo/panel, 0)

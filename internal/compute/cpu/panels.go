@@ -90,7 +90,7 @@ func (d *device) Prepare(w *compute.Matrix) error {
 	case *compute.NF4Weights:
 		w.Packed = d.packNF4(p)
 	}
-	if w.Raw == nil {
+	if _, ok := w.Type.Block(); ok || w.Raw == nil {
 		return nil
 	}
 	count := (w.N + panel - 1) / panel
@@ -102,7 +102,7 @@ func (d *device) Prepare(w *compute.Matrix) error {
 		p.data = kernel.Allocate(p, count*p.pitch)
 	}
 	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
-	w.Packed, w.Raw = p, nil
+	w.Packed, w.Raw, w.Order = p, nil, nil
 	if w.Release != nil {
 		w.Release()
 	}
@@ -116,8 +116,7 @@ func (d *device) layOut(dst []kernel.Word, w *compute.Matrix, kind compute.DType
 		p := kernel.Pack{Dst: dst[i-lo:], LDD: panel, Rows: min(16, hi-i)}
 		if w.Type == kind && w.K*w.Type.Size()%4 == 0 && kernel.LittleEndian() {
 			p.LDS, p.Cols = w.K*w.Type.Size()/4, steps
-			p.Src = kernel.BytesAsWords(w.Raw)[i*p.LDS+s0:]
-			d.core.PackF32(&p) // a transpose of words, whatever they hold
+			d.transposeRaw(p, w, i, s0)
 			continue
 		}
 		per := 4 / kind.Size()
@@ -139,4 +138,20 @@ func (d *device) layOut(dst []kernel.Word, w *compute.Matrix, kind compute.DType
 	if kind == compute.F32 {
 		d.round(kernel.Floats(dst[:steps*panel]))
 	}
+}
+
+// transposeRaw transposes words s0 and on of the rows of p from row i of w on, whatever the words hold.
+func (d *device) transposeRaw(p kernel.Pack, w *compute.Matrix, i, s0 int) {
+	if w.Order == nil {
+		p.Src = kernel.BytesAsWords(w.Raw)[i*p.LDS+s0:]
+		d.core.PackF32(&p)
+		return
+	}
+	rows := d.free.words(p.Rows * p.Cols)
+	defer d.free.putWords(rows)
+	for r := range p.Rows {
+		copy(rows[r*p.Cols:][:p.Cols], kernel.BytesAsWords(w.RowBytes(i + r))[s0:])
+	}
+	p.Src, p.LDS = rows, p.Cols
+	d.core.PackF32(&p)
 }

@@ -10,17 +10,23 @@ import (
 	"fettle/internal/compute/devicetest"
 )
 
+// kinds lists the types of frozen matrices.
+func kinds() []compute.DType {
+	plain := []compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8, compute.NF4}
+	return append(plain, compute.BlockTypes()...)
+}
+
 // TestOneRowHasTheBitsOfMany decodes as it reads a prompt.
 func TestOneRowHasTheBitsOfMany(t *testing.T) {
 	for _, l := range kernel.Levels() {
 		for _, mode := range []string{"f32", "bf16", "int8"} {
-			for _, kind := range []compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8, compute.NF4} {
+			for _, kind := range kinds() {
 				for _, shape := range [][2]int{{1, 1}, {33, 5}, {70, 66}, {32, 130}, {40, 1101}} {
 					dev, err := New(Options{Compute: mode, Level: l.Name, Threads: 2})
 					require.NoError(t, err)
 					AsStored(dev)
-					n, k := shape[0], shape[1]
-					w := devicetest.Matrix(n, k, kind, devicetest.Normal(3, n*k))
+					w := devicetest.Drawn(3, shape[0], shape[1], kind)
+					n, k := w.N, w.K
 					require.NoError(t, dev.Prepare(w))
 					x, many, one := devicetest.Normal(4, 3*k), make([]float32, 3*n), make([]float32, 3*n)
 					dev.MatMul(many, x, w, 3)

@@ -22,13 +22,18 @@ func (s source) normal(n int) []float32 {
 	return x
 }
 
-// matrix returns (n, k) draws of N(0, 1), rounded to type t.
+// matrix returns (n, k) draws of N(0, 1), rounded to type t, or blocks of type t.
 func (s source) matrix(n, k int, t compute.DType) *compute.Matrix {
+	if _, ok := t.Block(); ok {
+		return s.blocks(n, k, t)
+	}
 	return Matrix(n, k, t, s.normal(n*k))
 }
 
 // types lists the types of frozen matrices.
-var types = []compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8, compute.NF4}
+var types = append(
+	[]compute.DType{compute.F32, compute.BF16, compute.F16, compute.Int8, compute.NF4}, compute.BlockTypes()...,
+)
 
 // Matrix stores values as an (n, k) matrix of type t.
 func Matrix(n, k int, t compute.DType, values []float32) *compute.Matrix {
