@@ -1,4 +1,4 @@
-// Package block decodes rows of numbers that share a scale by blocks: the quantized types of GGUF files.
+// Package block decodes and encodes rows of numbers that share a scale by blocks: the quantized types of GGUF files.
 //
 // In all of them d and m are halves, q small whole numbers, low nibbles the first half of a block of 32 and high ones
 // the second. Types with K in their name have blocks of 256 elements, which parts of 16 or 32 with scales of their own
@@ -16,22 +16,36 @@ type Type struct {
 	Elements int // of a block
 	Bytes    int
 	decode   func(dst []float32, src []byte) // one block
+	encode   func(dst []byte, src []float32) // one block
+	halves   []int                           // where d and m stand in it
 }
 
 // The types by the names that GGUF gives them; x is the value of an element.
 var (
-	Q4_0   = Type{32, 18, q4_0}    // d, 16 bytes of nibbles: x = d·(q − 8)
-	Q4_1   = Type{32, 20, q4_1}    // d, m, 16 bytes of nibbles: x = d·q + m
-	Q5_0   = Type{32, 22, q5_0}    // d, 32 fifth bits, 16 bytes of nibbles: x = d·(q − 16)
-	Q5_1   = Type{32, 24, q5_1}    // d, m, 32 fifth bits, 16 bytes of nibbles: x = d·q + m
-	Q8_0   = Type{32, 34, q8_0}    // d, 32 int8: x = d·q
-	Q2_K   = Type{256, 84, q2_K}   // 16 pairs of nibbles (s, t), 64 bytes of 2 bits, d, m: x = d·s·q − m·t
-	Q3_K   = Type{256, 110, q3_K}  // 256 high bits, 64 bytes of 2 bits, 16 scales s of 6 bits, d: x = d·(s − 32)·(q − 4)
-	Q4_K   = Type{256, 144, q4_K}  // d, m, 8 pairs (s, t) of 6 bits, 128 bytes of nibbles: x = d·s·q − m·t
-	Q5_K   = Type{256, 176, q5_K}  // d, m, 8 pairs (s, t) of 6 bits, 256 fifth bits, 128 bytes of nibbles: as Q4_K
-	Q6_K   = Type{256, 210, q6_K}  // 128 bytes of nibbles, 64 of 2 high bits, 16 int8 scales s, d: x = d·s·(q − 32)
-	IQ4_NL = Type{32, 18, iq4_NL}  // d, 16 bytes of nibbles: x = d·levels[q]
-	IQ4_XS = Type{256, 136, iq4XS} // d, 8 scales s of 6 bits, 128 bytes of nibbles: x = d·(s − 32)·levels[q]
+	// d, 16 bytes of nibbles: x = d·(q − 8)
+	Q4_0 = Type{32, 18, q4_0, toQ4_0, []int{0}}
+	// d, m, 16 bytes of nibbles: x = d·q + m
+	Q4_1 = Type{32, 20, q4_1, toQ4_1, []int{0, 2}}
+	// d, 32 fifth bits, 16 bytes of nibbles: x = d·(q − 16)
+	Q5_0 = Type{32, 22, q5_0, toQ5_0, []int{0}}
+	// d, m, 32 fifth bits, 16 bytes of nibbles: x = d·q + m
+	Q5_1 = Type{32, 24, q5_1, toQ5_1, []int{0, 2}}
+	// d, 32 int8: x = d·q
+	Q8_0 = Type{32, 34, q8_0, toQ8_0, []int{0}}
+	// 16 pairs of nibbles (s, t), 64 bytes of 2 bits, d, m: x = d·s·q − m·t
+	Q2_K = Type{256, 84, q2_K, nil, []int{80, 82}}
+	// 256 high bits, 64 bytes of 2 bits, 16 scales s of 6 bits, d: x = d·(s − 32)·(q − 4)
+	Q3_K = Type{256, 110, q3_K, nil, []int{108}}
+	// d, m, 8 pairs (s, t) of 6 bits, 128 bytes of nibbles: x = d·s·q − m·t
+	Q4_K = Type{256, 144, q4_K, nil, []int{0, 2}}
+	// d, m, 8 pairs (s, t) of 6 bits, 256 fifth bits, 128 bytes of nibbles: as Q4_K
+	Q5_K = Type{256, 176, q5_K, nil, []int{0, 2}}
+	// 128 bytes of nibbles, 64 of 2 high bits, 16 int8 scales s, d: x = d·s·(q − 32)
+	Q6_K = Type{256, 210, q6_K, nil, []int{208}}
+	// d, 16 bytes of nibbles: x = d·levels[q]
+	IQ4_NL = Type{32, 18, iq4_NL, nil, []int{0}}
+	// d, 8 scales s of 6 bits, 128 bytes of nibbles: x = d·(s − 32)·levels[q]
+	IQ4_XS = Type{256, 136, iq4XS, nil, []int{0}}
 )
 
 // Decode computes the elements of whole blocks: len(src)/Bytes of them. It panics unless dst has room for them.

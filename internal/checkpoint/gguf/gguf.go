@@ -1,4 +1,4 @@
-// Package gguf reads the GGUF file format of llama.cpp, version 2 and 3, little-endian:
+// Package gguf reads and writes the GGUF file format of llama.cpp, version 2 and 3, little-endian:
 //
 //	"GGUF", version, number of tensors, number of keys
 //	keys      name, type, value

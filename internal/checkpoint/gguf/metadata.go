@@ -45,8 +45,11 @@ func (m Metadata) alignment() (uint64, error) {
 	if !ok {
 		return alignTo, nil
 	}
-	if n, ok := v.(uint64); ok && n >= 1 && n <= 1<<20 && n&(n-1) == 0 {
+	if n, ok := v.(uint64); ok && aligns(n) {
 		return n, nil
 	}
 	return 0, fmt.Errorf("%s is %v, want a power of two", alignKey, v)
 }
+
+// aligns reports whether n can be an alignment: a power of two, within reason.
+func aligns(n uint64) bool { return n >= 1 && n <= 1<<20 && n&(n-1) == 0 }

@@ -58,12 +58,6 @@ func (r *reader) count(n uint64) int {
 
 func (r *reader) text() string { return strings.Clone(string(r.take(r.uint64()))) }
 
-// The types of values, by their numbers.
-const (
-	typeText  = 8
-	typeArray = 9
-)
-
 // widths are the bytes of a scalar of each type; 0 for the others.
 var widths = [13]uint64{1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8}
 

@@ -1,0 +1,63 @@
+package checkpoint
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/x448/float16"
+
+	"fettle/internal/compute"
+)
+
+// Encode writes src to dst as elements of type F32, F16, BF16 or a quantized type of GGUF, rounded to nearest, ties to
+// even, or as package block quantizes. dst has the length that the type requires for len(src) elements, which are whole
+// rows. Numbers that are not finite, or beyond the type's range, are an error.
+func Encode(t Type, dst []byte, src []float32) error {
+	if want, err := t.Bytes([]int{len(src)}); err != nil {
+		return err
+	} else if want != uint64(len(dst)) {
+		return fmt.Errorf("encode as %s: %d bytes for %d elements, want %d", t, len(dst), len(src), want)
+	}
+	for i, x := range src {
+		if x-x != 0 {
+			return fmt.Errorf("encode as %s: element %d is %v, want a finite number", t, i, x)
+		}
+	}
+	le := binary.LittleEndian
+	switch t {
+	case F32:
+		for i, x := range src {
+			le.PutUint32(dst[4*i:], math.Float32bits(x))
+		}
+	case F16:
+		for i, x := range src {
+			h := float16.Fromfloat32(x)
+			if h.IsInf(0) {
+				return fmt.Errorf("encode as F16: element %d is %v, want at most 65504 in magnitude", i, x)
+			}
+			le.PutUint16(dst[2*i:], h.Bits())
+		}
+	case BF16:
+		for i, x := range src {
+			le.PutUint16(dst[2*i:], compute.ToBF16(x))
+		}
+	default:
+		blocks, ok := quantized[t]
+		if !ok {
+			return fmt.Errorf("cannot encode as %s, want F32, F16, BF16 or a quantized type of GGUF", t)
+		}
+		if blocks.Encode(dst, src); !blocks.Finite(dst) {
+			return fmt.Errorf("encode as %s: its numbers, up to %v in magnitude, need a scale beyond 65504", t, largest(src))
+		}
+	}
+	return nil
+}
+
+// largest returns the largest magnitude.
+func largest(src []float32) (x float64) {
+	for _, v := range src {
+		x = max(x, math.Abs(float64(v)))
+	}
+	return x
+}

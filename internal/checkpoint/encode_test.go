@@ -1,0 +1,60 @@
+package checkpoint
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestEncodedNumbersDecodeToTheNearest(t *testing.T) {
+	src := make([]float32, 64)
+	for i := range src {
+		src[i] = float32(math.Sin(float64(i)))
+	}
+	for _, c := range []struct {
+		as    Type
+		error float64 // half a step, of numbers up to 1 in magnitude, and the rounding of the scale
+	}{
+		{F32, 0}, {F16, 0x1p-12}, {BF16, 0x1p-9}, {Q8_0, 1.01 / 254}, {Q4_0, 1.0 / 8}, {Q4_1, 1.01 / 15}, {Q5_0, 1.0 / 16},
+		{Q5_1, 1.01 / 31},
+	} {
+		size, err := c.as.Bytes([]int{64})
+		require.NoError(t, err)
+		dst := make([]byte, size)
+		require.NoError(t, Encode(c.as, dst, src))
+		got, err := Float32s(Tensor{Type: c.as, Shape: []int{64}, Data: dst})
+		require.NoError(t, err)
+		for i := range src {
+			require.InDelta(t, src[i], got[i], c.error, "%s element %d", c.as, i)
+		}
+	}
+}
+
+func TestNumbersThatATypeCannotHoldAreNotEncoded(t *testing.T) {
+	with := func(x float32) []float32 {
+		src := make([]float32, 32)
+		src[7] = x
+		return src
+	}
+	inf := float32(math.Inf(-1))
+	for _, c := range []struct {
+		as   Type
+		src  []float32
+		size int
+		want string
+	}{
+		{F32, with(inf), 128, "encode as F32: element 7 is -Inf, want a finite number"},
+		{BF16, with(inf - inf), 64, "encode as BF16: element 7 is NaN, want a finite number"},
+		{Q8_0, with(inf), 34, "encode as Q8_0: element 7 is -Inf, want a finite number"},
+		{F16, with(-65520), 64, "encode as F16: element 7 is -65520, want at most 65504 in magnitude"},
+		{Q8_0, with(1e7), 34, "encode as Q8_0: its numbers, up to 1e+07 in magnitude, need a scale beyond 65504"},
+		{Q4_1, with(-7e4), 20, "encode as Q4_1: its numbers, up to 70000 in magnitude, need a scale beyond 65504"},
+		{Q8_0, with(1), 33, "encode as Q8_0: 33 bytes for 32 elements, want 34"},
+		{Q4_0, with(1)[:31], 18, "shape [31]: rows of 31 elements, want a multiple of 32 for Q4_0"},
+		{I32, with(1), 128, "cannot encode as I32, want F32, F16, BF16 or a quantized type of GGUF"},
+	} {
+		require.EqualError(t, Encode(c.as, make([]byte, c.size), c.src), c.want)
+	}
+	require.NoError(t, Encode(F16, make([]byte, 64), with(65519)), "rounds to 65504")
+}

@@ -1,0 +1,168 @@
+package gguf
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"fettle/internal/atomicfile"
+	"fettle/internal/checkpoint"
+)
+
+// Key is an entry of a file's metadata. The Go type of its value is its type in the file: uint8 to uint64, int8 to
+// int64, float32, float64, bool, string, or a slice of one of these. An int has no width and is refused.
+type Key struct {
+	Name  string
+	Value any
+}
+
+// Output is a tensor of a file to come.
+type Output struct {
+	Name  string
+	Type  checkpoint.Type
+	Shape []int // innermost dimension last
+
+	// Write writes the tensor's data, as many bytes as type and shape require, in as many pieces as it likes.
+	Write func(io.Writer) error
+}
+
+// Whole returns a tensor that is in memory as an output.
+func Whole(t checkpoint.Tensor) Output {
+	write := func(w io.Writer) error {
+		if err := t.Check(); err != nil {
+			return err
+		}
+		_, err := w.Write(t.Data)
+		return err
+	}
+	return Output{Name: t.Name, Type: t.Type, Shape: t.Shape, Write: write}
+}
+
+// Write replaces the file at path, whole or not at all, by one that Encode writes.
+func Write(path string, keys []Key, tensors []Output) error {
+	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, keys, tensors) })
+}
+
+// Encode writes a file of version 3: the keys and the tensors in the order given, then the tensors' data one after the
+// other, each from a multiple of general.alignment, 32 unless it is among the keys. The header is checked before the
+// first byte is written, and a tensor's data while they are written.
+func Encode(w io.Writer, keys []Key, tensors []Output) error {
+	header, align, err := encodeHeader(keys, tensors)
+	if err != nil {
+		return fmt.Errorf("write gguf: %w", err)
+	}
+	buffered := bufio.NewWriterSize(w, 1<<20)
+	out := &counter{to: buffered, left: uint64(len(header))}
+	out.Write(header) // its error comes again at the next write
+	for _, t := range tensors {
+		want, _ := t.Type.Bytes(t.Shape)
+		out.pad(align)
+		out.left = want
+		if err = t.Write(out); err == nil && out.left != 0 {
+			err = fmt.Errorf("%d bytes of data, want %d for %s %v", want-out.left, want, t.Type, t.Shape)
+		}
+		if err != nil {
+			return fmt.Errorf("write gguf: tensor %s: %w", t.Name, err)
+		}
+	}
+	out.pad(align)
+	return buffered.Flush()
+}
+
+// counter counts what is written. It refuses more than left bytes.
+type counter struct {
+	to   io.Writer
+	at   uint64
+	left uint64
+}
+
+var errTooLong = errors.New("more data than its type and shape require")
+
+func (c *counter) Write(p []byte) (int, error) {
+	if uint64(len(p)) > c.left {
+		return 0, errTooLong
+	}
+	n, err := c.to.Write(p)
+	c.at += uint64(n)
+	c.left -= uint64(n)
+	return n, err
+}
+
+// pad writes zeros up to a multiple of align.
+func (c *counter) pad(align uint64) {
+	c.left = padding(c.at, align)
+	c.Write(make([]byte, c.left))
+}
+
+// padding returns the bytes from at to a multiple of align.
+func padding(at, align uint64) uint64 { return (align - at%align) % align }
+
+// maxName is the longest name of a tensor that llama.cpp reads.
+const maxName = 63
+
+// encodeHeader returns all that comes before the data, and the alignment.
+func encodeHeader(keys []Key, tensors []Output) (header []byte, align uint64, err error) {
+	le := binary.LittleEndian
+	header = le.AppendUint32([]byte("GGUF"), 3)
+	header = le.AppendUint64(header, uint64(len(tensors)))
+	header = le.AppendUint64(header, uint64(len(keys)))
+	seen := map[string]bool{}
+	align = alignTo
+	for _, k := range keys {
+		if seen[k.Name] || k.Name == "" {
+			return nil, 0, fmt.Errorf("key %q occurs twice or is empty", k.Name)
+		}
+		seen[k.Name] = true
+		if header, err = appendValue(appendText(header, k.Name), k.Value); err != nil {
+			return nil, 0, fmt.Errorf("key %s: %w", k.Name, err)
+		}
+		if k.Name == alignKey {
+			n, ok := k.Value.(uint32)
+			if !ok {
+				return nil, 0, fmt.Errorf("%s is of type %T, want uint32", alignKey, k.Value)
+			}
+			align = uint64(n)
+		}
+	}
+	if !aligns(align) {
+		return nil, 0, fmt.Errorf("%s is %d, want a power of two up to 2^20", alignKey, align)
+	}
+	clear(seen)
+	at := uint64(0)
+	for _, t := range tensors {
+		if seen[t.Name] || t.Name == "" || len(t.Name) > maxName {
+			return nil, 0, fmt.Errorf("tensor %q: want names of 1 to %d bytes that occur once", t.Name, maxName)
+		}
+		seen[t.Name] = true
+		number, ok := typeNumber(t.Type)
+		size, err := t.Type.Bytes(t.Shape)
+		switch {
+		case !ok:
+			return nil, 0, fmt.Errorf("tensor %s: type %s does not exist in GGUF", t.Name, t.Type)
+		case err != nil:
+			return nil, 0, fmt.Errorf("tensor %s: %w", t.Name, err)
+		case len(t.Shape) > maxDims:
+			return nil, 0, fmt.Errorf("tensor %s: shape %v, want at most %d dimensions", t.Name, t.Shape, maxDims)
+		}
+		header = le.AppendUint32(appendText(header, t.Name), uint32(len(t.Shape)))
+		for i := range t.Shape {
+			header = le.AppendUint64(header, uint64(t.Shape[len(t.Shape)-1-i]))
+		}
+		header = le.AppendUint32(header, number)
+		header = le.AppendUint64(header, at)
+		at += size + padding(size, align)
+	}
+	return header, align, nil
+}
+
+// typeNumber returns the number of an element type in the file.
+func typeNumber(t checkpoint.Type) (uint32, bool) {
+	for number, name := range types {
+		if name == t {
+			return number, true
+		}
+	}
+	return 0, false
+}
