@@ -103,9 +103,9 @@ func sameMatrix(t checkpoint.Tensor, w *compute.Matrix) bool {
 	if !slices.Equal(t.Shape, []int{w.N, w.K}) {
 		return false
 	}
-	row, size := make([]float32, w.K), len(t.Data)/max(1, w.N)
+	row := make([]float32, w.K)
 	for i := range w.N { // row by row: a large vocabulary in float32 may not fit into memory
-		values, err := checkpoint.Float32s(checkpoint.Tensor{Type: t.Type, Data: t.Data[i*size:][:size]})
+		values, err := checkpoint.Float32s(checkpoint.Tensor{Type: t.Type, Data: t.Row(i)})
 		if w.Row(row, i, 0); err != nil || !slices.Equal(row, values) {
 			return false
 		}

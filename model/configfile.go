@@ -78,8 +78,8 @@ func (w *whole) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// ReadConfig reads and checks dir/config.json.
-func ReadConfig(dir string) (*Config, error) {
+// readConfigFile reads and checks dir/config.json.
+func readConfigFile(dir string) (*Config, error) {
 	path := filepath.Join(dir, "config.json")
 	text, err := os.ReadFile(path)
 	if err != nil {

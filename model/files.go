@@ -12,7 +12,6 @@ import (
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/pth"
 	"fettle/internal/checkpoint/safetensors"
-	"fettle/internal/compute"
 	"fettle/internal/identify"
 )
 
@@ -22,7 +21,7 @@ var layouts = []struct{ file, index string }{
 	{"pytorch_model.bin", "pytorch_model.bin.index.json"},
 }
 
-// openTensors maps the checkpoint of a Hugging Face directory. The files stay open for as long as the program runs.
+// openTensors maps the checkpoint of a Hugging Face directory.
 func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
 	for _, l := range layouts {
 		index := filepath.Join(dir, l.index)
@@ -127,13 +126,4 @@ func instead(dir string) string {
 		}
 	}
 	return "the directory has no weights; was it downloaded whole?"
-}
-
-// StoredType returns the element type of a directory's projections, F32 where it is none that Load accepts.
-func StoredType(dir string) (compute.DType, error) {
-	tensors, err := openTensors(dir)
-	if err != nil {
-		return 0, fmt.Errorf("load model: %w", err)
-	}
-	return matrixTypes[tensors[Site{0, QProj}.WeightName()].Type], nil
 }

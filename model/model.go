@@ -1,4 +1,4 @@
-// Package model implements a frozen LLaMA: it loads a Hugging Face directory, runs forward and backward, down to the
+// Package model implements a frozen LLaMA: it loads a directory or file, runs forward and backward, down to the
 // lowest adapted site, and decodes with cached keys and values. Touvron et al. 2023, arXiv:2302.13971.
 //
 // The model is independent of the kind of adapter: an adapter is a Delta at each of some named Sites. Gradients of the
@@ -34,24 +34,20 @@ type Model struct {
 	work     work
 }
 
-// Load reads the model in a Hugging Face directory for a device. The weights stay memory-mapped, unless the device
-// keeps them in a layout of its own.
-func Load(dir string, dev compute.Device) (*Model, error) { return LoadAs(dir, dev, "none") }
+// Load reads the model in a directory or file, as Open takes it, for a device. The weights stay memory-mapped, unless the
+// device keeps them in a layout of its own.
+func Load(path string, dev compute.Device) (*Model, error) { return LoadAs(path, dev, "none") }
 
 // LoadAs is Load with the projections of the blocks quantized to int8 or nf4 one by one as they are read, or not at all
 // (none). Embedding and head stay as stored. Dettmers et al. 2023, arXiv:2305.14314.
-func LoadAs(dir string, dev compute.Device, quantization string) (*Model, error) {
-	c, err := ReadConfig(dir)
+func LoadAs(path string, dev compute.Device, quantization string) (*Model, error) {
+	s, err := Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
-	tensors, err := openTensors(dir)
+	m, err := build(s.Config, s.Tensors, dev, quantization, release)
 	if err != nil {
-		return nil, fmt.Errorf("load model: %w", err)
-	}
-	m, err := build(c, tensors, dev, quantization, release)
-	if err != nil {
-		return nil, fmt.Errorf("load model %s: %w", dir, err)
+		return nil, fmt.Errorf("load model %s: %w", path, err)
 	}
 	return m, nil
 }

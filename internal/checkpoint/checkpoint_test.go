@@ -110,3 +110,24 @@ func TestReadingEqualsMapping(t *testing.T) {
 	require.NoError(t, release())
 	require.NoError(t, unmap())
 }
+
+func TestRowsComeInTheirOrder(t *testing.T) {
+	in := Tensor{Name: "q", Type: F32, Shape: []int{4, 2}, Order: []int32{2, 0, 3, 1}}
+	in.Data = FromFloat32s("", nil, []float32{10, 11, 20, 21, 30, 31, 40, 41}).Data
+	want := []float32{30, 31, 10, 11, 40, 41, 20, 21}
+	require.NoError(t, in.Check())
+	got, err := Float32s(in)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Equal(t, FromFloat32s("", nil, want[4:6]).Data, in.Row(2))
+	var all []byte
+	for raw := range in.Runs() {
+		all = append(all, raw...)
+	}
+	require.Equal(t, FromFloat32s("", nil, want).Data, all)
+
+	in.Order = in.Order[:3]
+	require.EqualError(t, in.Check(), "an order of 3 rows for shape [4 2]")
+	in.Order = []int32{0, 1, 2, 4}
+	require.EqualError(t, in.Check(), "an order with row 4 of 4")
+}

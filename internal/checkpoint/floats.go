@@ -11,36 +11,50 @@ import (
 	"fettle/internal/compute"
 )
 
-// Float32s copies t as float32. BF16 and F16 are exact; F64 is rounded, and so are the products of quantized types.
+// Float32s copies t as float32, in the order of its rows. BF16 and F16 are exact; F64 is rounded, and so are the products
+// of quantized types.
 func Float32s(t Tensor) ([]float32, error) {
-	le := binary.LittleEndian
 	per, size := t.Type.Block(), max(1, t.Type.BlockBytes())
 	out := make([]float32, len(t.Data)/size*per)
-	switch t.Type {
-	case F64:
-		for i := range out {
-			out[i] = float32(math.Float64frombits(le.Uint64(t.Data[8*i:])))
-		}
-	case F32:
-		for i := range out {
-			out[i] = math.Float32frombits(le.Uint32(t.Data[4*i:]))
-		}
-	case F16:
-		for i := range out {
-			out[i] = half(t.Data[2*i:])
-		}
-	case BF16:
-		for i := range out {
-			out[i] = compute.FromBF16(le.Uint16(t.Data[2*i:]))
-		}
-	default:
-		blocks, ok := quantized[t.Type]
-		if !ok {
+	rest := out
+	for raw := range t.Runs() {
+		n := len(raw) / size * per
+		if !t.Type.decode(rest[:n], raw) {
 			return nil, fmt.Errorf("tensor %s: dtype %s, want F64, F32, F16, BF16 or a quantized type of GGUF", t.Name, t.Type)
 		}
-		blocks.Decode(out, t.Data[:len(t.Data)/size*size])
+		rest = rest[n:]
 	}
 	return out, nil
+}
+
+// decode widens or rounds whole blocks to float32; false for a type that has no numbers of use.
+func (t Type) decode(dst []float32, raw []byte) bool {
+	le := binary.LittleEndian
+	switch t {
+	case F64:
+		for i := range dst {
+			dst[i] = float32(math.Float64frombits(le.Uint64(raw[8*i:])))
+		}
+	case F32:
+		for i := range dst {
+			dst[i] = math.Float32frombits(le.Uint32(raw[4*i:]))
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = half(raw[2*i:])
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = compute.FromBF16(le.Uint16(raw[2*i:]))
+		}
+	default:
+		blocks, ok := quantized[t]
+		if ok {
+			blocks.Decode(dst, raw[:len(dst)/blocks.Elements*blocks.Bytes])
+		}
+		return ok
+	}
+	return true
 }
 
 func half(raw []byte) float32 { return float16.Frombits(binary.LittleEndian.Uint16(raw)).Float32() }

@@ -13,7 +13,11 @@ type Lazy struct {
 // Lazy returns the tensor as one that is there already.
 func (t Tensor) Lazy() Lazy {
 	return Lazy{t.Name, t.Type, t.Shape, func(w io.Writer) error {
-		_, err := w.Write(t.Data)
-		return err
+		for raw := range t.Runs() {
+			if _, err := w.Write(raw); err != nil {
+				return err
+			}
+		}
+		return nil
 	}}
 }

@@ -4,6 +4,7 @@ package checkpoint
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"math/bits"
 
@@ -15,11 +16,13 @@ type Tensor struct {
 	Name  string
 	Type  Type
 	Shape []int
-	Data  []byte // often a window into a mapped file; never write to it
-	Own   bool   // Data is memory of its own, not a window: what is dropped of it cannot be read again
+	Data  []byte  // often a window into a mapped file; never write to it
+	Order []int32 // of a matrix: row i is row Order[i] of Data; nil: the rows lie in order
+	Own   bool    // Data is memory of its own, not a window: what is dropped of it cannot be read again
 }
 
-// Check returns an error unless the type is known and Data has the length that type and shape require.
+// Check returns an error unless the type is known, Data has the length that type and shape require, and Order names a
+// row for every row.
 func (t Tensor) Check() error {
 	want, err := t.Type.Bytes(t.Shape)
 	if err != nil {
@@ -28,7 +31,42 @@ func (t Tensor) Check() error {
 	if want != uint64(len(t.Data)) {
 		return fmt.Errorf("%d bytes of data, want %d for %s %v", len(t.Data), want, t.Type, t.Shape)
 	}
+	if t.Order == nil {
+		return nil
+	}
+	if len(t.Shape) != 2 || len(t.Order) != t.Shape[0] {
+		return fmt.Errorf("an order of %d rows for shape %v", len(t.Order), t.Shape)
+	}
+	for _, at := range t.Order {
+		if at < 0 || int(at) >= t.Shape[0] {
+			return fmt.Errorf("an order with row %d of %d", at, t.Shape[0])
+		}
+	}
 	return nil
+}
+
+// Row returns the bytes of row i, the elements of all dimensions but the first.
+func (t Tensor) Row(i int) []byte {
+	size := len(t.Data) / max(1, t.Shape[0])
+	if t.Order != nil {
+		i = int(t.Order[i])
+	}
+	return t.Data[i*size:][:size:size]
+}
+
+// Runs yields the bytes of the tensor in the order of its rows, in as few pieces as possible.
+func (t Tensor) Runs() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		if t.Order == nil {
+			yield(t.Data)
+			return
+		}
+		for i := range t.Order {
+			if !yield(t.Row(i)) {
+				return
+			}
+		}
+	}
 }
 
 // Type is an element type. Its elements are stored in blocks: Block elements of a row, the last dimension, share

@@ -89,7 +89,10 @@ func File(path string) Content {
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 		return Unknown
 	}
-	return Head(head[:n])
+	if c := Head(head[:n]); c != Unknown || !isLegacyFile(f, head[:n]) {
+		return c
+	}
+	return Llama2C
 }
 
 // Damage explains a file that holds a stand-in for the wanted one, and what to do; nil for any other. It suits files of

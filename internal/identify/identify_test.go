@@ -3,8 +3,10 @@ package identify
 import (
 	"archive/zip"
 	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -71,11 +73,13 @@ func TestPathsAreKnownByWhatTheyHold(t *testing.T) {
 		"trainer/trainer_state.json": "{}", "trainer/optimizer.pt": "",
 		"trainer/adapter_config.json": `{"peft_type": "LORA"}`,
 		"ours/MANIFEST.json":          "{}", "ours/state.json": "{}", "ours/adapter_config.json": "{}",
-		"meta/params.json": "{}", "meta/consolidated.00.pth": "", "bin/config.json": "{}", "bin/pytorch_model.bin": "",
+		"meta/params.json": "", "meta/consolidated.00.pth": "", "bin/config.json": "{}", "bin/pytorch_model.bin": "",
 		"cache/refs/main": "abc", "cache/snapshots/abc/config.json": "{}", "cache/snapshots/abc/model.safetensors": "",
 		"outer/inner/config.json": "{}", "outer/inner/model.safetensors": "",
 		"run/config.yaml": "", "run/metrics.jsonl": "",
-		"a.gguf": "GGUF", "empty/readme": "", "bareadapter/adapter_model.bin": "", "bare/config.json": "{}",
+		"a.gguf": "GGUF", "empty/readme": "",
+		"ggufs/a.gguf": "", "ggufs/b-00001-of-00002.gguf": "", "ggufs/b-00002-of-00002.gguf": "",
+		"gguf/b-00001-of-00002.gguf": "GGUF", "gguf/b-00002-of-00002.gguf": "GGUF", "gguf/config.json": "{}", "bareadapter/adapter_model.bin": "", "bare/config.json": "{}",
 	})
 	for name, want := range map[string]Path{
 		"model":      {Kind: Model, What: "a model"},
@@ -90,10 +94,13 @@ func TestPathsAreKnownByWhatTheyHold(t *testing.T) {
 		"litlora":           {Kind: Foreign, What: "an adapter of LitGPT"},
 		"trainer":           {Kind: Foreign, What: "a checkpoint of Hugging Face's Trainer"},
 		"ours":              {Kind: Checkpoint, What: "a checkpoint of fettle"},
-		"meta":              {Kind: Foreign, What: "a model in Meta's format"},
+		"meta":              {Kind: Model, What: "a model in Meta's format"},
+		"meta/params.json":  {Kind: Foreign, What: "an empty file", Use: "meta"},
 		"bin":               {Kind: Model, What: "a model"},
 		"run":               {Kind: Run, What: "the directory of a run that has no result yet"},
-		"a.gguf":            {Kind: Foreign, What: "a GGUF file"},
+		"a.gguf":            {Kind: Model, What: "a GGUF file"},
+		"ggufs":             {Kind: Foreign, What: "a directory with 2 GGUF files (a.gguf, b-00001-of-00002.gguf)"},
+		"gguf":              {Kind: Model, What: "a directory with a GGUF file"},
 		"empty":             {Kind: Other, What: "a directory without a model or an adapter"},
 		"nothing":           {Kind: Missing, What: "missing"},
 		"model/config.json": {Kind: Foreign, What: "a file, not a directory", Use: "model"},
@@ -114,4 +121,52 @@ func TestPathsAreKnownByWhatTheyHold(t *testing.T) {
 	require.Equal(t, Missing, Of("a/b/c").Kind, "a path")
 	require.True(t, Holds(filepath.Join(top, "trainer"), Adapter), "an adapter too")
 	require.False(t, Holds(filepath.Join(top, "trainer"), Model))
+}
+
+func TestModelsAreFoundByTheirLayout(t *testing.T) {
+	dir := t.TempDir()
+	put := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		return path
+	}
+	// One layer of width 2 with one head, hidden 3, 5 tokens, 4 positions; the head is its own where V is negative.
+	legacy := func(vocab int32, floats int) string {
+		var b bytes.Buffer
+		require.NoError(t, binary.Write(&b, binary.LittleEndian, []int32{2, 3, 1, 1, 1, vocab, 4}))
+		return b.String() + strings.Repeat("\x00", 4*floats)
+	}
+	const shared = 5*2 + 2*2 + 4*2*2 + 3*2*3 + 2 + 4*2
+	put("hf/config.json", "{}")
+	put("hf/model.safetensors", "")
+	put("meta/params.json", "{}")
+	put("meta/consolidated.00.pth", "")
+	put("one/config.json", "{}")
+	put("several/a.gguf", "GGUF")
+	put("several/b.gguf", "GGUF")
+	for path, want := range map[string]Layout{
+		filepath.Join(dir, "hf"): HuggingFace, filepath.Join(dir, "meta"): Meta, filepath.Join(dir, "one"): "",
+		filepath.Join(dir, "several"): "", put("x.gguf", "GGUF"): GGUFModel, put("v1.bin", "24ka"): Llama2CFile,
+		put("v0.bin", legacy(5, shared)): Llama2CFile, put("own.bin", legacy(-5, shared+10)): Llama2CFile,
+		put("short.bin", legacy(5, shared-1)): "", put("other.bin", legacy(-5, shared)): "",
+		put("v0.dat", legacy(5, shared)): "", filepath.Join(dir, "none"): "",
+	} {
+		layout, at := ModelAt(path)
+		require.Equal(t, want, layout, path)
+		require.Equal(t, path, at)
+	}
+	inside := put("gguf/m-00001-of-00003.gguf", "GGUF")
+	put("gguf/m-00002-of-00003.gguf", "GGUF")
+	put("gguf/readme.md", "")
+	layout, at := ModelAt(filepath.Join(dir, "gguf"))
+	require.Equal(t, GGUFModel, layout)
+	require.Equal(t, inside, at)
+	for name, want := range map[string][2]int{
+		"m-00002-of-00003.gguf": {2, 3}, "m-00004-of-00003.gguf": {}, "m-0002-of-00003.gguf": {}, "m.gguf": {},
+		"m-000a2-of-00003.gguf": {}, "m-00002-of-00003.bin": {},
+	} {
+		i, of := Part(name)
+		require.Equal(t, want, [2]int{i, of}, name)
+	}
 }

@@ -2,10 +2,12 @@ package identify
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Kind states what a path is good for.
@@ -16,7 +18,7 @@ const (
 	Other      Kind = iota
 	Missing         // nothing is there
 	HubName         // nothing is there, and it reads like a name on the Hugging Face Hub
-	Model           // a model's directory in Hugging Face's layout
+	Model           // a model in one of the layouts that ModelAt finds
 	Adapter         // an adapter's directory, which this program can read
 	Run             // the output directory of a run of this program that has no result yet
 	Checkpoint      // a checkpoint of this program
@@ -27,7 +29,7 @@ const (
 type Path struct {
 	Kind Kind
 	What string // a phrase for messages: "an adapter", "a GGUF file"
-	Use  string // the directory meant instead, where there is one
+	Use  string // the directory or file meant instead, where there is one
 }
 
 // hubName matches owner/name.
@@ -52,55 +54,69 @@ func isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// file describes a file, which no command takes for a model or an adapter.
+// file describes a file.
 func file(path string) Path {
-	p := Path{Kind: Foreign, What: string(File(path))}
+	content := File(path)
+	if content == GGUF || content == Llama2C {
+		return Path{Kind: Model, What: string(content)}
+	}
+	p := Path{Kind: Foreign, What: string(content)}
 	if p.What == "" {
 		p.What = "a file, not a directory"
 	}
-	if slices.Contains([]string{"config.json", "model.safetensors", "adapter_config.json", "adapter_model.safetensors"},
-		filepath.Base(path)) {
-		p.Use = filepath.Dir(path)
+	for _, name := range []string{
+		"config.json", "model*.safetensors", "pytorch_model*.bin", "consolidated.*.pth", "params.json",
+		"adapter_config.json", "adapter_model.*",
+	} {
+		if ok, _ := filepath.Match(name, filepath.Base(path)); ok {
+			p.Use = filepath.Dir(path)
+		}
 	}
 	return p
 }
 
 // sign recognizes a kind of directory by files of its own, all of which must be there.
 type sign struct {
-	files []string
-	kind  Kind
-	what  string
+	files  []string
+	kind   Kind
+	what   string
+	layout Layout // of a model with weights
 }
 
 // signs lists them; the first that matches counts.
 var signs = []sign{
-	{[]string{"MANIFEST.json", "state.json"}, Checkpoint, "a checkpoint of fettle"},
-	{[]string{"optimizer.pt", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer"},
-	{[]string{"training_args.bin", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer"},
-	{[]string{"adapters.safetensors"}, Foreign, "an adapter of MLX"},
-	{[]string{"adapters.npz"}, Foreign, "an adapter of MLX"},
-	{[]string{"lit_model.pth.lora"}, Foreign, "an adapter of LitGPT"},
-	{[]string{"lit_model.pth.adapter*"}, Foreign, "an adapter of LitGPT"},
-	{[]string{"adapter_config.json"}, Adapter, "an adapter"},
-	{[]string{"adapter_model.*"}, Foreign, "an adapter's weights without its adapter_config.json"},
-	{[]string{"lit_model.pth"}, Foreign, "a model of LitGPT"},
-	{[]string{"lit_config.json"}, Foreign, "a model of LitGPT"},
-	{[]string{"config.json", "*.safetensors"}, Model, "a model"},
-	{[]string{"consolidated.*.pth", "params.json"}, Foreign, "a model in Meta's format"},
-	{[]string{"config.json", "pytorch_model*.bin"}, Model, "a model"},
-	{[]string{"*.gguf"}, Foreign, "a directory of GGUF files"},
-	{[]string{"tf_model.h5"}, Foreign, "a model of TensorFlow"},
-	{[]string{"flax_model*.msgpack"}, Foreign, "a model of Flax"},
-	{[]string{"*.onnx"}, Foreign, "a model of ONNX"},
-	{[]string{"config.json"}, Model, "a model without weights"},
-	{[]string{"config.yaml", "metrics.jsonl"}, Run, "the directory of a run that has no result yet"},
+	{[]string{"MANIFEST.json", "state.json"}, Checkpoint, "a checkpoint of fettle", ""},
+	{[]string{"optimizer.pt", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer", ""},
+	{[]string{"training_args.bin", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer", ""},
+	{[]string{"adapters.safetensors"}, Foreign, "an adapter of MLX", ""},
+	{[]string{"adapters.npz"}, Foreign, "an adapter of MLX", ""},
+	{[]string{"lit_model.pth.lora"}, Foreign, "an adapter of LitGPT", ""},
+	{[]string{"lit_model.pth.adapter*"}, Foreign, "an adapter of LitGPT", ""},
+	{[]string{"adapter_config.json"}, Adapter, "an adapter", ""},
+	{[]string{"adapter_model.*"}, Foreign, "an adapter's weights without its adapter_config.json", ""},
+	{[]string{"lit_model.pth"}, Foreign, "a model of LitGPT", ""},
+	{[]string{"lit_config.json"}, Foreign, "a model of LitGPT", ""},
+	{[]string{"config.json", "*.safetensors"}, Model, "a model", HuggingFace},
+	{[]string{"consolidated.*.pth", "params.json"}, Model, "a model in Meta's format", Meta},
+	{[]string{"config.json", "pytorch_model*.bin"}, Model, "a model", HuggingFace},
+	{[]string{"*.gguf"}, Model, "a directory with a GGUF file", GGUFModel},
+	{[]string{"tf_model.h5"}, Foreign, "a model of TensorFlow", ""},
+	{[]string{"flax_model*.msgpack"}, Foreign, "a model of Flax", ""},
+	{[]string{"*.onnx"}, Foreign, "a model of ONNX", ""},
+	{[]string{"config.json"}, Model, "a model without weights", ""},
+	{[]string{"config.yaml", "metrics.jsonl"}, Run, "the directory of a run that has no result yet", ""},
 }
 
-// Holds reports whether a directory has the files of a kind, whatever else it has.
-func Holds(dir string, kind Kind) bool {
-	names := namesIn(dir)
-	return slices.ContainsFunc(signs, func(s sign) bool { return s.kind == kind && s.match(names) }) &&
-		(kind != Adapter || isPEFT(dir))
+// Holds reports whether a path has the files of a kind, whatever else it has.
+func Holds(path string, kind Kind) bool {
+	names := namesIn(path)
+	for _, s := range signs {
+		if s.kind == kind && s.layout != GGUFModel && s.match(names) {
+			return kind != Adapter || isPEFT(path)
+		}
+	}
+	layout, _ := ModelAt(path)
+	return kind == Model && layout != ""
 }
 
 // match reports whether all files of a sign are among the names.
@@ -122,6 +138,10 @@ func directory(dir string) Path {
 		}
 		if s.kind == Adapter && !isPEFT(dir) {
 			return Path{Foreign, "an adapter, but none of PEFT's: its adapter_config.json has no peft_type", ""}
+		}
+		if files := ggufFiles(names); s.layout == GGUFModel && len(files) != 1 {
+			return Path{Kind: Foreign, What: fmt.Sprintf("a directory with %d GGUF files (%s)", len(files),
+				strings.Join(files, ", "))}
 		}
 		return Path{s.kind, s.what, ""}
 	}

@@ -137,3 +137,11 @@ func TestDataOfAnotherLengthAreRefused(t *testing.T) {
 	err := Write(io.Discard, []checkpoint.Lazy{short}, nil)
 	require.EqualError(t, err, "write tensor w: 4 bytes of data, want 8 for F32 [2]")
 }
+
+func TestRowsAreWrittenInTheirOrder(t *testing.T) {
+	data := []float32{1, 2, 3, 4, 5, 6}
+	in := checkpoint.FromFloat32s("q", []int{3, 2}, data)
+	in.Order = []int32{2, 0, 1}
+	want := checkpoint.FromFloat32s("q", []int{3, 2}, []float32{5, 6, 1, 2, 3, 4})
+	require.Equal(t, encode(t, []checkpoint.Tensor{want}, nil), encode(t, []checkpoint.Tensor{in}, nil))
+}

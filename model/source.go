@@ -1,0 +1,73 @@
+package model
+
+import (
+	"fmt"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/compute"
+	"fettle/internal/identify"
+)
+
+// Source is a model on disk in any of the layouts of identify.ModelAt. Its files stay open for as long as the program
+// runs.
+type Source struct {
+	Path    string // of the directory or file
+	Format  identify.Layout
+	Config  *Config
+	Tensors map[string]checkpoint.Tensor // by Hugging Face's names, in its order of rows
+
+	Metadata gguf.Metadata // of a GGUF file
+}
+
+// opener opens a layout. Where weights is false, it reads nothing but what Source.Config needs.
+type opener func(path string, weights bool) (*Source, error)
+
+// openers lists the layouts.
+var openers = map[identify.Layout]opener{
+	identify.HuggingFace: openHuggingFace,
+}
+
+// Open opens the model in a directory or file. No weight is read.
+func Open(path string) (*Source, error) { return open(path, true) }
+
+func open(path string, weights bool) (*Source, error) {
+	layout, at := identify.ModelAt(path)
+	from, ok := openers[layout]
+	if !ok {
+		layout, from = identify.HuggingFace, openHuggingFace // which names what is missing
+	}
+	s, err := from(at, weights)
+	if err != nil {
+		return nil, err
+	}
+	s.Path, s.Format = at, layout
+	return s, nil
+}
+
+// openHuggingFace opens a directory with config.json.
+func openHuggingFace(dir string, weights bool) (s *Source, err error) {
+	s = &Source{}
+	if s.Config, err = readConfigFile(dir); err == nil && weights {
+		s.Tensors, err = openTensors(dir)
+	}
+	return s, err
+}
+
+// ReadConfig reads and checks the dimensions of the model in a directory or file.
+func ReadConfig(path string) (*Config, error) {
+	s, err := open(path, false)
+	if err != nil {
+		return nil, err
+	}
+	return s.Config, nil
+}
+
+// StoredType returns the element type of a model's projections, F32 where it is none that Load accepts.
+func StoredType(path string) (compute.DType, error) {
+	s, err := open(path, true)
+	if err != nil {
+		return 0, fmt.Errorf("load model: %w", err)
+	}
+	return matrixTypes[s.Tensors[Site{0, QProj}.WeightName()].Type], nil
+}
