@@ -34,8 +34,8 @@ type Model struct {
 	work     work
 }
 
-// Load reads the model in a directory or file, as Open takes it, for a device. The weights stay memory-mapped, unless the
-// device keeps them in a layout of its own.
+// Load reads the model in a directory or file, as Open takes it, for a device. The weights stay memory-mapped, unless
+// the device keeps them in a layout of its own.
 func Load(path string, dev compute.Device) (*Model, error) { return LoadAs(path, dev, "none") }
 
 // LoadAs is Load with the projections of the blocks quantized to int8 or nf4 one by one as they are read, or not at all

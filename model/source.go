@@ -48,9 +48,12 @@ func open(path string, weights bool) (*Source, error) {
 // openHuggingFace opens a directory with config.json.
 func openHuggingFace(dir string, weights bool) (s *Source, err error) {
 	s = &Source{}
-	if s.Config, err = readConfigFile(dir); err == nil && weights {
-		s.Tensors, err = openTensors(dir)
+	if weights {
+		if s.Tensors, err = openTensors(dir); err != nil {
+			return nil, err
+		}
 	}
+	s.Config, err = readConfigFile(dir)
 	return s, err
 }
 

@@ -49,7 +49,7 @@ func (s source) open() (*chat.Model, error) {
 	if err := s.complete(); err != nil {
 		return nil, err
 	}
-	record, err := adapter.ReadRecord(s.Adapter, s.Model)
+	record, err := adapter.ReadRecord(s.Adapter, directoryOf(s.Model))
 	if err != nil {
 		return nil, input(err)
 	}
@@ -97,6 +97,14 @@ func located(name string) (string, error) {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
+}
+
+// directoryOf returns the path of a directory, and "" for that of a file.
+func directoryOf(path string) string {
+	if isDir(path) {
+		return path
+	}
+	return ""
 }
 
 // loadModel loads a model for the processor.

@@ -11,8 +11,8 @@ import (
 	"fettle/internal/compute"
 )
 
-// Float32s copies t as float32, in the order of its rows. BF16 and F16 are exact; F64 is rounded, and so are the products
-// of quantized types.
+// Float32s copies t as float32, in the order of its rows. BF16 and F16 are exact; F64 is rounded, and so are the
+// products of quantized types.
 func Float32s(t Tensor) ([]float32, error) {
 	per, size := t.Type.Block(), max(1, t.Type.BlockBytes())
 	out := make([]float32, len(t.Data)/size*per)

@@ -79,7 +79,9 @@ func TestPathsAreKnownByWhatTheyHold(t *testing.T) {
 		"run/config.yaml": "", "run/metrics.jsonl": "",
 		"a.gguf": "GGUF", "empty/readme": "",
 		"ggufs/a.gguf": "", "ggufs/b-00001-of-00002.gguf": "", "ggufs/b-00002-of-00002.gguf": "",
-		"gguf/b-00001-of-00002.gguf": "GGUF", "gguf/b-00002-of-00002.gguf": "GGUF", "gguf/config.json": "{}", "bareadapter/adapter_model.bin": "", "bare/config.json": "{}",
+
+		"gguf/b-00001-of-00002.gguf": "GGUF", "gguf/b-00002-of-00002.gguf": "GGUF", "gguf/config.json": "{}",
+		"bareadapter/adapter_model.bin": "", "bare/config.json": "{}",
 	})
 	for name, want := range map[string]Path{
 		"model":      {Kind: Model, What: "a model"},
