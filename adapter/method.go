@@ -149,6 +149,7 @@ func Resolved(m Method, c *model.Config) Method {
 // reshaper is a method that adapts a model of other dimensions than the base's, made of the base's weights.
 type reshaper interface {
 	shape(*model.Config) *model.Config
+	order() []int // the base's layer at every layer; nil: each at its own
 	on(*model.Model) (*model.Model, error)
 }
 

@@ -1,0 +1,164 @@
+package adapter_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/adapter"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
+	"fettle/internal/compute/ref"
+	"fettle/internal/tinymodel"
+	"fettle/model"
+)
+
+// tinyBase writes and loads a tiny model.
+func tinyBase(t *testing.T, c tinymodel.Config) (*model.Model, map[string]checkpoint.Tensor) {
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.Write(dir, c, 7))
+	m, err := model.Load(dir, ref.New())
+	require.NoError(t, err)
+	f, err := safetensors.Open(filepath.Join(dir, "model.safetensors"))
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return m, f.ByName
+}
+
+// merged makes a model of a base with adapters in its weights.
+func merged(
+	t *testing.T, m *model.Model, base map[string]checkpoint.Tensor, weights []float64, sets ...*adapter.Set,
+) *model.Model {
+	g, err := adapter.Merge(m, sets, weights, ref.New())
+	require.NoError(t, err)
+	all, err := g.Tensors(base)
+	require.NoError(t, err)
+	tensors := map[string]checkpoint.Tensor{}
+	for _, c := range all {
+		var data bytes.Buffer
+		require.NoError(t, c.As(checkpoint.F32).Write(&data))
+		tensors[c.Name] = checkpoint.Tensor{Name: c.Name, Type: checkpoint.F32, Shape: c.Shape, Data: data.Bytes()}
+		require.NoError(t, tensors[c.Name].Check(), c.Name)
+	}
+	require.Equal(t, g.Config().Tied, tensors["lm_head.weight"].Data == nil)
+	out, err := model.New(g.Config(), tensors, ref.New())
+	require.NoError(t, err)
+	return out
+}
+
+func TestMergedWeightsComputeAsTheAdapter(t *testing.T) {
+	b, rows := batch(7, 12), []int{0, 3, 6, 18}
+	for name, method := range methods {
+		for base, c := range map[string]tinymodel.Config{"": {}, ", tied base": {Tied: true}} {
+			t.Run(name+base, func(t *testing.T) {
+				m, tensors := tinyBase(t, c)
+				s, err := adapter.New(method, m, 1)
+				require.NoError(t, err)
+				stir(t, s)
+				_, prompts := method.(adapter.LLaMAAdapter)
+				if l, ok := method.(adapter.LoRA); prompts || ok && l.Bias {
+					_, err := adapter.Merge(m, []*adapter.Set{s}, []float64{1}, ref.New())
+					require.ErrorContains(t, err, "adapter_name_or_path")
+					return
+				}
+				b.Train = false
+				want, err := s.Model().Logits(b, rows)
+				require.NoError(t, err)
+				got, err := merged(t, m, tensors, []float64{1}, s).Logits(b, rows)
+				require.NoError(t, err)
+				require.InDeltaSlice(t, want, got, 1e-4)
+				bare, err := m.Logits(b, rows)
+				require.NoError(t, err)
+				require.NotEqual(t, bare, got)
+
+				nothing, err := merged(t, m, tensors, []float64{0}, s).Logits(b, rows)
+				require.NoError(t, err)
+				require.InDeltaSlice(t, bare, nothing, 1e-5)
+			})
+		}
+	}
+}
+
+func TestMergedAdaptersAddUp(t *testing.T) {
+	m, tensors := tinyBase(t, tinymodel.Config{})
+	b, rows := batch(9), []int{0, 4, 8}
+	first, err := adapter.New(adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"q_proj", "lm_head"}}, m, 1)
+	require.NoError(t, err)
+	stir(t, first)
+	second, err := adapter.New(adapter.LoRA{Rank: 2, Alpha: 8, Targets: []string{"q_proj", "up_proj"},
+		Saved: adapter.Saved{Modules: []string{"norm"}}}, m, 2)
+	require.NoError(t, err)
+	stir(t, second)
+	// Twice the half of an adapter is the adapter.
+	want, err := second.Model().Logits(b, rows)
+	require.NoError(t, err)
+	got, err := merged(t, m, tensors, []float64{0.5, 0.5}, second, second).Logits(b, rows)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, want, got, 1e-4)
+	// One after another is both at once.
+	once, err := merged(t, m, tensors, []float64{1, -0.5}, first, second).Logits(b, rows)
+	require.NoError(t, err)
+	other, err := merged(t, m, tensors, []float64{-0.5, 1}, second, first).Logits(b, rows)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, once, other, 1e-4)
+	require.NotEqual(t, want, once)
+}
+
+func TestReplicatedLayersAreMergedAsLayersOfTheirOwn(t *testing.T) {
+	m, tensors := tinyBase(t, tinymodel.Config{})
+	s, err := adapter.New(adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"all-linear"},
+		LoRAFile: adapter.LoRAFile{Replication: [][2]int{{0, 2}, {1, 3}}, Stored: true}}, m, 1)
+	require.NoError(t, err)
+	stir(t, s)
+	b, rows := batch(9), []int{0, 8}
+	want, err := s.Model().Logits(b, rows)
+	require.NoError(t, err)
+	out := merged(t, m, tensors, []float64{1}, s)
+	require.Equal(t, 4, out.Config().Layers)
+	got, err := out.Logits(b, rows)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, want, got, 1e-4)
+	_, err = adapter.Merge(m, []*adapter.Set{s, s}, []float64{1, 1}, ref.New())
+	require.ErrorContains(t, err, "can only be merged alone")
+}
+
+func TestUnchangedTensorsKeepTheirBytes(t *testing.T) {
+	m, tensors := tinyBase(t, tinymodel.Config{DType: checkpoint.BF16})
+	s, err := adapter.New(adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"k_proj"}}, m, 1)
+	require.NoError(t, err)
+	stir(t, s)
+	g, err := adapter.Merge(m, []*adapter.Set{s}, []float64{1}, ref.New())
+	require.NoError(t, err)
+	all, err := g.Tensors(tensors)
+	require.NoError(t, err)
+	require.Len(t, all, len(tensors))
+	for _, c := range all {
+		require.Equal(t, strings.Contains(c.Name, "k_proj"), c.Rows != nil, c.Name)
+		if c.Rows == nil {
+			require.Equal(t, tensors[c.Name], c.Tensor)
+		}
+	}
+}
+
+func TestNumbersThatAreNotFiniteAreNotMerged(t *testing.T) {
+	m, tensors := tinyBase(t, tinymodel.Config{})
+	s, err := adapter.New(adapter.LoRA{Rank: 1, Alpha: 1e30, Targets: []string{"q_proj"}}, m, 1)
+	require.NoError(t, err)
+	for _, p := range s.Params() {
+		for i := range p.Data {
+			p.Data[i] = 1e9
+		}
+	}
+	g, err := adapter.Merge(m, []*adapter.Set{s}, []float64{1}, ref.New())
+	require.NoError(t, err)
+	all, err := g.Tensors(tensors)
+	require.NoError(t, err)
+	for _, c := range all {
+		if c.Rows != nil {
+			require.ErrorContains(t, c.As(checkpoint.F32).Write(&bytes.Buffer{}), "element 0 is +Inf")
+		}
+	}
+}

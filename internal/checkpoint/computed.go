@@ -1,0 +1,107 @@
+package checkpoint
+
+import (
+	"fmt"
+	"io"
+)
+
+// Computed is a tensor whose rows may be computed when they are needed, so that a changed model need never be in memory
+// as a whole.
+type Computed struct {
+	Tensor // without Data where Rows is not nil
+
+	// Rows fills dst with the rows from first on, as many as dst holds. A vector is one row. Nil: those of Data.
+	Rows func(dst []float32, first int) error
+}
+
+// Reordered returns the matrix whose row i is row order[i] of c.
+func (c Computed) Reordered(order []int32) Computed {
+	if rows, k := c.Rows, c.Shape[1]; rows != nil {
+		c.Rows = func(dst []float32, first int) error {
+			for i := range len(dst) / k {
+				if err := rows(dst[i*k:][:k], int(order[first+i])); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		return c
+	}
+	all, straight := make([]int32, len(order)), true
+	for i, at := range order {
+		if c.Order != nil {
+			at = c.Order[at]
+		}
+		all[i] = at
+		straight = straight && int(at) == i
+	}
+	if c.Order = all; straight {
+		c.Order = nil
+	}
+	return c
+}
+
+// As returns the tensor in a type. Data of this type are written as they are, others through float32.
+func (c Computed) As(t Type) Lazy {
+	if c.Rows == nil && c.Type == t {
+		return c.Lazy()
+	}
+	n, k := 1, 1
+	for i, d := range c.Shape {
+		if i < len(c.Shape)-1 {
+			n *= d
+		} else {
+			k = d
+		}
+	}
+	rows := c.Rows
+	if rows == nil {
+		rows = func(dst []float32, first int) error { return c.decodeRows(dst, first, k) }
+	}
+	return Lazy{c.Name, t, c.Shape, func(w io.Writer) error { return stream(w, t, n, k, rows) }}
+}
+
+// panel is how many elements are computed, encoded and written at a time.
+const panel = 1 << 20
+
+// stream writes n rows of k numbers in a type.
+func stream(w io.Writer, as Type, n, k int, rows func(dst []float32, first int) error) error {
+	size, err := as.Bytes([]int{1, k})
+	if err != nil {
+		return err
+	}
+	step := max(1, min(n, panel/max(k, 1)))
+	values, data := make([]float32, step*k), make([]byte, step*int(size))
+	for first := 0; first < n; first += step {
+		count := min(step, n-first)
+		part, raw := values[:count*k], data[:count*int(size)]
+		if err := rows(part, first); err != nil {
+			return err
+		}
+		if err := Encode(as, raw, part); err != nil {
+			return fmt.Errorf("from row %d on: %w", first, err)
+		}
+		if _, err := w.Write(raw); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decodeRows fills dst with rows of k numbers of the data, from row first on.
+func (c Computed) decodeRows(dst []float32, first, k int) error {
+	size, err := c.Type.Bytes([]int{k})
+	if err != nil {
+		return err
+	}
+	for i := range len(dst) / k {
+		at := first + i
+		if c.Order != nil {
+			at = int(c.Order[at])
+		}
+		if !c.Type.decode(dst[i*k:][:k], c.Data[at*int(size):][:size]) {
+			return fmt.Errorf("dtype %s, want F64, F32, F16, BF16 or a quantized type of GGUF", c.Type)
+		}
+	}
+	return nil
+}
