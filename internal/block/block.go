@@ -33,19 +33,19 @@ var (
 	// d, 32 int8: x = d·q
 	Q8_0 = Type{32, 34, q8_0, toQ8_0, []int{0}}
 	// 16 pairs of nibbles (s, t), 64 bytes of 2 bits, d, m: x = d·s·q − m·t
-	Q2_K = Type{256, 84, q2_K, nil, []int{80, 82}}
+	Q2_K = Type{256, 84, q2_K, toQ2_K, []int{80, 82}}
 	// 256 high bits, 64 bytes of 2 bits, 16 scales s of 6 bits, d: x = d·(s − 32)·(q − 4)
-	Q3_K = Type{256, 110, q3_K, nil, []int{108}}
+	Q3_K = Type{256, 110, q3_K, toQ3_K, []int{108}}
 	// d, m, 8 pairs (s, t) of 6 bits, 128 bytes of nibbles: x = d·s·q − m·t
-	Q4_K = Type{256, 144, q4_K, nil, []int{0, 2}}
+	Q4_K = Type{256, 144, q4_K, toQ4_K, []int{0, 2}}
 	// d, m, 8 pairs (s, t) of 6 bits, 256 fifth bits, 128 bytes of nibbles: as Q4_K
-	Q5_K = Type{256, 176, q5_K, nil, []int{0, 2}}
+	Q5_K = Type{256, 176, q5_K, toQ5_K, []int{0, 2}}
 	// 128 bytes of nibbles, 64 of 2 high bits, 16 int8 scales s, d: x = d·s·(q − 32)
-	Q6_K = Type{256, 210, q6_K, nil, []int{208}}
+	Q6_K = Type{256, 210, q6_K, toQ6_K, []int{208}}
 	// d, 16 bytes of nibbles: x = d·levels[q]
-	IQ4_NL = Type{32, 18, iq4_NL, nil, []int{0}}
+	IQ4_NL = Type{32, 18, iq4_NL, toIQ4_NL, []int{0}}
 	// d, 8 scales s of 6 bits, 128 bytes of nibbles: x = d·(s − 32)·levels[q]
-	IQ4_XS = Type{256, 136, iq4XS, nil, []int{0}}
+	IQ4_XS = Type{256, 136, iq4XS, toIQ4_XS, []int{0}}
 )
 
 // Decode computes the elements of whole blocks: len(src)/Bytes of them. It panics unless dst has room for them.

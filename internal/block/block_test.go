@@ -21,10 +21,6 @@ func TestBlocksHaveTheValuesOfTheGGUFPackage(t *testing.T) {
 		Values []float32
 	}
 	require.NoError(t, json.Unmarshal(golden, &want))
-	all := map[string]Type{
-		"Q4_0": Q4_0, "Q4_1": Q4_1, "Q5_0": Q5_0, "Q5_1": Q5_1, "Q8_0": Q8_0, "Q2_K": Q2_K, "Q3_K": Q3_K, "Q4_K": Q4_K,
-		"Q5_K": Q5_K, "Q6_K": Q6_K, "IQ4_NL": IQ4_NL, "IQ4_XS": IQ4_XS,
-	}
 	require.Len(t, want, len(all))
 	for name, blocks := range all {
 		src, err := hex.DecodeString(want[name].Blocks)

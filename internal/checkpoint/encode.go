@@ -48,7 +48,8 @@ func Encode(t Type, dst []byte, src []float32) error {
 			return fmt.Errorf("cannot encode as %s, want F32, F16, BF16 or a quantized type of GGUF", t)
 		}
 		if blocks.Encode(dst, src); !blocks.Finite(dst) {
-			return fmt.Errorf("encode as %s: its numbers, up to %v in magnitude, need a scale beyond 65504", t, largest(src))
+			const message = "encode as %s: its numbers, up to %v in magnitude, need a scale beyond 65504"
+			return fmt.Errorf(message, t, largest(src))
 		}
 	}
 	return nil
