@@ -23,6 +23,8 @@ func otherVariables() []string {
 		"FETTLE_CPU",      // the instruction set of internal/compute/cpu
 		"FETTLE_DATA",     // tests: the directory of reference data
 		"FETTLE_LONG",     // tests: take minutes
+		"FETTLE_SMOLLM2",  // tests: SmolLM2-135M-Instruct as GGUF
+		"FETTLE_VOCAB",    // tests: the directory of llama.cpp's vocabularies
 		"FETTLE_TEST_RUN", // tests: be the program
 	}
 }

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -12,7 +13,7 @@ type bpe struct {
 	pieces []piece
 	ids    map[string]int32  // pieces by their spelling in a word
 	rules  map[[2]int32]rule // merges; nil: two pieces merge if their joined text is a piece
-	alone  []bool            // by id: the merges of the piece's text end in the piece
+	alone  []atomic.Int32    // by id: whether the merges of the piece's text end in the piece, once that is known
 	bytes  [256]int32        // the pieces of single bytes; -1: none
 	unk    int32             // for characters without piece or bytes; -1: none
 
@@ -55,19 +56,19 @@ func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
 func byName(p piece) (string, bool)  { return p.name, true }
 func byBytes(p piece) (string, bool) { return p.text, true }
 
-// settle fills alone, so that words that are such pieces need no merges.
+// settle prepares alone, which encoding fills: a word that is such a piece needs no merges.
 func (b *bpe) settle() {
-	if b.whole {
-		return
+	if !b.whole {
+		b.alone = make([]atomic.Int32, len(b.pieces))
 	}
-	alone := make([]bool, len(b.pieces))
-	var ids []int32
-	for text, id := range b.ids {
-		ids = b.word(ids[:0], text)
-		alone[id] = len(ids) == 1 && ids[0] == id
-	}
-	b.alone = alone
 }
+
+// The states of a piece in bpe.alone.
+const (
+	untried = iota
+	stays   // its text's merges end in the piece
+	parts   // they do not
+)
 
 // complete returns an error unless every byte has a piece.
 func (b *bpe) complete() error {
@@ -99,9 +100,24 @@ func (b *bpe) encode(out []int32, text string) []int32 {
 
 // word appends the pieces of one word.
 func (b *bpe) word(out []int32, text string) []int32 {
-	if id, ok := b.ids[text]; ok && (b.whole || b.alone != nil && b.alone[id]) {
+	id, known := b.ids[text]
+	if known && (b.whole || b.alone != nil && b.alone[id].Load() == stays) {
 		return append(out, id)
 	}
+	n := len(out)
+	out = b.merged(out, text)
+	if known && b.alone != nil {
+		state := int32(parts)
+		if len(out) == n+1 && out[n] == id {
+			state = stays
+		}
+		b.alone[id].Store(state)
+	}
+	return out
+}
+
+// merged appends the pieces that the merges of one word end in.
+func (b *bpe) merged(out []int32, text string) []int32 {
 	var few [smallWord]symbol
 	symbols := b.symbols(few[:0], text)
 	if len(symbols) > 0 {

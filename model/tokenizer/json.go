@@ -35,6 +35,10 @@ type jsonModel struct {
 	Prefix       *string          `json:"continuing_subword_prefix"`
 	Suffix       *string          `json:"end_of_word_suffix"`
 	Dropout      *float64         `json:"dropout"`
+
+	names  []string       // the vocabulary by id
+	unused map[int32]bool // ids of pieces that no text has
+	merges []merge
 }
 
 // parseJSON reads a tokenizer.json with byte-pair encoding, of characters with byte fallback (LLaMA 1 and 2) or of
@@ -45,27 +49,38 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return nil, fmt.Errorf("not a tokenizer.json: %w", plainjson.Explain(err))
 	}
-	if err := f.Model.check(); err != nil {
+	if err := f.Model.read(len(f.Added)); err != nil {
 		return nil, err
 	}
 	beside.prefix(&f)
-	t := &Tokenizer{bos: -1, eos: -1}
+	t, err := f.tokenizer(beside)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.process(f.PostProcessor); err != nil {
+		return nil, err
+	}
+	t.choose(beside, true, f.PostProcessor != nil, t.byteLevel)
+	return t, nil
+}
+
+// tokenizer returns the tokenizer without what is put around a text.
+func (f *jsonFile) tokenizer(beside side) (*Tokenizer, error) {
+	t := &Tokenizer{bos: -1, eos: -1, unk: -1, pad: -1, json: f}
 	var err error
 	if t.normalize, err = newNormalizer(f.Normalizer); err != nil {
 		return nil, err
 	}
-	words, byteLevel, err := newSplitters(f.PreTokenizer)
-	if err != nil {
+	var words splitters
+	if words, t.byteLevel, err = newSplitters(f.PreTokenizer); err != nil {
 		return nil, err
 	}
-	spell, prefixed, err := newDecoder(f.Decoder, byteLevel)
+	spell, prefixed, err := newDecoder(f.Decoder, t.byteLevel)
 	if err != nil {
 		return nil, err
 	}
 	t.prefixed = prefixed
-	if t.pieces, err = f.Model.pieces(spell, len(f.Added)); err != nil {
-		return nil, err
-	}
+	t.pieces = f.Model.pieces(spell)
 	placed, err := t.place(f.Added, beside)
 	if err != nil {
 		return nil, err
@@ -75,22 +90,18 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 			p.text = ""
 		}
 	}
-	b, err := f.Model.bpe(t.pieces, byteLevel)
+	b, err := f.Model.bpe(t.pieces, t.byteLevel)
 	if err != nil {
 		return nil, err
 	}
 	for i, id := range b.bytes {
-		t.missing[i] = byteLevel && id < 0 && b.unk < 0
+		t.missing[i] = t.byteLevel && id < 0 && b.unk < 0
 	}
 	t.encode = func(out []int32, text string, start bool) []int32 {
 		words.split(text, start, func(word string) { out = b.encode(out, word) })
 		return out
 	}
 	t.seek(placed)
-	if err := t.process(f.PostProcessor); err != nil {
-		return nil, err
-	}
-	t.choose(beside, true, f.PostProcessor != nil, byteLevel)
 	return t, nil
 }
 
@@ -111,31 +122,54 @@ func (m *jsonModel) check() error {
 	return nil
 }
 
-// pieces returns the vocabulary by id. Unused ids stay control pieces without a name.
-func (m *jsonModel) pieces(spell func(string) string, added int) ([]piece, error) {
+// read checks the model and fills names and merges.
+func (m *jsonModel) read(added int) error {
+	if err := m.check(); err != nil {
+		return err
+	}
 	limit := len(m.Vocab) + added + maxAdded
-	var pieces []piece
 	byID := func(a, b string) int { return cmp.Or(cmp.Compare(m.Vocab[a], m.Vocab[b]), strings.Compare(a, b)) }
 	for _, name := range slices.SortedFunc(maps.Keys(m.Vocab), byID) {
 		id := m.Vocab[name]
 		if id < 0 || int(id) >= limit {
-			return nil, fmt.Errorf("piece %q has id %d in a vocabulary of %d", name, id, len(m.Vocab))
+			return fmt.Errorf("piece %q has id %d in a vocabulary of %d", name, id, len(m.Vocab))
 		}
-		for int(id) >= len(pieces) {
-			pieces = append(pieces, piece{kind: control})
+		for int(id) >= len(m.names) {
+			m.names = append(m.names, "")
 		}
-		if old := pieces[id].kind; old != control {
-			return nil, fmt.Errorf("pieces %q and %q have the same id %d", pieces[id].name, name, id)
+		if m.names[id] != "" {
+			return fmt.Errorf("pieces %q and %q have the same id %d", m.names[id], name, id)
+		}
+		m.names[id] = name
+	}
+	pair, n, err := m.pairs()
+	if err != nil {
+		return err
+	}
+	m.merges, err = vocabulary{m.names, m.Vocab}.merges(n, pair)
+	m.Vocab, m.Merges = nil, nil
+	return err
+}
+
+// pieces returns the vocabulary by id. Unused ids stay control pieces without a name.
+func (m *jsonModel) pieces(spell func(string) string) []piece {
+	pieces := make([]piece, len(m.names))
+	for id, name := range m.names {
+		if name == "" {
+			pieces[id].kind = control
+			continue
 		}
 		p := piece{name: name, text: spell(name), kind: normal}
-		if m.Unk != nil && *m.Unk == name {
+		if m.unused[int32(id)] {
+			p.kind = unused
+		} else if m.Unk != nil && *m.Unk == name {
 			p.kind = unknown
 		} else if value, ok := byteName(name); ok && m.ByteFallback {
 			p.kind, p.text = byteValue, string([]byte{value})
 		}
 		pieces[id] = p
 	}
-	return pieces, nil
+	return pieces
 }
 
 // byteName parses the name of a byte piece, such as "<0x0A>".
@@ -164,65 +198,46 @@ func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {
 			b.unk = int32(id)
 		}
 	}
-	var err error
-	if b.rules, err = m.rules(pieces); err != nil {
-		return nil, err
+	b.rules = make(map[[2]int32]rule, len(m.merges))
+	for i, pair := range m.merges {
+		if k := pieces[pair.joined].kind; k == control || k == unknown {
+			continue
+		}
+		key := [2]int32{pair.left, pair.right}
+		if _, ok := b.rules[key]; !ok { // the first of equal merges wins
+			b.rules[key] = rule{pair.joined, -float32(i)}
+		}
 	}
 	b.settle()
 	return b, nil
 }
 
-// rules returns the merges by the ids of their pieces. The first of equal merges wins.
-func (m *jsonModel) rules(pieces []piece) (map[[2]int32]rule, error) {
-	pairs, err := m.pairs()
-	if err != nil {
-		return nil, err
-	}
-	rules := make(map[[2]int32]rule, len(pairs))
-	for i, pair := range pairs {
-		left, okLeft := m.Vocab[pair[0]]
-		right, okRight := m.Vocab[pair[1]]
-		id, ok := m.Vocab[pair[0]+pair[1]]
-		if !ok || !okLeft || !okRight {
-			return nil, fmt.Errorf("merge %d, %q and %q: the vocabulary lacks one of them or their joined piece",
-				i, pair[0], pair[1])
-		}
-		if k := pieces[id].kind; k == control || k == unknown {
-			continue
-		}
-		if _, ok := rules[[2]int32{left, right}]; !ok {
-			rules[[2]int32{left, right}] = rule{id, -float32(i)}
-		}
-	}
-	return rules, nil
-}
-
-// pairs reads merges in both forms, "a b" and ["a", "b"].
-func (m *jsonModel) pairs() ([][]string, error) {
+// pairs reads merges in both forms, "a b" and ["a", "b"]. It returns their number and a function that gives each.
+func (m *jsonModel) pairs() (pair func(i int) (left, right string, err error), n int, err error) {
 	list := bytes.TrimPrefix(bytes.TrimSpace(m.Merges), []byte("["))
 	if bytes.HasPrefix(bytes.TrimSpace(list), []byte(`"`)) {
 		var lines []string
 		if err := json.Unmarshal(m.Merges, &lines); err != nil {
-			return nil, fmt.Errorf("merges: %w", plainjson.Explain(err))
+			return nil, 0, fmt.Errorf("merges: %w", plainjson.Explain(err))
 		}
-		pairs := make([][]string, len(lines))
-		for i, line := range lines {
-			if pairs[i] = strings.Split(line, " "); len(pairs[i]) != 2 {
-				return nil, fmt.Errorf("merge %d: %q, want two pieces", i, line)
+		return func(i int) (left, right string, err error) {
+			left, right, ok := strings.Cut(lines[i], " ")
+			if !ok || strings.Contains(right, " ") {
+				err = fmt.Errorf("%q, want two pieces", lines[i])
 			}
-		}
-		return pairs, nil
+			return left, right, err
+		}, len(lines), nil
 	}
 	var pairs [][]string
 	if len(m.Merges) > 0 {
 		if err := json.Unmarshal(m.Merges, &pairs); err != nil {
-			return nil, fmt.Errorf("merges: %w", plainjson.Explain(err))
+			return nil, 0, fmt.Errorf("merges: %w", plainjson.Explain(err))
 		}
 	}
-	for i, pair := range pairs {
-		if len(pair) != 2 {
-			return nil, fmt.Errorf("merge %d: %q, want two pieces", i, pair)
+	return func(i int) (left, right string, err error) {
+		if len(pairs[i]) != 2 {
+			return "", "", fmt.Errorf("%q, want two pieces", pairs[i])
 		}
-	}
-	return pairs, nil
+		return pairs[i][0], pairs[i][1], nil
+	}, len(pairs), nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
 )
 
@@ -63,6 +64,9 @@ func Load(path string) (*Tokenizer, error) {
 }
 
 func readFile(path string, beside side) (*Tokenizer, error) {
+	if identify.File(path) == identify.GGUF {
+		return readGGUF(path)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
@@ -83,12 +87,31 @@ func readFile(path string, beside side) (*Tokenizer, error) {
 	return t, nil
 }
 
+// readGGUF reads the tokenizer of a model file.
+func readGGUF(path string) (t *Tokenizer, err error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("load tokenizer: %w", err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if t, err = parseGGUF(f.Metadata); err != nil {
+		return nil, fmt.Errorf("load tokenizer %s: %w", path, err)
+	}
+	return t, nil
+}
+
 // Parse reads a tokenizer file, given its bytes, without side files.
 func Parse(text []byte) (*Tokenizer, error) { return parse(text, side{}) }
 
 func parse(text []byte, beside side) (*Tokenizer, error) {
 	read := parseSentencePiece
 	switch {
+	case identify.Head(text) == identify.GGUF:
+		f, err := gguf.Parse(text)
+		if err != nil {
+			return nil, err
+		}
+		return parseGGUF(f.Metadata)
 	case isJSON(text):
 		read = parseJSON
 	case isTiktoken(text):

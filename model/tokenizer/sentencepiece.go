@@ -37,6 +37,16 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	case m.charsmap > 0:
 		return nil, errors.New("a SentencePiece model that normalises text (precompiled_charsmap) is not supported")
 	}
+	t, err := m.tokenizer(nil, beside)
+	if err != nil {
+		return nil, err
+	}
+	t.choose(beside, false, false, false)
+	return t, nil
+}
+
+// tokenizer returns the tokenizer without what is put around a text. Added tokens come beside those of the side files.
+func (m *sentencePiece) tokenizer(added []addedToken, beside side) (*Tokenizer, error) {
 	frozen := m.frozen()
 	scheme := m.scheme(beside)
 	if beside.Legacy != nil && !*beside.Legacy {
@@ -44,8 +54,9 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 	}
 	t := &Tokenizer{
 		pieces: m.pieces, prefixed: scheme != "never", collapse: m.trimSpace, bos: m.id(m.bos), eos: m.id(m.eos),
+		unk: -1, pad: -1, spm: m,
 	}
-	placed, err := t.place(nil, beside)
+	placed, err := t.place(added, beside)
 	if err != nil {
 		return nil, err
 	}
@@ -55,11 +66,11 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 			b.unk = int32(id)
 		}
 	}
-	if b.unk < 0 {
-		return nil, errors.New("there is no <unk> piece")
-	}
 	if err := b.index(t.pieces, byName); err != nil {
 		return nil, err
+	}
+	if err := b.complete(); b.unk < 0 && err != nil {
+		return nil, fmt.Errorf("there is no <unk> piece, and %w", err)
 	}
 	b.settle()
 	t.encode = func(out []int32, text string, start bool) []int32 {
@@ -76,7 +87,6 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 		return out
 	}
 	t.seek(placed)
-	t.choose(beside, false, false, false)
 	return t, nil
 }
 

@@ -15,28 +15,26 @@ import (
 // supported types.
 type stage struct {
 	Type          string  `json:"type"`
-	Normalizers   []stage `json:"normalizers"`
-	PreTokenizers []stage `json:"pretokenizers"`
-	Processors    []stage `json:"processors"`
-	Decoders      []stage `json:"decoders"`
+	Normalizers   []stage `json:"normalizers,omitempty"`
+	PreTokenizers []stage `json:"pretokenizers,omitempty"`
+	Processors    []stage `json:"processors,omitempty"`
+	Decoders      []stage `json:"decoders,omitempty"`
 
-	Prepend string `json:"prepend"`
-	Pattern struct {
-		String *string `json:"String"`
-		Regex  *string `json:"Regex"`
-	} `json:"pattern"`
-	Content  string `json:"content"`
-	Behavior string `json:"behavior"`
-	Invert   bool   `json:"invert"`
+	Prepend  string        `json:"prepend,omitempty"`
+	Pattern  *stagePattern `json:"pattern,omitempty"`
+	Content  string        `json:"content,omitempty"`
+	Behavior string        `json:"behavior,omitempty"`
+	Invert   *bool         `json:"invert,omitempty"`
 
-	AddPrefixSpace *bool   `json:"add_prefix_space"`
-	UseRegex       *bool   `json:"use_regex"`
-	Replacement    string  `json:"replacement"`
-	PrependScheme  *string `json:"prepend_scheme"`
-	Split          *bool   `json:"split"`
-	Individual     bool    `json:"individual_digits"`
-	Left           *bool   `json:"strip_left"`
-	Right          *bool   `json:"strip_right"`
+	AddPrefixSpace *bool   `json:"add_prefix_space,omitempty"`
+	TrimOffsets    *bool   `json:"trim_offsets,omitempty"`
+	UseRegex       *bool   `json:"use_regex,omitempty"`
+	Replacement    string  `json:"replacement,omitempty"`
+	PrependScheme  *string `json:"prepend_scheme,omitempty"`
+	Split          *bool   `json:"split,omitempty"`
+	Individual     *bool   `json:"individual_digits,omitempty"`
+	Left           *bool   `json:"strip_left,omitempty"`
+	Right          *bool   `json:"strip_right,omitempty"`
 
 	Start int `json:"start"`
 	Stop  int `json:"stop"`
@@ -52,6 +50,12 @@ type stage struct {
 		} `json:"SpecialToken"`
 		Sequence *struct{} `json:"Sequence"`
 	} `json:"single"`
+}
+
+// stagePattern is what a Split or a Replace looks for: a text or an expression.
+type stagePattern struct {
+	String *string `json:"String,omitempty"`
+	Regex  *string `json:"Regex,omitempty"`
 }
 
 // flat returns the stages of nested sequences as one list, none for nil.
@@ -76,6 +80,8 @@ func (s *stage) pattern() (*pattern, error) {
 	var p *pattern
 	var err error
 	switch {
+	case s.Pattern == nil:
+		err = errors.New("no pattern")
 	case s.Pattern.String != nil:
 		p, err = newLiteral(*s.Pattern.String)
 	case s.Pattern.Regex != nil:
@@ -100,7 +106,7 @@ func grow(stages []stage) error {
 			return fmt.Errorf("%s: %d bytes to prepend, want at most %d", s.Type, len(s.Prepend), maxGrowth)
 		}
 		from := 1
-		if s.Pattern.String != nil {
+		if s.Pattern != nil && s.Pattern.String != nil {
 			from = max(1, len(*s.Pattern.String))
 		}
 		growth *= max(1, min(maxGrowth+1, (len(s.Content)+from-1)/from))

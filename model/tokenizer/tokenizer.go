@@ -35,14 +35,21 @@ type Tokenizer struct {
 	late            []lateControl    // the control tokens that are found after
 	added           map[string]int32 // ids of added tokens and control pieces
 
+	byteLevel bool // words are merged as bytes
+
 	prefixed bool // encoding adds a leading space, decoding removes it
 	collapse bool // encoding removes extra spaces (SentencePiece's remove_extra_whitespaces)
 	bos, eos int32
+	unk, pad int32     // as the file names them; -1: it does not
+	ends     []int32   // the tokens that end an answer, beside eos, as the file names them
 	before   []int32   // put in front of a whole text
 	after    []int32   // put behind a whole text
 	missing  [256]bool // bytes that become no token
 	own      int       // ids below it are, up to gaps, the vocabulary without added tokens
 	hash     string
+
+	json *jsonFile      // what it was made from, or nil
+	spm  *sentencePiece // the same
 }
 
 // piece is an entry of the vocabulary.

@@ -40,7 +40,7 @@ func newSplitters(s *stage) (all splitters, byteLevel bool, err error) {
 			next, err = s.splitter()
 		case "Digits":
 			expression := `\p{N}+`
-			if s.Individual {
+			if s.Individual != nil && *s.Individual {
 				expression = `\p{N}`
 			}
 			next, err = isolate(expression)
@@ -101,7 +101,7 @@ func (s *stage) splitter() (splitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.behave(s.Behavior, s.Invert)
+	return p.behave(s.Behavior, s.Invert != nil && *s.Invert)
 }
 
 // behave returns the splitter of a pattern with a behavior. With invert the parts between matches are the matches.
