@@ -27,11 +27,16 @@ type Config struct {
 
 // RopeScaling extends RoPE beyond the positions of pre-training.
 type RopeScaling struct {
-	Type                 string // linear or llama3
+	Type                 string // linear, llama3, divisors
 	Factor               float64
 	LowFreq, HighFreq    float64 // llama3 only
 	OriginalMaxPositions int     // llama3 only
+
+	Divisors []float64 // of the inverse frequencies (Dh/2), for type divisors
 }
+
+// ropeDivisors is the type of a scaling that only some GGUF files can state.
+const ropeDivisors = "divisors"
 
 // check returns an error unless the dimensions fit together.
 func (c *Config) check() error {
@@ -57,6 +62,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("head_dim %d is odd; RoPE rotates pairs", c.HeadDim)
 	case !(c.NormEps > 0) || !(c.RopeTheta > 0):
 		return fmt.Errorf("rms_norm_eps %v and rope_theta %v must be positive", c.NormEps, c.RopeTheta)
+	case scaling != nil && scaling.Type == ropeDivisors && len(scaling.Divisors) != c.HeadDim/2:
+		return fmt.Errorf("rope scaling has %d divisors, want %d", len(scaling.Divisors), c.HeadDim/2)
 	case scaling != nil && !(scaling.Factor > 0):
 		return fmt.Errorf("rope scaling factor %v must be positive", scaling.Factor)
 	case scaling != nil && scaling.Type == "llama3" &&

@@ -49,13 +49,12 @@ func (m *Model) Replace(v Vocabulary) error {
 		if r.with == nil {
 			continue
 		}
-		dtype, ok := matrixTypes[r.with.Type]
-		if !ok || len(r.with.Shape) != 2 || r.with.Shape[1] != c.Hidden {
+		if _, ok := matrixTypes[r.with.Type]; !ok || len(r.with.Shape) != 2 || r.with.Shape[1] != c.Hidden {
 			return fmt.Errorf("tensor %s: %s %v, want F32, BF16 or F16 in rows of %d", r.with.Name, r.with.Type, r.with.Shape,
 				c.Hidden)
 		}
 		var err error
-		if *r.old, err = compute.NewMatrix(r.with.Name, r.with.Shape[0], c.Hidden, dtype, r.with.Data); err != nil {
+		if *r.old, err = newMatrix(*r.with); err != nil {
 			return err
 		}
 	}

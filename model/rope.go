@@ -17,20 +17,26 @@ type rope struct {
 func newRope(c *Config) *rope {
 	r := &rope{inverse: make([]float64, c.HeadDim/2)}
 	for j := range r.inverse {
-		f := math.Pow(c.RopeTheta, -2*float64(j)/float64(c.HeadDim))
-		r.inverse[j] = scaled(f, c.RopeScaling)
+		r.inverse[j] = scaled(frequency(c, j), j, c.RopeScaling)
 	}
 	return r
 }
 
-// scaled divides an inverse frequency f by the factor, in part: linear scaling always, llama3 only where the wavelength
-// 2π/f exceeds original/low; it keeps f below original/high and interpolates in between.
-func scaled(f float64, s *RopeScaling) float64 {
-	if s == nil {
+// frequency returns inverse frequency j before scaling.
+func frequency(c *Config, j int) float64 {
+	return math.Pow(c.RopeTheta, -2*float64(j)/float64(c.HeadDim))
+}
+
+// scaled divides inverse frequency j, f, by the factor, in part: linear scaling always, llama3 only where the wavelength
+// 2π/f exceeds original/low; it keeps f below original/high and interpolates in between. Divisors divide it by their own.
+func scaled(f float64, j int, s *RopeScaling) float64 {
+	switch {
+	case s == nil:
 		return f
-	}
-	if s.Type == "linear" {
+	case s.Type == "linear":
 		return f / s.Factor
+	case s.Type == ropeDivisors:
+		return f / s.Divisors[j]
 	}
 	cycles := float64(s.OriginalMaxPositions) * f / (2 * math.Pi) // within the original positions
 	smooth := min(max((cycles-s.LowFreq)/(s.HighFreq-s.LowFreq), 0), 1)

@@ -83,7 +83,8 @@ func (f configFile) rope(c *Config) error {
 		if f.OriginalMax != 0 {
 			original = f.OriginalMax
 		}
-		c.RopeScaling = &RopeScaling{kind, *rope.Factor, rope.LowFreq, rope.HighFreq, int(original)}
+		c.RopeScaling = &RopeScaling{Type: kind, Factor: *rope.Factor, LowFreq: rope.LowFreq, HighFreq: rope.HighFreq,
+			OriginalMaxPositions: int(original)}
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type opener func(path string, weights bool) (*Source, error)
 
 // openers lists the layouts.
 var openers = map[identify.Layout]opener{
-	identify.HuggingFace: openHuggingFace,
+	identify.HuggingFace: openHuggingFace, identify.GGUFModel: openGGUF,
 }
 
 // Open opens the model in a directory or file. No weight is read.

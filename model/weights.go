@@ -52,12 +52,30 @@ func (l *loader) take(name string, shape ...int) checkpoint.Tensor {
 	case !slices.Equal(t.Shape, shape):
 		l.err = fmt.Errorf("tensor %s: shape %v, want %v", name, t.Shape, shape)
 	}
+	t.Name = name
 	return t
 }
 
 // matrixTypes maps the element types that weights of a linear map may be stored in.
 var matrixTypes = map[checkpoint.Type]compute.DType{
 	checkpoint.F32: compute.F32, checkpoint.BF16: compute.BF16, checkpoint.F16: compute.F16,
+	checkpoint.Q4_0: compute.Q4_0, checkpoint.Q4_1: compute.Q4_1, checkpoint.Q5_0: compute.Q5_0,
+	checkpoint.Q5_1: compute.Q5_1, checkpoint.Q8_0: compute.Q8_0, checkpoint.Q2_K: compute.Q2_K,
+	checkpoint.Q3_K: compute.Q3_K, checkpoint.Q4_K: compute.Q4_K, checkpoint.Q5_K: compute.Q5_K,
+	checkpoint.Q6_K: compute.Q6_K, checkpoint.IQ4_NL: compute.IQ4_NL, checkpoint.IQ4_XS: compute.IQ4_XS,
+}
+
+// newMatrix makes a matrix of a tensor without copying.
+func newMatrix(t checkpoint.Tensor) (*compute.Matrix, error) {
+	dtype, ok := matrixTypes[t.Type]
+	if !ok {
+		return nil, fmt.Errorf("tensor %s: dtype %s, want F32, BF16, F16 or a quantized type of GGUF", t.Name, t.Type)
+	}
+	m, err := compute.NewMatrix(t.Name, t.Shape[0], t.Shape[1], dtype, t.Data)
+	if err == nil {
+		m.Order = t.Order
+	}
+	return m, err
 }
 
 func (l *loader) matrix(name string, n, k int) *compute.Matrix {
@@ -65,12 +83,7 @@ func (l *loader) matrix(name string, n, k int) *compute.Matrix {
 	if l.err != nil {
 		return nil
 	}
-	dtype, ok := matrixTypes[t.Type]
-	if !ok {
-		l.err = fmt.Errorf("tensor %s: dtype %s, want F32, BF16 or F16", name, t.Type)
-		return nil
-	}
-	m, err := compute.NewMatrix(name, n, k, dtype, t.Data)
+	m, err := newMatrix(t)
 	if l.err = err; err == nil && l.release != nil && !t.Own {
 		m.Release = l.release(t.Data)
 	}
@@ -164,13 +177,30 @@ func fingerprint(c *Config, l *loader) string {
 	const end = 4096
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %d %d %d %d %d ", c.Hidden, c.Intermediate, c.Layers, c.Heads, c.KVHeads, c.HeadDim, c.Vocab)
-	fmt.Fprintf(h, "%g %g %+v\n", c.NormEps, c.RopeTheta, c.RopeScaling)
+	fmt.Fprintf(h, "%g %g %s\n", c.NormEps, c.RopeTheta, c.RopeScaling.identity())
 	for _, name := range slices.Sorted(maps.Keys(l.taken)) {
 		t := l.tensors[name]
 		fmt.Fprintf(h, "%s %s %v\n", name, t.Type, t.Shape)
+		if t.Order != nil {
+			fmt.Fprintf(h, "%v\n", t.Order)
+		}
 		binary.Write(h, binary.LittleEndian, uint64(len(t.Data)))
 		h.Write(t.Data[:min(end, len(t.Data))])
 		h.Write(t.Data[max(0, len(t.Data)-end):])
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// identity writes the scaling for the fingerprint. What adapters are recorded with must not change: new fields follow
+// behind the old ones where they are set.
+func (s *RopeScaling) identity() string {
+	if s == nil {
+		return "<nil>"
+	}
+	text := fmt.Sprintf("&{Type:%s Factor:%v LowFreq:%v HighFreq:%v OriginalMaxPositions:%d}", s.Type, s.Factor,
+		s.LowFreq, s.HighFreq, s.OriginalMaxPositions)
+	if s.Divisors != nil {
+		text += fmt.Sprint(s.Divisors)
+	}
+	return text
 }

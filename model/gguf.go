@@ -1,0 +1,116 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/identify"
+)
+
+// openGGUF opens a file of llama.cpp or, of one in parts, the first of them.
+func openGGUF(path string, _ bool) (*Source, error) {
+	f, err := openParts(path)
+	if err != nil {
+		return nil, err
+	}
+	s, err := fromGGUF(f)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Keys of files in parts, which llama-gguf-split writes.
+const (
+	splitNumber = "split.no" // from 0
+	splitCount  = "split.count"
+)
+
+// openParts opens a file and adds the tensors of its other parts, which lie beside it: NAME-00002-of-00005.gguf.
+func openParts(path string) (*gguf.File, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	count, _ := f.Metadata.Int(splitCount)
+	if count < 2 {
+		return f, nil
+	}
+	number, _ := f.Metadata.Int(splitNumber)
+	if i, of := identify.Part(path); number != 0 || i != 1 || of != count {
+		return nil, fmt.Errorf("read %s: it is part %d of %d: give the first one, named NAME-00001-of-%05d.gguf", path,
+			number+1, count, count)
+	}
+	stem := strings.TrimSuffix(path, fmt.Sprintf("-00001-of-%05d.gguf", count))
+	for i := 2; i <= count; i++ {
+		name := fmt.Sprintf("%s-%05d-of-%05d.gguf", stem, i, count)
+		part, err := gguf.Open(name)
+		if os.IsNotExist(err) {
+			return nil, fmt.Errorf("%w: a part of %s", err, filepath.Base(path))
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range part.ByName {
+			if _, twice := f.ByName[t.Name]; twice {
+				return nil, fmt.Errorf("read %s: tensor %s is in another part too", name, t.Name)
+			}
+			f.ByName[t.Name] = t
+		}
+	}
+	return f, nil
+}
+
+// fromGGUF gives a file's tensors Hugging Face's names and order of rows.
+func fromGGUF(f *gguf.File) (*Source, error) {
+	family, err := familyOf(f.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	k := keys{Metadata: f.Metadata, family: family}
+	s := &Source{Metadata: f.Metadata, Tensors: map[string]checkpoint.Tensor{}}
+	if s.Config, err = k.config(f.ByName); err != nil {
+		return nil, err
+	}
+	c := s.Config
+	given := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(f.ByName)) {
+		t := f.ByName[name]
+		if name == ropeFactors {
+			continue
+		}
+		given[family.rename(name)] = name
+		t.Name = family.rename(name)
+		if heads := family.pairs(name, c); heads > 0 && len(t.Shape) == 2 && t.Shape[0] == heads*c.HeadDim {
+			t.Order = halves(heads, c.HeadDim)
+		}
+		s.Tensors[t.Name] = t
+	}
+	for _, t := range c.Tensors() {
+		if _, ok := given[t.Name]; !ok {
+			return nil, fmt.Errorf("tensor %s is missing", family.original(t.Name))
+		}
+	}
+	return s, nil
+}
+
+// halves returns the order of rows that turns pairs of RoPE which lie side by side, as Meta and llama.cpp have them, into
+// Hugging Face's, whose first elements make up the first half of a head: row h·Dh + s·Dh/2 + j is row h·Dh + 2j + s of
+// the file.
+func halves(heads, dim int) []int32 {
+	order := make([]int32, 0, heads*dim)
+	for h := range heads {
+		for s := range 2 {
+			for j := range dim / 2 {
+				order = append(order, int32(h*dim+2*j+s))
+			}
+		}
+	}
+	return order
+}
