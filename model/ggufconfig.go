@@ -96,9 +96,9 @@ func (k *keys) perLayer(key string, layers int, usual *int) int {
 	case len(list) == 0 || len(list) != layers:
 		k.fail("key %s has %d values, want one for each of %d layers", name, len(list), layers)
 	case slices.ContainsFunc(list, func(n uint64) bool { return n != list[0] }):
-		k.fail("key %s is %s: layers that differ are not supported", name, show(list))
+		k.fail("key %s is %s: layers that differ are not supported", name, show(k.Metadata[name]))
 	case list[0] > math.MaxInt32:
-		k.fail("key %s is %s, want whole numbers up to %d", name, show(list), math.MaxInt32)
+		k.fail("key %s is %s, want whole numbers up to %d", name, show(k.Metadata[name]), math.MaxInt32)
 	default:
 		return int(list[0])
 	}

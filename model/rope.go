@@ -27,8 +27,9 @@ func frequency(c *Config, j int) float64 {
 	return math.Pow(c.RopeTheta, -2*float64(j)/float64(c.HeadDim))
 }
 
-// scaled divides inverse frequency j, f, by the factor, in part: linear scaling always, llama3 only where the wavelength
-// 2π/f exceeds original/low; it keeps f below original/high and interpolates in between. Divisors divide it by their own.
+// scaled divides inverse frequency j, f, by the factor, in part: linear scaling always, llama3 only where the
+// wavelength 2π/f exceeds original/low; it keeps f below original/high and interpolates in between. Type divisors has a
+// divisor for each.
 func scaled(f float64, j int, s *RopeScaling) float64 {
 	switch {
 	case s == nil:

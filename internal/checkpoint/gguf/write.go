@@ -34,8 +34,7 @@ func Whole(t checkpoint.Tensor) Output {
 		if err := t.Check(); err != nil {
 			return err
 		}
-		_, err := w.Write(t.Data)
-		return err
+		return t.Lazy().Write(w)
 	}
 	return Output{Name: t.Name, Type: t.Type, Shape: t.Shape, Write: write}
 }
