@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -25,12 +26,21 @@ const (
 // Load reads an adapter for a model. Every tensor of the file must find its place and every module its tensors.
 func Load(dir string, m *model.Model) (*Set, error) { return LoadAs(dir, nil, m) }
 
+// LoadOnto is Load for any base of the right dimensions, also for one that the adapter was not trained on.
+func LoadOnto(dir string, m *model.Model) (*Set, error) {
+	s, err := loadAs(dir, nil, m, true)
+	if err != nil {
+		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
+	}
+	return s, nil
+}
+
 // LoadAs loads an adapter for a run with the method requested, which must have the adapter's type. Settings are the
 // adapter's own, except LoRA's dropout, which is the requested one, and the gates of a LLaMA-Adapter, which are
 // rewritten in the form that requested names (empty: as stored); LoadAs returns an error where this form cannot express
 // the stored gates.
 func LoadAs(dir string, requested Method, m *model.Model) (*Set, error) {
-	s, err := loadAs(dir, requested, m)
+	s, err := loadAs(dir, requested, m, false)
 	if err != nil {
 		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
 	}
@@ -78,7 +88,7 @@ func readMethod(dir string) (m Method, base string, err error) {
 	return m, base, err
 }
 
-func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
+func loadAs(dir string, requested Method, m *model.Model, anyBase bool) (*Set, error) {
 	stored, base, err := readMethod(dir)
 	if err != nil {
 		return nil, err
@@ -87,7 +97,7 @@ func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := sameBase(dir, m); err != nil {
+	if err := sameBase(dir, m); err != nil && !anyBase {
 		return nil, err
 	}
 	f, err := openTensors(filepath.Join(dir, WeightsFile))
@@ -124,6 +134,13 @@ func loadAs(dir string, requested Method, m *model.Model) (*Set, error) {
 	return s, s.Refresh()
 }
 
+// ErrOtherBase is the error of an adapter for another base than the one that its record names.
+var ErrOtherBase = errors.New("another base")
+
+type otherBase struct{ error }
+
+func (otherBase) Is(target error) bool { return target == ErrOtherBase }
+
 // sameBase refuses a base other than the one the adapter's own record names.
 func sameBase(dir string, m *model.Model) error {
 	record, err := ReadRecord(dir)
@@ -131,8 +148,8 @@ func sameBase(dir string, m *model.Model) error {
 		return err
 	}
 	if record.Fingerprint != "" && record.Fingerprint != m.Fingerprint() {
-		return fmt.Errorf("it was trained on another base (%s, fingerprint %.12s…; this base has %.12s…)",
-			record.Base, record.Fingerprint, m.Fingerprint())
+		return otherBase{fmt.Errorf("it was trained on another base (%s, fingerprint %.12s…; this base has %.12s…)",
+			record.Base, record.Fingerprint, m.Fingerprint())}
 	}
 	return nil
 }

@@ -105,6 +105,20 @@ func TestMergedAdaptersAddUp(t *testing.T) {
 	require.NoError(t, err)
 	require.InDeltaSlice(t, once, other, 1e-4)
 	require.NotEqual(t, want, once)
+	_, err = adapter.Together(m, []*adapter.Set{first, second}, []float64{1, -0.5})
+	require.ErrorContains(t, err, "can be merged, but not used without")
+
+	third, err := adapter.New(methods["LoRA on embedding and head"], m, 2)
+	require.NoError(t, err)
+	stir(t, third)
+	both, weights := []*adapter.Set{first, third}, []float64{-0.5, 2}
+	view, err := adapter.Together(m, both, weights)
+	require.NoError(t, err)
+	want, err = view.Logits(b, rows)
+	require.NoError(t, err)
+	got, err = merged(t, m, tensors, weights, both...).Logits(b, rows)
+	require.NoError(t, err)
+	require.InDeltaSlice(t, want, got, 1e-4)
 }
 
 func TestReplicatedLayersAreMergedAsLayersOfTheirOwn(t *testing.T) {

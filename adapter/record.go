@@ -27,7 +27,19 @@ type Record struct {
 	GateActivation string `json:"gate_activation,omitempty"`
 	Compute        string `json:"compute"`
 	Quantization   string `json:"quantization,omitempty"`
+
+	Merged []MergedAdapter `json:"merged,omitempty"` // adapters that a model's weights hold
 }
+
+// MergedAdapter names an adapter in the weights of a model.
+type MergedAdapter struct {
+	Path   string  `json:"path"`
+	SHA256 string  `json:"sha256"` // of the file of its weights
+	Weight float64 `json:"weight"`
+}
+
+// TypeMerged is the type of a model that adapters were merged into.
+const TypeMerged = "merged"
 
 // recorder is implemented by a method with its own entries in the record.
 type recorder interface{ record(*Record) }
@@ -41,7 +53,7 @@ func (s *Set) Complete(r *Record) {
 }
 
 // IsModel reports whether the record belongs to a whole model and not to an adapter for a base.
-func (r Record) IsModel() bool { return r.Type == TypeFull }
+func (r Record) IsModel() bool { return r.Type == TypeFull || r.Type == TypeMerged }
 
 // Encode returns the bytes of the file.
 func (r Record) Encode() ([]byte, error) {

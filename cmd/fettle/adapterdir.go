@@ -94,21 +94,27 @@ func tokenizerDir(dirs []string) string {
 // beside returns the files that a run keeps with its result and with every checkpoint: its tokenizer and chat template,
 // and, where the result is a whole model, the model's settings of generation.
 func (m *runData) beside(method string) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	names := append(tokenizer.Files(), tokenizer.SideFiles()...)
+	var more []string
 	if method == adapter.TypeFull {
-		names = append(names, chat.GenerationFile)
+		more = append(more, chat.GenerationFile)
 	}
-	for _, name := range names {
-		text, err := os.ReadFile(filepath.Join(m.tokenizerDir, name))
+	files, err := tokenizerFiles(m.tokenizerDir, more...)
+	maps.Copy(files, m.template.Files())
+	return files, err
+}
+
+// tokenizerFiles reads the files of the tokenizer in a directory, and more, as far as they exist.
+func tokenizerFiles(dir string, more ...string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, name := range slices.Concat(tokenizer.Files(), tokenizer.SideFiles(), more) {
+		text, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return nil, input(fmt.Errorf("read tokenizer: %w", err))
+			return files, input(fmt.Errorf("read tokenizer: %w", err))
 		}
 		files[name] = text
 	}
-	maps.Copy(files, m.template.Files())
 	return files, nil
 }

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"fettle/adapter"
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu"
+	"fettle/internal/compute/ref"
+	"fettle/model"
+	"fettle/model/chat"
+	"fettle/model/convert"
+)
+
+// mergeSettings names a base and the adapters to merge into it.
+type mergeSettings struct {
+	Model     string   `yaml:"model_name_or_path" group:"model" alias:"base_model,model" help:"the base model; default: the one recorded with the adapter"`
+	Adapters  []string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"adapters to merge, separated by commas"`
+	Weights   []string `yaml:"adapter_weights" help:"a weight for each adapter, separated by commas; default: 1"`
+	Quantized string   `yaml:"base_quantization" help:"merge into weights rounded to int8 or nf4, as those that the adapter was trained over; none: into the stored ones"`
+	OtherBase bool     `yaml:"allow_other_base" help:"merge an adapter into a base that it was not trained on, or that it is in already"`
+}
+
+// made is a model to write, with the parts of the chat model that it is.
+type made struct {
+	convert.Model
+	chat   *chat.Model
+	record adapter.Record
+	notes  []string
+	before func() (*model.Model, error) // loads what the model was made of, as it was before
+}
+
+// String names the base and the adapters.
+func (s mergeSettings) String() string {
+	return strings.Join(append([]string{s.Model}, s.Adapters...), " with ")
+}
+
+// complete checks the paths and finds the base.
+func (s *mergeSettings) complete() error {
+	one := source{Model: s.Model}
+	for _, path := range s.Adapters {
+		one.Adapter = path
+		if err := one.complete(); err != nil {
+			return err
+		}
+	}
+	if err := one.complete(); err != nil {
+		return err
+	}
+	s.Model = one.Model
+	return nil
+}
+
+// weights reads the adapters' weights.
+func (s mergeSettings) weights() ([]float64, error) {
+	out := make([]float64, len(s.Adapters))
+	if n := len(s.Weights); n > 0 && n != len(out) {
+		return nil, usage(fmt.Errorf("adapter_weights: %d weights for %d adapters", n, len(out)))
+	}
+	for i := range out {
+		out[i] = 1
+		if len(s.Weights) == 0 {
+			continue
+		}
+		var err error
+		if out[i], err = strconv.ParseFloat(s.Weights[i], 64); err != nil {
+			return nil, usage(fmt.Errorf("adapter_weights: %q, want a number", s.Weights[i]))
+		}
+	}
+	return out, nil
+}
+
+// make opens the base and the adapters. No weight is computed yet.
+func (s mergeSettings) make() (*made, error) {
+	if err := s.complete(); err != nil {
+		return nil, err
+	}
+	weights, err := s.weights()
+	if err != nil {
+		return nil, err
+	}
+	where, err := located(s.Model)
+	if err != nil {
+		return nil, err
+	}
+	source, err := model.Open(where)
+	if err != nil {
+		return nil, input(err)
+	}
+	m := &made{Model: convert.Model{Source: source}, chat: &chat.Model{}}
+	base, err := model.NewAs(source.Config, source.Tensors, ref.New(), compute.ResolveQuantization("f32", s.Quantized))
+	if err != nil {
+		return nil, input(fmt.Errorf("load model %s: %w", s.Model, err))
+	}
+	if m.record, err = s.recorded(where); err != nil {
+		return nil, err
+	}
+	sets, err := s.load(base)
+	if err != nil {
+		return nil, err
+	}
+	dev, err := cpu.New(cpu.Options{Compute: compute.ModeF32})
+	if err != nil {
+		return nil, err
+	}
+	merged, err := adapter.Merge(base, sets, weights, dev)
+	if err != nil {
+		return nil, usage(err)
+	}
+	if err := m.recordMerged(s, weights); err != nil {
+		return nil, err
+	}
+	m.Config, m.Layers = merged.Config(), merged.Layers()
+	if m.Tensors, err = merged.Tensors(source.Tensors); err != nil {
+		return nil, input(err)
+	}
+	m.chat.Weights = base
+	if len(sets) > 0 {
+		m.chat.Weights = sets[0].Model()
+		m.before = func() (*model.Model, error) { return s.together(weights) }
+	} else {
+		m.before = func() (*model.Model, error) { return loadModel(s.Model, compute.ModeF32, s.Quantized) }
+	}
+	return m, m.besides(s, where)
+}
+
+// load loads the adapters for a base.
+func (s mergeSettings) load(base *model.Model) (sets []*adapter.Set, err error) {
+	for _, path := range s.Adapters {
+		one := adapter.Load
+		if s.OtherBase {
+			one = adapter.LoadOnto
+		}
+		set, err := one(path, base)
+		if errors.Is(err, adapter.ErrOtherBase) {
+			err = fmt.Errorf("%w\nIts change belongs to other weights, or is in these already; --allow_other_base merges it "+
+				"anyway", err)
+		}
+		if err != nil {
+			return nil, input(err)
+		}
+		sets = append(sets, set)
+	}
+	return sets, nil
+}
+
+// together loads the base with the adapters, for answers.
+func (s mergeSettings) together(weights []float64) (*model.Model, error) {
+	base, err := loadModel(s.Model, compute.ModeF32, s.Quantized)
+	if err != nil {
+		return nil, err
+	}
+	sets, err := s.load(base)
+	if err != nil {
+		return nil, err
+	}
+	return adapter.Together(base, sets, weights)
+}
+
+// recorded returns the record of the first adapter or the base's own. It refuses adapters that the base's weights hold
+// already.
+func (s mergeSettings) recorded(base string) (adapter.Record, error) {
+	of, err := adapter.ReadRecord(directoryOf(base))
+	if err != nil {
+		return of, input(err)
+	}
+	for _, path := range s.Adapters {
+		sum, err := hashOf(path)
+		if err != nil {
+			return of, input(err)
+		}
+		for _, old := range of.Merged {
+			if old.SHA256 == sum && !s.OtherBase {
+				return of, usage(fmt.Errorf("adapter %s is in the weights of %s already (%s there names %s): merge it into "+
+					"the base that it was trained on, or pass --allow_other_base", path, s.Model, adapter.RecordFile, old.Path))
+			}
+		}
+	}
+	if len(s.Adapters) == 0 {
+		return of, nil
+	}
+	record, err := adapter.ReadRecord(s.Adapters[0], directoryOf(base))
+	record.Merged = of.Merged
+	return record, input(err)
+}
+
+// recordMerged completes the record of the model.
+func (m *made) recordMerged(s mergeSettings, weights []float64) error {
+	r := &m.record
+	if len(s.Adapters) == 0 {
+		return nil
+	}
+	if r.Quantization != "" && s.Quantized != r.Quantization {
+		m.notes = append(m.notes, fmt.Sprintf("The adapter was trained over weights rounded to %s and is merged into the "+
+			"stored ones; --base_quantization %s merges it into those.", r.Quantization, r.Quantization))
+	}
+	r.Version, r.Type, r.Base, r.Fingerprint, r.Quantization = version, adapter.TypeMerged, lasting(s.Model), "", ""
+	r.Gate, r.GateActivation = "", ""
+	for i, path := range s.Adapters {
+		sum, err := hashOf(path)
+		if err != nil {
+			return err
+		}
+		r.Merged = append(r.Merged, adapter.MergedAdapter{Path: lasting(path), SHA256: sum, Weight: weights[i]})
+	}
+	return nil
+}
+
+// hashOf returns the SHA-256 of an adapter's weights, a file or one in a directory.
+func hashOf(path string) (string, error) {
+	for _, name := range []string{adapter.WeightsFile, "adapter_model.bin", "adapters.safetensors"} {
+		if file := filepath.Join(path, name); exists(file) {
+			path = file
+			break
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", err
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// besides finds tokenizer, chat template and settings of generation: the last adapter's where it has its own.
+func (m *made) besides(s mergeSettings, base string) (err error) {
+	last := ""
+	if n := len(s.Adapters); n > 0 {
+		last = s.Adapters[n-1]
+	}
+	dirs := partDirs(last, base)
+	where := tokenizerDir(dirs)
+	if m.Files, err = tokenizerFiles(where); err != nil {
+		return err
+	}
+	if m.chat.Tokenizer, err = loadTokenizer(where, m.chat.Weights); err != nil {
+		m.notes = append(m.notes, fmt.Sprintf("The model has no tokenizer that can be used: %v.", err))
+		m.chat.Tokenizer = nil
+		return nil
+	}
+	if m.chat.Generation, err = chat.ReadGeneration(dirs...); err != nil {
+		return err
+	}
+	r := m.record
+	if err := m.chat.ChooseRecipe("", chat.Recorded{Recipe: r.Recipe, Hash: r.Template}, dirs...); err != nil {
+		return err
+	}
+	template, err := chat.ReadTemplate(dirs...)
+	if err != nil {
+		return input(err)
+	}
+	maps.Copy(m.Files, template.Files())
+	if m.Files[chat.GenerationFile], err = m.chat.GenerationJSON(); err != nil {
+		return input(err)
+	}
+	if m.Files[chat.GenerationFile] == nil {
+		delete(m.Files, chat.GenerationFile)
+	}
+	if r.Type != "" {
+		r.Tokenizer = m.chat.Tokenizer.Hash()
+		m.Files[adapter.RecordFile], err = r.Encode()
+	}
+	return err
+}

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fettle/internal/atomicfile"
+	"fettle/internal/compute"
+	"fettle/internal/human"
+	"fettle/model"
+	"fettle/model/convert"
+)
+
+// writeSettings holds the settings of a model that is written.
+type writeSettings struct {
+	Output  string `yaml:"output_dir" group:"output" alias:"output,out_dir,outfile,export_dir,save_path" help:"where to write"`
+	Force   bool   `yaml:"force" alias:"overwrite_output_dir" help:"replace an output that exists"`
+	Certify string `yaml:"certificate" words:"true=yes,false=no" bare:"yes" help:"load the result and compare its logits with those before: yes or no"`
+	Text    string `yaml:"certificate_data" help:"text file to compare on; default: a built-in text"`
+}
+
+// form is a form in which a model is written.
+type form struct {
+	file    bool // one file; else a directory
+	prepare func(cmd *cobra.Command, m *made) error
+	write   func(m *made, path string) error
+}
+
+// check returns an error for an output that must not be written.
+func (w writeSettings) check(inputs ...string) error {
+	switch {
+	case w.Output == "":
+		return usage(errors.New("output_dir is missing: where to write"))
+	case w.Certify != "yes" && w.Certify != "no":
+		return usage(fmt.Errorf("certificate is %q, want yes or no", w.Certify))
+	case w.Text != "" && w.Certify == "no":
+		return usage(fmt.Errorf("--certificate_data %s cannot act beside --certificate no", w.Text))
+	}
+	out := lasting(w.Output)
+	for _, in := range inputs {
+		if in = lasting(in); in == out || strings.HasPrefix(in, out+string(filepath.Separator)) {
+			return usage(fmt.Errorf("output_dir %s is, or holds, the input %s", w.Output, in))
+		}
+	}
+	entries, err := os.ReadDir(w.Output)
+	if empty := err == nil && len(entries) == 0; w.Force || empty || !exists(w.Output) {
+		return nil
+	}
+	return usage(fmt.Errorf("output_dir %s exists; --force replaces it", w.Output))
+}
+
+// write makes a model of base and adapters and writes it in a form, with a certificate.
+func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error {
+	if err := s.complete(); err != nil {
+		return err
+	}
+	where, err := located(s.Model)
+	if err != nil {
+		return err
+	}
+	if err := to.check(append([]string{where}, s.Adapters...)...); err != nil {
+		return err
+	}
+	m, err := s.make()
+	if err != nil {
+		return err
+	}
+	for _, note := range m.notes {
+		fmt.Fprintln(cmd.OutOrStdout(), note)
+	}
+	if err := f.prepare(cmd, m); err != nil {
+		return err
+	}
+	content := func(path string) error { return f.write(m, path) }
+	if f.file {
+		err = content(to.Output)
+	} else {
+		err = convert.NewDirectory(to.Output, to.Force, content)
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", to.Output, err)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s, %s.\n", to.Output, human.Bytes(bytesAt(to.Output)))
+	sample, before, described := convert.Sample{}, m.before, s.String()
+	if to.Certify == "yes" {
+		if sample, err = to.sample(m); err != nil {
+			return err
+		}
+	}
+	m = nil // its memory is for the certificate
+	if len(sample.Sequences) > 0 {
+		if err := certify(cmd, to.Output, f.file, sample, described, before); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Try it:\n  fettle chat --model_name_or_path %s\n", to.Output)
+	return nil
+}
+
+// sample reads the text of the certificate.
+func (w writeSettings) sample(m *made) (convert.Sample, error) {
+	name, text := "a built-in text", convert.BuiltinText
+	if w.Text != "" {
+		data, err := os.ReadFile(w.Text)
+		if err != nil {
+			return convert.Sample{}, input(fmt.Errorf("certificate_data: %w", err))
+		}
+		name, text = w.Text, string(data)
+	}
+	if m.chat.Tokenizer == nil {
+		return convert.Sample{}, nil
+	}
+	before, _ := m.chat.Tokenizer.Specials()
+	sample := convert.NewSample(name, text, before, m.chat.Tokenizer.Encode(text), m.Config)
+	if len(sample.Sequences) == 0 {
+		return sample, input(fmt.Errorf("certificate_data %s: the text is too short", name))
+	}
+	return sample, nil
+}
+
+// certify compares a written model with what it was made of and writes the certificate beside it.
+func certify(
+	cmd *cobra.Command, path string, file bool, sample convert.Sample, described string,
+	before func() (*model.Model, error),
+) error {
+	c, err := convert.Certify(sample, before, func() (*model.Model, error) {
+		return loadModel(path, compute.ModeF32, "none")
+	})
+	if err != nil {
+		return fmt.Errorf("certify %s: %w", path, err)
+	}
+	c.Before, c.After = described, path
+	text, err := c.JSON()
+	if err != nil {
+		return err
+	}
+	beside := filepath.Join(path, convert.CertificateFile)
+	if file {
+		beside = strings.TrimSuffix(path, filepath.Ext(path)) + "." + convert.CertificateFile
+	}
+	fmt.Fprintln(cmd.OutOrStdout(), c)
+	return atomicfile.Write(beside, atomicfile.Bytes(text))
+}
+
+// bytesAt returns the bytes of a file, or of the files in a directory.
+func bytesAt(path string) (bytes int64) {
+	info, err := os.Stat(path)
+	if err != nil || !info.IsDir() {
+		if err == nil {
+			bytes = info.Size()
+		}
+		return bytes
+	}
+	entries, _ := os.ReadDir(path)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
