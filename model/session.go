@@ -89,14 +89,45 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 	if err := s.step(tokens); err != nil {
 		return nil, err
 	}
-	m, d := s.m, s.m.config.Hidden
-	x := s.x[(len(tokens)-1)*d:][:d]
-	m.dev.RMSNorm(x, x, m.weights.norm, 1, float32(m.config.NormEps))
-	last := &Batch{
-		Tokens: tokens[len(tokens)-1:], Positions: []int32{int32(s.cache.rows - 1)},
-		Segments: []compute.Segment{{Len: 1}}, Samples: []uint64{0},
+	return s.logits, s.score(s.logits, tokens, len(tokens)-1)
+}
+
+// score computes the logits (len(tokens)-from, V) of the tokens of the last step, from one of them on.
+func (s *Session) score(logits []float32, tokens []int32, from int) error {
+	m, d, n := s.m, s.m.config.Hidden, len(tokens)-from
+	x := s.x[from*d:][:n*d]
+	m.dev.RMSNorm(x, x, m.weights.norm, n, float32(m.config.NormEps))
+	b := &Batch{Tokens: tokens[from:], Segments: []compute.Segment{{Len: n}}, Samples: []uint64{0}}
+	for i := range n {
+		b.Positions = append(b.Positions, int32(s.cache.rows-n+i))
 	}
-	return s.logits, m.score(s.logits, x, last)
+	return m.score(logits, x, b)
+}
+
+// scoredRows bounds the tokens whose logits Score holds at once.
+const scoredRows = 16
+
+// Score appends tokens and calls visit with the logits (V) after each of them, the same bits as Decode's. visit must
+// not keep the slice.
+func (s *Session) Score(tokens []int32, visit func(i int, logits []float32)) error {
+	if n := s.cache.rows + len(tokens); n > s.capacity {
+		return fmt.Errorf("decode: %d tokens are more than the context of %d; %s", n, s.capacity, s.advice())
+	}
+	vocab := s.m.config.Vocab
+	logits := make([]float32, min(scoredRows, len(tokens))*vocab)
+	for at := 0; at < len(tokens); at += scoredRows {
+		part := tokens[at:min(at+scoredRows, len(tokens))]
+		if err := s.step(part); err != nil {
+			return err
+		}
+		if err := s.score(logits[:len(part)*vocab], part, 0); err != nil {
+			return err
+		}
+		for i := range part {
+			visit(at+i, logits[i*vocab:][:vocab])
+		}
+	}
+	return nil
 }
 
 // advice returns the remedies for a full context.

@@ -10,6 +10,7 @@ import (
 	"fettle/internal/fault"
 	"fettle/model"
 	"fettle/model/generate"
+	"fettle/model/serve"
 )
 
 // Question holds a prompt and the settings of its answer.
@@ -17,6 +18,8 @@ type Question struct {
 	Prompt   []int32
 	Sampling Sampling
 	Continue bool // the answer continues a text: its leading space stays
+	Echo     bool // the prompt counts too: Logprobs has its tokens, MaxNewTokens may be 0
+	Logprobs *int // see serve.Request
 }
 
 // Answer is the answer to a question.
@@ -25,6 +28,8 @@ type Answer struct {
 	Reason  string // why it ended: one of generate's reasons
 	Tokens  int
 	Elapsed time.Duration
+
+	Logprobs *serve.Logprobs
 }
 
 // Speed returns tokens per second.
@@ -48,6 +53,10 @@ func (c *Conversation) Capacity() int { return c.session.Capacity() }
 
 // Ask answers a question and writes the text as it comes.
 func (c *Conversation) Ask(ctx context.Context, q Question, write func(text string) error) (a Answer, err error) {
+	limit := q.Sampling.MaxNewTokens
+	if q.Echo {
+		q.Sampling.MaxNewTokens = max(limit, 1)
+	}
 	sampler, err := q.Sampling.sampler(c.vocabulary())
 	if err != nil {
 		return a, err
@@ -67,9 +76,14 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 	all := append([]int32(nil), q.Prompt...)
 	defer func() { c.decoded = all[:min(len(all), c.session.Len())] }()
 	began := time.Now()
-	tokens, reason := generate.Tokens(ctx, c.session, sampler, q.Prompt, generate.Options{
-		MaxNewTokens: q.Sampling.MaxNewTokens, Room: c.Capacity(), EOS: c.Ends(), Decoded: reused,
+	score := c.newScorer(q)
+	if reused, err = score.prompt(ctx, q, reused); err != nil {
+		return a, err
+	}
+	tokens, reason := generate.Tokens(ctx, score, sampler, q.Prompt, generate.Options{
+		MaxNewTokens: limit, Room: c.Capacity(), EOS: c.Ends(), Ended: score.add, Decoded: reused,
 	})
+	defer func() { a.Logprobs = score.out }()
 	stream := c.Tokenizer.NewStream()
 	if q.Continue {
 		stream = c.Tokenizer.Resume()
@@ -91,6 +105,7 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 		}
 		a.Tokens++
 		all = append(all, token)
+		score.add(token)
 		if err := show(stop.Push(stream.Push(token))); err != nil {
 			return a, err
 		}

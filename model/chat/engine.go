@@ -42,7 +42,7 @@ func (e *Engine) Models() []string { return e.names }
 // Answer answers a request; see serve.Engine.
 func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text string) error) (serve.Result, error) {
 	c := e.conversations[r.Model]
-	q := Question{Sampling: e.samplingOf(r)}
+	q := Question{Sampling: e.samplingOf(r), Echo: r.Echo, Logprobs: r.Logprobs}
 	var result serve.Result
 	var err error
 	if r.Messages != nil {
@@ -58,8 +58,13 @@ func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 	if err := c.fits(r, q.Prompt); err != nil {
 		return result, err
 	}
+	if r.Echo {
+		if err := emit(c.said(r)); err != nil {
+			return result, err
+		}
+	}
 	a, err := c.Ask(ctx, q, emit)
-	result.PromptTokens, result.NewTokens = len(q.Prompt), a.Tokens
+	result.PromptTokens, result.NewTokens, result.Logprobs = len(q.Prompt), a.Tokens, a.Logprobs
 	result.Cut = a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull
 	return result, err
 }

@@ -74,6 +74,14 @@ func (c *Conversation) conversation(messages []serve.Message) (d recipe.Conversa
 	return d, nil
 }
 
+// said returns the text of a request's prompt.
+func (c *Conversation) said(r serve.Request) string {
+	if r.Tokens == nil {
+		return r.Prompt
+	}
+	return c.Tokenizer.Decode(r.Tokens)
+}
+
 // text tokenizes a text to continue, or checks the token ids of a request.
 func (c *Conversation) text(r serve.Request) ([]int32, error) {
 	if r.Tokens == nil {

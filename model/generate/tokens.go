@@ -14,9 +14,10 @@ type Decoder interface {
 // Options bound a generation.
 type Options struct {
 	MaxNewTokens int
-	Room         int     // length of the context, prompt included; 0: no limit
-	EOS          []int32 // tokens that end the text; they are not yielded
-	Decoded      int     // leading tokens of the prompt that are in the decoder, fewer than all
+	Room         int               // length of the context, prompt included; 0: no limit
+	EOS          []int32           // tokens that end the text; they are not yielded
+	Ended        func(token int32) // if not nil, gets the one that did
+	Decoded      int               // leading tokens of the prompt that are in the decoder, fewer than all
 }
 
 // The reasons why generation ended.
@@ -57,6 +58,9 @@ func Tokens(
 			next := s.Next(logits, all)
 			if slices.Contains(o.EOS, next) {
 				*reason = EndOfText
+				if o.Ended != nil {
+					o.Ended(next)
+				}
 				return
 			}
 			if !yield(next, nil) {

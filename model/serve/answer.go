@@ -122,7 +122,7 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request, b *body, asked []
 		}
 		said := text.String()
 		c := f.whole(&said)
-		c.Index, c.Finish = i, result.finish()
+		c.Index, c.Finish, c.Logprobs = i, result.finish(), result.Logprobs
 		out.Choices, out.LeftOut = append(out.Choices, c), result.LeftOut
 		out.Usage.add(result, i%b.answers() != 0)
 	}

@@ -72,14 +72,14 @@ func TestFieldsThatWouldBeIgnoredAreRefused(t *testing.T) {
 		{"tool_choice", `{"type": "function", "function": {"name": "f"}}`, "does not offer tools"},
 		{"functions", `[{"name": "f"}]`, "does not offer tools"},
 		{"function_call", `{"name": "f"}`, "does not offer tools"},
-		{"logprobs", `true`, "logprobs is true"},
-		{"logprobs", `0`, "logprobs is 0"},
+		{"logprobs", `true`, "/v1/completions only"},
+		{"logprobs", `0`, "/v1/completions only"},
 		{"top_logprobs", `3`, "not returned"},
 		{"modalities", `["text", "audio"]`, "text only"},
 		{"audio", `{"voice": "x"}`, "text only"},
 		{"reasoning_effort", `"high"`, "cannot be chosen"},
 		{"suffix", `" end"`, "at their end only"},
-		{"echo", `true`, "does not repeat"},
+		{"echo", `true`, "does not repeat it"},
 		{"best_of", `3`, "best_of"},
 		{"mirostat", `2`, "not implemented"},
 		{"repeat_penalty", `1.1`, "called repetition_penalty"},
@@ -103,7 +103,11 @@ func TestFieldsThatWouldBeIgnoredAreRefused(t *testing.T) {
 		{"/v1/completions", `{"prompt": "b", "messages": [{"role": "user", "content": "a"}]}`, "messages"},
 		{"/v1/completions", `{"prompt": "b", "truncate": true}`, "truncate"},
 		{"/v1/completions", `{"prompt": "b", "max_tokens": 2, "max_completion_tokens": 3}`, "max_tokens"},
-		{"/v1/completions", `{"prompt": "b", "logprobs": 0}`, "logprobs"},
+		{"/v1/completions", `{"prompt": "b", "logprobs": true}`, "logprobs"},
+		{"/v1/completions", `{"prompt": "b", "logprobs": -1}`, "logprobs"},
+		{"/v1/completions", `{"prompt": "b", "logprobs": 101}`, "logprobs"},
+		{"/v1/completions", `{"prompt": "b", "logprobs": 1, "stream": true}`, "logprobs"},
+		{"/v1/completions", `{"prompt": "b", "max_tokens": 0}`, "max_tokens"},
 		{"/v1/completions", `{"prompt": "b", "n": 2, "best_of": 4}`, "best_of"},
 	} {
 		w := post(New(&parrot{}, Options{}), c.path, c.body)
@@ -112,6 +116,19 @@ func TestFieldsThatWouldBeIgnoredAreRefused(t *testing.T) {
 	}
 	require.Equal(t, http.StatusOK, post(New(&parrot{}, Options{}), "/v1/completions",
 		`{"prompt": "b", "n": 2, "best_of": 2, "echo": false, "suffix": "", "logprobs": null}`).Code)
+}
+
+func TestEchoAndLogprobsReachTheEngine(t *testing.T) {
+	p := &parrot{}
+	require.Equal(t, http.StatusOK, post(New(p, Options{}), "/v1/completions",
+		`{"prompt": "b", "echo": true, "logprobs": 3, "max_tokens": 0}`).Code)
+	require.True(t, p.last.Echo)
+	require.Equal(t, 3, *p.last.Logprobs)
+	require.Zero(t, *p.last.MaxTokens)
+	require.Equal(t, http.StatusOK, post(New(p, Options{}), "/v1/completions",
+		`{"prompt": "b", "echo": false, "logprobs": false}`).Code)
+	require.False(t, p.last.Echo)
+	require.Nil(t, p.last.Logprobs)
 }
 
 func TestWrongTypesAreExplainedInWords(t *testing.T) {

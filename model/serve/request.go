@@ -34,6 +34,8 @@ type body struct {
 	Stream              *bool
 	StreamOptions       *streamOptions
 	Truncate            *bool
+	Echo                *bool
+	Logprobs            json.RawMessage
 
 	messages []Message // decoded
 }
@@ -51,7 +53,7 @@ func (b *body) fields() map[string]any {
 		"top_k": &b.TopK, "min_p": &b.MinP, "repetition_penalty": &b.RepetitionPenalty,
 		"frequency_penalty": &b.FrequencyPenalty, "presence_penalty": &b.PresencePenalty, "logit_bias": &b.LogitBias,
 		"seed": &b.Seed, "stop": &b.Stop, "n": &b.N, "best_of": &b.BestOf, "stream": &b.Stream,
-		"stream_options": &b.StreamOptions, "truncate": &b.Truncate,
+		"stream_options": &b.StreamOptions, "truncate": &b.Truncate, "echo": &b.Echo, "logprobs": &b.Logprobs,
 	}
 }
 
@@ -138,7 +140,7 @@ func (b *body) check() error {
 	case b.MaxTokens != nil && b.MaxCompletionTokens != nil && *b.MaxTokens != *b.MaxCompletionTokens:
 		return Wrong{"max_tokens", fmt.Sprintf("max_tokens is %d and max_completion_tokens %d: they mean the same, send one",
 			*b.MaxTokens, *b.MaxCompletionTokens)}
-	case !number(b.MaxTokens, 1, 1<<20):
+	case !number(b.MaxTokens, b.fewest(), 1<<20):
 		return Wrong{"max_tokens", fmt.Sprintf("max_tokens is %d, want 1 or more", *b.MaxTokens)}
 	case !number(b.MaxCompletionTokens, 1, 1<<20):
 		return Wrong{"max_completion_tokens",
@@ -168,6 +170,14 @@ func (b *body) check() error {
 	}
 	_, err := b.bias()
 	return err
+}
+
+// fewest returns the smallest max_tokens: with echo the prompt alone may be wanted.
+func (b *body) fewest() int {
+	if b.Echo != nil && *b.Echo {
+		return 0
+	}
+	return 1
 }
 
 // maxAnswers bounds the answers to one request.
@@ -228,6 +238,9 @@ func (b *body) chats() ([]Request, error) {
 	case len(b.messages) == 0:
 		return nil, Wrong{"messages", "messages is missing: the conversation to answer"}
 	}
+	if err := b.withoutLogprobs(); err != nil {
+		return nil, err
+	}
 	r := b.request()
 	r.Messages = b.messages
 	return b.repeat([]Request{r}), nil
@@ -255,6 +268,11 @@ func (b *body) completions() ([]Request, error) {
 	if r.Truncate {
 		return nil, Wrong{"truncate", "truncate leaves out messages and belongs to /v1/chat/completions"}
 	}
+	var err error
+	if r.Logprobs, err = b.logprobs(); err != nil {
+		return nil, err
+	}
+	r.Echo = b.Echo != nil && *b.Echo
 	one := func(text string, tokens []int32) Request {
 		q := r
 		q.Prompt, q.Tokens = text, tokens

@@ -98,6 +98,8 @@ type choice struct {
 	Delta   *chatText `json:"delta,omitempty"`   // a piece of a chat answer
 	Text    *string   `json:"text,omitempty"`    // a completion or a piece of one
 	Finish  *string   `json:"finish_reason"`
+
+	Logprobs *Logprobs `json:"logprobs,omitempty"`
 }
 
 type chatText struct {

@@ -45,6 +45,9 @@ type Request struct {
 	LogitBias         map[int32]float64 // added to the logits of tokens
 	Seed              uint64            // the same seed gives the same answer
 	Stop              []string
+
+	Echo     bool // the answer begins with the prompt; MaxTokens may be 0
+	Logprobs *int // report the tokens' probabilities, and this many of the most probable tokens; nil: do not
 }
 
 // Message is one message of a chat; Role is system, user, assistant or tool.
@@ -62,6 +65,7 @@ type Result struct {
 	NewTokens    int
 	LeftOut      int  // messages that the prompt does not hold
 	Cut          bool // ended by MaxTokens or a full context
+	Logprobs     *Logprobs
 }
 
 // Wrong reports a mistake in a request.

@@ -210,6 +210,7 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 		{"/v1/chat/completions", chat(`, "top_k": -2`), 400, "top_k is -2"},
 		{"/v1/chat/completions", chat(`, "n": 65`), 400, "n is 65, want 1 to 64"},
 		{"/v1/chat/completions", chat(`, "logprobs": true`), 400, "logprobs is true: probabilities"},
+		{"/v1/chat/completions", chat(`, "echo": true`), 400, "echo is true: the answer"},
 		{"/v1/chat/completions", chat(`, "stop": 5`), 400, "stop is 5, want a text or a list of texts"},
 		{"/v1/chat/completions", chat(`, "tools": [{}]`), 400, "does not offer tools"},
 		{"/v1/chat/completions", `{"messages": [{"role": "user", "content": "wrong"}]}`, 400, "that was wrong"},
@@ -221,7 +222,7 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 			"could not be computed"},
 		{"/v1/completions", `{"prompt": {}}`, 400, "neither a text nor tokens"},
 		{"/v1/completions", `{"prompt": []}`, 400, "0 prompts"},
-		{"/v1/completions", `{"prompt": "a", "echo": true}`, 400, "echo"},
+		{"/v1/completions", `{"prompt": "a", "echo": 1}`, 400, "echo is 1, want true or false"},
 		{"/v1/embeddings", `{}`, 404, "there is no POST /v1/embeddings"},
 	} {
 		w := post(New(&parrot{}, Options{}), c.path, c.body)
