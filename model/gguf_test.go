@@ -70,7 +70,7 @@ func writeGGUF(t *testing.T, path string, keys map[string]any, tensors map[strin
 	}
 	var out []gguf.Output
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
-		out = append(out, gguf.Whole(tensors[name]))
+		out = append(out, tensors[name].Lazy())
 	}
 	require.NoError(t, gguf.Write(path, list, out))
 }

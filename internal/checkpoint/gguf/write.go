@@ -19,35 +19,17 @@ type Key struct {
 }
 
 // Output is a tensor of a file to come.
-type Output struct {
-	Name  string
-	Type  checkpoint.Type
-	Shape []int // innermost dimension last
-
-	// Write writes the tensor's data, as many bytes as type and shape require, in as many pieces as it likes.
-	Write func(io.Writer) error
-}
-
-// Whole returns a tensor that is in memory as an output.
-func Whole(t checkpoint.Tensor) Output {
-	write := func(w io.Writer) error {
-		if err := t.Check(); err != nil {
-			return err
-		}
-		return t.Lazy().Write(w)
-	}
-	return Output{Name: t.Name, Type: t.Type, Shape: t.Shape, Write: write}
-}
+type Output = checkpoint.Lazy
 
 // Write replaces the file at path, whole or not at all, by one that Encode writes.
-func Write(path string, keys []Key, tensors []Output) error {
+func Write(path string, keys []Key, tensors []checkpoint.Lazy) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, keys, tensors) })
 }
 
 // Encode writes a file of version 3: the keys and the tensors in the order given, then the tensors' data one after the
 // other, each from a multiple of general.alignment, 32 unless it is among the keys. The header is checked before the
 // first byte is written, and a tensor's data while they are written.
-func Encode(w io.Writer, keys []Key, tensors []Output) error {
+func Encode(w io.Writer, keys []Key, tensors []checkpoint.Lazy) error {
 	header, align, err := encodeHeader(keys, tensors)
 	if err != nil {
 		return fmt.Errorf("write gguf: %w", err)
@@ -102,7 +84,7 @@ func padding(at, align uint64) uint64 { return (align - at%align) % align }
 const maxName = 63
 
 // encodeHeader returns all that comes before the data, and the alignment.
-func encodeHeader(keys []Key, tensors []Output) (header []byte, align uint64, err error) {
+func encodeHeader(keys []Key, tensors []checkpoint.Lazy) (header []byte, align uint64, err error) {
 	le := binary.LittleEndian
 	header = le.AppendUint32([]byte("GGUF"), 3)
 	header = le.AppendUint64(header, uint64(len(tensors)))

@@ -15,8 +15,8 @@ import (
 )
 
 // pieces returns a tensor whose data come in pieces of three bytes.
-func pieces(name string, as checkpoint.Type, shape []int, data []byte) Output {
-	return Output{Name: name, Type: as, Shape: shape, Write: func(w io.Writer) error {
+func pieces(name string, as checkpoint.Type, shape []int, data []byte) checkpoint.Lazy {
+	return checkpoint.Lazy{Name: name, Type: as, Shape: shape, Write: func(w io.Writer) error {
 		for len(data) > 0 {
 			n := min(3, len(data))
 			if _, err := w.Write(data[:n]); err != nil {
@@ -42,9 +42,9 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	for i := range blocks {
 		blocks[i] = byte(i)
 	}
-	tensors := []Output{
+	tensors := []checkpoint.Lazy{
 		pieces("blk.0.attn_q.weight", checkpoint.Q8_0, []int{3, 64}, blocks),
-		Whole(checkpoint.FromFloat32s("output_norm.weight", []int{5}, []float32{1, 2, 3, 4, 5})),
+		checkpoint.FromFloat32s("output_norm.weight", []int{5}, []float32{1, 2, 3, 4, 5}).Lazy(),
 		pieces("a", checkpoint.F16, []int{3, 1, 1}, []byte{1, 2, 3, 4, 5, 6}),
 	}
 	path := filepath.Join(t.TempDir(), "x.gguf")
@@ -74,7 +74,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 func TestTheSmallestFileHasTheBytesOfTheFormat(t *testing.T) {
 	var got bytes.Buffer
 	w := pieces("w", checkpoint.F32, []int{1, 2}, make([]byte, 8))
-	require.NoError(t, Encode(&got, []Key{{"k", uint32(7)}}, []Output{w}))
+	require.NoError(t, Encode(&got, []Key{{"k", uint32(7)}}, []checkpoint.Lazy{w}))
 	want := begin(1, 1).put("k", uint32(4), uint32(7))
 	want.put("w", uint32(2), uint64(2), uint64(1), uint32(0), uint64(0)).align(32).put(make([]byte, 8)).align(32)
 	require.Equal(t, want.Bytes(), got.Bytes())
@@ -90,7 +90,7 @@ func TestEachTensorBeginsAtAMultipleOfTheAlignment(t *testing.T) {
 		}
 		var out bytes.Buffer
 		one := []byte{1, 0, 0, 0}
-		require.NoError(t, Encode(&out, keys, []Output{
+		require.NoError(t, Encode(&out, keys, []checkpoint.Lazy{
 			pieces("a", checkpoint.F32, []int{1}, one), pieces("b", checkpoint.F32, []int{1}, one),
 		}))
 		_, err := Parse(out.Bytes())
@@ -105,8 +105,9 @@ func TestAFileIsWrittenWholeOrNotAtAll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.gguf")
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
 	disk := errors.New("disk full")
-	fails := Output{Name: "w", Type: checkpoint.F32, Shape: []int{1}, Write: func(io.Writer) error { return disk }}
-	err := Write(path, nil, []Output{fails})
+	fails := pieces("w", checkpoint.F32, []int{1}, nil)
+	fails.Write = func(io.Writer) error { return disk }
+	err := Write(path, nil, []checkpoint.Lazy{fails})
 	require.ErrorIs(t, err, disk)
 	require.EqualError(t, err, "write gguf: tensor w: disk full")
 	old, err := os.ReadFile(path)
@@ -115,13 +116,13 @@ func TestAFileIsWrittenWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestWhatTheFormatCannotHoldIsNotWritten(t *testing.T) {
-	w := func(name string, as checkpoint.Type, bytes int, shape ...int) []Output {
-		return []Output{pieces(name, as, shape, make([]byte, bytes))}
+	w := func(name string, as checkpoint.Type, bytes int, shape ...int) []checkpoint.Lazy {
+		return []checkpoint.Lazy{pieces(name, as, shape, make([]byte, bytes))}
 	}
 	long := string(bytes.Repeat([]byte{'x'}, 64))
 	for _, c := range []struct {
 		keys    []Key
-		tensors []Output
+		tensors []checkpoint.Lazy
 		want    string
 	}{
 		{[]Key{{"n", 7}}, nil, "key n: a value of type int, want a number of fixed width"},
@@ -151,7 +152,7 @@ func FuzzWhatIsWrittenIsRead(f *testing.F) {
 		words := make([]uint32, len(data)/4)
 		binary.Decode(data, binary.LittleEndian, words)
 		var out bytes.Buffer
-		err := Encode(&out, keys, []Output{pieces("w", checkpoint.F32, []int{len(words)}, data)})
+		err := Encode(&out, keys, []checkpoint.Lazy{pieces("w", checkpoint.F32, []int{len(words)}, data)})
 		if name == "" || name == alignKey || name == "u" || name == "i" || name == "x" {
 			require.Error(t, err)
 			return
