@@ -36,12 +36,13 @@ type Generation struct {
 	other map[string]json.RawMessage
 }
 
-// ReadGeneration reads the generation_config.json of the first directory that has one. A directory "" is skipped.
+// ReadGeneration reads the generation_config.json of the first directory that has one. "" is skipped, and so are files,
+// which have none.
 func ReadGeneration(dirs ...string) (g Generation, err error) {
 	for _, dir := range dirs {
 		path := filepath.Join(dir, GenerationFile)
 		text, err := os.ReadFile(path)
-		if dir == "" || errors.Is(err, fs.ErrNotExist) {
+		if dir == "" || errors.Is(err, fs.ErrNotExist) || isFile(dir) {
 			continue
 		}
 		if err == nil {

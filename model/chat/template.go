@@ -38,11 +38,18 @@ func (t Template) Files() map[string][]byte {
 	return files
 }
 
-// ReadTemplate reads the chat template of the first directory that has one: chat_template.jinja, or else the one of
-// chat_template.json or tokenizer_config.json. Path is "" if none has. A directory "" is skipped.
+// ReadTemplate reads the chat template of the first directory or GGUF file that has one: of a directory
+// chat_template.jinja, or else the one of chat_template.json or tokenizer_config.json. Path is "" if none has. A
+// directory "" is skipped.
 func ReadTemplate(dirs ...string) (t Template, err error) {
 	for _, dir := range dirs {
 		if dir == "" {
+			continue
+		}
+		if isFile(dir) {
+			if t, err = storedTemplate(dir); err != nil || t.Path != "" {
+				return t, err
+			}
 			continue
 		}
 		if t, err = templateFiles(dir); err == nil && t.Path == "" {
