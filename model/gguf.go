@@ -2,10 +2,8 @@ package model
 
 import (
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"fettle/internal/checkpoint"
@@ -78,26 +76,15 @@ func fromGGUF(f *gguf.File) (*Source, error) {
 	if s.Config, err = k.config(f.ByName); err != nil {
 		return nil, err
 	}
-	c := s.Config
-	given := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(f.ByName)) {
-		t := f.ByName[name]
+	for name, t := range f.ByName {
 		if name == ropeFactors {
 			continue
 		}
-		given[family.rename(name)] = name
-		t.Name = family.rename(name)
-		if heads := family.pairs(name, c); heads > 0 && len(t.Shape) == 2 && t.Shape[0] == heads*c.HeadDim {
-			t.Order = halves(heads, c.HeadDim)
-		}
-		s.Tensors[t.Name] = t
-	}
-	for _, t := range c.Tensors() {
-		if _, ok := given[t.Name]; !ok {
-			return nil, fmt.Errorf("tensor %s is missing", family.original(t.Name))
+		if err := s.take(t, ggufNames, family.paired); err != nil {
+			return nil, err
 		}
 	}
-	return s, nil
+	return s, s.complete(ggufNames)
 }
 
 // halves returns the order of rows that turns RoPE's pairs of neighbours, as Meta and llama.cpp have them, into Hugging

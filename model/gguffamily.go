@@ -2,10 +2,9 @@ package model
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/gguf"
 )
 
@@ -20,18 +19,17 @@ var ggufFamilies = []ggufFamily{
 	{name: "llama", paired: true},
 }
 
-// Names of tensors in a file, without their ending .weight or .bias.
-var (
-	ggufOutside = map[string]string{
-		"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head",
-	}
-	ggufBlock = map[string]string{ // after blk.N.; Hugging Face's after model.layers.N.
+// ggufNames are the names of tensors that all of them have.
+var ggufNames = naming{
+	blocks:  "blk.",
+	outside: map[string]string{"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"},
+	block: map[string]string{
 		"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
 		"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
 		"attn_output": "self_attn.o_proj",
 		"ffn_gate":    "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-	}
-)
+	},
+}
 
 // Names that other programs give to parts of a file.
 const (
@@ -64,51 +62,17 @@ func familyOf(m gguf.Metadata) (ggufFamily, error) {
 		strings.Join(known, ", "))
 }
 
-// rename returns Hugging Face's name of a tensor; the file's own where it has none.
-func (f ggufFamily) rename(name string) string {
-	stem, ending := cutEnding(name)
-	if outside, ok := ggufOutside[stem]; ok {
-		return outside + ending
-	}
-	block, rest, ok := strings.Cut(strings.TrimPrefix(stem, "blk."), ".")
-	if inside, known := ggufBlock[rest]; known && ok && strings.HasPrefix(stem, "blk.") {
-		return "model.layers." + block + "." + inside + ending
-	}
-	return name
-}
-
-// original is the inverse of rename.
-func (f ggufFamily) original(name string) string {
-	stem, ending := cutEnding(name)
-	for _, ours := range slices.Sorted(maps.Keys(ggufOutside)) {
-		if ggufOutside[ours] == stem {
-			return ours + ending
-		}
-	}
-	block, rest, _ := strings.Cut(strings.TrimPrefix(stem, "model.layers."), ".")
-	for _, ours := range slices.Sorted(maps.Keys(ggufBlock)) {
-		if ggufBlock[ours] == rest {
-			return "blk." + block + "." + ours + ending
-		}
-	}
-	return name
-}
-
-// cutEnding splits a name before its last dot.
-func cutEnding(name string) (stem, ending string) {
-	i := max(strings.LastIndexByte(name, '.'), 0)
-	return name[:i], name[i:]
-}
-
-// pairs returns the heads of a tensor whose rows lie in RoPE's pairs, 0 for any other.
-func (f ggufFamily) pairs(name string, c *Config) int {
-	stem, _ := cutEnding(name)
+// halved puts the rows of a tensor that lie in RoPE's pairs into Hugging Face's order. Others stay as they are.
+func halved(t checkpoint.Tensor, c *Config) checkpoint.Tensor {
+	heads := 0
 	switch {
-	case !f.paired:
-	case strings.HasSuffix(stem, ".attn_q"):
-		return c.Heads
-	case strings.HasSuffix(stem, ".attn_k"):
-		return c.KVHeads
+	case strings.HasSuffix(t.Name, ".self_attn.q_proj.weight"):
+		heads = c.Heads
+	case strings.HasSuffix(t.Name, ".self_attn.k_proj.weight"):
+		heads = c.KVHeads
 	}
-	return 0
+	if heads > 0 && len(t.Shape) == 2 && t.Shape[0] == heads*c.HeadDim {
+		t.Order = halves(heads, c.HeadDim)
+	}
+	return t
 }

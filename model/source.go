@@ -25,7 +25,8 @@ type opener func(path string, weights bool) (*Source, error)
 
 // openers lists the layouts.
 var openers = map[identify.Layout]opener{
-	identify.HuggingFace: openHuggingFace, identify.GGUFModel: openGGUF,
+	identify.HuggingFace: openHuggingFace, identify.Meta: openMeta, identify.GGUFModel: openGGUF,
+	identify.Llama2CFile: openLlama2C,
 }
 
 // Open opens the model in a directory or file. No weight is read.
@@ -43,6 +44,30 @@ func open(path string, weights bool) (*Source, error) {
 	}
 	s.Path, s.Format = at, layout
 	return s, nil
+}
+
+// take adds a tensor under the name that names gives it, and with its rows in Hugging Face's order where RoPE's pairs lie
+// side by side.
+func (s *Source) take(t checkpoint.Tensor, names naming, paired bool) error {
+	theirs := t.Name
+	if t.Name = names.rename(theirs); paired {
+		t = halved(t, s.Config)
+	}
+	if _, twice := s.Tensors[t.Name]; twice {
+		return fmt.Errorf("tensors %s and %s are the same one", theirs, t.Name)
+	}
+	s.Tensors[t.Name] = t
+	return nil
+}
+
+// complete refuses a source without all tensors, by the name that its format has for the first.
+func (s *Source) complete(names naming) error {
+	for _, t := range s.Config.Tensors() {
+		if _, ok := s.Tensors[t.Name]; !ok {
+			return fmt.Errorf("tensor %s is missing", names.original(t.Name))
+		}
+	}
+	return nil
 }
 
 // openHuggingFace opens a directory with config.json.

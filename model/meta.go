@@ -1,0 +1,112 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/pth"
+)
+
+// openMeta opens a directory of Meta's: params.json and a consolidated.NN.pth for each of the processors that the model
+// was split over.
+func openMeta(dir string, weights bool) (*Source, error) {
+	params, err := readParams(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Source{Tensors: map[string]checkpoint.Tensor{}}
+	shards, err := openRanks(dir)
+	if err != nil {
+		return nil, err
+	}
+	if s.Config, err = params.config(shards); err != nil {
+		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, paramsFile), err)
+	}
+	if !weights {
+		return s, nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(shards[0].ByName)) {
+		if name == "rope.freqs" { // a table of RoPE that is computed anew
+			continue
+		}
+		t, err := joined(name, shards, s.Config.Hidden)
+		if err == nil {
+			err = s.take(t, metaNames, true)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", dir, err)
+		}
+	}
+	if err := s.complete(metaNames); err != nil {
+		return nil, fmt.Errorf("read %s: %w", dir, err)
+	}
+	return s, nil
+}
+
+// openRanks opens the files of a model, in order.
+func openRanks(dir string) ([]*pth.File, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if ok, _ := filepath.Match("consolidated.*.pth", e.Name()); ok {
+			names = append(names, e.Name())
+		}
+	}
+	slices.Sort(names)
+	var all []*pth.File
+	for i, name := range names {
+		if want := fmt.Sprintf("consolidated.%02d.pth", i); name != want {
+			return nil, fmt.Errorf("read %s: %s is missing before %s: was the model downloaded whole?", dir, want, name)
+		}
+		f, err := pth.Open(filepath.Join(dir, name))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return all, nil
+}
+
+// joined puts a tensor together that lies in parts in the files of all ranks. fairscale splits the outputs of wq, wk, wv,
+// w1, w3 and of the head, which are rows; the inputs of wo and w2, which are columns; and of the embedding the width, in
+// files of LLaMA 3 the tokens. Everything else is in all files alike.
+func joined(name string, shards []*pth.File, width int) (checkpoint.Tensor, error) {
+	parts := make([]checkpoint.Tensor, len(shards))
+	for i, f := range shards {
+		t, ok := f.Tensor(name)
+		switch {
+		case !ok:
+			return t, fmt.Errorf("tensor %s is missing in consolidated.%02d.pth", name, i)
+		case !slices.Equal(t.Shape, shards[0].ByName[name].Shape) || t.Type != shards[0].ByName[name].Type:
+			return t, fmt.Errorf("tensor %s: %s %v in consolidated.%02d.pth, want %s %v as in the first file", name, t.Type,
+				t.Shape, i, shards[0].ByName[name].Type, shards[0].ByName[name].Shape)
+		}
+		parts[i] = t
+	}
+	first := parts[0]
+	if len(parts) == 1 || len(first.Shape) != 2 {
+		return first, nil
+	}
+	if stem, _ := cutEnding(metaNames.rename(name)); splitByColumns(stem) || stem+".weight" == embedName &&
+		first.Shape[1] != width {
+		return checkpoint.JoinColumns(parts), nil
+	}
+	return checkpoint.JoinRows(parts), nil
+}
+
+// splitByColumns reports whether the ranks have different inputs of a projection.
+func splitByColumns(stem string) bool {
+	for _, p := range []Place{OProj, DownProj} {
+		if filepath.Ext(stem) == "."+p.String() {
+			return true
+		}
+	}
+	return false
+}
