@@ -11,8 +11,8 @@ import (
 	"fettle/internal/checkpoint/pth"
 )
 
-// openMeta opens a directory of Meta's: params.json and a consolidated.NN.pth for each of the processors that the model
-// was split over.
+// openMeta opens a directory of Meta's: params.json and a consolidated.NN.pth for each of the processors that the
+// model was split over.
 func openMeta(dir string, weights bool) (*Source, error) {
 	params, err := readParams(dir)
 	if err != nil {
@@ -74,9 +74,9 @@ func openRanks(dir string) ([]*pth.File, error) {
 	return all, nil
 }
 
-// joined puts a tensor together that lies in parts in the files of all ranks. fairscale splits the outputs of wq, wk, wv,
-// w1, w3 and of the head, which are rows; the inputs of wo and w2, which are columns; and of the embedding the width, in
-// files of LLaMA 3 the tokens. Everything else is in all files alike.
+// joined puts a tensor together that lies in parts in the files of all ranks. fairscale splits the outputs of wq, wk,
+// wv, w1, w3 and of the head, which are rows; the inputs of wo and w2, which are columns; and of the embedding the
+// width, in files of LLaMA 3 the tokens. Everything else is in all files alike.
 func joined(name string, shards []*pth.File, width int) (checkpoint.Tensor, error) {
 	parts := make([]checkpoint.Tensor, len(shards))
 	for i, f := range shards {

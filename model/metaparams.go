@@ -68,8 +68,8 @@ const (
 
 func llama3EOS() []int32 { return []int32{128001, 128008, 128009} }
 
-// config returns the dimensions. What params.json leaves to Meta's programs comes from the tensors, or is what they have
-// for the model that its other numbers belong to.
+// config returns the dimensions. What params.json leaves to Meta's programs comes from the tensors, or is what they
+// have for the model that its other numbers belong to.
 func (p metaParams) config(shards []*pth.File) (*Config, error) {
 	c := &Config{
 		Type: "llama", Hidden: int(p.Dim), Layers: int(p.Layers), Heads: int(p.Heads), KVHeads: int(p.Heads),

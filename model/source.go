@@ -46,8 +46,8 @@ func open(path string, weights bool) (*Source, error) {
 	return s, nil
 }
 
-// take adds a tensor under the name that names gives it, and with its rows in Hugging Face's order where RoPE's pairs lie
-// side by side.
+// take adds a tensor under the name that names gives it, and with its rows in Hugging Face's order where RoPE's pairs
+// lie side by side.
 func (s *Source) take(t checkpoint.Tensor, names naming, paired bool) error {
 	theirs := t.Name
 	if t.Name = names.rename(theirs); paired {

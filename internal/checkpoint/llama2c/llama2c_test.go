@@ -15,8 +15,8 @@ func small() Header {
 	return Header{Dim: 4, Hidden: 6, Layers: 2, Heads: 2, KVHeads: 1, Vocab: 5, MaxLength: 8}
 }
 
-// write writes a file whose floats count up from 1 in the order of the file; those of version 2 are quantized as q = 2,
-// scale i for the i-th group.
+// write writes a file whose floats count up from 1 in the order of the file; those of version 2 are quantized as q =
+// 2, scale i for the i-th group.
 func write(h Header) []byte {
 	var b bytes.Buffer
 	put := func(v any) { binary.Write(&b, binary.LittleEndian, v) }
@@ -118,16 +118,17 @@ func TestWrongFilesAreRefusedWithAReason(t *testing.T) {
 		return data
 	}
 	for want, data := range map[string][]byte{
-		"it ends in the header":                        write(small())[:27],
-		"it ends in the weights":                       write(small())[:200],
-		"1 bytes behind the weights":                   append(write(small()), 0),
-		"version 3, want 0, 1 or 2":                    change(func(h *Header) { h.Version = 3 }),
-		"dim is 0, want 1 to 16777216":                 first(0, 0),
-		"n_layers is 2147483647, want 1 to 4096":       first(2, 1<<31-1),
-		"n_kv_heads is -1":                             first(4, -1),
-		"dim 4, n_heads 3 and n_kv_heads 1 do not":     first(3, 3),
-		"it ends in the weights: truncated?":           first(1, 1<<24),
-		"group_size is 0":                              append(change(func(h *Header) { h.Version, h.Group = 2, 1 })[:8+28+1], make([]byte, 300)...),
+		"it ends in the header":                    write(small())[:27],
+		"it ends in the weights":                   write(small())[:200],
+		"1 bytes behind the weights":               append(write(small()), 0),
+		"version 3, want 0, 1 or 2":                change(func(h *Header) { h.Version = 3 }),
+		"dim is 0, want 1 to 16777216":             first(0, 0),
+		"n_layers is 2147483647, want 1 to 4096":   first(2, 1<<31-1),
+		"n_kv_heads is -1":                         first(4, -1),
+		"dim 4, n_heads 3 and n_kv_heads 1 do not": first(3, 3),
+		"it ends in the weights: truncated?":       first(1, 1<<24),
+		"group_size is 0": append(change(func(h *Header) { h.Version, h.Group = 2, 1 })[:8+28+1],
+			make([]byte, 300)...),
 		"20 elements, want a multiple of group_size 3": change(func(h *Header) { h.Version, h.Group = 2, 3 }),
 	} {
 		_, err := Parse(data)

@@ -30,7 +30,8 @@ func (h Header) parts() []part {
 		of("attention.wo", h.Dim, h.Dim),
 	}
 	hidden := []part{
-		of("feed_forward.w1", h.Hidden, h.Dim), of("feed_forward.w2", h.Dim, h.Hidden), of("feed_forward.w3", h.Hidden, h.Dim),
+		of("feed_forward.w1", h.Hidden, h.Dim), of("feed_forward.w2", h.Dim, h.Hidden),
+		of("feed_forward.w3", h.Hidden, h.Dim),
 	}
 	var all []part
 	if h.Version == 0 {
