@@ -10,10 +10,21 @@ import (
 	"fettle/internal/plainjson"
 )
 
-// ReadBase returns the base_model_name_or_path of an adapter's adapter_config.json, of whatever type the adapter is; ""
-// if it has none.
-func ReadBase(dir string) (string, error) {
-	path := filepath.Join(dir, ConfigFile)
+// ReadBase returns the base's name or path that an adapter's own file has, of whatever type the adapter is; "" if it
+// has none.
+func ReadBase(name string) (string, error) {
+	path, _, err := Locate(name)
+	if err != nil {
+		return "", err
+	}
+	if form := FormOf(path); form != PEFT && form != unknownForm {
+		s, err := open(path)
+		if err != nil {
+			return "", fmt.Errorf("load adapter %s: %w", path, err)
+		}
+		return s.base, nil
+	}
+	path = filepath.Join(path, ConfigFile)
 	text, err := os.ReadFile(path)
 	var common struct {
 		Base string `json:"base_model_name_or_path"`

@@ -23,14 +23,15 @@ const (
 	fullConfig  = "config.json"
 )
 
-// Load reads an adapter for a model. Every tensor of the file must find its place and every module its tensors.
-func Load(dir string, m *model.Model) (*Set, error) { return LoadAs(dir, nil, m) }
+// Load reads an adapter of any form for a model; its name is its path, and may end in a scale: see Locate. Every tensor
+// of the file must find its place and every module its tensors.
+func Load(name string, m *model.Model) (*Set, error) { return LoadAs(name, nil, m) }
 
 // LoadOnto is Load for any base of the right dimensions, also for one that the adapter was not trained on.
-func LoadOnto(dir string, m *model.Model) (*Set, error) {
-	s, err := loadAs(dir, nil, m, true)
+func LoadOnto(name string, m *model.Model) (*Set, error) {
+	s, err := loadAs(name, nil, m, true)
 	if err != nil {
-		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
+		return nil, fmt.Errorf("load adapter %s: %w", name, err)
 	}
 	return s, nil
 }
@@ -39,24 +40,25 @@ func LoadOnto(dir string, m *model.Model) (*Set, error) {
 // adapter's own, except LoRA's dropout, which is the requested one, and the gates of a LLaMA-Adapter, which are
 // rewritten in the form that requested names (empty: as stored); LoadAs returns an error where this form cannot express
 // the stored gates.
-func LoadAs(dir string, requested Method, m *model.Model) (*Set, error) {
-	s, err := loadAs(dir, requested, m, false)
+func LoadAs(name string, requested Method, m *model.Model) (*Set, error) {
+	s, err := loadAs(name, requested, m, false)
 	if err != nil {
-		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
+		return nil, fmt.Errorf("load adapter %s: %w", name, err)
 	}
 	return s, nil
 }
 
 // Continued returns the method that LoadAs gives a set, without reading parameters.
-func Continued(dir string, requested Method) (Method, error) {
-	stored, _, err := readMethod(dir)
+func Continued(name string, requested Method) (Method, error) {
+	s, err := open(name)
+	var m Method
 	if err == nil {
-		stored, _, err = continued(stored, requested)
+		m, _, err = continued(s.method, requested)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
+		return nil, fmt.Errorf("load adapter %s: %w", name, err)
 	}
-	return stored, nil
+	return m, nil
 }
 
 // continued returns the stored method with the settings that requested may change, and whether it changes any.
@@ -88,19 +90,19 @@ func readMethod(dir string) (m Method, base string, err error) {
 	return m, base, err
 }
 
-func loadAs(dir string, requested Method, m *model.Model, anyBase bool) (*Set, error) {
-	stored, base, err := readMethod(dir)
+func loadAs(name string, requested Method, m *model.Model, anyBase bool) (*Set, error) {
+	from, err := open(name)
 	if err != nil {
 		return nil, err
 	}
-	method, rewrite, err := continued(stored, requested)
+	method, rewrite, err := continued(from.method, requested)
 	if err != nil {
 		return nil, err
 	}
-	if err := sameBase(dir, m); err != nil && !anyBase {
+	if err := sameBase(name, m); err != nil && !anyBase {
 		return nil, err
 	}
-	f, err := openTensors(filepath.Join(dir, WeightsFile))
+	f, err := from.tensors(m.Config())
 	if err != nil {
 		return nil, err
 	}
@@ -111,25 +113,29 @@ func loadAs(dir string, requested Method, m *model.Model, anyBase bool) (*Set, e
 	}
 	first := method
 	if rewrite {
-		first = stored
+		first = from.method
 	}
 	s, err := build(first, m)
 	if err != nil {
 		return nil, err
 	}
-	s.Base, s.along = base, along
+	s.Base, s.along = from.base, along
 	if err := s.read(f); err != nil {
 		return nil, err
 	}
+	if err := s.scaleGates(from.gates); err != nil {
+		return nil, err
+	}
 	if rewrite {
-		from := s
-		if s, err = build(method, m); err != nil {
+		as, err := build(method, m)
+		if err != nil {
 			return nil, err
 		}
-		s.Base, s.along = base, along
-		if err := method.(dialects).rewrite(from, s); err != nil {
+		as.Base, as.along = from.base, along
+		if err := method.(dialects).rewrite(s, as); err != nil {
 			return nil, err
 		}
+		s = as
 	}
 	return s, s.Refresh()
 }
@@ -142,8 +148,8 @@ type otherBase struct{ error }
 func (otherBase) Is(target error) bool { return target == ErrOtherBase }
 
 // sameBase refuses a base other than the one the adapter's own record names.
-func sameBase(dir string, m *model.Model) error {
-	record, err := ReadRecord(dir)
+func sameBase(name string, m *model.Model) error {
+	record, err := ReadRecord(name)
 	if err != nil {
 		return err
 	}

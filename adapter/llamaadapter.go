@@ -93,7 +93,7 @@ func normal(k rng.Key, i int) float32 { return float32(k.Normal(i)) }
 func (a LLaMAAdapter) Deltas(m *model.Model, params Params) (map[model.Site]model.Delta, error) {
 	c, dev := m.Config(), m.Device()
 	graphs, scratch, deltas := newGraphs(dev), &promptScratch{}, map[model.Site]model.Delta{}
-	size, kv := a.Len*c.Hidden, a.Len*c.KVHeads*c.HeadDim
+	kv := a.Len * c.KVHeads * c.HeadDim
 	for i := range a.Layers {
 		layer := c.Layers - a.Layers + i
 		p := &prompt{
@@ -101,12 +101,7 @@ func (a LLaMAAdapter) Deltas(m *model.Model, params Params) (map[model.Site]mode
 			k: make([]float32, kv), v: make([]float32, kv), dk: make([]float32, kv), dv: make([]float32, kv),
 			raw: make([]float32, c.Heads), c: make([]float32, c.Heads),
 		}
-		rows, gate := params[promptName(layer)], params[scalarName(layer)]
-		if a.Gate == PerHead {
-			query := params[queryName]
-			rows = &Param{Data: query.Data[i*size:][:size], Grad: query.Grad[i*size:][:size]}
-			gate = params[gateName(layer)]
-		}
+		rows, gate := a.layer(c, params, layer)
 		p.rows, p.gradRows, p.gate, p.gradGate = rows.Data, rows.Grad, gate.Data, gate.Grad
 		deltas[model.Site{Layer: layer, At: model.Attention}] = p
 	}

@@ -135,8 +135,9 @@ func (l LoRA) Scratch(c *model.Config, n, longest int) int64 {
 
 // loraSite is an adapted projection.
 type loraSite struct {
-	at   model.Site
-	form loraForm
+	at    model.Site
+	form  loraForm
+	alpha float64 // the scale times the rank
 }
 
 func (s loraSite) a() string { return s.name("A") }
@@ -193,7 +194,8 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 			return nil, err
 		}
 		out, in := c.Width(at.At)
-		sites = append(sites, loraSite{at, loraForm{in, out, r, loraScale(alpha, r, l.RSLoRA), l.Bias}})
+		sites = append(sites, loraSite{at, loraForm{in, out, r, loraScale(alpha, r, l.RSLoRA), l.Bias},
+			effectiveAlpha(alpha, r, l.RSLoRA)})
 	}
 	if l.Tying && c.Tied && slices.ContainsFunc(sites, func(s loraSite) bool { return s.at.At >= model.Embed }) {
 		return nil, fmt.Errorf("ensure_weight_tying is set, and LoRA on embed_tokens or lm_head, which is not supported")

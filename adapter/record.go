@@ -61,16 +61,17 @@ func (r Record) Encode() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
-// ReadRecord reads the record of the first directory that has one; empty names are passed over. There may be none: the
-// adapters of other programs have no record.
-func ReadRecord(dirs ...string) (Record, error) {
+// ReadRecord reads the record of the first adapter or model that has one; empty names are passed over. There may be
+// none: the adapters of other programs have no record. A GGUF file has it among its keys, another file in its
+// directory.
+func ReadRecord(names ...string) (Record, error) {
 	var r Record
-	for _, dir := range dirs {
-		if dir == "" {
+	for _, name := range names {
+		path, _, err := Locate(name)
+		if err != nil || name == "" {
 			continue
 		}
-		path := filepath.Join(dir, RecordFile)
-		text, err := os.ReadFile(path)
+		path, text, err := recordOf(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -83,4 +84,24 @@ func ReadRecord(dirs ...string) (Record, error) {
 		return r, nil
 	}
 	return r, nil
+}
+
+// recordOf returns the text of the record at a path, and where it stands.
+func recordOf(path string) (where string, text []byte, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return path, nil, err
+	case info.IsDir():
+		where = filepath.Join(path, RecordFile)
+	case holdsGGUF(path):
+		text, err = ggufRecordOf(path)
+		return path, text, err
+	case FormOf(path) != unknownForm:
+		where = filepath.Join(filepath.Dir(path), RecordFile)
+	default: // a model's file
+		return path, nil, fs.ErrNotExist
+	}
+	text, err = os.ReadFile(where)
+	return where, text, err
 }

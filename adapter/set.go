@@ -17,8 +17,9 @@ type Set struct {
 	Base string // the base's name or path, for people
 
 	method Method
-	model  *model.Model // without the adapter
-	view   *model.Model // with the weights that the adapter replaces
+	config *model.Config // the dimensions of the base
+	model  *model.Model  // without the adapter; nil where it is on none
+	view   *model.Model  // with the weights that the adapter replaces
 	deltas map[model.Site]model.Delta
 	params []*Param // sorted by name
 	frozen []*Param // saved, but not trained
@@ -64,7 +65,7 @@ func New(method Method, m *model.Model, seed uint64) (*Set, error) {
 
 // build makes an adapter whose parameters are zero, or the model's own.
 func build(method Method, m *model.Model) (*Set, error) {
-	s := &Set{method: Resolved(method, m.Config()), also: map[string]string{}, echo: map[string]string{}}
+	s := &Set{method: Resolved(method, m.Config()), config: m.Config()}
 	if err := s.method.Check(m.Config()); err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
@@ -86,6 +87,18 @@ func build(method Method, m *model.Model) (*Set, error) {
 	if s.deltas, err = s.method.Deltas(m, params); err != nil {
 		return nil, fmt.Errorf("adapter: %w", err)
 	}
+	s.list(specs, params)
+	for _, at := range s.sites() {
+		if p, ok := s.deltas[at].(part); ok {
+			s.parts = append(s.parts, p)
+		}
+	}
+	return s, nil
+}
+
+// list sorts the parameters into those that are trained and those that are not.
+func (s *Set) list(specs []Spec, params Params) {
+	s.also, s.echo = map[string]string{}, map[string]string{}
 	for _, spec := range specs {
 		if spec.Also != "" {
 			s.also[spec.Name] = spec.Also
@@ -100,12 +113,6 @@ func build(method Method, m *model.Model) (*Set, error) {
 		}
 	}
 	slices.SortFunc(s.params, func(a, b *Param) int { return strings.Compare(a.Name, b.Name) })
-	for _, at := range s.sites() {
-		if p, ok := s.deltas[at].(part); ok {
-			s.parts = append(s.parts, p)
-		}
-	}
-	return s, nil
 }
 
 // newParams makes the parameters, and the view with the weights of the base that are among them. Where they are all of

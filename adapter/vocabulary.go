@@ -113,20 +113,29 @@ func sameMatrix(t checkpoint.Tensor, w *compute.Matrix) bool {
 	return true
 }
 
-// Resized returns the dimensions of a base with the vocabulary that the adapter in dir brings along, c itself where it
-// brings none.
-func Resized(dir string, c *model.Config) (*model.Config, error) {
-	f, err := openTensors(filepath.Join(dir, WeightsFile))
+// Resized returns the dimensions of a base with the vocabulary that an adapter brings along, c itself where it brings
+// none.
+func Resized(name string, c *model.Config) (*model.Config, error) {
+	path, _, err := Locate(name)
+	if err != nil || FormOf(path) != PEFT {
+		return c, err
+	}
+	f, err := openTensors(filepath.Join(path, WeightsFile))
 	if err != nil {
-		return nil, fmt.Errorf("load adapter %s: %w", dir, err)
+		return nil, fmt.Errorf("load adapter %s: %w", path, err)
 	}
 	defer f.Close()
+	return f.resized(c), nil
+}
+
+// resized returns the dimensions with the vocabulary of the file.
+func (f *tensorFile) resized(c *model.Config) *model.Config {
 	for _, name := range f.names() {
 		if shape := f.tensors[name].Shape; f.alongside(name) && len(shape) == 2 && shape[0] != c.Vocab {
 			resized := *c
 			resized.Vocab = shape[0]
-			return &resized, nil
+			return &resized
 		}
 	}
-	return c, nil
+	return c
 }

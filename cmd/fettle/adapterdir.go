@@ -18,36 +18,47 @@ import (
 	"fettle/train"
 )
 
-// baseOf returns the base model that an adapter names: in its record or in adapter_config.json, where the name is
-// absolute, or relative to the working directory or to the adapter's own. The first of the names that is a directory
-// counts.
-func baseOf(dir string) (string, error) {
-	record, err := adapter.ReadRecord(dir)
+// baseOf returns the base model that an adapter names: in its record or in its own file, where the name is absolute, or
+// relative to the working directory or to the adapter's own. The first of the names at which there is something counts.
+func baseOf(name string) (string, error) {
+	record, err := adapter.ReadRecord(name)
 	if err != nil {
 		return "", input(err)
 	}
-	named, err := adapter.ReadBase(dir)
+	named, err := adapter.ReadBase(name)
 	if err != nil {
 		return "", input(err)
+	}
+	dir, _, err := adapter.Locate(name)
+	if err != nil {
+		return "", usage(err)
+	}
+	if !isDir(dir) {
+		dir = filepath.Dir(dir)
 	}
 	names := slices.DeleteFunc([]string{record.Base, named}, func(name string) bool { return name == "" })
 	for _, name := range names {
 		switch beside := filepath.Join(dir, name); {
-		case name == builtin.Name || isDir(name):
+		case name == builtin.Name || isThere(name):
 			return name, nil
-		case !filepath.IsAbs(name) && isDir(beside):
+		case !filepath.IsAbs(name) && isThere(beside):
 			return beside, nil
 		}
 	}
 	if len(names) == 0 {
-		return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s names no base model", dir))
+		return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s names no base model", name))
 	}
-	about := "which is not a directory here"
+	about := "which is not here"
 	if p := identify.Of(names[0]); p.Kind == identify.HubName {
 		about = p.What + ": fettle does not download"
 	}
 	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s was trained on %s, %s; give the directory "+
-		"of this model", dir, names[0], about))
+		"of this model", name, names[0], about))
+}
+
+func isThere(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // completeBase fills in the base of a run that continues an adapter without naming the base.
@@ -64,9 +75,10 @@ func completeBase(c *train.Config) (err error) {
 
 // partDirs lists the directories in which the tokenizer, the chat template and the settings of generation of an adapter
 // for a model are looked for, in this order: the adapter's own; the one around it, where a trainer's checkpoints and
-// PEFT's named adapters lie; the model's.
-func partDirs(adapterDir, modelDir string) []string {
-	if adapterDir == "" {
+// PEFT's named adapters lie; the model's. An adapter that is a file has nothing beside it.
+func partDirs(name, modelDir string) []string {
+	adapterDir, _, err := adapter.Locate(name)
+	if name == "" || err != nil || !isDir(adapterDir) {
 		return []string{modelDir}
 	}
 	dirs := []string{adapterDir}

@@ -82,7 +82,7 @@ func TestAnAdapterWithoutItsBaseSaysWhichItNeeds(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	for name, want := range map[string]string{
 		"huggyllama/llama-7b": "trained on huggyllama/llama-7b, a name on the Hugging Face Hub: fettle does not download",
-		"/data/models/llama":  "trained on /data/models/llama, which is not a directory here",
+		"/data/models/llama":  "trained on /data/models/llama, which is not here",
 		"":                    "names no base model",
 	} {
 		dir := asPEFT(t, base, name)

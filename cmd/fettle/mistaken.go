@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"fettle/adapter"
 	"fettle/internal/identify"
 )
 
@@ -37,12 +38,16 @@ func locatedModel(name string) (string, error) {
 		"a model in Hugging Face's layout: a directory with config.json, *.safetensors and a tokenizer")
 }
 
-// checkAdapter returns the error of a path that holds no adapter.
-func checkAdapter(dir string) error {
-	if identify.Holds(dir, identify.Adapter) {
+// checkAdapter returns the error of an adapter's name at which there is none.
+func checkAdapter(name string) error {
+	if adapter.FormOf(name) != "" {
 		return nil
 	}
 	const key = "adapter_name_or_path"
+	dir, _, err := adapter.Locate(name)
+	if err != nil {
+		return usage(err)
+	}
 	p := identify.Of(dir)
 	switch p.Kind {
 	case identify.Model:
@@ -50,8 +55,8 @@ func checkAdapter(dir string) error {
 	case identify.Run:
 		return usage(unfinished(key, dir, p))
 	}
-	return mistaken(key, dir, p,
-		"an adapter in PEFT's layout: a directory with adapter_config.json and adapter_model.safetensors")
+	return mistaken(key, dir, p, "an adapter: a directory of PEFT with adapter_config.json and "+
+		"adapter_model.safetensors, one of mlx-lm or LitGPT, a GGUF file of a LoRA, or a .pth file of LLaMA-Adapter")
 }
 
 // checkResume returns the error of a path to continue from that holds no checkpoint of a run.

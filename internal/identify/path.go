@@ -89,7 +89,7 @@ var signs = []sign{
 	{[]string{"optimizer.pt", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer", ""},
 	{[]string{"training_args.bin", "trainer_state.json"}, Foreign, "a checkpoint of Hugging Face's Trainer", ""},
 	{[]string{"adapters.safetensors"}, Foreign, "an adapter of MLX", ""},
-	{[]string{"adapters.npz"}, Foreign, "an adapter of MLX", ""},
+	{[]string{"adapters.npz"}, Foreign, "an adapter of an early MLX (adapters.npz)", ""},
 	{[]string{"lit_model.pth.lora"}, Foreign, "an adapter of LitGPT", ""},
 	{[]string{"lit_model.pth.adapter*"}, Foreign, "an adapter of LitGPT", ""},
 	{[]string{"adapter_config.json"}, Adapter, "an adapter", ""},

@@ -46,7 +46,7 @@ func Parse(data []byte) (*File, error) {
 	dec.UseNumber()
 	err := object(dec, func(name string) error {
 		if name == "__metadata__" {
-			return object(dec, func(key string) (err error) {
+			return orNull(dec, func(key string) (err error) {
 				f.metadata[key], err = text(dec)
 				return err
 			})

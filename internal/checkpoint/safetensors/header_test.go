@@ -49,7 +49,7 @@ func TestParseRefusesHostileFiles(t *testing.T) {
 		{"metadata twice", file(`{"__metadata__":{},"__metadata__":{}}`, ""), "occurs twice"},
 		{"metadata key twice", file(`{"__metadata__":{"k":"1","k":"2"}}`, ""), "occurs twice"},
 		{"metadata number", file(`{"__metadata__":{"k":1}}`, ""), "1 where a string should be"},
-		{"metadata null", file(`{"__metadata__":null}`, ""), "should be"},
+		{"metadata list", file(`{"__metadata__":[]}`, ""), "[ where { should be"},
 		{"hole",
 			file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},`+
 				`"b":{"dtype":"U8","shape":[3],"data_offsets":[5,8]}}`, abcd),
@@ -141,4 +141,11 @@ func FuzzParse(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, file.Names(), again.Names())
 	})
+}
+
+func TestMetadataMayBeNull(t *testing.T) {
+	f, err := Parse(file(`{"__metadata__":null,"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}`, "x"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, f.Names())
+	require.Empty(t, f.Metadata())
 }

@@ -11,6 +11,23 @@ func object(dec *json.Decoder, member func(key string) error) error {
 	if err := delim(dec, '{'); err != nil {
 		return err
 	}
+	return members(dec, member)
+}
+
+// orNull reads an object, or null, which MLX writes for no metadata.
+func orNull(dec *json.Decoder, member func(key string) error) error {
+	token, err := dec.Token()
+	if err != nil || token == nil {
+		return err
+	}
+	if token != json.Delim('{') {
+		return fmt.Errorf("%v where { should be", token)
+	}
+	return members(dec, member)
+}
+
+// members reads what follows the brace of an object.
+func members(dec *json.Decoder, member func(key string) error) error {
 	seen := map[string]bool{}
 	for dec.More() {
 		key, err := text(dec)

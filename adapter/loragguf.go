@@ -1,0 +1,224 @@
+package adapter
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/identify"
+	"fettle/model"
+)
+
+// The keys of a GGUF file that holds a LoRA.
+const (
+	ggufArchitecture = "general.architecture"
+	ggufType         = "general.type"       // adapter
+	ggufAdapter      = "adapter.type"       // lora
+	ggufAlpha        = "adapter.lora.alpha" // the scale is alpha/rank; 0: the scale is 1
+	ggufRecord       = "fettle.record"      // a Record, as JSON
+	ggufLayer        = "blk.%d.%s.weight"   // of a block
+	ggufEmbed        = "token_embd.weight"  // the embedding
+	ggufHead         = "output.weight"      // the head
+	ggufNorm         = "_norm.weight"       // ends names that llama.cpp passes over
+	ggufA, ggufB     = ".lora_a", ".lora_b" // end the names of the factors
+)
+
+// ggufModules lists the names that GGUF gives the projections.
+var ggufModules = [...]string{
+	model.QProj: "attn_q", model.KProj: "attn_k", model.VProj: "attn_v", model.OProj: "attn_output",
+	model.GateProj: "ffn_gate", model.UpProj: "ffn_up", model.DownProj: "ffn_down",
+}
+
+// ggufName returns GGUF's name of the weight at a site.
+func ggufName(at model.Site) string {
+	switch at.At {
+	case model.Embed:
+		return ggufEmbed
+	case model.Head:
+		return ggufHead
+	}
+	return fmt.Sprintf(ggufLayer, at.Layer, ggufModules[at.At])
+}
+
+// ggufPath returns the path of the module whose weight has a name in GGUF.
+func ggufPath(name string) (string, bool) {
+	switch name {
+	case ggufEmbed:
+		return model.EmbedSite().ModuleName(), true
+	case ggufHead:
+		return model.Site{At: model.Head}.ModuleName(), true
+	}
+	parts := strings.Split(name, ".")
+	if len(parts) != 4 {
+		return "", false
+	}
+	layer, err := strconv.Atoi(parts[1])
+	place := slices.Index(ggufModules[:], parts[2])
+	if err != nil || place < 0 {
+		return "", false
+	}
+	at := model.Site{Layer: layer, At: model.Place(place)}
+	return at.ModuleName(), ggufName(at) == name
+}
+
+// ggufFamily returns general.architecture of the model_type's GGUF files.
+func ggufFamily(c *model.Config) string {
+	switch c.Type {
+	case "", "mistral":
+		return "llama"
+	case "gemma3_text":
+		return "gemma3"
+	}
+	return c.Type
+}
+
+// permutes reports whether GGUF files of an architecture have the rows of q and k in the order of adjacent pairs:
+// row 2j+p of a head is row p·Dh/2+j of Hugging Face's. The rows of B are those of the weight; A has none of them.
+func permutes(architecture string, at model.Site) bool {
+	return architecture == "llama" && (at.At == model.QProj || at.At == model.KProj)
+}
+
+// halves returns the row of Hugging Face's matrix that stands in a row of GGUF's, and pairs the reverse.
+func halves(headDim int) func(row int) int {
+	return func(row int) int {
+		head, i := row/headDim*headDim, row%headDim
+		return head + i%2*(headDim/2) + i/2
+	}
+}
+
+func pairs(headDim int) func(row int) int {
+	return func(row int) int {
+		head, i := row/headDim*headDim, row%headDim
+		return head + i%(headDim/2)*2 + i/(headDim/2)
+	}
+}
+
+// holdsGGUF reports whether a path is a GGUF file of an adapter.
+func holdsGGUF(path string) bool {
+	if identify.File(path) != identify.GGUF {
+		return false
+	}
+	f, err := gguf.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	kind, _ := f.Metadata.Text(ggufType)
+	return kind == "adapter"
+}
+
+// ggufRecordOf returns the record of a file; fs.ErrNotExist if it has none.
+func ggufRecordOf(path string) ([]byte, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, ok := f.Metadata.Text(ggufRecord)
+	if !ok {
+		return nil, fs.ErrNotExist
+	}
+	return []byte(text), nil
+}
+
+// openGGUF reads a LoRA of llama.cpp, and refuses what llama.cpp refuses: tensors of other names and shapes, and
+// factors without the other one.
+func openGGUF(path string) (*stored, error) {
+	f, err := gguf.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if kind, _ := f.Metadata.Text(ggufAdapter); kind != "lora" {
+		return nil, fmt.Errorf("%s is %q, want lora", ggufAdapter, kind)
+	}
+	architecture, ok := f.Metadata.Text(ggufArchitecture)
+	if !ok {
+		return nil, fmt.Errorf("%s is missing", ggufArchitecture)
+	}
+	if _, activated := f.Metadata["adapter.alora.invocation_tokens"]; activated {
+		return nil, errors.New("activated LoRA adapts the tokens from its invocation on, which is not computed here")
+	}
+	alpha, ok := f.Metadata.Float(ggufAlpha)
+	if _, there := f.Metadata[ggufAlpha]; there && !ok || math.IsNaN(alpha) || math.IsInf(alpha, 0) {
+		return nil, fmt.Errorf("%s is %v, want a number", ggufAlpha, f.Metadata[ggufAlpha])
+	}
+	var found factors
+	for _, name := range f.Names() {
+		which, weight := "a", strings.TrimSuffix(name, ggufA)
+		if weight == name {
+			which, weight = "b", strings.TrimSuffix(name, ggufB)
+		}
+		if strings.HasSuffix(name, ggufNorm) {
+			continue
+		}
+		path, known := ggufPath(weight)
+		if weight == name || !known {
+			return nil, fmt.Errorf("tensor %s is none of a LoRA on a LLaMA", name)
+		}
+		t, _ := f.Tensor(name)
+		values, err := checkpoint.Float32s(t) // the file is closed
+		if err != nil {
+			return nil, err
+		}
+		if err := found.add(path, which, checkpoint.FromFloat32s(name, t.Shape, values)); err != nil {
+			return nil, err
+		}
+	}
+	embed := model.EmbedSite().ModuleName()
+	modules, err := found.modules(func(path string, a, b checkpoint.Tensor) (int, int) {
+		if path == embed { // A lies the other way round
+			return a.Shape[1], b.Shape[1]
+		}
+		return a.Shape[0], b.Shape[1]
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range modules {
+		if modules[i].alpha = alpha; alpha == 0 {
+			modules[i].alpha = float64(modules[i].rank)
+		}
+	}
+	base, _ := f.Metadata.Text("general.base_model.0.name")
+	tensors := func(c *model.Config) (*tensorFile, error) { return found.fromGGUF(architecture, c) }
+	return &stored{method: listedLoRA(modules), base: base, tensors: tensors}, nil
+}
+
+// fromGGUF returns the factors under PEFT's names, with the rows of q and k as Hugging Face has them.
+func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, error) {
+	if family := ggufFamily(c); architecture != family {
+		return nil, fmt.Errorf("%s is %s, the base's is %s", ggufArchitecture, architecture, family)
+	}
+	var all []checkpoint.Tensor
+	for _, path := range f.paths {
+		at, _ := siteOf(path)
+		a, err := factorOf(f.a[path])
+		if err != nil {
+			return nil, err
+		}
+		b, err := factorOf(f.b[path])
+		if err != nil {
+			return nil, err
+		}
+		if at.At == model.Embed {
+			a = a.transposed()
+		}
+		if permutes(architecture, at) {
+			if b.rows%c.HeadDim != 0 {
+				return nil, fmt.Errorf("tensor %s: %d rows, want a multiple of head_dim %d: an adapter for another base?",
+					f.b[path].Name, b.rows, c.HeadDim)
+			}
+			b = b.rowsFrom(pairs(c.HeadDim))
+		}
+		s := loraSite{at: at}
+		all = append(all, a.tensor(s.a()), b.tensor(s.b()))
+	}
+	return inMemory(all...), nil
+}

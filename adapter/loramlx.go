@@ -1,0 +1,179 @@
+package adapter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
+	"fettle/internal/identify"
+	"fettle/internal/plainjson"
+	"fettle/model"
+)
+
+// The files of mlx-lm, and the endings of its tensors: A (in, r), B (r, out), and DoRA's magnitude.
+const (
+	mlxWeights    = "adapters.safetensors"
+	mlxCheckpoint = "_adapters.safetensors" // after the step
+	mlxA, mlxB    = ".lora_a", ".lora_b"
+	mlxMagnitude  = ".m"
+)
+
+// mlxConfig holds the keys of mlx-lm's adapter_config.json, which is the configuration of a run, that say what the
+// adapter computes. Earlier versions had other names for the type and the layers, and rank and scale beside them.
+type mlxConfig struct {
+	PEFT       *string `json:"peft_type"`
+	Model      string  `json:"model"`
+	Type       string  `json:"fine_tune_type"`
+	DoRA       bool    `json:"use_dora"`
+	Layers     *int    `json:"num_layers"`
+	LoRALayers *int    `json:"lora_layers"`
+
+	LoRA  *mlxLoRA `json:"lora_parameters"`
+	Rank  *int     `json:"lora_rank"`
+	Rank2 *int     `json:"rank"`
+}
+
+// mlxLoRA holds lora_parameters. The scale multiplies B·A as it is; where there is none, it is alpha/rank.
+type mlxLoRA struct {
+	Rank    *int     `json:"rank"`
+	Scale   *float64 `json:"scale"`
+	Alpha   *float64 `json:"alpha"`
+	Dropout float64  `json:"dropout"`
+}
+
+// mlxFiles returns the configuration and the weights of an adapter of mlx-lm: of a directory, the last checkpoint if
+// the run did not finish; or of one checkpoint.
+func mlxFiles(path string) (config, weights string) {
+	if name := filepath.Base(path); name == mlxWeights || strings.HasSuffix(name, mlxCheckpoint) {
+		return filepath.Join(filepath.Dir(path), ConfigFile), path
+	}
+	weights = filepath.Join(path, mlxWeights)
+	if steps, _ := filepath.Glob(filepath.Join(path, "*"+mlxCheckpoint)); len(steps) > 0 && !exists(weights) {
+		weights = slices.Max(steps) // numbers have seven digits
+	}
+	return filepath.Join(path, ConfigFile), weights
+}
+
+// holdsMLX reports whether a path is mlx-lm's: it has weights of its names, and no peft_type beside them.
+func holdsMLX(path string) bool {
+	config, weights := mlxFiles(path)
+	info, err := os.Stat(weights)
+	if err != nil || !info.Mode().IsRegular() || filepath.Dir(config) != filepath.Dir(weights) {
+		return false
+	}
+	c, err := readMLX(config)
+	return err != nil || c.PEFT == nil // a broken file is explained where it is read
+}
+
+func readMLX(path string) (c mlxConfig, err error) {
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = identify.Damage(text)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", ConfigFile, plainjson.Explain(err))
+	}
+	return c, nil
+}
+
+// openMLX reads a LoRA of mlx-lm.
+func openMLX(path string) (*stored, error) {
+	config, weights := mlxFiles(path)
+	c, err := readMLX(config)
+	if err != nil {
+		return nil, err
+	}
+	scale, err := c.scale()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", ConfigFile, err)
+	}
+	f, err := safetensors.Open(weights)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var found factors
+	for _, name := range f.Names() {
+		path, which := strings.TrimSuffix(name, mlxA), "a"
+		if path == name {
+			path, which = strings.TrimSuffix(name, mlxB), "b"
+		}
+		_, known := siteOf(path)
+		switch {
+		case strings.HasSuffix(name, mlxMagnitude):
+			return nil, fmt.Errorf("tensor %s: DoRA is not computed here: %s", name, mlxFuse)
+		case path == name || !known:
+			return nil, fmt.Errorf("tensor %s is none of a LoRA on a LLaMA", name)
+		}
+		t, _ := f.Tensor(name)
+		values, err := checkpoint.Float32s(t)
+		if err != nil {
+			return nil, err
+		}
+		if err := found.add(path, which, checkpoint.FromFloat32s(name, t.Shape, values)); err != nil {
+			return nil, err
+		}
+	}
+	modules, err := found.modules(func(_ string, a, b checkpoint.Tensor) (int, int) { return a.Shape[1], b.Shape[0] })
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range modules {
+		modules[i].alpha = scale(m.rank)
+	}
+	method := listedLoRA(modules)
+	if c.LoRA != nil {
+		method.Dropout = c.LoRA.Dropout
+	}
+	return &stored{method: method, base: c.Model, tensors: func(*model.Config) (*tensorFile, error) {
+		var all []checkpoint.Tensor
+		for _, path := range found.paths {
+			at, _ := siteOf(path)
+			a, err := factorOf(found.a[path])
+			if err != nil {
+				return nil, err
+			}
+			b, err := factorOf(found.b[path])
+			if err != nil {
+				return nil, err
+			}
+			s := loraSite{at: at}
+			all = append(all, a.transposed().tensor(s.a()), b.transposed().tensor(s.b()))
+		}
+		return inMemory(all...), nil
+	}}, nil
+}
+
+// mlxFuse is the way to use what is not computed here.
+const mlxFuse = "fuse it into its base with mlx_lm.fuse and use the model"
+
+// scale returns the scale times the rank, as a function of the rank.
+func (c mlxConfig) scale() (func(rank int) float64, error) {
+	l := c.LoRA
+	switch {
+	case c.Type == "full":
+		return nil, errors.New("fine_tune_type is full: the weights are a whole model's, not an adapter's: " + mlxFuse)
+	case c.Type == "dora" || c.DoRA:
+		return nil, errors.New("DoRA is not computed here: " + mlxFuse)
+	case c.Type != "" && c.Type != TypeLoRA:
+		return nil, fmt.Errorf("fine_tune_type is %q, want lora", c.Type)
+	case l == nil && c.Layers == nil && c.LoRALayers == nil:
+		return nil, errors.New("it has neither peft_type nor lora_parameters: not a configuration of PEFT or mlx-lm")
+	case l == nil:
+		return nil, errors.New("lora_parameters is missing: it has the scale")
+	case l.Scale != nil:
+		return func(rank int) float64 { return *l.Scale * float64(rank) }, nil
+	case l.Alpha != nil:
+		return func(int) float64 { return *l.Alpha }, nil
+	}
+	return nil, errors.New("lora_parameters has neither scale nor alpha")
+}
