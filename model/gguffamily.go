@@ -64,6 +64,14 @@ func familyOf(m gguf.Metadata) (ggufFamily, error) {
 
 // halved puts the rows of a tensor that lie in RoPE's pairs into Hugging Face's order. Others stay as they are.
 func halved(t checkpoint.Tensor, c *Config) checkpoint.Tensor {
+	if heads := rotatedHeads(t, c); heads > 0 {
+		t.Order = halves(heads, c.HeadDim)
+	}
+	return t
+}
+
+// rotatedHeads returns the heads of the weight of q or k, 0 for any other tensor.
+func rotatedHeads(t checkpoint.Tensor, c *Config) int {
 	heads := 0
 	switch {
 	case strings.HasSuffix(t.Name, ".self_attn.q_proj.weight"):
@@ -71,8 +79,8 @@ func halved(t checkpoint.Tensor, c *Config) checkpoint.Tensor {
 	case strings.HasSuffix(t.Name, ".self_attn.k_proj.weight"):
 		heads = c.KVHeads
 	}
-	if heads > 0 && len(t.Shape) == 2 && t.Shape[0] == heads*c.HeadDim {
-		t.Order = halves(heads, c.HeadDim)
+	if len(t.Shape) != 2 || t.Shape[0] != heads*c.HeadDim {
+		return 0
 	}
-	return t
+	return heads
 }

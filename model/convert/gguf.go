@@ -1,0 +1,128 @@
+package convert
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/gguf"
+)
+
+// GGUFOptions holds the choices of GGUF.
+type GGUFOptions struct {
+	Mix       *gguf.Mix  // nil: as stored, see Stored
+	Name      string     // general.name
+	Tokenizer []gguf.Key // its keys and the chat template's
+}
+
+// GGUF writes a file that llama.cpp reads, whole or not at all.
+func (m Model) GGUF(path string, o GGUFOptions) error {
+	keys, tensors, err := m.Config.GGUF(m.Tensors)
+	if err != nil {
+		return err
+	}
+	arch := keys[0].Value.(string)
+	elements := 0
+	for _, t := range tensors {
+		elements += count(t.Shape)
+	}
+	keys = slices.Insert(keys, 1, gguf.Key{Name: "general.type", Value: "model"},
+		gguf.Key{Name: "general.name", Value: o.Name}, gguf.Key{Name: "general.size_label", Value: sizeLabel(elements)})
+	keys = append(append(keys, o.Tokenizer...), gguf.Key{Name: "general.quantization_version", Value: uint32(2)})
+	var lazy []checkpoint.Lazy
+	if o.Mix != nil {
+		c := m.Config
+		lazy = o.Mix.Apply(gguf.Model{Architecture: arch, Layers: c.Layers, Heads: c.Heads, KVHeads: c.KVHeads}, tensors)
+		keys = append(keys, gguf.Key{Name: fileType, Value: o.Mix.File})
+	} else if lazy = stored(tensors); m.Source.Metadata != nil {
+		if n, ok := m.Source.Metadata.Int(fileType); ok && !m.changed() {
+			keys = append(keys, gguf.Key{Name: fileType, Value: uint32(n)})
+		}
+	}
+	var out []gguf.Output
+	for _, t := range lazy {
+		out = append(out, gguf.Output(t))
+	}
+	return gguf.Write(path, keys, out)
+}
+
+const fileType = "general.file_type"
+
+// Stored returns the type of matrices in a GGUF file that is written without quantizing: BF16 if the weights are stored
+// so, else F16. Blocks that no adapter changes stay as they are.
+func (m Model) Stored() checkpoint.Type { return floatType(m.Tensors) }
+
+func floatType(tensors []checkpoint.Computed) checkpoint.Type {
+	for _, t := range tensors {
+		if t.Type == checkpoint.BF16 && len(t.Shape) > 1 {
+			return checkpoint.BF16
+		}
+	}
+	return checkpoint.F16
+}
+
+// stored returns tensors in types that lose little: vectors in F32, unchanged blocks as they are, matrices in 16 bits.
+func stored(tensors []checkpoint.Computed) []checkpoint.Lazy {
+	float := floatType(tensors)
+	out := make([]checkpoint.Lazy, len(tensors))
+	for i, t := range tensors {
+		switch {
+		case len(t.Shape) < 2:
+			out[i] = t.As(checkpoint.F32)
+		case t.Type.Block() > 1 && t.Rows == nil:
+			out[i] = t.As(t.Type)
+		default:
+			out[i] = t.As(float)
+		}
+	}
+	return out
+}
+
+// changed reports whether a tensor is not the source's own.
+func (m Model) changed() bool {
+	return slices.ContainsFunc(m.Tensors, func(t checkpoint.Computed) bool { return t.Rows != nil })
+}
+
+func count(shape []int) int {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return n
+}
+
+// sizeLabel names a number of weights as llama.cpp's converter does: 853K, 1.2B, 135M.
+func sizeLabel(n int) string {
+	x, unit := float64(n)/1e3, "K"
+	for _, u := range []string{"M", "B", "T", "Q"} {
+		if n <= 0 || x < 1e3 {
+			break
+		}
+		x, unit = x/1e3, u
+	}
+	digits := 0
+	if math.Round(x) < 10 {
+		digits = 1
+	}
+	return fmt.Sprintf("%.*f%s", digits, x, unit)
+}
+
+// Title makes a model's name of a file's or directory's: llama-3.2-1b becomes Llama 3.2 1B.
+func Title(name string) string {
+	words := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
+	for i, w := range words {
+		letters := []rune(w)
+		switch {
+		case strings.ToLower(w) != w: // it has capitals of its own
+		case unicode.IsDigit(letters[0]):
+			words[i] = strings.ToUpper(w)
+		default:
+			letters[0] = unicode.ToUpper(letters[0])
+			words[i] = string(letters)
+		}
+	}
+	return strings.Join(words, " ")
+}

@@ -1,0 +1,114 @@
+package model
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/gguf"
+)
+
+// GGUF returns the keys that a GGUF file states a model's architecture with, and its tensors under llama.cpp's names
+// and with its order of rows, ordered by layer and name. The first key is general.architecture. Open reads a file of
+// both as the same model.
+func (c *Config) GGUF(tensors []checkpoint.Computed) ([]gguf.Key, []checkpoint.Computed, error) {
+	family, err := c.ggufFamily()
+	if err != nil {
+		return nil, nil, err
+	}
+	keys, factors, err := family.keys(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []checkpoint.Computed
+	for _, t := range tensors {
+		if strings.HasSuffix(t.Name, "rotary_emb.inv_freq") || t.Name == headName && c.Tied {
+			continue
+		}
+		name := ggufNames.original(t.Name)
+		if name == t.Name {
+			return nil, nil, fmt.Errorf("tensor %s has no name in a GGUF file of architecture %s", name, family.name)
+		}
+		if heads := rotatedHeads(t.Tensor, c); heads > 0 && family.paired {
+			t = t.Reordered(neighbours(heads, c.HeadDim))
+		}
+		t.Name = name
+		out = append(out, t)
+	}
+	if factors != nil {
+		t := checkpoint.FromFloat32s(ropeFactors, []int{len(factors)}, factors)
+		out = append(out, checkpoint.Computed{Tensor: t})
+	}
+	slices.SortFunc(out, func(a, b checkpoint.Computed) int {
+		return cmp.Or(cmp.Compare(blockOf(a.Name), blockOf(b.Name)), strings.Compare(a.Name, b.Name))
+	})
+	return keys, out, nil
+}
+
+// blockOf returns the layer of a tensor by its name in a GGUF file, −1 for those outside.
+func blockOf(name string) int {
+	layer := -1
+	fmt.Sscanf(name, "blk.%d.", &layer)
+	return layer
+}
+
+// neighbours is the inverse of halves: row h·Dh + 2j + s of the file is row h·Dh + s·Dh/2 + j.
+func neighbours(heads, dim int) []int32 {
+	order := make([]int32, heads*dim)
+	for i, at := range halves(heads, dim) {
+		order[at] = int32(i)
+	}
+	return order
+}
+
+// ggufFamily finds the architecture that a model is written as.
+func (c *Config) ggufFamily() (ggufFamily, error) {
+	name := c.Type
+	if name == "mistral" || name == "" { // llama.cpp has no architecture for it: its window is lost
+		name = "llama"
+	}
+	for _, f := range ggufFamilies {
+		if f.name == name {
+			return f, nil
+		}
+	}
+	return ggufFamily{}, fmt.Errorf("model_type %s cannot be written as GGUF yet", c.Type)
+}
+
+// keys returns a model's keys in the order of llama.cpp's converter, general.architecture first, and the divisors of
+// RoPE's frequencies where only a tensor can state them.
+func (f ggufFamily) keys(c *Config) (keys []gguf.Key, factors []float32, err error) {
+	keys = []gguf.Key{{Name: architectureKey, Value: f.name}}
+	add := func(key string, value any) { keys = append(keys, gguf.Key{Name: f.name + "." + key, Value: value}) }
+	count := func(key string, n int) { add(key, uint32(n)) }
+	count("block_count", c.Layers)
+	count("context_length", c.MaxPositions)
+	count("embedding_length", c.Hidden)
+	count("feed_forward_length", c.Intermediate)
+	count("attention.head_count", c.Heads)
+	count("attention.head_count_kv", c.KVHeads)
+	switch s := c.RopeScaling; {
+	case s == nil:
+	case s.Type == "linear":
+		add("rope.scaling.type", s.Type)
+		add("rope.scaling.factor", float32(s.Factor))
+	case s.Type == "llama3", s.Type == ropeDivisors:
+		for j := range c.HeadDim / 2 {
+			f := frequency(c, j)
+			factors = append(factors, float32(f/scaled(f, j, s)))
+		}
+	default:
+		return nil, nil, fmt.Errorf("rope scaling of type %s cannot be written as GGUF", s.Type)
+	}
+	add("rope.freq_base", float32(c.RopeTheta))
+	add("attention.layer_norm_rms_epsilon", float32(c.NormEps))
+	count("attention.key_length", c.HeadDim)
+	count("attention.value_length", c.HeadDim)
+	if f.name == "llama" {
+		count("vocab_size", c.Vocab)
+		count("rope.dimension_count", c.HeadDim)
+	}
+	return keys, factors, nil
+}
