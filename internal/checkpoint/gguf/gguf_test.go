@@ -169,5 +169,6 @@ func FuzzParse(f *testing.F) {
 			tensor, _ := file.Tensor(name)
 			require.NoError(t, tensor.Check())
 		}
+		require.Len(t, file.Keys(), len(file.Metadata))
 	})
 }

@@ -1,12 +1,15 @@
 package gguf
 
 import (
+	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -101,4 +104,37 @@ func decode(text []byte, kind string, into any) error {
 		return err
 	}
 	return json.Unmarshal(one, into)
+}
+
+// TestFilesOfLlamaCppAreWrittenAgainAsTheyAre reads the keys and tensors of files that llama.cpp wrote and writes the
+// same bytes.
+func TestFilesOfLlamaCppAreWrittenAgainAsTheyAre(t *testing.T) {
+	shared := os.Getenv("FETTLE_DATA")
+	if shared == "" {
+		shared = "../../../../shared"
+	}
+	files, err := filepath.Glob(filepath.Join(shared, "golden", "gguf", "*.*.gguf"))
+	require.NoError(t, err)
+	if len(files) == 0 {
+		t.Skip("no reference data")
+	}
+	for _, path := range files {
+		if strings.HasSuffix(path, ".lora.gguf") {
+			continue // its tensors have an order of their own
+		}
+		want, err := os.ReadFile(path)
+		require.NoError(t, err)
+		f, err := Parse(want)
+		require.NoError(t, err)
+		names := f.Names()
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(layerOf(a), layerOf(b)) })
+		var tensors []checkpoint.Lazy
+		for _, name := range names {
+			tensor, _ := f.Tensor(name)
+			tensors = append(tensors, tensor.Lazy())
+		}
+		var got bytes.Buffer
+		require.NoError(t, Encode(&got, f.Keys(), tensors))
+		require.True(t, bytes.Equal(want, got.Bytes()), path)
+	}
 }

@@ -13,10 +13,11 @@ const (
 )
 
 // kinds are the types of values in the order of their numbers.
-var kinds = [...]reflect.Kind{
-	reflect.Uint8, reflect.Int8, reflect.Uint16, reflect.Int16, reflect.Uint32, reflect.Int32, reflect.Float32,
-	reflect.Bool, typeText: reflect.String, typeArray: reflect.Slice, 10: reflect.Uint64, 11: reflect.Int64,
-	12: reflect.Float64,
+var kinds = [...]reflect.Type{
+	reflect.TypeFor[uint8](), reflect.TypeFor[int8](), reflect.TypeFor[uint16](), reflect.TypeFor[int16](),
+	reflect.TypeFor[uint32](), reflect.TypeFor[int32](), reflect.TypeFor[float32](), reflect.TypeFor[bool](),
+	typeText: reflect.TypeFor[string](), typeArray: nil, 10: reflect.TypeFor[uint64](), 11: reflect.TypeFor[int64](),
+	12: reflect.TypeFor[float64](),
 }
 
 // appendValue appends the number of a value's type and the value.
@@ -33,7 +34,7 @@ func appendValue(to []byte, value any) ([]byte, error) {
 	}
 	number := -1
 	for i, kind := range kinds {
-		if kind == t.Kind() && kind != reflect.Slice {
+		if kind != nil && kind.Kind() == t.Kind() {
 			number = i
 		}
 	}
@@ -61,4 +62,30 @@ func appendValue(to []byte, value any) ([]byte, error) {
 // appendText appends the length of a text and the text.
 func appendText(to []byte, text string) []byte {
 	return append(binary.LittleEndian.AppendUint64(to, uint64(len(text))), text...)
+}
+
+// Keys returns the keys in the order of the file, with values of the types that they have there: written again, they
+// are the same bytes.
+func (f *File) Keys() []Key {
+	var keys []Key
+	for r := (&reader{data: f.keys}); r.at < len(f.keys); {
+		name, kind, n := r.text(), r.uint32(), uint64(1)
+		list := kind == typeArray
+		if list {
+			kind, n = r.uint32(), r.uint64()
+		}
+		values := reflect.MakeSlice(reflect.SliceOf(kinds[kind]), int(n), int(n))
+		if kind == typeText {
+			for i := range int(n) {
+				values.Index(i).SetString(r.text())
+			}
+		} else if _, err := binary.Decode(r.take(n*widths[kind]), binary.LittleEndian, values.Interface()); err != nil {
+			panic("gguf: keys that Parse did not read") // it did, so there are enough bytes
+		}
+		if !list {
+			values = values.Index(0)
+		}
+		keys = append(keys, Key{name, values.Interface()})
+	}
+	return keys
 }
