@@ -6,8 +6,8 @@ import (
 
 // Kept: whole panels of words, beside scales and sums of quantized weights.
 func (d *device) Kept(n, k int, t compute.DType) int64 {
-	if _, ok := t.Block(); ok {
-		return t.Bytes(n, k)
+	if of, ok := t.Block(); ok {
+		return 4 * int64((n+panel-1)/panel) * int64(pitch((lines(of, k)+1)/2))
 	}
 	per := 1
 	switch t {

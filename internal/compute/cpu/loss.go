@@ -50,8 +50,7 @@ func lossChunks(n, vocab int) int {
 
 // vocabBlocks cuts a head into blocks of its rows, where its layout lets it be cut.
 func (d *device) vocabBlocks(w *compute.Matrix) (all []compute.Matrix) {
-	p, isPanels := w.Packed.(*panels)
-	if w.Raw == nil && !isPanels {
+	if w.Raw == nil && cut(w.Packed, 0, 0) == nil {
 		return []compute.Matrix{*w}
 	}
 	for lo := 0; lo < w.N; lo += vocabBlock {
@@ -64,13 +63,26 @@ func (d *device) vocabBlocks(w *compute.Matrix) (all []compute.Matrix) {
 				part.Raw = w.Raw[w.Type.Bytes(lo, w.K):][:w.Type.Bytes(part.N, w.K)]
 			}
 		} else {
-			cut := *p
-			cut.n, cut.data = part.N, p.panel(lo/panel, 0)
-			part.Packed = &cut
+			part.Packed = cut(w.Packed, lo/panel, part.N)
 		}
 		all = append(all, part)
 	}
 	return all
+}
+
+// cut returns n rows of a layout from panel j on, nil if it cannot be cut.
+func cut(packed any, j, n int) any {
+	switch p := packed.(type) {
+	case *panels:
+		part := *p
+		part.n, part.data = n, p.panel(j, 0)
+		return &part
+	case *blockPanels:
+		part := *p
+		part.n, part.data = n, p.data[j*p.pitch:]
+		return &part
+	}
+	return nil
 }
 
 // logits holds the logits of some rows, block by block of the vocabulary, and soon exponentials: exp(z − top), top the

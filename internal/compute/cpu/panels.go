@@ -90,7 +90,11 @@ func (d *device) Prepare(w *compute.Matrix) error {
 	case *compute.NF4Weights:
 		w.Packed = d.packNF4(p)
 	}
-	if _, ok := w.Type.Block(); ok || w.Raw == nil {
+	if w.Raw == nil {
+		return nil
+	}
+	if _, ok := w.Type.Block(); ok {
+		keep(w, d.packBlocks(w))
 		return nil
 	}
 	count := (w.N + panel - 1) / panel
@@ -102,11 +106,16 @@ func (d *device) Prepare(w *compute.Matrix) error {
 		p.data = kernel.Allocate(p, count*p.pitch)
 	}
 	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
-	w.Packed, w.Raw, w.Order = p, nil, nil
+	keep(w, p)
+	return nil
+}
+
+// keep makes packed the only form of w.
+func keep(w *compute.Matrix, packed any) {
+	w.Packed, w.Raw, w.Order = packed, nil, nil
 	if w.Release != nil {
 		w.Release()
 	}
-	return nil
 }
 
 // layOut writes words s0 … s0+steps-1 of panel j of w, which is as stored.

@@ -67,6 +67,11 @@ func (d *device) rowSums(w *compute.Matrix) func(sums, x []float32, j, lo, hi in
 			words := upTo(hi-lo, 4)
 			d.core.RowInt8(sums, x[lo:][:4*words], p.data[j*p.pitch+lo/4*panel:][:words*panel], p.scale[j*panel:])
 		}
+	case *blockPanels:
+		if d.rounds {
+			return nil
+		}
+		return func(sums, x []float32, j, lo, hi int) { p.rowSums(d, sums, x, j, lo, hi) }
 	case *nf4Panels:
 		if d.rounds {
 			return nil

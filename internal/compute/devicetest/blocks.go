@@ -15,6 +15,9 @@ var halves = map[compute.DType][]int{
 	compute.IQ4_NL: {0}, compute.IQ4_XS: {0},
 }
 
+// Halves returns the places of the halves in a block of type t.
+func Halves(t compute.DType) []int { return halves[t] }
+
 // Drawn returns an (n, k) matrix of seeded draws of type t, k rounded up to whole blocks.
 func Drawn(seed uint64, n, k int, t compute.DType) *compute.Matrix {
 	return newSource(seed).matrix(n, whole(k, t), t)

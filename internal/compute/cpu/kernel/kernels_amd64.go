@@ -214,3 +214,6 @@ func magnitudeAVX2(x []float32) (top float32)
 func prefetchRowsAVX2(c []float32, ld, rows int)
 
 func peakPairsAVX2(rounds int)
+
+//go:noescape
+func splitHalvesAVX2(p *Pack)

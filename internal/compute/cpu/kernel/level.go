@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"fettle/internal/compute"
 )
 
 // Level lists the kernels for a kind of processor: assembly where there is some, else the plain twin. The twins' doc
@@ -35,11 +37,13 @@ type Level struct {
 	TransposeBF16, TransposeBF16F32, TransposeF16F32 func(*Pack)
 	WidenBF16, WidenF16                              func(*Pack)
 	DequantizeInt8, DequantizeNF4, TransposeInt8     func(*Pack)
-	UnpackPairs                                      func(*Pack)
+	UnpackPairs, SplitHalves                         func(*Pack)
 	PrefetchRows                                     func(c []float32, ld, rows int) // 32 words of each row
 
 	// Products of one row, whose sums have the bits of TileF32's; nil where there are none.
 	RowBF16, RowF16, RowInt8, RowNF4 RowKernel
+
+	Blocks map[compute.DType]BlockKernels // products of a row, and layouts, of GGUF's types
 
 	// Peak rates of a core, in registers alone: rounds of PeakRound operations in float32, and of PairsRound in
 	// int16 where Codes is 2. They may be nil.
@@ -82,6 +86,7 @@ func Plain() Level {
 		WidenBF16: widenBF16Go, WidenF16: widenF16Go,
 		DequantizeInt8: dequantizeInt8Go, DequantizeNF4: dequantizeNF4Go, TransposeInt8: transposeInt8Go,
 		UnpackPairs: unpackPairsGo, PrefetchRows: func([]float32, int, int) {},
+		SplitHalves: splitHalvesGo, Blocks: plainBlocks(),
 		RowBF16: rowBF16Go, RowF16: rowF16Go, RowInt8: rowInt8Go, RowNF4: rowNF4Go,
 		ToBytes: toBytesGo, ToPairs: toPairsGo, FromInt32: fromInt32Go, AddInt32: addInt32Go,
 		Add: addGo, Multiply: multiplyGo, Scale: scaleGo, Norm: normGo, NormBack: normBackGo,

@@ -24,6 +24,7 @@ func packsAVX2() []byte {
 			a.i("VCVTPH2PS X%d, Y%d", half, half)
 		}
 	})
+	splitHalvesAVX2(a)
 	return a.Bytes()
 }
 
@@ -276,6 +277,35 @@ func widenAVX2(a *asm, name string, split func(word, low, high int)) {
 	}
 	a.i("ADDQ $128, SI")
 	a.i("ADDQ $256, DI")
+	a.i("DECQ BX")
+	a.i("JNE %s", loop)
+	a.i("VZEROUPPER")
+	a.i("RET")
+}
+
+// splitHalvesAVX2 emits the split of rows of 32 words into two lines of halves.
+func splitHalvesAVX2(a *asm) {
+	a.function("splitHalvesAVX2", "p *Pack", 8)
+	a.i("MOVQ p+0(FP), R15")
+	a.i("MOVQ %d(R15), DI", packDst)
+	a.i("MOVQ %d(R15), SI", packSrc)
+	a.i("MOVQ %d(R15), BX", packCols)
+	a.i("VPCMPEQD Y15, Y15, Y15")
+	a.i("VPSRLD $16, Y15, Y15")
+	loop := a.label("loop")
+	a.at(loop)
+	for part := range 4 {
+		a.i("VMOVDQU %d(SI), Y%d", 32*part, part)
+		a.i("VPSRLD $16, Y%d, Y%d", part, 4+part)
+		a.i("VPAND Y15, Y%d, Y%d", part, part)
+	}
+	for i, part := range []int{0, 2, 4, 6} { // lanes of the two registers alternate
+		a.i("VPACKUSDW Y%d, Y%d, Y%d", part+1, part, part)
+		a.i("VPERMQ $0xd8, Y%d, Y%d", part, part)
+		a.i("VMOVDQU Y%d, %d(DI)", part, 32*i)
+	}
+	a.i("ADDQ $128, SI")
+	a.i("ADDQ $128, DI")
 	a.i("DECQ BX")
 	a.i("JNE %s", loop)
 	a.i("VZEROUPPER")
