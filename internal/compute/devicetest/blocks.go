@@ -8,22 +8,28 @@ import (
 	"fettle/internal/compute"
 )
 
-// halves has the places of the halves in a block, its scales; all its other bytes may have any value.
-var halves = map[compute.DType][]int{
-	compute.Q4_0: {0}, compute.Q4_1: {0, 2}, compute.Q5_0: {0}, compute.Q5_1: {0, 2}, compute.Q8_0: {0},
-	compute.Q2_K: {80, 82}, compute.Q3_K: {108}, compute.Q4_K: {0, 2}, compute.Q5_K: {0, 2}, compute.Q6_K: {208},
-	compute.IQ4_NL: {0}, compute.IQ4_XS: {0},
+// blocks has the places of the halves in a block, its scales, and the largest product of codes with them; all other
+// bytes may have any value.
+var blocks = map[compute.DType]struct {
+	halves []int
+	most   float64
+}{
+	compute.Q4_0: {[]int{0}, 8}, compute.Q4_1: {[]int{0, 2}, 15}, compute.Q5_0: {[]int{0}, 16},
+	compute.Q5_1: {[]int{0, 2}, 31}, compute.Q8_0: {[]int{0}, 128},
+	compute.Q2_K: {[]int{80, 82}, 15 * 3}, compute.Q3_K: {[]int{108}, 32 * 4}, compute.Q4_K: {[]int{0, 2}, 63 * 15},
+	compute.Q5_K: {[]int{0, 2}, 63 * 31}, compute.Q6_K: {[]int{208}, 128 * 32},
+	compute.IQ4_NL: {[]int{0}, 127}, compute.IQ4_XS: {[]int{0}, 32 * 127},
 }
 
 // Halves returns the places of the halves in a block of type t.
-func Halves(t compute.DType) []int { return halves[t] }
+func Halves(t compute.DType) []int { return blocks[t].halves }
 
 // Drawn returns an (n, k) matrix of seeded draws of type t, k rounded up to whole blocks.
 func Drawn(seed uint64, n, k int, t compute.DType) *compute.Matrix {
 	return newSource(seed).matrix(n, whole(k, t), t)
 }
 
-// blocks returns an (n, k) matrix of random blocks, whose scales are of moderate size and either sign.
+// blocks returns an (n, k) matrix of random blocks, of moderate size, scales of either sign.
 func (s source) blocks(n, k int, t compute.DType) *compute.Matrix {
 	b, _ := t.Block()
 	raw := make([]byte, t.Bytes(n, k))
@@ -31,8 +37,8 @@ func (s source) blocks(n, k int, t compute.DType) *compute.Matrix {
 		raw[i] = byte(s.Uint32())
 	}
 	for at := 0; at < len(raw); at += b.Bytes {
-		for _, i := range halves[t] {
-			binary.LittleEndian.PutUint16(raw[at+i:], half(float32(s.NormFloat64()/64)))
+		for _, i := range blocks[t].halves {
+			binary.LittleEndian.PutUint16(raw[at+i:], half(float32(2*s.NormFloat64()/blocks[t].most)))
 		}
 	}
 	w, err := compute.NewMatrix("test", n, k, t, raw)

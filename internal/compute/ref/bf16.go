@@ -11,9 +11,9 @@ func NewBF16() compute.Device { return bf16{} }
 
 func (bf16) Name() string { return "ref bf16" }
 
-// Prepare rounds the weights.
+// Prepare rounds the weights, but those in blocks, which are rounded in products alone.
 func (bf16) Prepare(w *compute.Matrix) error {
-	if w.Raw != nil {
+	if _, blocks := w.Type.Block(); !blocks && w.Raw != nil {
 		w.Packed = nil
 		w.Packed, w.Raw = roundedWeights{*w}, nil
 	}

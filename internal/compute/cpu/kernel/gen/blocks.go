@@ -20,10 +20,11 @@ type blockLayout struct {
 // term is (line >> shift) & mask, in halves; shifts below zero go to the left.
 type term struct{ line, shift, mask int }
 
-// span makes pairs of elements of one part; the terms of each pair lie a line further than those of the last.
+// span makes pairs of elements, so many for each of some parts; the terms of each pair lie a line further than those
+// of the last.
 type span struct {
-	part, pairs int
-	terms       []term
+	part, parts, pairs int
+	terms              []term
 }
 
 // scale makes the scales, or offsets, of two parts.
@@ -41,7 +42,7 @@ func blockLayouts() []blockLayout {
 		{name: "Q4_1", lines: 10, m: 1, runs: [][]span{nibbles(2, 0)}},
 		{name: "Q5_0", lines: 11, minus: 16, runs: [][]span{fifths(3, 1)}},
 		{name: "Q5_1", lines: 12, m: 1, runs: [][]span{fifths(4, 2)}},
-		{name: "Q8_0", lines: 17, runs: [][]span{{{0, 16, []term{{1, 0, 0xffff}}}}}},
+		{name: "Q8_0", lines: 17, runs: [][]span{{{0, 1, 16, []term{{1, 0, 0xffff}}}}}},
 		{name: "Q2_K", lines: 42, d: 40, m: 41, scales: scales2(), runs: runs(16, func(r int) []term {
 			return []term{{8 + r/4*16, r % 4 * 2, 0x0303}}
 		})},
@@ -67,14 +68,14 @@ func blockLayouts() []blockLayout {
 
 // nibbles: low ones make the first half of a run, high ones the second.
 func nibbles(line, part int) []span {
-	return []span{{part, 8, []term{{line, 0, 0x0f0f}}}, {part, 8, []term{{line, 4, 0x0f0f}}}}
+	return []span{{part, 1, 8, []term{{line, 0, 0x0f0f}}}, {part, 1, 8, []term{{line, 4, 0x0f0f}}}}
 }
 
 // fifths adds fifth bits, element by element in two lines.
 func fifths(line, bits int) (all []span) {
 	for p := range 16 {
 		bit := 2 * p % 16
-		all = append(all, span{0, 1, []term{
+		all = append(all, span{0, 1, 1, []term{
 			{line + p%8, p / 8 * 4, 0x0f0f}, {bits + p/8, bit - 4, 0x0010}, {bits + p/8, bit - 11, 0x1000},
 		}})
 	}
@@ -84,15 +85,7 @@ func fifths(line, bits int) (all []span) {
 // runs makes the eight runs of a block of 256, in parts of so many elements.
 func runs(part int, terms func(run int) []term) (all [][]span) {
 	for r := range 8 {
-		var spans []span
-		for at := 0; at < 32; at += part {
-			of := append([]term(nil), terms(r)...)
-			for i := range of {
-				of[i].line += at / 2
-			}
-			spans = append(spans, span{(32*r + at) / part, part / 2, of})
-		}
-		all = append(all, spans)
+		all = append(all, []span{{32 * r / part, 32 / part, part / 2, terms(r)}})
 	}
 	return all
 }
@@ -143,12 +136,12 @@ func scalesIQ4() (all []scale) {
 	return all
 }
 
-// halves32 emits a constant of 32 bytes that repeats a half.
-func (a *asm) halves32(name string, half int) {
-	for i := range 4 {
+// halves emits a constant of 64 bytes that repeats a half.
+func (a *asm) halves(name string, half int) {
+	for i := range 8 {
 		a.Printf("DATA %s<>+%d(SB)/8, $%#016x\n", name, 8*i, uint64(half)*0x0001000100010001)
 	}
-	a.Printf("GLOBL %s<>(SB), RODATA|NOPTR, $32\n", name)
+	a.Printf("GLOBL %s<>(SB), RODATA|NOPTR, $64\n", name)
 }
 
 // power emits the constant 2^−n, sixteen times; for n below zero −2ⁿ.
