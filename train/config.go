@@ -8,7 +8,7 @@ import (
 // Config holds the settings of a run. Its keys are Hugging Face's where those exist; alias lists the names that other
 // tools use. A run keeps it as config.yaml in its output directory, with all defaults filled in.
 type Config struct {
-	ModelName string  `yaml:"model_name_or_path" group:"model" alias:"base_model,model,checkpoint_dir" help:"directory of the base model (Hugging Face layout)"`
+	ModelName string  `yaml:"model_name_or_path" group:"model" alias:"base_model,model,checkpoint_dir" help:"base model: a directory (Hugging Face's or Meta's layout), a GGUF file or one of llama2.c"`
 	Shape     string  `yaml:"config_name" help:"train from random weights, drawn by the seed, instead of a base model: a config.json, its directory or fettle-tiny"`
 	Tokenizer string  `yaml:"tokenizer_name" help:"directory of the tokenizer, with config_name"`
 	Spread    float64 `yaml:"initializer_range" help:"standard deviation of the random weights, with config_name"`

@@ -49,7 +49,7 @@ func (c Config) Validate() error {
 }
 
 func (c Config) checkModel(p *problems) {
-	p.add(c.ModelName == "" && c.Shape == "", "model_name_or_path is missing: the directory of the base model")
+	p.add(c.ModelName == "" && c.Shape == "", "model_name_or_path is missing: the directory or file of the base model")
 	p.add(c.ModelName != "" && c.Shape != "", "model_name_or_path and config_name are both set: the first continues from "+
 		"weights, the second draws new ones")
 	p.add(c.Shape != "" && c.Type != adapter.TypeFull, "config_name draws new weights, all of which must be learned: "+

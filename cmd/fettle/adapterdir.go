@@ -52,8 +52,8 @@ func baseOf(name string) (string, error) {
 	if p := identify.Of(names[0]); p.Kind == identify.HubName {
 		about = p.What + ": fettle does not download"
 	}
-	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s was trained on %s, %s; give the directory "+
-		"of this model", name, names[0], about))
+	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s was trained on %s, %s; give "+
+		"this model", name, names[0], about))
 }
 
 func isThere(path string) bool {
@@ -115,9 +115,13 @@ func (m *runData) beside(method string) (map[string][]byte, error) {
 	return files, err
 }
 
-// tokenizerFiles reads the files of the tokenizer in a directory, and more, as far as they exist.
+// tokenizerFiles reads the files of the tokenizer in a directory, and more, as far as they exist. A model that is one
+// file has none.
 func tokenizerFiles(dir string, more ...string) (map[string][]byte, error) {
 	files := map[string][]byte{}
+	if !isDir(dir) {
+		return files, nil
+	}
 	for _, name := range slices.Concat(tokenizer.Files(), tokenizer.SideFiles(), more) {
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		if errors.Is(err, fs.ErrNotExist) {

@@ -17,7 +17,7 @@ import (
 
 // source names the parts of a chat model.
 type source struct {
-	Model     string `yaml:"model_name_or_path" group:"model" alias:"base_model,model" help:"directory of the base model; default: the one recorded with the adapter"`
+	Model     string `yaml:"model_name_or_path" group:"model" alias:"base_model,model" help:"directory or file of the base model; default: the one recorded with the adapter"`
 	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"an adapter: a directory of PEFT, mlx-lm or LitGPT, a GGUF file of a LoRA, or LLaMA-Adapter's .pth; NAME:0.5 adds half of it"`
 	Recipe    string `yaml:"recipe" group:"prompt" alias:"template,chat_template" help:"prompt template: a recipe, chat_template (the model's own) or a file.jinja; default: the one recorded with the adapter"`
 	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
@@ -37,7 +37,7 @@ func (s *source) complete() (err error) {
 		}
 	}
 	if s.Model == "" {
-		return usage(errors.New("model_name_or_path is missing: the directory of the base model"))
+		return usage(errors.New("model_name_or_path is missing: the directory or file of the base model"))
 	}
 	_, err = locatedModel(s.Model)
 	return err
@@ -72,7 +72,7 @@ func (s source) open() (*chat.Model, error) {
 		}
 		out.Weights = set.Model()
 	}
-	where, err := located(s.Model)
+	where, err := locatedModel(s.Model)
 	if err != nil {
 		return nil, err
 	}
@@ -121,10 +121,10 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	return m, input(err)
 }
 
-// newDevice makes a device for the weights in a directory and returns their stored type. With compute auto, products
+// newDevice makes a device for the weights of a model and returns their stored type. With compute auto, products
 // are bfloat16 only if the weights are stored so and the processor is fast at it; other weights get float32.
-func newDevice(dir, mode string) (compute.Device, compute.DType, error) {
-	stored, err := model.StoredType(dir)
+func newDevice(path, mode string) (compute.Device, compute.DType, error) {
+	stored, err := model.StoredType(path)
 	if err != nil {
 		return nil, 0, input(err)
 	}

@@ -92,7 +92,7 @@ func initialRecipe(c train.Config) (recipe.Recipe, error) {
 	if err != nil {
 		return recipe.Recipe{}, input(err)
 	}
-	r, _, err := chat.FindRecipe(c.Recipe, tok, c.ModelName)
+	r, _, err := chat.FindRecipe(c.Recipe, tok, where)
 	return r, err
 }
 

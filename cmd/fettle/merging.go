@@ -88,7 +88,7 @@ func (s mergeSettings) make() (*made, error) {
 	if err != nil {
 		return nil, err
 	}
-	where, err := located(s.Model)
+	where, err := locatedModel(s.Model)
 	if err != nil {
 		return nil, err
 	}

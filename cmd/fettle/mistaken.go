@@ -19,11 +19,13 @@ func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
 func missingf(format string, args ...any) error { return missing{fmt.Errorf(format, args...)} }
 
-// locatedModel returns the directory of a model, as located does, or the error of a path that holds something else.
+// locatedModel returns the directory or file of a model, as located does, or the error of a path that holds something
+// else. A directory with nothing but one GGUF file stands for the file.
 func locatedModel(name string) (string, error) {
 	where, err := located(name)
 	if err != nil || identify.Holds(where, identify.Model) {
-		return where, err
+		_, at := identify.ModelAt(where)
+		return at, err
 	}
 	const key = "model_name_or_path"
 	p := identify.Of(where)
@@ -35,7 +37,8 @@ func locatedModel(name string) (string, error) {
 		return "", usage(unfinished(key, name, p))
 	}
 	return "", mistaken(key, name, p,
-		"a model in Hugging Face's layout: a directory with config.json, *.safetensors and a tokenizer")
+		"a model: a directory in Hugging Face's layout (config.json, *.safetensors) or Meta's (params.json, "+
+			"consolidated.*.pth), a GGUF file or one of llama2.c")
 }
 
 // checkAdapter returns the error of an adapter's name at which there is none.
@@ -91,7 +94,7 @@ func mistaken(key, name string, p identify.Path, want string) error {
 		return missingf("%s %s is %s: fettle does not download. Get it, such as by hf download %s --local-dir %s, and "+
 			"give the directory", key, name, p.What, name, path.Base(name))
 	case p.Kind == identify.Missing:
-		return missingf("%s %s: there is no such directory", key, name)
+		return missingf("%s %s: there is no such directory or file", key, name)
 	case p.Use != "":
 		return input(fmt.Errorf("%s %s is %s: give %s", key, name, p.What, p.Use))
 	}

@@ -146,7 +146,7 @@ func newEngine(m *chat.Model, from source, sampling chat.Sampling) (*chat.Engine
 	bare := *m
 	bare.Weights = m.Weights.Bare()
 	if rows := bare.Weights.Config().Vocab; m.Tokenizer.Size() > rows { // the adapter brings tokens of its own
-		where, err := located(from.Model)
+		where, err := locatedModel(from.Model)
 		if err != nil {
 			return nil, err
 		}
