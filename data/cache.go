@@ -15,8 +15,8 @@ import (
 	"fettle/data/source"
 )
 
-// cacheMagic changes with the layout of cached sets.
-const cacheMagic = "fettle encoded data 3\n"
+// cacheMagic changes with the layout of cached sets, and with what the tokens of a record are.
+const cacheMagic = "fettle encoded data 4\n"
 
 // errNoCache reports a set that cannot be cached, which is not a failure.
 var errNoCache = errors.New("not cacheable")

@@ -37,7 +37,7 @@ var asText = callStyle{}
 // carry the id of their turn.
 func (l *layout) messages(c recipe.Conversation) (*jinja.List, error) {
 	var list []any
-	if c.System != "" {
+	if c.System != "" || c.Silent {
 		list = append(list, chatMessage(recipe.System, c.System, systemID))
 	}
 	w := callWriter{style: l.style}

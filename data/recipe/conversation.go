@@ -5,6 +5,7 @@ import "strings"
 // Conversation holds the messages of a record, whatever the record's format.
 type Conversation struct {
 	System   string // the system message, "" if there is none
+	Silent   bool   // there is a system message, of no text: chat templates print it, and no default one
 	Tools    string // the tools on offer, as JSON, "" if there are none
 	Turns    []Turn
 	Segments []Segment // instead of Turns, in a record that brings its own layout

@@ -50,8 +50,8 @@ func (f fields) addMessage(c *recipe.Conversation) error {
 		t.CallID, _ = f.text(false, "tool_call_id")
 		t.Name, _ = f.text(false, "name")
 	}
-	if t.Role == recipe.System && len(c.Turns) == 0 && c.System == "" {
-		c.System = t.Text
+	if t.Role == recipe.System && len(c.Turns) == 0 && c.System == "" && !c.Silent {
+		c.System, c.Silent = t.Text, t.Text == ""
 		return nil
 	}
 	c.Turns = append(c.Turns, t)

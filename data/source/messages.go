@@ -125,7 +125,7 @@ func (f fields) addBeside(c *recipe.Conversation) error {
 			return f.errorf("%q is %.20s, want a text", key, raw)
 		}
 		if c.System == "" || text == c.System {
-			c.System = text
+			c.System, c.Silent = text, c.Silent && text == ""
 			f.mark(key)
 		}
 	}

@@ -9,9 +9,7 @@ import (
 // Ends lists the tokens that end an answer.
 func (m *Model) Ends() []int32 {
 	ends := append(append([]int32(nil), m.Weights.Config().EOS...), m.Generation.Ends...)
-	if m.Tokenizer.EOS() >= 0 {
-		ends = append(ends, m.Tokenizer.EOS())
-	}
+	ends = append(ends, m.Tokenizer.Ends()...)
 	if m.Recipe != nil {
 		for _, name := range m.Recipe.Ends {
 			if id, ok := m.Tokenizer.ID(name); ok {

@@ -18,8 +18,8 @@ import (
 // GenerationFile names the file with a model's own settings of generation.
 const GenerationFile = "generation_config.json"
 
-// Generation holds the settings of a generation_config.json, Hugging Face's file of a model's defaults. A nil field is
-// not set there.
+// Generation holds the settings of a generation_config.json, Hugging Face's file of a model's defaults, or of a GGUF
+// file. A nil field is not set there.
 type Generation struct {
 	Path         string   `json:"-"` // "": there is no file
 	Ends         tokenIDs `json:"eos_token_id"`
@@ -36,13 +36,25 @@ type Generation struct {
 	other map[string]json.RawMessage
 }
 
-// ReadGeneration reads the generation_config.json of the first directory that has one. "" is skipped, and so are files,
-// which have none.
-func ReadGeneration(dirs ...string) (g Generation, err error) {
-	for _, dir := range dirs {
+// ReadGeneration reads the settings of the first model that has some: the generation_config.json of a directory, or the
+// keys general.sampling of a GGUF file. A path "" is skipped.
+func ReadGeneration(paths ...string) (g Generation, err error) {
+	for _, from := range paths {
+		if from == "" {
+			continue
+		}
+		dir, keys, err := parts(from)
+		if err != nil {
+			return g, fault.Mark(err, fault.Input)
+		}
+		if keys != nil {
+			if g, err = ggufGeneration(from, keys); err != nil || g.Path != "" {
+				return g, fault.Mark(err, fault.Input)
+			}
+		}
 		path := filepath.Join(dir, GenerationFile)
 		text, err := os.ReadFile(path)
-		if dir == "" || errors.Is(err, fs.ErrNotExist) || isFile(dir) {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err == nil {
@@ -124,6 +136,8 @@ func unsupportedGeneration() map[string][]string {
 		"begin_suppress_tokens": none, "guidance_scale": one, "sequence_bias": {"[]", "{}"},
 		"exponential_decay_length_penalty": none, "watermarking_config": nil, "dola_layers": nil, "constraints": none,
 		"remove_invalid_values": no, "top_h": nil,
+		// llama.cpp's, in GGUF files
+		"xtc_probability": zero, "mirostat": zero,
 	}
 }
 

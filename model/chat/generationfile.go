@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 )
 
@@ -15,7 +16,7 @@ func (m *Model) GenerationJSON() ([]byte, error) {
 	slices.Sort(ends)
 	ends = slices.Compact(ends)
 	own := slices.Sorted(slices.Values(m.Generation.Ends))
-	if m.Generation.Path != "" && slices.Equal(slices.Compact(own), ends) {
+	if filepath.Base(m.Generation.Path) == GenerationFile && slices.Equal(slices.Compact(own), ends) {
 		return os.ReadFile(m.Generation.Path)
 	}
 	all := maps.Clone(m.Generation.other)

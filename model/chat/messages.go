@@ -52,11 +52,11 @@ func (c *Conversation) conversation(messages []serve.Message) (d recipe.Conversa
 	for i, m := range messages {
 		t := recipe.Turn{Role: recipe.Role(m.Role), Text: m.Content, Calls: m.Calls, CallID: m.CallID, Name: m.Name}
 		switch {
+		case t.Role == recipe.System && i == 0 && (t.Text != "" || c.Recipe.Chat):
+			d.System, d.Silent = t.Text, t.Text == ""
+			continue
 		case t.Text == "" && t.Calls == "" && t.Role != recipe.Tool:
 			return d, at(i, "it is empty")
-		case t.Role == recipe.System && i == 0:
-			d.System = t.Text
-			continue
 		case c.Recipe.Chat:
 		case t.Role == recipe.System:
 			return d, at(i, "the prompt of recipe %s has a place for one system message, the first message", c.Recipe.Name)

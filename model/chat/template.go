@@ -38,19 +38,22 @@ func (t Template) Files() map[string][]byte {
 	return files
 }
 
-// ReadTemplate reads the chat template of the first directory or GGUF file that has one: of a directory
-// chat_template.jinja, or else the one of chat_template.json or tokenizer_config.json. Path is "" if none has. A
-// directory "" is skipped.
-func ReadTemplate(dirs ...string) (t Template, err error) {
-	for _, dir := range dirs {
-		if dir == "" {
+// ReadTemplate reads the chat template of the first model that has one: of a GGUF file its own, of a directory
+// chat_template.jinja, or else the one of chat_template.json or tokenizer_config.json. Path is "" if none has. A path
+// "" is skipped.
+func ReadTemplate(paths ...string) (t Template, err error) {
+	for _, path := range paths {
+		if path == "" {
 			continue
 		}
-		if isFile(dir) {
-			if t, err = storedTemplate(dir); err != nil || t.Path != "" {
+		dir, keys, err := parts(path)
+		if err != nil {
+			return t, err
+		}
+		if keys != nil {
+			if t, err = ggufTemplate(path, keys); err != nil || t.Path != "" {
 				return t, err
 			}
-			continue
 		}
 		if t, err = templateFiles(dir); err == nil && t.Path == "" {
 			t, err = configTemplate(filepath.Join(dir, "chat_template.json"))

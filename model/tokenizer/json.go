@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fettle/internal/plainjson"
@@ -174,13 +175,15 @@ func (m *jsonModel) pieces(spell func(string) string) []piece {
 
 // byteName parses the name of a byte piece, such as "<0x0A>".
 func byteName(name string) (byte, bool) {
-	var value byte
-	if len(name) != len("<0x0A>") {
+	if len(name) != len("<0x0A>") || name[:3] != "<0x" || name[5] != '>' {
 		return 0, false
 	}
-	_, err := fmt.Sscanf(name, "<0x%02X>", &value)
-	return value, err == nil && name == fmt.Sprintf("<0x%02X>", value)
+	value, err := strconv.ParseUint(name[3:5], 16, 8)
+	return byte(value), err == nil && name == byteSpelling(byte(value))
 }
+
+// byteSpelling returns the name of a byte piece.
+func byteSpelling(value byte) string { return fmt.Sprintf("<0x%02X>", value) }
 
 // bpe returns the encoder, without the pieces that have become control tokens.
 func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {

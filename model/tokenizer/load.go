@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
@@ -23,44 +22,31 @@ func SideFiles() []string {
 	return []string{"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"}
 }
 
-// Load reads the tokenizer of a model directory, or a tokenizer file of any kind, recognized by its content. In a
-// directory with both tokenizer.model and tokenizer.json it prefers tokenizer.json, as transformers does. If only one
-// of them can be read, it returns that one.
+// Load reads the tokenizer of a model, a directory or a file, or a tokenizer file of any kind, recognized by its
+// content. In a directory with both tokenizer.model and tokenizer.json it prefers tokenizer.json, as transformers does.
+// If only one of them can be read, it returns that one. A GGUF file holds its tokenizer; beside weights in another file
+// it is tokenizer.json, tokenizer.model or tokenizer.bin, or a tok*.model or tok*.bin if there is only one, and in
+// Meta's layout tokenizer.model one directory up.
 func Load(path string) (*Tokenizer, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
 	}
-	if !info.IsDir() {
-		beside, err := readSide(filepath.Dir(path))
-		if err != nil {
-			return nil, fmt.Errorf("load tokenizer: %w", err)
+	if info.IsDir() {
+		t, err := loadDir(path)
+		if layout, file := identify.ModelAt(path); layout == identify.GGUFModel && errors.Is(err, fs.ErrNotExist) {
+			return readGGUF(file)
 		}
-		return readFile(path, beside)
+		return t, err
 	}
-	beside, err := readSide(path)
+	if weights(path) {
+		return besideWeights(path)
+	}
+	beside, err := readSide(filepath.Dir(path))
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
 	}
-	names := Files()
-	if beside.reconvert() {
-		slices.Reverse(names)
-	}
-	var problems []error
-	for _, name := range names {
-		t, err := readFile(filepath.Join(path, name), beside)
-		if err == nil {
-			return t, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			problems = append(problems, err)
-		}
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	return nil, fmt.Errorf(
-		"load tokenizer: neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in %s", path)
+	return readFile(path, beside)
 }
 
 func readFile(path string, beside side) (*Tokenizer, error) {
@@ -94,6 +80,9 @@ func readGGUF(path string) (t *Tokenizer, err error) {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	if model, _ := f.Metadata.Text(ggufPrefix + "model"); model == "" || model == "none" || model == "no_vocab" {
+		return besideWeights(path)
+	}
 	if t, err = parseGGUF(f.Metadata); err != nil {
 		return nil, fmt.Errorf("load tokenizer %s: %w", path, err)
 	}
@@ -116,6 +105,8 @@ func parse(text []byte, beside side) (*Tokenizer, error) {
 		read = parseJSON
 	case isTiktoken(text):
 		read = parseTiktoken
+	case isLlama2C(text):
+		read = parseLlama2C
 	}
 	t, err := read(text, beside)
 	if err != nil {

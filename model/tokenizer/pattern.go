@@ -27,7 +27,7 @@ func newPattern(expression string) (*pattern, error) {
 	if nested(expression) {
 		return nil, fmt.Errorf("pattern %q repeats a repetition: its time may be exponential", expression)
 	}
-	re, err := regexp2.Compile(expression, regexp2.OptionMaxBacktrackingStackSize(1<<20))
+	re, err := regexp2.Compile(widen(expression), regexp2.OptionMaxBacktrackingStackSize(1<<20))
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", expression, err)
 	}

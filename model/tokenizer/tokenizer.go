@@ -154,6 +154,14 @@ func (t *Tokenizer) BOS() int32 { return t.bos }
 // EOS returns the id of the token that ends a sequence, or -1.
 func (t *Tokenizer) EOS() int32 { return t.eos }
 
+// Ends returns the tokens that end an answer, EOS and those that a GGUF file has beside it, such as <|eot_id|>.
+func (t *Tokenizer) Ends() []int32 {
+	if t.eos < 0 {
+		return t.ends
+	}
+	return append([]int32{t.eos}, t.ends...)
+}
+
 // Size returns the largest id plus 1.
 func (t *Tokenizer) Size() int { return len(t.pieces) }
 

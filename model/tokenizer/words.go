@@ -9,6 +9,9 @@ import (
 // gpt2Words splits text into words before merging, as GPT-2 does.
 const gpt2Words = `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
 
+// digit matches what Digits does: numbers of Unicode 17.
+const digit = `[\p{N}` + "\U00011de0-\U00011de9\U00016ff4-\U00016ff6]"
+
 // splitter divides a part of a text into smaller parts. start is true for the part that begins the text.
 type splitter func(part string, start bool, yield func(part string))
 
@@ -39,9 +42,9 @@ func newSplitters(s *stage) (all splitters, byteLevel bool, err error) {
 		case "Split":
 			next, err = s.splitter()
 		case "Digits":
-			expression := `\p{N}+`
+			expression := digit + `+`
 			if s.Individual != nil && *s.Individual {
-				expression = `\p{N}`
+				expression = digit
 			}
 			next, err = isolate(expression)
 		case "ByteLevel":

@@ -11,8 +11,8 @@ import (
 	"fettle/model/chat"
 )
 
-// A directory's own template comes first; a GGUF file has no settings of generation.
-func TestGGUFFilesHaveTemplates(t *testing.T) {
+// A directory's own template comes first. Settings of generation are keys of GGUF files too.
+func TestGGUFFilesHaveTemplatesAndSettings(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, keys ...gguf.Key) string {
 		path := filepath.Join(dir, name)
@@ -22,7 +22,13 @@ func TestGGUFFilesHaveTemplates(t *testing.T) {
 	both := write("both.gguf", gguf.Key{Name: "tokenizer.chat_template", Value: "plain"},
 		gguf.Key{Name: "tokenizer.chat_template.tool_use", Value: "tools"})
 	tools := write("tools.gguf", gguf.Key{Name: "tokenizer.chat_template.tool_use", Value: "tools"})
-	none := write("none.gguf", gguf.Key{Name: "tokenizer.chat_template", Value: uint32(3)})
+	none := write("none.gguf", gguf.Key{Name: "tokenizer.ggml.model", Value: "llama"})
+	number := write("number.gguf", gguf.Key{Name: "tokenizer.chat_template", Value: uint32(3)})
+	rag := write("rag.gguf", gguf.Key{Name: "tokenizer.chat_template.rag", Value: "rag"})
+	sampled := write("sampled.gguf", gguf.Key{Name: "general.sampling.temp", Value: float32(0.2)},
+		gguf.Key{Name: "general.sampling.top_k", Value: int32(7)},
+		gguf.Key{Name: "general.sampling.mirostat", Value: int32(2)})
+	wrong := write("wrong.gguf", gguf.Key{Name: "general.sampling.top_k", Value: "x"})
 
 	got, err := chat.ReadTemplate("", both)
 	require.NoError(t, err)
@@ -41,9 +47,22 @@ func TestGGUFFilesHaveTemplates(t *testing.T) {
 	broken := filepath.Join(dir, "broken.gguf")
 	require.NoError(t, os.WriteFile(broken, []byte("GGUF\x03"), 0o644))
 	_, err = chat.ReadTemplate(broken)
-	require.ErrorContains(t, err, "read chat template")
+	require.ErrorContains(t, err, "read "+broken)
+	_, err = chat.ReadTemplate(number)
+	require.ErrorContains(t, err, "tokenizer.chat_template is no text")
+	_, err = chat.ReadTemplate(rag)
+	require.ErrorContains(t, err, "tokenizer.chat_template is not among them")
 
 	g, err := chat.ReadGeneration(both, own)
 	require.NoError(t, err)
 	require.Empty(t, g.Path)
+	g, err = chat.ReadGeneration(both, sampled)
+	require.NoError(t, err)
+	require.Equal(t, sampled, g.Path)
+	require.Equal(t, 0.2, *g.Temperature)
+	require.Equal(t, 7, *g.TopK)
+	require.Nil(t, g.TopP)
+	require.Equal(t, []string{"mirostat: 2"}, g.Unsupported())
+	_, err = chat.ReadGeneration(wrong)
+	require.ErrorContains(t, err, "general.sampling.…")
 }

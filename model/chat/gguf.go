@@ -1,0 +1,96 @@
+package chat
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/identify"
+	"fettle/internal/plainjson"
+)
+
+// The keys of a GGUF file that this package reads.
+const (
+	templateKey = "tokenizer.chat_template" // and tokenizer.chat_template.NAME
+	samplingKey = "general.sampling."
+)
+
+// parts returns where a model keeps what is not its weights: the directory that a path names or that a file is in, and
+// the keys of a GGUF file, which is the path or the only one in a directory without another model.
+func parts(path string) (dir string, keys gguf.Metadata, err error) {
+	if layout, at := identify.ModelAt(path); layout == identify.GGUFModel {
+		f, err := gguf.Open(at)
+		if err != nil {
+			return "", nil, fmt.Errorf("read %s: %w", at, err)
+		}
+		return filepath.Dir(at), f.Metadata, f.Close()
+	}
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return filepath.Dir(path), nil, nil
+	}
+	return path, nil, nil
+}
+
+// ggufTemplate returns the chat template in a file's keys, the default of several.
+func ggufTemplate(path string, keys gguf.Metadata) (t Template, err error) {
+	named := map[string]*string{"": &t.Default, ".default": &t.Default, ".tool_use": &t.ToolUse}
+	found := false
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		rest, ok := strings.CutPrefix(key, templateKey)
+		if !ok || rest != "" && rest[0] != '.' {
+			continue
+		}
+		text, ok := keys.Text(key)
+		if !ok {
+			return Template{}, fmt.Errorf("read %s: %s is no text", path, key)
+		}
+		found = found || text != ""
+		if into := named[rest]; into != nil && *into == "" {
+			*into = text
+		}
+	}
+	if !found {
+		return Template{}, nil
+	}
+	if t.Default == "" {
+		t.Default = t.ToolUse
+	}
+	if t.Path = path; t.Default == "" {
+		return t, fmt.Errorf("read %s: it has chat templates, but %s is not among them", path, templateKey)
+	}
+	return t, nil
+}
+
+// ggufGeneration returns the settings of generation in a file's keys.
+func ggufGeneration(path string, keys gguf.Metadata) (g Generation, err error) {
+	g.other = map[string]json.RawMessage{}
+	names := map[string]string{"temp": "temperature", "penalty_repeat": "repetition_penalty"} // as transformers has them
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		name, ok := strings.CutPrefix(key, samplingKey)
+		if !ok {
+			continue
+		}
+		value := keys[key]
+		if x, ok := value.(float64); ok {
+			value = float32(x) // 0.2, not 0.20000000298
+		}
+		if g.other[cmp.Or(names[name], name)], err = json.Marshal(value); err != nil {
+			return g, fmt.Errorf("read %s: %s: %w", path, key, err)
+		}
+		g.Path = path
+	}
+	text, err := json.Marshal(g.other)
+	if err == nil {
+		err = json.Unmarshal(text, &g)
+	}
+	if err != nil {
+		return g, fmt.Errorf("read %s: %s…: %w", path, samplingKey, plainjson.Explain(err))
+	}
+	return g, nil
+}
