@@ -1,8 +1,11 @@
 package checkpoint
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"runtime"
+	"sync"
 )
 
 // Computed is a tensor whose rows may be computed when they are needed, so that a changed model need never be in memory
@@ -64,7 +67,7 @@ func (c Computed) As(t Type) Lazy {
 // panel is how many elements are computed, encoded and written at a time.
 const panel = 1 << 20
 
-// stream writes n rows of k numbers in a type.
+// stream writes n rows of k numbers in a type. Rows are encoded on all cores.
 func stream(w io.Writer, as Type, n, k int, rows func(dst []float32, first int) error) error {
 	size, err := as.Bytes([]int{1, k})
 	if err != nil {
@@ -78,8 +81,16 @@ func stream(w io.Writer, as Type, n, k int, rows func(dst []float32, first int) 
 		if err := rows(part, first); err != nil {
 			return err
 		}
-		if err := Encode(as, raw, part); err != nil {
-			return fmt.Errorf("from row %d on: %w", first, err)
+		err := spread(count, func(from, to int) error {
+			for i := from; i < to; i++ {
+				if err := Encode(as, raw[i*int(size):][:size], part[i*k:][:k]); err != nil {
+					return fmt.Errorf("row %d: %w", first+i, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 		if _, err := w.Write(raw); err != nil {
 			return err
@@ -94,14 +105,28 @@ func (c Computed) decodeRows(dst []float32, first, k int) error {
 	if err != nil {
 		return err
 	}
-	for i := range len(dst) / k {
-		at := first + i
-		if c.Order != nil {
-			at = int(c.Order[at])
+	return spread(len(dst)/max(k, 1), func(from, to int) error {
+		for i := from; i < to; i++ {
+			at := first + i
+			if c.Order != nil {
+				at = int(c.Order[at])
+			}
+			if !c.Type.decode(dst[i*k:][:k], c.Data[at*int(size):][:size]) {
+				return fmt.Errorf("dtype %s, want F64, F32, F16, BF16 or a quantized type of GGUF", c.Type)
+			}
 		}
-		if !c.Type.decode(dst[i*k:][:k], c.Data[at*int(size):][:size]) {
-			return fmt.Errorf("dtype %s, want F64, F32, F16, BF16 or a quantized type of GGUF", c.Type)
-		}
+		return nil
+	})
+}
+
+// spread splits n rows among the cores and returns the error of the first part that has one.
+func spread(n int, do func(from, to int) error) error {
+	parts := min(runtime.GOMAXPROCS(0), n)
+	errs := make([]error, parts)
+	var all sync.WaitGroup
+	for p := range parts {
+		all.Go(func() { errs[p] = do(p*n/parts, (p+1)*n/parts) })
 	}
-	return nil
+	all.Wait()
+	return cmp.Or(errs...)
 }

@@ -1,7 +1,10 @@
 package checkpoint
 
 import (
+	"bytes"
 	"math"
+	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -57,4 +60,47 @@ func TestNumbersThatATypeCannotHoldAreNotEncoded(t *testing.T) {
 		require.EqualError(t, Encode(c.as, make([]byte, c.size), c.src), c.want)
 	}
 	require.NoError(t, Encode(F16, make([]byte, 64), with(65519)), "rounds to 65504")
+}
+
+func TestWritingRowByRowEqualsEncodingAtOnce(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	for _, shape := range [][]int{{1, 256}, {2, 512}, {7, 256}, {4099, 256}, {3, 5, 256}, {256}, {2, panel + 256}} {
+		n := 1
+		for _, d := range shape {
+			n *= d
+		}
+		src := make([]float32, n)
+		for i := range src {
+			src[i] = float32(i%1013) - 500
+		}
+		tensor := FromFloat32s("w", shape, src)
+		for _, as := range []Type{F16, Q8_0, Q6_K} {
+			size, err := as.Bytes(shape)
+			require.NoError(t, err)
+			want := make([]byte, size)
+			require.NoError(t, Encode(as, want, src))
+			var got bytes.Buffer
+			require.NoError(t, Computed{Tensor: tensor}.As(as).Write(&got))
+			require.True(t, bytes.Equal(want, got.Bytes()), "%s %v", as, shape)
+		}
+	}
+}
+
+func TestWritingReordersRows(t *testing.T) {
+	tensor := FromFloat32s("w", []int{3, 32}, slices.Concat(
+		slices.Repeat([]float32{1}, 32), slices.Repeat([]float32{2}, 32), slices.Repeat([]float32{3}, 32)))
+	tensor.Order = []int32{2, 0, 1}
+	var got bytes.Buffer
+	require.NoError(t, Computed{Tensor: tensor}.As(F16).Write(&got))
+	x, err := Float32s(Tensor{Type: F16, Shape: []int{3, 32}, Data: got.Bytes()})
+	require.NoError(t, err)
+	require.Equal(t, []float32{3, 1, 2}, []float32{x[0], x[32], x[64]})
+}
+
+func TestTheFirstRowThatCannotBeWrittenIsNamed(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	src := make([]float32, 8*32)
+	src[3*32], src[6*32] = float32(math.Inf(1)), float32(math.Inf(1))
+	err := Computed{Tensor: FromFloat32s("w", []int{8, 32}, src)}.As(Q8_0).Write(&bytes.Buffer{})
+	require.EqualError(t, err, "row 3: encode as Q8_0: element 0 is +Inf, want a finite number")
 }
