@@ -29,20 +29,27 @@ func (g *gradients) arrays(c *Config) []array {
 // block g is left unfinished.
 func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	c, w, dev, n, t := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens), &m.work.gradients
-	eps, end := float32(c.NormEps), m.end(l)
+	end := m.end(l)
 	for _, a := range t.arrays(c) {
 		compute.Resize(a.data, n*a.width)
 	}
 
-	// down_proj, and through the gated unit
-	dev.Copy(t.dy, g)
+	// down_proj behind its norm, and through the gated unit
+	m.addBackward(l, outputNorm, t.dy, g, s.down, n)
+	if end == atOutputNorm {
+		return nil
+	}
 	dact := m.zeroIf(end > atDown, t.dact)
 	if err := m.projectBackward(l, DownProj, dact, t.dy, s.act, s.down, b); err != nil || end == atDown {
 		return err
 	}
 	dev.Zero(t.dgate)
 	dev.Zero(t.dup)
-	dev.SwiGLUBackward(t.dgate, t.dup, dact, s.gate, s.up)
+	if c.Arch.GELU {
+		dev.GeGLUBackward(t.dgate, t.dup, dact, s.gate, s.up)
+	} else {
+		dev.SwiGLUBackward(t.dgate, t.dup, dact, s.gate, s.up)
+	}
 
 	// gate_proj, up_proj and their norm
 	dnorm := m.zeroIf(end > atMLP, t.dnorm)
@@ -52,14 +59,17 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	if err := m.projectBackward(l, GateProj, dnorm, t.dgate, s.norm2, s.gate, b); err != nil || end == atMLP {
 		return err
 	}
-	m.normGradient(mlpNorm(l), dnorm, s.mid, n)
+	m.normGradient(c.normName(l, mlpNorm), dnorm, s.mid, n)
 	if end == atMLPNorm {
 		return nil
 	}
-	dev.RMSNormBackward(g, dnorm, s.mid, w.norm2, n, eps)
+	m.normBackward(g, dnorm, s.mid, w.norms[mlpNorm], n)
 
-	// o_proj
-	dev.Copy(t.dy, g)
+	// o_proj behind its norm
+	m.addBackward(l, attentionNorm, t.dy, g, s.o, n)
+	if end == atAttentionNorm {
+		return nil
+	}
 	dheads := m.zeroIf(end > atOutput, t.dheads)
 	if err := m.projectBackward(l, OProj, dheads, t.dy, s.heads, s.o, b); err != nil || end == atOutput {
 		return err
@@ -77,14 +87,10 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	}
 	dev.Zero(t.dk)
 	dev.Zero(t.dv)
-	dev.AttendBackward(dq, t.dk, t.dv, dheads, s.attn, s.q, s.k, s.v, b.Segments, attention(c))
-	cos, sin := m.weights.rope.table(b.positions())
-	for _, r := range []struct {
-		dy, y []float32
-		heads int
-	}{{dq, s.q, c.Heads}, {t.dk, s.k, c.KVHeads}} {
-		dev.Rope(r.dy, n, r.heads, c.HeadDim, b.Positions, cos, sin, true)
-		dev.Rope(r.y, n, r.heads, c.HeadDim, b.Positions, cos, sin, true) // back to the projection's output
+	dev.AttendBackward(dq, t.dk, t.dv, dheads, s.attn, s.q, s.k, s.v, b.Segments, w.Attention)
+	q, k, dq, dk := m.placeBackward(l, s, dq, t.dk, b)
+	if end == atHeadNorms {
+		return nil
 	}
 
 	// q_proj, k_proj, v_proj and their norm
@@ -92,7 +98,7 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	for _, p := range []struct {
 		place Place
 		dy, y []float32
-	}{{VProj, t.dv, s.v}, {KProj, t.dk, s.k}, {QProj, dq, s.q}} {
+	}{{VProj, t.dv, s.v}, {KProj, dk, k}, {QProj, dq, q}} {
 		if err := m.projectBackward(l, p.place, dnorm, p.dy, s.norm1, p.y, b); err != nil {
 			return err
 		}
@@ -100,12 +106,50 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	if end == atInputs {
 		return nil
 	}
-	m.normGradient(inputNorm(l), dnorm, s.x, n)
+	m.normGradient(c.normName(l, inputNorm), dnorm, s.x, n)
 	if end == atInputNorm {
 		return nil
 	}
-	dev.RMSNormBackward(g, dnorm, s.x, w.norm1, n, eps)
+	m.normBackward(g, dnorm, s.x, w.norms[inputNorm], n)
 	return nil
+}
+
+// normBackward adds the gradient of a norm's input x to dx.
+func (m *Model) normBackward(dx, dy, x []float32, w norm, n int) {
+	m.dev.RMSNormBackward(dx, dy, x, w.weight, n, float32(m.config.NormEps))
+}
+
+// addBackward writes the gradient of o of add to do: g, or where there is a norm its gradient.
+func (m *Model) addBackward(l int, p normPlace, do, g, o []float32, n int) {
+	w := m.weights.blocks[l].norms[p]
+	if w.weight == nil {
+		m.dev.Copy(do, g)
+		return
+	}
+	m.normGradient(m.config.normName(l, p), g, o, n)
+	m.dev.Zero(do)
+	m.normBackward(do, g, o, w, n)
+}
+
+// placeBackward is the gradient of place. It returns the outputs of q_proj and k_proj and their gradients, in part in
+// the memory of s.
+func (m *Model) placeBackward(l int, s *state, dq, dk []float32, b *Batch) (q, k, dRawQ, dRawK []float32) {
+	c, w, n := m.config, &m.weights.blocks[l], len(b.Tokens)
+	m.rotate(l, dq, dk, b, false, true)
+	if !c.keepsRaw() {
+		m.rotate(l, s.q, s.k, b, false, true)
+		return s.q, s.k, dq, dk
+	}
+	if !c.Arch.QKNorm {
+		return s.rawQ, s.rawK, dq, dk
+	}
+	m.normGradient(c.normName(l, queryNorm), dq, s.rawQ, n*c.Heads)
+	m.normGradient(c.normName(l, keyNorm), dk, s.rawK, n*c.KVHeads)
+	m.dev.Zero(s.q)
+	m.dev.Zero(s.k)
+	m.normBackward(s.q, dq, s.rawQ, w.norms[queryNorm], n*c.Heads)
+	m.normBackward(s.k, dk, s.rawK, w.norms[keyNorm], n*c.KVHeads)
+	return s.rawQ, s.rawK, s.q, s.k
 }
 
 // projectBackward is the gradient of project at one place: of the delta, of the weight, and added to dx, which is nil
@@ -117,6 +161,7 @@ func (m *Model) projectBackward(l int, p Place, dx, dy, x, y []float32, b *Batch
 		}
 	}
 	m.matrixGradient(Site{l, p}, dy, x, b.Segments)
+	m.biasGradient(Site{l, p}, dy, len(b.Tokens))
 	if dx != nil {
 		m.dev.MatMulT(dx, dy, m.weights.blocks[l].proj[p], len(b.Tokens))
 	}

@@ -2,15 +2,17 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"fettle/internal/compute"
 )
 
-// state holds the results of one block for n rows, in the order of computation.
+// state holds the results of one block for n rows, in the order of computation. Arrays that only some architectures
+// need have width 0 in others.
 type state struct {
 	x     []float32 // (n, D) the block's input
 	norm1 []float32 // (n, D)
+	rawQ  []float32 // (n, H·Dh) q before its norm and RoPE, where q cannot be rotated back to it
+	rawK  []float32 // (n, G·Dh)
 	q     []float32 // (n, H·Dh) rotated
 	k, v  []float32 // (n, G·Dh) k rotated
 	attn  []float32 // (n, H·Dh) frozen attention
@@ -23,6 +25,7 @@ type state struct {
 	act   []float32 // (n, F) silu(gate)·up
 	down  []float32 // (n, D)
 
+	post    []float32 // (n, D) o, then down, behind its norm; not kept
 	adapted []float32 // (n, H·Dh) adapted attention
 	slab    []float32 // the memory of all but x
 }
@@ -35,12 +38,24 @@ type array struct {
 
 // arrays lists the arrays of a state with their widths, without its input.
 func (s *state) arrays(c *Config) []array {
-	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	q, kv, raw, post := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, 0, 0
+	if c.keepsRaw() {
+		raw = 1
+	}
+	if c.Arch.PostNorms {
+		post = 1
+	}
 	return []array{
 		{&s.norm1, c.Hidden}, {&s.norm2, c.Hidden}, {&s.o, c.Hidden}, {&s.mid, c.Hidden}, {&s.down, c.Hidden},
 		{&s.q, q}, {&s.attn, q}, {&s.adapted, q}, {&s.k, kv}, {&s.v, kv},
 		{&s.gate, c.Intermediate}, {&s.up, c.Intermediate}, {&s.act, c.Intermediate},
+		{&s.rawQ, raw * q}, {&s.rawK, raw * kv}, {&s.post, post * c.Hidden},
 	}
+}
+
+// keepsRaw reports whether queries and keys cannot be rotated back to what the projections computed.
+func (c *Config) keepsRaw() bool {
+	return c.Arch.QKNorm || c.RopeScaling != nil && c.RopeScaling.attention() != 1
 }
 
 // stateFloats returns how many elements the arrays of a state have for one row.
@@ -69,21 +84,22 @@ func (s *state) resize(c *Config, n int) {
 // reads is needed. With a cache, queries see the keys and values of earlier calls too.
 func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) error {
 	c, w, dev, n := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens)
-	eps := float32(c.NormEps)
 	s.resize(c, n)
 
-	dev.RMSNorm(s.norm1, s.x, w.norm1, n, eps)
-	if err := m.project(l, s.norm1, b, at{QProj, s.q}, at{KProj, s.k}, at{VProj, s.v}); err != nil {
+	m.norm(s.norm1, s.x, w.norms[inputNorm], n)
+	q, k, v := s.q, s.k, s.v
+	if c.keepsRaw() {
+		q, k = s.rawQ, s.rawK
+	}
+	if err := m.project(l, s.norm1, b, at{QProj, q}, at{KProj, k}, at{VProj, v}); err != nil {
 		return err
 	}
-	cos, sin := m.weights.rope.table(b.positions())
-	dev.Rope(s.q, n, c.Heads, c.HeadDim, b.Positions, cos, sin, false)
-	dev.Rope(s.k, n, c.KVHeads, c.HeadDim, b.Positions, cos, sin, false)
-	k, v := s.k, s.v
+	m.place(l, s, b, past != nil)
+	k = s.k
 	if past != nil {
 		k, v = past.append(dev, l, s.k, s.v)
 	}
-	dev.Attend(s.attn, s.q, k, v, b.Segments, attention(c))
+	dev.Attend(s.attn, s.q, k, v, b.Segments, w.Attention)
 	if d := m.delta(l, Attention); d != nil {
 		s.heads = s.adapted
 		dev.Copy(s.heads, s.attn)
@@ -96,25 +112,67 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 	if err := m.project(l, s.heads, b, at{OProj, s.o}); err != nil {
 		return err
 	}
-	dev.Copy(s.mid, s.x)
-	dev.Add(s.mid, s.o)
+	m.add(s.mid, s.x, s.o, s.post, w.norms[attentionNorm], n)
 
-	dev.RMSNorm(s.norm2, s.mid, w.norm2, n, eps)
+	m.norm(s.norm2, s.mid, w.norms[mlpNorm], n)
 	if err := m.project(l, s.norm2, b, at{GateProj, s.gate}, at{UpProj, s.up}); err != nil {
 		return err
 	}
-	dev.SwiGLU(s.act, s.gate, s.up)
-	if out == nil && m.delta(l, DownProj) == nil {
+	if c.Arch.GELU {
+		dev.GeGLU(s.act, s.gate, s.up)
+	} else {
+		dev.SwiGLU(s.act, s.gate, s.up)
+	}
+	if out == nil && m.delta(l, DownProj) == nil && !c.Arch.PostNorms {
 		return nil
 	}
 	if err := m.project(l, s.act, b, at{DownProj, s.down}); err != nil {
 		return err
 	}
 	if out != nil {
-		dev.Copy(out, s.mid)
-		dev.Add(out, s.down)
+		m.add(out, s.mid, s.down, s.post, w.norms[outputNorm], n)
 	}
 	return nil
+}
+
+// norm computes the RMSNorm of n rows.
+func (m *Model) norm(y, x []float32, w norm, n int) {
+	m.dev.RMSNorm(y, x, w.weight, n, float32(m.config.NormEps))
+}
+
+// add computes y = x + o, or x + norm(o), which is left in post, where the architecture has this norm.
+func (m *Model) add(y, x, o, post []float32, w norm, n int) {
+	if w.weight != nil {
+		m.norm(post, o, w, n)
+		o = post
+	}
+	m.dev.Copy(y, x)
+	m.dev.Add(y, o)
+}
+
+// place norms the heads of queries and keys, where the architecture does, and rotates them to their positions.
+func (m *Model) place(l int, s *state, b *Batch, decoding bool) {
+	c, w, n := m.config, &m.weights.blocks[l], len(b.Tokens)
+	switch {
+	case c.Arch.QKNorm:
+		m.norm(s.q, s.rawQ, w.norms[queryNorm], n*c.Heads)
+		m.norm(s.k, s.rawK, w.norms[keyNorm], n*c.KVHeads)
+	case c.keepsRaw():
+		m.dev.Copy(s.q, s.rawQ)
+		m.dev.Copy(s.k, s.rawK)
+	}
+	m.rotate(l, s.q, s.k, b, decoding, false)
+}
+
+// rotate applies a layer's RoPE to queries and keys in place, or its transpose.
+func (m *Model) rotate(l int, q, k []float32, b *Batch, decoding, inverse bool) {
+	c, r, n := m.config, m.weights.blocks[l].rope, len(b.Tokens)
+	if r == nil {
+		return
+	}
+	at, cos, sin := r.angles(b, decoding)
+	m.dev.Rope(q, n, c.Heads, c.HeadDim, c.rotary(), at, cos, sin, inverse)
+	m.dev.Rope(k, n, c.KVHeads, c.HeadDim, c.rotary(), at, cos, sin, inverse)
 }
 
 // at names a projection and the rows it writes.
@@ -123,10 +181,14 @@ type at struct {
 	y     []float32
 }
 
-// project computes y = x·Wᵀ, adapted, for projections that share their input.
+// project computes y = x·Wᵀ + b, adapted, for projections that share their input.
 func (m *Model) project(l int, x []float32, b *Batch, outputs ...at) error {
 	for _, o := range outputs {
-		m.dev.MatMul(o.y, x, m.weights.blocks[l].proj[o.place], len(b.Tokens))
+		w := &m.weights.blocks[l]
+		m.dev.MatMul(o.y, x, w.proj[o.place], len(b.Tokens))
+		if bias := w.bias[o.place]; bias != nil {
+			m.dev.AddRow(o.y, bias)
+		}
 		if d := m.delta(l, o.place); d != nil {
 			if err := d.Forward(o.y, x, b); err != nil {
 				return fmt.Errorf("%v: %w", Site{l, o.place}, err)
@@ -135,5 +197,3 @@ func (m *Model) project(l int, x []float32, b *Batch, outputs ...at) error {
 	}
 	return nil
 }
-
-func scale(headDim int) float32 { return float32(1 / math.Sqrt(float64(headDim))) }

@@ -4,15 +4,16 @@ import "fmt"
 
 // Config holds the dimensions of a LLaMA, as a Hugging Face config.json states them.
 type Config struct {
-	Type         string // model_type: llama, mistral
-	Hidden       int    // D
-	Intermediate int    // F
-	Layers       int    // L
-	Heads        int    // H
-	KVHeads      int    // G, divides H
-	HeadDim      int    // Dh, often D/H
-	Vocab        int    // V
-	MaxPositions int    // at most a sliding window's length
+	Type         string // model_type, one of Families; "": llama
+	Arch         Arch
+	Hidden       int // D
+	Intermediate int // F
+	Layers       int // L
+	Heads        int // H
+	KVHeads      int // G, divides H
+	HeadDim      int // Dh, often D/H
+	Vocab        int // V
+	MaxPositions int
 	NormEps      float64
 	RopeTheta    float64
 	RopeScaling  *RopeScaling // nil: none
@@ -38,6 +39,11 @@ type RopeScaling struct {
 // ropeDivisors is the type of a scaling that only some GGUF files can state.
 const ropeDivisors = "divisors"
 
+const maxLayers = 1 << 12
+
+// attention returns the factor of RoPE's cosines and sines.
+func (s *RopeScaling) attention() float64 { return 1 }
+
 // check returns an error unless the dimensions fit together.
 func (c *Config) check() error {
 	for _, d := range []struct {
@@ -54,8 +60,8 @@ func (c *Config) check() error {
 	}
 	scaling := c.RopeScaling
 	switch {
-	case c.Layers > 1<<12:
-		return fmt.Errorf("num_hidden_layers is %d, want at most %d", c.Layers, 1<<12)
+	case c.Layers > maxLayers:
+		return fmt.Errorf("num_hidden_layers is %d, want at most %d", c.Layers, maxLayers)
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("num_attention_heads %d is not a multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	case c.HeadDim%2 != 0:
@@ -71,7 +77,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("rope scaling llama3 needs high_freq_factor > low_freq_factor > 0 and " +
 			"original_max_position_embeddings")
 	}
-	return nil
+	return c.checkArch()
 }
 
 // Width returns the output and the input width (n, k) of a linear map: for projections and the head the shape of the

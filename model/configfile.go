@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strconv"
 
 	"fettle/internal/identify"
@@ -45,6 +44,9 @@ type configFile struct {
 	Quantization   any       `json:"quantization_config"`
 	MLX            any       `json:"quantization"`
 	Window         *whole    `json:"sliding_window"`
+	UseWindow      bool      `json:"use_sliding_window"`
+	WindowLayers   whole     `json:"max_window_layers"`
+	LayerTypes     []string  `json:"layer_types"`
 }
 
 // ids decodes a token id or a list of them.
@@ -85,30 +87,48 @@ func readConfigFile(dir string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
-	if err := identify.Damage(text); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	f := configFile{}
-	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
-	}
-	c, err := f.config()
-	if err == nil {
-		err = c.check()
-	}
+	c, err := ParseConfig(text)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	return c, nil
 }
 
+// ParseConfig reads and checks the text of a config.json.
+func ParseConfig(text []byte) (*Config, error) {
+	if err := identify.Damage(text); err != nil {
+		return nil, err
+	}
+	f := configFile{}
+	if err := json.Unmarshal(text, &f); err != nil {
+		return nil, plainjson.Explain(err)
+	}
+	name, err := modelTypeOf(f.ModelType, f.Architectures)
+	if err != nil {
+		return nil, err
+	}
+	if defaults := families[name].defaults; defaults != "" {
+		f = configFile{}
+		if err := errors.Join(json.Unmarshal([]byte(defaults), &f), json.Unmarshal(text, &f)); err != nil {
+			return nil, plainjson.Explain(err)
+		}
+	}
+	f.ModelType = name
+	c, err := f.config()
+	if err == nil {
+		err = c.check()
+	}
+	return c, err
+}
+
 // config returns the dimensions, with the defaults of keys that old files leave out.
-func (f configFile) config() (*Config, error) {
+func (f *configFile) config() (*Config, error) {
 	if err := f.supported(); err != nil {
 		return nil, err
 	}
 	c := &Config{
-		Type: f.ModelType, Hidden: int(f.Hidden), Intermediate: int(f.Intermediate), Layers: int(f.Layers),
+		Type: f.ModelType, Arch: families[f.ModelType].arch,
+		Hidden: int(f.Hidden), Intermediate: int(f.Intermediate), Layers: int(f.Layers),
 		Heads: int(f.Heads), KVHeads: int(f.Heads), Vocab: int(f.Vocab),
 		MaxPositions: int(max(f.MaxPositions, f.MaxSequence)), NormEps: 1e-6, RopeTheta: 10000, Tied: f.Tied, BOS: -1,
 		AttentionDropout: f.Dropout,
@@ -124,9 +144,6 @@ func (f configFile) config() (*Config, error) {
 	if c.MaxPositions == 0 {
 		c.MaxPositions = 2048
 	}
-	if f.ModelType == "mistral" && f.Window != nil && *f.Window > 0 { // LLaMA has none, whatever the file says
-		c.MaxPositions = min(c.MaxPositions, int(*f.Window)) // within the window every token sees all earlier ones
-	}
 	if f.NormEps != nil {
 		c.NormEps = *f.NormEps
 	}
@@ -136,24 +153,19 @@ func (f configFile) config() (*Config, error) {
 	if len(f.EOS) > 0 {
 		c.EOS = f.EOS
 	}
+	f.biases(&c.Arch)
+	if err := f.windows(c); err != nil {
+		return nil, err
+	}
 	return c, f.rope(c)
 }
 
-// supported returns an error for architectures that would load but compute something else.
-func (f configFile) supported() error {
-	known := []string{"LlamaForCausalLM", "LLaMAForCausalLM", "MistralForCausalLM"}
-	for _, a := range f.Architectures {
-		if !slices.Contains(known, a) {
-			return fmt.Errorf("architecture %s is not supported, want LlamaForCausalLM", a)
-		}
-	}
+// supported returns an error for files that would load but compute something else.
+func (f *configFile) supported() error {
+	family := families[f.ModelType]
 	switch {
-	case f.ModelType != "llama" && f.ModelType != "mistral" && f.ModelType != "":
-		return fmt.Errorf("model_type %q is not supported, want llama", f.ModelType)
 	case f.Activation != "silu" && f.Activation != "swish" && f.Activation != "":
 		return fmt.Errorf("hidden_act %q is not supported, want silu", f.Activation)
-	case f.AttentionBias || f.MLPBias:
-		return errors.New("attention_bias and mlp_bias are not supported")
 	case f.Partial != nil && *f.Partial != 1:
 		return errPartial(*f.Partial)
 	case f.Interleaved:
@@ -165,19 +177,20 @@ func (f configFile) supported() error {
 		return errors.New("the checkpoint is quantized by MLX (quantization): " +
 			"take the original weights and set quantization instead")
 	}
-	return nil
+	return family.checkClasses(f.Architectures)
 }
 
 // JSON returns the config.json of a model of these dimensions with float32 weights.
 func (c *Config) JSON() ([]byte, error) {
 	file := map[string]any{
-		"architectures": []string{"LlamaForCausalLM"}, "model_type": "llama", "torch_dtype": "float32",
+		"torch_dtype": "float32",
 		"hidden_act":  "silu",
 		"hidden_size": c.Hidden, "intermediate_size": c.Intermediate, "num_hidden_layers": c.Layers,
 		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
 		"vocab_size": c.Vocab, "max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.Tied,
-		"rms_norm_eps": c.NormEps, "rope_theta": c.RopeTheta, "attention_bias": false, "mlp_bias": false,
+		"rms_norm_eps": c.NormEps, "rope_theta": c.RopeTheta,
 	}
+	c.writeFamily(file)
 	if c.AttentionDropout != 0 {
 		file["attention_dropout"] = c.AttentionDropout
 	}

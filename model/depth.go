@@ -4,15 +4,23 @@ package model
 type stage int
 
 const (
-	atDown      stage = iota + 1 // down_proj
-	atMLP                        // gate_proj and up_proj
-	atMLPNorm                    // the weight of the norm before them
-	atOutput                     // o_proj
-	atAttention                  // the delta at attention
-	atInputs                     // q_proj, k_proj, v_proj
-	atInputNorm                  // the weight of the norm before them
-	atInput                      // the block's input: something below is trained
+	atOutputNorm    stage = iota + 1 // the weight of the norm behind the MLP
+	atDown                           // down_proj
+	atMLP                            // gate_proj and up_proj
+	atMLPNorm                        // the weight of the norm before them
+	atAttentionNorm                  // that of the norm behind attention
+	atOutput                         // o_proj
+	atAttention                      // the delta at attention
+	atHeadNorms                      // the weights of the norms of queries and keys
+	atInputs                         // q_proj, k_proj, v_proj
+	atInputNorm                      // the weight of the norm before them
+	atInput                          // the block's input: something below is trained
 )
+
+var normStages = [numNorms]stage{
+	inputNorm: atInputNorm, mlpNorm: atMLPNorm, queryNorm: atHeadNorms, keyNorm: atHeadNorms,
+	attentionNorm: atAttentionNorm, outputNorm: atOutputNorm,
+}
 
 var stages = [numPlaces]stage{
 	QProj: atInputs, KProj: atInputs, VProj: atInputs, Attention: atAttention, OProj: atOutput,
@@ -49,10 +57,11 @@ func (m *Model) lowestStage(l int) stage {
 	}
 	for _, p := range Places() {
 		need(stages[p], m.delta(l, p) != nil)
-		need(stages[p], p != Attention && m.wants(Site{l, p}.WeightName()))
+		need(stages[p], p != Attention && (m.wants(Site{l, p}.WeightName()) || m.wants(Site{l, p}.BiasName())))
 	}
-	need(atMLPNorm, m.wants(mlpNorm(l)))
-	need(atInputNorm, m.wants(inputNorm(l)))
+	for _, p := range m.config.Arch.norms() {
+		need(normStages[p], m.wants(m.config.normName(l, p)))
+	}
 	return lowest
 }
 

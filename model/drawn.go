@@ -12,7 +12,7 @@ import (
 
 // Drawn makes a model with random weights, the same for the same seed: matrices N(0, deviation²), those that write to
 // the residual stream smaller by 1/√(2L) so that its variance does not grow with depth (Radford et al. 2019, GPT-2),
-// norms one.
+// norms one, biases zero.
 func Drawn(c *Config, seed uint64, deviation float64, dev compute.Device) (*Model, error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("draw model: %w", err)
@@ -22,8 +22,10 @@ func Drawn(c *Config, seed uint64, deviation float64, dev compute.Device) (*Mode
 	for _, t := range c.Tensors() {
 		mean, spread := 0.0, deviation
 		switch {
+		case strings.HasSuffix(t.Name, biasSuffix):
+			spread = 0
 		case len(t.Shape) == 1:
-			mean, spread = 1, 0
+			mean, spread = float64(1-c.Arch.NormOffset), 0
 		case toResidual(t.Name):
 			spread = deviation / math.Sqrt(float64(2*c.Layers))
 		}

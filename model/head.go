@@ -36,7 +36,7 @@ func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, erro
 		at[i] = int32(t.Row)
 	}
 	dev.Gather(h.rows, last, at, c.Hidden)
-	dev.RMSNorm(h.normed, h.rows, m.weights.norm, n, eps)
+	dev.RMSNorm(h.normed, h.rows, m.weights.norm.weight, n, eps)
 	if d == nil {
 		err := m.likelihoods(nll, nil, nil, b)
 		return b.sums(nll), err
@@ -57,7 +57,7 @@ func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, erro
 	m.normGradient(normName, dnorm, h.rows, n)
 	if m.lowest.layer < c.Layers {
 		dev.Zero(h.drows)
-		dev.RMSNormBackward(h.drows, dnorm, h.rows, m.weights.norm, n, eps)
+		dev.RMSNormBackward(h.drows, dnorm, h.rows, m.weights.norm.weight, n, eps)
 		g := compute.Resize(&m.work.g, len(last))
 		dev.Zero(g)
 		dev.ScatterAdd(g, h.drows, at, c.Hidden)

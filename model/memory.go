@@ -121,7 +121,7 @@ func Workload(c *Config, t Training) compute.Workload {
 			{Rows: t.Rows, Width: c.Hidden}, {Rows: t.Rows, Width: c.Intermediate},
 			{Rows: t.Rows, Width: c.Heads * c.HeadDim},
 		},
-		Attention: attention(c), Longest: t.Longest, Logits: compute.Size{Rows: t.Targets, Width: c.Vocab},
+		Attention: c.attention(0), Longest: t.Longest, Logits: compute.Size{Rows: t.Targets, Width: c.Vocab},
 	}
 	if t.Head { // the head's products are plain ones
 		w.Inputs = append(w.Inputs, compute.Size{Rows: logitRows(t), Width: c.Vocab})

@@ -121,7 +121,7 @@ func TestFootprintStopsAtTheLowestTrainedBlock(t *testing.T) {
 
 func TestWorkloadListsEveryWidth(t *testing.T) {
 	c := &Config{Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 8, Vocab: 40}
-	heads := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 8, Scale: scale(8)}
+	heads := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 8, Scale: c.scale()}
 	inputs := []compute.Size{{Rows: 30, Width: 16}, {Rows: 30, Width: 24}, {Rows: 30, Width: 4 * 8}}
 	use := Training{Rows: 30, Targets: 15, Longest: 10, Lowest: 2}
 	require.Equal(t, compute.Workload{

@@ -146,6 +146,7 @@ func (m *Model) delta(l int, p Place) Delta {
 	return m.deltas[l][p]
 }
 
-func attention(c *Config) compute.Attention {
-	return compute.Attention{Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Scale: scale(c.HeadDim)}
+// attention describes the heads of layer l.
+func (c *Config) attention(l int) compute.Attention {
+	return compute.Attention{Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Scale: c.scale()}
 }

@@ -14,17 +14,34 @@ type rope struct {
 	cos, sin []float32 // (positions, Dh/2)
 }
 
+// newRopes makes the tables of the rotations that the layers have; none for NoRope.
+func newRopes(c *Config) map[Rotation]*rope {
+	all := map[Rotation]*rope{GlobalRope: newRope(c)}
+	if c.Arch.LocalTheta > 0 {
+		local := *c
+		local.RopeTheta, local.RopeScaling = c.Arch.LocalTheta, nil
+		all[LocalRope] = newRope(&local)
+	}
+	return all
+}
+
 func newRope(c *Config) *rope {
-	r := &rope{inverse: make([]float64, c.HeadDim/2)}
+	r := &rope{inverse: make([]float64, c.rotary()/2)}
 	for j := range r.inverse {
 		r.inverse[j] = scaled(frequency(c, j), j, c.RopeScaling)
 	}
 	return r
 }
 
+// angles returns the tables, and the row of them that each row of a batch is rotated by.
+func (r *rope) angles(b *Batch, decoding bool) (at []int32, cos, sin []float32) {
+	cos, sin = r.table(b.positions())
+	return b.Positions, cos, sin
+}
+
 // frequency returns inverse frequency j before scaling.
 func frequency(c *Config, j int) float64 {
-	return math.Pow(c.RopeTheta, -2*float64(j)/float64(c.HeadDim))
+	return math.Pow(c.RopeTheta, -2*float64(j)/float64(c.rotary()))
 }
 
 // scaled divides inverse frequency j, f, by the factor, in part: linear scaling always, llama3 only where the

@@ -35,8 +35,8 @@ func TestRopeLayoutsAgree(t *testing.T) {
 		position[i] = int32(i % n)
 	}
 	unpermuted := append([]float32(nil), meta...)
-	ref.New().Rope(half, 2*n, 1, dh, position, cos, sin, false)
-	ref.New().Rope(unpermuted, 2*n, 1, dh, position, cos, sin, false)
+	ref.New().Rope(half, 2*n, 1, dh, dh, position, cos, sin, false)
+	ref.New().Rope(unpermuted, 2*n, 1, dh, dh, position, cos, sin, false)
 	for i, at := range position {
 		for p := range dh / 2 {
 			x := complex(float64(meta[i*dh+2*p]), float64(meta[i*dh+2*p+1]))

@@ -1,7 +1,5 @@
 package model
 
-import "fmt"
-
 // The Hugging Face names of the weights outside the blocks.
 const (
 	embedName = "model.embed_tokens.weight"
@@ -9,12 +7,17 @@ const (
 	headName  = "lm_head.weight"
 )
 
-// WeightName returns the Hugging Face name of the weight of the projection at a site.
-func (s Site) WeightName() string { return s.ModuleName() + ".weight" }
+// What the names of parameters add to those of their modules.
+const (
+	weightSuffix = ".weight"
+	biasSuffix   = ".bias"
+)
 
-// inputNorm and mlpNorm return the names of the norms of block l, before attention and before the MLP.
-func inputNorm(l int) string { return fmt.Sprintf("model.layers.%d.input_layernorm.weight", l) }
-func mlpNorm(l int) string   { return fmt.Sprintf("model.layers.%d.post_attention_layernorm.weight", l) }
+// WeightName returns the Hugging Face name of the weight of the projection at a site.
+func (s Site) WeightName() string { return s.ModuleName() + weightSuffix }
+
+// BiasName returns the Hugging Face name of the bias of the projection at a site, where the architecture has one.
+func (s Site) BiasName() string { return s.ModuleName() + biasSuffix }
 
 // TensorShape names one weight of a model, a matrix (out, in) or a vector.
 type TensorShape struct {
@@ -23,15 +26,20 @@ type TensorShape struct {
 	Layer int // −1: the embedding; that of HeadSite: the final norm and the head
 }
 
-// Tensors lists the weights of a model: embedding and final norm, then block by block the norms and the projections,
-// and the head unless it is tied to the embedding.
+// Tensors lists the weights of a model: embedding and final norm, then block by block the norms and the projections
+// with their biases, and the head unless it is tied to the embedding. Tensors that files fuse stand apart.
 func (c *Config) Tensors() []TensorShape {
 	all := []TensorShape{{embedName, []int{c.Vocab, c.Hidden}, -1}, {normName, []int{c.Hidden}, c.Layers}}
 	for l := range c.Layers {
-		all = append(all, TensorShape{inputNorm(l), []int{c.Hidden}, l}, TensorShape{mlpNorm(l), []int{c.Hidden}, l})
+		for _, p := range c.Arch.norms() {
+			all = append(all, TensorShape{c.normName(l, p), []int{c.normWidth(p)}, l})
+		}
 		for _, p := range Projections() {
 			n, k := c.Width(p)
 			all = append(all, TensorShape{Site{l, p}.WeightName(), []int{n, k}, l})
+			if c.Arch.Biases[p] {
+				all = append(all, TensorShape{Site{l, p}.BiasName(), []int{n}, l})
+			}
 		}
 	}
 	if !c.Tied {

@@ -22,6 +22,7 @@ type Unfrozen struct {
 	m           *Model
 	weights     []Weight
 	matrices    []*compute.Matrix
+	norms       []*norm
 	data, grads map[string][]float32 // by name; a tied head has a gradient of its own, until Finish
 }
 
@@ -40,20 +41,22 @@ func (m *Model) Unfreeze(names []string) (*Unfrozen, error) {
 	}
 	for l := range w.blocks {
 		b := &w.blocks[l]
-		if name := inputNorm(l); wants(name) {
-			b.norm1 = u.vector(name, b.norm1)
-		}
-		if name := mlpNorm(l); wants(name) {
-			b.norm2 = u.vector(name, b.norm2)
+		for _, p := range c.Arch.norms() {
+			if name := c.normName(l, p); wants(name) {
+				u.norm(name, &b.norms[p])
+			}
 		}
 		for p, old := range b.proj {
 			if name := (Site{l, Place(p)}).WeightName(); wants(name) {
 				b.proj[p] = u.matrix(name, old)
 			}
+			if name := (Site{l, Place(p)}).BiasName(); b.bias[p] != nil && wants(name) {
+				b.bias[p] = u.vector(name, b.bias[p])
+			}
 		}
 	}
 	if wants(normName) {
-		w.norm = u.vector(normName, w.norm)
+		u.norm(normName, &w.norm)
 	}
 	if wants(headName) && !c.Tied {
 		w.head = u.matrix(headName, w.head)
@@ -75,7 +78,13 @@ func (u *Unfrozen) add(name string, data []float32, shape ...int) {
 	u.weights = append(u.weights, Weight{name, shape, data, u.grads[name]})
 }
 
-// vector makes a copy of a norm's weight trainable.
+// norm makes a copy of a norm's weight trainable.
+func (u *Unfrozen) norm(name string, n *norm) {
+	*n = u.m.config.Arch.newNorm(u.vector(name, n.stored))
+	u.norms = append(u.norms, n)
+}
+
+// vector makes a copy of a vector trainable.
 func (u *Unfrozen) vector(name string, old []float32) []float32 {
 	data := slices.Clone(old)
 	u.add(name, data, len(data))
@@ -115,6 +124,9 @@ func (u *Unfrozen) Refresh() error {
 	for _, m := range u.matrices {
 		m.Raw = checkpoint.FromFloat32s(m.Name, nil, u.data[m.Name]).Data
 	}
+	for _, n := range u.norms {
+		n.refresh(u.m.config.Arch.NormOffset)
+	}
 	return u.prepare()
 }
 
@@ -140,6 +152,12 @@ func (u *Unfrozen) Matrix(weight string, n, k int, dy, x []float32, segs []compu
 // Norm adds Σ_i dy[i]·x[i]/sqrt(mean(x[i]²)+eps).
 func (u *Unfrozen) Norm(weight string, dy, x []float32, n int, eps float32) {
 	u.m.dev.RMSNormWeightBackward(u.grads[weight], dy, x, n, eps)
+}
+
+// Bias adds Σ_i dy[i], row after row.
+func (u *Unfrozen) Bias(weight string, dy []float32, n int) {
+	grad := u.grads[weight]
+	u.m.dev.ScatterAdd(grad, dy, make([]int32, n), len(grad))
 }
 
 // Embedding adds dy[i] to row tokens[i].

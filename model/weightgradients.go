@@ -18,6 +18,9 @@ type WeightGradients interface {
 	// Norm receives the gradient of an RMSNorm's weight over n rows: dw += Σ_i dy[i]·x[i]/sqrt(mean(x[i]²)+eps).
 	Norm(weight string, dy, x []float32, n int, eps float32)
 
+	// Bias receives the gradient of a bias b (w) of y = x·Wᵀ + b over n rows: db += Σ_i dy[i], dy (n, w).
+	Bias(name string, dy []float32, n int)
+
 	// Embedding receives the gradient of the looked-up rows: dW[tokens[i]] += dy[i].
 	Embedding(weight string, dy []float32, tokens []int32)
 }
@@ -50,6 +53,16 @@ func (m *Model) matrixGradient(at Site, dy, x []float32, segs []compute.Segment)
 	if name := at.WeightName(); m.wants(name) {
 		w := m.Weight(at)
 		m.receiver.Matrix(name, w.N, w.K, dy, x, segs)
+	}
+}
+
+// biasGradient passes on the sum of a projection's dy over n rows, where the gradient of its bias is wanted.
+func (m *Model) biasGradient(at Site, dy []float32, n int) {
+	if len(m.wanted) == 0 {
+		return
+	}
+	if name := at.BiasName(); m.wants(name) {
+		m.receiver.Bias(name, dy, n)
 	}
 }
 

@@ -48,6 +48,13 @@ func (c *collector) Norm(weight string, dy, x []float32, n int, eps float32) {
 	c.dev.RMSNormWeightBackward(c.of(weight), dy, x, n, eps)
 }
 
+func (c *collector) Bias(name string, dy []float32, n int) {
+	sum := c.of(name)
+	for i := range n {
+		c.dev.Add(sum, dy[i*len(sum):])
+	}
+}
+
 func (c *collector) Embedding(weight string, dy []float32, tokens []int32) {
 	c.dev.ScatterAdd(c.of(weight), dy, tokens, c.width)
 }

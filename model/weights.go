@@ -19,18 +19,20 @@ import (
 type weights struct {
 	embed  *compute.Matrix // model.embed_tokens.weight (V, D)
 	blocks []blockWeights
-	norm   []float32       // model.norm.weight (D)
+	norm   norm            // model.norm.weight (D)
 	head   *compute.Matrix // lm_head.weight (V, D); embed itself when tied
 
-	rope        *rope
 	fingerprint string
 	shared      bool // with other weights, array by array: see Model.Own
 }
 
 type blockWeights struct {
-	norm1 []float32                  // input_layernorm.weight (D)
-	norm2 []float32                  // post_attention_layernorm.weight (D)
+	norms [numNorms]norm             // (D), of heads (Dh); zero where the architecture has none
 	proj  [Attention]*compute.Matrix // by Place, QProj … DownProj
+	bias  [Attention][]float32       // their biases (n); nil for none
+
+	rope *rope // nil: queries and keys are not rotated
+	compute.Attention
 }
 
 // loader takes tensors out of a checkpoint and records which were taken.
@@ -104,18 +106,23 @@ func (l *loader) vector(name string, n int) []float32 {
 func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release releaser) (*weights, error) {
 	tie(c, tensors)
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
-	w := &weights{rope: newRope(c), blocks: make([]blockWeights, c.Layers)}
+	w, rotations := &weights{blocks: make([]blockWeights, c.Layers)}, newRopes(c)
 	w.embed = l.matrix(embedName, c.Vocab, c.Hidden)
 	for i := range w.blocks {
 		b := &w.blocks[i]
-		b.norm1 = l.vector(inputNorm(i), c.Hidden)
-		b.norm2 = l.vector(mlpNorm(i), c.Hidden)
+		for _, p := range c.Arch.norms() {
+			b.norms[p] = c.Arch.newNorm(l.vector(c.normName(i, p), c.normWidth(p)))
+		}
 		for p := range b.proj {
 			n, k := c.Width(Place(p))
 			b.proj[p] = l.matrix(Site{i, Place(p)}.WeightName(), n, k)
+			if c.Arch.Biases[p] {
+				b.bias[p] = l.vector(Site{i, Place(p)}.BiasName(), n)
+			}
 		}
+		b.rope, b.Attention = rotations[c.Rotation(i)], c.attention(i)
 	}
-	w.norm = l.vector(normName, c.Hidden)
+	w.norm = c.Arch.newNorm(l.vector(normName, c.Hidden))
 	w.head = w.embed
 	if _, ok := tensors[headName]; ok {
 		if head := l.matrix(headName, c.Vocab, c.Hidden); !c.Tied {

@@ -13,6 +13,8 @@ type Attention struct {
 	KVHeads int     // G key and value heads; query head h reads head h / (H/G)
 	HeadDim int     // Dh
 	Scale   float32 // usually 1/sqrt(Dh)
+	Cap     float32 // c: scores s become c·tanh(s/c); 0: they don't
+	Window  int     // how many keys a query sees at most: the last ones of those below; 0: all
 }
 
 // Segment names one sequence among the packed rows of a call.
@@ -72,13 +74,14 @@ type Device interface {
 	// RMSNormBackward adds the gradient of RMSNorm's x to dx; x is its input.
 	RMSNormBackward(dx, dy, x, w []float32, n int, eps float32)
 
-	// Rope rotates, in place, the pairs (j, j+Dh/2) of every head of row i by the angle whose cosine and sine are
-	// cos[pos[i]·Dh/2+j], sin[pos[i]·Dh/2+j] (rotate-half layout); inverse rotates back, which is also its gradient.
-	// x has shape (n, heads·dh). Su et al. 2021, arXiv:2104.09864.
-	Rope(x []float32, n, heads, dh int, pos []int32, cos, sin []float32, inverse bool)
+	// Rope rotates, in place, the pairs (j, j+rotary/2) of every head of row i by the angle whose cosine and sine are
+	// cos[pos[i]·rotary/2+j], sin[pos[i]·rotary/2+j] (rotate-half layout), and leaves the elements of a head behind
+	// the first rotary; inverse rotates back, which is also its gradient. x has shape (n, heads·dh).
+	// Su et al. 2021, arXiv:2104.09864.
+	Rope(x []float32, n, heads, dh, rotary int, pos []int32, cos, sin []float32, inverse bool)
 
-	// Attend computes, for every query row and head of every segment, out = softmax(scale·q·kᵀ)·v over the keys that
-	// the segment lets it see. q, out (rows, H·Dh); k, v (key rows, G·Dh).
+	// Attend computes, for every query row and head of every segment, out = softmax(scale·q·kᵀ)·v, with scores capped,
+	// over the keys that the segment and the window let it see. q, out (rows, H·Dh); k, v (key rows, G·Dh).
 	Attend(out, q, k, v []float32, segs []Segment, a Attention)
 
 	// AttendBackward adds the gradients of q, k and v. out is Attend's result.
@@ -91,6 +94,19 @@ type Device interface {
 	// SwiGLUBackward adds the gradients of gate and up.
 	SwiGLUBackward(dgate, dup, dy, gate, up []float32)
 
+	// GeGLU computes y = gelu(gate)·up elementwise, gelu(x) = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). y may be gate.
+	// Hendrycks and Gimpel 2016, arXiv:1606.08415.
+	GeGLU(y, gate, up []float32)
+
+	// GeGLUBackward adds the gradients of gate and up.
+	GeGLUBackward(dgate, dup, dy, gate, up []float32)
+
+	// SoftCap computes x = cap·tanh(x/cap).
+	SoftCap(x []float32, limit float32)
+
+	// SoftCapBackward turns the gradient of SoftCap's result y into that of its input: dy *= 1 − (y/cap)².
+	SoftCapBackward(dy, y []float32, limit float32)
+
 	// Softmax computes x = exp(x)/Σ exp(x) of rows of width elements.
 	Softmax(x []float32, width int)
 
@@ -99,6 +115,9 @@ type Device interface {
 
 	// Add computes y += x.
 	Add(y, x []float32)
+
+	// AddRow computes y[i] += x for rows of len(x) elements.
+	AddRow(y, x []float32)
 
 	// CrossEntropy computes loss[i] = -log softmax(x[i]·Wᵀ)[target[i]] for n rows x (n, K) and head w (N, K). If dx is
 	// not nil it also adds scale[i] times the gradient of loss[i] to dx[i] (n, K). Logits exist in chunks only; sums

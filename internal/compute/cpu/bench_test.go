@@ -175,7 +175,7 @@ func BenchmarkElements(b *testing.B) {
 		{"swiglu", 3, func() { d.SwiGLU(y, x, z) }},
 		{"swigluback", 7, func() { d.SwiGLUBackward(x, y, z, u, v) }},
 		{"add", 3, func() { d.Add(y, x) }},
-		{"rope", 2, func() { d.Rope(x, n, 32, 64, pos, w, w, false) }},
+		{"rope", 2, func() { d.Rope(x, n, 32, 64, 64, pos, w, w, false) }},
 	} {
 		b.Run(c.name, func(b *testing.B) { report(b, c.arrays*4*n*width, most, c.f) })
 	}

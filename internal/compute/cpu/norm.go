@@ -41,10 +41,10 @@ func (d *device) RMSNormBackward(dx, dy, x, w []float32, n int, eps float32) {
 }
 
 // Rope: (a, b) → (a·cos − b·sin, b·cos + a·sin).
-func (d *device) Rope(x []float32, n, heads, dh int, pos []int32, cos, sin []float32, inverse bool) {
+func (d *device) Rope(x []float32, n, heads, dh, rotary int, pos []int32, cos, sin []float32, inverse bool) {
 	compute.Need(len(x), n*heads*dh)
 	compute.Need(len(pos), n)
-	half := dh / 2
+	half := rotary / 2
 	sign := float32(1)
 	if inverse {
 		sign = -1
@@ -53,7 +53,7 @@ func (d *device) Rope(x []float32, n, heads, dh int, pos []int32, cos, sin []flo
 		for i := lo; i < hi; i++ {
 			cos, sin := cos[int(pos[i])*half:][:half], sin[int(pos[i])*half:][:half]
 			for h := range heads {
-				head := x[(i*heads+h)*dh:][:dh]
+				head := x[(i*heads+h)*dh:][:rotary]
 				d.core.Rotate(head[:half], head[half:], cos, sin, sign)
 			}
 		}

@@ -190,16 +190,19 @@ func norms() (cases []Case) {
 }
 
 func ropes() (cases []Case) {
-	for _, s := range [][3]int{{0, 1, 2}, {1, 1, 2}, {3, 2, 6}, {5, 4, 8}, {18, 3, 64}, {40, 8, 128}} {
-		n, h, dh := s[0], s[1], s[2]
+	for _, s := range [][4]int{
+		{0, 1, 2, 2}, {1, 1, 2, 2}, {3, 2, 6, 6}, {5, 4, 8, 8}, {18, 3, 64, 64}, {40, 8, 128, 128}, {7, 3, 10, 4},
+		{9, 2, 96, 72},
+	} {
+		n, h, dh, rotary := s[0], s[1], s[2], s[3]
 		src := newSource(uint64(4000 + n))
-		x, cos, sin := src.normal(n*h*dh), src.normal(50*dh/2), src.normal(50*dh/2)
+		x, cos, sin := src.normal(n*h*dh), src.normal(50*rotary/2), src.normal(50*rotary/2)
 		pos := src.tokens(n, 50)
-		name := fmt.Sprintf("rope n=%d heads=%d dh=%d", n, h, dh)
+		name := fmt.Sprintf("rope n=%d heads=%d dh=%d rotary=%d", n, h, dh, rotary)
 		cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 			forth, back := clone(x), clone(x)
-			dev.Rope(forth, n, h, dh, pos, cos, sin, false)
-			dev.Rope(back, n, h, dh, pos, cos, sin, true)
+			dev.Rope(forth, n, h, dh, rotary, pos, cos, sin, false)
+			dev.Rope(back, n, h, dh, rotary, pos, cos, sin, true)
 			return [][]float32{forth, back}
 		}})
 	}

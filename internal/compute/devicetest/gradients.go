@@ -48,10 +48,10 @@ func Gradients(t *testing.T, dev compute.Device) {
 	t.Run("Rope", func(t *testing.T) {
 		cos, sin, pos := src.normal(12), src.normal(12), []int32{2, 0, 1}
 		check(t, src, [][]float32{src.normal(3 * 2 * 8)}, 3*2*8,
-			func(y []float32, in [][]float32) { copy(y, in[0]); dev.Rope(y, 3, 2, 8, pos, cos, sin, false) },
+			func(y []float32, in [][]float32) { copy(y, in[0]); dev.Rope(y, 3, 2, 8, 6, pos, cos, sin, false) },
 			func(g [][]float32, dy []float32, in [][]float32) {
 				copy(g[0], dy)
-				dev.Rope(g[0], 3, 2, 8, pos, cos, sin, true)
+				dev.Rope(g[0], 3, 2, 8, 6, pos, cos, sin, true)
 			})
 	})
 	t.Run("CrossEntropy", func(t *testing.T) {

@@ -30,7 +30,7 @@ func rowsStandAlone(t *testing.T, dev compute.Device) {
 				dev.RMSNorm(row(normed, k), row(x, k), norm, m, 1e-6)
 				dev.RMSNormBackward(row(dnorm, k), row(dx, k), row(x, k), norm, m, 1e-6)
 				dev.CrossEntropy(nll[lo:lo+m], row(dloss, k), row(x, k), w, target[lo:lo+m], scale[lo:lo+m], m)
-				dev.Rope(row(rotated, heads*dh), m, heads, dh, pos[lo:lo+m], cos, sin, false)
+				dev.Rope(row(rotated, heads*dh), m, heads, dh, dh, pos[lo:lo+m], cos, sin, false)
 				lo += m
 			}
 			return [][]float32{y, dx, normed, dnorm, narrow(nll), dloss, rotated}

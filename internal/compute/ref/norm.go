@@ -47,15 +47,16 @@ func (device) RMSNormBackward(dx, dy, x, w []float32, n int, eps float32) {
 	}
 }
 
-// Rope: (a, b) → (a·cos − b·sin, b·cos + a·sin) for the pairs (j, j+dh/2) of every head; inverse rotates the other way.
-func (device) Rope(x []float32, n, heads, dh int, pos []int32, cos, sin []float32, inverse bool) {
+// Rope: (a, b) → (a·cos − b·sin, b·cos + a·sin) for the pairs (j, j+rotary/2) of every head; inverse rotates the other
+// way.
+func (device) Rope(x []float32, n, heads, dh, rotary int, pos []int32, cos, sin []float32, inverse bool) {
 	compute.Need(len(x), n*heads*dh)
 	compute.Need(len(pos), n)
-	half := dh / 2
+	half := rotary / 2
 	for i := range n {
 		p := int(pos[i]) * half
 		for h := range heads {
-			head := x[(i*heads+h)*dh:][:dh]
+			head := x[(i*heads+h)*dh:][:rotary]
 			for j := range half {
 				c, s := float64(cos[p+j]), float64(sin[p+j])
 				if inverse {
