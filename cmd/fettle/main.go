@@ -85,6 +85,6 @@ Exit codes:
 	root.SetHelpFunc(printHelp)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.AddCommand(newTrain(), newGenerate(), newChat(), newPlan(), newInspect(), newInit(), newServe(), newMerge(),
-		newDemo(), newBench(), newVersion())
+		newExport(), newConvert(), newDemo(), newBench(), newVersion())
 	return root
 }

@@ -216,9 +216,13 @@ func (m *made) recordMerged(s mergeSettings, weights []float64) error {
 }
 
 // hashOf returns the SHA-256 of an adapter's weights, a file or one in a directory.
-func hashOf(path string) (string, error) {
+func hashOf(name string) (string, error) {
+	path, _, err := adapter.Locate(name)
+	if err != nil {
+		return "", err
+	}
 	for _, name := range []string{adapter.WeightsFile, "adapter_model.bin", "adapters.safetensors"} {
-		if file := filepath.Join(path, name); exists(file) {
+		if file := filepath.Join(path, name); isThere(file) {
 			path = file
 			break
 		}
@@ -235,9 +239,12 @@ func hashOf(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+// tokenizerOf reads the files of a tokenizer: those of a directory, or those that say the same as a GGUF file.
+func (m *made) tokenizerOf(where string) (map[string][]byte, error) {
+	if isDir(where) {
+		return tokenizerFiles(where)
+	}
+	return map[string][]byte{}, nil
 }
 
 // besides finds tokenizer, chat template and settings of generation: the last adapter's where it has its own.
@@ -248,7 +255,7 @@ func (m *made) besides(s mergeSettings, base string) (err error) {
 	}
 	dirs := partDirs(last, base)
 	where := tokenizerDir(dirs)
-	if m.Files, err = tokenizerFiles(where); err != nil {
+	if m.Files, err = m.tokenizerOf(where); err != nil {
 		return err
 	}
 	if m.chat.Tokenizer, err = loadTokenizer(where, m.chat.Weights); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fettle/adapter"
 	"fettle/internal/atomicfile"
 	"fettle/internal/compute"
 	"fettle/internal/human"
@@ -43,12 +44,15 @@ func (w writeSettings) check(inputs ...string) error {
 	}
 	out := lasting(w.Output)
 	for _, in := range inputs {
+		if path, _, err := adapter.Locate(in); err == nil {
+			in = path
+		}
 		if in = lasting(in); in == out || strings.HasPrefix(in, out+string(filepath.Separator)) {
 			return usage(fmt.Errorf("output_dir %s is, or holds, the input %s", w.Output, in))
 		}
 	}
 	entries, err := os.ReadDir(w.Output)
-	if empty := err == nil && len(entries) == 0; w.Force || empty || !exists(w.Output) {
+	if empty := err == nil && len(entries) == 0; w.Force || empty || !isThere(w.Output) {
 		return nil
 	}
 	return usage(fmt.Errorf("output_dir %s exists; --force replaces it", w.Output))

@@ -126,3 +126,6 @@ func Title(name string) string {
 	}
 	return strings.Join(words, " ")
 }
+
+// OllamaModel names the GGUF file beside a Modelfile.
+const OllamaModel = "model.gguf"

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/tinymodel"
+	"fettle/model/convert"
+)
+
+// certificateOf reads the certificate beside a file.
+func certificateOf(t *testing.T, path string) (c convert.Certificate) {
+	readJSON(t, strings.TrimSuffix(path, ".gguf")+"."+convert.CertificateFile, &c)
+	return c
+}
+
+func TestExportedGGUFsComputeAsTheAdapter(t *testing.T) {
+	base := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 96, Tied: true})
+	run := trainedAdapter(t, base, "--lora_target", "all-linear")
+	dir := t.TempDir()
+	for kind, limit := range map[string]float64{"F32": 2e-3, "f16": 2, "Q8_0": 9, "Q4_K_M": 99, "": 2} {
+		path := filepath.Join(dir, "model"+kind+".gguf")
+		args := []string{"export", "--adapter_name_or_path", run, "--output", path}
+		if kind != "" {
+			args = append(args, "--quantize", kind)
+		}
+		said := must(t, args...)
+		require.Contains(t, said, "certificate on ")
+		c := certificateOf(t, path)
+		require.Less(t, c.MaxDifference, limit, kind)
+		require.Equal(t, path, c.After)
+		require.Contains(t, c.Before, " with "+run)
+	}
+	f, err := gguf.Open(filepath.Join(dir, "modelQ8_0.gguf"))
+	require.NoError(t, err)
+	defer f.Close()
+	require.Equal(t, "modelQ8 0", f.Metadata["general.name"])
+}
+
+func TestAModelGoesToGGUFAndBack(t *testing.T) {
+	base := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 64})
+	dir := t.TempDir()
+	file, back, again := filepath.Join(dir, "x.gguf"), filepath.Join(dir, "back"), filepath.Join(dir, "again.gguf")
+	must(t, "convert", "--input", base, "--output", file, "--quantize", "F32")
+	require.Less(t, certificateOf(t, file).MaxDifference, 1e-5)
+	must(t, "convert", "--input", file, "--output", back)
+	want, err := os.ReadFile(filepath.Join(base, "model.safetensors"))
+	require.NoError(t, err)
+	got, err := os.ReadFile(filepath.Join(back, "model.safetensors"))
+	require.NoError(t, err)
+	require.Equal(t, want, got, "the same bytes")
+	must(t, "convert", "--input", back, "--output", again, "--quantize", "F32", "--certificate", "no")
+	one, err := gguf.Open(file)
+	require.NoError(t, err)
+	defer one.Close()
+	two, err := gguf.Open(again)
+	require.NoError(t, err)
+	defer two.Close()
+	require.Equal(t, one.ByName, two.ByName)
+
+	quantized := filepath.Join(dir, "q.gguf")
+	must(t, "convert", "--input", base, "--output", quantized, "--quantize", "Q8_0", "--certificate", "no")
+	out := filepath.Join(dir, "dequantized")
+	require.Contains(t, must(t, "convert", "--input", quantized, "--output", out), "is written in float16")
+}
+
+func TestAdaptersGoFromFormToForm(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	lora := trainedAdapter(t, base)
+	prompts := trainedAdapter(t, base, "--finetuning_type", "llama-adapter")
+	dir := t.TempDir()
+	for _, c := range []struct{ reason, from, format, name, back string }{
+		{"by the output's name", lora, "", "lora.gguf", "peft"}, {"mlx", lora, "mlx", "mlx", "peft"},
+		{"litgpt", lora, "litgpt", "litgpt", "peft"}, {"official", prompts, "", "official.pth", "litgpt"},
+		{"prompts for litgpt", prompts, "litgpt", "lit", "llama-adapter"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			there, back := filepath.Join(dir, c.name), filepath.Join(dir, "back-"+c.name)
+			args := []string{"convert", "--input", c.from, "--output", there}
+			if c.format != "" {
+				args = append(args, "--format", c.format)
+			}
+			must(t, args...)
+			must(t, "convert", "--input", there, "--model", base, "--output", back, "--format", c.back)
+			require.Equal(t, answerOf(t, "--adapter_name_or_path", c.from, "--recipe", "alpaca-lora-short"),
+				answerOf(t, "--adapter_name_or_path", back, "--model", base, "--recipe", "alpaca-lora-short"))
+		})
+	}
+}
+
+func TestWrongExportsAreExplained(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	lora := trainedAdapter(t, base)
+	prompts := trainedAdapter(t, base, "--finetuning_type", "llama-adapter")
+	out := filepath.Join(t.TempDir(), "out")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{`unknown format "ggml"`, []string{"export", "--model", base, "--format", "ggml"}},
+		{`no quantization "Q4_K_X", want F32`, []string{"export", "--model", base, "--format", "gguf", "--quantize",
+			"Q4_K_X"}},
+		{"want a file's name that ends in .gguf", []string{"export", "--model", base, "--format", "gguf"}},
+		{"quantize Q8_0 cannot act in format safetensors", []string{"export", "--model", base, "--quantize", "Q8_0"}},
+		{"dtype float16 cannot act in format ollama", []string{"export", "--model", base, "--dtype", "float16", "--format",
+			"ollama"}},
+		{"a LLaMA-Adapter cannot be merged", []string{"export", "--adapter", prompts, "--format", "ollama"}},
+		{"takes one adapter", []string{"export", "--model", base, "--format", "peft"}},
+		{"the input is an adapter, and format gguf is a model's", []string{"convert", "--input", lora, "--format", "gguf"}},
+		{"input is missing", []string{"convert"}},
+		{"there is no such", []string{"convert", "--input", "nowhere"}},
+	} {
+		code, _, stderr := call("", append(c.args, "--output", out)...)
+		require.NotZero(t, code, c.want)
+		require.Contains(t, stderr, c.want)
+		require.NoDirExists(t, out)
+		require.NoFileExists(t, out)
+	}
+}
