@@ -22,21 +22,21 @@ var layouts = []struct{ file, index string }{
 }
 
 // openTensors maps the checkpoint of a Hugging Face directory.
-func openTensors(dir string) (map[string]checkpoint.Tensor, error) {
+func openTensors(dir string, to extent) (map[string]checkpoint.Tensor, error) {
 	for _, l := range layouts {
 		index := filepath.Join(dir, l.index)
 		text, err := os.ReadFile(index)
 		if err == nil {
-			return openShards(dir, index, text)
+			return openShards(dir, index, text, to)
 		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
 		if path := filepath.Join(dir, l.file); exists(path) {
-			return openFile(path, dir)
+			return openFile(path, dir, to)
 		}
 	}
-	return openFile(filepath.Join(dir, layouts[0].file), dir)
+	return openFile(filepath.Join(dir, layouts[0].file), dir, to)
 }
 
 func exists(path string) bool {
@@ -45,7 +45,7 @@ func exists(path string) bool {
 }
 
 // openShards maps the files that an index names.
-func openShards(dir, index string, text []byte) (map[string]checkpoint.Tensor, error) {
+func openShards(dir, index string, text []byte, to extent) (map[string]checkpoint.Tensor, error) {
 	var file struct {
 		WeightMap map[string]string `json:"weight_map"`
 	}
@@ -64,7 +64,7 @@ func openShards(dir, index string, text []byte) (map[string]checkpoint.Tensor, e
 			return nil, fmt.Errorf("read %s: shard %q is not a file name", index, shard)
 		}
 		if shards[shard] == nil {
-			if shards[shard], err = openFile(filepath.Join(dir, shard), dir); err != nil {
+			if shards[shard], err = openFile(filepath.Join(dir, shard), dir, to); err != nil {
 				return nil, err
 			}
 		}
@@ -77,13 +77,13 @@ func openShards(dir, index string, text []byte) (map[string]checkpoint.Tensor, e
 	return all, nil
 }
 
-func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
+func openFile(path, dir string, to extent) (map[string]checkpoint.Tensor, error) {
 	var all map[string]checkpoint.Tensor
 	var noted map[string]string
 	var err error
 	if filepath.Ext(path) == ".bin" {
 		var f *pth.File
-		if f, err = pth.Open(path); err == nil {
+		if f, err = openPickle(path, to); err == nil {
 			all = f.ByName
 		}
 	} else {
@@ -107,6 +107,14 @@ func openFile(path, dir string) (map[string]checkpoint.Tensor, error) {
 		}
 	}
 	return all, nil
+}
+
+// openPickle opens a file of PyTorch's, whose data have checksums.
+func openPickle(path string, to extent) (*pth.File, error) {
+	if to < everything {
+		return pth.Describe(path)
+	}
+	return pth.Open(path)
 }
 
 // instead states what a directory has in place of the weights that are missing.

@@ -12,7 +12,7 @@ import (
 )
 
 // openGGUF opens a file of llama.cpp or, of one in parts, the first of them.
-func openGGUF(path string, _ bool) (*Source, error) {
+func openGGUF(path string, _ extent) (*Source, error) {
 	f, err := openParts(path)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,7 @@ import (
 )
 
 // openLlama2C opens a checkpoint of llama2.c, whose program fixes what the file does not state.
-func openLlama2C(path string, _ bool) (*Source, error) {
+func openLlama2C(path string, _ extent) (*Source, error) {
 	f, err := llama2c.Open(path)
 	if err != nil {
 		return nil, err

@@ -13,27 +13,24 @@ import (
 
 // openMeta opens a directory of Meta's: params.json and a consolidated.NN.pth for each of the processors that the
 // model was split over.
-func openMeta(dir string, weights bool) (*Source, error) {
+func openMeta(dir string, to extent) (*Source, error) {
 	params, err := readParams(dir)
 	if err != nil {
 		return nil, err
 	}
 	s := &Source{Tensors: map[string]checkpoint.Tensor{}}
-	shards, err := openRanks(dir)
+	shards, err := openRanks(dir, to)
 	if err != nil {
 		return nil, err
 	}
 	if s.Config, err = params.config(shards); err != nil {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, paramsFile), err)
 	}
-	if !weights {
-		return s, nil
-	}
 	for _, name := range slices.Sorted(maps.Keys(shards[0].ByName)) {
 		if name == "rope.freqs" { // a table of RoPE that is computed anew
 			continue
 		}
-		t, err := joined(name, shards, s.Config.Hidden)
+		t, err := joined(name, shards, s.Config.Hidden, to)
 		if err == nil {
 			err = s.take(t, metaNames, true)
 		}
@@ -48,7 +45,7 @@ func openMeta(dir string, weights bool) (*Source, error) {
 }
 
 // openRanks opens the files of a model, in order.
-func openRanks(dir string) ([]*pth.File, error) {
+func openRanks(dir string, to extent) ([]*pth.File, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -65,7 +62,7 @@ func openRanks(dir string) ([]*pth.File, error) {
 		if want := fmt.Sprintf("consolidated.%02d.pth", i); name != want {
 			return nil, fmt.Errorf("read %s: %s is missing before %s: was the model downloaded whole?", dir, want, name)
 		}
-		f, err := pth.Open(filepath.Join(dir, name))
+		f, err := openPickle(filepath.Join(dir, name), to)
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +74,7 @@ func openRanks(dir string) ([]*pth.File, error) {
 // joined puts a tensor together that lies in parts in the files of all ranks. fairscale splits the outputs of wq, wk,
 // wv, w1, w3 and of the head, which are rows; the inputs of wo and w2, which are columns; and of the embedding the
 // width, in files of LLaMA 3 the tokens. Everything else is in all files alike.
-func joined(name string, shards []*pth.File, width int) (checkpoint.Tensor, error) {
+func joined(name string, shards []*pth.File, width int, to extent) (checkpoint.Tensor, error) {
 	parts := make([]checkpoint.Tensor, len(shards))
 	for i, f := range shards {
 		t, ok := f.Tensor(name)
@@ -87,6 +84,9 @@ func joined(name string, shards []*pth.File, width int) (checkpoint.Tensor, erro
 		case !slices.Equal(t.Shape, shards[0].ByName[name].Shape) || t.Type != shards[0].ByName[name].Type:
 			return t, fmt.Errorf("tensor %s: %s %v in consolidated.%02d.pth, want %s %v as in the first file", name, t.Type,
 				t.Shape, i, shards[0].ByName[name].Type, shards[0].ByName[name].Shape)
+		}
+		if to < everything {
+			t.Data = nil
 		}
 		parts[i] = t
 	}

@@ -20,8 +20,17 @@ type Source struct {
 	Metadata gguf.Metadata // of a GGUF file
 }
 
-// opener opens a layout. Where weights is false, it reads nothing but what Source.Config needs.
-type opener func(path string, weights bool) (*Source, error)
+// extent says how much of a model is read.
+type extent int
+
+const (
+	dimensions extent = iota // what Config needs
+	headers                  // and names, types and shapes of tensors, whose data may be missing
+	everything
+)
+
+// opener opens a layout.
+type opener func(path string, to extent) (*Source, error)
 
 // openers lists the layouts.
 var openers = map[identify.Layout]opener{
@@ -29,16 +38,20 @@ var openers = map[identify.Layout]opener{
 	identify.Llama2CFile: openLlama2C,
 }
 
-// Open opens the model in a directory or file. No weight is read.
-func Open(path string) (*Source, error) { return open(path, true) }
+// Open opens the model in a directory or file. Weights are mapped, not read, unless a file keeps them in parts or in a
+// type that is no matrix's.
+func Open(path string) (*Source, error) { return open(path, everything) }
 
-func open(path string, weights bool) (*Source, error) {
+// Describe is Open without data.
+func Describe(path string) (*Source, error) { return open(path, headers) }
+
+func open(path string, to extent) (*Source, error) {
 	layout, at := identify.ModelAt(path)
 	from, ok := openers[layout]
 	if !ok {
 		layout, from = identify.HuggingFace, openHuggingFace // which names what is missing
 	}
-	s, err := from(at, weights)
+	s, err := from(at, to)
 	if err != nil {
 		return nil, err
 	}
@@ -71,10 +84,10 @@ func (s *Source) complete(names naming) error {
 }
 
 // openHuggingFace opens a directory with config.json.
-func openHuggingFace(dir string, weights bool) (s *Source, err error) {
+func openHuggingFace(dir string, to extent) (s *Source, err error) {
 	s = &Source{}
-	if weights {
-		if s.Tensors, err = openTensors(dir); err != nil {
+	if to > dimensions {
+		if s.Tensors, err = openTensors(dir, to); err != nil {
 			return nil, err
 		}
 	}
@@ -84,7 +97,7 @@ func openHuggingFace(dir string, weights bool) (s *Source, err error) {
 
 // ReadConfig reads and checks the dimensions of the model in a directory or file.
 func ReadConfig(path string) (*Config, error) {
-	s, err := open(path, false)
+	s, err := open(path, dimensions)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +106,25 @@ func ReadConfig(path string) (*Config, error) {
 
 // StoredType returns the element type of a model's projections, F32 where it is none that Load accepts.
 func StoredType(path string) (compute.DType, error) {
-	s, err := open(path, true)
+	s, err := Describe(path)
 	if err != nil {
 		return 0, fmt.Errorf("load model: %w", err)
 	}
-	return matrixTypes[s.Tensors[Site{0, QProj}.WeightName()].Type], nil
+	return s.Stored(), nil
+}
+
+// Stored is StoredType of an open model.
+func (s *Source) Stored() compute.DType {
+	return matrixTypes[s.Tensors[Site{0, QProj}.WeightName()].Type]
+}
+
+// Types returns the element types of all tensors that can be weights of a linear map, by name.
+func (s *Source) Types() map[string]compute.DType {
+	all := map[string]compute.DType{}
+	for name, t := range s.Tensors {
+		if dtype, ok := matrixTypes[t.Type]; ok {
+			all[name] = dtype
+		}
+	}
+	return all
 }

@@ -113,7 +113,7 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	dev, _, err := newDevice(dir, mode)
+	dev, err := newDevice(dir, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -121,18 +121,23 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	return m, input(err)
 }
 
-// newDevice makes a device for the weights of a model and returns their stored type. With compute auto, products
-// are bfloat16 only if the weights are stored so and the processor is fast at it; other weights get float32.
-func newDevice(path, mode string) (compute.Device, compute.DType, error) {
+// newDevice makes a device for the weights of a model.
+func newDevice(path, mode string) (compute.Device, error) {
 	stored, err := model.StoredType(path)
 	if err != nil {
-		return nil, 0, input(err)
+		return nil, input(err)
 	}
+	return deviceFor(stored, mode)
+}
+
+// deviceFor makes a device for weights of a stored type. With compute auto, products are bfloat16 only if the weights
+// are stored so and the processor is fast at it; other weights get float32.
+func deviceFor(stored compute.DType, mode string) (compute.Device, error) {
 	if mode == compute.ModeAuto && stored != compute.BF16 {
 		mode = compute.ModeF32
 	}
 	dev, err := cpu.New(cpu.Options{Compute: mode})
-	return dev, stored, usage(err)
+	return dev, usage(err)
 }
 
 // loadTokenizer loads the tokenizer in a model's directory and checks that it fits.

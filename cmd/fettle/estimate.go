@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"fettle/adapter"
-	"fettle/internal/compute"
 	"fettle/internal/human"
 	"fettle/internal/machine"
+	"fettle/model"
 	"fettle/train"
 	"fettle/train/plan"
 )
@@ -29,6 +29,7 @@ const (
 
 // estimate holds the memory and disk that a run needs, and those that are available.
 type estimate struct {
+	Base     string         `json:"base"`
 	Workload train.Workload `json:"load"`
 	Shares   bool           `json:"share_prefix"`
 	Memory   plan.Memory    `json:"memory"`
@@ -43,15 +44,17 @@ type estimate struct {
 
 	allow []string
 	out   string
+	notes []string // about the base
 }
 
 // newEstimate estimates from config.json, the headers of the weights and the
 // encoded data: no weight is read.
 func newEstimate(c train.Config, m *runData) (*estimate, error) {
-	base, dev, err := unread(c, m)
+	base, from, err := unread(c, m)
 	if err != nil {
 		return nil, err
 	}
+	dev := base.Device
 	if p := base.Config.AttentionDropout; p > 0 {
 		return nil, input(fmt.Errorf("%s: config.json sets attention_dropout to %g, which other programs apply in training "+
 			"and fettle does not: set it to 0 to train without", c.ModelName, p))
@@ -71,7 +74,7 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
 	b := &estimate{Workload: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow,
-		out: c.OutputDir}
+		out: c.OutputDir, Base: from.String(), notes: from.notes(c)}
 	b.Memory = plan.Estimate(c, base, b.Workload, tokens)
 	b.Total, b.Disk = b.Memory.Total(), plan.Storage(c, m.shape, b.Workload.Steps)
 	if c.MaxMemory != "auto" {
@@ -93,21 +96,23 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 }
 
 // unread describes a run's base without reading its weights, and makes the device it will be on.
-func unread(c train.Config, m *runData) (b plan.Base, dev compute.Device, err error) {
-	b.Config = m.shape
+func unread(c train.Config, m *runData) (b plan.Base, from described, err error) {
+	b.Config, from.config = m.shape, m.shape
 	if c.Shape != "" {
-		dev, err = scratchDevice(c.Compute)
-	} else {
-		var where string
-		if where, err = locatedModel(c.ModelName); err == nil {
-			dev, b.Stored, err = newDevice(where, c.Compute)
-		}
+		b.Device, err = scratchDevice(c.Compute)
+		return b, from, err
 	}
+	where, err := locatedModel(c.ModelName)
 	if err != nil {
-		return b, nil, err
+		return b, from, err
 	}
-	b.Device = dev
-	return b, dev, nil
+	source, err := model.Describe(where)
+	if err != nil {
+		return b, from, input(fmt.Errorf("load model: %w", err))
+	}
+	from.source, b.Stored, b.Types = source, source.Stored(), source.Types()
+	b.Device, err = deviceFor(b.Stored, c.Compute)
+	return b, from, err
 }
 
 // check refuses a run that cannot fit.

@@ -122,6 +122,10 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 // print writes the report for people.
 func (p planReport) print(out io.Writer, c train.Config) {
 	l := p.Workload
+	fmt.Fprintf(out, "base: %s\n", p.Base)
+	for _, note := range p.notes {
+		fmt.Fprintf(out, "note: %s\n", note)
+	}
 	fmt.Fprintf(out, "steps: %s (%s in an epoch, %.2f epochs)\n", human.Count(l.Steps), human.Count(l.PerEpoch),
 		l.Epochs)
 	fmt.Fprintf(out, "tokens: %s (%.0f in a step on average, %s in the longest sequence)\n",

@@ -76,6 +76,9 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	if err := b.check(); err != nil {
 		return err
 	}
+	for _, note := range b.notes {
+		log.Warn().Msg(note)
+	}
 	log.Info().Str("memory", human.Bytes(b.Total)).Str("disk", human.Bytes(b.Disk)).Int("steps", b.Workload.Steps).
 		Bool("share_prefix", b.Shares).Msg("planned")
 	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))

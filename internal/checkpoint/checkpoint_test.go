@@ -131,3 +131,28 @@ func TestRowsComeInTheirOrder(t *testing.T) {
 	in.Order = []int32{0, 1, 2, 4}
 	require.EqualError(t, in.Check(), "an order with row 4 of 4")
 }
+
+func TestMatricesAreJoined(t *testing.T) {
+	a := FromFloat32s("w", []int{2, 2}, []float32{1, 2, 3, 4})
+	b := FromFloat32s("w", []int{2, 2}, []float32{5, 6, 7, 8})
+	b.Order = []int32{1, 0}
+	for _, c := range []struct {
+		got   Tensor
+		shape []int
+		want  []float32
+	}{
+		{JoinRows([]Tensor{a, b}), []int{4, 2}, []float32{1, 2, 3, 4, 7, 8, 5, 6}},
+		{JoinColumns([]Tensor{a, b}), []int{2, 4}, []float32{1, 2, 7, 8, 3, 4, 5, 6}},
+	} {
+		require.NoError(t, c.got.Check())
+		require.Equal(t, c.shape, c.got.Shape)
+		require.True(t, c.got.Own)
+		x, err := Float32s(c.got)
+		require.NoError(t, err)
+		require.Equal(t, c.want, x)
+	}
+	a.Data = nil
+	none := JoinColumns([]Tensor{a, a})
+	require.Equal(t, []int{2, 4}, none.Shape)
+	require.Empty(t, none.Data)
+}

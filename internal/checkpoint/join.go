@@ -1,6 +1,7 @@
 package checkpoint
 
-// JoinRows puts matrices of one type and width below each other, in memory of its own.
+// JoinRows puts matrices of one type and width below each other, in memory of its own. Parts without data make a whole
+// without data.
 func JoinRows(parts []Tensor) Tensor {
 	out := joinable(parts)
 	out.Shape[0] *= len(parts)
@@ -12,7 +13,8 @@ func JoinRows(parts []Tensor) Tensor {
 	return out
 }
 
-// JoinColumns puts matrices of one type and shape side by side, in memory of its own. Their rows are whole blocks.
+// JoinColumns puts matrices of one type and shape side by side, in memory of its own. Their rows are whole blocks. Parts
+// without data make a whole without data.
 func JoinColumns(parts []Tensor) Tensor {
 	out := joinable(parts)
 	out.Shape[1] *= len(parts)

@@ -11,8 +11,17 @@ import (
 // Base describes a base model before its weights are read.
 type Base struct {
 	Config *model.Config
-	Stored compute.DType // of the weights in the file
+	Stored compute.DType            // of the weights in the file
+	Types  map[string]compute.DType // of those that are stored in another one, by name
 	Device compute.Device
+}
+
+// stored returns the type of a weight in the file.
+func (b Base) stored(name string) compute.DType {
+	if t, ok := b.Types[name]; ok {
+		return t
+	}
+	return b.Stored
 }
 
 // Memory is an estimate of the peak memory of a run in bytes, by use.
@@ -90,18 +99,30 @@ func replaced(b Base, specs []adapter.Spec) int64 {
 // weights returns the bytes of the frozen weights as the device keeps them, and of the embedding.
 func weights(c train.Config, b Base) int64 {
 	m, full := b.Config, c.Type == adapter.TypeFull
-	kind, err := compute.ParseQuantization(compute.ResolveQuantization(c.Compute, c.Quantized), b.Stored)
-	head := b.Stored
-	if full || err != nil { // an unknown name: Validate refuses it
-		kind, head = compute.F32, compute.F32
+	quantization := compute.ResolveQuantization(c.Compute, c.Quantized)
+	embed, head := model.EmbedSite().WeightName(), m.HeadSite().WeightName()
+	if m.Tied {
+		head = embed
 	}
-	sum := b.Device.Kept(m.Vocab, m.Hidden, head)
+	kept := func(name string) compute.DType {
+		if full {
+			return compute.F32
+		}
+		return b.stored(name)
+	}
+	sum := b.Device.Kept(m.Vocab, m.Hidden, kept(head))
 	if !m.Tied && !full {
-		sum += b.Stored.Bytes(m.Vocab, m.Hidden)
+		sum += b.stored(embed).Bytes(m.Vocab, m.Hidden)
 	}
-	for _, p := range model.Projections() {
-		rows, columns := m.Width(p)
-		sum += int64(m.Layers) * b.Device.Kept(rows, columns, kind)
+	for l := range m.Layers {
+		for _, p := range model.Projections() {
+			kind := kept(model.Site{Layer: l, At: p}.WeightName())
+			if coarse, err := compute.ParseQuantization(quantization, kind); err == nil && !full { // else Validate refuses it
+				kind = coarse
+			}
+			rows, columns := m.Width(p)
+			sum += b.Device.Kept(rows, columns, kind)
+		}
 	}
 	return sum
 }

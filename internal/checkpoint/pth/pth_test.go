@@ -231,6 +231,11 @@ func TestDamageIsNoticed(t *testing.T) {
 		broken[i] ^= 1
 		_, err := Parse(broken)
 		require.ErrorContains(t, err, "data/0 is damaged: its checksum differs")
+		path := filepath.Join(t.TempDir(), "x.pth")
+		require.NoError(t, os.WriteFile(path, broken, 0o644))
+		f, err := Describe(path)
+		require.NoError(t, err, "names and shapes are not damaged")
+		require.Equal(t, []int{2}, f.ByName["w"].Shape)
 	}
 	for n := range file {
 		_, err := Parse(file[:n])
