@@ -13,8 +13,8 @@ func JoinRows(parts []Tensor) Tensor {
 	return out
 }
 
-// JoinColumns puts matrices of one type and shape side by side, in memory of its own. Their rows are whole blocks. Parts
-// without data make a whole without data.
+// JoinColumns puts matrices of one type and shape side by side, in memory of its own. Their rows are whole blocks.
+// Parts without data make a whole without data.
 func JoinColumns(parts []Tensor) Tensor {
 	out := joinable(parts)
 	out.Shape[1] *= len(parts)

@@ -1,9 +1,9 @@
-// Package pth reads and writes the tensors of PyTorch's checkpoint files (.pth, .pt, .bin): a zip archive with a pickle
-// of the tensors' names, shapes and places and one entry for each storage, or, before PyTorch 1.6, which is read only,
-// pickles with the storages behind them.
+// Package pth reads and writes the tensors of PyTorch's checkpoint files (.pth, .pt, .bin): a zip archive with a
+// pickle of the tensors' names, shapes and places and one entry for each storage, or, before PyTorch 1.6, which is
+// read only, pickles with the storages behind them.
 //
-// A file is not trusted. The pickle is read by a machine that knows the operations and names that state dicts need, and
-// calls nothing; every size is checked against the file's before it is used.
+// A file is not trusted. The pickle is read by a machine that knows the operations and names that state dicts need,
+// and calls nothing; every size is checked against the file's before it is used.
 package pth
 
 import (
@@ -33,8 +33,8 @@ type File struct {
 // Open opens the file at path and finds its tensors.
 func Open(path string) (*File, error) { return checkpoint.Open(path, Parse) }
 
-// Describe is Open without the checksums of the tensors' data: for their names, types and shapes, which it reads little
-// of a large file for.
+// Describe is Open without the checksums of the tensors' data: for their names, types and shapes, which it reads
+// little of a large file for.
 func Describe(path string) (*File, error) {
 	return checkpoint.Open(path, func(data []byte) (*File, error) { return parse(data, true) })
 }
