@@ -29,20 +29,22 @@ const (
 
 // fileForm reads and writes adapters of one form.
 type fileForm struct {
-	name  Form
-	holds func(path string) bool
-	open  func(path string) (*stored, error)
-	write func(s *Set, to string, o Output) error
+	name    Form
+	holds   func(path string) bool
+	open    func(path string) (*stored, error)
+	weights func(path string) string // the file of weights
+	write   func(s *Set, to string, o Output) error
 }
 
 // forms lists them; the first that holds what is at a path counts.
 func forms() []fileForm {
+	file := func(path string) string { return path }
 	return []fileForm{
-		{PEFT, func(path string) bool { return identify.Holds(path, identify.Adapter) }, openPEFT, (*Set).writePEFT},
-		{MLX, holdsMLX, openMLX, (*Set).writeMLX},
-		{LitGPT, holdsLitGPT, openLitGPT, (*Set).writeLitGPT},
-		{GGUFLoRA, holdsGGUF, openGGUF, (*Set).writeGGUF},
-		{Official, holdsOfficial, openOfficial, (*Set).writeOfficial},
+		{PEFT, holdsPEFT, openPEFT, peftFile, (*Set).writePEFT},
+		{MLX, holdsMLX, openMLX, mlxFile, (*Set).writeMLX},
+		{LitGPT, holdsLitGPT, openLitGPT, litFile, (*Set).writeLitGPT},
+		{GGUFLoRA, holdsGGUF, openGGUF, file, (*Set).writeGGUF},
+		{Official, holdsOfficial, openOfficial, file, (*Set).writeOfficial},
 	}
 }
 
@@ -67,6 +69,19 @@ func FormOf(name string) Form {
 		}
 	}
 	return unknownForm
+}
+
+// WeightsOf returns the file with the weights of an adapter, a path that is none if there is none.
+func WeightsOf(name string) string {
+	path, _, err := Locate(name)
+	if err == nil {
+		for _, f := range forms() {
+			if f.holds(path) {
+				return f.weights(path)
+			}
+		}
+	}
+	return path
 }
 
 // Locate splits the name of an adapter into its path and a scale: PATH:0.5 is the adapter at PATH, of whose output half
@@ -142,6 +157,17 @@ func (s *stored) rescale(x float64) error {
 			m.Name())
 	}
 	return nil
+}
+
+func holdsPEFT(path string) bool { return identify.Holds(path, identify.Adapter) }
+
+// peftFile returns the weights of a directory of PEFT's.
+func peftFile(dir string) string {
+	path := filepath.Join(dir, WeightsFile)
+	if bin := inPyTorch(path); !exists(path) && exists(bin) {
+		return bin
+	}
+	return path
 }
 
 // openPEFT reads a directory in PEFT's layout.

@@ -18,8 +18,13 @@ var litModules = map[string]model.Place{
 }
 
 // litQKV names the joint module of q, k and v: A of those that are adapted lie one below the other (n·r, D), and so do
-// their B (rows of all of them, r). Earlier versions, which interleaved the rows of the joint weight, have them so too.
-var litQKV = []string{"attn.qkv", "attn.attn"}
+// their B (rows of all of them, r). litInterleaved names it in versions up to 0.5.4, whose joint weight has, group by
+// group, the rows of the group's queries, its key and its value. They put B's rows where they belong if one or two of
+// q, k and v are adapted; of all three, row i of B's is added to row i of the joint weight, whatever that is.
+const (
+	litQKV         = "attn.qkv"
+	litInterleaved = "attn.attn"
+)
 
 // lora reads a LoRA of LitGPT.
 func (s litConfig) lora(file map[string]checkpoint.Tensor) (*stored, error) {
@@ -60,8 +65,12 @@ func (s litConfig) lora(file map[string]checkpoint.Tensor) (*stored, error) {
 			return nil, err
 		}
 		sites[path] = at
+		times := 1
+		if interleaved(path, at) {
+			times = len(at)
+		}
 		for _, one := range at {
-			modules = append(modules, storedModule{one.ModuleName(), *s.Rank, *s.Alpha})
+			modules = append(modules, storedModule{one.ModuleName(), times * *s.Rank, float64(times) * *s.Alpha})
 		}
 	}
 	if len(modules) == 0 {
@@ -90,7 +99,7 @@ func litSites(path string, joint []model.Place) ([]model.Site, error) {
 		return []model.Site{{Layer: layer, At: place}}, nil
 	}
 	var all []model.Site
-	if ok && (name == litQKV[0] || name == litQKV[1]) {
+	if ok && (name == litQKV || name == litInterleaved) {
 		for _, at := range joint {
 			all = append(all, model.Site{Layer: layer, At: at})
 		}
@@ -113,6 +122,14 @@ func (f *factors) split(sites map[string][]model.Site, c *model.Config) (*tensor
 		if err != nil {
 			return nil, err
 		}
+		if interleaved(path, sites[path]) {
+			apart, err := interleave(a, b, sites[path], c)
+			if err != nil {
+				return nil, fmt.Errorf("tensor %s: %w", f.b[path].Name, err)
+			}
+			all = append(all, apart...)
+			continue
+		}
 		rank, row := b.columns, 0
 		for i, at := range sites[path] {
 			out, _ := c.Width(at.At)
@@ -126,4 +143,43 @@ func (f *factors) split(sites map[string][]model.Site, c *model.Config) (*tensor
 		}
 	}
 	return inMemory(all...), nil
+}
+
+// interleaved reports whether the rows of a module's B are added to those of the joint weight as they stand.
+func interleaved(path string, sites []model.Site) bool {
+	return len(sites) == 3 && strings.HasSuffix(path, "."+litInterleaved)
+}
+
+// interleave returns the factors of q, k and v whose joint rows are interleaved. A row of q's may have A of k or v, so
+// each gets A of all three (3r, D), and B (out, 3r) that is zero but for the columns of the row's.
+func interleave(a, b factor, sites []model.Site, c *model.Config) ([]checkpoint.Tensor, error) {
+	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
+	if b.rows != q+2*kv {
+		return nil, fmt.Errorf("%d rows, want %d of q, k and v: an adapter for another base?", b.rows, q+2*kv)
+	}
+	rank := b.columns
+	out := [3]factor{}
+	for i, rows := range []int{q, kv, kv} {
+		out[i] = factor{rows, 3 * rank, make([]float32, rows*3*rank)}
+	}
+	perGroup := c.Heads/c.KVHeads + 2 // heads: the queries', the key's, the value's
+	for i := range b.rows {
+		block := 0 // whose A
+		if i >= q {
+			block = 1 + (i-q)/kv
+		}
+		head, in := i/c.HeadDim, i%c.HeadDim
+		group, part := head/perGroup, head%perGroup
+		to, row := 0, (group*(perGroup-2)+part)*c.HeadDim+in
+		if part >= perGroup-2 {
+			to, row = part-perGroup+3, group*c.HeadDim+in
+		}
+		copy(out[to].data[row*3*rank+block*rank:], b.data[i*rank:][:rank])
+	}
+	var all []checkpoint.Tensor
+	for i, at := range sites {
+		s := loraSite{at: at}
+		all = append(all, a.tensor(s.a()), out[i].tensor(s.b()))
+	}
+	return all, nil
 }

@@ -208,7 +208,7 @@ func (s *Set) writeLitLoRA(to string, o Output) error {
 	for layer := range s.config.Layers {
 		site := func(p model.Place) model.Site { return model.Site{Layer: layer, At: p} }
 		block := fmt.Sprintf("%s%d.", litBlock, layer)
-		add(block+litQKV[0], site(model.QProj), site(model.KProj), site(model.VProj))
+		add(block+litQKV, site(model.QProj), site(model.KProj), site(model.VProj))
 		for _, name := range slices.Sorted(maps.Keys(litModules)) {
 			add(block+name, site(litModules[name]))
 		}

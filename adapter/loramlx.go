@@ -60,6 +60,11 @@ func mlxFiles(path string) (config, weights string) {
 	return filepath.Join(path, ConfigFile), weights
 }
 
+func mlxFile(path string) string {
+	_, weights := mlxFiles(path)
+	return weights
+}
+
 // holdsMLX reports whether a path is mlx-lm's: it has weights of its names, and no peft_type beside them.
 func holdsMLX(path string) bool {
 	config, weights := mlxFiles(path)

@@ -32,7 +32,7 @@ func (f *tensorFile) Close() {
 func openTensors(path string) (*tensorFile, error) {
 	var f *checkpoint.Tensors
 	stored, err := safetensors.Open(path)
-	if bin := strings.TrimSuffix(path, ".safetensors") + ".bin"; errors.Is(err, fs.ErrNotExist) && exists(bin) {
+	if bin := inPyTorch(path); errors.Is(err, fs.ErrNotExist) && exists(bin) {
 		var pickled *pth.File
 		if pickled, err = pth.Open(bin); err == nil {
 			f = &pickled.Tensors
@@ -53,6 +53,9 @@ func openTensors(path string) (*tensorFile, error) {
 	}
 	return file, nil
 }
+
+// inPyTorch returns the name in PyTorch's format of a file of safetensors.
+func inPyTorch(path string) string { return strings.TrimSuffix(path, ".safetensors") + ".bin" }
 
 // add stores a tensor under the name that PEFT saves it with. Two of one name must be equal.
 func (f *tensorFile) add(t checkpoint.Tensor) error {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -215,19 +214,9 @@ func (m *made) recordMerged(s mergeSettings, weights []float64) error {
 	return nil
 }
 
-// hashOf returns the SHA-256 of an adapter's weights, a file or one in a directory.
+// hashOf returns the SHA-256 of an adapter's weights.
 func hashOf(name string) (string, error) {
-	path, _, err := adapter.Locate(name)
-	if err != nil {
-		return "", err
-	}
-	for _, name := range []string{adapter.WeightsFile, "adapter_model.bin", "adapters.safetensors"} {
-		if file := filepath.Join(path, name); isThere(file) {
-			path = file
-			break
-		}
-	}
-	f, err := os.Open(path)
+	f, err := os.Open(adapter.WeightsOf(name))
 	if err != nil {
 		return "", err
 	}
