@@ -34,23 +34,15 @@ func (f fit) find(q []uint8, x, w []float32) (d, m float32) {
 		clear(q)
 		return 0, -low
 	}
+	var buffers [2][32]float32
+	found, other := buffers[0][:len(x)], buffers[1][:len(x)]
 	inverse := float32(f.top) / (high - low)
 	d = 1 / inverse
-	f.round(q, x, low, inverse)
-	best := f.miss(q, x, w, d, low)
-	var buffer [32]uint8
-	other := buffer[:len(x)]
+	f.round(found, x, w, low, inverse)
+	best := f.miss(found, x, w, d, low)
 	for try := range f.tries {
 		inverse = (f.first + float32(0.1*float32(try)) + float32(f.top)) / (high - low)
-		f.round(other, x, low, inverse)
-		var sumQ, sumQQ, sumQX float32
-		for i, v := range x {
-			n := float32(other[i])
-			wq := float32(w[i] * n)
-			sumQ += wq
-			sumQQ += float32(wq * n)
-			sumQX += float32(wq * v)
-		}
+		sumQ, sumQQ, sumQX := f.round(other, x, w, low, inverse)
 		det := float32(sumW*sumQQ) - float32(sumQ*sumQ)
 		if !(det > 0) {
 			continue
@@ -61,38 +53,62 @@ func (f fit) find(q []uint8, x, w []float32) (d, m float32) {
 			scale, base = sumQX/sumQQ, 0
 		}
 		if miss := f.miss(other, x, w, scale, base); miss < best {
-			copy(q, other)
 			best, d, low = miss, scale, base
+			found, other = other, found
 		}
+	}
+	for i, n := range found {
+		q[i] = uint8(n)
 	}
 	return d, -low
 }
 
-// round computes q = (x − low)·inverse, rounded to the range of q.
-func (f fit) round(q []uint8, x []float32, low, inverse float32) {
-	for i, v := range x {
-		q[i] = uint8(max(0, min(f.top, even(inverse*(v-low)))))
+// round computes q = (x − low)·inverse, rounded to the range of q, and returns the sums of w·q, w·q² and w·q·x. All q
+// are 0 where the inverse of a subnormal difference is infinite.
+func (f fit) round(q, x, w []float32, low, inverse float32) (sumQ, sumQQ, sumQX float32) {
+	if inverse > math.MaxFloat32 {
+		inverse = 0
 	}
+	q, w = q[:len(x)], w[:len(x)]
+	top := float32(f.top)
+	for i, v := range x {
+		n := float32(float32(inverse*(v-low))+shift) - shift
+		if n > top {
+			n = top
+		}
+		if !(n > 0) { // or no number
+			n = 0
+		}
+		q[i] = n
+		wq := float32(w[i] * n)
+		sumQ += wq
+		sumQQ += float32(wq * n)
+		sumQX += float32(wq * v)
+	}
+	return sumQ, sumQQ, sumQX
 }
 
 // miss returns the weighted error of d·q + low.
-func (f fit) miss(q []uint8, x, w []float32, d, low float32) (sum float32) {
-	for i, v := range x {
-		e := float32(d*float32(q[i])) + low - v
-		if f.absolute {
-			e = abs(e)
-		} else {
-			e *= e
+func (f fit) miss(q, x, w []float32, d, low float32) (sum float32) {
+	q, w = q[:len(x)], w[:len(x)]
+	if f.absolute {
+		for i, v := range x {
+			sum += float32(w[i] * abs(float32(d*q[i])+low-v))
 		}
-		sum += float32(w[i] * e)
+		return sum
+	}
+	for i, v := range x {
+		e := float32(d*q[i]) + low - v
+		sum += float32(w[i] * float32(e*e))
 	}
 	return sum
 }
 
-// even rounds x to the nearest whole number, ties to even, by the mantissa of x + 1.5·2²³. It is defined, if
-// meaningless, for numbers beyond ±2²².
+// shift is 1.5·2²³: x + shift is x rounded to a whole number, ties to even, beside it, for x up to 2²².
+const shift = 3 << 22
+
+// even rounds x to the nearest whole number, ties to even. It is defined, if meaningless, for numbers beyond ±2²².
 func even(x float32) int32 {
-	const shift = 3 << 22
 	return int32(math.Float32bits(x+shift)&(1<<23-1)) - 1<<22
 }
 
