@@ -7,28 +7,30 @@ import (
 // toQ2_K fits d·q − m to each part of 16, weighs errors by |x|, and rounds each part's d and m to 15ths of the largest.
 func toQ2_K(dst []byte, src []float32) {
 	var q [256]uint8
-	var w [16]float32
-	var scales, mins [16]float32
-	for part := range 16 {
-		x := src[part*16:][:16]
-		for i, v := range x {
-			w[i] = abs(v)
-		}
-		scales[part], mins[part] = fit{top: 3, first: -0.5, tries: 16, absolute: true}.find(q[part*16:][:16], x, w[:])
+	var w [256]float32
+	var scales, mins [2][lanes]float32
+	for i, v := range src {
+		w[i] = abs(v)
 	}
-	largestScale, largestMin := peak(scales[:]), peak(mins[:])
+	f := fit{top: 3, first: -0.5, tries: 16, absolute: true}
+	for half := range 2 {
+		at := half * lanes * 16
+		scales[half], mins[half] = f.find(q[at:], src[at:][:lanes*16], w[at:])
+	}
+	largestScale := max(peak(scales[0]), peak(scales[1]))
+	largestMin := max(peak(mins[0]), peak(mins[1]))
 	d, m := putHalf(dst[80:], largestScale/15), putHalf(dst[82:], largestMin/15)
 	perScale, perMin := steps(15, largestScale), steps(15, largestMin)
 	for part := range 16 {
-		s, t := byte(even(perScale*scales[part])), byte(even(perMin*mins[part]))
-		dst[part] = s | t<<4
-		settle(q[part*16:][:16], src[part*16:][:16], d*float32(dst[part]&15), m*float32(dst[part]>>4), 3)
+		scale, low := scales[part/lanes][part%lanes], mins[part/lanes][part%lanes]
+		dst[part] = byte(even(perScale*scale)) | byte(even(perMin*low))<<4
+		settle(q[part*16:][:16], src[part*16:][:16], d*float32(dst[part]&15), m*float32(dst[part]>>4), f.top)
 	}
 	pack2(dst[16:80], &q)
 }
 
 // peak returns the largest number, 0 if none is positive.
-func peak(list []float32) (x float32) {
+func peak(list [lanes]float32) (x float32) {
 	for _, v := range list {
 		if v > x {
 			x = v
@@ -83,9 +85,8 @@ func pack4(dst []byte, q *[256]uint8) {
 // toPairs fits d·q − m to each part of 32, weighs squared errors by |x| + √mean x², rounds each part's d and m to 63rds
 // of the largest, and stores these: d, m, 8 pairs (s, t) of 6 bits.
 func toPairs(dst []byte, q *[256]uint8, src []float32, f fit) {
-	var w [32]float32
-	var scales, mins [8]float32
-	for part := range 8 {
+	var w [256]float32
+	for part := range lanes {
 		x := src[part*32:][:32]
 		var squares float32
 		for _, v := range x {
@@ -93,16 +94,16 @@ func toPairs(dst []byte, q *[256]uint8, src []float32, f fit) {
 		}
 		mean := float32(math.Sqrt(float64(squares / 32)))
 		for i, v := range x {
-			w[i] = mean + abs(v)
+			w[part*32+i] = mean + abs(v)
 		}
-		scales[part], mins[part] = f.find(q[part*32:][:32], x, w[:])
 	}
-	largestScale, largestMin := peak(scales[:]), peak(mins[:])
+	scales, mins := f.find(q[:], src, w[:])
+	largestScale, largestMin := peak(scales), peak(mins)
 	d, m := putHalf(dst, largestScale/63), putHalf(dst[2:], largestMin/63)
 	perScale, perMin := steps(63, largestScale), steps(63, largestMin)
 	packed := dst[4:16]
 	clear(packed)
-	for part := range 8 {
+	for part := range lanes {
 		s, t := min(63, byte(even(perScale*scales[part]))), min(63, byte(even(perMin*mins[part])))
 		putPair6(packed, part, s, t)
 		settle(q[part*32:][:32], src[part*32:][:32], d*float32(s), m*float32(t), f.top)

@@ -95,8 +95,9 @@ func ascend(q []uint8, x []float32) float32 {
 func toQ6_K(dst []byte, src []float32) {
 	var q [256]uint8
 	var scales [16]float32
-	for part := range 16 {
-		scales[part] = scan(q[part*16:][:16], src[part*16:][:16])
+	for half := range 2 {
+		at := half * lanes
+		copy(scales[at:], scan(q[at*16:], src[at*16:][:lanes*16]))
 	}
 	largest := extreme(scales[:])
 	if abs(largest) < tiny {
@@ -124,49 +125,4 @@ func toQ6_K(dst []byte, src []float32) {
 			high[half*32+i] = a>>4 | b>>4<<2 | c>>4<<4 | d>>4<<6
 		}
 	}
-}
-
-// scan stores the q of x ≈ d·(q − 32) and returns d. It rounds to steps of which the element of the largest magnitude
-// is 31.1 to 32.9, takes the d with the least squared error, weighed by x², for each, and of these the best.
-func scan(q []uint8, x []float32) (d float32) {
-	extreme := extreme(x)
-	if abs(extreme) < tiny {
-		clear(q)
-		return 0
-	}
-	var best float32
-	store := func(inverse float32) {
-		for i, v := range x {
-			q[i] = uint8(max(-32, min(31, even(inverse*v))) + 32)
-		}
-	}
-	sums := func(inverse float32) (sumQX, sumQQ float32) {
-		for _, v := range x {
-			n := float32(max(-32, min(31, even(inverse*v))))
-			w := float32(v * v)
-			sumQX += float32(float32(w*v) * n)
-			sumQQ += float32(float32(w*n) * n)
-		}
-		return sumQX, sumQQ
-	}
-	inverse := -32 / extreme
-	store(inverse)
-	sumQX, sumQQ := sums(inverse)
-	if sumQQ != 0 {
-		d = sumQX / sumQQ
-	}
-	best = d * sumQX
-	for try := -9; try <= 9; try++ {
-		if try == 0 {
-			continue
-		}
-		inverse = -(32 + float32(0.1*float32(try))) / extreme
-		sumQX, sumQQ = sums(inverse)
-		if sumQQ > 0 && float32(sumQX*sumQX) > float32(best*sumQQ) {
-			store(inverse)
-			d = sumQX / sumQQ
-			best = d * sumQX
-		}
-	}
-	return d
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/x448/float16"
 
@@ -19,10 +20,9 @@ func Encode(t Type, dst []byte, src []float32) error {
 	} else if want != uint64(len(dst)) {
 		return fmt.Errorf("encode as %s: %d bytes for %d elements, want %d", t, len(dst), len(src), want)
 	}
-	for i, x := range src {
-		if x-x != 0 {
-			return fmt.Errorf("encode as %s: element %d is %v, want a finite number", t, i, x)
-		}
+	largest, err := magnitude(src)
+	if err != nil {
+		return fmt.Errorf("encode as %s: %w", t, err)
 	}
 	le := binary.LittleEndian
 	switch t {
@@ -47,18 +47,24 @@ func Encode(t Type, dst []byte, src []float32) error {
 		if !ok {
 			return fmt.Errorf("cannot encode as %s, want F32, F16, BF16 or a quantized type of GGUF", t)
 		}
-		if blocks.Encode(dst, src); !blocks.Finite(dst) {
+		// Beyond some 2³⁰ no scale is enough; where a fit overflows it may have none at all.
+		if blocks.Encode(dst, src); largest > 1<<30 || !blocks.Finite(dst) {
 			const message = "encode as %s: its numbers, up to %v in magnitude, need a scale beyond 65504"
-			return fmt.Errorf(message, t, largest(src))
+			return fmt.Errorf(message, t, largest)
 		}
 	}
 	return nil
 }
 
-// largest returns the largest magnitude.
-func largest(src []float32) (x float64) {
-	for _, v := range src {
-		x = max(x, math.Abs(float64(v)))
+// magnitude returns the largest magnitude, and an error for a number that is not finite.
+func magnitude(src []float32) (float32, error) {
+	var largest uint32 // without sign, numbers have the order of their bits
+	for _, x := range src {
+		largest = max(largest, math.Float32bits(x)&^(1<<31))
 	}
-	return x
+	if x := math.Float32frombits(largest); x <= math.MaxFloat32 {
+		return x, nil
+	}
+	i := slices.IndexFunc(src, func(x float32) bool { return x-x != 0 })
+	return 0, fmt.Errorf("element %d is %v, want a finite number", i, src[i])
 }

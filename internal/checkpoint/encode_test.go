@@ -53,6 +53,8 @@ func TestNumbersThatATypeCannotHoldAreNotEncoded(t *testing.T) {
 		{F16, with(-65520), 64, "encode as F16: element 7 is -65520, want at most 65504 in magnitude"},
 		{Q8_0, with(1e7), 34, "encode as Q8_0: its numbers, up to 1e+07 in magnitude, need a scale beyond 65504"},
 		{Q4_1, with(-7e4), 20, "encode as Q4_1: its numbers, up to 70000 in magnitude, need a scale beyond 65504"},
+		{Q6_K, slices.Repeat(with(1e20), 8), 210,
+			"encode as Q6_K: its numbers, up to 1e+20 in magnitude, need a scale beyond 65504"},
 		{Q8_0, with(1), 33, "encode as Q8_0: 33 bytes for 32 elements, want 34"},
 		{Q4_0, with(1)[:31], 18, "shape [31]: rows of 31 elements, want a multiple of 32 for Q4_0"},
 		{I32, with(1), 128, "cannot encode as I32, want F32, F16, BF16 or a quantized type of GGUF"},
