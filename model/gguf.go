@@ -80,11 +80,20 @@ func fromGGUF(f *gguf.File) (*Source, error) {
 		if name == ropeFactors {
 			continue
 		}
-		if err := s.take(t, ggufNames, family.paired); err != nil {
+		split, err := parts(t, s.Config)
+		for _, t := range split {
+			if offset := s.Config.Arch.NormOffset; err == nil && offset != 0 && strings.HasSuffix(t.Name, "norm.weight") {
+				t, err = withoutOffset(t, offset)
+			}
+			if err == nil {
+				err = s.take(t, family.names(), family.paired)
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
-	return s, s.complete(ggufNames)
+	return s, s.complete(family.names())
 }
 
 // halves returns the order of rows that turns RoPE's pairs of neighbours, as Meta and llama.cpp have them, into

@@ -20,7 +20,7 @@ type keys struct {
 // config returns the dimensions, with llama.cpp's defaults for keys that are missing.
 func (k *keys) config(tensors map[string]checkpoint.Tensor) (*Config, error) {
 	c := &Config{
-		Type: k.family.name, Layers: k.whole("block_count", nil), Hidden: k.whole("embedding_length", nil),
+		Type: k.family.modelType, Layers: k.whole("block_count", nil), Hidden: k.whole("embedding_length", nil),
 		MaxPositions: k.whole("context_length", nil), BOS: -1,
 	}
 	c.Intermediate = k.perLayer("feed_forward_length", c.Layers, nil)
@@ -32,11 +32,23 @@ func (k *keys) config(tensors map[string]checkpoint.Tensor) (*Config, error) {
 	}
 	c.HeadDim = k.whole("attention.key_length", &usual)
 	k.equal("attention.value_length", c.HeadDim, usual)
-	k.equal("rope.dimension_count", c.HeadDim, c.HeadDim)
+	c.Arch, _ = FamilyArch(c.Type) // familyOf found it
+	if rotated := k.whole("rope.dimension_count", &c.HeadDim); k.family.partial && rotated < c.HeadDim {
+		c.Arch.Rotary = rotated
+	} else {
+		k.equal("rope.dimension_count", c.HeadDim, c.HeadDim)
+	}
+	for p, name := range ggufProjections {
+		_, biased := tensors["blk.0."+name+".bias"]
+		c.Arch.Biases[p] = c.Arch.Biases[p] || biased
+	}
 	k.equal("expert_count", 0, 0)
 	c.NormEps = k.number("attention.layer_norm_rms_epsilon", math.NaN())
 	c.RopeTheta = k.number("rope.freq_base", 10000)
 	c.RopeScaling = k.scaling(tensors, c)
+	if k.family.configure != nil {
+		k.family.configure(k, c)
+	}
 	c.BOS, c.EOS = k.ends()
 	embed, ok := tensors["token_embd.weight"]
 	_, head := tensors["output.weight"]

@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"fettle/internal/checkpoint"
@@ -10,25 +11,69 @@ import (
 
 // ggufFamily says how llama.cpp writes the models of an architecture.
 type ggufFamily struct {
-	name   string // general.architecture, and what its keys begin with
-	paired bool   // rows of q and k lie in RoPE's pairs
+	name      string            // general.architecture, and what its keys begin with
+	modelType string            // Hugging Face's name
+	paired    bool              // rows of q and k lie in RoPE's pairs
+	partial   bool              // rope.dimension_count may be less than the head width
+	block     map[string]string // names of tensors in a block, beside and instead of those that all families have
+
+	fixedBase bool // llama.cpp's converter writes no base of RoPE
+	headKeys  bool // and the head width always
+	sizeKeys  bool // and the vocabulary and what RoPE rotates
+
+	configure func(*keys, *Config)                             // sets what keys of its own say; nil: nothing
+	write     func(c *Config, add func(key string, value any)) // its inverse
 }
 
 // ggufFamilies lists the architectures.
 var ggufFamilies = []ggufFamily{
-	{name: "llama", paired: true},
+	{name: "llama", modelType: "llama", paired: true, headKeys: true, sizeKeys: true},
+	{name: "qwen2", modelType: "qwen2"},
+	{name: "qwen3", modelType: "qwen3", block: ggufHeadNorms, headKeys: true},
+	{
+		name: "smollm3", modelType: "smollm3", paired: true, sizeKeys: true, configure: everyFourthUnrotated,
+	},
+	{name: "gemma", modelType: "gemma", headKeys: true, fixedBase: true},
+	{
+		name: "gemma2", modelType: "gemma2", block: ggufPostNorms, headKeys: true, fixedBase: true,
+		configure: gemma2Keys, write: writeGemma2Keys,
+	},
+	{
+		name: "gemma3", modelType: "gemma3_text", block: merged(ggufPostNorms, ggufHeadNorms), headKeys: true,
+		configure: gemma3Keys, write: writeGemma3Keys,
+	},
+	{name: "phi3", modelType: "phi3", partial: true, configure: phi3Keys},
 }
 
-// ggufNames are the names of tensors that all of them have.
-var ggufNames = naming{
-	blocks:  "blk.",
-	outside: map[string]string{"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"},
-	block: map[string]string{
+// The names of tensors: those of all families, those of norms of heads, and those of families with norms behind
+// attention and the MLP, whose norm before the MLP has another name at Hugging Face.
+var (
+	ggufOutside = map[string]string{
+		"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head",
+	}
+	ggufBlock = map[string]string{
 		"attn_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm",
 		"attn_q": "self_attn.q_proj", "attn_k": "self_attn.k_proj", "attn_v": "self_attn.v_proj",
 		"attn_output": "self_attn.o_proj",
 		"ffn_gate":    "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
-	},
+	}
+	ggufHeadNorms = map[string]string{"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
+	ggufPostNorms = map[string]string{
+		"ffn_norm": "pre_feedforward_layernorm", "post_attention_norm": "post_attention_layernorm",
+		"post_ffw_norm": "post_feedforward_layernorm",
+	}
+)
+
+// merged returns the entries of both maps; those of the second count.
+func merged(a, b map[string]string) map[string]string {
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
+}
+
+// names returns the names of tensors.
+func (f ggufFamily) names() naming {
+	return naming{blocks: "blk.", outside: ggufOutside, block: merged(ggufBlock, f.block)}
 }
 
 // Names that other programs give to parts of a file.
@@ -53,33 +98,47 @@ func familyOf(m gguf.Metadata) (ggufFamily, error) {
 	}
 	var known []string
 	for _, f := range ggufFamilies {
-		if f.name == name {
+		_, err := FamilyArch(f.modelType)
+		if err == nil && f.name == name {
 			return f, nil
 		}
-		known = append(known, f.name)
+		if err == nil {
+			known = append(known, f.name)
+		}
 	}
 	return ggufFamily{}, fmt.Errorf("key %s: architecture %q is not supported, want %s", architectureKey, name,
 		strings.Join(known, ", "))
 }
 
-// halved puts the rows of a tensor that lie in RoPE's pairs into Hugging Face's order. Others stay as they are.
+// halved puts the rows of a tensor that lie in RoPE's pairs into Hugging Face's order, and elements of biases. Others
+// stay as they are.
 func halved(t checkpoint.Tensor, c *Config) checkpoint.Tensor {
-	if heads := rotatedHeads(t, c); heads > 0 {
+	heads := rotatedHeads(t, c)
+	switch {
+	case heads == 0:
+	case len(t.Shape) == 2:
 		t.Order = halves(heads, c.HeadDim)
+	default:
+		out := make([]byte, 0, len(t.Data))
+		for _, at := range halves(heads, c.HeadDim) {
+			out = append(out, t.Row(int(at))...)
+		}
+		t.Data, t.Own = out, true
 	}
 	return t
 }
 
-// rotatedHeads returns the heads of the weight of q or k, 0 for any other tensor.
+// rotatedHeads returns the heads of the weight or bias of q or k, 0 for any other tensor.
 func rotatedHeads(t checkpoint.Tensor, c *Config) int {
 	heads := 0
+	stem, _ := cutEnding(t.Name)
 	switch {
-	case strings.HasSuffix(t.Name, ".self_attn.q_proj.weight"):
+	case strings.HasSuffix(stem, ".self_attn.q_proj"):
 		heads = c.Heads
-	case strings.HasSuffix(t.Name, ".self_attn.k_proj.weight"):
+	case strings.HasSuffix(stem, ".self_attn.k_proj"):
 		heads = c.KVHeads
 	}
-	if len(t.Shape) != 2 || t.Shape[0] != heads*c.HeadDim {
+	if len(t.Shape) == 0 || len(t.Shape) > 2 || t.Shape[0] != heads*c.HeadDim {
 		return 0
 	}
 	return heads

@@ -23,16 +23,17 @@ func (c *Config) GGUF(tensors []checkpoint.Computed) ([]gguf.Key, []checkpoint.C
 		return nil, nil, err
 	}
 	var out []checkpoint.Computed
+	names := family.names()
 	for _, t := range tensors {
 		if strings.HasSuffix(t.Name, "rotary_emb.inv_freq") || t.Name == headName && c.Tied {
 			continue
 		}
-		name := ggufNames.original(t.Name)
+		name := names.original(t.Name)
 		if name == t.Name {
 			return nil, nil, fmt.Errorf("tensor %s has no name in a GGUF file of architecture %s", name, family.name)
 		}
-		if heads := rotatedHeads(t.Tensor, c); heads > 0 && family.paired {
-			t = t.Reordered(neighbours(heads, c.HeadDim))
+		if t, err = family.written(t, c); err != nil {
+			return nil, nil, err
 		}
 		t.Name = name
 		out = append(out, t)
@@ -45,6 +46,33 @@ func (c *Config) GGUF(tensors []checkpoint.Computed) ([]gguf.Key, []checkpoint.C
 		return cmp.Or(cmp.Compare(blockOf(a.Name), blockOf(b.Name)), strings.Compare(a.Name, b.Name))
 	})
 	return keys, out, nil
+}
+
+// written returns a tensor's rows or elements as llama.cpp has them: those of q and k in RoPE's pairs, norms with
+// their offset.
+func (f ggufFamily) written(t checkpoint.Computed, c *Config) (checkpoint.Computed, error) {
+	heads, offset := rotatedHeads(t.Tensor, c), c.Arch.NormOffset
+	pairs, norm := heads > 0 && f.paired, offset != 0 && strings.HasSuffix(t.Name, "norm.weight")
+	if pairs && len(t.Shape) == 2 {
+		return t.Reordered(neighbours(heads, c.HeadDim)), nil
+	}
+	if !pairs && !norm || len(t.Shape) != 1 {
+		return t, nil
+	}
+	x, err := t.Floats()
+	if err != nil {
+		return t, err
+	}
+	y := slices.Clone(x)
+	for i := range y {
+		y[i] += offset
+	}
+	if pairs {
+		for i, at := range neighbours(heads, c.HeadDim) {
+			y[i] = x[at]
+		}
+	}
+	return checkpoint.Computed{Tensor: checkpoint.FromFloat32s(t.Name, t.Shape, y)}, nil
 }
 
 // blockOf returns the layer of a tensor by its name in a GGUF file, −1 for those outside.
@@ -70,7 +98,7 @@ func (c *Config) ggufFamily() (ggufFamily, error) {
 		name = "llama"
 	}
 	for _, f := range ggufFamilies {
-		if f.name == name {
+		if f.modelType == name && !c.Arch.Fused {
 			return f, nil
 		}
 	}
@@ -102,13 +130,20 @@ func (f ggufFamily) keys(c *Config) (keys []gguf.Key, factors []float32, err err
 	default:
 		return nil, nil, fmt.Errorf("rope scaling of type %s cannot be written as GGUF", s.Type)
 	}
-	add("rope.freq_base", float32(c.RopeTheta))
+	if !f.fixedBase {
+		add("rope.freq_base", float32(c.RopeTheta))
+	}
 	add("attention.layer_norm_rms_epsilon", float32(c.NormEps))
-	count("attention.key_length", c.HeadDim)
-	count("attention.value_length", c.HeadDim)
-	if f.name == "llama" {
+	if f.headKeys || c.HeadDim*c.Heads != c.Hidden {
+		count("attention.key_length", c.HeadDim)
+		count("attention.value_length", c.HeadDim)
+	}
+	if f.sizeKeys {
 		count("vocab_size", c.Vocab)
 		count("rope.dimension_count", c.HeadDim)
+	}
+	if f.write != nil {
+		f.write(c, add)
 	}
 	return keys, factors, nil
 }

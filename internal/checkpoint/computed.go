@@ -8,13 +8,26 @@ import (
 	"sync"
 )
 
-// Computed is a tensor whose rows may be computed when they are needed, so that a changed model need never be in memory
-// as a whole.
+// Computed is a tensor whose rows may be computed when they are needed, so that a changed model need never be in
+// memory as a whole.
 type Computed struct {
 	Tensor // without Data where Rows is not nil
 
 	// Rows fills dst with the rows from first on, as many as dst holds. A vector is one row. Nil: those of Data.
 	Rows func(dst []float32, first int) error
+}
+
+// Floats returns all elements.
+func (c Computed) Floats() ([]float32, error) {
+	if c.Rows == nil {
+		return Float32s(c.Tensor)
+	}
+	n := 1
+	for _, d := range c.Shape {
+		n *= d
+	}
+	out := make([]float32, n)
+	return out, c.Rows(out, 0)
 }
 
 // Reordered returns the matrix whose row i is row order[i] of c.

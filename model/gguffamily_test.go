@@ -1,0 +1,93 @@
+package model_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/checkpoint/safetensors"
+	"fettle/model"
+)
+
+// writeFamily writes a random model of a family, of the keys of config.json beside those of a small LLaMA.
+func writeFamily(t *testing.T, keys map[string]any) string {
+	dir := t.TempDir()
+	all := map[string]any{"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 6, "num_attention_heads": 4,
+		"num_key_value_heads": 2, "head_dim": 4, "vocab_size": 40, "max_position_embeddings": 64, "rms_norm_eps": 1e-5,
+		"tie_word_embeddings": false, "bos_token_id": nil, "eos_token_id": nil}
+	for key, value := range keys {
+		all[key] = value
+	}
+	text, err := json.Marshal(all)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), text, 0o644))
+	c, err := model.ReadConfig(dir)
+	require.NoError(t, err)
+	random := rand.New(rand.NewPCG(3, 0))
+	var list []checkpoint.Tensor
+	for _, w := range c.Tensors() {
+		values := make([]float32, w.Size())
+		for i := range values {
+			values[i] = float32(random.NormFloat64() / 2)
+			if len(w.Shape) == 1 && c.Arch.NormOffset == 0 {
+				values[i] = 1 + values[i]/5
+			}
+		}
+		list = append(list, checkpoint.FromFloat32s(w.Name, w.Shape, values))
+	}
+	file, err := os.Create(filepath.Join(dir, "model.safetensors"))
+	require.NoError(t, err)
+	require.NoError(t, safetensors.Encode(file, list, nil))
+	require.NoError(t, file.Close())
+	return dir
+}
+
+func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		keys   map[string]any
+	}{
+		{"llama with biases", map[string]any{"model_type": "llama", "attention_bias": true, "mlp_bias": true}},
+		{"qwen2", map[string]any{"model_type": "qwen2"}},
+		{"qwen3", map[string]any{"model_type": "qwen3", "head_dim": 8}},
+		{"smollm3", map[string]any{"model_type": "smollm3", "rope_theta": 5e6}},
+		{"gemma", map[string]any{"model_type": "gemma", "tie_word_embeddings": true}},
+		{"gemma2", map[string]any{"model_type": "gemma2", "tie_word_embeddings": true, "query_pre_attn_scalar": 4,
+			"sliding_window": 5}},
+		{"gemma3", map[string]any{"model_type": "gemma3_text", "tie_word_embeddings": true, "sliding_window": 5,
+			"query_pre_attn_scalar": 4, "rope_theta": 1e6}},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			if _, err := model.FamilyArch(c.keys["model_type"].(string)); err != nil {
+				t.Skip(err)
+			}
+			dir := writeFamily(t, c.keys)
+			s, err := model.Open(dir)
+			require.NoError(t, err)
+			var tensors []checkpoint.Computed
+			for _, tensor := range s.Tensors {
+				tensors = append(tensors, checkpoint.Computed{Tensor: tensor})
+			}
+			keys, tensors, err := s.Config.GGUF(tensors)
+			require.NoError(t, err)
+			var out []gguf.Output
+			for _, tensor := range tensors {
+				out = append(out, gguf.Output(tensor.Lazy()))
+			}
+			path := filepath.Join(dir, "x.gguf")
+			require.NoError(t, gguf.Write(path, keys, out))
+			got, err := model.ReadConfig(path)
+			require.NoError(t, err)
+			require.Equal(t, s.Config.Type, got.Type)
+			require.Equal(t, s.Config.Arch.Windows, got.Arch.Windows)
+			want, found := lastLogits(t, dir), lastLogits(t, path)
+			require.InDeltaSlice(t, want, found, 1e-5)
+		})
+	}
+}
