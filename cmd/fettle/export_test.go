@@ -122,3 +122,35 @@ func TestWrongExportsAreExplained(t *testing.T) {
 		require.NoFileExists(t, out)
 	}
 }
+
+func TestOllamaGetsTheTemplateOfTheRecipe(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	require.NoError(t, os.WriteFile(filepath.Join(base, "generation_config.json"),
+		[]byte(`{"do_sample": true, "temperature": 0.6, "top_p": 0.9, "top_k": 50, "eos_token_id": 2}`), 0o644))
+	run := trainedAdapter(t, base)
+	out := filepath.Join(t.TempDir(), "ollama")
+	must(t, "export", "--adapter_name_or_path", run, "--format", "ollama", "--output", out)
+	text, err := os.ReadFile(filepath.Join(out, "Modelfile"))
+	require.NoError(t, err)
+	require.Equal(t, `FROM ./model.gguf
+
+TEMPLATE """### Instruction:
+{{ if .System }}{{ .System }}
+
+{{ end }}{{ .Prompt }}
+
+### Response:
+{{ .Response }}"""
+
+PARAMETER stop "</s>"
+PARAMETER temperature 0.6
+PARAMETER top_p 0.9
+PARAMETER top_k 50
+`, string(text))
+	require.FileExists(t, filepath.Join(out, convert.CertificateFile))
+	f, err := gguf.Open(filepath.Join(out, "model.gguf"))
+	require.NoError(t, err)
+	defer f.Close()
+	template, _ := f.Metadata.Text("tokenizer.chat_template")
+	require.Contains(t, template, `'### Instruction:\n' + message['content']`)
+}

@@ -32,10 +32,11 @@ type mergeSettings struct {
 // made is a model to write, with the parts of the chat model that it is.
 type made struct {
 	convert.Model
-	chat   *chat.Model
-	record adapter.Record
-	notes  []string
-	before func() (*model.Model, error) // loads what the model was made of, as it was before
+	chat     *chat.Model
+	template string // the chat template, "" for none
+	record   adapter.Record
+	notes    []string
+	before   func() (*model.Model, error) // loads what the model was made of, as it was before
 }
 
 // String names the base and the adapters.
@@ -263,6 +264,7 @@ func (m *made) besides(s mergeSettings, base string) (err error) {
 	if err != nil {
 		return input(err)
 	}
+	m.template = template.Default
 	maps.Copy(m.Files, template.Files())
 	if m.Files[chat.GenerationFile], err = m.chat.GenerationJSON(); err != nil {
 		return input(err)

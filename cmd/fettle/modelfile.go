@@ -1,11 +1,96 @@
 package main
 
 import (
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint/gguf"
+	"fettle/model/convert"
 )
 
-// ggufTokenizer returns the keys of the tokenizer and the chat template.
-func (m *made) ggufTokenizer() ([]gguf.Key, error) { return nil, nil }
+// ggufTokenizer returns the keys of tokenizer and chat template: the model's own, or one made of the recipe that
+// it was trained with.
+func (m *made) ggufTokenizer() ([]gguf.Key, error) {
+	var keys []gguf.Key
+	text := m.template
+	if r := m.chat.Recipe; text == "" || r != nil && !r.Chat {
+		l, err := m.layout()
+		switch {
+		case err == nil && l != nil:
+			text = l.Jinja()
+		case err != nil:
+			m.notes = append(m.notes, "The file has no chat template for the recipe: "+err.Error()+".")
+			text = ""
+		}
+	}
+	if text != "" {
+		keys = append(keys, gguf.Key{Name: "tokenizer.chat_template", Value: text})
+	}
+	return keys, nil
+}
+
+// layout returns the layout of the recipe, nil if the model has no recipe.
+func (m *made) layout() (*convert.Layout, error) {
+	c := m.chat
+	if c.Recipe == nil || c.Tokenizer == nil {
+		return nil, nil
+	}
+	bos := ""
+	if before, _ := c.Tokenizer.Specials(); len(before) > 0 {
+		bos = c.Tokenizer.Piece(before[0])
+	}
+	return convert.NewLayout(*c.Recipe, bos, m.ends())
+}
+
+// ends lists the texts of the tokens that end an answer.
+func (m *made) ends() (texts []string) {
+	for _, id := range m.chat.Ends() {
+		if text := m.chat.Tokenizer.Piece(id); text != "" && !slices.Contains(texts, text) {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
 
 // writeModelfile writes Ollama's description of the model into a directory.
-func (m *made) writeModelfile(dir string) error { return nil }
+func (m *made) writeModelfile(dir string) error {
+	var o convert.Ollama
+	l, err := m.layout()
+	switch {
+	case err != nil:
+		o.Note = err.Error()
+	case l == nil:
+		o.Note = "the model has no prompt template"
+	default:
+		if o.Template, err = l.Ollama(); err != nil {
+			o.Note = err.Error()
+		}
+	}
+	if m.chat.Tokenizer != nil {
+		o.Stop = m.ends()
+	}
+	if r := m.chat.Recipe; r != nil {
+		o.Stop = append(o.Stop, r.Stop...)
+	}
+	g := m.chat.Generation
+	o.Stop = append(o.Stop, g.Stop...)
+	number := func(key string, x *float64) {
+		if x != nil {
+			o.Parameters = append(o.Parameters, [2]string{key, strconv.FormatFloat(*x, 'g', -1, 64)})
+		}
+	}
+	if g.Sample != nil && !*g.Sample {
+		o.Parameters = append(o.Parameters, [2]string{"temperature", "0"})
+	} else {
+		number("temperature", g.Temperature)
+	}
+	number("top_p", g.TopP)
+	number("min_p", g.MinP)
+	number("repeat_penalty", g.Repetition)
+	if g.TopK != nil && *g.TopK > 0 {
+		o.Parameters = append(o.Parameters, [2]string{"top_k", strconv.Itoa(*g.TopK)})
+	}
+	return atomicfile.Write(filepath.Join(dir, convert.OllamaFile), atomicfile.Bytes([]byte(o.Modelfile())))
+}

@@ -74,11 +74,11 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 	if err != nil {
 		return err
 	}
-	for _, note := range m.notes {
-		fmt.Fprintln(cmd.OutOrStdout(), note)
-	}
 	if err := f.prepare(cmd, m); err != nil {
 		return err
+	}
+	for _, note := range m.notes {
+		fmt.Fprintln(cmd.OutOrStdout(), note)
 	}
 	content := func(path string) error { return f.write(m, path) }
 	if f.file {

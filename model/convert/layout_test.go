@@ -1,0 +1,91 @@
+package convert_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/data/recipe"
+	"fettle/internal/jinja"
+	"fettle/model/convert"
+)
+
+func TestRecipesBecomeTemplatesOfOllama(t *testing.T) {
+	translated := 0
+	for _, r := range recipe.All() {
+		l, err := convert.NewLayout(r, "<s>", []string{"</s>"})
+		if err != nil {
+			require.ErrorContains(t, err, "does more than put text around messages", r.Name)
+			continue
+		}
+		translated++
+		text, err := l.Ollama()
+		require.NoError(t, err)
+		require.NotContains(t, text, "MARK")
+		require.NotContains(t, l.Jinja(), "MARK")
+		_, err = jinja.Parse(l.Jinja())
+		require.NoError(t, err, r.Name)
+	}
+	require.Greater(t, translated, len(recipe.All())/2)
+
+	alpaca, err := recipe.Find("alpaca-lora-short")
+	require.NoError(t, err)
+	l, err := convert.NewLayout(alpaca, "", nil)
+	require.NoError(t, err)
+	text, err := l.Ollama()
+	require.NoError(t, err)
+	require.Equal(t, "### Instruction:\n{{ if .System }}{{ .System }}\n\n{{ end }}{{ .Prompt }}\n\n### Response:\n"+
+		"{{ .Response }}", text)
+}
+
+// chatML lays conversations out as ChatML, with a default system message.
+func chatML(c recipe.Conversation, open bool) ([]recipe.Segment, error) {
+	var b strings.Builder
+	say := func(role, text string) { b.WriteString("<|im_start|>" + role + "\n" + text + "<|im_end|>\n") }
+	if c.System == "" {
+		c.System = "You are kind."
+	}
+	say("system", c.System)
+	for _, turn := range c.Turns {
+		say(string(turn.Role), turn.Text)
+	}
+	if open {
+		b.WriteString("<|im_start|>assistant\n")
+	}
+	return []recipe.Segment{{Text: b.String(), Markup: true}}, nil
+}
+
+func TestAChatTemplateWithADefaultSystemMessageIsTranslated(t *testing.T) {
+	r := recipe.Recipe{Name: "chat_template", Chat: true, Render: chatML}
+	l, err := convert.NewLayout(r, "<|im_start|>x", []string{"<|im_end|>"})
+	require.NoError(t, err)
+	require.Equal(t, "<|im_start|>user\n", trim(l))
+	text, err := l.Ollama()
+	require.NoError(t, err)
+	require.Contains(t, text, "{{ if eq $i 0 }}<|im_start|>system\nYou are kind.<|im_end|>\n{{ end }}<|im_start|>user\n"+
+		"{{ .Content }}")
+
+	r.Render = func(c recipe.Conversation, open bool) ([]recipe.Segment, error) {
+		c.Turns = c.Turns[len(c.Turns)-1:] // forgets
+		return chatML(c, open)
+	}
+	_, err = convert.NewLayout(r, "", nil)
+	require.ErrorContains(t, err, "does more than put text around messages")
+}
+
+// trim returns the text before a user's message.
+func trim(l *convert.Layout) string {
+	text := l.Jinja()
+	text = text[strings.LastIndex(text, "{% else %}"):]
+	text = text[strings.LastIndex(text[:strings.LastIndex(text, " + message")], "'<")+1:]
+	return strings.ReplaceAll(text[:strings.Index(text, "'")], `\n`, "\n")
+}
+
+func TestModelfilesQuoteTheirTexts(t *testing.T) {
+	o := convert.Ollama{Template: "{{ .Prompt }}\n", Stop: []string{"### \"x\"\n"}, Parameters: [][2]string{
+		{"temperature", "0.7"}}}
+	require.Equal(t, "FROM ./model.gguf\n\nTEMPLATE \"\"\"{{ .Prompt }}\n\"\"\"\n\nPARAMETER stop \"### \\\"x\\\"\\n\"\n"+
+		"PARAMETER temperature 0.7\n", o.Modelfile())
+	require.Contains(t, convert.Ollama{Note: "it is strange"}.Modelfile(), "# No TEMPLATE: it is strange.\n")
+}
