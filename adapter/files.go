@@ -197,6 +197,9 @@ func (s *Set) Files() (map[string]func(io.Writer) error, error) {
 			tensors = append(tensors, checkpoint.FromFloat32s(also, p.Shape, p.Data))
 		}
 	}
+	if weights == fullFile && err == nil {
+		tensors, err = s.model.Config().Fuse(tensors)
+	}
 	return map[string]func(io.Writer) error{
 		weights: func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) },
 		about:   atomicfile.Bytes(config),

@@ -160,7 +160,7 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		return nil, err
 	}
 	c = l.shape(c)
-	paths := otherModules(c.Layers)
+	paths := otherModules(c)
 	for _, path := range paths {
 		if ok, err := match.module(path); err != nil {
 			return nil, err

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"fmt"
+	"slices"
 
 	"fettle/model"
 )
@@ -11,16 +12,15 @@ const weight = ".weight"
 
 // otherModules lists the paths of a LLaMA's modules that LoRA does not adapt, in Hugging Face's names: PEFT's names and
 // expressions may select them too.
-func otherModules(layers int) []string {
+func otherModules(c *model.Config) []string {
 	all := []string{
 		"model", "model.layers", "model.norm", "model.rotary_emb",
 	}
-	for l := range layers {
+	for l := range c.Layers {
 		at := fmt.Sprintf("model.layers.%d", l)
 		all = append(all, at)
-		for _, name := range []string{
-			"self_attn", "mlp", "mlp.act_fn", "input_layernorm", "post_attention_layernorm",
-		} {
+		inside := slices.Concat([]string{"self_attn", "mlp", "mlp.act_fn"}, c.Arch.NormModules(), c.Arch.FusedModules())
+		for _, name := range inside {
 			all = append(all, at+"."+name)
 		}
 	}

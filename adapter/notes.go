@@ -20,7 +20,7 @@ func (l LoRA) notes(c *model.Config) []string {
 	if err != nil {
 		return nil
 	}
-	paths := otherModules(c.Layers)
+	paths := otherModules(c)
 	for _, at := range linearSites(c) {
 		paths = append(paths, at.ModuleName())
 	}

@@ -85,6 +85,11 @@ func equalTensors(a, b checkpoint.Tensor) (bool, error) {
 
 // read fills the parameters from a file, strictly.
 func (s *Set) read(f *tensorFile) error {
+	if s.method.Name() == TypeFull {
+		if err := s.model.Config().Split(f.tensors); err != nil {
+			return err
+		}
+	}
 	wanted := map[string]bool{}
 	for _, p := range slices.Concat(s.params, s.frozen) {
 		wanted[p.Name] = true

@@ -26,23 +26,7 @@ type Config struct {
 	AttentionDropout float64
 }
 
-// RopeScaling extends RoPE beyond the positions of pre-training.
-type RopeScaling struct {
-	Type                 string // linear, llama3, divisors
-	Factor               float64
-	LowFreq, HighFreq    float64 // llama3 only
-	OriginalMaxPositions int     // llama3 only
-
-	Divisors []float64 // of the inverse frequencies (Dh/2), for type divisors
-}
-
-// ropeDivisors is the type of a scaling that only some GGUF files can state.
-const ropeDivisors = "divisors"
-
 const maxLayers = 1 << 12
-
-// attention returns the factor of RoPE's cosines and sines.
-func (s *RopeScaling) attention() float64 { return 1 }
 
 // check returns an error unless the dimensions fit together.
 func (c *Config) check() error {
@@ -58,7 +42,6 @@ func (c *Config) check() error {
 			return fmt.Errorf("%s is %d, want 1 to %d", d.name, d.value, 1<<24)
 		}
 	}
-	scaling := c.RopeScaling
 	switch {
 	case c.Layers > maxLayers:
 		return fmt.Errorf("num_hidden_layers is %d, want at most %d", c.Layers, maxLayers)
@@ -68,14 +51,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("head_dim %d is odd; RoPE rotates pairs", c.HeadDim)
 	case !(c.NormEps > 0) || !(c.RopeTheta > 0):
 		return fmt.Errorf("rms_norm_eps %v and rope_theta %v must be positive", c.NormEps, c.RopeTheta)
-	case scaling != nil && scaling.Type == ropeDivisors && len(scaling.Divisors) != c.HeadDim/2:
-		return fmt.Errorf("rope scaling has %d divisors, want %d", len(scaling.Divisors), c.HeadDim/2)
-	case scaling != nil && !(scaling.Factor > 0):
-		return fmt.Errorf("rope scaling factor %v must be positive", scaling.Factor)
-	case scaling != nil && scaling.Type == "llama3" &&
-		!(scaling.HighFreq > scaling.LowFreq && scaling.LowFreq > 0 && scaling.OriginalMaxPositions > 0):
-		return fmt.Errorf("rope scaling llama3 needs high_freq_factor > low_freq_factor > 0 and " +
-			"original_max_position_embeddings")
+	}
+	if err := c.checkScaling(); err != nil {
+		return err
 	}
 	return c.checkArch()
 }

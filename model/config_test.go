@@ -65,7 +65,7 @@ func TestConfigSpellings(t *testing.T) {
 		{"sliding window", keys{"model_type": "mistral", "architectures": []string{"MistralForCausalLM"},
 			"max_position_embeddings": 32768, "sliding_window": 4096},
 			func(c *model.Config) {
-				c.Type, c.MaxPositions, c.Arch.Windows = "mistral", 4096, []int{4096, 4096, 4096, 4096, 4096}
+				c.Type, c.MaxPositions, c.Arch.Windows = "mistral", 32768, []int{4096, 4096, 4096, 4096, 4096}
 			}},
 		{"a window that LLaMA does not have", keys{"max_position_embeddings": 32768, "sliding_window": 4096},
 			func(c *model.Config) { c.MaxPositions = 32768 }},
@@ -124,7 +124,7 @@ func TestConfigSpellings(t *testing.T) {
 
 func TestWrongConfigsAreRefusedWithAReason(t *testing.T) {
 	for extra, want := range map[string]string{
-		`"model_type": "gpt2"`:     `model_type "gpt2" is not supported, want one of llama, mistral, qwen2`,
+		`"model_type": "gpt2"`:     `model_type "gpt2" is not supported, want one of gemma, gemma2, gemma3_text, llama`,
 		`"hidden_act": "gelu"`:     `hidden_act "gelu" is not supported, want silu`,
 		`"num_key_value_heads": 3`: "num_attention_heads 8 is not a multiple of num_key_value_heads 3",
 		`"num_key_value_heads": 0`: "num_key_value_heads is 0, want 1 to 16777216",
@@ -147,7 +147,7 @@ func TestWrongConfigsAreRefusedWithAReason(t *testing.T) {
 		`"rope_scaling": {"type": "linear", "factor": 2}, "rope_parameters": {"rope_theta": 500000}`: "transformers would " +
 			"take the first and with it rope_theta 10000, not 500000",
 
-		`"rope_scaling": {"type": "yarn"}`: `rope scaling "yarn" is not supported, want linear or llama3`,
+		`"rope_scaling": {"type": "ntk"}`: `rope scaling "ntk" is not supported, want one of linear, llama3, dynamic`,
 
 		`"rope_scaling": {"rope_type": "llama3", "factor": 8.0}`: "rope scaling llama3 needs high_freq_factor > " +
 			"low_freq_factor > 0",

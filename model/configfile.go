@@ -47,6 +47,8 @@ type configFile struct {
 	UseWindow      bool      `json:"use_sliding_window"`
 	WindowLayers   whole     `json:"max_window_layers"`
 	LayerTypes     []string  `json:"layer_types"`
+
+	familyKeys
 }
 
 // ids decodes a token id or a list of them.
@@ -103,14 +105,23 @@ func ParseConfig(text []byte) (*Config, error) {
 	if err := json.Unmarshal(text, &f); err != nil {
 		return nil, plainjson.Explain(err)
 	}
+	inner, nested := around[f.ModelType]
+	if nested {
+		f.ModelType = inner
+	}
 	name, err := modelTypeOf(f.ModelType, f.Architectures)
 	if err != nil {
 		return nil, err
 	}
 	if defaults := families[name].defaults; defaults != "" {
-		f = configFile{}
-		if err := errors.Join(json.Unmarshal([]byte(defaults), &f), json.Unmarshal(text, &f)); err != nil {
-			return nil, plainjson.Explain(err)
+		text := [][]byte{[]byte(defaults), text, f.Text}
+		if f = (configFile{}); !nested {
+			text = text[:2]
+		}
+		for _, t := range text {
+			if err := json.Unmarshal(t, &f); len(t) > 0 && err != nil {
+				return nil, plainjson.Explain(err)
+			}
 		}
 	}
 	f.ModelType = name
@@ -154,7 +165,11 @@ func (f *configFile) config() (*Config, error) {
 		c.EOS = f.EOS
 	}
 	f.biases(&c.Arch)
+	f.caps(&c.Arch)
 	if err := f.windows(c); err != nil {
+		return nil, err
+	}
+	if err := f.rotations(c); err != nil {
 		return nil, err
 	}
 	return c, f.rope(c)
@@ -164,10 +179,8 @@ func (f *configFile) config() (*Config, error) {
 func (f *configFile) supported() error {
 	family := families[f.ModelType]
 	switch {
-	case f.Activation != "silu" && f.Activation != "swish" && f.Activation != "":
-		return fmt.Errorf("hidden_act %q is not supported, want silu", f.Activation)
-	case f.Partial != nil && *f.Partial != 1:
-		return errPartial(*f.Partial)
+	case f.Bidirectional:
+		return errors.New("use_bidirectional_attention is set: only causal language models are supported")
 	case f.Interleaved:
 		return errors.New("rope_interleaved is set: rotating neighbouring elements is not supported")
 	case f.Quantization != nil:
@@ -177,6 +190,9 @@ func (f *configFile) supported() error {
 		return errors.New("the checkpoint is quantized by MLX (quantization): " +
 			"take the original weights and set quantization instead")
 	}
+	if err := f.checkActivation(); err != nil {
+		return err
+	}
 	return family.checkClasses(f.Architectures)
 }
 
@@ -184,7 +200,6 @@ func (f *configFile) supported() error {
 func (c *Config) JSON() ([]byte, error) {
 	file := map[string]any{
 		"torch_dtype": "float32",
-		"hidden_act":  "silu",
 		"hidden_size": c.Hidden, "intermediate_size": c.Intermediate, "num_hidden_layers": c.Layers,
 		"num_attention_heads": c.Heads, "num_key_value_heads": c.KVHeads, "head_dim": c.HeadDim,
 		"vocab_size": c.Vocab, "max_position_embeddings": c.MaxPositions, "tie_word_embeddings": c.Tied,
@@ -204,14 +219,7 @@ func (c *Config) JSON() ([]byte, error) {
 	default:
 		file["eos_token_id"] = c.EOS
 	}
-	if s := c.RopeScaling; s != nil {
-		scaling := map[string]any{"rope_type": s.Type, "factor": s.Factor}
-		if s.Type == "llama3" {
-			scaling["low_freq_factor"], scaling["high_freq_factor"] = s.LowFreq, s.HighFreq
-			scaling["original_max_position_embeddings"] = s.OriginalMaxPositions
-		}
-		file["rope_scaling"] = scaling
-	}
+	c.writeRope(file)
 	text, err := json.MarshalIndent(file, "", "  ")
 	return append(text, '\n'), err
 }

@@ -16,6 +16,10 @@ type family struct {
 	biases     bool   // attention_bias adds biases to q, k, v and o
 	mlpBiases  bool   // mlp_bias does to gate, up and down
 	activation string // the key that names the activation; "": hidden_act
+	legacyGELU bool   // "gelu" means the approximation
+	noScoreCap bool   // attn_logit_softcapping has no effect
+	localRope  bool   // layers with a window have a RoPE of their own
+	noRope     bool   // no_rope_layers names layers without RoPE
 
 	// slides reports whether layer l has the window of sliding_window; nil: LLaMA has none, whatever the file says.
 	slides   func(f *configFile, l int) bool
@@ -28,6 +32,13 @@ var qkv = [Attention]bool{QProj: true, KProj: true, VProj: true}
 func everyLayer(*configFile, int) bool              { return true }
 func fromMaxWindowLayers(f *configFile, l int) bool { return l >= int(f.WindowLayers) }
 
+// everySixth is the pattern of Gemma 3: five layers with a window, then one without.
+func everySixth(f *configFile, l int) bool { return f.Pattern > 0 && (l+1)%int(f.Pattern) != 0 }
+
+func everySecond(_ *configFile, l int) bool { return l%2 == 0 }
+
+func notRotated(f *configFile, l int) bool { return !f.rotates(l) }
+
 // families lists the architectures by model_type.
 var families = map[string]family{
 	"llama": {
@@ -37,17 +48,52 @@ var families = map[string]family{
 		classes: []string{"MistralForCausalLM"}, slides: everyLayer,
 		defaults: `{"sliding_window": 4096}`,
 	},
-	"qwen3": {
-		classes: []string{"Qwen3ForCausalLM"}, arch: Arch{QKNorm: true}, biases: true,
-		slides: fromMaxWindowLayers, byType: true, optional: true,
-		defaults: `{"sliding_window": 4096, "max_window_layers": 28, "head_dim": 128}`,
-	},
 	"qwen2": {
 		classes: []string{"Qwen2ForCausalLM"}, arch: Arch{Biases: qkv},
 		slides: fromMaxWindowLayers, byType: true, optional: true,
 		defaults: `{"sliding_window": 4096, "max_window_layers": 28}`,
 	},
+	"qwen3": {
+		classes: []string{"Qwen3ForCausalLM"}, arch: Arch{QKNorm: true}, biases: true,
+		slides: fromMaxWindowLayers, byType: true, optional: true,
+		defaults: `{"sliding_window": 4096, "max_window_layers": 28, "head_dim": 128}`,
+	},
+	"smollm3": {
+		classes: []string{"SmolLM3ForCausalLM"}, biases: true, mlpBiases: true, noRope: true,
+		slides: notRotated, byType: true, optional: true,
+		defaults: `{"no_rope_layer_interval": 4, "rope_theta": 2e6, "tie_word_embeddings": true}`,
+	},
+	"phi3": {
+		classes: []string{"Phi3ForCausalLM"}, arch: Arch{Fused: true}, slides: everyLayer,
+		defaults: `{"rms_norm_eps": 1e-5, "original_max_position_embeddings": 4096, "max_position_embeddings": 4096}`,
+	},
+	"gemma": {
+		classes: []string{"GemmaForCausalLM"}, biases: true, legacyGELU: true,
+		arch:     Arch{NormOffset: 1, GELU: true, EmbedScale: true},
+		defaults: `{"head_dim": 256, "tie_word_embeddings": true, "bos_token_id": 2, "eos_token_id": 1}`,
+	},
+	"gemma2": {
+		classes: []string{"Gemma2ForCausalLM"}, biases: true, activation: "hidden_activation",
+		arch:   Arch{NormOffset: 1, GELU: true, EmbedScale: true, PostNorms: true},
+		slides: everySecond, byType: true,
+		defaults: `{"head_dim": 256, "tie_word_embeddings": true, "bos_token_id": 2, "eos_token_id": 1,
+			"num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 8192, "sliding_window": 4096,
+			"query_pre_attn_scalar": 256, "attn_logit_softcapping": 50, "final_logit_softcapping": 30}`,
+	},
+	"gemma3_text": {
+		classes: []string{"Gemma3ForCausalLM", "Gemma3ForConditionalGeneration"}, biases: true,
+		activation: "hidden_activation",
+		arch:       Arch{NormOffset: 1, GELU: true, EmbedScale: true, PostNorms: true, QKNorm: true},
+		slides:     everySixth, byType: true, noScoreCap: true, localRope: true,
+		defaults: `{"head_dim": 256, "tie_word_embeddings": true, "bos_token_id": 2, "eos_token_id": 1,
+			"num_attention_heads": 8, "num_key_value_heads": 4, "vocab_size": 262208, "max_position_embeddings": 131072,
+			"sliding_window": 4096, "sliding_window_pattern": 6, "query_pre_attn_scalar": 256, "rope_theta": 1e6,
+			"rope_local_base_freq": 1e4}`,
+	},
 }
+
+// around lists the model types of a language model and an encoder of pictures: their text_config is a file of its own.
+var around = map[string]string{"gemma3": "gemma3_text"}
 
 // Families lists the supported values of model_type.
 func Families() []string { return slices.Sorted(maps.Keys(families)) }

@@ -1,6 +1,91 @@
 package model
 
-import "fmt"
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// familyKeys decodes keys of config.json that only some families have.
+type familyKeys struct {
+	Pattern          whole           `json:"sliding_window_pattern"`
+	HiddenActivation *string         `json:"hidden_activation"`
+	QueryWidth       float64         `json:"query_pre_attn_scalar"`
+	ScoreCap         *float64        `json:"attn_logit_softcapping"`
+	LogitCap         *float64        `json:"final_logit_softcapping"`
+	LocalTheta       float64         `json:"rope_local_base_freq"`
+	Rotated          []whole         `json:"no_rope_layers"` // 1: rotated
+	NoRopeInterval   whole           `json:"no_rope_layer_interval"`
+	Bidirectional    bool            `json:"use_bidirectional_attention"`
+	Text             json.RawMessage `json:"text_config"`
+}
+
+// checkActivation refuses activations other than the family's.
+func (f *configFile) checkActivation() error {
+	family, key, got, want := families[f.ModelType], "hidden_act", f.Activation, []string{"silu", "swish"}
+	if family.arch.GELU {
+		want = []string{"gelu_pytorch_tanh", "gelu_new"}
+	}
+	if family.legacyGELU {
+		want = append(want, "gelu")
+	}
+	if family.activation != "" {
+		if key, got = family.activation, ""; f.HiddenActivation != nil {
+			got = *f.HiddenActivation
+		}
+	}
+	if got != "" && !slices.Contains(want, got) {
+		return fmt.Errorf("%s %q is not supported, want %s", key, got, want[0])
+	}
+	return nil
+}
+
+// caps sets the numbers of attention and logits.
+func (f *configFile) caps(a *Arch) {
+	if !a.PostNorms {
+		return
+	}
+	a.QueryWidth = f.QueryWidth
+	if f.ScoreCap != nil && !families[f.ModelType].noScoreCap {
+		a.ScoreCap = *f.ScoreCap
+	}
+	if f.LogitCap != nil {
+		a.LogitCap = *f.LogitCap
+	}
+}
+
+// rotates reports whether SmolLM3's layer l has RoPE.
+func (f *configFile) rotates(l int) bool {
+	if f.Rotated != nil {
+		return l < len(f.Rotated) && f.Rotated[l] != 0
+	}
+	return f.NoRopeInterval < 1 || (l+1)%int(f.NoRopeInterval) != 0
+}
+
+// rotations sets the layers' RoPE.
+func (f *configFile) rotations(c *Config) error {
+	if c.Layers < 0 || c.Layers > maxLayers {
+		return nil // check names the number
+	}
+	family := families[f.ModelType]
+	if family.noRope && f.Rotated != nil && len(f.Rotated) < c.Layers {
+		return fmt.Errorf("no_rope_layers has %d entries, want %d", len(f.Rotated), c.Layers)
+	}
+	all, differ := make([]Rotation, c.Layers), false
+	for l := range all {
+		switch {
+		case family.localRope && c.Window(l) > 0:
+			all[l] = LocalRope
+		case family.noRope && !f.rotates(l):
+			all[l] = NoRope
+		}
+		differ = differ || all[l] != GlobalRope
+	}
+	if differ {
+		c.Arch.Rotations = all
+	}
+	return nil
+}
 
 // biases sets the biases that attention_bias and mlp_bias add where the family reads them.
 func (f *configFile) biases(a *Arch) {
@@ -48,8 +133,8 @@ func (f *configFile) windows(c *Config) error {
 			windows[l], any = int(*f.Window), true
 		}
 	}
-	if any { // within its length a window hides nothing
-		c.Arch.Windows, c.MaxPositions = windows, min(c.MaxPositions, int(*f.Window))
+	if any {
+		c.Arch.Windows = windows
 	}
 	return nil
 }
@@ -62,7 +147,14 @@ func (c *Config) writeFamily(file map[string]any) {
 	}
 	family := families[name]
 	file["model_type"], file["architectures"] = name, family.classes[:1]
-	file["hidden_act"] = "silu"
+	activation, act := "hidden_act", "silu"
+	if family.arch.GELU {
+		act = "gelu_pytorch_tanh"
+	}
+	if family.activation != "" {
+		activation = family.activation
+	}
+	file[activation] = act
 	if family.biases {
 		file["attention_bias"] = c.Arch.Biases[OProj]
 	}
@@ -72,6 +164,34 @@ func (c *Config) writeFamily(file map[string]any) {
 	if family.slides != nil {
 		c.writeWindows(family, file)
 	}
+	if c.Arch.QueryWidth > 0 {
+		file["query_pre_attn_scalar"] = c.Arch.QueryWidth
+	}
+	if family.arch.PostNorms { // Gemma 2 and 3 have caps where the file says nothing
+		file["attn_logit_softcapping"], file["final_logit_softcapping"] = given(c.Arch.ScoreCap), given(c.Arch.LogitCap)
+	}
+	if family.noRope {
+		rotated := make([]int, c.Layers)
+		for l := range rotated {
+			if c.Rotation(l) != NoRope {
+				rotated[l] = 1
+			}
+		}
+		file["no_rope_layers"] = rotated
+	}
+	if family.defaults != "" { // transformers' defaults may lie outside the vocabulary
+		for _, token := range []string{"pad_token_id", "bos_token_id", "eos_token_id"} {
+			file[token] = nil
+		}
+	}
+}
+
+// given returns nil in the place of zero.
+func given(x float64) any {
+	if x == 0 {
+		return nil
+	}
+	return x
 }
 
 // writeWindows adds the keys of windows.

@@ -92,7 +92,7 @@ func (s *RopeScaling) originals(factor float64, c *Config) []int {
 func (s *RopeScaling) same(c *Config, other *RopeScaling) bool {
 	for j := range s.Divisors {
 		f := frequency(c, j)
-		if math.Abs(scaled(f, j, s)/scaled(f, j, other)-1) > 1e-6 {
+		if math.Abs(s.scale(c, f, j)/other.scale(c, f, j)-1) > 1e-6 {
 			return false
 		}
 	}

@@ -125,7 +125,7 @@ func (f ggufFamily) keys(c *Config) (keys []gguf.Key, factors []float32, err err
 	case s.Type == "llama3", s.Type == ropeDivisors:
 		for j := range c.HeadDim / 2 {
 			f := frequency(c, j)
-			factors = append(factors, float32(f/scaled(f, j, s)))
+			factors = append(factors, float32(f/s.scale(c, f, j)))
 		}
 	default:
 		return nil, nil, fmt.Errorf("rope scaling of type %s cannot be written as GGUF", s.Type)

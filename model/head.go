@@ -11,7 +11,8 @@ import (
 type headState struct {
 	rows, normed []float32 // (targets, D) outputs of the last block, before and after the norm
 	dnorm, drows []float32 // (targets, D) their gradients
-	logits       []float32 // (targets of a segment, V) where the head's own gradient is wanted
+	logits       []float32 // (targets of a segment, V) where the head's own gradient is wanted, or logits are capped
+	capped       []float32 // (the same) the logits, where their place is taken by their gradients
 	nll          []float64 // (targets)
 }
 
@@ -74,8 +75,9 @@ func (m *Model) likelihoods(nll []float64, dx, scales []float32, b *Batch) error
 	for i, t := range b.Targets {
 		tokens[i] = t.Token
 	}
+	limit := float32(m.config.Arch.LogitCap)
 	collect := scales != nil && m.wants(headName)
-	if m.head == nil && !collect {
+	if m.head == nil && !collect && limit == 0 {
 		dev.CrossEntropy(nll, dx, h.normed, w, tokens, scales, len(tokens))
 		return nil
 	}
@@ -83,15 +85,21 @@ func (m *Model) likelihoods(nll []float64, dx, scales []float32, b *Batch) error
 	if !learn {
 		scales = make([]float32, len(tokens))
 	}
-	for _, s := range b.targetsBySegment() {
+	for _, s := range m.logitRuns(b, collect) {
 		x, z, hi := h.normed[s.Row*w.K:], compute.Resize(&h.logits, s.Len*w.N), s.Row+s.Len
 		rows := b.targetRows(s)
 		if err := m.score(z, x, rows); err != nil {
 			return err
 		}
+		if learn && limit > 0 {
+			dev.Copy(compute.Resize(&h.capped, len(z)), z)
+		}
 		dev.SoftmaxCrossEntropy(nll[s.Row:hi], z, tokens[s.Row:hi], scales[s.Row:hi], s.Len)
 		if !learn {
 			continue
+		}
+		if limit > 0 {
+			dev.SoftCapBackward(z, h.capped, limit)
 		}
 		var dxs []float32
 		if dx != nil {
@@ -110,6 +118,25 @@ func (m *Model) likelihoods(nll []float64, dx, scales []float32, b *Batch) error
 		}
 	}
 	return nil
+}
+
+// cappedRows bounds the rows of capped logits that exist at one time where the head is neither adapted nor trained.
+const cappedRows = 64
+
+// logitRuns cuts the targets into those whose logits exist at one time: a segment's, or fewer where the head, which
+// collects the sum over a segment, allows it.
+func (m *Model) logitRuns(b *Batch, collect bool) []compute.Segment {
+	all := b.targetsBySegment()
+	if m.head != nil || collect {
+		return all
+	}
+	var runs []compute.Segment
+	for _, s := range all {
+		for ; s.Len > 0; s.Row, s.Len = s.Row+cappedRows, s.Len-cappedRows {
+			runs = append(runs, compute.Segment{Row: s.Row, Len: min(s.Len, cappedRows)})
+		}
+	}
+	return runs
 }
 
 // targetRows returns the rows of targets s.Row … s.Row+s.Len-1, which are of one segment.

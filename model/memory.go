@@ -98,8 +98,9 @@ func Footprint(c *Config, t Training) Memory {
 	const float = 4
 	m := &Model{config: c, keep: t.Keep, lowest: depth{layer: t.Lowest}}
 	var sum Memory
-	if t.Head {
-		sum.Head += float * int64(logitRows(t)) * int64(c.Vocab)
+	sum.Head += float * int64(logitRows(c, t)) * int64(c.Vocab)
+	if c.Arch.LogitCap > 0 {
+		sum.Head *= 2
 	}
 	if t.Tied {
 		sum.Gradients = float * int64(c.Vocab) * int64(c.Hidden)
@@ -111,8 +112,17 @@ func Footprint(c *Config, t Training) Memory {
 	return sum
 }
 
-// logitRows returns how many rows of logits exist at one time where Training.Head is set: those of a segment.
-func logitRows(t Training) int { return min(t.Targets, t.Longest) }
+// logitRows returns how many rows of logits exist at one time beside those in the device: of a segment where
+// Training.Head is set, of a part of one where logits are capped.
+func logitRows(c *Config, t Training) int {
+	switch {
+	case t.Head:
+		return min(t.Targets, t.Longest)
+	case c.Arch.LogitCap > 0:
+		return min(t.Targets, t.Longest, cappedRows)
+	}
+	return 0
+}
 
 // Workload lists the largest calls that the passes of a training run make of a device, for its Scratch.
 func Workload(c *Config, t Training) compute.Workload {
@@ -123,8 +133,8 @@ func Workload(c *Config, t Training) compute.Workload {
 		},
 		Attention: c.attention(0), Longest: t.Longest, Logits: compute.Size{Rows: t.Targets, Width: c.Vocab},
 	}
-	if t.Head { // the head's products are plain ones
-		w.Inputs = append(w.Inputs, compute.Size{Rows: logitRows(t), Width: c.Vocab})
+	if rows := logitRows(c, t); rows > 0 { // the head's products are plain ones
+		w.Inputs = append(w.Inputs, compute.Size{Rows: rows, Width: c.Vocab})
 		w.Logits = compute.Size{}
 	}
 	return w

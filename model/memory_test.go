@@ -24,7 +24,7 @@ func (w *work) held(c *Config) (activations, head int64) {
 	for _, a := range w.head.arrays(c) {
 		head += 4 * int64(cap(*a.data))
 	}
-	return activations + 4*int64(cap(w.g)), head + 4*int64(cap(w.head.logits))
+	return activations + 4*int64(cap(w.g)), head + 4*int64(cap(w.head.logits)+cap(w.head.capped))
 }
 
 // nothing is a Delta that leaves its site unchanged.

@@ -148,5 +148,8 @@ func (m *Model) delta(l int, p Place) Delta {
 
 // attention describes the heads of layer l.
 func (c *Config) attention(l int) compute.Attention {
-	return compute.Attention{Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Scale: c.scale()}
+	return compute.Attention{
+		Heads: c.Heads, KVHeads: c.KVHeads, HeadDim: c.HeadDim, Scale: c.scale(), Cap: float32(c.Arch.ScoreCap),
+		Window: c.Window(l),
+	}
 }

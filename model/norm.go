@@ -47,6 +47,15 @@ func (c *Config) normName(l int, p normPlace) string {
 	return c.layerModule(l, c.Arch.normModule(p)) + weightSuffix
 }
 
+// NormModules lists the norms inside a layer.
+func (a *Arch) NormModules() []string {
+	var all []string
+	for _, p := range a.norms() {
+		all = append(all, a.normModule(p))
+	}
+	return all
+}
+
 func (a *Arch) normModule(p normPlace) string {
 	if p == mlpNorm && a.PostNorms {
 		return "pre_feedforward_layernorm"

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"fettle/internal/compute"
 )
@@ -59,10 +60,28 @@ func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
 // lookUp writes the embedded tokens of a batch to x (n, D).
 func (m *Model) lookUp(x []float32, b *Batch) error {
 	m.dev.Embed(x, m.weights.embed, b.Tokens)
-	if m.embed == nil {
-		return nil
+	if m.embed != nil {
+		if err := m.embed.Forward(x, nil, b); err != nil {
+			return err
+		}
 	}
-	return m.embed.Forward(x, nil, b)
+	m.scaleEmbedded(x)
+	return nil
+}
+
+// scaleEmbedded multiplies embedded tokens, or their gradients, by √D where the architecture does. As in transformers
+// the factor is rounded to the type of an embedding that is stored in 16 bits.
+func (m *Model) scaleEmbedded(x []float32) {
+	if !m.config.Arch.EmbedScale {
+		return
+	}
+	root := math.Sqrt(float64(m.config.Hidden))
+	bits := map[compute.DType]float64{compute.BF16: 8, compute.F16: 11}[m.weights.embed.Type]
+	if bits > 0 {
+		fraction, exponent := math.Frexp(root)
+		root = math.Ldexp(math.RoundToEven(fraction*math.Exp2(bits))/math.Exp2(bits), exponent)
+	}
+	m.dev.Scale(x, float32(root))
 }
 
 // descend takes work.g down through the blocks, recomputing the activations that were not kept.
@@ -79,6 +98,9 @@ func (m *Model) descend(b *Batch) error {
 		if err := m.backward(l, s, w.g, b); err != nil {
 			return err
 		}
+	}
+	if m.lowest.layer < 0 {
+		m.scaleEmbedded(w.g)
 	}
 	if m.embed != nil {
 		if err := m.embed.Backward(nil, w.g, nil, w.inputs[0], b); err != nil {
@@ -114,11 +136,13 @@ func (m *Model) Logits(b *Batch, rows []int) ([]float32, error) {
 // score computes the logits (n, V) of normed rows x, those of b.
 func (m *Model) score(logits, x []float32, b *Batch) error {
 	m.dev.MatMul(logits, x, m.weights.head, len(b.Tokens))
-	if m.head == nil {
-		return nil
+	if m.head != nil {
+		if err := m.head.Forward(logits, x, b); err != nil {
+			return fmt.Errorf("%v: %w", Head, err)
+		}
 	}
-	if err := m.head.Forward(logits, x, b); err != nil {
-		return fmt.Errorf("%v: %w", Head, err)
+	if limit := m.config.Arch.LogitCap; limit > 0 {
+		m.dev.SoftCap(logits, float32(limit))
 	}
 	return nil
 }
@@ -141,6 +165,12 @@ func (m *Model) check(b *Batch) error {
 	if n := b.positions(); n > m.config.MaxPositions {
 		most := m.config.MaxPositions
 		return fmt.Errorf("model: a sequence of %d tokens is longer than the model's %d positions", n, most)
+	}
+	for _, w := range m.weights.blocks[:min(1, len(m.weights.blocks))] {
+		if w.rope != nil && b.shared() && w.rope.stretches(b) {
+			return errors.New("model: dynamic RoPE scaling depends on a sequence's length: beyond the original positions " +
+				"sequences cannot share a prefix")
+		}
 	}
 	return nil
 }

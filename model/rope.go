@@ -8,10 +8,12 @@ import (
 // rope tabulates the cosines and sines of RoPE's angles p·inverse[j] for positions p up to the largest requested so
 // far. Su et al. 2021, arXiv:2104.09864.
 type rope struct {
-	inverse []float64 // (Dh/2) inverse frequencies
+	inverse []float64 // (R/2) inverse frequencies of the R elements of a head that are rotated
+	factor  float64   // of cosines and sines
+	dynamic *Config   // nil: the frequencies do not depend on the length of a sequence
 
 	mu       sync.Mutex
-	cos, sin []float32 // (positions, Dh/2)
+	cos, sin []float32 // (positions, R/2)
 }
 
 // newRopes makes the tables of the rotations that the layers have; none for NoRope.
@@ -26,42 +28,18 @@ func newRopes(c *Config) map[Rotation]*rope {
 }
 
 func newRope(c *Config) *rope {
-	r := &rope{inverse: make([]float64, c.rotary()/2)}
+	r := &rope{inverse: make([]float64, c.rotary()/2), factor: c.RopeScaling.attention()}
 	for j := range r.inverse {
-		r.inverse[j] = scaled(frequency(c, j), j, c.RopeScaling)
+		r.inverse[j] = c.RopeScaling.scale(c, frequency(c, j), j)
+	}
+	if c.RopeScaling != nil && c.RopeScaling.Type == dynamicRope {
+		own := *c
+		r.dynamic = &own
 	}
 	return r
 }
 
-// angles returns the tables, and the row of them that each row of a batch is rotated by.
-func (r *rope) angles(b *Batch, decoding bool) (at []int32, cos, sin []float32) {
-	cos, sin = r.table(b.positions())
-	return b.Positions, cos, sin
-}
-
-// frequency returns inverse frequency j before scaling.
-func frequency(c *Config, j int) float64 {
-	return math.Pow(c.RopeTheta, -2*float64(j)/float64(c.rotary()))
-}
-
-// scaled divides inverse frequency j, f, by the factor, in part: linear scaling always, llama3 only where the
-// wavelength 2π/f exceeds original/low; it keeps f below original/high and interpolates in between. Type divisors has a
-// divisor for each.
-func scaled(f float64, j int, s *RopeScaling) float64 {
-	switch {
-	case s == nil:
-		return f
-	case s.Type == "linear":
-		return f / s.Factor
-	case s.Type == ropeDivisors:
-		return f / s.Divisors[j]
-	}
-	cycles := float64(s.OriginalMaxPositions) * f / (2 * math.Pi) // within the original positions
-	smooth := min(max((cycles-s.LowFreq)/(s.HighFreq-s.LowFreq), 0), 1)
-	return (1-smooth)*f/s.Factor + smooth*f
-}
-
-// table returns cosines and sines (positions, Dh/2) of at least n positions.
+// table returns cosines and sines (positions, R/2) of at least n positions.
 func (r *rope) table(n int) (cos, sin []float32) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,11 +47,48 @@ func (r *rope) table(n int) (cos, sin []float32) {
 	if have := len(r.cos) / half; have < n {
 		n = max(n, 2*have)
 		for p := have; p < n; p++ {
-			for _, f := range r.inverse {
-				s, c := math.Sincos(float64(p) * f)
-				r.cos, r.sin = append(r.cos, float32(c)), append(r.sin, float32(s))
-			}
+			r.cos, r.sin = appendAngles(r.cos, r.sin, p, r.inverse, r.factor)
 		}
 	}
 	return r.cos, r.sin
+}
+
+// appendAngles appends factor times the cosines and sines of position p.
+func appendAngles(cos, sin []float32, p int, inverse []float64, factor float64) (cosines, sines []float32) {
+	for _, f := range inverse {
+		s, c := math.Sincos(float64(p) * f)
+		cos, sin = append(cos, float32(c*factor)), append(sin, float32(s*factor))
+	}
+	return cos, sin
+}
+
+// angles returns the tables, and the row of them that each row of a batch is rotated by. Where frequencies depend on
+// the length, that is a whole sequence's length in a forward pass; in decoding, where the keys of earlier tokens are
+// cached, a token is rotated as the last one of its sequence.
+func (r *rope) angles(b *Batch, decoding bool) (at []int32, cos, sin []float32) {
+	if !r.stretches(b) {
+		cos, sin = r.table(b.positions())
+		return b.Positions, cos, sin
+	}
+	original := r.dynamic.RopeScaling.OriginalMaxPositions
+	for _, s := range b.Segments {
+		inverse, n := r.inverse, s.Past+s.Len
+		if !decoding && n > original {
+			inverse = stretched(r.dynamic, n)
+		}
+		for i := s.Row; i < s.Row+s.Len; i++ {
+			p := int(b.Positions[i])
+			if decoding && p >= original {
+				inverse = stretched(r.dynamic, p+1)
+			}
+			at = append(at, int32(i))
+			cos, sin = appendAngles(cos, sin, p, inverse, r.factor)
+		}
+	}
+	return at, cos, sin
+}
+
+// stretches reports whether sequences of a batch are longer than the positions of pre-training.
+func (r *rope) stretches(b *Batch) bool {
+	return r.dynamic != nil && b.positions() > r.dynamic.RopeScaling.OriginalMaxPositions
 }

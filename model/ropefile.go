@@ -16,6 +16,18 @@ type ropeFile struct {
 	HighFreq    float64  `json:"high_freq_factor"`
 	OriginalMax whole    `json:"original_max_position_embeddings"`
 	Partial     *float64 `json:"partial_rotary_factor"`
+
+	AttentionFactor *float64  `json:"attention_factor"`
+	BetaFast        float64   `json:"beta_fast"`
+	BetaSlow        float64   `json:"beta_slow"`
+	Mscale          float64   `json:"mscale"`
+	MscaleAllDim    float64   `json:"mscale_all_dim"`
+	Truncate        *bool     `json:"truncate"`
+	Short           []float64 `json:"short_factor"`
+	Long            []float64 `json:"long_factor"`
+
+	Full    *ropeFile `json:"full_attention"`
+	Sliding *ropeFile `json:"sliding_attention"`
 }
 
 // UnmarshalJSON notes whether the object has keys.
@@ -41,12 +53,30 @@ func (r *ropeFile) kind() string {
 }
 
 // rope sets base and scaling of RoPE. As in transformers 5, a rope_scaling with keys replaces rope_parameters as a
-// whole, and a rope_theta inside the one that counts replaces the rope_theta beside it.
-func (f configFile) rope(c *Config) error {
+// whole, and a rope_theta inside the one that counts replaces the rope_theta beside it. Families with two kinds of
+// layers have one rope_parameters for each.
+func (f *configFile) rope(c *Config) error {
 	if f.RopeTheta != nil {
 		c.RopeTheta = *f.RopeTheta
 	}
+	family := families[f.ModelType]
+	if family.localRope {
+		c.Arch.LocalTheta = f.LocalTheta
+	}
 	rope := f.RopeParameters
+	if rope != nil && family.localRope && (rope.Full != nil || rope.Sliding != nil) {
+		if local := rope.Sliding; local != nil {
+			if kind := local.kind(); kind != "" && kind != "default" {
+				return fmt.Errorf("rope_parameters of sliding_attention have the type %q, want default", kind)
+			}
+			if local.Theta != nil {
+				c.Arch.LocalTheta = *local.Theta
+			}
+		}
+		if rope = rope.Full; rope == nil {
+			rope = &ropeFile{}
+		}
+	}
 	if f.RopeScaling != nil && f.RopeScaling.given {
 		if rope = f.RopeScaling; rope.Theta == nil && f.RopeParameters != nil && f.RopeParameters.Theta != nil &&
 			*f.RopeParameters.Theta != c.RopeTheta {
@@ -55,40 +85,32 @@ func (f configFile) rope(c *Config) error {
 				c.RopeTheta, *f.RopeParameters.Theta)
 		}
 	}
+	partial := f.Partial
+	if rope != nil && rope.Partial != nil {
+		partial = rope.Partial
+	}
+	if partial != nil && *partial != 1 {
+		if err := f.partial(c, *partial); err != nil {
+			return err
+		}
+	}
 	if rope == nil || !rope.given {
 		return nil
 	}
 	if rope.Theta != nil {
 		c.RopeTheta = *rope.Theta
 	}
-	if p := rope.Partial; p != nil && *p != 1 {
-		return errPartial(*p)
-	}
-	switch kind := rope.kind(); {
-	case kind == "default" || kind == "" && rope.Factor == nil:
-		return nil
-	case kind == "":
-		return fmt.Errorf("rope scaling has a factor, %g, but no rope_type: want linear or llama3", *rope.Factor)
-	case kind != "linear" && kind != "llama3":
-		return fmt.Errorf("rope scaling %q is not supported, want linear or llama3", kind)
-	case rope.Factor == nil:
-		return fmt.Errorf("rope scaling %s has no factor", kind)
-	case kind == "linear":
-		c.RopeScaling = &RopeScaling{Type: kind, Factor: *rope.Factor}
-	default:
-		original := rope.OriginalMax
-		if original == 0 {
-			original = whole(c.MaxPositions)
-		}
-		if f.OriginalMax != 0 {
-			original = f.OriginalMax
-		}
-		c.RopeScaling = &RopeScaling{Type: kind, Factor: *rope.Factor, LowFreq: rope.LowFreq, HighFreq: rope.HighFreq,
-			OriginalMaxPositions: int(original)}
-	}
-	return nil
+	return f.scaling(c, rope)
 }
 
-func errPartial(p float64) error {
-	return fmt.Errorf("partial_rotary_factor is %g: rotating a part of each head is not supported", p)
+// partial sets how many elements of a head are rotated.
+func (f *configFile) partial(c *Config, p float64) error {
+	if !families[f.ModelType].arch.Fused {
+		return fmt.Errorf("partial_rotary_factor is %g: %s rotates whole heads", p, f.ModelType)
+	}
+	c.Arch.Rotary = int(float64(c.HeadDim) * p)
+	if !(p > 0 && p < 1) || c.Arch.Rotary < 2 {
+		return fmt.Errorf("partial_rotary_factor is %g, want more than 0 and at most 1", p)
+	}
+	return nil
 }

@@ -104,6 +104,12 @@ func (l *loader) vector(name string, n int) []float32 {
 
 // newWeights assigns every tensor of a checkpoint to its place, or returns an error naming one that does not fit.
 func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release releaser) (*weights, error) {
+	if families[c.Type].localRope { // Gemma 3, which has files with an encoder of pictures
+		onlyText(tensors)
+	}
+	if err := c.Split(tensors); err != nil {
+		return nil, err
+	}
 	tie(c, tensors)
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
 	w, rotations := &weights{blocks: make([]blockWeights, c.Layers)}, newRopes(c)
@@ -208,6 +214,9 @@ func (s *RopeScaling) identity() string {
 		s.LowFreq, s.HighFreq, s.OriginalMaxPositions)
 	if s.Divisors != nil {
 		text += fmt.Sprint(s.Divisors)
+	}
+	if s.Attention != 0 {
+		text += fmt.Sprint(s.Attention, s.BetaFast, s.BetaSlow, s.Whole, s.Short)
 	}
 	return text
 }

@@ -31,6 +31,14 @@ type Segment struct {
 	Prefix, PrefixLen int
 }
 
+// Behind returns a segment without the first n of the keys that its first query sees.
+func (s Segment) Behind(n int) Segment {
+	shared := min(n, s.PrefixLen)
+	s.Prefix, s.PrefixLen = s.Prefix+shared, s.PrefixLen-shared
+	s.Key, s.Past = s.Key+n-shared, s.Past-(n-shared)
+	return s
+}
+
 // Device computes the operations of a LLaMA. A caller's mistake (a slice that is too short) panics with a constant
 // message; nothing else panics. Methods whose name ends in Backward, and MatMulT, add to the gradients they write (+=);
 // all others overwrite.

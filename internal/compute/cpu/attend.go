@@ -26,6 +26,14 @@ func (h *heads) needSegments(q, k []float32, segs []compute.Segment) {
 // visible returns how many keys query i of s sees, counted from the first of the prefix through to its own.
 func visible(s compute.Segment, i int) int { return s.PrefixLen + s.Past + i + 1 }
 
+// first returns the first of the keys that query i of s sees, counted as visible does.
+func (h *heads) first(s compute.Segment, i int) int {
+	if h.Window <= 0 {
+		return 0
+	}
+	return max(0, visible(s, i)-h.Window)
+}
+
 // run names consecutive key rows: the first, their number, and the place of the first among the keys of the segment.
 type run struct{ row, n, from int }
 
@@ -36,8 +44,8 @@ func runs(s compute.Segment) [2]run {
 
 // Attend works on blocks of rows: the queries that share a key head, each with all the group's heads. Scores of a
 // block exist at one time, (rows, keys); every score is one chain along the head, every output one chain along the
-// keys. A key that only later queries of a tile see has probability zero for the earlier ones, and does not touch
-// their bits unless its value is not finite: then each query is a block.
+// keys. A key that only some queries of a tile see has probability zero for the others, and does not touch their bits
+// unless its value is not finite: then each query is a block.
 func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a compute.Attention) {
 	h := newHeads(a)
 	h.needSegments(q, k, segs)
@@ -46,10 +54,11 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 		if s.Len == 0 {
 			continue
 		}
+		s = s.Behind(h.first(s, 0))
 		keys, values := d.transposeRows(&h, k, s), d.gatherRows(&h, v, s, true)
 		queries := d.gatherQueries(&h, q, s, h.Scale)
 		rows, step := s.Len*h.group, d.blockRows()
-		if !d.finiteTail(&h, v, s) {
+		if !d.finite(&h, v, s) {
 			step = h.group
 		}
 		blocks := (rows + step - 1) / step
@@ -61,7 +70,7 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 			for at := lo; at < hi; at += d.blockRows() {
 				t.begin(at, min(hi, at+d.blockRows()))
 				t.scores(t.p, t.own(queries), keys)
-				t.exponentials()
+				t.exponentials(nil)
 				t.multiplyValues(t.p, &values)
 				for r := range t.n {
 					y := t.result[r*t.wide:][:t.HeadDim]
@@ -76,8 +85,14 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 	}
 }
 
-// finiteTail reports whether the rows of v are finite that the first query of s does not see.
-func (d *device) finiteTail(h *heads, v []float32, s compute.Segment) bool {
-	first := s.Key + s.Past + 1
-	return s.Len == 1 || d.core.Finite(v[first*h.kw:(s.Key+s.Past+s.Len)*h.kw]) == 0
+// finite reports whether the rows of v are finite that some queries of s see, and others do not.
+func (d *device) finite(h *heads, v []float32, s compute.Segment) bool {
+	all := func(run run) bool {
+		return run.n <= 0 || d.core.Finite(v[run.row*h.kw:(run.row+run.n)*h.kw]) == 0
+	}
+	if hidden := h.first(s, s.Len-1); hidden > 0 { // by the window
+		r := runs(s)
+		return all(r[0]) && all(r[1])
+	}
+	return all(run{row: s.Key + s.Past + 1, n: s.Len - 1})
 }

@@ -8,9 +8,10 @@ import (
 // AttendBackward: with p the probabilities, g[j] = dout·v[j] and δ = dout·out,
 //
 //	dv[j] += p[j]·dout
-//	dq    += scale·Σ_j p[j]·(g[j]−δ)·k[j]
-//	dk[j] += scale·p[j]·(g[j]−δ)·q
+//	dq    += scale·Σ_j p[j]·(g[j]−δ)·z′[j]·k[j]
+//	dk[j] += scale·p[j]·(g[j]−δ)·z′[j]·q
 //
+// where z′ is the derivative of the capped scores, 1 without a cap.
 // A work item is one key head of one segment, whose rows add to dk and dv block by block. The segments' own key rows
 // must not overlap; their gradients of a shared prefix are kept apart and added in the order of the segments.
 func (d *device) AttendBackward(
@@ -25,6 +26,7 @@ func (d *device) AttendBackward(
 		if s.Len == 0 {
 			continue
 		}
+		s = s.Behind(h.first(s, 0))
 		keys, values := d.transposeRows(&h, k, s), d.transposeRows(&h, v, s)
 		rows := d.gatherRows(&h, k, s, true)
 		queries, douts := d.gatherQueries(&h, q, s, h.Scale), d.gatherQueries(&h, dout, s, 1)
@@ -81,28 +83,39 @@ type back struct {
 	douts   []float32 // (n, wide)
 	deltas  []float32 // (n)
 	grads   []float32 // (n, span): p·(g−δ)
+	slopes  []float32 // (n, span): z′; nil: 1
 }
 
 func (d *device) newBack(h *heads, s compute.Segment, head int) *back {
 	b := &back{attentionWork: *d.newAttentionWork(h, s, head)}
 	b.grads = d.free.get(len(b.p))
+	if h.Cap > 0 {
+		b.slopes = d.free.get(len(b.p))
+	}
 	return b
 }
 
 func (d *device) endBack(b *back) {
 	d.free.put(b.grads)
+	if b.slopes != nil {
+		d.free.put(b.slopes)
+	}
 	d.endAttentionWork(&b.attentionWork)
 }
 
 // scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the exponentials' sums.
 func (b *back) scoreGradients(keys, values []float32) {
 	b.scores(b.p, b.queries, keys)
-	b.exponentials()
+	b.exponentials(b.slopes)
 	b.scores(b.grads, b.douts, values)
-	longest := b.seen(b.n - 1)
+	first, longest := b.from(0), b.seen(b.n-1)
 	for r := range b.n {
-		ds, seen := b.grads[r*b.span:][:longest], b.seen(r)
-		b.core.SoftmaxBack(ds[:seen], b.p[r*b.span:], b.deltas[r], 1/b.sums[r])
+		ds, from, seen := b.grads[r*b.span:][:longest], b.from(r), b.seen(r)
+		b.core.SoftmaxBack(ds[from:seen], b.p[r*b.span+from:], b.deltas[r], 1/b.sums[r])
+		if b.slopes != nil {
+			multiply(ds[from:seen], b.slopes[r*b.span+from:])
+		}
+		clear(ds[first:from])
 		clear(ds[seen:])
 		b.core.Scale(b.douts[r*b.wide:][:b.HeadDim], 1/b.sums[r])
 	}
@@ -118,9 +131,12 @@ func (b *back) addTo(dk, prefix, weights, x []float32) {
 		if i == 0 {
 			dst = prefix
 		}
-		for j := 0; j < n; j += b.core.Rows {
+		for j := max(0, b.from(0)-run.from); j < n; j += b.core.Rows {
 			first := b.firstToSee(run.from + j)
-			t.Steps, t.Rows = b.n-first, min(b.core.Rows, n-j)
+			t.Rows = min(b.core.Rows, n-j)
+			if t.Steps = b.endToSee(run.from+j+t.Rows-1) - first; t.Steps <= 0 {
+				continue
+			}
 			t.A = kernel.Words(weights[first*b.span+run.from+j:])
 			for c := 0; c < b.HeadDim; c += panel {
 				t.C, t.Cols = kernel.Words(dst[j*b.kw+b.head*b.HeadDim+c:]), min(panel, b.HeadDim-c)
@@ -135,4 +151,13 @@ func (b *back) addTo(dk, prefix, weights, x []float32) {
 func (b *back) firstToSee(key int) int {
 	query := key - b.s.PrefixLen - b.s.Past
 	return max(0, query*b.group-b.lo)
+}
+
+// endToSee returns the row of the block behind the last one that sees the key or an earlier one.
+func (b *back) endToSee(key int) int {
+	if b.Window <= 0 {
+		return b.n
+	}
+	query := key - b.s.PrefixLen - b.s.Past + b.Window // the first whose window begins behind the key
+	return min(b.n, query*b.group-b.lo)
 }

@@ -55,6 +55,9 @@ func (t *attentionWork) begin(lo, hi int) { t.lo, t.n = lo, hi-lo }
 // seen returns how many keys row r of the block sees.
 func (t *attentionWork) seen(r int) int { return visible(t.s, (t.lo+r)/t.group) }
 
+// from returns the first of the keys that row r of the block sees.
+func (t *attentionWork) from(r int) int { return t.first(t.s, (t.lo+r)/t.group) }
+
 // row returns the part of x (rows, H·Dh) that belongs to row r of the block.
 func (t *attentionWork) row(x []float32, r int) []float32 {
 	i, head := (t.lo+r)/t.group, (t.lo+r)%t.group
@@ -66,17 +69,18 @@ func (t *attentionWork) own(queries []float32) []float32 {
 	return queries[(t.head*t.s.Len*t.group+t.lo)*t.wide:][:t.n*t.wide]
 }
 
-// tiles calls f for every tile of the block: its first row, their number, and the keys that its last row sees.
-func (t *attentionWork) tiles(f func(at, n, keys int)) {
+// tiles calls f for every tile of the block: its first row, their number, and the keys that it sees: from the first of
+// its first row up to those of its last.
+func (t *attentionWork) tiles(f func(at, n, from, keys int)) {
 	for at := 0; at < t.n; at += t.core.Rows {
 		n := min(t.core.Rows, t.n-at)
-		f(at, n, t.seen(at+n-1))
+		f(at, n, t.from(at), t.seen(at+n-1))
 	}
 }
 
 // scores writes x·keysᵀ (n, span) to dst, x (n, wide), as far as rows see.
 func (t *attentionWork) scores(dst, x, keys []float32) {
-	t.tiles(func(at, n, _ int) {
+	t.tiles(func(at, n, _, _ int) {
 		t.pk = kernel.Pack{
 			Dst: t.transposed[at*t.HeadDim:], LDD: n,
 			Src: kernel.Words(x[at*t.wide:]), LDS: t.wide, Rows: n, Cols: t.HeadDim,
@@ -85,10 +89,10 @@ func (t *attentionWork) scores(dst, x, keys []float32) {
 	})
 	all := (visible(t.s, t.s.Len-1) + panel - 1) / panel // panels of a head
 	t.t = kernel.Tile{LDC: t.span, LDB: panel, Steps: t.HeadDim}
-	for j := 0; j < t.seen(t.n-1); j += panel {
+	for j := t.from(0) / panel * panel; j < t.seen(t.n-1); j += panel {
 		t.t.B = kernel.Words(keys[(t.head*all+j/panel)*t.HeadDim*panel:])
-		t.tiles(func(at, n, keys int) {
-			if j >= keys {
+		t.tiles(func(at, n, from, keys int) {
+			if j >= keys || j+panel <= from {
 				return
 			}
 			t.t.C, t.t.Cols = kernel.Words(dst[at*t.span+j:]), min(panel, (keys-j+half-1)/half*half)
@@ -98,12 +102,21 @@ func (t *attentionWork) scores(dst, x, keys []float32) {
 	}
 }
 
-// exponentials computes exp(score − largest) of the scores in p, and their sums.
-func (t *attentionWork) exponentials() {
-	longest := t.seen(t.n - 1)
+// exponentials computes exp(score − largest) of the capped scores in p, and their sums. Where slopes is not nil it gets
+// what caps multiply gradients by (n, span).
+func (t *attentionWork) exponentials(slopes []float32) {
+	first, longest := t.from(0), t.seen(t.n-1)
 	for r := range t.n {
-		row, seen := t.p[r*t.span:][:longest], t.seen(r)
-		t.sums[r] = float32(t.core.ExpSum(row[:seen], t.core.Top(row[:seen])))
+		row, from, seen := t.p[r*t.span:][:longest], t.from(r), t.seen(r)
+		scores := row[from:seen]
+		if t.Cap > 0 {
+			softCap(scores, t.Cap)
+			if slopes != nil {
+				capSlopes(slopes[r*t.span+from:], scores, t.Cap)
+			}
+		}
+		t.sums[r] = float32(t.core.ExpSum(scores, t.core.Top(scores)))
+		clear(row[first:from])
 		clear(row[seen:])
 	}
 }
@@ -112,17 +125,19 @@ func (t *attentionWork) exponentials() {
 func (t *attentionWork) multiplyValues(x []float32, v *gathered) {
 	for _, run := range v.runs {
 		for i := 0; i < run.n; i += keysAtOnce {
-			values, from := kernel.Words(v.floats[(run.row+i)*v.ld+t.head*v.head:]), run.from+i
-			t.tiles(func(at, n, keys int) {
-				steps := min(keysAtOnce, run.n-i, keys-from)
+			chunk := min(keysAtOnce, run.n-i)
+			t.tiles(func(at, n, first, keys int) {
+				from := max(run.from+i, first)
+				steps := min(run.from+i+chunk, keys) - from
 				if steps <= 0 {
 					return
 				}
+				values := kernel.Words(v.floats[(run.row+from-run.from)*v.ld+t.head*v.head:])
 				src := kernel.Words(x[at*t.span+from:])
 				t.pk = kernel.Pack{Dst: t.packed, LDD: n, Src: src, LDS: t.span, Rows: n, Cols: steps}
 				t.core.PackF32(&t.pk)
 				t.t = kernel.Tile{LDC: t.wide, A: t.packed, LDA: n, LDB: v.ld, Steps: steps, Rows: n}
-				if from > 0 {
+				if from > first {
 					t.t.Mode = kernel.ModeContinue
 				}
 				for c := 0; c < t.HeadDim; c += panel {

@@ -90,6 +90,21 @@ func softCapBackward(dy, y []float32, limit float32) {
 	}
 }
 
+// capSlopes writes what the gradients of SoftCap's results y are multiplied by.
+func capSlopes(slopes, y []float32, limit float32) {
+	for i, v := range y {
+		t := v / limit
+		slopes[i] = 1 - t*t
+	}
+}
+
+// multiply computes y *= x.
+func multiply(y, x []float32) {
+	for i := range y {
+		y[i] *= x[i]
+	}
+}
+
 // AddRow: y[i] += x.
 func (d *device) AddRow(y, x []float32) {
 	width := len(x)

@@ -157,7 +157,7 @@ func elementwise() (cases []Case) {
 		for i := range x {
 			x[i] *= 10 // reach both flat ends of silu
 		}
-		name := fmt.Sprintf("swiglu and add n=%d", n)
+		name := fmt.Sprintf("gated units, caps and sums n=%d", n)
 		cases = append(cases, Case{name, Exact, func(dev compute.Device) [][]float32 {
 			out, same, sum := make([]float32, n), clone(x), clone(y)
 			dev.SwiGLU(out, x, y)
@@ -165,7 +165,16 @@ func elementwise() (cases []Case) {
 			dev.Add(sum, z)
 			dx, dy := clone(u), clone(v)
 			dev.SwiGLUBackward(dx, dy, z, x, y)
-			return [][]float32{out, same, sum, dx, dy}
+			gelu, inPlace, dg, du := make([]float32, n), clone(x), clone(u), clone(v)
+			dev.GeGLU(gelu, x, y)
+			dev.GeGLU(inPlace, inPlace, y)
+			dev.GeGLUBackward(dg, du, z, x, y)
+			capped, dc := clone(x), clone(u)
+			dev.SoftCap(capped, 7)
+			dev.SoftCapBackward(dc, capped, 7)
+			rows := clone(u)
+			dev.AddRow(rows[:n/3*3], z[:n/3])
+			return [][]float32{out, same, sum, dx, dy, gelu, inPlace, dg, du, capped, dc, rows}
 		}})
 	}
 	return cases

@@ -36,6 +36,21 @@ func Gradients(t *testing.T, dev compute.Device) {
 			func(y []float32, in [][]float32) { dev.SwiGLU(y, in[0], in[1]) },
 			func(g [][]float32, dy []float32, in [][]float32) { dev.SwiGLUBackward(g[0], g[1], dy, in[0], in[1]) })
 	})
+	t.Run("GeGLU", func(t *testing.T) {
+		check(t, src, [][]float32{src.normal(40), src.normal(40)}, 40,
+			func(y []float32, in [][]float32) { dev.GeGLU(y, in[0], in[1]) },
+			func(g [][]float32, dy []float32, in [][]float32) { dev.GeGLUBackward(g[0], g[1], dy, in[0], in[1]) })
+	})
+	t.Run("SoftCap", func(t *testing.T) {
+		check(t, src, [][]float32{src.normal(40)}, 40,
+			func(y []float32, in [][]float32) { copy(y, in[0]); dev.SoftCap(y, 1.5) },
+			func(g [][]float32, dy []float32, in [][]float32) {
+				y := clone(in[0])
+				dev.SoftCap(y, 1.5)
+				copy(g[0], dy)
+				dev.SoftCapBackward(g[0], y, 1.5)
+			})
+	})
 	t.Run("Softmax", func(t *testing.T) {
 		check(t, src, [][]float32{src.normal(3 * 11)}, 3*11,
 			func(y []float32, in [][]float32) { copy(y, in[0]); dev.Softmax(y, 11) },
@@ -80,12 +95,15 @@ func Gradients(t *testing.T, dev compute.Device) {
 				losses(g[0], dy)
 			})
 	})
-	for _, set := range segmentSets {
-		if set.why == "longer than a block" {
+	for i, set := range segmentSets {
+		if set.why == "longer than a block" || set.why == "long decoding" {
 			continue // differences are below the rounding of float32 there
 		}
 		t.Run("Attend "+set.why, func(t *testing.T) {
 			a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 6, Scale: 0.4}
+			if i%2 == 1 {
+				a.Window, a.Cap = 5, 1.5
+			}
 			rows, keyRows := set.rows()
 			check(t, src, [][]float32{src.normal(rows * 24), src.normal(keyRows * 12), src.normal(keyRows * 12)}, rows*24,
 				func(y []float32, in [][]float32) { dev.Attend(y, in[0], in[1], in[2], set.segs, a) },

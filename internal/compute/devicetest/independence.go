@@ -46,14 +46,16 @@ func rowsStandAlone(t *testing.T, dev compute.Device) {
 			}
 		}
 	}
-	decodingEqualsPrefill(t, dev)
-	prefixEqualsWhole(t, dev)
+	for _, bound := range bounds {
+		decodingEqualsPrefill(t, dev, bound)
+		prefixEqualsWhole(t, dev, bound)
+	}
 }
 
 // decodingEqualsPrefill requires the bits of a whole sequence from its pieces.
-func decodingEqualsPrefill(t *testing.T, dev compute.Device) {
+func decodingEqualsPrefill(t *testing.T, dev compute.Device, a compute.Attention) {
 	const n = 150
-	a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 24, Scale: 0.2}
+	a.Heads, a.KVHeads, a.HeadDim, a.Scale = 4, 2, 24, 0.2
 	src := newSource(8)
 	q, k, v := src.normal(n*96), src.normal(n*48), src.normal(n*48)
 	want := make([]float32, n*96)
@@ -75,9 +77,9 @@ func decodingEqualsPrefill(t *testing.T, dev compute.Device) {
 
 // prefixEqualsWhole requires that sharing a prefix changes no bit of the rows behind it, forward, and that packing
 // changes no bit of a gradient.
-func prefixEqualsWhole(t *testing.T, dev compute.Device) {
+func prefixEqualsWhole(t *testing.T, dev compute.Device, a compute.Attention) {
 	const n, p = 90, 33
-	a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 24, Scale: 0.2}
+	a.Heads, a.KVHeads, a.HeadDim, a.Scale = 4, 2, 24, 0.2
 	src := newSource(9)
 	q, k, v, dout := src.normal(n*96), src.normal(n*48), src.normal(n*48), src.normal(n*96)
 	want, got := make([]float32, n*96), make([]float32, n*96)
@@ -139,21 +141,24 @@ func notFinite(t *testing.T, dev compute.Device) {
 		for i := range n {
 			require.Equal(t, i == 2, !finite(y[i*k+7]), "%v: rmsnorm row %d", bad, i)
 		}
-		futureIsUnseen(t, dev, bad)
+		unseenIsUntouched(t, dev, bad)
 	}
 }
 
-// futureIsUnseen requires that a bad key or value spoils only rows that see it.
-func futureIsUnseen(t *testing.T, dev compute.Device, bad float32) {
+// unseenIsUntouched requires that a bad key or value spoils only rows that see it.
+func unseenIsUntouched(t *testing.T, dev compute.Device, bad float32) {
 	const n, at = 70, 40
-	a := compute.Attention{Heads: 2, KVHeads: 1, HeadDim: 8, Scale: 0.3}
-	src := newSource(11)
-	q, k, v, out := src.normal(n*16), src.normal(n*8), src.normal(n*8), make([]float32, n*16)
-	v[at*8] = bad
-	dev.Attend(out, q, k, v, []compute.Segment{{Len: n}}, a)
-	for i := range n {
-		require.Equal(t, i >= at, !finite(out[i*16]), "%v: row %d", bad, i)
-		require.True(t, finite(out[i*16+1]), "%v: row %d", bad, i)
+	for _, window := range []int{0, 7, 29} {
+		a := compute.Attention{Heads: 2, KVHeads: 1, HeadDim: 8, Scale: 0.3, Window: window}
+		src := newSource(11)
+		q, k, v, out := src.normal(n*16), src.normal(n*8), src.normal(n*8), make([]float32, n*16)
+		v[at*8] = bad
+		dev.Attend(out, q, k, v, []compute.Segment{{Len: n}}, a)
+		for i := range n {
+			sees := i >= at && (window == 0 || i < at+window)
+			require.Equal(t, sees, !finite(out[i*16]), "%v: row %d", bad, i)
+			require.True(t, finite(out[i*16+1]), "%v: row %d", bad, i)
+		}
 	}
 }
 

@@ -1,0 +1,128 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"fettle/internal/checkpoint"
+)
+
+// fusions lists the tensors that Phi-3 keeps in one: module inside a layer, and the projections whose rows it holds.
+var fusions = []struct {
+	module string
+	parts  []Place
+}{
+	{"self_attn.qkv_proj", []Place{QProj, KProj, VProj}},
+	{"mlp.gate_up_proj", []Place{GateProj, UpProj}},
+}
+
+// FusedModules lists the modules inside a layer that stand for several projections in files of the architecture.
+func (a *Arch) FusedModules() []string {
+	if !a.Fused {
+		return nil
+	}
+	var all []string
+	for _, f := range fusions {
+		all = append(all, f.module)
+	}
+	return all
+}
+
+// Split replaces fused tensors by windows into them, one for each projection.
+func (c *Config) Split(tensors map[string]checkpoint.Tensor) error {
+	if !c.Arch.Fused {
+		return nil
+	}
+	for l := range c.Layers {
+		for _, f := range fusions {
+			name, rows := c.layerModule(l, f.module)+weightSuffix, 0
+			t, ok := tensors[name]
+			for _, p := range f.parts {
+				n, _ := c.Width(p)
+				rows += n
+			}
+			switch {
+			case !ok:
+				continue
+			case len(t.Shape) != 2 || t.Shape[0] != rows || t.Order != nil || len(t.Data)%rows != 0:
+				return fmt.Errorf("tensor %s: shape %v, want [%d %d]", name, t.Shape, rows, c.Hidden)
+			}
+			delete(tensors, name)
+			row, from := len(t.Data)/rows, 0
+			for _, p := range f.parts {
+				n, _ := c.Width(p)
+				part := t
+				part.Name, part.Shape = (Site{l, p}).WeightName(), []int{n, t.Shape[1]}
+				part.Data = t.Data[from*row : (from+n)*row : (from+n)*row]
+				tensors[part.Name], from = part, from+n
+			}
+		}
+	}
+	return nil
+}
+
+// Fuse returns the tensors of a model as files of its architecture have them: Phi-3's projections in fused tensors,
+// others as they are. Parts of a fused tensor must all be there.
+func (c *Config) Fuse(tensors []checkpoint.Tensor) ([]checkpoint.Tensor, error) {
+	if !c.Arch.Fused {
+		return tensors, nil
+	}
+	byName := map[string]checkpoint.Tensor{}
+	for _, t := range tensors {
+		byName[t.Name] = t
+	}
+	var all []checkpoint.Tensor
+	fused := map[string]bool{}
+	for l := range c.Layers {
+		for _, f := range fusions {
+			whole := checkpoint.Tensor{Name: c.layerModule(l, f.module) + weightSuffix}
+			for i, p := range f.parts {
+				t, ok := byName[(Site{l, p}).WeightName()]
+				switch {
+				case !ok || len(t.Shape) != 2 || t.Order != nil:
+					return nil, fmt.Errorf("tensor %s has no part %v in the order of its rows", whole.Name, p)
+				case i > 0 && (t.Type != whole.Type || t.Shape[1] != whole.Shape[1]):
+					return nil, fmt.Errorf("tensor %s: parts of types %s and %s", whole.Name, whole.Type, t.Type)
+				case i == 0:
+					whole.Type, whole.Shape = t.Type, []int{0, t.Shape[1]}
+				}
+				whole.Shape[0] += t.Shape[0]
+				whole.Data = append(whole.Data, t.Data...)
+				fused[t.Name] = true
+			}
+			all = append(all, whole)
+		}
+	}
+	for _, t := range tensors {
+		if !fused[t.Name] {
+			all = append(all, t)
+		}
+	}
+	return all, nil
+}
+
+// The names of a language model's tensors in files that hold an encoder of pictures too, of transformers 4 and 5, and
+// those of the parts beside it.
+var (
+	textPrefixes = [][2]string{
+		{"language_model.model.", "model."}, {"model.language_model.", "model."}, {"language_model.lm_head.", "lm_head."},
+	}
+	besideText = []string{"vision_tower.", "multi_modal_projector.", "model.vision_tower.", "model.multi_modal_projector."}
+)
+
+// onlyText renames the tensors of a language model inside a larger one, and leaves the others out.
+func onlyText(tensors map[string]checkpoint.Tensor) {
+	for name, t := range tensors {
+		if slices.ContainsFunc(besideText, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			delete(tensors, name)
+		}
+		for _, p := range textPrefixes {
+			if rest, ok := strings.CutPrefix(name, p[0]); ok {
+				delete(tensors, name)
+				t.Name = p[1] + rest
+				tensors[t.Name] = t
+			}
+		}
+	}
+}
