@@ -14,8 +14,8 @@ import (
 
 // Settings are the settings that all benchmarks share.
 type Settings struct {
-	Shape     string `yaml:"shape" group:"model" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model directory"`
-	DType     string `yaml:"dtype" help:"how random weights are stored: bf16, f16 or f32"`
+	Shape     string `yaml:"shape" group:"model" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model"`
+	DType     string `yaml:"dtype" help:"how random weights are stored: bf16, f16, f32, or as a type of GGUF: q4_0, q4_1, q5_0, q5_1, q8_0, q2_k … q6_k, iq4_nl, iq4_xs"`
 	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" help:"none, int8 or nf4"`
 	Tokens    int    `yaml:"tokens" group:"workload" help:"rows of a product, tokens of a step or of a prompt"`
@@ -35,7 +35,7 @@ func (b Settings) Check() error {
 		}
 	}
 	if _, ok := dtype(b.DType); !ok {
-		return wrong("dtype is %q, want bf16, f16 or f32", b.DType)
+		return wrong("dtype is %q, want bf16, f16, f32 or a type of GGUF such as q4_0", b.DType)
 	}
 	if _, err := compute.ParseQuantization(b.Quantized, 0); err != nil {
 		return wrong("quantization is %q, want none, int8 or nf4", b.Quantized)

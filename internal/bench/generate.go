@@ -5,7 +5,6 @@ import (
 	"io"
 	"time"
 
-	"fettle/internal/compute"
 	"fettle/internal/machine"
 	"fettle/model"
 )
@@ -51,25 +50,24 @@ func Generate(out io.Writer, b Settings) error {
 	if err != nil {
 		return err
 	}
-	decoding := rated(each, busy, b.Steps, 1, w.reads(b, m), w.peak.Memory)
+	decoding := rated(each, busy, b.Steps, 1, w.reads(m), w.peak.Memory)
 	return w.generated(out, b, m, reading, decoding)
 }
 
 // reads returns the bytes of weights that are read for a decoded token.
-func (w *bench) reads(b Settings, m *model.Model) float64 {
-	blocks, head := matrices(m.Config())
-	t, _ := dtype(b.DType)
-	floats := float64(t.Size())
-	if w.mode != compute.ModeF32 {
-		floats = 2
+func (w *bench) reads(m *model.Model) (sum float64) {
+	c := m.Config()
+	sites := []model.Site{c.HeadSite()}
+	for l := range c.Layers {
+		for _, p := range model.Projections() {
+			sites = append(sites, model.Site{Layer: l, At: p})
+		}
 	}
-	switch m.Weight(model.Site{At: model.QProj}).Type {
-	case compute.Int8:
-		return blocks + floats*head
-	case compute.NF4:
-		return blocks*(0.5+1.0/compute.NF4Block) + floats*head
+	for _, s := range sites {
+		weight := m.Weight(s)
+		sum += float64(w.dev.Kept(weight.N, weight.K, weight.Type))
 	}
-	return floats * (blocks + head)
+	return sum
 }
 
 // generated prints the report.

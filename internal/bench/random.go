@@ -1,8 +1,7 @@
 package bench
 
 import (
-	"encoding/binary"
-	"math"
+	"bytes"
 	"math/rand/v2"
 
 	"fettle/internal/checkpoint"
@@ -15,7 +14,7 @@ import (
 func randomTensors(c *model.Config, t compute.DType) map[string]checkpoint.Tensor {
 	const shift = 1 << 16 // elements
 	largest := max(c.Vocab*c.Hidden, c.Hidden*c.Intermediate, c.Hidden*c.Heads*c.HeadDim)
-	pool := randomWeights(largest+shift, t)
+	pool := randomWeights((largest/shift+2)*shift, t)
 	tensors := map[string]checkpoint.Tensor{}
 	for _, w := range c.Tensors() {
 		if len(w.Shape) == 1 {
@@ -26,27 +25,23 @@ func randomTensors(c *model.Config, t compute.DType) map[string]checkpoint.Tenso
 			tensors[w.Name] = checkpoint.FromFloat32s(w.Name, w.Shape, ones)
 			continue
 		}
-		from := len(tensors) * 1024 % shift * t.Size()
-		data := pool[from:][:w.Size()*t.Size()]
+		from := t.Bytes(1, len(tensors)*1024%shift)
+		data := pool[from:][:t.Bytes(1, w.Size())]
 		tensors[w.Name] = checkpoint.Tensor{Name: w.Name, Type: checkpoint.Type(t.String()), Shape: w.Shape, Data: data}
 	}
 	return tensors
 }
 
-// randomWeights makes n numbers, uniform in ±1/32, as bytes.
+// randomWeights makes n numbers, uniform in ±1/32, as bytes: as many as differ, over and over.
 func randomWeights(n int, t compute.DType) []byte {
-	out, rng := make([]byte, n*t.Size()), rand.New(rand.NewPCG(1, 2))
-	for i := range n {
-		r := rng.Uint32()
-		x := (float32(r>>8)/(1<<23) - 1) / 32
-		switch t {
-		case compute.F32:
-			binary.LittleEndian.PutUint32(out[4*i:], math.Float32bits(x))
-		case compute.BF16:
-			binary.LittleEndian.PutUint16(out[2*i:], compute.ToBF16(x))
-		default: // a half with an exponent of 2⁻¹⁵ … 2⁻⁶ and any fraction
-			binary.LittleEndian.PutUint16(out[2*i:], uint16(r>>31<<15|r%10<<10|r>>8&1023))
-		}
+	const differ = 1 << 14
+	x, rng := make([]float32, min(n, differ)), rand.New(rand.NewPCG(1, 2))
+	for i := range x {
+		x[i] = (2*rng.Float32() - 1) / 32
 	}
-	return out
+	piece := make([]byte, t.Bytes(1, len(x)))
+	if err := checkpoint.Encode(checkpoint.Type(t.String()), piece, x); err != nil {
+		panic(err) // they are finite and of the right number
+	}
+	return bytes.Repeat(piece, (n+differ-1)/differ)[:t.Bytes(1, n)]
 }

@@ -34,7 +34,7 @@ func (b Settings) config() (*model.Config, error) {
 		dir = filepath.Dir(dir)
 	} else if _, err := os.Stat(dir); err != nil {
 		names := strings.Join(slices.Sorted(maps.Keys(shapes())), ", ")
-		return nil, wrong("shape %q: want %s, a config.json or a model directory", b.Shape, names)
+		return nil, wrong("shape %q: want %s, a config.json or a model", b.Shape, names)
 	}
 	c, err := model.ReadConfig(dir)
 	return c, unreadable(err)
@@ -42,17 +42,21 @@ func (b Settings) config() (*model.Config, error) {
 
 // dtype finds the type that random weights are stored in.
 func dtype(name string) (t compute.DType, ok bool) {
-	t, ok = map[string]compute.DType{"f32": compute.F32, "bf16": compute.BF16, "f16": compute.F16}[name]
-	return t, ok
+	for _, t := range append([]compute.DType{compute.F32, compute.BF16, compute.F16}, compute.BlockTypes()...) {
+		if strings.EqualFold(t.String(), name) {
+			return t, true
+		}
+	}
+	return 0, false
 }
 
-// model loads a model directory, or makes one of random weights.
+// model loads a model, or makes one of random weights.
 func (b Settings) model(dev compute.Device) (*model.Model, error) {
 	c, err := b.config()
 	if err != nil {
 		return nil, err
 	}
-	if info, err := os.Stat(b.Shape); err == nil && info.IsDir() {
+	if _, err := os.Stat(b.Shape); err == nil && filepath.Base(b.Shape) != "config.json" {
 		m, err := model.LoadAs(b.Shape, dev, compute.ResolveQuantization(b.Compute, b.Quantized))
 		return m, unreadable(err)
 	}
