@@ -99,7 +99,7 @@ func (c Config) checkOptimization(p *problems) {
 func (c Config) checkCompute(p *problems) {
 	p.oneOf("compute", c.Compute, compute.Modes()...)
 	p.oneOf("quantization", c.Quantized, compute.Quantizations()...)
-	quantized := compute.ResolveQuantization(c.Compute, c.Quantized) != compute.NotQuantized
+	quantized := compute.ResolveQuantization(c.Compute, c.Quantized, compute.F32) != compute.NotQuantized
 	p.add(c.Type == adapter.TypeFull && quantized,
 		"quantization is %s with compute %s: tuned weights cannot be quantized", c.Quantized, c.Compute)
 	p.oneOf("share_prefix", c.SharePrefix, "auto", "true", "false")

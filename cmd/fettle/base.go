@@ -113,21 +113,16 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	dev, err := newDevice(dir, mode)
-	if err != nil {
-		return nil, err
-	}
-	m, err := model.LoadAs(dir, dev, compute.ResolveQuantization(mode, quantization))
-	return m, input(err)
-}
-
-// newDevice makes a device for the weights of a model.
-func newDevice(path, mode string) (compute.Device, error) {
-	stored, err := model.StoredType(path)
+	stored, err := model.StoredType(dir)
 	if err != nil {
 		return nil, input(err)
 	}
-	return deviceFor(stored, mode)
+	dev, err := deviceFor(stored, mode)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.LoadAs(dir, dev, compute.ResolveQuantization(mode, quantization, stored))
+	return m, input(err)
 }
 
 // deviceFor makes a device for weights of a stored type. With compute auto, products are bfloat16 only if the weights

@@ -49,7 +49,7 @@ func (d described) notes(c train.Config) (all []string) {
 	if _, blocks := stored.Block(); !blocks {
 		return nil
 	}
-	if coarse := compute.ResolveQuantization(c.Compute, c.Quantized); coarse != compute.NotQuantized {
+	if coarse := compute.ResolveQuantization(c.Compute, c.Quantized, stored); coarse != compute.NotQuantized {
 		all = append(all, fmt.Sprintf("quantization %s rounds weights a second time that the file keeps in %s: none keeps "+
 			"them as they are, in about as much memory", coarse, stored))
 	}

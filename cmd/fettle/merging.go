@@ -97,7 +97,8 @@ func (s mergeSettings) make() (*made, error) {
 		return nil, input(err)
 	}
 	m := &made{Model: convert.Model{Source: source}, chat: &chat.Model{}}
-	base, err := model.NewAs(source.Config, source.Tensors, ref.New(), compute.ResolveQuantization("f32", s.Quantized))
+	quantization := compute.ResolveQuantization(compute.ModeF32, s.Quantized, source.Stored())
+	base, err := model.NewAs(source.Config, source.Tensors, ref.New(), quantization)
 	if err != nil {
 		return nil, input(fmt.Errorf("load model %s: %w", s.Model, err))
 	}

@@ -127,11 +127,16 @@ func newJob(c train.Config, m *runData, base *model.Model, set *adapter.Set) tra
 		Record: adapter.Record{
 			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash,
 			Compute: base.Device().Name(), Recipe: recorded.Recipe, Template: recorded.Hash,
-			Quantization: strings.TrimPrefix(compute.ResolveQuantization(c.Compute, c.Quantized), compute.NotQuantized),
+			Quantization: strings.TrimPrefix(quantization(base), compute.NotQuantized),
 		},
 	}
 	set.Complete(&job.Record)
 	return job
+}
+
+// quantization returns how a model's projections are kept.
+func quantization(m *model.Model) string {
+	return m.Weight(model.Site{At: model.QProj}).Type.Quantization()
 }
 
 // summarize prints the result of a run and the command that uses it.

@@ -66,7 +66,7 @@ func (w *bench) products(name string, b Settings, n, k int) ([]product, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kind := compute.ResolveQuantization(b.Compute, b.Quantized); kind != compute.NotQuantized {
+	if kind := compute.ResolveQuantization(b.Compute, b.Quantized, t); kind != compute.NotQuantized {
 		if matrix, err = compute.Quantize(matrix, kind); err != nil {
 			return nil, fault.Mark(err, fault.Usage)
 		}

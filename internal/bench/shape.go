@@ -57,11 +57,15 @@ func (b Settings) model(dev compute.Device) (*model.Model, error) {
 		return nil, err
 	}
 	if _, err := os.Stat(b.Shape); err == nil && filepath.Base(b.Shape) != "config.json" {
-		m, err := model.LoadAs(b.Shape, dev, compute.ResolveQuantization(b.Compute, b.Quantized))
+		stored, err := model.StoredType(b.Shape)
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		m, err := model.LoadAs(b.Shape, dev, compute.ResolveQuantization(b.Compute, b.Quantized, stored))
 		return m, unreadable(err)
 	}
 	t, _ := dtype(b.DType)
-	return model.NewAs(c, randomTensors(c, t), dev, compute.ResolveQuantization(b.Compute, b.Quantized))
+	return model.NewAs(c, randomTensors(c, t), dev, compute.ResolveQuantization(b.Compute, b.Quantized, t))
 }
 
 // describe names a shape and its size.

@@ -48,12 +48,13 @@ func (t DType) Quantization() string {
 }
 
 // ResolveQuantization returns how weights are kept: as quantization says, and where it says none, in int8 for
-// products of mode int8.
-func ResolveQuantization(mode, quantization string) string {
+// products of mode int8, unless they are stored in blocks.
+func ResolveQuantization(mode, quantization string, stored DType) string {
+	_, blocks := stored.Block()
 	switch {
 	case quantization != "" && quantization != NotQuantized:
 		return quantization
-	case mode == ModeInt8:
+	case mode == ModeInt8 && !blocks:
 		return QuantizeInt8
 	}
 	return NotQuantized

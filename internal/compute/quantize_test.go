@@ -37,9 +37,10 @@ func TestQuantizationsHaveNames(t *testing.T) {
 	}
 	_, err := ParseQuantization("int3", F32)
 	require.EqualError(t, err, `unknown quantization "int3", want none, int8 or nf4`)
-	require.Equal(t, QuantizeInt8, ResolveQuantization(ModeInt8, NotQuantized))
-	require.Equal(t, QuantizeNF4, ResolveQuantization(ModeInt8, QuantizeNF4))
-	require.Equal(t, NotQuantized, ResolveQuantization(ModeF32, ""))
+	require.Equal(t, QuantizeInt8, ResolveQuantization(ModeInt8, NotQuantized, BF16))
+	require.Equal(t, QuantizeNF4, ResolveQuantization(ModeInt8, QuantizeNF4, Q4_0))
+	require.Equal(t, NotQuantized, ResolveQuantization(ModeF32, "", F32))
+	require.Equal(t, NotQuantized, ResolveQuantization(ModeInt8, "", Q4_0), "blocks stay as stored")
 }
 
 func TestNearestLevelIsNearest(t *testing.T) {

@@ -99,7 +99,7 @@ func replaced(b Base, specs []adapter.Spec) int64 {
 // weights returns the bytes of the frozen weights as the device keeps them, and of the embedding.
 func weights(c train.Config, b Base) int64 {
 	m, full := b.Config, c.Type == adapter.TypeFull
-	quantization := compute.ResolveQuantization(c.Compute, c.Quantized)
+	quantization := compute.ResolveQuantization(c.Compute, c.Quantized, b.Stored)
 	embed, head := model.EmbedSite().WeightName(), m.HeadSite().WeightName()
 	if m.Tied {
 		head = embed

@@ -110,3 +110,18 @@ func TestStorageCountsKeptCheckpoints(t *testing.T) {
 		require.InEpsilon(t, (x.kept+1)*one+one/3, Storage(c, m, x.steps), 0.05)
 	}
 }
+
+func TestEstimateCountsTheTypeOfEachMatrix(t *testing.T) {
+	b := of7b()
+	b.Stored, b.Types = compute.Q4_K, map[string]compute.DType{}
+	n := func() int64 {
+		return Estimate(train.Defaults(), b, train.NewWorkload(train.Defaults(), alike(12, 512), nil), 12*512).Weights
+	}
+	pure := n()
+	require.Equal(t, compute.Q4_K.Bytes(b.Config.Parameters()/256, 256), pure+compute.Q4_K.Bytes(65, 4096),
+		"norms are not counted")
+	b.Types["model.layers.3.mlp.down_proj.weight"] = compute.Q6_K
+	b.Types["lm_head.weight"] = compute.Q8_0
+	require.Equal(t, pure+compute.Q6_K.Bytes(4096, 11008)-compute.Q4_K.Bytes(4096, 11008)+
+		compute.Q8_0.Bytes(32000, 4096)-compute.Q4_K.Bytes(32000, 4096), n())
+}
