@@ -95,7 +95,7 @@ func (s *Set) writeGGUF(to string, o Output) error {
 		}
 		keys = append(keys, gguf.Key{Name: ggufRecord, Value: string(text)})
 	}
-	var tensors []gguf.Output
+	var tensors []checkpoint.Lazy
 	for _, m := range slices.SortedFunc(slices.Values(all), byPath) {
 		name := ggufName(m.at)
 		if m.at.At == model.Embed {
@@ -110,9 +110,9 @@ func (s *Set) writeGGUF(to string, o Output) error {
 }
 
 // output returns the factor as a tensor of a GGUF file, of type F32 where none is given.
-func (m factor) output(name string, as checkpoint.Type) gguf.Output {
+func (m factor) output(name string, as checkpoint.Type) checkpoint.Lazy {
 	as = cmp.Or(as, checkpoint.F32)
-	return gguf.Output{Name: name, Type: as, Shape: []int{m.rows, m.columns}, Write: func(w io.Writer) error {
+	return checkpoint.Lazy{Name: name, Type: as, Shape: []int{m.rows, m.columns}, Write: func(w io.Writer) error {
 		if as != checkpoint.F32 && as != checkpoint.F16 {
 			return fmt.Errorf("type %s, want F32 or F16", as)
 		}

@@ -68,7 +68,7 @@ func writeGGUF(t *testing.T, path string, keys map[string]any, tensors map[strin
 	for _, name := range slices.Sorted(maps.Keys(keys)) {
 		list = append(list, gguf.Key{Name: name, Value: keys[name]})
 	}
-	var out []gguf.Output
+	var out []checkpoint.Lazy
 	for _, name := range slices.Sorted(maps.Keys(tensors)) {
 		out = append(out, tensors[name].Lazy())
 	}

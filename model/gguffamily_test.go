@@ -76,9 +76,9 @@ func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
 			}
 			keys, tensors, err := s.Config.GGUF(tensors)
 			require.NoError(t, err)
-			var out []gguf.Output
+			var out []checkpoint.Lazy
 			for _, tensor := range tensors {
-				out = append(out, gguf.Output(tensor.Lazy()))
+				out = append(out, checkpoint.Lazy(tensor.Lazy()))
 			}
 			path := filepath.Join(dir, "x.gguf")
 			require.NoError(t, gguf.Write(path, keys, out))

@@ -40,7 +40,11 @@ func Encode(t Type, dst []byte, src []float32) error {
 		}
 	case BF16:
 		for i, x := range src {
-			le.PutUint16(dst[2*i:], compute.ToBF16(x))
+			b := compute.ToBF16(x)
+			if b&0x7f80 == 0x7f80 {
+				return fmt.Errorf("encode as BF16: element %d is %v, which rounds to infinity", i, x)
+			}
+			le.PutUint16(dst[2*i:], b)
 		}
 	default:
 		blocks, ok := quantized[t]

@@ -51,6 +51,7 @@ func TestNumbersThatATypeCannotHoldAreNotEncoded(t *testing.T) {
 		{BF16, with(inf - inf), 64, "encode as BF16: element 7 is NaN, want a finite number"},
 		{Q8_0, with(inf), 34, "encode as Q8_0: element 7 is -Inf, want a finite number"},
 		{F16, with(-65520), 64, "encode as F16: element 7 is -65520, want at most 65504 in magnitude"},
+		{BF16, with(math.MaxFloat32), 64, "encode as BF16: element 7 is 3.4028235e+38, which rounds to infinity"},
 		{Q8_0, with(1e7), 34, "encode as Q8_0: its numbers, up to 1e+07 in magnitude, need a scale beyond 65504"},
 		{Q4_1, with(-7e4), 20, "encode as Q4_1: its numbers, up to 70000 in magnitude, need a scale beyond 65504"},
 		{Q6_K, slices.Repeat(with(1e20), 8), 210,

@@ -42,11 +42,7 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 			keys = append(keys, gguf.Key{Name: fileType, Value: uint32(n)})
 		}
 	}
-	var out []gguf.Output
-	for _, t := range lazy {
-		out = append(out, gguf.Output(t))
-	}
-	return gguf.Write(path, keys, out)
+	return gguf.Write(path, keys, lazy)
 }
 
 const fileType = "general.file_type"

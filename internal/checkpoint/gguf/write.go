@@ -18,9 +18,6 @@ type Key struct {
 	Value any
 }
 
-// Output is a tensor of a file to come.
-type Output = checkpoint.Lazy
-
 // Write replaces the file at path, whole or not at all, by one that Encode writes.
 func Write(path string, keys []Key, tensors []checkpoint.Lazy) error {
 	return atomicfile.Write(path, func(w io.Writer) error { return Encode(w, keys, tensors) })
