@@ -188,20 +188,32 @@ func (s *Set) save() (weights, about string, config []byte, err error) {
 
 // Files returns the writers of the adapter's files, by name: PEFT's two, or for full weights model.safetensors and
 // config.json. The same parameters give the same bytes.
-func (s *Set) Files() (map[string]func(io.Writer) error, error) {
+func (s *Set) Files() (map[string]func(io.Writer) error, error) { return s.FilesAs(checkpoint.F32) }
+
+// FilesAs is Files with parameters of another type than F32, rounded: for a result, not for a checkpoint.
+func (s *Set) FilesAs(as checkpoint.Type) (map[string]func(io.Writer) error, error) {
 	weights, about, config, err := s.save()
 	tensors := slices.Clone(s.along)
 	for _, p := range slices.Concat(s.params, s.frozen) {
-		tensors = append(tensors, checkpoint.FromFloat32s(p.Name, p.Shape, p.Data))
-		if also := s.also[p.Name]; also != "" {
-			tensors = append(tensors, checkpoint.FromFloat32s(also, p.Shape, p.Data))
+		for _, name := range []string{p.Name, s.also[p.Name]} {
+			if name != "" {
+				tensors = append(tensors, checkpoint.FromFloat32s(name, p.Shape, p.Data))
+			}
 		}
 	}
 	if weights == fullFile && err == nil {
 		tensors, err = s.model.Config().Fuse(tensors)
 	}
+	var lazy []checkpoint.Lazy
+	for _, t := range tensors {
+		if t.Type == checkpoint.F32 {
+			lazy = append(lazy, checkpoint.Computed{Tensor: t}.As(as))
+		} else {
+			lazy = append(lazy, t.Lazy()) // of the base
+		}
+	}
 	return map[string]func(io.Writer) error{
-		weights: func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) },
+		weights: func(w io.Writer) error { return safetensors.Write(w, lazy, map[string]string{"format": "pt"}) },
 		about:   atomicfile.Bytes(config),
 	}, err
 }

@@ -71,6 +71,7 @@ type Config struct {
 	SaveSteps    int     `yaml:"save_steps" help:"steps between checkpoints; 0: at the end only"`
 	SavesEpoch   int     `yaml:"saves_per_epoch" help:"checkpoints in an epoch, instead of save_steps; 0: by save_steps"`
 	SaveLimit    int     `yaml:"save_total_limit" help:"checkpoints to keep, the best one always among them; 0: all"`
+	SaveDType    string  `yaml:"save_dtype" help:"type of the result of full tuning: float32, bfloat16, float16, or base, as the base has it; checkpoints are float32"`
 	LoggingSteps int     `yaml:"logging_steps" help:"steps between printed lines, if the terminal cannot update a line"`
 	Resume       string  `yaml:"resume" alias:"resume_from_checkpoint" bare:"auto" words:"true=auto,latest=auto,last=auto,auto=auto,false=none,none=none,null=none" help:"auto, none or a checkpoint directory"`
 
@@ -93,7 +94,8 @@ func Defaults() Config {
 		Compute: compute.ModeAuto, Quantized: compute.NotQuantized, SharePrefix: "auto", Recompute: "auto",
 		ActivationM: 1024, MaxMemory: "auto",
 
-		SaveSteps: 200, SaveLimit: 3, LoggingSteps: 10, Resume: "auto", BestBy: "eval_loss", SampleTokens: 64,
+		SaveSteps: 200, SaveLimit: 3, SaveDType: "float32", LoggingSteps: 10, Resume: "auto", BestBy: "eval_loss",
+		SampleTokens: 64,
 	}
 }
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"fettle/internal/atomicfile"
+	tensors "fettle/internal/checkpoint"
 	"fettle/train/checkpoint"
 	"fettle/train/report"
 )
@@ -36,9 +38,12 @@ func (r *run) export() error {
 	if err := r.takeBest(); err != nil {
 		return err
 	}
-	files, err := r.adapterFiles()
+	files, err := r.adapterFiles(cmp.Or(r.job.SaveAs, tensors.F32))
 	if err != nil {
 		return err
+	}
+	for name, text := range r.job.Final {
+		files[name] = atomicfile.Bytes(text)
 	}
 	log, err := r.trainerState(&report.Ending{Seconds: r.elapsed(), Examples: r.steps.seen(r.state.Step)})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/data"
+	"fettle/internal/checkpoint"
 	"fettle/model"
 )
 
@@ -23,6 +24,9 @@ type Job struct {
 	Record     adapter.Record
 	Settings   []byte            // config.yaml of the output directory; may be nil
 	Beside     map[string][]byte // files to keep with the adapter, by name
+
+	SaveAs checkpoint.Type   // of the result's weights; "": F32, as checkpoints
+	Final  map[string][]byte // files of the result that differ from those in Beside
 
 	// Sample answers an instruction of sample_prompts with the current adapter; it must not change the run. May be nil.
 	Sample func(ctx context.Context, prompt string) (string, error)

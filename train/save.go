@@ -6,6 +6,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
+	tensors "fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/train/checkpoint"
 	"fettle/train/report"
@@ -13,7 +14,7 @@ import (
 
 // save writes a checkpoint of the last finished step and prunes older ones.
 func (r *run) save() error {
-	files, err := r.adapterFiles()
+	files, err := r.adapterFiles(tensors.F32)
 	if err != nil {
 		return err
 	}
@@ -43,8 +44,8 @@ func (r *run) save() error {
 }
 
 // adapterFiles returns the adapter's own files, its record and the files beside it.
-func (r *run) adapterFiles() (map[string]atomicfile.Content, error) {
-	files, err := r.job.Adapter.Files()
+func (r *run) adapterFiles(as tensors.Type) (map[string]atomicfile.Content, error) {
+	files, err := r.job.Adapter.FilesAs(as)
 	if err != nil {
 		return nil, err
 	}

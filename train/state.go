@@ -42,7 +42,8 @@ type Inputs struct {
 // mayChange lists the settings that a continued run may change: they do not change its results.
 func mayChange() []string {
 	return []string{
-		"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "recompute",
+		"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "save_dtype",
+		"recompute",
 		"activation_memory_mb", "max_memory", "per_device_train_batch_size", "gradient_accumulation_steps",
 		"model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset", "early_stopping_patience",
 		"early_stopping_threshold", "load_best_model_at_end", "metric_for_best_model", "sample_prompts", "sample_steps",

@@ -119,6 +119,7 @@ func (c Config) checkOutput(p *problems) {
 	p.atLeast("eval_steps", c.EvalSteps, 0)
 	p.atLeast("save_steps", c.SaveSteps, 0)
 	p.atLeast("save_total_limit", c.SaveLimit, 0)
+	p.oneOf("save_dtype", c.SaveDType, "float32", "bfloat16", "float16", "base")
 	p.atLeast("logging_steps", c.LoggingSteps, 0)
 	p.add(c.Patience < 0, "early_stopping_patience is %d, want 0 (never) or more", c.Patience)
 	p.notNegative("early_stopping_threshold", c.Threshold)

@@ -101,6 +101,9 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	if job.Beside, err = m.beside(c.Type); err != nil {
 		return err
 	}
+	if err := m.keepConfig(&job, c); err != nil {
+		return err
+	}
 	job.Log, job.Out, job.Terminal = log, cmd.OutOrStdout(), machine.IsTerminal(cmd.OutOrStdout())
 	if job.Sample, err = sampler(&c, m, job.Model); err != nil {
 		return err
