@@ -161,7 +161,7 @@ class Model:
 def main():
     if len(sys.argv) < 2:
         die("usage: llamacpp.py MODEL.gguf [LORA.gguf[:SCALE]]... < REQUESTS")
-    model = Model(sys.argv[1], sys.argv[2:], int(os.environ.get("LLAMA_CPP_CONTEXT", 1024)), int(os.environ.get("LLAMA_CPP_THREADS", 2)))
+    model = Model(sys.argv[1], sys.argv[2:], int(os.environ.get("LLAMA_CPP_CONTEXT", 1024)), int(os.environ.get("LLAMA_CPP_THREADS", 1)))
     for line in sys.stdin:
         if line.strip():
             print(json.dumps(model.answer(json.loads(line))), flush=True)
