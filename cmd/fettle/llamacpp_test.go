@@ -30,7 +30,7 @@ type refereeAnswer struct {
 	Ended  bool      `json:"ended"`
 }
 
-// llamaCpp asks llama.cpp, whose libraries are in the directory that LLAMA_CPP names, about a GGUF file and LoRAs for it.
+// llamaCpp asks llama.cpp, whose libraries are in the directory that LLAMA_CPP names, about a GGUF file with LoRAs.
 func llamaCpp(t *testing.T, file string, loras []string, questions ...refereeQuestion) (answers []refereeAnswer) {
 	if os.Getenv("LLAMA_CPP") == "" {
 		t.Skip("LLAMA_CPP does not name the directory of llama.cpp's libraries")
