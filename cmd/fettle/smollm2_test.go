@@ -66,9 +66,8 @@ func (r *smolRun) answers(name string, model ...string) (all []string) {
 	return all
 }
 
-// referee asks llama.cpp the questions and returns its answers, and those of fettle's logits beside its own: the largest
-// difference at the end of a prompt, relative to the largest logit if that is above 1, and how often the most probable
-// token is the same.
+// referee asks llama.cpp the questions and returns its answers, and compares its logits at the end of a prompt with
+// fettle's: their largest difference, relative to the largest logit, and how often the most probable token is the same.
 func (r *smolRun) referee(file string, loras []string, from source) (said []string, worst float64, same int) {
 	began := time.Now()
 	from.Compute = "f32"
@@ -114,13 +113,13 @@ func (r *smolRun) path(name string) string { return filepath.Join(r.dir, name) }
 // heldOut reads the losses before and after from what train prints.
 var heldOut = regexp.MustCompile(`Held-out loss: ([0-9.]+) before, ([0-9.]+) after`)
 
-// TestSmolLM2EndToEnd loads SmolLM2-135M-Instruct as people get it, a GGUF file in 4 bits, chats, tunes it on 300 rows of
-// Alpaca's data, merges, exports, and asks llama.cpp about every result. FETTLE_SMOLLM2 names the file; .ci/smollm2
-// downloads it and llama.cpp's libraries. FETTLE_SMOLLM2_RUN may name a run that was trained before, to save time.
+// TestSmolLM2EndToEnd loads SmolLM2-135M-Instruct as people get it, a GGUF file in 4 bits, chats, tunes it on 300 rows
+// of Alpaca's data, merges, exports, and asks llama.cpp about every result. SMOLLM2 names the file; .ci/smollm2
+// downloads it and llama.cpp's libraries. SMOLLM2_RUN may name a run that was trained before, to save time.
 func TestSmolLM2EndToEnd(t *testing.T) {
-	base := os.Getenv("FETTLE_SMOLLM2")
+	base := os.Getenv("SMOLLM2")
 	if base == "" {
-		t.Skip("FETTLE_SMOLLM2 does not name SmolLM2-135M-Instruct.Q4_1.gguf")
+		t.Skip("SMOLLM2 does not name SmolLM2-135M-Instruct.Q4_1.gguf")
 	}
 	r := &smolRun{t: t, dir: t.TempDir()}
 	defer func() {
@@ -131,7 +130,7 @@ func TestSmolLM2EndToEnd(t *testing.T) {
 	t.Logf("base: %q", plain)
 	require.Contains(t, plain[0], "Paris")
 
-	if trained := os.Getenv("FETTLE_SMOLLM2_RUN"); trained != "" {
+	if trained := os.Getenv("SMOLLM2_RUN"); trained != "" {
 		run = trained
 	} else {
 		told := r.fettle("train", "train", "--model_name_or_path", base, "--dataset", alpaca(t, 330), "--val_size", "30",
