@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/model"
 )
@@ -182,4 +183,69 @@ func interleave(a, b factor, sites []model.Site, c *model.Config) ([]checkpoint.
 		all = append(all, a.tensor(s.a()), out[i].tensor(s.b()))
 	}
 	return all, nil
+}
+
+// writeLitLoRA writes a LoRA of LitGPT, whose modules are the same in all layers: B is zero where there is none.
+func (s *Set) writeLitLoRA(to string, o Output) error {
+	l, err := s.loraOnly()
+	if err != nil {
+		return err
+	}
+	all, rank, alpha, err := s.even(l, 0)
+	if err != nil {
+		return err
+	}
+	at, used := map[model.Site]folded{}, map[model.Place]bool{}
+	for _, m := range all {
+		if at[m.at], used[m.at.At] = m, true; m.at.At == model.Embed {
+			return errors.New("LitGPT has no LoRA of embed_tokens: merge the adapter into its base and export the model")
+		}
+	}
+	mlp := used[model.GateProj] || used[model.UpProj] || used[model.DownProj]
+	used[model.GateProj], used[model.UpProj], used[model.DownProj] = mlp, mlp, mlp
+	one := func(site model.Site) folded {
+		if m, ok := at[site]; ok {
+			return m
+		}
+		out, in := s.config.Width(site.At)
+		return folded{site, factor{rank, in, make([]float32, rank*in)}, factor{out, rank, make([]float32, out*rank)}}
+	}
+	var tensors []checkpoint.Tensor
+	add := func(name string, sites ...model.Site) {
+		var a, b factor
+		for _, site := range sites {
+			if used[site.At] {
+				m := one(site)
+				a, b = a.above(m.a), b.above(m.b)
+			}
+		}
+		if a.rows > 0 {
+			tensors = append(tensors, a.tensor(name+".lora_A"), b.tensor(name+".lora_B"))
+		}
+	}
+	add(model.Head.String(), s.config.HeadSite())
+	for layer := range s.config.Layers {
+		site := func(p model.Place) model.Site { return model.Site{Layer: layer, At: p} }
+		block := fmt.Sprintf("%s%d.", litBlock, layer)
+		add(block+litQKV, site(model.QProj), site(model.KProj), site(model.VProj))
+		for _, name := range slices.Sorted(maps.Keys(litModules)) {
+			add(block+name, site(litModules[name]))
+		}
+	}
+	settings := litConfig{
+		Base: s.Base, Rank: &rank, Alpha: &alpha, Dropout: l.Dropout, Query: used[model.QProj], Key: used[model.KProj],
+		Value: used[model.VProj], Projection: used[model.OProj], MLP: mlp, Head: used[model.Head],
+	}
+	text, err := settings.encode()
+	if err != nil {
+		return err
+	}
+	return writeFiles(to, o, map[string]atomicfile.Content{
+		litLoRA: pthFile(tensors), litSettings: atomicfile.Bytes(text),
+	})
+}
+
+// above returns the factor with another one below.
+func (m factor) above(other factor) factor {
+	return factor{m.rows + other.rows, other.columns, slices.Concat(m.data, other.data)}
 }

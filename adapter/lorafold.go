@@ -1,6 +1,8 @@
 package adapter
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 
 	"fettle/model"
@@ -95,3 +97,55 @@ func effectiveAlpha(alpha float64, r int, rs bool) float64 {
 	}
 	return alpha
 }
+
+// portable returns the LoRA with one rank, one alpha and the scale alpha/rank, which every reader of PEFT's files
+// computes; many pass over use_rslora and patterns. B takes the difference.
+func (s *Set) portable(l LoRA) (*Set, error) {
+	alpha := l.Alpha
+	if alpha == 0 {
+		alpha = 1
+	}
+	all, rank, _, err := s.even(l, alpha)
+	if err != nil {
+		return nil, err
+	}
+	plain := l
+	plain.Rank, plain.Alpha, plain.RSLoRA, plain.RankPattern, plain.AlphaPattern = rank, alpha, false, nil, nil
+	to, err := blank(plain, s.config)
+	if err != nil {
+		return nil, err
+	}
+	to.Base, to.along = s.Base, s.along
+	from, params := s.byName(), to.byName()
+	for name, p := range from {
+		if params[name] != nil && len(params[name].Data) == len(p.Data) {
+			copy(params[name].Data, p.Data)
+		}
+	}
+	sites, err := l.sites(s.config)
+	if err != nil {
+		return nil, err
+	}
+	for i, at := range sites {
+		copy(params[at.a()].Data, all[i].a.data)
+		copy(params[at.b()].Data, all[i].b.data)
+		if p := params[at.bias()]; p != nil {
+			copy(p.Data, factor{1, len(p.Data), p.Data}.times(at.alpha/alpha*float64(rank)/float64(at.form.r)).data)
+		}
+	}
+	return to, nil
+}
+
+// untied refuses LoRA at the embedding or the head of a tied base, where a form's reader would apply it to both.
+func (s *Set) untied(all []folded) error {
+	for _, m := range all {
+		if s.config.Tied && m.at.At >= model.Embed {
+			return fmt.Errorf("the adapter has LoRA on %s, and embedding and head of the base are one weight, for which the "+
+				"form's readers do not compute it: merge the adapter into its base and export the model", m.at.At)
+		}
+	}
+	return nil
+}
+
+// byPath sorts modules as their names sort in a file of PEFT.
+func byPath(a, b folded) int { return cmp.Compare(a.at.ModuleName(), b.at.ModuleName()) }

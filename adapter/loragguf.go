@@ -1,12 +1,13 @@
 package adapter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"fettle/internal/checkpoint"
@@ -22,66 +23,21 @@ const (
 	ggufAdapter      = "adapter.type"       // lora
 	ggufAlpha        = "adapter.lora.alpha" // the scale is alpha/rank; 0: the scale is 1
 	ggufRecord       = "fettle.record"      // a Record, as JSON
-	ggufLayer        = "blk.%d.%s.weight"   // of a block
-	ggufEmbed        = "token_embd.weight"  // the embedding
-	ggufHead         = "output.weight"      // the head
 	ggufNorm         = "_norm.weight"       // ends names that llama.cpp passes over
 	ggufA, ggufB     = ".lora_a", ".lora_b" // end the names of the factors
 )
 
-// ggufModules lists the names that GGUF gives the projections.
-var ggufModules = [...]string{
-	model.QProj: "attn_q", model.KProj: "attn_k", model.VProj: "attn_v", model.OProj: "attn_output",
-	model.GateProj: "ffn_gate", model.UpProj: "ffn_up", model.DownProj: "ffn_down",
-}
-
-// ggufName returns GGUF's name of the weight at a site.
-func ggufName(at model.Site) string {
-	switch at.At {
-	case model.Embed:
-		return ggufEmbed
-	case model.Head:
-		return ggufHead
-	}
-	return fmt.Sprintf(ggufLayer, at.Layer, ggufModules[at.At])
-}
-
 // ggufPath returns the path of the module whose weight has a name in GGUF.
 func ggufPath(name string) (string, bool) {
-	switch name {
-	case ggufEmbed:
-		return model.EmbedSite().ModuleName(), true
-	case ggufHead:
-		return model.Site{At: model.Head}.ModuleName(), true
-	}
-	parts := strings.Split(name, ".")
-	if len(parts) != 4 {
-		return "", false
-	}
-	layer, err := strconv.Atoi(parts[1])
-	place := slices.Index(ggufModules[:], parts[2])
-	if err != nil || place < 0 {
-		return "", false
-	}
-	at := model.Site{Layer: layer, At: model.Place(place)}
-	return at.ModuleName(), ggufName(at) == name
+	path, isWeight := strings.CutSuffix(model.FromGGUFName(name), weight)
+	at, known := siteOf(path)
+	return path, isWeight && known && model.GGUFName(at.WeightName()) == name
 }
 
-// ggufFamily returns general.architecture of the model_type's GGUF files.
-func ggufFamily(c *model.Config) string {
-	switch c.Type {
-	case "", "mistral":
-		return "llama"
-	case "gemma3_text":
-		return "gemma3"
-	}
-	return c.Type
-}
-
-// permutes reports whether GGUF files of an architecture have the rows of q and k in the order of adjacent pairs:
-// row 2j+p of a head is row p·Dh/2+j of Hugging Face's. The rows of B are those of the weight; A has none of them.
-func permutes(architecture string, at model.Site) bool {
-	return architecture == "llama" && (at.At == model.QProj || at.At == model.KProj)
+// inPairs reports whether a GGUF file has the rows of the weight at a site in RoPE's pairs. The rows of B are the
+// weight's; A has none of them.
+func inPairs(paired bool, at model.Site) bool {
+	return paired && (at.At == model.QProj || at.At == model.KProj)
 }
 
 // halves returns the row of Hugging Face's matrix that stands in a row of GGUF's, and pairs the reverse.
@@ -193,7 +149,11 @@ func openGGUF(path string) (*stored, error) {
 
 // fromGGUF returns the factors under PEFT's names, with the rows of q and k as Hugging Face has them.
 func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, error) {
-	if family := ggufFamily(c); architecture != family {
+	family, paired, err := c.GGUFArchitecture()
+	if err != nil {
+		return nil, err
+	}
+	if architecture != family {
 		return nil, fmt.Errorf("%s is %s, the base's is %s", ggufArchitecture, architecture, family)
 	}
 	var all []checkpoint.Tensor
@@ -210,7 +170,7 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 		if at.At == model.Embed {
 			a = a.transposed()
 		}
-		if permutes(architecture, at) {
+		if inPairs(paired, at) {
 			if b.rows%c.HeadDim != 0 {
 				return nil, fmt.Errorf("tensor %s: %d rows, want a multiple of head_dim %d: an adapter for another base?",
 					f.b[path].Name, b.rows, c.HeadDim)
@@ -221,4 +181,62 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 		all = append(all, a.tensor(s.a()), b.tensor(s.b()))
 	}
 	return inMemory(all...), nil
+}
+
+// writeGGUF writes a GGUF file for llama.cpp.
+func (s *Set) writeGGUF(to string, o Output) error {
+	if o.Type = cmp.Or(o.Type, checkpoint.F32); o.Type != checkpoint.F32 && o.Type != checkpoint.F16 {
+		return fmt.Errorf("type %s, want F32 or F16", o.Type)
+	}
+	l, err := s.loraOnly()
+	if err != nil {
+		return err
+	}
+	all, alpha, err := s.fold(l)
+	if err == nil {
+		err = s.untied(all)
+	}
+	if err != nil {
+		return err
+	}
+	family, paired, err := s.config.GGUFArchitecture()
+	if err != nil {
+		return err
+	}
+	keys := []gguf.Key{
+		{Name: ggufArchitecture, Value: family}, {Name: ggufType, Value: "adapter"}, {Name: ggufAdapter, Value: TypeLoRA},
+		{Name: "general.name", Value: o.titleOf(to)}, {Name: ggufAlpha, Value: float32(alpha)},
+		{Name: "general.quantization_version", Value: uint32(2)},
+	}
+	if o.Record.Type != "" {
+		text, err := o.Record.Encode()
+		if err != nil {
+			return err
+		}
+		keys = append(keys, gguf.Key{Name: ggufRecord, Value: string(text)})
+	}
+	var tensors []checkpoint.Lazy
+	for _, m := range slices.SortedFunc(slices.Values(all), byPath) {
+		name := model.GGUFName(m.at.WeightName())
+		if m.at.At == model.Embed {
+			m.a = m.a.transposed()
+		}
+		if inPairs(paired, m.at) {
+			m.b = m.b.rowsFrom(halves(s.config.HeadDim))
+		}
+		tensors = append(tensors, m.a.output(name+ggufA, o.Type), m.b.output(name+ggufB, o.Type))
+	}
+	return gguf.Write(to, keys, tensors)
+}
+
+// output returns the factor as a tensor of a GGUF file.
+func (m factor) output(name string, as checkpoint.Type) checkpoint.Lazy {
+	return checkpoint.Lazy{Name: name, Type: as, Shape: []int{m.rows, m.columns}, Write: func(w io.Writer) error {
+		data := make([]byte, len(m.data)*as.BlockBytes())
+		if err := checkpoint.Encode(as, data, m.data); err != nil {
+			return err
+		}
+		_, err := w.Write(data)
+		return err
+	}}
 }

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/identify"
@@ -139,10 +142,14 @@ func openMLX(path string) (*stored, error) {
 	if c.LoRA != nil {
 		method.Dropout = c.LoRA.Dropout
 	}
-	return &stored{method: method, base: c.Model, tensors: func(*model.Config) (*tensorFile, error) {
+	return &stored{method: method, base: c.Model, tensors: func(c *model.Config) (*tensorFile, error) {
 		var all []checkpoint.Tensor
 		for _, path := range found.paths {
 			at, _ := siteOf(path)
+			if c.Tied && at.At == model.Embed {
+				return nil, errors.New("LoRA on embed_tokens of a tied base is the head's too in mlx-lm, which is not computed " +
+					"here: " + mlxFuse)
+			}
 			a, err := factorOf(found.a[path])
 			if err != nil {
 				return nil, err
@@ -181,4 +188,45 @@ func (c mlxConfig) scale() (func(rank int) float64, error) {
 		return func(int) float64 { return *l.Alpha }, nil
 	}
 	return nil, errors.New("lora_parameters has neither scale nor alpha")
+}
+
+// writeMLX writes a directory of mlx-lm.
+func (s *Set) writeMLX(to string, o Output) error {
+	l, err := s.loraOnly()
+	if err != nil {
+		return err
+	}
+	all, rank, alpha, err := s.even(l, 0)
+	if err == nil {
+		err = s.untied(all)
+	}
+	if err != nil {
+		return err
+	}
+	keys, lowest := map[string]bool{}, s.config.Layers
+	var tensors []checkpoint.Tensor
+	for _, m := range all {
+		path := m.at.ModuleName()
+		key := path
+		if m.at.At < model.Embed {
+			lowest = min(lowest, m.at.Layer)
+			key = strings.TrimPrefix(path, fmt.Sprintf("model.layers.%d.", m.at.Layer))
+		}
+		keys[key] = true
+		tensors = append(tensors, m.a.transposed().tensor(path+mlxA), m.b.transposed().tensor(path+mlxB))
+	}
+	config, err := json.MarshalIndent(map[string]any{
+		"fine_tune_type": TypeLoRA, "num_layers": s.config.Layers - lowest, "model": s.Base,
+		"lora_parameters": map[string]any{
+			"rank": rank, "scale": number(alpha/float64(rank), true), "dropout": number(l.Dropout, true),
+			"keys": slices.Sorted(maps.Keys(keys)),
+		},
+	}, "", "    ")
+	if err != nil {
+		return err
+	}
+	return writeFiles(to, o, map[string]atomicfile.Content{
+		ConfigFile: atomicfile.Bytes(append(config, '\n')),
+		mlxWeights: func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "mlx"}) },
+	})
 }

@@ -83,6 +83,19 @@ const (
 	ropeFactors     = "rope_freqs.weight" // what RoPE's inverse frequencies are divided by
 )
 
+// GGUFArchitecture returns general.architecture of a model's GGUF files, and whether they have the rows of q and k in
+// RoPE's pairs: row 2j+s of a head is row s·Dh/2+j of Hugging Face's.
+func (c *Config) GGUFArchitecture() (name string, paired bool, err error) {
+	f, err := c.ggufFamily()
+	return f.name, f.paired, err
+}
+
+// GGUFName returns llama.cpp's name of a weight; the name itself where it has none.
+func GGUFName(name string) string { return ggufNames.original(name) }
+
+// FromGGUFName returns Hugging Face's name of a weight of a GGUF file; the name itself where it has none.
+func FromGGUFName(name string) string { return ggufNames.rename(name) }
+
 // familyOf finds the architecture of a file.
 func familyOf(m gguf.Metadata) (ggufFamily, error) {
 	if kind, ok := m.Text(typeKey); ok && kind != "model" {
