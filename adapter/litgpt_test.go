@@ -28,7 +28,8 @@ func litDir(t *testing.T, name string, settings string, tensors ...checkpoint.Te
 func TestLitGPTsFilesAreReadOrRefused(t *testing.T) {
 	base := load(t, fast(t, 1))
 	const block = "transformer.h.2.attn."
-	const settings = "checkpoint_dir: models/tiny\nlora_r: 2\nlora_alpha: 4\nlora_query: true\nlora_value: true\nother: [1]\n"
+	const settings = "checkpoint_dir: models/tiny\nlora_r: 2\nlora_alpha: 4\nlora_query: true\nlora_value: true\n" +
+		"other: [1]\n"
 	const lower = "transformer.h.1.attn."
 	prompt, gate := counted(block+"adapter_wte.weight", 5, 16), counted(block+"gating_factor", 1, 1, 4, 1)
 	qv := func(rows int) []checkpoint.Tensor {

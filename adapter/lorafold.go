@@ -136,12 +136,21 @@ func (s *Set) portable(l LoRA) (*Set, error) {
 	return to, nil
 }
 
-// untied refuses LoRA at the embedding or the head of a tied base, where a form's reader would apply it to both.
-func (s *Set) untied(all []folded) error {
+// apart refuses modules whose weight is not one of its own in other programs: LoRA at the embedding or the head of a
+// tied base, which a form's reader would apply to both, and at parts of a fused weight.
+func (s *Set) apart(all []folded) error {
+	const instead = "merge the adapter into its base and export the model"
 	for _, m := range all {
 		if s.config.Tied && m.at.At >= model.Embed {
 			return fmt.Errorf("the adapter has LoRA on %s, and embedding and head of the base are one weight, for which the "+
-				"form's readers do not compute it: merge the adapter into its base and export the model", m.at.At)
+				"form's readers do not compute it: %s", m.at.At, instead)
+		}
+		switch m.at.At {
+		case model.QProj, model.KProj, model.VProj, model.GateProj, model.UpProj:
+			if s.config.Arch.Fused {
+				return fmt.Errorf("the adapter has LoRA on %s, which is a part of a fused weight of the base in the form's "+
+					"readers: %s", m.at.At, instead)
+			}
 		}
 	}
 	return nil

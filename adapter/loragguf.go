@@ -194,7 +194,7 @@ func (s *Set) writeGGUF(to string, o Output) error {
 	}
 	all, alpha, err := s.fold(l)
 	if err == nil {
-		err = s.untied(all)
+		err = s.apart(all)
 	}
 	if err != nil {
 		return err

@@ -198,7 +198,7 @@ func (s *Set) writeMLX(to string, o Output) error {
 	}
 	all, rank, alpha, err := s.even(l, 0)
 	if err == nil {
-		err = s.untied(all)
+		err = s.apart(all)
 	}
 	if err != nil {
 		return err

@@ -90,11 +90,11 @@ func (c *Config) GGUFArchitecture() (name string, paired bool, err error) {
 	return f.name, f.paired, err
 }
 
-// GGUFName returns llama.cpp's name of a weight; the name itself where it has none.
-func GGUFName(name string) string { return ggufNames.original(name) }
+// GGUFName returns llama.cpp's name of a weight that all families have; the name itself where it has none.
+func GGUFName(name string) string { return ggufFamily{}.names().original(name) }
 
-// FromGGUFName returns Hugging Face's name of a weight of a GGUF file; the name itself where it has none.
-func FromGGUFName(name string) string { return ggufNames.rename(name) }
+// FromGGUFName is the inverse of GGUFName.
+func FromGGUFName(name string) string { return ggufFamily{}.names().rename(name) }
 
 // familyOf finds the architecture of a file.
 func familyOf(m gguf.Metadata) (ggufFamily, error) {
