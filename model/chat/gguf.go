@@ -94,3 +94,15 @@ func ggufGeneration(path string, keys gguf.Metadata) (g Generation, err error) {
 	}
 	return g, nil
 }
+
+// GGUF returns the keys of a GGUF file for the template; none if there is none.
+func (t Template) GGUF() (keys []gguf.Key) {
+	if t.Default != "" {
+		keys = append(keys, gguf.Key{Name: templateKey, Value: t.Default})
+	}
+	if t.ToolUse != "" && t.ToolUse != t.Default {
+		keys = append(keys, gguf.Key{Name: templateKey + ".tool_use", Value: t.ToolUse},
+			gguf.Key{Name: "tokenizer.chat_templates", Value: []string{"tool_use"}})
+	}
+	return keys
+}

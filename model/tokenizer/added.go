@@ -94,6 +94,7 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 	for t.own > 0 && (p.has(int32(t.own-1)) || t.pieces[t.own-1].name == "") {
 		t.own--
 	}
+	t.placed = p.placed
 	return p.placed, nil
 }
 

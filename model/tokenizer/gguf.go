@@ -145,6 +145,11 @@ func (v *ggufVocabulary) finish(t *Tokenizer, kind string) error {
 			return err
 		}
 	}
+	prefix, err := v.flag("add_space_prefix", true)
+	if err != nil {
+		return err
+	}
+	t.addsNoSpace = !prefix
 	t.bos, t.eos, t.unk, t.pad = ids["bos"], ids["eos"], ids["unknown"], ids["padding"]
 	pre, _ := v.Text(ggufPrefix + "pre")
 	begins, err := v.flag("add_bos_token", kind == "llama" || layoutOf(pre).bos)

@@ -25,7 +25,7 @@ func spmKeys() gguf.Metadata {
 	types[len(types)-1] = 4
 	scores := make([]float64, len(tokens))
 	for i := range scores {
-		scores[i] = -float64(i)
+		scores[i] = -float64(i + 1)
 	}
 	return gguf.Metadata{
 		"tokenizer.ggml.model": "llama", "tokenizer.ggml.tokens": tokens, "tokenizer.ggml.token_type": types,
@@ -129,7 +129,7 @@ func TestBrokenVocabulariesOfGGUFAreRefusedByTheirKey(t *testing.T) {
 		{with(spm, "add_bos_token", uint64(1)), "tokenizer.ggml.add_bos_token is 1, want true or false"},
 		{with(words, "pre", "mine"), `tokenizer.ggml.pre is "mine", want one of `},
 		{with(words, "merges", nil), "tokenizer.ggml.merges is missing"},
-		{with(words, "merges", []string{"ab"}), `tokenizer.ggml.merges: merge 0: "ab", want two tokens`},
+		{with(words, "merges", []string{"ab"}), `tokenizer.ggml.merges: merge 0: "ab", want two pieces`},
 		{with(words, "merges", []string{"a b", "a x"}), `tokenizer.ggml.merges: merge 1, "a" and "x"`},
 		{with(words, "merges", []string{"b a"}), `tokenizer.ggml.merges: merge 0, "b" and "a": the vocabulary lacks`},
 		{with(words, "tokens", []string{"<|end|>", "a", "b", "a", "1", "2", "ab", "Ġab", "<c>"}),

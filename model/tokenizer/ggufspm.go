@@ -104,7 +104,7 @@ func (v *ggufVocabulary) bytes() (*Tokenizer, error) {
 		return nil, fmt.Errorf("%spre is %q, want one of %s: how it divides text into words is unknown", ggufPrefix, pre,
 			strings.Join(layoutNames(), ", "))
 	}
-	f := &jsonFile{PreTokenizer: words.stage(), Decoder: &stage{Type: "ByteLevel"}}
+	f := &jsonFile{PreTokenizer: words.stage(), Decoder: byteLevelStage(true)}
 	f.Model = jsonModel{Type: "BPE", IgnoreMerges: words.whole, names: v.tokens, unused: map[int32]bool{}}
 	if v.kinds == nil {
 		v.guessKinds(-1)
@@ -138,13 +138,7 @@ func (v *ggufVocabulary) merges() ([]merge, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%stokens: %w", ggufPrefix, err)
 	}
-	merges, err := vocabulary.merges(len(lines), func(i int) (left, right string, err error) {
-		left, right, ok := strings.Cut(lines[i], " ")
-		if !ok || left == "" || right == "" || strings.Contains(right, " ") {
-			err = fmt.Errorf("%q, want two tokens", lines[i])
-		}
-		return left, right, err
-	})
+	merges, err := vocabulary.merges(len(lines), spaced(lines))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", key, err)
 	}

@@ -223,13 +223,7 @@ func (m *jsonModel) pairs() (pair func(i int) (left, right string, err error), n
 		if err := json.Unmarshal(m.Merges, &lines); err != nil {
 			return nil, 0, fmt.Errorf("merges: %w", plainjson.Explain(err))
 		}
-		return func(i int) (left, right string, err error) {
-			left, right, ok := strings.Cut(lines[i], " ")
-			if !ok || strings.Contains(right, " ") {
-				err = fmt.Errorf("%q, want two pieces", lines[i])
-			}
-			return left, right, err
-		}, len(lines), nil
+		return spaced(lines), len(lines), nil
 	}
 	var pairs [][]string
 	if len(m.Merges) > 0 {

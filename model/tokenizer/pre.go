@@ -126,22 +126,25 @@ func layoutNames() []string {
 func (l layout) stage() *stage {
 	yes, no := true, false
 	sequence := &stage{Type: "Sequence"}
+	own := false // ByteLevel's own expression
 	for i, expression := range l.words {
-		switch {
-		case expression == gpt2Words && i == len(l.words)-1: // ByteLevel's own
-			sequence.PreTokenizers = append(sequence.PreTokenizers,
-				stage{Type: "ByteLevel", AddPrefixSpace: &no, TrimOffsets: &yes, UseRegex: &yes})
-			return sequence
-		case expression == `\p{N}`:
-			sequence.PreTokenizers = append(sequence.PreTokenizers, stage{Type: "Digits", Individual: &yes})
-		default:
-			split := stage{Type: "Split", Behavior: "Isolated", Invert: &no, Pattern: &stagePattern{Regex: &expression}}
-			sequence.PreTokenizers = append(sequence.PreTokenizers, split)
+		next := stage{Type: "Split", Behavior: "Isolated", Invert: &no, Pattern: &stagePattern{Regex: &expression}}
+		if own = expression == gpt2Words && i == len(l.words)-1; own {
+			break
 		}
+		if expression == `\p{N}` {
+			next = stage{Type: "Digits", Individual: &yes}
+		}
+		sequence.PreTokenizers = append(sequence.PreTokenizers, next)
 	}
-	sequence.PreTokenizers = append(sequence.PreTokenizers,
-		stage{Type: "ByteLevel", AddPrefixSpace: &no, TrimOffsets: &yes, UseRegex: &no})
+	sequence.PreTokenizers = append(sequence.PreTokenizers, *byteLevelStage(own))
 	return sequence
+}
+
+// byteLevelStage returns a ByteLevel as pre_tokenizer or decoder.
+func byteLevelStage(own bool) *stage {
+	yes, no := true, false
+	return &stage{Type: "ByteLevel", AddPrefixSpace: &no, TrimOffsets: &yes, UseRegex: &own}
 }
 
 // endsGeneration reports whether a token with this name ends an answer in every model that has it.

@@ -29,6 +29,7 @@ func (t *Tokenizer) choose(beside side, json, processed, byteLevel bool) {
 	if t.eos < 0 {
 		t.eos = t.usual(endNames()...)
 	}
+	t.unk, t.pad = beside.pick(t, beside.UNK, t.unk), beside.pick(t, beside.PAD, t.pad)
 	adds, known := addsBOS(beside.Class)
 	switch explicit := beside.AddBOS.given || beside.AddEOS.given; {
 	case json && beside.Backend != "": // transformers 5 saved it, which leaves these settings to the post-processor

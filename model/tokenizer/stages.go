@@ -36,20 +36,20 @@ type stage struct {
 	Left           *bool   `json:"strip_left,omitempty"`
 	Right          *bool   `json:"strip_right,omitempty"`
 
-	Start int `json:"start"`
-	Stop  int `json:"stop"`
+	Start *int `json:"start,omitempty"`
+	Stop  *int `json:"stop,omitempty"`
 
-	CLS      []any `json:"cls"`
-	SEP      []any `json:"sep"`
+	CLS      []any `json:"cls,omitempty"`
+	SEP      []any `json:"sep,omitempty"`
 	Specials map[string]struct {
 		IDs []int32 `json:"ids"`
-	} `json:"special_tokens"`
+	} `json:"special_tokens,omitempty"`
 	Single []struct {
 		SpecialToken *struct {
 			ID string `json:"id"`
 		} `json:"SpecialToken"`
 		Sequence *struct{} `json:"Sequence"`
-	} `json:"single"`
+	} `json:"single,omitempty"`
 }
 
 // stagePattern is what a Split or a Replace looks for: a text or an expression.
@@ -223,12 +223,13 @@ func newDecoder(s *stage, byteLevel bool) (spell func(string) string, prefixed b
 			prefixed = prefixed || scheme != "never"
 			steps = append(steps, func(name string) string { return strings.ReplaceAll(name, s.replacement(), " ") })
 		case "Strip":
-			if !fused || s.Content != " " || s.Start > 1 || s.Start < 0 || s.Stop != 0 {
+			start, stop := count(s.Start), count(s.Stop)
+			if !fused || s.Content != " " || start > 1 || start < 0 || stop != 0 {
 				return nil, false, fmt.Errorf(
 					"decoder Strip of %d and %d times %q is not supported, want one space at the start after Fuse",
-					s.Start, s.Stop, s.Content)
+					start, stop, s.Content)
 			}
-			prefixed = prefixed || s.Start == 1
+			prefixed = prefixed || start == 1
 		case "Fuse":
 			fused = true
 		case "ByteFallback": // done where the vocabulary is read
@@ -248,6 +249,13 @@ func newDecoder(s *stage, byteLevel bool) (spell func(string) string, prefixed b
 		}
 		return name
 	}, prefixed, nil
+}
+
+func count(n *int) int {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 // replacement returns the character that Metaspace writes for a space.

@@ -38,7 +38,7 @@ func tiktokenLine(line string) (token string, rank int32, err error) {
 // parseTiktoken reads LLaMA 3's tokenizer.model: one line for each piece, with its bytes in base64 and its rank, which
 // is its id. The pair of neighbours that makes the piece of the lowest rank merges first.
 func parseTiktoken(text []byte, beside side) (*Tokenizer, error) {
-	t := &Tokenizer{bos: -1, eos: -1}
+	t := &Tokenizer{bos: -1, eos: -1, unk: -1, pad: -1, byteLevel: true, ranked: true}
 	limit := bytes.Count(text, []byte("\n")) + maxAdded
 	alphabet := newByteAlphabet()
 	lines := bufio.NewScanner(bytes.NewReader(text))

@@ -48,8 +48,12 @@ type Tokenizer struct {
 	own      int       // ids below it are, up to gaps, the vocabulary without added tokens
 	hash     string
 
-	json *jsonFile      // what it was made from, or nil
-	spm  *sentencePiece // the same
+	json   *jsonFile      // what it was made from, or nil
+	spm    *sentencePiece // the same
+	ranked bool           // it was made from tiktoken's ranks
+
+	placed      []addedToken // of all files
+	addsNoSpace bool         // the file says so where nothing else does
 }
 
 // piece is an entry of the vocabulary.

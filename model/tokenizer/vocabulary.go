@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 // vocabulary holds the names of pieces by id, "" for ids without a piece, and their ids.
@@ -61,4 +62,15 @@ func (v vocabulary) merges(n int, pair func(i int) (left, right string, err erro
 		}
 	}
 	return list, nil
+}
+
+// spaced gives the merges of a list of lines "left right".
+func spaced(lines []string) func(i int) (left, right string, err error) {
+	return func(i int) (left, right string, err error) {
+		left, right, ok := strings.Cut(lines[i], " ")
+		if !ok || left == "" || right == "" || strings.Contains(right, " ") {
+			err = fmt.Errorf("%q, want two pieces", lines[i])
+		}
+		return left, right, err
+	}
 }
