@@ -96,13 +96,7 @@ func (r *reader) list(kind uint32, n uint64) any {
 	case r.err != nil:
 		return nil
 	case kind == typeText:
-		out := []string{}
-		for range r.count(n) {
-			if out = append(out, r.text()); r.err != nil {
-				return nil
-			}
-		}
-		return out
+		return r.texts(n)
 	case kind >= uint32(len(widths)) || widths[kind] == 0:
 		r.err = fmt.Errorf("value of type %d is not supported", kind)
 		return nil
@@ -125,6 +119,28 @@ func (r *reader) list(kind uint32, n uint64) any {
 		return scalars(raw, width, func(bits uint64) bool { return bits != 0 })
 	}
 	return scalars(raw, width, math.Float64frombits)
+}
+
+// texts reads n texts, which share one copy of the file's bytes: vocabularies have hundreds of thousands.
+func (r *reader) texts(n uint64) any {
+	if n > uint64(len(r.data)-r.at)/8 { // each has a length
+		r.err = errTruncated
+		return nil
+	}
+	begin := r.at
+	for range n {
+		if r.take(r.uint64()); r.err != nil {
+			return nil
+		}
+	}
+	all, at := string(r.data[begin:r.at]), 0
+	out := make([]string, n)
+	for i := range out {
+		size := int(binary.LittleEndian.Uint64(r.data[begin+at:]))
+		out[i] = all[at+8:][:size]
+		at += 8 + size
+	}
+	return out
 }
 
 // scalars converts little-endian words of some width.
