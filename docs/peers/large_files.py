@@ -1,6 +1,6 @@
 """Measures how long fettle takes from its start to the first token of a model as large as LLaMA 7B, and its memory, for
-each format of files. The weights are zeros in sparse files, so that reading costs what page faults and layouts cost, not
-what a disk does.
+each format of files. The weights are zeros in sparse files, and the second run counts, whose pages are in memory: reading
+costs what page faults and layouts cost, not what a disk does.
 
     python -P docs/peers/large_files.py FETTLE TOKENIZER.model DIRECTORY [FORMAT...]     standard library only; Linux
 """
@@ -153,8 +153,9 @@ def main():
             shutil.copy(tokenizer, at + "/tokenizer.model")
             path = FORMATS[name](at)
             size = sum(os.path.getsize(os.path.join(at, f)) for f in os.listdir(at)) / 2**30
-            seconds, busy, anonymous, code = run([fettle, "generate", "--raw", "--prompt", "Once", "--max_new_tokens", "1",
-                                            "--model_name_or_path", path])
+            ask = [fettle, "generate", "--raw", "--prompt", "Once", "--max_new_tokens", "1", "--model_name_or_path", path]
+            run(ask)  # fills the page cache
+            seconds, busy, anonymous, code = run(ask)
             print(f"{name:12s} file {size:5.1f} GiB   first token {seconds:6.1f} s (processors: {busy[0]:.1f} s, {busy[1]:.1f} s in the kernel)   memory {anonymous:5.1f} GiB   "
                   f"exit {code}", flush=True)
         finally:
