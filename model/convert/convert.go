@@ -66,14 +66,23 @@ func dtypeName(t checkpoint.Type) string {
 	return ""
 }
 
-// Quantized returns a type of blocks that some weight of the model is stored in, "" if all are floats.
-func (m Model) Quantized() checkpoint.Type {
+// Quantized returns the type of blocks that most weights of the model are stored in, "" if all are floats.
+func (m Model) Quantized() (most checkpoint.Type) {
+	weights := map[checkpoint.Type]int{}
 	for _, t := range m.Tensors {
-		if t.Type.Block() > 1 {
-			return t.Type
+		if t.Type.Block() == 1 {
+			continue
+		}
+		n := 1
+		for _, d := range t.Shape {
+			n *= d
+		}
+		weights[t.Type] += n
+		if weights[t.Type] > weights[most] {
+			most = t.Type
 		}
 	}
-	return ""
+	return most
 }
 
 // NewDirectory makes a directory whole or not at all: write fills another one beside it, which then takes its place.

@@ -186,3 +186,14 @@ func TestCertificatesMeasureTheDifference(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, other, again)
 }
+
+func TestAQuantizedModelIsNamedByMostOfItsWeights(t *testing.T) {
+	of := func(kind checkpoint.Type, shape ...int) checkpoint.Computed {
+		return checkpoint.Computed{Tensor: checkpoint.Tensor{Type: kind, Shape: shape}}
+	}
+	m := convert.Model{Tensors: []checkpoint.Computed{of(checkpoint.F32, 1000, 1000), of(checkpoint.Q8_0, 100, 32),
+		of(checkpoint.Q4_1, 60, 32), of(checkpoint.Q4_1, 60, 32)}}
+	require.Equal(t, checkpoint.Q4_1, m.Quantized())
+	m.Tensors = m.Tensors[:1]
+	require.Empty(t, m.Quantized())
+}
