@@ -3,7 +3,9 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 )
 
 // familyKeys decodes keys of config.json that only some families have.
@@ -186,10 +188,13 @@ func (c *Config) writeFamily(file map[string]any) {
 	}
 }
 
-// given returns nil in the place of zero.
+// given returns nil in the place of zero, else the number with a fraction: transformers takes no whole ones there.
 func given(x float64) any {
-	if x == 0 {
+	switch {
+	case x == 0:
 		return nil
+	case x == math.Trunc(x):
+		return json.Number(strconv.FormatFloat(x, 'f', 1, 64))
 	}
 	return x
 }

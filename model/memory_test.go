@@ -85,6 +85,35 @@ func TestFootprintEqualsTheAllocations(t *testing.T) {
 	}
 }
 
+// What other architectures keep beside LLaMA's arrays: q and k before their norms, a row behind a norm, capped logits.
+func TestFootprintOfOtherArchitectures(t *testing.T) {
+	tokens := [][]int32{{1, 2, 3, 4, 5}, {6, 7, 8}}
+	b := Pack(tokens, tokens)
+	for _, arch := range []Arch{{QKNorm: true}, {PostNorms: true, NormOffset: 1, GELU: true}, {LogitCap: 2, ScoreCap: 3}} {
+		c := &Config{
+			Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 40, MaxPositions: 64,
+			NormEps: 1e-5, RopeTheta: 1e4, Arch: arch,
+		}
+		for _, lowest := range []int{0, 2} {
+			m, err := Drawn(c, 1, 0.1, ref.New())
+			require.NoError(t, err)
+			m = m.With(func(s Site) Delta {
+				if s.Layer >= lowest && s.At == QProj {
+					return nothing{}
+				}
+				return nil
+			})
+			use := Training{Rows: 8, Targets: 6, Longest: 4, Lowest: lowest, Keep: int64(2 * 4 * 8 * stateFloats(c))}
+			m.Keep(use.Keep)
+			_, err = m.Gradients(b, Uniform(1))
+			require.NoError(t, err)
+			want := Footprint(c, use)
+			activations, head := m.work.held(c)
+			require.Equal(t, [2]int64{want.Activations, want.Head}, [2]int64{activations, head}, "%+v", arch)
+		}
+	}
+}
+
 // The sum for LLaMA 7B, written out by hand.
 func TestFootprintOf7B(t *testing.T) {
 	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}

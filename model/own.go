@@ -25,11 +25,19 @@ func (m *Model) Untie() { m.config.Tied = false }
 func (m *Model) Repeat(order []int) (*Model, error) {
 	view := m.Own()
 	view.config.Layers, view.weights.blocks = len(order), nil
+	arch := &view.config.Arch
+	arch.Windows, arch.Rotations = nil, nil
 	for _, l := range order {
 		if l < 0 || l >= m.config.Layers {
 			return nil, fmt.Errorf("model: no layer %d to repeat, there are %d", l, m.config.Layers)
 		}
 		view.weights.blocks = append(view.weights.blocks, m.weights.blocks[l])
+		if m.config.Arch.Windows != nil {
+			arch.Windows = append(arch.Windows, m.config.Window(l))
+		}
+		if m.config.Arch.Rotations != nil {
+			arch.Rotations = append(arch.Rotations, m.config.Rotation(l))
+		}
 	}
 	return view.With(nil), nil
 }

@@ -1,0 +1,118 @@
+package adapter_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/adapter"
+	"fettle/internal/checkpoint"
+	"fettle/internal/compute/ref"
+	"fettle/model"
+)
+
+// families are config.json files of models that are LLaMAs in all but name.
+var families = map[string]string{
+	"llama with biases": `"model_type": "llama", "attention_bias": true, "mlp_bias": true`,
+	"llama, yarn":       `"model_type": "llama", "rope_scaling": {"rope_type": "yarn", "factor": 4}`,
+	"mistral":           `"model_type": "mistral", "sliding_window": 3`,
+	"qwen2":             `"model_type": "qwen2"`,
+	"qwen3":             `"model_type": "qwen3", "head_dim": 6, "tie_word_embeddings": true`,
+	"smollm3":           `"model_type": "smollm3", "no_rope_layer_interval": 2`,
+	"phi3":              `"model_type": "phi3", "sliding_window": 3`,
+	"gemma2": `"model_type": "gemma2", "head_dim": 6, "sliding_window": 3, "attn_logit_softcapping": 2,
+		"final_logit_softcapping": 3`,
+	"gemma3": `"model_type": "gemma3_text", "head_dim": 6, "sliding_window": 3, "sliding_window_pattern": 2`,
+}
+
+// familyModel draws a model of a family, norms and biases too.
+func familyModel(t *testing.T, keys string) *model.Model {
+	c, err := model.ParseConfig([]byte(`{"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+		"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 40, "max_position_embeddings": 64,
+		"rms_norm_eps": 1e-5, ` + keys + `}`))
+	require.NoError(t, err)
+	random, tensors := rand.New(rand.NewPCG(4, 2)), map[string]checkpoint.Tensor{}
+	for _, w := range c.Tensors() {
+		values, spread := make([]float32, w.Size()), 0.3
+		if len(w.Shape) == 2 {
+			spread = 2 / math.Sqrt(float64(w.Shape[1]))
+		}
+		for i := range values {
+			values[i] = float32(spread * random.NormFloat64())
+		}
+		tensors[w.Name] = checkpoint.FromFloat32s(w.Name, w.Shape, values)
+	}
+	m, err := model.New(c, tensors, ref.New())
+	require.NoError(t, err)
+	return m
+}
+
+// Of every family and method: a new adapter changes nothing, a changed one is the same after saving and loading.
+func TestFamiliesTakeEveryMethod(t *testing.T) {
+	tokens := [][]int32{{1, 5, 9, 33, 2, 7, 7, 12}}
+	b := model.Pack(tokens, tokens)
+	logits := func(m *model.Model) []float32 {
+		out, err := m.Logits(b, []int{0, 4, 7})
+		require.NoError(t, err)
+		return out
+	}
+	for family, keys := range families {
+		for name, method := range map[string]adapter.Method{
+			"lora": adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"all-linear"},
+				Saved: adapter.Saved{Modules: []string{"embed_tokens", "norm"}}},
+			"llama-adapter": adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh},
+			"full":          adapter.Full{},
+		} {
+			t.Run(family+"/"+name, func(t *testing.T) {
+				base := familyModel(t, keys)
+				want := logits(base)
+				set, err := adapter.New(method, base, 1)
+				require.NoError(t, err)
+				m := set.Model()
+				require.Equal(t, want, logits(m), "new")
+				for range 2 { // a gate of zero hides its prompt from the first gradient
+					set.ZeroGrad()
+					_, err = m.Gradients(b, model.Uniform(1))
+					require.NoError(t, err)
+					require.NoError(t, set.Finish())
+					for _, p := range set.Params() {
+						for i, g := range p.Grad {
+							p.Data[i] -= 0.05 * g
+						}
+					}
+					require.NoError(t, set.Refresh())
+				}
+				changed := logits(m)
+				require.NotEqual(t, want, changed, "trained")
+
+				dir := t.TempDir()
+				require.NoError(t, set.Save(dir))
+				if name == "full" {
+					loaded, err := model.Load(dir, ref.New())
+					require.NoError(t, err)
+					require.Equal(t, changed, logits(loaded), "saved and loaded")
+					again, err := adapter.New(method, familyModel(t, keys), 2)
+					require.NoError(t, err)
+					require.NoError(t, again.Restore(dir))
+					require.Equal(t, changed, logits(again.Model()), "restored")
+					return
+				}
+				loaded, err := adapter.Load(dir, familyModel(t, keys))
+				require.NoError(t, err)
+				require.Equal(t, changed, logits(loaded.Model()), "saved and loaded")
+			})
+		}
+	}
+}
+
+func TestFusedModulesAreNoTargets(t *testing.T) {
+	base := familyModel(t, families["phi3"])
+	for _, module := range []string{"qkv_proj", "gate_up_proj"} {
+		stored := adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{module}}
+		_, err := adapter.New(stored, base, 1)
+		require.ErrorContains(t, err, module)
+		require.ErrorContains(t, err, "q_proj")
+	}
+}
