@@ -105,14 +105,10 @@ type Model struct {
 func (m Mix) Types(model Model, tensors []checkpoint.Tensor) []checkpoint.Type {
 	order := make([]int, len(tensors)) // by layer, then name
 	head := "token_embd.weight"        // the output matrix
-	values := 0
 	for i, t := range tensors {
 		order[i] = i
 		if t.Name == outputName {
 			head = outputName
-		}
-		if role(t.Name) == "attn_v" {
-			values++
 		}
 	}
 	slices.SortFunc(order, func(a, b int) int {
@@ -142,7 +138,6 @@ func (m Mix) Types(model Model, tensors []checkpoint.Tensor) []checkpoint.Type {
 		case t.Name == head:
 			as = q6
 		case what == "attn_v":
-			at.n = values
 			as = m.value.or(at, as)
 			if model.eightShare() && (as == q3 || as == q4) {
 				as = q5
