@@ -36,6 +36,8 @@ func TestExportedGGUFsComputeAsTheAdapter(t *testing.T) {
 		require.Equal(t, path, c.After)
 		require.Contains(t, c.Before, " with "+run)
 	}
+	require.Equal(t, answerOf(t, "--adapter_name_or_path", run),
+		answerOf(t, "--model_name_or_path", filepath.Join(dir, "modelF32.gguf")), "by the chat template in the file")
 	f, err := gguf.Open(filepath.Join(dir, "modelQ8_0.gguf"))
 	require.NoError(t, err)
 	defer f.Close()
@@ -62,6 +64,12 @@ func TestAModelGoesToGGUFAndBack(t *testing.T) {
 	require.NoError(t, err)
 	defer two.Close()
 	require.Equal(t, one.ByName, two.ByName)
+	require.Equal(t, one.Metadata["tokenizer.ggml.tokens"], two.Metadata["tokenizer.ggml.tokens"])
+	raw := func(model string) string {
+		return must(t, "generate", "--model", model, "--raw", "--prompt", "ab", "--max_new_tokens", "9", "--temperature", "0")
+	}
+	require.Equal(t, raw(base), raw(file))
+	require.Equal(t, raw(base), raw(back), "with the tokenizer's files")
 
 	quantized := filepath.Join(dir, "q.gguf")
 	must(t, "convert", "--input", base, "--output", quantized, "--quantize", "Q8_0", "--certificate", "no")

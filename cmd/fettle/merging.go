@@ -33,7 +33,7 @@ type mergeSettings struct {
 type made struct {
 	convert.Model
 	chat     *chat.Model
-	template string // the chat template, "" for none
+	template chat.Template
 	record   adapter.Record
 	notes    []string
 	before   func() (*model.Model, error) // loads what the model was made of, as it was before
@@ -230,14 +230,6 @@ func hashOf(name string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// tokenizerOf reads the files of a tokenizer: those of a directory, or those that say the same as a GGUF file.
-func (m *made) tokenizerOf(where string) (map[string][]byte, error) {
-	if isDir(where) {
-		return tokenizerFiles(where)
-	}
-	return map[string][]byte{}, nil
-}
-
 // besides finds tokenizer, chat template and settings of generation: the last adapter's where it has its own.
 func (m *made) besides(s mergeSettings, base string) (err error) {
 	last := ""
@@ -246,13 +238,18 @@ func (m *made) besides(s mergeSettings, base string) (err error) {
 	}
 	dirs := partDirs(last, base)
 	where := tokenizerDir(dirs)
-	if m.Files, err = m.tokenizerOf(where); err != nil {
+	if m.Files, err = tokenizerFiles(where); err != nil {
 		return err
 	}
 	if m.chat.Tokenizer, err = loadTokenizer(where, m.chat.Weights); err != nil {
 		m.notes = append(m.notes, fmt.Sprintf("The model has no tokenizer that can be used: %v.", err))
 		m.chat.Tokenizer = nil
 		return nil
+	}
+	if len(m.Files) == 0 { // it is a GGUF file's, or llama2.c's
+		if m.Files, err = m.chat.Tokenizer.Files(); err != nil {
+			return input(err)
+		}
 	}
 	if m.chat.Generation, err = chat.ReadGeneration(dirs...); err != nil {
 		return err
@@ -265,7 +262,7 @@ func (m *made) besides(s mergeSettings, base string) (err error) {
 	if err != nil {
 		return input(err)
 	}
-	m.template = template.Default
+	m.template = template
 	maps.Copy(m.Files, template.Files())
 	if m.Files[chat.GenerationFile], err = m.chat.GenerationJSON(); err != nil {
 		return input(err)

@@ -1,34 +1,40 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint/gguf"
+	"fettle/model/chat"
 	"fettle/model/convert"
 )
 
 // ggufTokenizer returns the keys of tokenizer and chat template: the model's own, or one made of the recipe that
 // it was trained with.
 func (m *made) ggufTokenizer() ([]gguf.Key, error) {
-	var keys []gguf.Key
-	text := m.template
-	if r := m.chat.Recipe; text == "" || r != nil && !r.Chat {
+	if m.chat.Tokenizer == nil {
+		return nil, input(errors.New("the model has no tokenizer, without which no program reads a GGUF file"))
+	}
+	pre, _ := m.Source.Metadata.Text("tokenizer.ggml.pre")
+	keys, err := m.chat.Tokenizer.GGUF(m.Config.Vocab, pre)
+	if err != nil {
+		return nil, input(err)
+	}
+	template := m.template
+	if r := m.chat.Recipe; r != nil && !r.Chat {
 		l, err := m.layout()
-		switch {
-		case err == nil && l != nil:
-			text = l.Jinja()
-		case err != nil:
-			m.notes = append(m.notes, "The file has no chat template for the recipe: "+err.Error()+".")
-			text = ""
+		if err != nil {
+			m.notes = append(m.notes, fmt.Sprintf("The file has no chat template for recipe %s: %v.", r.Name, err))
+			return keys, nil
 		}
+		template = chat.Template{}
+		template.Default = l.Jinja(m.bos() != "")
 	}
-	if text != "" {
-		keys = append(keys, gguf.Key{Name: "tokenizer.chat_template", Value: text})
-	}
-	return keys, nil
+	return append(keys, template.GGUF()...), nil
 }
 
 // layout returns the layout of the recipe, nil if the model has no recipe.
@@ -37,11 +43,15 @@ func (m *made) layout() (*convert.Layout, error) {
 	if c.Recipe == nil || c.Tokenizer == nil {
 		return nil, nil
 	}
-	bos := ""
-	if before, _ := c.Tokenizer.Specials(); len(before) > 0 {
-		bos = c.Tokenizer.Piece(before[0])
+	return convert.NewLayout(*c.Recipe, m.bos(), m.ends())
+}
+
+// bos returns the text of the token that the tokenizer puts before a text, "" for none.
+func (m *made) bos() string {
+	if before, _ := m.chat.Tokenizer.Specials(); len(before) > 0 {
+		return m.chat.Tokenizer.Piece(before[0])
 	}
-	return convert.NewLayout(*c.Recipe, bos, m.ends())
+	return ""
 }
 
 // ends lists the texts of the tokens that end an answer.

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -31,6 +32,7 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 	}
 	keys = slices.Insert(keys, 1, gguf.Key{Name: "general.type", Value: "model"},
 		gguf.Key{Name: "general.name", Value: o.Name}, gguf.Key{Name: "general.size_label", Value: sizeLabel(elements)})
+	keys = append(keys, m.provenance(keys)...)
 	keys = append(append(keys, o.Tokenizer...), gguf.Key{Name: "general.quantization_version", Value: uint32(2)})
 	var lazy []checkpoint.Lazy
 	if o.Mix != nil {
@@ -46,6 +48,22 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 }
 
 const fileType = "general.file_type"
+
+// provenance returns what a GGUF source says about its origin beside the keys that are written anew: author, license,
+// languages and the like.
+func (m Model) provenance(keys []gguf.Key) (more []gguf.Key) {
+	for _, name := range slices.Sorted(maps.Keys(m.Source.Metadata)) {
+		written := slices.ContainsFunc(keys, func(k gguf.Key) bool { return k.Name == name })
+		if !strings.HasPrefix(name, "general.") || written {
+			continue
+		}
+		switch v := m.Source.Metadata[name].(type) {
+		case string, []string, bool:
+			more = append(more, gguf.Key{Name: name, Value: v})
+		}
+	}
+	return more
+}
 
 // Stored returns the type of matrices in a GGUF file that is written without quantizing: BF16 if the weights are stored
 // so, else F16. Blocks that no adapter changes stay as they are.

@@ -210,8 +210,12 @@ func (l *Layout) Ollama() (string, error) {
 	return b.String(), nil
 }
 
-// Jinja returns the template as the chat template of a model.
-func (l *Layout) Jinja() string {
+// Jinja returns the template as the chat template of a model. With bos it begins with BOS, which programs do not add to
+// what a chat template prints.
+func (l *Layout) Jinja(bos bool) string {
+	if bos {
+		return "{{ bos_token }}" + l.Jinja(false)
+	}
 	quote := func(text string) string {
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`).Replace(text) + "'"
 	}

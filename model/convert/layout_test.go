@@ -23,8 +23,8 @@ func TestRecipesBecomeTemplatesOfOllama(t *testing.T) {
 		text, err := l.Ollama()
 		require.NoError(t, err)
 		require.NotContains(t, text, "MARK")
-		require.NotContains(t, l.Jinja(), "MARK")
-		_, err = jinja.Parse(l.Jinja())
+		require.NotContains(t, l.Jinja(true), "MARK")
+		_, err = jinja.Parse(l.Jinja(true))
 		require.NoError(t, err, r.Name)
 	}
 	require.Greater(t, translated, len(recipe.All())/2)
@@ -76,7 +76,7 @@ func TestAChatTemplateWithADefaultSystemMessageIsTranslated(t *testing.T) {
 
 // trim returns the text before a user's message.
 func trim(l *convert.Layout) string {
-	text := l.Jinja()
+	text := l.Jinja(true)
 	text = text[strings.LastIndex(text, "{% else %}"):]
 	text = text[strings.LastIndex(text[:strings.LastIndex(text, " + message")], "'<")+1:]
 	return strings.ReplaceAll(text[:strings.Index(text, "'")], `\n`, "\n")
