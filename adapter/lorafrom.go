@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,7 +53,7 @@ func most[T comparable](modules []storedModule, value func(storedModule) T) T {
 
 // selection returns target_modules and layers_to_transform that select the modules and no others.
 func selection(modules []storedModule) (targets []string, layers []int) {
-	in := map[string]map[int]bool{} // layers by short name
+	in, seen := map[string]map[int]bool{}, map[int]bool{} // layers by short name, and all
 	for _, m := range modules {
 		layer, short, inLayer := splitPath(m.path)
 		if !inLayer {
@@ -62,12 +63,9 @@ func selection(modules []storedModule) (targets []string, layers []int) {
 		if in[short] == nil {
 			in[short] = map[int]bool{}
 		}
-		in[short][layer] = true
-		if !slices.Contains(layers, layer) {
-			layers = append(layers, layer)
-		}
+		in[short][layer], seen[layer] = true, true
 	}
-	slices.Sort(layers)
+	layers = slices.Sorted(maps.Keys(seen))
 	uniform := true
 	for _, at := range in {
 		uniform = uniform && len(at) == len(layers)
@@ -126,14 +124,14 @@ func (f *factors) add(path, which string, t checkpoint.Tensor) error {
 	if _, twice := into[path]; twice {
 		return fmt.Errorf("tensor %s: module %s has this factor twice", t.Name, path)
 	}
-	into[path] = t
-	if !slices.Contains(f.paths, path) {
+	if len(f.a[path].Shape)+len(f.b[path].Shape) == 0 {
 		f.paths = append(f.paths, path)
 	}
+	into[path] = t
 	return nil
 }
 
-// modules lists the modules. In a, the dimension inA is the rank, in b, inB.
+// modules lists the modules; rank returns the rank by the shapes of A and of B.
 func (f *factors) modules(rank func(path string, a, b checkpoint.Tensor) (ofA, ofB int)) ([]storedModule, error) {
 	if len(f.paths) == 0 {
 		return nil, fmt.Errorf("it has no tensors of a LoRA")

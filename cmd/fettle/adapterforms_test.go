@@ -1,0 +1,77 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/adapter"
+	"fettle/internal/compute/ref"
+	"fettle/internal/tinymodel"
+	"fettle/model"
+)
+
+func TestAdaptersOfEveryFormAnswerAndLearn(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	lora := trainedAdapter(t, base)
+	prompts := trainedAdapter(t, base, "--finetuning_type", "llama-adapter")
+	ask := []string{"generate", "--prompt", "say a", "--max_new_tokens", "5", "--temperature", "0"}
+	for _, c := range []struct {
+		form adapter.Form
+		from string
+	}{
+		{adapter.PEFT, lora}, {adapter.GGUFLoRA, lora}, {adapter.MLX, lora}, {adapter.LitGPT, lora},
+		{adapter.LitGPT, prompts}, {adapter.Official, prompts},
+	} {
+		t.Run(string(c.form), func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "adapter")
+			must(t, "convert", "--input", c.from, "--output", path, "--format", string(c.form))
+			named := append(ask, "--adapter_name_or_path", path)
+			if c.form == adapter.Official { // a file of tensors alone
+				code, _, said := call("", named...)
+				require.Equal(t, exitUsage, code)
+				require.Contains(t, said, "names no base model")
+				named = append(named, "--model_name_or_path", base)
+				code, _, said = call("", named...)
+				require.NotZero(t, code)
+				require.Contains(t, said, "no prompt template: pass --recipe")
+				named = append(named, "--recipe", "alpaca-lora-short")
+			}
+			require.Equal(t, must(t, append(ask, "--adapter_name_or_path", c.from)...), must(t, named...))
+
+			out := filepath.Join(t.TempDir(), "run")
+			must(t, training(base, set, out, "--adapter_name_or_path", path, "--max_steps", "2")...)
+			record, err := adapter.ReadRecord(out)
+			require.NoError(t, err)
+			first, err := adapter.ReadRecord(c.from)
+			require.NoError(t, err)
+			require.Equal(t, first.Type, record.Type)
+			must(t, append(ask, "--adapter_name_or_path", out+":0.5")...)
+			must(t, append(ask, "--adapter_name_or_path", out)...)
+		})
+	}
+}
+
+func TestAGGUFLoRAOnAGGUFBaseEqualsPEFTsOnHuggingFaces(t *testing.T) {
+	base := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 32})
+	lora := trainedAdapter(t, base, "--lora_target_modules", "all-linear", "--learning-rate", "5e-2")
+	file := filepath.Join(t.TempDir(), "lora.gguf")
+	must(t, "convert", "--input", lora, "--output", file)
+	paths := []string{base, asGGUF(t, base, "F32")}
+	var want []float32
+	for _, path := range paths {
+		for _, name := range []string{lora, file} {
+			m, err := model.LoadAs(path, ref.New(), "none")
+			require.NoError(t, err)
+			s, err := adapter.LoadOnto(name, m)
+			require.NoError(t, err)
+			got, err := s.Model().Logits(model.Pack([][]int32{{1, 7, 30, 2, 19}}, nil), []int{4})
+			require.NoError(t, err)
+			if want == nil {
+				want = got
+			}
+			require.Equal(t, want, got, "%s on %s", name, path)
+		}
+	}
+}
