@@ -36,12 +36,13 @@ func products() (cases []Case) {
 			seed++
 			src := newSource(seed)
 			n, k := s[0], whole(s[1], typ)
-			if k != s[1] && !slices.Contains([]int{1, 2, 33, 70}, n) {
+			_, blocks := typ.Block()
+			if blocks && !slices.Contains([]int{1, 33, 70}, n) {
 				continue // fewer shapes suffice where widths are whole blocks
 			}
 			w := src.matrix(n, k, typ)
 			for _, m := range rows {
-				if n*k > 5000 && m > 3 && m != 15 {
+				if (n*k > 20000 || blocks) && m > 3 && m != 15 {
 					continue // big shapes with a few numbers of rows suffice
 				}
 				x, dy, dx := src.normal(m*k), src.normal(m*n), src.normal(m*k)
