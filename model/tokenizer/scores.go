@@ -30,25 +30,31 @@ func (f *jsonFile) scored() (written, error) {
 	if !f.Model.ByteFallback {
 		return v, fmt.Errorf("a vocabulary of characters without byte_fallback has no keys")
 	}
-	var done []bool
-	last := int32(-1)
+	done := make([]bool, len(f.Model.names))
+	last, next := int32(-1), float32(0)
+	score := func(id int32) {
+		done[id], v.scores[id] = true, next
+		next--
+	}
 	for i, m := range f.Model.merges {
-		if done == nil {
-			done = make([]bool, len(f.Model.names))
-		}
 		if m.joined != last && done[m.joined] {
 			return v, fmt.Errorf("merge %d, %q and %q: those of a piece do not stand together, and scores cannot tell", i,
 				f.Model.names[m.left], f.Model.names[m.right])
 		}
 		if last = m.joined; !done[last] {
-			done[last], v.scores[last] = true, -float32(i+1)
+			score(last)
 		}
 	}
-	return v, f.Model.complete(done)
+	for id, name := range f.Model.names { // characters
+		if _, isByte := byteName(name); name != "" && !isByte && !done[id] {
+			score(int32(id))
+		}
+	}
+	return v, f.Model.complete()
 }
 
 // complete returns an error if two pieces that do not merge join to a piece: scores would merge them.
-func (m *jsonModel) complete(made []bool) error {
+func (m *jsonModel) complete() error {
 	known := make(map[string]bool, len(m.names))
 	listed := make(map[[2]string]bool, len(m.merges))
 	for _, name := range m.names {
