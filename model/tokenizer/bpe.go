@@ -11,11 +11,11 @@ import (
 // Sennrich et al. 2016, arXiv:1508.07909.
 type bpe struct {
 	pieces []piece
-	ids    map[string]int32  // pieces by their spelling in a word
-	rules  map[[2]int32]rule // merges; nil: two pieces merge if their joined text is a piece
-	alone  []atomic.Int32    // by id: whether the merges of the piece's text end in the piece, once that is known
-	bytes  [256]int32        // the pieces of single bytes; -1: none
-	unk    int32             // for characters without piece or bytes; -1: none
+	ids    textIndex      // pieces by their spelling in a word
+	rules  *ruleIndex     // merges; nil: two pieces merge if their joined text is a piece
+	alone  []atomic.Int32 // by id: whether the merges of the piece's text end in the piece, once that is known
+	bytes  [256]int32     // the pieces of single bytes; -1: none
+	unk    int32          // for characters without piece or bytes; -1: none
 
 	fuse      bool // neighbouring unknown characters become one unknown piece
 	byteLevel bool // words start as bytes
@@ -25,7 +25,7 @@ type bpe struct {
 
 // index fills ids and bytes. spell returns a piece's spelling in a word, or false for a piece that no word contains.
 func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
-	b.pieces, b.ids = pieces, make(map[string]int32, len(pieces))
+	b.pieces, b.ids = pieces, newTextIndex(make([]string, len(pieces)))
 	b.spaced = true
 	for i := range b.bytes {
 		b.bytes[i] = -1
@@ -38,10 +38,10 @@ func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
 		if p.kind != normal || !ok {
 			continue
 		}
-		if _, ok := b.ids[name]; ok {
+		b.ids.texts[id] = name
+		if !b.ids.add(int32(id)) {
 			return fmt.Errorf("the piece %q occurs twice", name)
 		}
-		b.ids[name] = int32(id)
 		if strings.Contains(strings.TrimLeft(name, space), space) {
 			b.spaced = false
 		}
@@ -100,7 +100,7 @@ func (b *bpe) encode(out []int32, text string) []int32 {
 
 // word appends the pieces of one word.
 func (b *bpe) word(out []int32, text string) []int32 {
-	id, known := b.ids[text]
+	id, known := b.ids.find(text)
 	if known && (b.whole || b.alone != nil && b.alone[id].Load() == stays) {
 		return append(out, id)
 	}
@@ -142,7 +142,7 @@ func (b *bpe) symbols(to []symbol, text string) []symbol {
 			id = b.bytes[text[at]]
 		} else {
 			_, n = utf8.DecodeRuneInString(text[at:])
-			if known, ok := b.ids[text[at:at+n]]; ok {
+			if known, ok := b.ids.find(text[at : at+n]); ok {
 				id = known
 			}
 		}
@@ -199,10 +199,13 @@ type rule struct {
 // two pieces merge if their joined text is a piece.
 func (b *bpe) pair(text string, left, right int32) (id int32, score float32, ok bool) {
 	if b.rules != nil {
-		r, ok := b.rules[[2]int32{left, right}]
+		if left < 0 || right < 0 {
+			return 0, 0, false
+		}
+		r, ok := b.rules.find(left, right)
 		return r.id, r.score, ok
 	}
-	if id, ok = b.ids[text]; ok {
+	if id, ok = b.ids.find(text); ok {
 		score = b.pieces[id].score
 	}
 	return id, score, ok

@@ -39,6 +39,8 @@ func parseGGUF(m gguf.Metadata) (*Tokenizer, error) {
 	if err := v.readTokens(); err != nil {
 		return nil, err
 	}
+	hash := make(chan string, 1)
+	go func() { hash <- v.hash() }()
 	t, err := read()
 	if err == nil {
 		err = v.finish(t, kind)
@@ -46,7 +48,7 @@ func parseGGUF(m gguf.Metadata) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.hash = v.hash()
+	t.hash = <-hash
 	return t, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -129,27 +130,40 @@ func (m *jsonModel) read(added int) error {
 		return err
 	}
 	limit := len(m.Vocab) + added + maxAdded
-	byID := func(a, b string) int { return cmp.Or(cmp.Compare(m.Vocab[a], m.Vocab[b]), strings.Compare(a, b)) }
-	for _, name := range slices.SortedFunc(maps.Keys(m.Vocab), byID) {
+	if err := m.name(maps.Keys(m.Vocab), limit); err != nil {
+		byID := func(a, b string) int { return cmp.Or(cmp.Compare(m.Vocab[a], m.Vocab[b]), strings.Compare(a, b)) }
+		return m.name(slices.Values(slices.SortedFunc(maps.Keys(m.Vocab), byID)), limit) // the first error by id
+	}
+	pair, n, err := m.pairs()
+	if err != nil {
+		return err
+	}
+	v, err := newVocabulary(m.names)
+	if err != nil {
+		return err
+	}
+	m.merges, err = v.merges(n, pair)
+	m.Vocab, m.Merges = nil, nil
+	return err
+}
+
+// name fills names from the vocabulary, all of which names lists in any order.
+func (m *jsonModel) name(names iter.Seq[string], limit int) error {
+	m.names = make([]string, 0, len(m.Vocab))
+	for name := range names {
 		id := m.Vocab[name]
 		if id < 0 || int(id) >= limit {
 			return fmt.Errorf("piece %q has id %d in a vocabulary of %d", name, id, len(m.Vocab))
 		}
-		for int(id) >= len(m.names) {
-			m.names = append(m.names, "")
+		if more := int(id) + 1 - len(m.names); more > 0 {
+			m.names = append(m.names, make([]string, more)...)
 		}
 		if m.names[id] != "" {
 			return fmt.Errorf("pieces %q and %q have the same id %d", m.names[id], name, id)
 		}
 		m.names[id] = name
 	}
-	pair, n, err := m.pairs()
-	if err != nil {
-		return err
-	}
-	m.merges, err = vocabulary{m.names, m.Vocab}.merges(n, pair)
-	m.Vocab, m.Merges = nil, nil
-	return err
+	return nil
 }
 
 // pieces returns the vocabulary by id. Unused ids stay control pieces without a name.
@@ -191,7 +205,12 @@ func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {
 	spell := byName
 	if byteLevel {
 		alphabet := newByteAlphabet()
-		spell = func(p piece) (string, bool) { return alphabet.read(p.name) }
+		spell = func(p piece) (string, bool) {
+			if p.text != p.name {
+				return p.text, true
+			}
+			return alphabet.read(p.name)
+		}
 	}
 	if err := b.index(pieces, spell); err != nil {
 		return nil, err
@@ -201,14 +220,10 @@ func (m *jsonModel) bpe(pieces []piece, byteLevel bool) (*bpe, error) {
 			b.unk = int32(id)
 		}
 	}
-	b.rules = make(map[[2]int32]rule, len(m.merges))
+	b.rules = newRuleIndex(len(m.merges))
 	for i, pair := range m.merges {
-		if k := pieces[pair.joined].kind; k == control || k == unknown {
-			continue
-		}
-		key := [2]int32{pair.left, pair.right}
-		if _, ok := b.rules[key]; !ok { // the first of equal merges wins
-			b.rules[key] = rule{pair.joined, -float32(i)}
+		if k := pieces[pair.joined].kind; k != control && k != unknown {
+			b.rules.add(pair.left, pair.right, rule{pair.joined, -float32(i)})
 		}
 	}
 	b.settle()

@@ -2,7 +2,6 @@ package tokenizer
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -84,20 +83,14 @@ func (t *Tokenizer) rankedMerges() (written, error) {
 	if err := b.index(t.pieces, byBytes); err != nil {
 		return v, err
 	}
-	order := make([]int32, 0, len(b.ids))
-	for _, id := range b.ids {
-		order = append(order, id)
-	}
-	slices.Sort(order)
 	alphabet := newByteAlphabet()
-	b.ids = make(map[string]int32, len(order))
-	for _, id := range order {
-		text := t.pieces[id].text
+	b.ids = newTextIndex(b.ids.texts)
+	for id, text := range b.ids.texts {
 		if len(text) < 2 {
 			continue
 		}
 		parts := b.merged(nil, text) // by what has been listed so far
-		b.ids[text] = id
+		b.ids.add(int32(id))
 		if len(parts) != 2 {
 			continue // no text merges to it
 		}

@@ -2,28 +2,17 @@ package tokenizer
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
-// vocabulary holds the names of pieces by id, "" for ids without a piece, and their ids.
-type vocabulary struct {
-	names []string
-	ids   map[string]int32
-}
+// vocabulary holds the names of pieces by id, "" for ids without a piece.
+type vocabulary struct{ textIndex }
 
 // newVocabulary returns the vocabulary of a list of names. It errs if one stands there twice.
-func newVocabulary(names []string) (vocabulary, error) {
-	v := vocabulary{names, make(map[string]int32, len(names))}
-	if len(names) > math.MaxInt32/2 {
-		return v, fmt.Errorf("%d pieces", len(names))
-	}
+func newVocabulary(names []string) (v vocabulary, err error) {
+	v.textIndex = newTextIndex(names)
 	for id, name := range names {
-		if name == "" {
-			continue
-		}
-		before := len(v.ids)
-		if v.ids[name] = int32(id); len(v.ids) == before {
+		if name != "" && !v.add(int32(id)) {
 			return v, fmt.Errorf("the piece %q occurs twice, the second time as token %d", name, id)
 		}
 	}
@@ -34,7 +23,7 @@ func newVocabulary(names []string) (vocabulary, error) {
 type merge struct{ left, right, joined int32 }
 
 // merges returns n merges, given the names that pair returns for each.
-func (v vocabulary) merges(n int, pair func(i int) (left, right string, err error)) ([]merge, error) {
+func (v *vocabulary) merges(n int, pair func(i int) (left, right string, err error)) ([]merge, error) {
 	list := make([]merge, n)
 	var text []byte
 	for i := range list {
@@ -45,16 +34,16 @@ func (v vocabulary) merges(n int, pair func(i int) (left, right string, err erro
 		text = append(append(text[:0], left...), right...)
 		m := &list[i]
 		var okLeft, okRight, ok bool
-		m.left, okLeft = v.ids[left]
-		m.right, okRight = v.ids[right]
+		m.left, okLeft = v.find(left)
+		m.right, okRight = v.find(right)
 		// Merges are in the order of the pieces that they make, mostly.
 		if i > 0 {
-			for next := list[i-1].joined; !ok && next < min(list[i-1].joined+2, int32(len(v.names))); next++ {
-				m.joined, ok = next, v.names[next] == string(text)
+			for next := list[i-1].joined; !ok && next < min(list[i-1].joined+2, int32(len(v.texts))); next++ {
+				m.joined, ok = next, v.texts[next] == string(text)
 			}
 		}
 		if !ok {
-			m.joined, ok = v.ids[string(text)]
+			m.joined, ok = v.find(string(text))
 		}
 		if !ok || !okLeft || !okRight {
 			return nil, fmt.Errorf("merge %d, %q and %q: the vocabulary lacks one of them or their joined piece",
