@@ -3,6 +3,7 @@ package adapter_test
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,7 +29,10 @@ var families = map[string]string{
 }
 
 // familyModel draws a model of a family, norms and biases too.
-func familyModel(t *testing.T, keys string) *model.Model {
+func familyModel(t *testing.T, keys string) *model.Model { return changedModel(t, keys, "", 1) }
+
+// changedModel is familyModel with the weights of some ending times a factor.
+func changedModel(t *testing.T, keys, ending string, factor float32) *model.Model {
 	c, err := model.ParseConfig([]byte(`{"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
 		"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 40, "max_position_embeddings": 64,
 		"rms_norm_eps": 1e-5, ` + keys + `}`))
@@ -40,7 +44,9 @@ func familyModel(t *testing.T, keys string) *model.Model {
 			spread = 2 / math.Sqrt(float64(w.Shape[1]))
 		}
 		for i := range values {
-			values[i] = float32(spread * random.NormFloat64())
+			if values[i] = float32(spread * random.NormFloat64()); ending != "" && strings.HasSuffix(w.Name, ending) {
+				values[i] *= factor
+			}
 		}
 		tensors[w.Name] = checkpoint.FromFloat32s(w.Name, w.Shape, values)
 	}
@@ -115,4 +121,28 @@ func TestFusedModulesAreNoTargets(t *testing.T) {
 		require.ErrorContains(t, err, module)
 		require.ErrorContains(t, err, "q_proj")
 	}
+}
+
+// With a prompt of zeros all its keys and values are the biases: a gate of 1 adds the bias of the values once more.
+func TestPromptsAreProjectedWithBiases(t *testing.T) {
+	base := familyModel(t, families["qwen2"])
+	twice := changedModel(t, families["qwen2"], "v_proj.bias", 2)
+	method := adapter.LLaMAAdapter{Len: 3, Layers: 2, Gate: adapter.Scalar, GateActivation: adapter.None}
+	set, err := adapter.New(method, base, 1)
+	require.NoError(t, err)
+	for _, p := range set.Params() {
+		for i := range p.Data {
+			p.Data[i] = 0
+			if strings.HasSuffix(p.Name, "gate") {
+				p.Data[i] = 1
+			}
+		}
+	}
+	require.NoError(t, set.Refresh())
+	b := model.Pack([][]int32{{1, 5, 9, 33, 2}}, nil)
+	want, err := twice.Logits(b, []int{0, 4})
+	require.NoError(t, err)
+	got, err := set.Model().Logits(b, []int{0, 4})
+	require.NoError(t, err)
+	require.InDeltaSlice(t, want, got, 1e-5)
 }

@@ -132,11 +132,18 @@ func (p *prompt) finish() {
 	p.dev.Zero(p.dv)
 }
 
-// refresh projects the prompt and activates the gates.
+// refresh projects the prompt, with the projections' biases, and activates the gates.
 func (p *prompt) refresh() error {
 	length := len(p.rows) / p.model.Config().Hidden
-	p.dev.MatMul(p.k, p.rows, p.weight(model.KProj), length)
-	p.dev.MatMul(p.v, p.rows, p.weight(model.VProj), length)
+	for _, t := range []struct {
+		y  []float32
+		at model.Place
+	}{{p.k, model.KProj}, {p.v, model.VProj}} {
+		p.dev.MatMul(t.y, p.rows, p.weight(t.at), length)
+		if bias := p.model.Bias(model.Site{Layer: p.layer, At: t.at}); bias != nil {
+			p.dev.AddRow(t.y, bias)
+		}
+	}
 	for h := range p.c {
 		p.raw[h] = p.gate[min(h, len(p.gate)-1)]
 		p.c[h] = p.raw[h]

@@ -29,6 +29,15 @@ func (a *Arch) FusedModules() []string {
 	return all
 }
 
+// separate names the tensors of a file as Config.Tensors does: fused ones apart, those of a language model inside a
+// larger one alone.
+func (c *Config) separate(tensors map[string]checkpoint.Tensor) error {
+	if families[c.Type].localRope { // Gemma 3, which has files with an encoder of pictures
+		onlyText(tensors)
+	}
+	return c.Split(tensors)
+}
+
 // Split replaces fused tensors by windows into them, one for each projection.
 func (c *Config) Split(tensors map[string]checkpoint.Tensor) error {
 	if !c.Arch.Fused {

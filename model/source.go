@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/gguf"
@@ -115,13 +116,16 @@ func StoredType(path string) (compute.DType, error) {
 
 // Stored is StoredType of an open model.
 func (s *Source) Stored() compute.DType {
-	return matrixTypes[s.Tensors[Site{0, QProj}.WeightName()].Type]
+	return s.Types()[Site{0, QProj}.WeightName()]
 }
 
 // Types returns the element types of all tensors that can be weights of a linear map, by name.
 func (s *Source) Types() map[string]compute.DType {
-	all := map[string]compute.DType{}
-	for name, t := range s.Tensors {
+	all, tensors := map[string]compute.DType{}, maps.Clone(s.Tensors)
+	if err := s.Config.separate(tensors); err != nil {
+		tensors = s.Tensors // loading says why
+	}
+	for name, t := range tensors {
 		if dtype, ok := matrixTypes[t.Type]; ok {
 			all[name] = dtype
 		}

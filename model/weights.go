@@ -104,10 +104,7 @@ func (l *loader) vector(name string, n int) []float32 {
 
 // newWeights assigns every tensor of a checkpoint to its place, or returns an error naming one that does not fit.
 func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release releaser) (*weights, error) {
-	if families[c.Type].localRope { // Gemma 3, which has files with an encoder of pictures
-		onlyText(tensors)
-	}
-	if err := c.Split(tensors); err != nil {
+	if err := c.separate(tensors); err != nil {
 		return nil, err
 	}
 	tie(c, tensors)
