@@ -165,6 +165,16 @@ func FuzzReadConfig(f *testing.F) {
 		"vocab_size": 512, "eos_token_id": [2]}`))
 	f.Add([]byte(`{"rope_parameters": {"rope_type": "llama3", "factor": 8}}`))
 	f.Add([]byte(`{"eos_token_id": {}}`))
+	for _, keys := range []string{
+		`"model_type": "phi3", "rope_scaling": {"type": "su", "short_factor": [1, 2], "long_factor": [1, 2]}`,
+		`"model_type": "gemma3", "text_config": {"sliding_window_pattern": 2, "final_logit_softcapping": 3}`,
+		`"model_type": "smollm3", "no_rope_layers": [0, 1], "use_sliding_window": true, "sliding_window": 2`,
+		`"model_type": "qwen3", "rope_parameters": {"rope_type": "yarn", "factor": 2}, "layer_types": ["full_attention"]`,
+		`"model_type": "gemma2", "attn_logit_softcapping": null`, `"rope_scaling": {"type": "dynamic", "factor": 1.5}`,
+	} {
+		f.Add([]byte(`{"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 2, "num_attention_heads": 8,
+			"num_key_value_heads": 8, "head_dim": 4, "vocab_size": 512, ` + keys + `}`))
+	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := readConfig(t, text)
 		if err != nil {
