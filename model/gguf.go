@@ -77,7 +77,7 @@ func fromGGUF(f *gguf.File) (*Source, error) {
 		return nil, err
 	}
 	for name, t := range f.ByName {
-		if name == ropeFactors {
+		if name == ropeFactors || name == ropeShort || name == ropeLong {
 			continue
 		}
 		split, err := parts(t, s.Config)

@@ -80,7 +80,11 @@ func (f ggufFamily) names() naming {
 const (
 	architectureKey = "general.architecture"
 	typeKey         = "general.type"
-	ropeFactors     = "rope_freqs.weight" // what RoPE's inverse frequencies are divided by
+
+	// What RoPE's inverse frequencies are divided by: always, or in sequences within the original positions and beyond.
+	ropeFactors = "rope_freqs.weight"
+	ropeShort   = "rope_factors_short.weight"
+	ropeLong    = "rope_factors_long.weight"
 )
 
 // GGUFArchitecture returns general.architecture of a model's GGUF files, and whether they have the rows of q and k in
@@ -151,7 +155,8 @@ func rotatedHeads(t checkpoint.Tensor, c *Config) int {
 	case strings.HasSuffix(stem, ".self_attn.k_proj"):
 		heads = c.KVHeads
 	}
-	if len(t.Shape) == 0 || len(t.Shape) > 2 || t.Shape[0] != heads*c.HeadDim {
+	if len(t.Shape) == 0 || len(t.Shape) > 2 || t.Shape[0] != heads*c.HeadDim ||
+		len(t.Shape) == 2 && t.Shape[1] != c.Hidden {
 		return 0
 	}
 	return heads

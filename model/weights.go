@@ -192,7 +192,7 @@ func fingerprint(c *Config, l *loader) string {
 		t := l.tensors[name]
 		fmt.Fprintf(h, "%s %s %v\n", name, t.Type, t.Shape)
 		if t.Order != nil {
-			fmt.Fprintf(h, "%v\n", t.Order)
+			binary.Write(h, binary.LittleEndian, t.Order)
 		}
 		binary.Write(h, binary.LittleEndian, uint64(len(t.Data)))
 		h.Write(t.Data[:min(end, len(t.Data))])
