@@ -80,18 +80,17 @@ func fromGGUF(f *gguf.File) (*Source, error) {
 		if name == ropeFactors || name == ropeShort || name == ropeLong {
 			continue
 		}
-		split, err := parts(t, s.Config)
-		for _, t := range split {
-			if offset := s.Config.Arch.NormOffset; err == nil && offset != 0 && strings.HasSuffix(t.Name, "norm.weight") {
-				t, err = withoutOffset(t, offset)
-			}
-			if err == nil {
-				err = s.take(t, family.names(), family.paired)
+		if offset := s.Config.Arch.NormOffset; offset != 0 && strings.HasSuffix(t.Name, "norm.weight") {
+			if t, err = withoutOffset(t, offset); err != nil {
+				return nil, err
 			}
 		}
-		if err != nil {
+		if err := s.take(t, family.names(), family.paired); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.Config.Split(s.Tensors); err != nil {
+		return nil, err
 	}
 	return s, s.complete(family.names())
 }

@@ -42,11 +42,13 @@ var ggufFamilies = []ggufFamily{
 		name: "gemma3", modelType: "gemma3_text", block: merged(ggufPostNorms, ggufHeadNorms), headKeys: true,
 		configure: gemma3Keys, write: writeGemma3Keys,
 	},
-	{name: "phi3", modelType: "phi3", partial: true, configure: phi3Keys},
+	{
+		name: "phi3", modelType: "phi3", partial: true, block: ggufFused, configure: phi3Keys, write: writePhi3Keys,
+	},
 }
 
-// The names of tensors: those of all families, those of norms of heads, and those of families with norms behind
-// attention and the MLP, whose norm before the MLP has another name at Hugging Face.
+// The names of tensors: those of all families, of norms of heads, of fused projections, and those of families with
+// norms behind attention and the MLP, whose norm before the MLP has another name at Hugging Face.
 var (
 	ggufOutside = map[string]string{
 		"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head",
@@ -58,6 +60,7 @@ var (
 		"ffn_gate":    "mlp.gate_proj", "ffn_up": "mlp.up_proj", "ffn_down": "mlp.down_proj",
 	}
 	ggufHeadNorms = map[string]string{"attn_q_norm": "self_attn.q_norm", "attn_k_norm": "self_attn.k_norm"}
+	ggufFused     = map[string]string{"attn_qkv": "self_attn.qkv_proj", "ffn_up": "mlp.gate_up_proj"}
 	ggufPostNorms = map[string]string{
 		"ffn_norm": "pre_feedforward_layernorm", "post_attention_norm": "post_attention_layernorm",
 		"post_ffw_norm": "post_feedforward_layernorm",

@@ -62,6 +62,16 @@ func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
 			"sliding_window": 5}},
 		{"gemma3", map[string]any{"model_type": "gemma3_text", "tie_word_embeddings": true, "sliding_window": 5,
 			"query_pre_attn_scalar": 4, "rope_theta": 1e6}},
+		{"phi3", map[string]any{"model_type": "phi3"}},
+		{"phi3 that rotates half of its heads", map[string]any{"model_type": "phi3", "partial_rotary_factor": 0.5,
+			"original_max_position_embeddings": 64}},
+		{"phi3 with longrope", map[string]any{"model_type": "phi3", "original_max_position_embeddings": 32,
+			"rope_scaling": map[string]any{"type": "longrope", "short_factor": []float64{1.25, 2},
+				"long_factor": []float64{3, 4}}}},
+		{"llama with yarn", map[string]any{"model_type": "llama", "rope_scaling": map[string]any{"rope_type": "yarn",
+			"factor": 4.0, "original_max_position_embeddings": 16}}},
+		{"llama with yarn of another strength", map[string]any{"model_type": "llama", "rope_scaling": map[string]any{
+			"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.5}}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			if _, err := model.FamilyArch(c.keys["model_type"].(string)); err != nil {
@@ -78,7 +88,7 @@ func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
 			require.NoError(t, err)
 			var out []checkpoint.Lazy
 			for _, tensor := range tensors {
-				out = append(out, checkpoint.Lazy(tensor.Lazy()))
+				out = append(out, tensor.As(checkpoint.F32))
 			}
 			path := filepath.Join(dir, "x.gguf")
 			require.NoError(t, gguf.Write(path, keys, out))
@@ -86,6 +96,7 @@ func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, s.Config.Type, got.Type)
 			require.Equal(t, s.Config.Arch.Windows, got.Arch.Windows)
+			require.Equal(t, s.Config.MaxPositions, got.MaxPositions)
 			want, found := lastLogits(t, dir), lastLogits(t, path)
 			require.InDeltaSlice(t, want, found, 1e-5)
 		})

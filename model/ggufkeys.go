@@ -1,10 +1,6 @@
 package model
 
-import (
-	"fmt"
-
-	"fettle/internal/checkpoint"
-)
+import "fettle/internal/checkpoint"
 
 // windows sets a window for the layers that slide says, if it is not 0.
 func (c *Config) windows(window int, slide func(l int) bool) {
@@ -101,39 +97,12 @@ func phi3Keys(k *keys, c *Config) {
 	c.windows(k.whole("attention.sliding_window", &none), func(int) bool { return true })
 }
 
-// parts splits a tensor that a family's files fuse: q, k and v, or gate and up, one below the other.
-func parts(t checkpoint.Tensor, c *Config) ([]checkpoint.Tensor, error) {
-	block, name, _ := cutLast(t.Name)
-	var places []Place
-	switch {
-	case !c.Arch.Fused:
-	case name == "attn_qkv.weight":
-		places = []Place{QProj, KProj, VProj}
-	case name == "ffn_up.weight":
-		places = []Place{GateProj, UpProj}
+func writePhi3Keys(c *Config, add func(key string, value any)) {
+	add("rope.dimension_count", uint32(c.rotary()))
+	add("attention.sliding_window", uint32(c.widest()))
+	if s := c.RopeScaling; s == nil || s.Type != longRope {
+		add("rope.scaling.original_context_length", uint32(c.MaxPositions))
 	}
-	if places == nil {
-		return []checkpoint.Tensor{t}, nil
-	}
-	rows := 0
-	for _, p := range places {
-		n, _ := c.Width(p)
-		rows += n
-	}
-	if len(t.Shape) != 2 || t.Shape[0] != rows {
-		return nil, fmt.Errorf("tensor %s: shape %v, want %d rows", t.Name, t.Shape, rows)
-	}
-	size, from := len(t.Data)/max(1, rows), 0
-	var out []checkpoint.Tensor
-	for _, p := range places {
-		n, _ := c.Width(p)
-		one := t
-		one.Name = block + "." + ggufProjections[p] + ".weight"
-		one.Shape, one.Data = []int{n, t.Shape[1]}, t.Data[from*size:][:n*size:n*size]
-		out = append(out, one)
-		from += n
-	}
-	return out, nil
 }
 
 // ggufProjections are the names of projections in a block.

@@ -110,8 +110,8 @@ func divided(divisors []float64, c *Config) *RopeScaling {
 	return s
 }
 
-// originals proposes the positions of pre-training that LLaMA 3's rule with low 1 and high 4 would need for divisors up
-// to factor: those that the first divisor between 1 and factor implies, and usual ones.
+// originals proposes the positions of pre-training that LLaMA 3's rule with low 1 and high 4 would need for divisors
+// up to factor: those that the first divisor between 1 and factor implies, and usual ones.
 func (s *RopeScaling) originals(factor float64, c *Config) []int {
 	all := []int{8192, int(float64(c.MaxPositions) / factor), c.MaxPositions}
 	for j, d := range s.Divisors {

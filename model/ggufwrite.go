@@ -3,6 +3,7 @@ package model
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -18,11 +19,13 @@ func (c *Config) GGUF(tensors []checkpoint.Computed) ([]gguf.Key, []checkpoint.C
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, factors, err := family.keys(c)
+	keys, out, err := family.keys(c)
+	if err == nil {
+		tensors, err = c.fused(tensors)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
-	var out []checkpoint.Computed
 	names := family.names()
 	for _, t := range tensors {
 		if strings.HasSuffix(t.Name, "rotary_emb.inv_freq") || t.Name == headName && c.Tied {
@@ -37,10 +40,6 @@ func (c *Config) GGUF(tensors []checkpoint.Computed) ([]gguf.Key, []checkpoint.C
 		}
 		t.Name = name
 		out = append(out, t)
-	}
-	if factors != nil {
-		t := checkpoint.FromFloat32s(ropeFactors, []int{len(factors)}, factors)
-		out = append(out, checkpoint.Computed{Tensor: t})
 	}
 	slices.SortFunc(out, func(a, b checkpoint.Computed) int {
 		return cmp.Or(cmp.Compare(blockOf(a.Name), blockOf(b.Name)), strings.Compare(a.Name, b.Name))
@@ -98,35 +97,91 @@ func (c *Config) ggufFamily() (ggufFamily, error) {
 		name = "llama"
 	}
 	for _, f := range ggufFamilies {
-		if f.modelType == name && !c.Arch.Fused {
+		if f.modelType == name {
 			return f, nil
 		}
 	}
 	return ggufFamily{}, fmt.Errorf("model_type %s cannot be written as GGUF yet", c.Type)
 }
 
-// keys returns a model's keys in the order of llama.cpp's converter, general.architecture first, and the divisors of
-// RoPE's frequencies where only a tensor can state them.
-func (f ggufFamily) keys(c *Config) (keys []gguf.Key, factors []float32, err error) {
+// fused puts the projections that files of the architecture fuse into one tensor.
+func (c *Config) fused(tensors []checkpoint.Computed) ([]checkpoint.Computed, error) {
+	if !c.Arch.Fused {
+		return tensors, nil
+	}
+	byName := map[string]checkpoint.Computed{}
+	for _, t := range tensors {
+		byName[t.Name] = t
+	}
+	var all []checkpoint.Computed
+	for l := range c.Layers {
+		for _, f := range fusions {
+			var parts []checkpoint.Computed
+			for _, p := range f.parts {
+				name := Site{l, p}.WeightName()
+				t, ok := byName[name]
+				if !ok || len(t.Shape) != 2 || t.Shape[1] != c.Hidden {
+					return nil, fmt.Errorf("tensor %s is missing or no matrix of rows of %d", name, c.Hidden)
+				}
+				parts = append(parts, t)
+				delete(byName, name)
+			}
+			all = append(all, checkpoint.Stacked(c.layerModule(l, f.module)+weightSuffix, parts))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, byName[name])
+	}
+	return all, nil
+}
+
+// keys returns a model's keys in the order of llama.cpp's converter, general.architecture first, and the tensors of
+// divisors of RoPE's frequencies where they state its scaling.
+func (f ggufFamily) keys(c *Config) (keys []gguf.Key, tensors []checkpoint.Computed, err error) {
 	keys = []gguf.Key{{Name: architectureKey, Value: f.name}}
 	add := func(key string, value any) { keys = append(keys, gguf.Key{Name: f.name + "." + key, Value: value}) }
 	count := func(key string, n int) { add(key, uint32(n)) }
+	divisors := func(name string, values []float64) {
+		w := make([]float32, len(values))
+		for j, v := range values {
+			w[j] = float32(v)
+		}
+		tensors = append(tensors, checkpoint.Computed{Tensor: checkpoint.FromFloat32s(name, []int{len(w)}, w)})
+	}
+	positions := c.MaxPositions
+	if s := c.RopeScaling; s != nil && s.Type == longRope {
+		positions = s.LongMaxPositions
+	}
 	count("block_count", c.Layers)
-	count("context_length", c.MaxPositions)
+	count("context_length", positions)
 	count("embedding_length", c.Hidden)
 	count("feed_forward_length", c.Intermediate)
 	count("attention.head_count", c.Heads)
 	count("attention.head_count_kv", c.KVHeads)
 	switch s := c.RopeScaling; {
 	case s == nil:
-	case s.Type == "linear":
+	case s.Type == linearRope:
 		add("rope.scaling.type", s.Type)
 		add("rope.scaling.factor", float32(s.Factor))
-	case s.Type == "llama3", s.Type == ropeDivisors:
-		for j := range c.HeadDim / 2 {
-			f := frequency(c, j)
-			factors = append(factors, float32(f/s.scale(c, f, j)))
+	case s.Type == yarnRope && s.BetaFast == yarnFast && s.BetaSlow == yarnSlow && s.Whole:
+		add("rope.scaling.type", s.Type)
+		add("rope.scaling.factor", float32(s.Factor))
+		count("rope.scaling.original_context_length", s.OriginalMaxPositions)
+		if own := float32(s.Attention / yarnMagnitude(s.Factor)); own != 1 {
+			add("rope.scaling.attn_factor", own)
 		}
+	case s.Type == llama3Rope, s.Type == ropeDivisors:
+		all := make([]float64, c.rotary()/2)
+		for j := range all {
+			f := frequency(c, j)
+			all[j] = f / s.scale(c, f, j)
+		}
+		divisors(ropeFactors, all)
+	case s.Type == longRope:
+		count("rope.scaling.original_context_length", s.OriginalMaxPositions)
+		add("rope.scaling.attn_factor", float32(s.attention()))
+		divisors(ropeShort, s.Short)
+		divisors(ropeLong, s.Long)
 	default:
 		return nil, nil, fmt.Errorf("rope scaling of type %s cannot be written as GGUF", s.Type)
 	}
@@ -145,5 +200,5 @@ func (f ggufFamily) keys(c *Config) (keys []gguf.Key, factors []float32, err err
 	if f.write != nil {
 		f.write(c, add)
 	}
-	return keys, factors, nil
+	return keys, tensors, nil
 }

@@ -57,16 +57,6 @@ func cutEnding(name string) (stem, ending string) {
 	return name[:i], name[i:]
 }
 
-// cutLast splits the name of a tensor in a block of a GGUF file: blk.3 and attn_qkv.weight.
-func cutLast(name string) (block, inside string, ok bool) {
-	if rest, isBlock := strings.CutPrefix(name, "blk."); isBlock {
-		var number string
-		number, inside, ok = strings.Cut(rest, ".")
-		return "blk." + number, inside, ok
-	}
-	return name, "", false
-}
-
 // metaNames are the names of Meta's files.
 var metaNames = naming{
 	blocks:  "layers.",

@@ -128,6 +128,12 @@ func (c *Config) writeRope(file map[string]any) {
 	if s == nil {
 		return
 	}
+	if s.Type == ropeDivisors { // longrope with the same divisors everywhere
+		s = &RopeScaling{
+			Type: longRope, Factor: 1, OriginalMaxPositions: c.MaxPositions, LongMaxPositions: c.MaxPositions,
+			Short: s.Divisors, Long: s.Divisors, Attention: 1,
+		}
+	}
 	scaling := map[string]any{"rope_type": s.Type, "factor": s.Factor}
 	if s.Type != linearRope && s.Type != dynamicRope {
 		scaling["original_max_position_embeddings"] = s.OriginalMaxPositions

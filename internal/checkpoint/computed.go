@@ -30,6 +30,32 @@ func (c Computed) Floats() ([]float32, error) {
 	return out, c.Rows(out, 0)
 }
 
+// Stacked puts matrices of one width below each other.
+func Stacked(name string, parts []Computed) Computed {
+	out := Computed{Tensor: Tensor{Name: name, Type: parts[0].Type, Shape: []int{0, parts[0].Shape[1]}}}
+	k := out.Shape[1]
+	for _, p := range parts {
+		out.Shape[0] += p.Shape[0]
+	}
+	out.Rows = func(dst []float32, first int) error {
+		for _, p := range parts {
+			if n := min(len(dst)/k, p.Shape[0]-first); n > 0 {
+				read := p.Rows
+				if read == nil {
+					read = func(dst []float32, first int) error { return p.decodeRows(dst, first, k) }
+				}
+				if err := read(dst[:n*k], first); err != nil {
+					return err
+				}
+				dst, first = dst[n*k:], first+n
+			}
+			first -= p.Shape[0]
+		}
+		return nil
+	}
+	return out
+}
+
 // Reordered returns the matrix whose row i is row order[i] of c.
 func (c Computed) Reordered(order []int32) Computed {
 	if rows, k := c.Rows, c.Shape[1]; rows != nil {
