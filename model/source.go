@@ -132,3 +132,13 @@ func (s *Source) Types() map[string]compute.DType {
 	}
 	return all
 }
+
+// Release gives the memory of a tensor's pages back to the system, which reads them from the file again on the next
+// access.
+func (s *Source) Release(name string) {
+	if t, ok := s.Tensors[name]; ok && !t.Own {
+		if done := release(t.Data); done != nil {
+			done()
+		}
+	}
+}

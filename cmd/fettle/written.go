@@ -97,6 +97,9 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 		}
 	}
 	m = nil // its memory is for the certificate
+	if to.Certify == "yes" && len(sample.Sequences) == 0 {
+		fmt.Fprintln(cmd.OutOrStdout(), "There is no certificate: its text needs a tokenizer.")
+	}
 	if len(sample.Sequences) > 0 {
 		if err := certify(cmd, to.Output, f.file, sample, described, before); err != nil {
 			return err

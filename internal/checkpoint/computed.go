@@ -15,6 +15,9 @@ type Computed struct {
 
 	// Rows fills dst with the rows from first on, as many as dst holds. A vector is one row. Nil: those of Data.
 	Rows func(dst []float32, first int) error
+
+	// Written, if not nil, is called when the tensor has been written.
+	Written func()
 }
 
 // Floats returns all elements.
@@ -85,6 +88,18 @@ func (c Computed) Reordered(order []int32) Computed {
 
 // As returns the tensor in a type. Data of this type are written as they are, others through float32.
 func (c Computed) As(t Type) Lazy {
+	out := c.as(t)
+	if write := out.Write; c.Written != nil {
+		out.Write = func(w io.Writer) error {
+			err := write(w)
+			c.Written()
+			return err
+		}
+	}
+	return out
+}
+
+func (c Computed) as(t Type) Lazy {
 	if c.Rows == nil && c.Type == t {
 		return c.Lazy()
 	}

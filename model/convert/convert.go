@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fettle/internal/atomicfile"
@@ -83,6 +84,21 @@ func (m Model) Quantized() (most checkpoint.Type) {
 		}
 	}
 	return most
+}
+
+// releasing returns the tensors with a release of the source's memory behind each that is the only one of its origin.
+func (m Model) releasing() []checkpoint.Computed {
+	uses := map[string]int{}
+	for _, t := range m.Tensors {
+		uses[m.origin(t.Name)]++
+	}
+	out := slices.Clone(m.Tensors)
+	for i, t := range out {
+		if from := m.origin(t.Name); uses[from] == 1 {
+			out[i].Written = func() { m.Source.Release(from) }
+		}
+	}
+	return out
 }
 
 // NewDirectory makes a directory whole or not at all: write fills another one beside it, which then takes its place.

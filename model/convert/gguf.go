@@ -21,7 +21,7 @@ type GGUFOptions struct {
 
 // GGUF writes a file that llama.cpp reads, whole or not at all.
 func (m Model) GGUF(path string, o GGUFOptions) error {
-	keys, tensors, err := m.Config.GGUF(m.Tensors)
+	keys, tensors, err := m.Config.GGUF(m.releasing())
 	if err != nil {
 		return err
 	}
