@@ -143,6 +143,7 @@ func (a *affine) error(p int, q *[32][lanes]float32, d, low float32) (sum float3
 
 // settle computes q = (x + m)/d, rounded to 0…top, for the d and m that a block holds; where d is 0, q stays.
 func settle(q []uint8, x []float32, d, m, top float32) {
+	m = float32(m) // a product, to be rounded before the sum
 	if d == 0 {
 		return
 	}
@@ -153,5 +154,5 @@ func settle(q []uint8, x []float32, d, m, top float32) {
 
 // even rounds x to the nearest whole number, ties to even. It is defined, if meaningless, for numbers beyond ±2²².
 func even(x float32) int32 {
-	return int32(math.Float32bits(x+shift)&(1<<23-1)) - 1<<22
+	return int32(math.Float32bits(float32(x)+shift)&(1<<23-1)) - 1<<22
 }

@@ -59,6 +59,7 @@ func whole(x float32) int32 {
 
 // nearest rounds x to the nearest whole number, ties away from zero, and to 0 where whole does.
 func nearest(x float32) int32 {
+	x = float32(x) // a product, to be rounded before the difference
 	n := whole(x)
 	switch rest := x - float32(n); {
 	case rest >= 0.5 && rest < 1:

@@ -71,6 +71,7 @@ func level(x []float32) (d float32) {
 
 // nearestLevel returns the number of the level nearest to x, of two the higher, and the highest for no number.
 func nearestLevel(x float32) byte {
+	x = float32(x) // a product, to be rounded before it is doubled
 	if x <= levels[0] {
 		return 0
 	}

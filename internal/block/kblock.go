@@ -6,7 +6,7 @@ func q2_K(dst []float32, src []byte) {
 	scales, q, d, m := src[:16], src[16:80], half(src[80:]), half(src[82:])
 	for part := range 16 {
 		s := scales[part]
-		ds, mt := d*float32(s&15), m*float32(s>>4)
+		ds, mt := d*float32(s&15), float32(m*float32(s>>4))
 		from, shift := q[part/8*32+part%2*16:], part%8/2*2 // 8 parts share 32 bytes, pair by pair
 		for i := range 16 {
 			dst[part*16+i] = float32(ds*float32(from[i]>>shift&3)) - mt
@@ -49,7 +49,7 @@ func q4_K(dst []float32, src []byte) {
 	d, m, packed, q := half(src), half(src[2:]), src[4:16], src[16:]
 	for part := range 8 {
 		s, t := pair6(packed, part)
-		ds, mt := d*float32(s), m*float32(t)
+		ds, mt := d*float32(s), float32(m*float32(t))
 		from, shift := q[part/2*32:], part%2*4
 		for i := range 32 {
 			dst[part*32+i] = float32(ds*float32(from[i]>>shift&15)) - mt
@@ -61,7 +61,7 @@ func q5_K(dst []float32, src []byte) {
 	d, m, packed, high, q := half(src), half(src[2:]), src[4:16], src[16:48], src[48:]
 	for part := range 8 {
 		s, t := pair6(packed, part)
-		ds, mt := d*float32(s), m*float32(t)
+		ds, mt := d*float32(s), float32(m*float32(t))
 		from, shift := q[part/2*32:], part%2*4
 		for i := range 32 {
 			x := from[i]>>shift&15 | high[i]>>part&1<<4
