@@ -111,8 +111,14 @@ func (m *runData) beside(method string) (map[string][]byte, error) {
 		more = append(more, chat.GenerationFile)
 	}
 	files, err := tokenizerFiles(m.tokenizerDir, more...)
+	if err == nil && len(files) == 0 && method == adapter.TypeFull && m.tok != nil { // the base is one file
+		files, err = m.tok.Files()
+	}
+	if err != nil {
+		return nil, err
+	}
 	maps.Copy(files, m.template.Files())
-	return files, err
+	return files, nil
 }
 
 // tokenizerFiles reads the files of the tokenizer in a directory, and more, as far as they exist. A model that is one
