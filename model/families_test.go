@@ -174,6 +174,29 @@ func TestFamiliesDecodeAsTheyRunForward(t *testing.T) {
 	})
 }
 
+func TestLongDynamicSequencesDecodeTheSameHoweverTheyAreCut(t *testing.T) {
+	eachFamily(t, func(t *testing.T, g goldenFamily, m *model.Model) {
+		if !stretches(g) {
+			return
+		}
+		var want []uint32
+		for _, cuts := range [][]int{{29}, {5, 16, 17, 29}, {15, 20, 28, 29}} {
+			s, from := m.NewSession(0), 0
+			var got []float32
+			for _, n := range cuts {
+				var err error
+				got, err = s.Decode(g.IDs[from:n])
+				require.NoError(t, err)
+				from = n
+			}
+			if want == nil {
+				want = bits(got)
+			}
+			require.Equal(t, want, bits(got), "%v", cuts)
+		}
+	})
+}
+
 func TestFamiliesPackedEqualOneByOne(t *testing.T) {
 	eachFamily(t, func(t *testing.T, g goldenFamily, m *model.Model) {
 		tokens := [][]int32{g.IDs, g.IDs[3:20], g.IDs[7:9], g.IDs[:25]}
