@@ -75,3 +75,14 @@ func TestAGGUFLoRAOnAGGUFBaseEqualsPEFTsOnHuggingFaces(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAdapterIsUsedOnACopyOfItsBaseOnRequest(t *testing.T) {
+	base := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 32})
+	ask := []string{"generate", "--prompt", "say a", "--max_new_tokens", "5", "--temperature", "0", "--model_name_or_path",
+		asGGUF(t, base, "Q8_0"), "--adapter_name_or_path", trainedAdapter(t, base)}
+	code, _, said := call("", ask...)
+	require.Equal(t, exitData, code)
+	require.Contains(t, said, "it was trained on another base")
+	require.Contains(t, said, "--allow_other_base uses the adapter on it")
+	must(t, append(ask, "--allow_other_base")...)
+}

@@ -19,6 +19,7 @@ import (
 type source struct {
 	Model     string `yaml:"model_name_or_path" group:"model" alias:"base_model,model" help:"directory or file of the base model; default: the one recorded with the adapter"`
 	Adapter   string `yaml:"adapter_name_or_path" alias:"lora_model_dir,adapter_path,adapter" help:"an adapter: a directory of PEFT, mlx-lm or LitGPT, a GGUF file of a LoRA, or LLaMA-Adapter's .pth; NAME:0.5 adds half of it"`
+	OtherBase bool   `yaml:"allow_other_base" help:"use an adapter on a base that it was not trained on, such as a quantized copy of its own"`
 	Recipe    string `yaml:"recipe" group:"prompt" alias:"template,chat_template" help:"prompt template: a recipe, chat_template (the model's own) or a file.jinja; default: the one recorded with the adapter"`
 	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none, int8 or nf4; auto: as the adapter was trained"`
@@ -66,7 +67,7 @@ func (s source) open() (*chat.Model, error) {
 		return nil, err
 	}
 	if s.Adapter != "" {
-		set, err := adapter.Load(s.Adapter, out.Weights)
+		set, err := s.loadAdapter(out.Weights)
 		if err != nil {
 			return nil, input(err)
 		}
@@ -84,6 +85,19 @@ func (s source) open() (*chat.Model, error) {
 		return nil, err
 	}
 	return out, out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, dirs...)
+}
+
+// loadAdapter loads the adapter for a base.
+func (s source) loadAdapter(base *model.Model) (*adapter.Set, error) {
+	if s.OtherBase {
+		return adapter.LoadOnto(s.Adapter, base)
+	}
+	set, err := adapter.Load(s.Adapter, base)
+	if errors.Is(err, adapter.ErrOtherBase) {
+		err = fmt.Errorf("%w\nIf this base is a quantized or converted copy of that one, --allow_other_base uses the adapter on "+
+			"it", err)
+	}
+	return set, err
 }
 
 // located returns the directory of a model, which is the name itself unless it is the built-in model's.
