@@ -47,7 +47,12 @@ func TestAdaptersOfEveryFormAnswerAndLearn(t *testing.T) {
 			first, err := adapter.ReadRecord(c.from)
 			require.NoError(t, err)
 			require.Equal(t, first.Type, record.Type)
-			must(t, append(ask, "--adapter_name_or_path", out+":0.5")...)
+			code, _, said := call("", append(ask, "--adapter_name_or_path", out+":0.5", "--verbose")...)
+			require.Zero(t, code)
+			require.Contains(t, said, "adapter: "+record.Type+": ")
+			if record.Type == adapter.TypeLoRA {
+				require.Contains(t, said, "rank 8, scale 1\n", "half of alpha 16")
+			}
 			must(t, append(ask, "--adapter_name_or_path", out)...)
 		})
 	}

@@ -71,7 +71,7 @@ func (s source) open() (*chat.Model, error) {
 		if err != nil {
 			return nil, input(err)
 		}
-		out.Weights = set.Model()
+		out.Weights, out.Adapter = set.Model(), set.String()
 	}
 	where, err := locatedModel(s.Model)
 	if err != nil {
@@ -94,8 +94,8 @@ func (s source) loadAdapter(base *model.Model) (*adapter.Set, error) {
 	}
 	set, err := adapter.Load(s.Adapter, base)
 	if errors.Is(err, adapter.ErrOtherBase) {
-		err = fmt.Errorf("%w\nIf this base is a quantized or converted copy of that one, --allow_other_base uses the adapter on "+
-			"it", err)
+		err = fmt.Errorf("%w\nIf this base is a quantized or converted copy of that one, --allow_other_base uses the "+
+			"adapter on it", err)
 	}
 	return set, err
 }

@@ -15,7 +15,7 @@ type generateSettings struct {
 	Prompt  string `yaml:"prompt" group:"prompt" alias:"instruction" help:"the instruction; with --raw the text to continue"`
 	Input   string `yaml:"input" help:"input of the instruction"`
 	Raw     bool   `yaml:"raw" help:"continue the prompt without a template"`
-	Verbose bool   `yaml:"verbose" group:"output" help:"print the reason of the end, the speed and the sampling settings with the seed on standard error"`
+	Verbose bool   `yaml:"verbose" group:"output" help:"print the adapter's scale, the reason of the end, the speed and the sampling settings with the seed on standard error"`
 }
 
 func newGenerate() *cobra.Command {
@@ -79,6 +79,9 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 			m.Weights.Config().MaxPositions)
 	}
 	if ask.Verbose {
+		if m.Adapter != "" {
+			fmt.Fprintf(cmd.ErrOrStderr(), "adapter: %s\n", m.Adapter)
+		}
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s after %d tokens, %.1f tokens/s; prompt of %d tokens; %s\n",
 			a.Reason, a.Tokens, a.Speed(), len(prompt), describe(sampling))
 	}

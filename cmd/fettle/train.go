@@ -93,6 +93,9 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	debug.FreeOSMemory() // garbage of reading data and weights
 	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).
 		Str("method", c.Type).Int("trainable", set.Size()).Str("compute", base.Device().Name()).Msg("model ready")
+	if c.Adapter != "" {
+		log.Info().Msg("adapter: " + set.String())
+	}
 	for _, note := range set.Notes() {
 		log.Info().Msg("adapter: " + note)
 	}

@@ -26,6 +26,7 @@ var (
 // Model is a chat model.
 type Model struct {
 	Weights    *model.Model // with the adapter
+	Adapter    string       // what the adapter computes, for people; "": there is none
 	Tokenizer  *tokenizer.Tokenizer
 	Recipe     *recipe.Recipe // the prompt template; nil: unknown
 	OwnPrompt  bool           // the recipe is the model's own chat template, chosen by default
