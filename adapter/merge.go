@@ -110,6 +110,14 @@ func (g *Merged) Layers() []int { return g.order }
 // base's own.
 func (g *Merged) Tensors(base map[string]checkpoint.Tensor) ([]checkpoint.Computed, error) {
 	from := g.origins(base)
+	for _, s := range g.sets {
+		for _, at := range s.sites() {
+			if _, ok := from[at.WeightName()]; !ok && at.At < model.Embed {
+				return nil, fmt.Errorf("merge: the base's files hold %s together with other projections, which cannot be merged "+
+					"into: use the adapter as adapter_name_or_path", at.WeightName())
+			}
+		}
+	}
 	var all []checkpoint.Computed
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		t := base[from[name]]

@@ -2,6 +2,7 @@ package adapter_test
 
 import (
 	"bytes"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -175,4 +176,16 @@ func TestNumbersThatAreNotFiniteAreNotMerged(t *testing.T) {
 			require.ErrorContains(t, c.As(checkpoint.F32).Write(&bytes.Buffer{}), "element 0 is +Inf")
 		}
 	}
+}
+
+func TestProjectionsInsideOtherTensorsAreNotMergedInSilence(t *testing.T) {
+	m, tensors := tinyBase(t, tinymodel.Config{})
+	s, err := adapter.New(methods["LoRA q, v"], m, 1)
+	require.NoError(t, err)
+	g, err := adapter.Merge(m, []*adapter.Set{s}, []float64{1}, ref.New())
+	require.NoError(t, err)
+	fused := maps.Clone(tensors)
+	delete(fused, "model.layers.1.self_attn.q_proj.weight")
+	_, err = g.Tensors(fused)
+	require.ErrorContains(t, err, "hold model.layers.1.self_attn.q_proj.weight together with other projections")
 }
