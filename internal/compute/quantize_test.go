@@ -102,9 +102,9 @@ func BenchmarkNearestLevel(b *testing.B) {
 	}
 }
 
-// The code book is computed from its definition (Dettmers et al. 2023, appendix E, as in bitsandbytes): quantiles of the
-// normal distribution, eight at or above 0 and eight below, evenly apart in probability between 1/2 and the mean of
-// 1 − 1/30 and 1 − 1/32, scaled to ±1.
+// The code book is computed from its definition (Dettmers et al. 2023, as in bitsandbytes): quantiles of the normal
+// distribution, seven below 0, 0, and eight above it, evenly apart in probability between 1/2 and the mean of 1 − 1/30
+// and 1 − 1/32, scaled to ±1.
 func TestA5NF4LevelsAreQuantilesOfTheNormalDistribution(t *testing.T) {
 	quantile := func(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }
 	edge := (1 - 1.0/30 + 1 - 1.0/32) / 2
