@@ -101,6 +101,28 @@ func TestWordsOfGGUFAreDividedAsPreSays(t *testing.T) {
 	require.NoError(t, err, "a file without pre")
 }
 
+// The characters of bytes that are begun and not completed are one U+FFFD each, however the tokens arrive.
+func TestCutCharactersAreOneReplacement(t *testing.T) {
+	var tokens []string
+	alphabet := newByteAlphabet()
+	for b := range 256 {
+		tokens = append(tokens, alphabet.spell(string([]byte{byte(b)})))
+	}
+	keys := with(with(with(bytesKeys(), "tokens", tokens), "token_type", nil), "merges", []string{})
+	tok, err := parseGGUF(keys)
+	require.NoError(t, err)
+	for bytes, want := range map[string]string{
+		"\xe2\x82": "\ufffd", "\xe2\x82a": "\ufffda", "\xf0\x9f\xa6": "\ufffd", "\xf0\x9f\xa6\xf0": "\ufffd\ufffd",
+		"\x80\x80": "\ufffd\ufffd", "\xed\xa0\x80": "\ufffd\ufffd\ufffd", "\xe2\x82\xac": "€", "\xc0\xafb": "\ufffd\ufffdb",
+	} {
+		var ids []int32
+		for _, b := range []byte(bytes) {
+			ids = append(ids, int32(b))
+		}
+		require.Equal(t, want, tok.Decode(ids), "% x", bytes)
+	}
+}
+
 func TestBrokenVocabulariesOfGGUFAreRefusedByTheirKey(t *testing.T) {
 	spm, words := spmKeys(), bytesKeys()
 	n := len(spm["tokenizer.ggml.tokens"].([]string))

@@ -40,7 +40,7 @@ func (s *Stream) Push(id int32) string {
 	return s.complete(false)
 }
 
-// Flush returns the bytes held back as text, U+FFFD for each invalid byte.
+// Flush returns the bytes held back as text, as Decode does.
 func (s *Stream) Flush() string { return s.complete(true) }
 
 // complete removes the complete characters from pending, or with all everything, and returns them.
@@ -54,9 +54,22 @@ func (s *Stream) complete(all bool) string {
 	rest := s.pending
 	for len(rest) > 0 && (all || utf8.FullRune(rest)) {
 		r, n := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && n == 1 && s.t.byteLevel {
+			n = begun(rest)
+		}
 		b.WriteRune(r)
 		rest = rest[n:]
 	}
 	s.pending = append(s.pending[:0], rest...)
 	return b.String()
+}
+
+// begun returns the length of the character that invalid bytes begin and do not complete; 1 if they begin none.
+func begun(bytes []byte) int {
+	for n := min(len(bytes), utf8.UTFMax-1); n > 1; n-- {
+		if !utf8.FullRune(bytes[:n]) {
+			return n
+		}
+	}
+	return 1
 }

@@ -1,7 +1,8 @@
 // Package tokenizer encodes text as a LLaMA's tokens and decodes tokens. It reads SentencePiece's tokenizer.model
 // (LLaMA 1 and 2), the tiktoken-style tokenizer.model of LLaMA 3 and Hugging Face's tokenizer.json, with the side
-// files of a Hugging Face directory. Ids are those of transformers 4 (docs/peers/tokenizer_variants.py), whose order
-// of precedence the files have:
+// files of a Hugging Face directory; llama2.c's tokenizer.bin; and the tokenizer in a GGUF file, with llama.cpp's ids.
+// Tokenizer.GGUF and Tokenizer.Files write it in the two formats of models. Ids of a Hugging Face directory are those
+// of transformers 4 (docs/peers/tokenizer_variants.py), whose order of precedence the files have:
 //
 //   - tokenizer.json before tokenizer.model, except that LLaMA's class reads tokenizer.model to apply
 //     add_prefix_space.
@@ -141,7 +142,8 @@ func (t *Tokenizer) Lost(text string) []string {
 }
 
 // Decode returns the text of tokens. Control tokens have no text. Each invalid byte and each id outside the vocabulary
-// becomes U+FFFD.
+// becomes U+FFFD, and in vocabularies of bytes each character that is begun and not completed, as in Hugging Face's
+// tokenizers.
 func (t *Tokenizer) Decode(ids []int32) string {
 	s := t.NewStream()
 	var b strings.Builder
