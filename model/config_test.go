@@ -188,3 +188,48 @@ func FuzzReadConfig(f *testing.F) {
 		require.Equal(t, c, again)
 	})
 }
+
+func TestFamiliesHaveTheirClassesDefaults(t *testing.T) {
+	const rest = `"hidden_size": 64, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 32,
+		"vocab_size": 50`
+	for _, c := range []struct {
+		name, keys string
+		want       func(c *model.Config) any
+		is         any
+	}{
+		{"Mistral groups its heads", `"model_type": "mistral"`,
+			func(c *model.Config) any { return c.KVHeads }, 8},
+		{"null is as many as heads", `"model_type": "mistral", "num_key_value_heads": null`,
+			func(c *model.Config) any { return c.KVHeads }, 32},
+		{"SmolLM3 groups its heads", `"model_type": "smollm3"`,
+			func(c *model.Config) any { return [2]int{c.KVHeads, c.MaxPositions} }, [2]int{4, 32768}},
+		{"Gemma has sixteen", `"model_type": "gemma"`,
+			func(c *model.Config) any { return [2]int{c.KVHeads, c.MaxPositions} }, [2]int{16, 8192}},
+		{"Qwen2's length", `"model_type": "qwen2"`,
+			func(c *model.Config) any { return [2]int{c.KVHeads, c.MaxPositions} }, [2]int{32, 32768}},
+		{"a Mistral with layer_types is a Ministral", `"model_type": "mistral", "sliding_window": 5,
+			"layer_types": ["sliding_attention", "full_attention", "sliding_attention"]`,
+			func(c *model.Config) any { return c.Arch.Windows }, []int{5, 0, 5}},
+		{"which can say so", `"model_type": "ministral", "architectures": ["MinistralForCausalLM"], "sliding_window": 5,
+			"layer_types": ["full_attention", "full_attention", "sliding_attention"]`,
+			func(c *model.Config) any { return c.Arch.Windows }, []int{0, 0, 5}},
+		{"SmolLM3's layer_types count alone", `"model_type": "smollm3", "sliding_window": 5, "use_sliding_window": false,
+			"layer_types": ["full_attention", "full_attention", "sliding_attention"]`,
+			func(c *model.Config) any { return c.Arch.Windows }, []int{0, 0, 5}},
+		{"derived ones do not", `"model_type": "smollm3", "sliding_window": 5, "no_rope_layer_interval": 2`,
+			func(c *model.Config) any { return c.Arch.Windows }, []int(nil)},
+		{"Gemma 3 has the original length in the scaling", `"model_type": "gemma3_text", "head_dim": 4,
+			"original_max_position_embeddings": 64, "max_position_embeddings": 128,
+			"rope_scaling": {"rope_type": "longrope", "short_factor": [1, 2], "long_factor": [1, 2]}`,
+			func(c *model.Config) any { return c.RopeScaling.OriginalMaxPositions }, 128},
+	} {
+		got, err := readConfig(t, []byte("{"+c.keys+", "+rest+"}"))
+		require.NoError(t, err, c.name)
+		require.Equal(t, c.is, c.want(got), c.name)
+		text, err := got.JSON()
+		require.NoError(t, err, c.name)
+		again, err := readConfig(t, text)
+		require.NoError(t, err, c.name)
+		require.Equal(t, got, again, c.name)
+	}
+}

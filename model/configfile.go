@@ -109,6 +109,9 @@ func ParseConfig(text []byte) (*Config, error) {
 	if nested {
 		f.ModelType = inner
 	}
+	if plain, ok := aliases[f.ModelType]; ok {
+		f.ModelType = plain
+	}
 	name, err := modelTypeOf(f.ModelType, f.Architectures)
 	if err != nil {
 		return nil, err

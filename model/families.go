@@ -24,7 +24,9 @@ type family struct {
 	// slides reports whether layer l has the window of sliding_window; nil: LLaMA has none, whatever the file says.
 	slides   func(f *configFile, l int) bool
 	byType   bool // where layer_types is set, it counts instead
+	alike    bool // which is rare, as all layers are alike otherwise
 	optional bool // and all that only with use_sliding_window
+	either   bool // or with layer_types
 }
 
 var qkv = [Attention]bool{QProj: true, KProj: true, VProj: true}
@@ -45,23 +47,26 @@ var families = map[string]family{
 		classes: []string{"LlamaForCausalLM", "LLaMAForCausalLM"}, biases: true, mlpBiases: true,
 	},
 	"mistral": {
-		classes: []string{"MistralForCausalLM"}, slides: everyLayer,
-		defaults: `{"sliding_window": 4096}`,
+		classes: []string{"MistralForCausalLM", "MinistralForCausalLM"}, slides: everyLayer, byType: true, alike: true,
+		defaults: `{"sliding_window": 4096, "num_key_value_heads": 8, "max_position_embeddings": 131072}`,
 	},
 	"qwen2": {
 		classes: []string{"Qwen2ForCausalLM"}, arch: Arch{Biases: qkv},
 		slides: fromMaxWindowLayers, byType: true, optional: true,
-		defaults: `{"sliding_window": 4096, "max_window_layers": 28}`,
+		defaults: `{"sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32,
+			"max_position_embeddings": 32768}`,
 	},
 	"qwen3": {
 		classes: []string{"Qwen3ForCausalLM"}, arch: Arch{QKNorm: true}, biases: true,
 		slides: fromMaxWindowLayers, byType: true, optional: true,
-		defaults: `{"sliding_window": 4096, "max_window_layers": 28, "head_dim": 128}`,
+		defaults: `{"sliding_window": 4096, "max_window_layers": 28, "num_key_value_heads": 32,
+			"max_position_embeddings": 32768, "head_dim": 128}`,
 	},
 	"smollm3": {
 		classes: []string{"SmolLM3ForCausalLM"}, biases: true, mlpBiases: true, noRope: true,
-		slides: notRotated, byType: true, optional: true,
-		defaults: `{"no_rope_layer_interval": 4, "rope_theta": 2e6, "tie_word_embeddings": true}`,
+		slides: notRotated, byType: true, optional: true, either: true,
+		defaults: `{"no_rope_layer_interval": 4, "rope_theta": 2e6, "tie_word_embeddings": true,
+			"num_key_value_heads": 4, "max_position_embeddings": 32768}`,
 	},
 	"phi3": {
 		classes: []string{"Phi3ForCausalLM"}, arch: Arch{Fused: true}, slides: everyLayer,
@@ -69,8 +74,9 @@ var families = map[string]family{
 	},
 	"gemma": {
 		classes: []string{"GemmaForCausalLM"}, biases: true, legacyGELU: true,
-		arch:     Arch{NormOffset: 1, GELU: true, EmbedScale: true},
-		defaults: `{"head_dim": 256, "tie_word_embeddings": true, "bos_token_id": 2, "eos_token_id": 1}`,
+		arch: Arch{NormOffset: 1, GELU: true, EmbedScale: true},
+		defaults: `{"head_dim": 256, "tie_word_embeddings": true, "bos_token_id": 2, "eos_token_id": 1,
+			"num_key_value_heads": 16, "max_position_embeddings": 8192}`,
 	},
 	"gemma2": {
 		classes: []string{"Gemma2ForCausalLM"}, biases: true, activation: "hidden_activation",
@@ -94,6 +100,9 @@ var families = map[string]family{
 
 // around lists the model types of a language model and an encoder of pictures: their text_config is a file of its own.
 var around = map[string]string{"gemma3": "gemma3_text"}
+
+// aliases lists model types that are written as another: Ministral is a Mistral with layer_types.
+var aliases = map[string]string{"ministral": "mistral"}
 
 // Families lists the supported values of model_type.
 func Families() []string { return slices.Sorted(maps.Keys(families)) }

@@ -109,13 +109,14 @@ const (
 // windows sets the layers' windows.
 func (f *configFile) windows(c *Config) error {
 	family := families[f.ModelType]
-	if family.slides == nil || family.optional && !f.UseWindow || f.Window == nil {
+	byType := family.byType && f.LayerTypes != nil
+	used := !family.optional || f.UseWindow || family.either && byType
+	if family.slides == nil || !used || f.Window == nil {
 		return nil
 	}
 	if *f.Window < 1 {
 		return fmt.Errorf("sliding_window is %d, want 1 or more", *f.Window)
 	}
-	byType := family.byType && f.LayerTypes != nil
 	if byType && len(f.LayerTypes) < c.Layers {
 		return fmt.Errorf("layer_types has %d entries, want %d", len(f.LayerTypes), c.Layers)
 	}
@@ -212,7 +213,8 @@ func (c *Config) writeWindows(family family, file map[string]any) {
 	if family.optional {
 		file["use_sliding_window"] = window != nil
 	}
-	if family.byType {
+	mixed := slices.Contains(types, fullLayer) && slices.Contains(types, slidingLayer)
+	if family.byType && (!family.alike || mixed) {
 		file["layer_types"] = types
 	}
 }

@@ -33,7 +33,7 @@ func (f *configFile) scaling(c *Config, rope *ropeFile) error {
 	if original == 0 {
 		original = whole(c.MaxPositions)
 	}
-	if f.OriginalMax != 0 {
+	if f.OriginalMax != 0 && !families[f.ModelType].localRope { // which has it in the scaling alone
 		original = f.OriginalMax
 	}
 	factor := float64(c.MaxPositions) / float64(original)
