@@ -107,8 +107,17 @@ func TestReadingEqualsMapping(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, raw, data)
 	require.Equal(t, raw, mapped)
-	require.NoError(t, release())
+	require.Nil(t, release)
 	require.NoError(t, unmap())
+}
+
+func TestTensorsOfAFileThatWasReadOwnTheirMemory(t *testing.T) {
+	one := &Tensors{ByName: map[string]Tensor{"w": {Type: U8, Shape: []int{1}, Data: []byte{7}}}}
+	one.Hold(func() error { return nil })
+	require.False(t, one.ByName["w"].Own)
+	one.Hold(nil)
+	require.True(t, one.ByName["w"].Own, "pages given back would be zeros")
+	require.NoError(t, one.Close())
 }
 
 func TestRowsComeInTheirOrder(t *testing.T) {

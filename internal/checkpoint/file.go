@@ -25,16 +25,22 @@ func (t *Tensors) Tensor(name string) (Tensor, bool) {
 
 // Close releases the file's memory; its tensors are not valid afterwards.
 func (t *Tensors) Close() error {
-	if t.release == nil {
-		return nil
-	}
 	release := t.release
 	t.release, t.ByName = nil, nil
-	return release()
+	return done(release)
 }
 
-// Hold gives the tensors the memory that they are windows into, which Close releases.
-func (t *Tensors) Hold(release func() error) { t.release = release }
+// Hold gives the tensors the mapped memory that they are windows into, which Close releases. With nil it is ordinary
+// memory: the tensors are marked as its owners.
+func (t *Tensors) Hold(release func() error) {
+	if t.release = release; release != nil {
+		return
+	}
+	for name, one := range t.ByName {
+		one.Own = true
+		t.ByName[name] = one
+	}
+}
 
 // Open maps the file at path into memory, or reads it where that is not possible, and parses it. A mapped file must
 // keep its length while it is open.
@@ -46,7 +52,7 @@ func Open[F interface{ Hold(release func() error) }](path string, parse func(dat
 	}
 	f, err := parse(data)
 	if err != nil {
-		return none, errors.Join(fmt.Errorf("open %s: %w", path, err), release())
+		return none, errors.Join(fmt.Errorf("open %s: %w", path, err), done(release))
 	}
 	f.Hold(release)
 	return f, nil

@@ -10,8 +10,8 @@ import (
 )
 
 // Map maps the file at path into memory, or reads it where that is not possible. It refuses a stand-in for a file, such
-// as a pointer of git LFS. A mapped file must keep its length
-// until release is called; the bytes are not valid afterwards.
+// as a pointer of git LFS. A mapped file must keep its length until release is called; the bytes are not valid
+// afterwards. The release of a file that was read is nil.
 func Map(path string) (data []byte, release func() error, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -29,7 +29,7 @@ func Map(path string) (data []byte, release func() error, err error) {
 		return nil, nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	if err := identify.Damage(data); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open %s: %w", path, err), release())
+		return nil, nil, errors.Join(fmt.Errorf("open %s: %w", path, err), done(release))
 	}
 	return data, release, nil
 }
@@ -37,5 +37,13 @@ func Map(path string) (data []byte, release func() error, err error) {
 // read reads the whole file into ordinary memory; it is load's plain twin.
 func read(f *os.File) ([]byte, func() error, error) {
 	data, err := io.ReadAll(f)
-	return data, func() error { return nil }, err
+	return data, nil, err
+}
+
+// done calls a release that may be nil.
+func done(release func() error) error {
+	if release == nil {
+		return nil
+	}
+	return release()
 }

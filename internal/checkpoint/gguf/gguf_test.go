@@ -3,6 +3,7 @@ package gguf
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,7 @@ func (f *file) align(n int) *file {
 }
 
 func sample() []byte {
-	f := begin(2, 9)
+	f := begin(2, 11)
 	f.put("general.alignment", uint32(4), uint32(64))
 	f.put("a.text", uint32(8), "hügel")
 	f.put("a.bool", uint32(7), uint8(1))
@@ -50,6 +51,8 @@ func sample() []byte {
 	f.put("a.double", uint32(12), 0.1)
 	f.put("a.texts", uint32(9), uint32(8), uint64(3), "x", "", "yz")
 	f.put("a.numbers", uint32(9), uint32(5), uint64(2), int32(7), int32(-8))
+	f.put("a.bytes", uint32(9), uint32(0), uint64(3), []uint8{1, 2, 255})
+	f.put("a.signed", uint32(9), uint32(1), uint64(2), []int8{1, -1})
 	f.put("a.none", uint32(9), uint32(4), uint64(0))
 	f.put("plain", uint32(2), uint64(3), uint64(2), uint32(0), uint64(0))
 	f.put("blocks", uint32(1), uint64(32), uint32(8), uint64(64))
@@ -68,6 +71,7 @@ func TestKeysAndTensorsAreRead(t *testing.T) {
 		"general.alignment": uint64(64), "a.text": "hügel", "a.bool": true, "a.small": int64(-3),
 		"a.float": float64(float32(1e-5)), "a.double": 0.1, "a.texts": []string{"x", "", "yz"},
 		"a.numbers": []int64{7, -8}, "a.none": []uint64{},
+		"a.bytes": []uint8{1, 2, 255}, "a.signed": []int8{1, -1},
 	}, f.Metadata)
 	require.Equal(t, []string{"blocks", "plain"}, f.Names())
 	plain, ok := f.Tensor("plain")
@@ -154,6 +158,20 @@ func TestWrongHeadersAreRefusedWithAReason(t *testing.T) {
 	for n := range whole {
 		_, err := Parse(whole[:n])
 		require.Error(t, err, "cut at %d", n)
+	}
+}
+
+func TestListsOfBytesTakeTheirSizeInMemory(t *testing.T) {
+	const n = 1 << 20
+	for _, kind := range []uint32{0, 1} {
+		data := begin(0, 1).put("k", uint32(9), kind, uint64(n), make([]byte, n)).Bytes()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f, err := Parse(data)
+		runtime.ReadMemStats(&after)
+		require.NoError(t, err)
+		require.Len(t, f.Metadata["k"], n)
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(2*n))
 	}
 }
 

@@ -3,7 +3,8 @@ package gguf
 import "fmt"
 
 // Metadata holds the keys of a file: bool, int64, uint64, float64, string, and lists []bool, []int64, []uint64,
-// []float64 and []string of them. Numbers keep their kind, not their width.
+// []float64 and []string of them. Numbers keep their kind, not their width, but for lists of bytes, which are []int8
+// and []uint8: a file may consist of them.
 type Metadata map[string]any
 
 // Text returns the text of a key; false if it is missing or of another type.

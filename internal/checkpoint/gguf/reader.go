@@ -1,6 +1,7 @@
 package gguf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -79,8 +80,14 @@ func (r *reader) value(kind uint32) any {
 		}
 		return nil
 	}
-	inner, n := r.uint32(), r.uint64()
-	return r.list(inner, n)
+	switch inner, n := r.uint32(), r.uint64(); inner {
+	case 0:
+		return bytes.Clone(r.take(n))
+	case 1:
+		return scalars(r.take(n), 1, func(bits uint64) int8 { return int8(bits) })
+	default:
+		return r.list(inner, n)
+	}
 }
 
 func first[T any](list []T) any {

@@ -56,7 +56,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		"general.architecture": "llama", "u8": uint64(200), "i8": int64(-3), "u16": uint64(60000), "i16": int64(-30000),
 		"u32": uint64(4e9), "i32": int64(-2e9), "f32": float64(float32(1e-5)), "yes": true, "no": false, "text": "hügel",
 		"u64": uint64(1 << 63), "i64": int64(-1 << 63), "f64": 0.1, "texts": []string{"x", "", "yz"},
-		"bytes": []uint64{1, 2}, "numbers": []int64{7, -8}, "scores": []float64{0.5, -1}, "flags": []bool{true, false},
+		"bytes": []uint8{1, 2}, "numbers": []int64{7, -8}, "scores": []float64{0.5, -1}, "flags": []bool{true, false},
 		"none": []string{},
 	}, f.Metadata)
 	require.Equal(t, keys, f.Keys())
