@@ -74,7 +74,7 @@ func (s *Set) mergeable() error {
 		case *prompt:
 			return errors.New("a LLaMA-Adapter cannot be merged: its prompts act in attention, and no weight of the base " +
 				"can hold them. Keep it an adapter: chat, generate and serve take it as adapter_name_or_path, and fettle " +
-				"export --format peft writes it for PEFT")
+				"export --format llama-adapter, litgpt or peft writes it for other programs")
 		case *lora:
 			if d.bias != nil {
 				return errors.New("the LoRA has biases (lora_bias), for which the projections of a LLaMA have no place: use it " +

@@ -62,5 +62,8 @@ func code(err error) int {
 	case fault.Refused:
 		return exitRefused
 	}
+	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) {
+		return exitIO
+	}
 	return exitFault
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -174,7 +175,8 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 	if err != nil {
 		return err
 	}
-	if err := to.check(append([]string{where}, s.Adapters...)...); err != nil {
+	file := as.Format == string(adapter.GGUFLoRA) || as.Format == string(adapter.Official)
+	if err := to.check(file, append([]string{where}, s.Adapters...)...); err != nil {
 		return err
 	}
 	c, err := model.ReadConfig(where)
@@ -189,6 +191,9 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 			return usage(fmt.Errorf("quantize is %s, want F32 or F16 for a LoRA", as.Quantize))
 		}
 		o.Type = m.Type
+	}
+	if err := os.MkdirAll(filepath.Dir(to.Output), 0o755); err != nil {
+		return fmt.Errorf("write %s: %w", to.Output, err)
 	}
 	if err := adapter.Export(s.Adapters[0], c, to.Output, o); err != nil {
 		return input(err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -129,6 +130,62 @@ func TestWrongExportsAreExplained(t *testing.T) {
 		require.NoDirExists(t, out)
 		require.NoFileExists(t, out)
 	}
+}
+
+func TestOutputsDestroyNothing(t *testing.T) {
+	base, dir := tiny(t, tinymodel.Config{}), t.TempDir()
+	precious := filepath.Join(dir, "precious")
+	require.NoError(t, os.MkdirAll(precious, 0o755))
+	thesis := filepath.Join(precious, "thesis.tex")
+	require.NoError(t, os.WriteFile(thesis, []byte("x"), 0o644))
+	convert := func(out string, more ...string) (int, string) {
+		code, _, stderr := call("", append([]string{"convert", "--input", base, "--output", out, "--force"}, more...)...)
+		return code, stderr
+	}
+	code, stderr := convert(precious)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "holds thesis.tex, which is no part of a model and would be lost")
+	require.FileExists(t, thesis)
+
+	code, stderr = convert(precious, "--format", "gguf")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "want a file's name that ends in .gguf")
+	code, stderr = convert(thesis)
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "is a file, and a directory is written")
+	code, stderr = convert(filepath.Join(dir, "new.pth"))
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "reads like a file's name, and a directory is written: give a name without .pth")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "d.gguf"), 0o755))
+	code, stderr = convert(filepath.Join(dir, "d.gguf"))
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "is a directory, and one file is written")
+	code, stderr = convert(filepath.Join(dir, "new"), "--certificate_data", "nowhere.txt")
+	require.Equal(t, exitMissing, code)
+	require.Contains(t, stderr, "certificate_data nowhere.txt: there is no such file")
+	require.NoDirExists(t, filepath.Join(dir, "new"), "said before anything is written")
+
+	deep := filepath.Join(dir, "a", "b", "c.gguf")
+	code, stderr = convert(deep, "--certificate", "no")
+	require.Zero(t, code, stderr)
+	require.FileExists(t, deep)
+}
+
+func TestATokenizerThatChangesIsNamed(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	out := filepath.Join(t.TempDir(), "out.gguf")
+	require.NotContains(t, must(t, "convert", "--input", base, "--output", out, "--certificate", "no"), "tokenizer")
+
+	name := filepath.Join(base, "tokenizer.model")
+	text, err := os.ReadFile(name)
+	require.NoError(t, err)
+	kept := []byte{0x20, 0} // remove_extra_whitespaces: false, in normalizer_spec
+	at := bytes.LastIndex(text, kept)
+	require.Positive(t, at)
+	text[at+1] = 1
+	require.NoError(t, os.WriteFile(name, text, 0o644))
+	require.Contains(t, must(t, "convert", "--input", base, "--output", out, "--certificate", "no", "--force"),
+		`The tokenizer cannot be written as it is: "a  b" has`)
 }
 
 func TestOllamaGetsTheTemplateOfTheRecipe(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"fettle/adapter"
+	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
 )
 
@@ -50,6 +51,13 @@ func checkAdapter(name string) error {
 	dir, _, err := adapter.Locate(name)
 	if err != nil {
 		return usage(err)
+	}
+	if identify.File(dir) == identify.GGUF {
+		f, err := gguf.Open(dir)
+		if err != nil { // it may well be an adapter's
+			return input(fmt.Errorf("load adapter %s: %w", dir, err))
+		}
+		f.Close()
 	}
 	p := identify.Of(dir)
 	switch p.Kind {

@@ -43,6 +43,12 @@ func TestPathsGivenForOthersAreNamed(t *testing.T) {
 	}{
 		{"a name on the Hub", append(generate, "owner/Some-7b"), exitMissing,
 			"hf download owner/Some-7b --local-dir Some-7b"},
+		{"a GGUF file that is not there", append(generate, "none/model.gguf"), exitMissing,
+			"none/model.gguf: there is no such directory or file"},
+		{"a broken GGUF file as the adapter", append(generate, base, "--adapter_name_or_path", gguf), exitData,
+			"load adapter " + gguf},
+		{"weights of Meta's without dimensions", append(generate, put("nodims/consolidated.00.pth", "")), exitData,
+			"without its params.json"},
 		{"nothing there", append(generate, dir+"/none"), exitMissing, "none: there is no such directory"},
 		{"an adapter as the model", append(generate, adapter), exitUsage,
 			"is an adapter: give it as --adapter_name_or_path"},

@@ -78,6 +78,7 @@ func (m *made) writeModelfile(dir string) error {
 			o.Note = err.Error()
 		}
 	}
+	o.InFile = o.Template == "" && m.template.Default != "" && m.chat.Recipe != nil && m.chat.Recipe.Chat
 	if m.chat.Tokenizer != nil {
 		o.Stop = m.ends()
 	}

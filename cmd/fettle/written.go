@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,6 +17,7 @@ import (
 	"fettle/internal/human"
 	"fettle/model"
 	"fettle/model/convert"
+	"fettle/model/tokenizer"
 )
 
 // writeSettings holds the settings of a model that is written.
@@ -32,8 +35,8 @@ type form struct {
 	write   func(m *made, path string) error
 }
 
-// check returns an error for an output that must not be written.
-func (w writeSettings) check(inputs ...string) error {
+// check returns an error for an output, a file or a directory, that must not be written.
+func (w writeSettings) check(file bool, inputs ...string) error {
 	switch {
 	case w.Output == "":
 		return usage(errors.New("output_dir is missing: where to write"))
@@ -41,6 +44,12 @@ func (w writeSettings) check(inputs ...string) error {
 		return usage(fmt.Errorf("certificate is %q, want yes or no", w.Certify))
 	case w.Text != "" && w.Certify == "no":
 		return usage(fmt.Errorf("--certificate_data %s cannot act beside --certificate no", w.Text))
+	case w.Text != "" && !isThere(w.Text):
+		return missingf("certificate_data %s: there is no such file", w.Text)
+	case file && isDir(w.Output):
+		return usage(fmt.Errorf("output_dir %s is a directory, and one file is written: give the file's name", w.Output))
+	case !file && isThere(w.Output) && !isDir(w.Output):
+		return usage(fmt.Errorf("output_dir %s is a file, and a directory is written: give another name", w.Output))
 	}
 	out := lasting(w.Output)
 	for _, in := range inputs {
@@ -52,10 +61,29 @@ func (w writeSettings) check(inputs ...string) error {
 		}
 	}
 	entries, err := os.ReadDir(w.Output)
-	if empty := err == nil && len(entries) == 0; w.Force || empty || !isThere(w.Output) {
+	if empty := err == nil && len(entries) == 0; empty || !isThere(w.Output) {
 		return nil
 	}
-	return usage(fmt.Errorf("output_dir %s exists; --force replaces it", w.Output))
+	if !w.Force {
+		return usage(fmt.Errorf("output_dir %s exists; --force replaces it", w.Output))
+	}
+	for _, e := range entries {
+		if !ofModel(e) {
+			return usage(fmt.Errorf("output_dir %s holds %s, which is no part of a model and would be lost: --force replaces "+
+				"models alone", w.Output, e.Name()))
+		}
+	}
+	return nil
+}
+
+// ofModel reports whether an entry of a directory is one that models come with.
+func ofModel(e fs.DirEntry) bool {
+	if e.IsDir() {
+		return e.Name() == "additional_chat_templates"
+	}
+	return slices.Contains([]string{".json", ".safetensors", ".bin", ".model", ".jinja", ".gguf", ".md", ".txt"},
+		filepath.Ext(e.Name())) ||
+		slices.Contains([]string{convert.OllamaFile, "LICENSE", ".gitattributes"}, e.Name())
 }
 
 // write makes a model of base and adapters and writes it in a form, with a certificate.
@@ -67,7 +95,12 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 	if err != nil {
 		return err
 	}
-	if err := to.check(append([]string{where}, s.Adapters...)...); err != nil {
+	end := filepath.Ext(to.Output)
+	if !f.file && slices.Contains([]string{".gguf", ".safetensors", ".bin", ".pth", ".pt"}, end) {
+		return usage(fmt.Errorf("output_dir %s reads like a file's name, and a directory is written: give a name without %s",
+			to.Output, end))
+	}
+	if err := to.check(f.file, append([]string{where}, s.Adapters...)...); err != nil {
 		return err
 	}
 	m, err := s.make()
@@ -80,9 +113,17 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 	for _, note := range m.notes {
 		fmt.Fprintln(cmd.OutOrStdout(), note)
 	}
+	sample, before, described := convert.Sample{}, m.before, s.String()
+	if to.Certify == "yes" {
+		if sample, err = to.sample(m); err != nil {
+			return err
+		}
+	}
 	content := func(path string) error { return f.write(m, path) }
 	if f.file {
-		err = content(to.Output)
+		if err = os.MkdirAll(filepath.Dir(to.Output), 0o755); err == nil {
+			err = content(to.Output)
+		}
 	} else {
 		err = convert.NewDirectory(to.Output, to.Force, content)
 	}
@@ -90,11 +131,8 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 		return fmt.Errorf("write %s: %w", to.Output, err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s, %s.\n", to.Output, human.Bytes(bytesAt(to.Output)))
-	sample, before, described := convert.Sample{}, m.before, s.String()
-	if to.Certify == "yes" {
-		if sample, err = to.sample(m); err != nil {
-			return err
-		}
+	if note := otherTokens(m.chat.Tokenizer, to.Output); note != "" {
+		fmt.Fprintln(cmd.OutOrStdout(), note)
 	}
 	m = nil // its memory is for the certificate
 	if to.Certify == "yes" && len(sample.Sequences) == 0 {
@@ -128,6 +166,26 @@ func (w writeSettings) sample(m *made) (convert.Sample, error) {
 		return sample, input(fmt.Errorf("certificate_data %s: the text is too short", name))
 	}
 	return sample, nil
+}
+
+// otherTokens says which text the written tokenizer encodes otherwise than the model's own, "" if it finds none.
+func otherTokens(was *tokenizer.Tokenizer, path string) string {
+	where, err := locatedModel(path)
+	if was == nil || err != nil {
+		return ""
+	}
+	is, err := tokenizer.Load(where)
+	if err != nil {
+		return fmt.Sprintf("The written tokenizer cannot be read: %v.", err)
+	}
+	texts := append([]string{"a  b", " a", "a ", "a\n  b\n", "a\tb"}, strings.Split(convert.BuiltinText, "\n")...)
+	for _, text := range texts {
+		if a, b := was.Encode(text), is.Encode(text); !slices.Equal(a, b) {
+			return fmt.Sprintf("The tokenizer cannot be written as it is: %q has %d tokens in the model and %d in %s.", text,
+				len(a), len(b), path)
+		}
+	}
+	return ""
 }
 
 // certify compares a written model with what it was made of and writes the certificate beside it.

@@ -35,11 +35,14 @@ type Path struct {
 // hubName matches owner/name.
 var hubName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
 
+// fileName matches names of files with weights.
+var fileName = regexp.MustCompile(`\.(gguf|safetensors|bin|pth|pt)$`)
+
 // Of identifies what a path holds.
 func Of(path string) Path {
 	info, err := os.Stat(path)
 	switch {
-	case err != nil && hubName.MatchString(path) && !isDir(filepath.Dir(path)):
+	case err != nil && hubName.MatchString(path) && !fileName.MatchString(path) && !isDir(filepath.Dir(path)):
 		return Path{HubName, "a name on the Hugging Face Hub", ""}
 	case err != nil:
 		return Path{Kind: Missing, What: "missing"}
@@ -100,6 +103,9 @@ var signs = []sign{
 	{[]string{"consolidated.*.pth", "params.json"}, Model, "a model in Meta's format", Meta},
 	{[]string{"config.json", "pytorch_model*.bin"}, Model, "a model", HuggingFace},
 	{[]string{"*.gguf"}, Model, "a directory with a GGUF file", GGUFModel},
+	{[]string{"consolidated.*.pth"}, Foreign, "a model in Meta's format without its params.json", ""},
+	{[]string{"*.safetensors"}, Foreign, "a directory with safetensors files without their config.json", ""},
+	{[]string{"pytorch_model*.bin"}, Foreign, "a directory with weights of PyTorch without their config.json", ""},
 	{[]string{"tf_model.h5"}, Foreign, "a model of TensorFlow", ""},
 	{[]string{"flax_model*.msgpack"}, Foreign, "a model of Flax", ""},
 	{[]string{"*.onnx"}, Foreign, "a model of ONNX", ""},

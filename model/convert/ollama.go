@@ -16,6 +16,7 @@ const (
 type Ollama struct {
 	Template   string   // "": the chat template in the GGUF file
 	Note       string   // why there is none
+	InFile     bool     // the GGUF file has a chat template instead
 	Stop       []string // texts that end an answer
 	Parameters [][2]string
 }
@@ -28,7 +29,10 @@ func (o Ollama) Modelfile() string {
 		fmt.Fprintf(&b, "\nTEMPLATE \"\"\"%s\"\"\"\n", o.Template)
 	}
 	if o.Note != "" {
-		fmt.Fprintf(&b, "\n# No TEMPLATE: %s.\n# Ollama takes the chat template in the GGUF file where it can.\n", o.Note)
+		fmt.Fprintf(&b, "\n# No TEMPLATE: %s.\n", o.Note)
+	}
+	if o.InFile {
+		b.WriteString("# Ollama takes the chat template in the GGUF file where it can.\n")
 	}
 	b.WriteString("\n")
 	for _, stop := range o.Stop {

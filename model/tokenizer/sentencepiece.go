@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 	"unicode/utf8"
@@ -142,12 +143,20 @@ func (m *sentencePiece) id(id int32) int32 {
 // field receives a field of a protobuf message: value for numbers, text for bytes.
 type field func(number protowire.Number, kind protowire.Type, value uint64, text []byte) error
 
+// damaged explains an error of protowire.
+func damaged(code int) error {
+	if errors.Is(protowire.ParseError(code), io.ErrUnexpectedEOF) {
+		return errors.New("it ends inside a field: truncated?")
+	}
+	return errors.New("one of its fields is damaged")
+}
+
 // walk calls f for each field of a message.
 func walk(text []byte, f field) error {
 	for len(text) > 0 {
 		number, kind, n := protowire.ConsumeTag(text)
 		if n < 0 {
-			return protowire.ParseError(n)
+			return damaged(n)
 		}
 		text = text[n:]
 		var value uint64
@@ -165,7 +174,7 @@ func walk(text []byte, f field) error {
 			n = protowire.ConsumeFieldValue(number, kind, text)
 		}
 		if n < 0 {
-			return protowire.ParseError(n)
+			return damaged(n)
 		}
 		text = text[n:]
 		if err := f(number, kind, value, inner); err != nil {
