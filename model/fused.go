@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -107,6 +108,37 @@ func (c *Config) Fuse(tensors []checkpoint.Tensor) ([]checkpoint.Tensor, error) 
 		if !fused[t.Name] {
 			all = append(all, t)
 		}
+	}
+	return all, nil
+}
+
+// Together is Fuse of tensors that are computed when they are written.
+func (c *Config) Together(tensors []checkpoint.Computed) ([]checkpoint.Computed, error) {
+	if !c.Arch.Fused {
+		return tensors, nil
+	}
+	byName := map[string]checkpoint.Computed{}
+	for _, t := range tensors {
+		byName[t.Name] = t
+	}
+	var all []checkpoint.Computed
+	for l := range c.Layers {
+		for _, f := range fusions {
+			var parts []checkpoint.Computed
+			for _, p := range f.parts {
+				name := Site{l, p}.WeightName()
+				t, ok := byName[name]
+				if !ok || len(t.Shape) != 2 || t.Shape[1] != c.Hidden {
+					return nil, fmt.Errorf("tensor %s is missing or no matrix of rows of %d", name, c.Hidden)
+				}
+				parts = append(parts, t)
+				delete(byName, name)
+			}
+			all = append(all, checkpoint.Stacked(c.layerModule(l, f.module)+weightSuffix, parts))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		all = append(all, byName[name])
 	}
 	return all, nil
 }

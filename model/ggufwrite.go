@@ -3,7 +3,6 @@ package model
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -21,7 +20,7 @@ func (c *Config) GGUF(tensors []checkpoint.Computed) ([]gguf.Key, []checkpoint.C
 	}
 	keys, out, err := family.keys(c)
 	if err == nil {
-		tensors, err = c.fused(tensors)
+		tensors, err = c.Together(tensors)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -102,37 +101,6 @@ func (c *Config) ggufFamily() (ggufFamily, error) {
 		}
 	}
 	return ggufFamily{}, fmt.Errorf("model_type %s cannot be written as GGUF yet", c.Type)
-}
-
-// fused puts the projections that files of the architecture fuse into one tensor.
-func (c *Config) fused(tensors []checkpoint.Computed) ([]checkpoint.Computed, error) {
-	if !c.Arch.Fused {
-		return tensors, nil
-	}
-	byName := map[string]checkpoint.Computed{}
-	for _, t := range tensors {
-		byName[t.Name] = t
-	}
-	var all []checkpoint.Computed
-	for l := range c.Layers {
-		for _, f := range fusions {
-			var parts []checkpoint.Computed
-			for _, p := range f.parts {
-				name := Site{l, p}.WeightName()
-				t, ok := byName[name]
-				if !ok || len(t.Shape) != 2 || t.Shape[1] != c.Hidden {
-					return nil, fmt.Errorf("tensor %s is missing or no matrix of rows of %d", name, c.Hidden)
-				}
-				parts = append(parts, t)
-				delete(byName, name)
-			}
-			all = append(all, checkpoint.Stacked(c.layerModule(l, f.module)+weightSuffix, parts))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		all = append(all, byName[name])
-	}
-	return all, nil
 }
 
 // keys returns a model's keys in the order of llama.cpp's converter, general.architecture first, and the tensors of

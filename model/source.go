@@ -92,7 +92,9 @@ func openHuggingFace(dir string, to extent) (s *Source, err error) {
 			return nil, err
 		}
 	}
-	s.Config, err = readConfigFile(dir)
+	if s.Config, err = readConfigFile(dir); err == nil {
+		err = s.Config.Split(s.Tensors)
+	}
 	return s, err
 }
 

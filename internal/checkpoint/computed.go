@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -18,6 +19,14 @@ type Computed struct {
 
 	// Written, if not nil, is called when the tensor has been written.
 	Written func()
+
+	parts []Computed // of Stacked
+}
+
+// Stored reports whether the tensor is data in its type, of which nothing is computed.
+func (c Computed) Stored() bool {
+	other := func(p Computed) bool { return p.Type != c.Type || !p.Stored() }
+	return c.Rows == nil || c.parts != nil && !slices.ContainsFunc(c.parts, other)
 }
 
 // Floats returns all elements.
@@ -35,7 +44,14 @@ func (c Computed) Floats() ([]float32, error) {
 
 // Stacked puts matrices of one width below each other.
 func Stacked(name string, parts []Computed) Computed {
-	out := Computed{Tensor: Tensor{Name: name, Type: parts[0].Type, Shape: []int{0, parts[0].Shape[1]}}}
+	out := Computed{parts: parts, Tensor: Tensor{Name: name, Type: parts[0].Type, Shape: []int{0, parts[0].Shape[1]}}}
+	out.Written = func() {
+		for _, p := range parts {
+			if p.Written != nil {
+				p.Written()
+			}
+		}
+	}
 	k := out.Shape[1]
 	for _, p := range parts {
 		out.Shape[0] += p.Shape[0]
@@ -62,6 +78,7 @@ func Stacked(name string, parts []Computed) Computed {
 // Reordered returns the matrix whose row i is row order[i] of c.
 func (c Computed) Reordered(order []int32) Computed {
 	if rows, k := c.Rows, c.Shape[1]; rows != nil {
+		c.parts = nil
 		c.Rows = func(dst []float32, first int) error {
 			for i := range len(dst) / k {
 				if err := rows(dst[i*k:][:k], int(order[first+i])); err != nil {
@@ -100,8 +117,19 @@ func (c Computed) As(t Type) Lazy {
 }
 
 func (c Computed) as(t Type) Lazy {
-	if c.Rows == nil && c.Type == t {
+	switch {
+	case c.Type != t || !c.Stored():
+	case c.Rows == nil:
 		return c.Lazy()
+	default:
+		return Lazy{c.Name, t, c.Shape, func(w io.Writer) error {
+			for _, p := range c.parts {
+				if err := p.as(t).Write(w); err != nil {
+					return err
+				}
+			}
+			return nil
+		}}
 	}
 	n, k := 1, 1
 	for i, d := range c.Shape {

@@ -89,7 +89,11 @@ func (m Model) shards(o DirectoryOptions) (map[string][]checkpoint.Lazy, error) 
 	}
 	out := map[string][]checkpoint.Lazy{}
 	numbers := slices.Compact(slices.Sorted(maps.Values(was)))
-	for _, t := range m.releasing() {
+	tensors, err := m.Config.Together(m.releasing())
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tensors {
 		shard, ok := was[m.origin(t.Name)]
 		if !ok {
 			shard = numbers[len(numbers)-1] // a head that was tied
@@ -150,7 +154,11 @@ func (m Model) origin(name string) string {
 func (m Model) split(o DirectoryOptions) (map[string][]checkpoint.Lazy, error) {
 	var parts [][]checkpoint.Lazy
 	room := int64(0)
-	for _, c := range m.releasing() {
+	tensors, err := m.Config.Together(m.releasing())
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range tensors {
 		t := o.as(c)
 		size, err := t.Type.Bytes(t.Shape)
 		if err != nil {

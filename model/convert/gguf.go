@@ -86,7 +86,7 @@ func stored(tensors []checkpoint.Computed) []checkpoint.Lazy {
 		switch {
 		case len(t.Shape) < 2:
 			out[i] = t.As(checkpoint.F32)
-		case t.Type.Block() > 1 && t.Rows == nil:
+		case t.Type.Block() > 1 && t.Stored():
 			out[i] = t.As(t.Type)
 		default:
 			out[i] = t.As(float)
