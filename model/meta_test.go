@@ -193,3 +193,37 @@ func TestWrongMetaDirectoriesAreRefusedWithAReason(t *testing.T) {
 		require.ErrorContains(t, err, dir)
 	}
 }
+
+func TestRanksAreJoinedOnlyToBePrepared(t *testing.T) {
+	base, one, two := t.TempDir(), t.TempDir(), t.TempDir()
+	require.NoError(t, tinymodel.Write(base, tinymodel.Config{}, 1))
+	writeMeta(t, one, base, 1, false, nil)
+	writeMeta(t, two, base, 2, false, nil)
+	s, err := model.Open(two)
+	require.NoError(t, err)
+	whole, err := model.Open(one)
+	require.NoError(t, err)
+	for name, tensor := range s.Tensors {
+		require.NoError(t, tensor.Check())
+		require.Equal(t, len(tensor.Shape) == 2, tensor.Data == nil, name)
+		want, err := checkpoint.Float32s(whole.Tensors[name])
+		require.NoError(t, err)
+		got, err := checkpoint.Float32s(tensor)
+		require.NoError(t, err)
+		require.Equal(t, want, got, name)
+		s.Release(name)
+	}
+	for _, quantization := range []string{"none", "nf4"} {
+		dev := ref.New()
+		want, err := model.LoadAs(one, dev, quantization)
+		require.NoError(t, err)
+		got, err := model.LoadAs(two, dev, quantization)
+		require.NoError(t, err)
+		require.Equal(t, want.Fingerprint(), got.Fingerprint())
+		x, err := want.NewSession(4).Decode([]int32{1, 2, 3})
+		require.NoError(t, err)
+		y, err := got.NewSession(4).Decode([]int32{1, 2, 3})
+		require.NoError(t, err)
+		require.Equal(t, x, y)
+	}
+}

@@ -65,6 +65,27 @@ func NewAs(c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, 
 // releaser returns a function to call when a device no longer needs a tensor's data.
 type releaser func(data []byte) func()
 
+// of returns a function that releases a tensor's data or parts, nil where there is nothing to release.
+func (r releaser) of(t checkpoint.Tensor) func() {
+	var all []func()
+	for _, p := range append([]checkpoint.Tensor{t}, t.Parts...) {
+		if p.Own || p.Data == nil {
+			continue
+		}
+		if done := r(p.Data); done != nil {
+			all = append(all, done)
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return func() {
+		for _, done := range all {
+			done()
+		}
+	}
+}
+
 // build is NewAs with a releaser, which may be nil.
 func build(
 	c *Config, tensors map[string]checkpoint.Tensor, dev compute.Device, quantization string, release releaser,

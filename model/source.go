@@ -138,9 +138,7 @@ func (s *Source) Types() map[string]compute.DType {
 // Release gives the memory of a tensor's pages back to the system, which reads them from the file again on the next
 // access.
 func (s *Source) Release(name string) {
-	if t, ok := s.Tensors[name]; ok && !t.Own {
-		if done := release(t.Data); done != nil {
-			done()
-		}
+	if done := releaser(release).of(s.Tensors[name]); done != nil {
+		done()
 	}
 }

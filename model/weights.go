@@ -22,6 +22,7 @@ type weights struct {
 	norm   norm            // model.norm.weight (D)
 	head   *compute.Matrix // lm_head.weight (V, D); embed itself when tied
 
+	parts       map[*compute.Matrix]checkpoint.Tensor // matrices to join before they are prepared
 	fingerprint string
 	shared      bool // with other weights, array by array: see Model.Own
 }
@@ -40,6 +41,7 @@ type loader struct {
 	tensors map[string]checkpoint.Tensor
 	taken   map[string]bool
 	release releaser // may be nil
+	parts   map[*compute.Matrix]checkpoint.Tensor
 	err     error
 }
 
@@ -67,11 +69,14 @@ var matrixTypes = map[checkpoint.Type]compute.DType{
 	checkpoint.Q6_K: compute.Q6_K, checkpoint.IQ4_NL: compute.IQ4_NL, checkpoint.IQ4_XS: compute.IQ4_XS,
 }
 
-// newMatrix makes a matrix of a tensor without copying.
+// newMatrix makes a matrix of a tensor without copying, and without Raw where the tensor is in parts.
 func newMatrix(t checkpoint.Tensor) (*compute.Matrix, error) {
 	dtype, ok := matrixTypes[t.Type]
 	if !ok {
 		return nil, fmt.Errorf("tensor %s: dtype %s, want F32, BF16, F16 or a quantized type of GGUF", t.Name, t.Type)
+	}
+	if t.Parts != nil {
+		return &compute.Matrix{Name: t.Name, N: t.Shape[0], K: t.Shape[1], Type: dtype, Order: t.Order}, t.Check()
 	}
 	m, err := compute.NewMatrix(t.Name, t.Shape[0], t.Shape[1], dtype, t.Data)
 	if err == nil {
@@ -86,8 +91,14 @@ func (l *loader) matrix(name string, n, k int) *compute.Matrix {
 		return nil
 	}
 	m, err := newMatrix(t)
-	if l.err = err; err == nil && l.release != nil && !t.Own {
-		m.Release = l.release(t.Data)
+	if l.err = err; err != nil {
+		return nil
+	}
+	if t.Parts != nil {
+		l.parts[m] = t
+	}
+	if l.release != nil {
+		m.Release = l.release.of(t)
 	}
 	return m
 }
@@ -109,7 +120,8 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release release
 	}
 	tie(c, tensors)
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
-	w, rotations := &weights{blocks: make([]blockWeights, c.Layers)}, newRopes(c)
+	l.parts = map[*compute.Matrix]checkpoint.Tensor{}
+	w, rotations := &weights{blocks: make([]blockWeights, c.Layers), parts: l.parts}, newRopes(c)
 	w.embed = l.matrix(embedName, c.Vocab, c.Hidden)
 	for i := range w.blocks {
 		b := &w.blocks[i]
@@ -157,7 +169,7 @@ func tie(c *Config, tensors map[string]checkpoint.Tensor) {
 		head.Name = embedName
 		tensors[embedName] = head
 	case c.Tied:
-		c.Tied = head.Type == embed.Type && bytes.Equal(head.Data, embed.Data)
+		c.Tied = head.Type == embed.Type && bytes.Equal(head.Joined().Data, embed.Joined().Data)
 	}
 }
 
@@ -166,6 +178,7 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 	var errs []error
 	for i := range w.blocks {
 		for p, m := range w.blocks[i].proj {
+			w.join(m)
 			if quantization != "none" {
 				q, err := compute.Quantize(m, quantization)
 				if err != nil {
@@ -179,7 +192,18 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 			errs = append(errs, dev.Prepare(m))
 		}
 	}
+	w.join(w.embed)
+	w.join(w.head)
 	return errors.Join(append(errs, dev.Prepare(w.head))...)
+}
+
+// join puts a matrix together whose files hold it in parts: one after another, so that the joined model need never be
+// in memory as a whole.
+func (w *weights) join(m *compute.Matrix) {
+	if t, ok := w.parts[m]; ok {
+		m.Raw = t.Joined().Data
+		delete(w.parts, m)
+	}
 }
 
 // fingerprint computes Model.Fingerprint from the tensors that were taken.
@@ -194,9 +218,10 @@ func fingerprint(c *Config, l *loader) string {
 		if t.Order != nil {
 			binary.Write(h, binary.LittleEndian, t.Order)
 		}
-		binary.Write(h, binary.LittleEndian, uint64(len(t.Data)))
-		h.Write(t.Data[:min(end, len(t.Data))])
-		h.Write(t.Data[max(0, len(t.Data)-end):])
+		binary.Write(h, binary.LittleEndian, uint64(t.Size()))
+		first, last := t.Ends(end)
+		h.Write(first)
+		h.Write(last)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -155,13 +155,34 @@ func TestMatricesAreJoined(t *testing.T) {
 	} {
 		require.NoError(t, c.got.Check())
 		require.Equal(t, c.shape, c.got.Shape)
-		require.True(t, c.got.Own)
+		require.Nil(t, c.got.Data, "joined when it is needed")
 		x, err := Float32s(c.got)
 		require.NoError(t, err)
 		require.Equal(t, c.want, x)
+		x = make([]float32, 8)
+		require.NoError(t, Computed{Tensor: c.got}.decodeRows(x, 0, c.shape[1]))
+		require.Equal(t, c.want, x)
+
+		c.got.Order = []int32{1, 0, 3, 2}[:c.shape[0]]
+		require.NoError(t, c.got.Check())
+		whole := c.got.Joined()
+		require.True(t, whole.Own)
+		require.NoError(t, whole.Check())
+		want, err := Float32s(whole)
+		require.NoError(t, err)
+		got, err := Float32s(c.got)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Equal(t, c.want[c.shape[1]:][:c.shape[1]], got[:c.shape[1]])
+		for _, n := range []int{5, 20, 99} {
+			first, last := whole.Ends(n)
+			first2, last2 := c.got.Ends(n)
+			require.Equal(t, first, first2)
+			require.Equal(t, last, last2)
+		}
 	}
 	a.Data = nil
 	none := JoinColumns([]Tensor{a, a})
 	require.Equal(t, []int{2, 4}, none.Shape)
-	require.Empty(t, none.Data)
+	require.Zero(t, none.Size())
 }

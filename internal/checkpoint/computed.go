@@ -190,10 +190,16 @@ func (c Computed) decodeRows(dst []float32, first, k int) error {
 	return spread(len(dst)/max(k, 1), func(from, to int) error {
 		for i := from; i < to; i++ {
 			at := first + i
-			if c.Order != nil {
-				at = int(c.Order[at])
+			var raw []byte
+			switch {
+			case c.Parts != nil:
+				raw = c.Row(at)
+			case c.Order != nil:
+				raw = c.Data[int(c.Order[at])*int(size):][:size]
+			default:
+				raw = c.Data[at*int(size):][:size]
 			}
-			if !c.Type.decode(dst[i*k:][:k], c.Data[at*int(size):][:size]) {
+			if !c.Type.decode(dst[i*k:][:k], raw) {
 				return fmt.Errorf("dtype %s, want F64, F32, F16, BF16 or a quantized type of GGUF", c.Type)
 			}
 		}

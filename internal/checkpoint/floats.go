@@ -15,7 +15,7 @@ import (
 // products of quantized types.
 func Float32s(t Tensor) ([]float32, error) {
 	per, size := t.Type.Block(), max(1, t.Type.BlockBytes())
-	out := make([]float32, len(t.Data)/size*per)
+	out := make([]float32, t.Size()/size*per)
 	rest := out
 	for raw := range t.Runs() {
 		n := len(raw) / size * per

@@ -19,6 +19,18 @@ type Tensor struct {
 	Data  []byte  // often a window into a mapped file; never write to it
 	Order []int32 // of a matrix: row i is row Order[i] of Data; nil: the rows lie in order
 	Own   bool    // Data is memory of its own, not a window: what is dropped of it cannot be read again
+
+	Parts  []Tensor // of a matrix, in place of Data: matrices of one type and shape, below each other
+	Beside bool     // the Parts stand side by side
+}
+
+// Size returns the bytes of Data or of all Parts.
+func (t Tensor) Size() int {
+	n := len(t.Data)
+	for _, p := range t.Parts {
+		n += len(p.Data)
+	}
+	return n
 }
 
 // Check returns an error unless the type is known, Data has the length that type and shape require, and Order names a
@@ -28,8 +40,8 @@ func (t Tensor) Check() error {
 	if err != nil {
 		return err
 	}
-	if want != uint64(len(t.Data)) {
-		return fmt.Errorf("%d bytes of data, want %d for %s %v", len(t.Data), want, t.Type, t.Shape)
+	if have := t.Size(); want != uint64(have) {
+		return fmt.Errorf("%d bytes of data, want %d for %s %v", have, want, t.Type, t.Shape)
 	}
 	if t.Order == nil {
 		return nil
@@ -51,17 +63,20 @@ func (t Tensor) Row(i int) []byte {
 	if t.Order != nil {
 		i = int(t.Order[i])
 	}
+	if t.Parts != nil {
+		return t.joinedRow(i)
+	}
 	return t.Data[i*size:][:size:size]
 }
 
 // Runs yields the bytes of the tensor in the order of its rows, in as few pieces as possible.
 func (t Tensor) Runs() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		if t.Order == nil {
+		if t.Order == nil && t.Parts == nil {
 			yield(t.Data)
 			return
 		}
-		for i := range t.Order {
+		for i := range t.Shape[0] {
 			if !yield(t.Row(i)) {
 				return
 			}
