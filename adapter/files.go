@@ -27,9 +27,9 @@ const (
 // of the file must find its place and every module its tensors.
 func Load(name string, m *model.Model) (*Set, error) { return LoadAs(name, nil, m) }
 
-// LoadOnto is Load for any base of the right dimensions, also for one that the adapter was not trained on.
-func LoadOnto(name string, m *model.Model) (*Set, error) {
-	s, err := loadAs(name, nil, m, true)
+// LoadOnto is LoadAs for any base of the right dimensions, also for one that the adapter was not trained on.
+func LoadOnto(name string, requested Method, m *model.Model) (*Set, error) {
+	s, err := loadAs(name, requested, m, true)
 	if err != nil {
 		return nil, fmt.Errorf("load adapter %s: %w", name, err)
 	}

@@ -18,13 +18,18 @@ func (LLaMAAdapter) peftTypes() []string { return []string{peftPrompt, ownPrompt
 // readByPEFT reports whether PEFT can compute the gates.
 func (a LLaMAAdapter) readByPEFT() bool { return a.Gate == Scalar && a.GateActivation == None }
 
-// readers says which gates PEFT can read.
-func (a LLaMAAdapter) readers() string {
+// readers says which gates PEFT can read, and how an adapter in dir is written for programs with other gates.
+func (a LLaMAAdapter) readers(dir string) string {
 	if a.readByPEFT() {
 		return "PEFT reads this adapter: it has PEFT's gates, one for a layer (gate: scalar, gate_activation: none)."
 	}
+	program, as := "the official LLaMA-Adapter", "--output NAME.pth"
+	if a.GateActivation == None {
+		program, as = "LitGPT", "--format litgpt --output NAME"
+	}
 	return fmt.Sprintf("PEFT cannot read this adapter: it has %s gates with activation %s. "+
-		"PEFT's are gate: scalar with gate_activation: none.", a.Gate, a.GateActivation)
+		"PEFT's are gate: scalar with gate_activation: none.\nFor %s: fettle convert --input %s %s",
+		a.Gate, a.GateActivation, program, dir, as)
 }
 
 // encode writes the keys of PEFT's AdaptionPromptConfig, and two more for gates that PEFT lacks.

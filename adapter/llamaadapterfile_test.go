@@ -16,8 +16,8 @@ func TestOnlyPEFTsGatesAreWrittenAsPEFTsType(t *testing.T) {
 		gate, activation, kind, reads string
 	}{
 		{Scalar, None, "ADAPTION_PROMPT", "PEFT reads this adapter"},
-		{PerHead, Tanh, "FETTLE_LLAMA_ADAPTER", "PEFT cannot read this adapter"},
-		{PerHead, None, "FETTLE_LLAMA_ADAPTER", "PEFT cannot read this adapter"},
+		{PerHead, Tanh, "FETTLE_LLAMA_ADAPTER", "fettle convert --input runs/a --output NAME.pth"},
+		{PerHead, None, "FETTLE_LLAMA_ADAPTER", "fettle convert --input runs/a --format litgpt --output NAME"},
 	} {
 		a := LLaMAAdapter{Len: 4, Layers: 2, Gate: c.gate, GateActivation: c.activation}
 		text, err := encodeMethod(a, "base")
@@ -27,13 +27,13 @@ func TestOnlyPEFTsGatesAreWrittenAsPEFTsType(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(text, &file))
 		require.Equal(t, c.kind, file.Type)
-		require.Contains(t, Readers(a), c.reads)
+		require.Contains(t, Readers(a, "runs/a"), c.reads)
 		again, base, err := decodeMethod(text)
 		require.NoError(t, err)
 		require.Equal(t, "base", base)
 		require.Equal(t, a, again)
 	}
-	require.Empty(t, Readers(LoRA{}))
+	require.Empty(t, Readers(LoRA{}, ""))
 }
 
 func TestPromptFilesAreReadAsPEFTReadsThem(t *testing.T) {

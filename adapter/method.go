@@ -170,9 +170,9 @@ func (m *Methods) change(f func(Method) Method) {
 }
 
 // Readers says, for people, whether PEFT can read what a method saves, where that depends on its settings; else "".
-func Readers(m Method) string {
-	if f, ok := m.(interface{ readers() string }); ok {
-		return f.readers()
+func Readers(m Method, dir string) string {
+	if f, ok := m.(interface{ readers(dir string) string }); ok {
+		return f.readers(dir)
 	}
 	return ""
 }

@@ -13,6 +13,7 @@ type Config struct {
 	Tokenizer string  `yaml:"tokenizer_name" help:"directory of the tokenizer, with config_name"`
 	Spread    float64 `yaml:"initializer_range" help:"standard deviation of the random weights, with config_name"`
 	Adapter   string  `yaml:"adapter_name_or_path" alias:"lora_model_dir" help:"adapter of any form to start from; its weights only"`
+	OtherBase bool    `yaml:"allow_other_base" help:"continue an adapter on a base that it was not trained on, such as a quantized copy of its own"`
 	Recipe    string  `yaml:"recipe" group:"data" help:"prompt template and loss mask: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
 	Dataset       []string `yaml:"dataset" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME names an entry of LLaMA-Factory's file"`

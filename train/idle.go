@@ -36,6 +36,8 @@ func conditions() []condition {
 			why:  "it belongs to config_name: a base model has its own tokenizer and weights"},
 		{keys: "adapter_name_or_path", beside: "finetuning_type", why: "full tuning trains the model's own weights",
 			acts: func(c Config) bool { return c.Type != adapter.TypeFull }},
+		{keys: "allow_other_base", beside: "adapter_name_or_path", why: "no adapter is continued",
+			acts: func(c Config) bool { return c.Adapter != "" && c.Type != adapter.TypeFull }},
 		{keys: "save_dtype", beside: "finetuning_type", why: "adapters are saved as they are trained, in float32",
 			acts: func(c Config) bool { return c.Type == adapter.TypeFull }},
 		{keys: "dataset_format", beside: "dataset", why: "an entry of dataset_info.json states its own format",

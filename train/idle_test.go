@@ -38,7 +38,7 @@ func TestIdleSettingsAreThoseThatCannotAct(t *testing.T) {
 	}
 	none := func(*Config) {}
 	for _, key := range []string{"initializer_range", "tokenizer_name", "adapter_len", "gate", "eval_steps",
-		"early_stopping_threshold", "sample_steps", "sample_max_new_tokens"} {
+		"early_stopping_threshold", "allow_other_base", "sample_steps", "sample_max_new_tokens"} {
 		require.Contains(t, idle(none), key)
 	}
 	for _, c := range []struct {

@@ -45,9 +45,9 @@ func mayChange() []string {
 		"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "save_dtype",
 		"recompute",
 		"activation_memory_mb", "max_memory", "per_device_train_batch_size", "gradient_accumulation_steps",
-		"model_name_or_path", "adapter_name_or_path", "dataset", "eval_dataset", "early_stopping_patience",
-		"early_stopping_threshold", "load_best_model_at_end", "metric_for_best_model", "sample_prompts", "sample_steps",
-		"sample_max_new_tokens",
+		"model_name_or_path", "adapter_name_or_path", "allow_other_base", "dataset", "eval_dataset",
+		"early_stopping_patience", "early_stopping_threshold", "load_best_model_at_end", "metric_for_best_model",
+		"sample_prompts", "sample_steps", "sample_max_new_tokens",
 	}
 }
 

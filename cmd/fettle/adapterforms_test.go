@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -69,7 +70,7 @@ func TestAGGUFLoRAOnAGGUFBaseEqualsPEFTsOnHuggingFaces(t *testing.T) {
 		for _, name := range []string{lora, file} {
 			m, err := model.LoadAs(path, ref.New(), "none")
 			require.NoError(t, err)
-			s, err := adapter.LoadOnto(name, m)
+			s, err := adapter.LoadOnto(name, nil, m)
 			require.NoError(t, err)
 			got, err := s.Model().Logits(model.Pack([][]int32{{1, 7, 30, 2, 19}}, nil), []int{4})
 			require.NoError(t, err)
@@ -90,4 +91,18 @@ func TestAnAdapterIsUsedOnACopyOfItsBaseOnRequest(t *testing.T) {
 	require.Contains(t, said, "it was trained on another base")
 	require.Contains(t, said, "--allow_other_base uses the adapter on it")
 	must(t, append(ask, "--allow_other_base")...)
+}
+
+func TestAnAdapterContinuesOnACopyOfItsBaseOnRequest(t *testing.T) {
+	base := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 32})
+	copied, to := asGGUF(t, base, "Q8_0"), filepath.Join(t.TempDir(), "run")
+	run := training(copied, rows(t, 14), to, "--adapter_name_or_path", trainedAdapter(t, base))
+	code, _, said := call("", run...)
+	require.Equal(t, exitData, code)
+	require.Contains(t, said, "--allow_other_base uses the adapter on it")
+	must(t, append(run, "--allow_other_base")...)
+	must(t, "generate", "--adapter_name_or_path", to, "--prompt", "say a", "--max_new_tokens", "3")
+	config, err := os.ReadFile(filepath.Join(to, adapter.ConfigFile))
+	require.NoError(t, err)
+	require.Contains(t, string(config), filepath.Base(copied), "the base that it was trained on last")
 }

@@ -89,10 +89,15 @@ func (s source) open() (*chat.Model, error) {
 
 // loadAdapter loads the adapter for a base.
 func (s source) loadAdapter(base *model.Model) (*adapter.Set, error) {
-	if s.OtherBase {
-		return adapter.LoadOnto(s.Adapter, base)
+	return loadAdapter(s.Adapter, nil, base, s.OtherBase)
+}
+
+// loadAdapter loads an adapter, with the method requested if there is one, for its own base or for any.
+func loadAdapter(name string, method adapter.Method, base *model.Model, anyBase bool) (*adapter.Set, error) {
+	if anyBase {
+		return adapter.LoadOnto(name, method, base)
 	}
-	set, err := adapter.Load(s.Adapter, base)
+	set, err := adapter.LoadAs(name, method, base)
 	if errors.Is(err, adapter.ErrOtherBase) {
 		err = fmt.Errorf("%w\nIf this base is a quantized or converted copy of that one, --allow_other_base uses the "+
 			"adapter on it", err)

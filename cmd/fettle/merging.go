@@ -137,11 +137,11 @@ func (s mergeSettings) make() (*made, error) {
 // load loads the adapters for a base.
 func (s mergeSettings) load(base *model.Model) (sets []*adapter.Set, err error) {
 	for _, path := range s.Adapters {
-		one := adapter.Load
+		one := adapter.LoadAs
 		if s.OtherBase {
 			one = adapter.LoadOnto
 		}
-		set, err := one(path, base)
+		set, err := one(path, nil, base)
 		if errors.Is(err, adapter.ErrOtherBase) {
 			err = fmt.Errorf("%w\nIts change belongs to other weights, or is in these already; --allow_other_base merges it "+
 				"anyway", err)

@@ -158,8 +158,8 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 	if c.Type == adapter.TypeFull {
 		flag = "model_name_or_path"
 	}
-	if method, err := c.Method(); err == nil && adapter.Readers(method) != "" {
-		fmt.Fprintf(out, "\n%s", adapter.Readers(method))
+	if method, err := c.Method(); err == nil && adapter.Readers(method, c.OutputDir) != "" {
+		fmt.Fprintf(out, "\n%s", adapter.Readers(method, c.OutputDir))
 	}
 	verb, ask := "chat", ""
 	if c.DatasetFormat == "text" {
@@ -175,7 +175,11 @@ func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
 		return nil, err
 	}
 	if c.Adapter != "" && c.Type != adapter.TypeFull {
-		return adapter.LoadAs(c.Adapter, method, base)
+		set, err := loadAdapter(c.Adapter, method, base, c.OtherBase)
+		if err == nil && c.OtherBase {
+			set.Base = c.ModelName
+		}
+		return set, err
 	}
 	set, err := adapter.New(method, base, c.Seed)
 	if err == nil {

@@ -173,7 +173,7 @@ func refused() [][2]string {
 		{"lower and upper limits of another kind: leave it out, or see fettle inspect",
 			"min_sample_len max_prompt_len max_prompt_length max_completion_length eval_sequence_len " +
 				"max_packed_sequence_len"},
-		{"an adapter of PEFT is continued with adapter_name_or_path",
+		{"an adapter of any form, mlx-lm's too, is continued with adapter_name_or_path: its directory or file",
 			"resume_adapter_file"},
 		{"an adapter is not merged into its base: fettle generate, chat and serve take it beside the base",
 			"export_dir"},
