@@ -124,7 +124,8 @@ func (m message) convert(place string) (out Message, err error) {
 	case calls != "" && calls != "[]":
 		out.Calls, err = readCalls(place+".tool_calls", m.ToolCalls)
 	}
-	if err == nil && out.Content == "" && out.Calls == "" && !tool {
+	silent := out.Role == "system" && string(m.Content) == `""` // in place of a chat template's own
+	if err == nil && out.Content == "" && out.Calls == "" && !tool && !silent {
 		return field("content", " is empty")
 	}
 	return out, err

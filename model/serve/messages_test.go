@@ -28,6 +28,21 @@ func TestMessagesAreReadWhole(t *testing.T) {
 	}, p.last.Messages)
 }
 
+// A chat template that has a system message of its own writes none, or an empty one, for an empty text.
+func TestSystemMessagesMayBeEmptyAndNotMissing(t *testing.T) {
+	const user = `{"role": "user", "content": "a"}`
+	for _, system := range []string{`{"role": "system", "content": ""}`, `{"role": "developer", "content": ""}`} {
+		p := &parrot{}
+		w := post(New(p, Options{}), "/v1/chat/completions", `{"messages": [`+system+`, `+user+`]}`)
+		require.Equal(t, http.StatusOK, w.Code, w.Body)
+		require.Equal(t, []Message{{Role: "system"}, {Role: "user", Content: "a"}}, p.last.Messages)
+	}
+	for _, system := range []string{`{"role": "system"}`, `{"role": "system", "content": null}`} {
+		w := post(New(&parrot{}, Options{}), "/v1/chat/completions", `{"messages": [`+system+`, `+user+`]}`)
+		require.Equal(t, http.StatusBadRequest, w.Code, system)
+	}
+}
+
 func TestPartsOfMessagesThatWouldBeLostAreRefused(t *testing.T) {
 	for _, c := range []struct{ message, param, want string }{
 		{`{"content": "a"}`, "messages[0].role", "role is missing"},
