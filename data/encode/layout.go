@@ -2,9 +2,9 @@ package encode
 
 import (
 	"slices"
-	"strings"
 
 	"fettle/data/recipe"
+	"fettle/internal/validtext"
 )
 
 // layout is an encoded conversation before any cut.
@@ -66,7 +66,7 @@ func (e *Encoder) run(l *layout, segments []recipe.Segment, behind bool) {
 	text := ""
 	var names []span // where names of control tokens become them
 	for i, s := range segments {
-		s.Text = strings.ToValidUTF8(s.Text, "\ufffd")
+		s.Text = validtext.Of(s.Text)
 		segments[i].Text = s.Text
 		switch n := len(names); {
 		case !s.Markup && !e.recipe.Specials:

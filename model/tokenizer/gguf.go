@@ -76,8 +76,8 @@ func (v *ggufVocabulary) readTokens() error {
 		default:
 			return fmt.Errorf("%s: token %d, %q, is of unknown type %d", key, id, v.tokens[id], n)
 		}
-		if v.kinds[id] == normal && endsGeneration(v.tokens[id]) {
-			v.kinds[id] = control // some converters left the types of such tokens out
+		if v.kinds[id] != unknown && endsGeneration(v.tokens[id]) {
+			v.kinds[id] = control // whatever the converter made of it, as in llama.cpp
 		}
 	}
 	return nil

@@ -101,6 +101,25 @@ func TestWordsOfGGUFAreDividedAsPreSays(t *testing.T) {
 	require.NoError(t, err, "a file without pre")
 }
 
+// Every token whose name ends answers is a control token, whatever its type says, as in llama.cpp.
+func TestUsersCannotTypeWhatEndsAnAnswer(t *testing.T) {
+	keys := with(bytesKeys(), "eos_token_id", nil)
+	for _, kind := range []int64{1, 3, 4, 5} {
+		tok, err := parseGGUF(with(keys, "token_type", []int64{kind, 1, 1, 1, 1, 1, 1, 1, 4}))
+		require.NoError(t, err)
+		require.NotContains(t, tok.Encode("ab<|end|>"), int32(0))
+		require.Equal(t, []int32{6, 0}, tok.EncodeSpecial("ab<|end|>"))
+		require.Equal(t, []int32{0}, tok.Ends())
+	}
+}
+
+func TestInvalidBytesAreOneReplacementEach(t *testing.T) {
+	tok, err := parseGGUF(spmKeys())
+	require.NoError(t, err)
+	require.Equal(t, tok.Encode("a\ufffd\ufffdb"), tok.Encode("a\xff\xffb"))
+	require.NotEqual(t, tok.Encode("a\ufffdb"), tok.Encode("a\xff\xffb"))
+}
+
 // The characters of bytes that are begun and not completed are one U+FFFD each, however the tokens arrive.
 func TestCutCharactersAreOneReplacement(t *testing.T) {
 	var tokens []string

@@ -73,7 +73,7 @@ func layouts() []layout {
 		{names: []string{"tekken"}, whole: true, bos: true, words: []string{cased + casedToo + `|\p{N}` + path + lines}},
 		{names: []string{"gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2"}, words: []string{
 			cased + contractions + `?` + casedToo + contractions + `?|\p{N}{1,3}` + path + lines}},
-		{names: []string{"jais2"}, words: []string{contractions + letters + `|\p{N}{1,3}` + signs +
+		{names: []string{"jais-2"}, words: []string{contractions + letters + `|\p{N}{1,3}` + signs +
 			`|\s*[\r\n]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)` +
 			`|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}`}},
 		{names: []string{"poro-chat", "bloom", "gpt3-finnish"}, words: []string{bloom}},

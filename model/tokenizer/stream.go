@@ -3,6 +3,8 @@ package tokenizer
 import (
 	"strings"
 	"unicode/utf8"
+
+	"fettle/internal/validtext"
 )
 
 // Stream decodes tokens one after another. It holds back the bytes of an incomplete character and removes the leading
@@ -55,21 +57,11 @@ func (s *Stream) complete(all bool) string {
 	for len(rest) > 0 && (all || utf8.FullRune(rest)) {
 		r, n := utf8.DecodeRune(rest)
 		if r == utf8.RuneError && n == 1 && s.t.byteLevel {
-			n = begun(rest)
+			n = validtext.Begun(string(rest[:min(len(rest), utf8.UTFMax)]))
 		}
 		b.WriteRune(r)
 		rest = rest[n:]
 	}
 	s.pending = append(s.pending[:0], rest...)
 	return b.String()
-}
-
-// begun returns the length of the character that invalid bytes begin and do not complete; 1 if they begin none.
-func begun(bytes []byte) int {
-	for n := min(len(bytes), utf8.UTFMax-1); n > 1; n-- {
-		if !utf8.FullRune(bytes[:n]) {
-			return n
-		}
-	}
-	return 1
 }

@@ -22,7 +22,11 @@
 // model/chat.
 package tokenizer
 
-import "strings"
+import (
+	"strings"
+
+	"fettle/internal/validtext"
+)
 
 // Tokenizer encodes and decodes text. It is safe for concurrent use.
 type Tokenizer struct {
@@ -78,7 +82,7 @@ const (
 )
 
 // Encode returns the tokens of text, without BOS and EOS. It never produces a control token: text that spells one is
-// encoded as text. Invalid UTF-8 is encoded as U+FFFD.
+// encoded as text. Invalid bytes are encoded as U+FFFD.
 func (t *Tokenizer) Encode(text string) []int32 { return t.tokens(text, never) }
 
 // EncodeSpecial encodes text as Encode does, except that text that spells a control token becomes that token, as in
@@ -86,7 +90,7 @@ func (t *Tokenizer) Encode(text string) []int32 { return t.tokens(text, never) }
 func (t *Tokenizer) EncodeSpecial(text string) []int32 { return t.tokens(text, always) }
 
 func (t *Tokenizer) tokens(text string, special permit) []int32 {
-	text = strings.ToValidUTF8(text, "\ufffd")
+	text = validtext.Of(text)
 	out := make([]int32, 0, len(text)/3+2)
 	t.parts(text, true, special, func(_, _ int, ids []int32) { out = append(out, ids...) })
 	if len(out) == 0 {
