@@ -13,6 +13,7 @@ import (
 	"fettle/adapter"
 	"fettle/internal/builtin"
 	"fettle/internal/identify"
+	"fettle/model"
 	"fettle/model/chat"
 	"fettle/model/tokenizer"
 	"fettle/train"
@@ -105,20 +106,37 @@ func tokenizerDir(dirs []string) string {
 
 // beside returns the files that a run keeps with its result and with every checkpoint: its tokenizer and chat template,
 // and, where the result is a whole model, the model's settings of generation.
-func (m *runData) beside(method string) (map[string][]byte, error) {
+func (m *runData) beside(method string, base *model.Model) (map[string][]byte, error) {
 	var more []string
 	if method == adapter.TypeFull {
 		more = append(more, chat.GenerationFile)
 	}
 	files, err := tokenizerFiles(m.tokenizerDir, more...)
 	if err == nil && len(files) == 0 && method == adapter.TypeFull && m.tok != nil { // the base is one file
-		files, err = m.tok.Files()
+		files, err = m.besideFile(base)
 	}
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(files, m.template.Files())
 	return files, nil
+}
+
+// besideFile returns what beside would find in a directory, for a base that is one file.
+func (m *runData) besideFile(base *model.Model) (map[string][]byte, error) {
+	files, err := m.tok.Files()
+	if err != nil {
+		return nil, input(err)
+	}
+	of := chat.Model{Weights: base, Tokenizer: m.tok}
+	if of.Generation, err = chat.ReadGeneration(m.tokenizerDir); err != nil {
+		return nil, err
+	}
+	text, err := of.GenerationJSON()
+	if text != nil {
+		files[chat.GenerationFile] = text
+	}
+	return files, input(err)
 }
 
 // tokenizerFiles reads the files of the tokenizer in a directory, and more, as far as they exist. A model that is one

@@ -195,7 +195,11 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 	if err := os.MkdirAll(filepath.Dir(to.Output), 0o755); err != nil {
 		return fmt.Errorf("write %s: %w", to.Output, err)
 	}
+	fresh := !isThere(to.Output)
 	if err := adapter.Export(s.Adapters[0], c, to.Output, o); err != nil {
+		if fresh {
+			os.RemoveAll(to.Output) // a part of an adapter is none
+		}
 		return input(err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s.\n", to.Output)

@@ -60,6 +60,19 @@ func TestAGGUFFileServesAsABase(t *testing.T) {
 	require.Contains(t, said, "quantization nf4 rounds weights a second time that the file keeps in Q8_0")
 }
 
+func TestPathsBeginAtHome(t *testing.T) {
+	home := t.TempDir()
+	t.Setenv("HOME", home)
+	base := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 64})
+	must(t, "convert", "--input", base, "--output=~/x.gguf", "--certificate", "no")
+	require.FileExists(t, filepath.Join(home, "x.gguf"))
+	must(t, "generate", "--model=~/x.gguf", "--raw", "--prompt", "~/a", "--max_new_tokens", "1")
+
+	out := filepath.Join(t.TempDir(), "full")
+	must(t, training(filepath.Join(home, "x.gguf"), rows(t, 14), out, "--finetuning_type", "full")...)
+	require.FileExists(t, filepath.Join(out, "generation_config.json"), "as fettle merge writes it")
+}
+
 func TestAPlanNamesTheBase(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 32}), rows(t, 4)
 	describe := func(path string) (p struct {

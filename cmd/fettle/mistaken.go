@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -97,6 +99,11 @@ func unfinished(key, dir string, p identify.Path) error {
 
 // mistaken explains a path that holds none of what its setting is for.
 func mistaken(key, name string, p identify.Path, want string) error {
+	if f, err := os.Open(name); err == nil {
+		f.Close()
+	} else if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s %s: it may not be read: %w", key, name, fs.ErrPermission)
+	}
 	switch {
 	case p.Kind == identify.HubName:
 		return missingf("%s %s is %s: fettle does not download. Get it, such as by hf download %s --local-dir %s, and "+

@@ -101,7 +101,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	}
 	job := newJob(c, m, base, set)
 	job.Model.Keep(c.KeptActivations())
-	if job.Beside, err = m.beside(c.Type); err != nil {
+	if job.Beside, err = m.beside(c.Type, base); err != nil {
 		return err
 	}
 	if err := m.keepConfig(&job, c); err != nil {

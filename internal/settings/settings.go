@@ -17,6 +17,7 @@ import (
 	"cmp"
 	"fmt"
 	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -82,6 +83,7 @@ type Program struct {
 	Configs   []string // names of the configs that are part of it; nil: none
 	Find      func(name string) (text []byte, ok bool)
 	Variables []string // FETTLE_… that it reads and that are no settings, even if an alias has this name
+	Paths     []string // keys of settings that name files or directories: ~/ begins one in the home directory
 	Others    Others   // the keys of other programs; nil: none
 }
 
@@ -194,6 +196,9 @@ func (s *Settings) Load() error {
 		} else if err := f.set(v.Get(f.Key)); err != nil {
 			problems = append(problems, Problem{Place: s.given[f.Key], Text: err.Error()})
 		}
+		if slices.Contains(s.program.Paths, f.Key) {
+			f.atHome()
+		}
 	}
 	if problems == nil {
 		return nil
@@ -261,4 +266,26 @@ func (s *Settings) all() []string {
 // field returns the field of a key.
 func (s *Settings) field(key string) Field {
 	return s.fields[slices.IndexFunc(s.fields, func(f Field) bool { return f.Key == key })]
+}
+
+// atHome replaces a leading ~/ of paths, which shells leave where it does not begin a word, by the home directory.
+func (f Field) atHome() {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return
+	}
+	whole := func(path string) string {
+		if rest, ok := strings.CutPrefix(path, "~/"); ok {
+			return filepath.Join(home, rest)
+		}
+		return path
+	}
+	switch to := f.Value.Addr().Interface().(type) {
+	case *string:
+		*to = whole(*to)
+	case *[]string:
+		for i, path := range *to {
+			(*to)[i] = whole(path)
+		}
+	}
 }
