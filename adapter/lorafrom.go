@@ -131,6 +131,17 @@ func (f *factors) add(path, which string, t checkpoint.Tensor) error {
 	return nil
 }
 
+// within refuses modules in layers that the base does not have.
+func (f *factors) within(c *model.Config) error {
+	for _, path := range f.paths {
+		if at, _ := siteOf(path); at.Layer >= c.Layers {
+			return fmt.Errorf("tensor %s is for layer %d, the base has %d, from 0: an adapter for another base?",
+				f.a[path].Name, at.Layer, c.Layers)
+		}
+	}
+	return nil
+}
+
 // modules lists the modules; rank returns the rank by the shapes of A and of B.
 func (f *factors) modules(rank func(path string, a, b checkpoint.Tensor) (ofA, ofB int)) ([]storedModule, error) {
 	if len(f.paths) == 0 {

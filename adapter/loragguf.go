@@ -156,6 +156,9 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 	if architecture != family {
 		return nil, fmt.Errorf("%s is %s, the base's is %s", ggufArchitecture, architecture, family)
 	}
+	if err := f.within(c); err != nil {
+		return nil, err
+	}
 	var all []checkpoint.Tensor
 	for _, path := range f.paths {
 		at, _ := siteOf(path)

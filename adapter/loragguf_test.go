@@ -79,7 +79,11 @@ func TestGGUFLoRAsAreCheckedAsLlamaCppChecksThem(t *testing.T) {
 		{"a layer that the base lacks", func(f *file) {
 			const v = "blk.3.attn_v.weight"
 			f.tensors = append(f.tensors, counted(v+".lora_a", 2, 16), counted(v+".lora_b", 8, 2))
-		}, "layers.3.self_attn.v_proj.lora_A.weight has no place in this adapter and base"},
+		}, "tensor blk.3.attn_v.weight.lora_a is for layer 3, the base has 3"},
+		{"no layer that the base has", func(f *file) {
+			const v = "blk.9.attn_v.weight"
+			f.tensors = []checkpoint.Tensor{counted(v+".lora_a", 2, 16), counted(v+".lora_b", 8, 2)}
+		}, "tensor blk.9.attn_v.weight.lora_a is for layer 9, the base has 3"},
 		{"another width", func(f *file) { f.tensors[0] = counted(f.tensors[0].Name, 2, 15) },
 			"lora_A.weight: shape [2 15], want [2 16]"},
 		{"other rows", func(f *file) { f.tensors[3] = counted(f.tensors[3].Name, 12, 2) }, "shape [12 2], want [16 2]"},

@@ -143,6 +143,9 @@ func openMLX(path string) (*stored, error) {
 		method.Dropout = c.LoRA.Dropout
 	}
 	return &stored{method: method, base: c.Model, tensors: func(c *model.Config) (*tensorFile, error) {
+		if err := found.within(c); err != nil {
+			return nil, err
+		}
 		var all []checkpoint.Tensor
 		for _, path := range found.paths {
 			at, _ := siteOf(path)
