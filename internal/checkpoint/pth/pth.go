@@ -30,7 +30,9 @@ type File struct {
 	unchecked bool   // data that do not match their checksum are taken
 }
 
-// Open opens the file at path and finds its tensors.
+// Open opens the file at path and finds its tensors. It compares the data with the checksums of the archive, which
+// PyTorch does not: a damaged download is told from a bad model. That reads the file once, at about the speed of the
+// disk or, where it is in memory already, of 10 GB/s; a model larger than the memory is read twice.
 func Open(path string) (*File, error) { return checkpoint.Open(path, Parse) }
 
 // Describe is Open without the checksums of the tensors' data: for their names, types and shapes, which it reads
@@ -162,7 +164,8 @@ func entry(data []byte, e *zip.File, name string, unchecked bool) ([]byte, error
 		return nil, fmt.Errorf("%s ends behind the file: truncated?", name)
 	}
 	window := data[at : at+int64(n) : at+int64(n)]
-	if !unchecked && crc32.ChecksumIEEE(window) != e.CRC32 {
+	// torch.serialization.set_crc32_options(False) leaves zeros in place of checksums.
+	if !unchecked && e.CRC32 != 0 && crc32.ChecksumIEEE(window) != e.CRC32 {
 		return nil, fmt.Errorf("%s is damaged: its checksum differs", name)
 	}
 	return window, nil

@@ -276,6 +276,22 @@ func TestPublishedCheckpointsAreRead(t *testing.T) {
 	}
 }
 
+func TestFilesWithoutChecksumsAreRead(t *testing.T) {
+	data := state().text("w").tensor("FloatStorage", "0", 2, 0, []int32{2}, []int32{1}).end()
+	file := archive(t, data, map[string]string{"0": floats(3, 4)})
+	r, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
+	require.NoError(t, err)
+	for _, e := range r.File {
+		sum := binary.LittleEndian.AppendUint32(nil, e.CRC32)
+		file = bytes.ReplaceAll(file, sum, make([]byte, 4))
+	}
+	f, err := Parse(file)
+	require.NoError(t, err)
+	x, err := checkpoint.Float32s(f.ByName["w"])
+	require.NoError(t, err)
+	require.Equal(t, []float32{3, 4}, x)
+}
+
 func FuzzParse(f *testing.F) {
 	data := state().text("w").tensor("FloatStorage", "0", 6, 0, []int32{3, 2}, []int32{1, 3}).end()
 	six := map[string]string{"0": floats(1, 2, 3, 4, 5, 6)}
