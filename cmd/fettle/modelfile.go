@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 
 	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint/gguf"
@@ -13,17 +14,19 @@ import (
 	"fettle/model/convert"
 )
 
-// ggufTokenizer returns the keys of tokenizer and chat template: the model's own, or one made of the recipe that
-// it was trained with.
+// ggufTokenizer returns the keys of generation, of the tokenizer and of the chat template: the model's own, or one made
+// of the recipe that it was trained with.
 func (m *made) ggufTokenizer() ([]gguf.Key, error) {
 	if m.chat.Tokenizer == nil {
-		return nil, input(errors.New("the model has no tokenizer, without which no program reads a GGUF file"))
+		why := strings.Join(append(m.notes, "Without a tokenizer no program reads a GGUF file"), "\n")
+		return nil, input(errors.New(why))
 	}
 	pre, _ := m.Source.Metadata.Text("tokenizer.ggml.pre")
 	keys, err := m.chat.Tokenizer.GGUF(m.Config.Vocab, pre)
 	if err != nil {
 		return nil, input(err)
 	}
+	keys = append(m.chat.Generation.GGUF(), keys...)
 	template := m.template
 	if r := m.chat.Recipe; r != nil && !r.Chat {
 		l, err := m.layout()

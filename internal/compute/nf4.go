@@ -33,7 +33,7 @@ func (w *NF4Weights) Blocks() int { return (w.K + NF4Block - 1) / NF4Block }
 
 // Largest returns the magnitude of block b, counted through all rows.
 func (w *NF4Weights) Largest(b int) float32 {
-	return w.Mean + w.Scale[b/nf4Group]*float32(w.Magnitude[b])
+	return w.Mean + float32(w.Scale[b/nf4Group]*float32(w.Magnitude[b]))
 }
 
 // Code returns the code of element k of row i.
@@ -126,7 +126,7 @@ var (
 	// levelFrom[i] is the first level of values in interval i, or rounded up to it.
 	levelFrom = func() (from [intervals + 1]byte) {
 		for i := range from {
-			for float32(i-1)*2/intervals-1 > levelMiddle[from[i]] {
+			for float32(float32(i-1)*2/intervals)-1 > levelMiddle[from[i]] {
 				from[i]++
 			}
 		}

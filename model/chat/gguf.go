@@ -70,7 +70,7 @@ func ggufTemplate(path string, keys gguf.Metadata) (t Template, err error) {
 // ggufGeneration returns the settings of generation in a file's keys.
 func ggufGeneration(path string, keys gguf.Metadata) (g Generation, err error) {
 	g.other = map[string]json.RawMessage{}
-	names := map[string]string{"temp": "temperature", "penalty_repeat": "repetition_penalty"} // as transformers has them
+	names := samplingNames()
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		name, ok := strings.CutPrefix(key, samplingKey)
 		if !ok {
@@ -85,6 +85,12 @@ func ggufGeneration(path string, keys gguf.Metadata) (g Generation, err error) {
 		}
 		g.Path = path
 	}
+	if at, ok := g.other["temperature"]; ok { // without do_sample, transformers takes the likeliest token
+		if g.other["do_sample"] = json.RawMessage("true"); string(at) == "0" {
+			g.other["do_sample"] = json.RawMessage("false")
+			delete(g.other, "temperature")
+		}
+	}
 	text, err := json.Marshal(g.other)
 	if err == nil {
 		err = json.Unmarshal(text, &g)
@@ -93,6 +99,43 @@ func ggufGeneration(path string, keys gguf.Metadata) (g Generation, err error) {
 		return g, fmt.Errorf("read %s: %s…: %w", path, samplingKey, plainjson.Explain(err))
 	}
 	return g, nil
+}
+
+// samplingNames returns transformers' names of settings that llama.cpp has others for.
+func samplingNames() map[string]string {
+	return map[string]string{"temp": "temperature", "penalty_repeat": "repetition_penalty"}
+}
+
+// GGUF returns the keys of a GGUF file for the settings. do_sample: false stands for temperature 0. What llama.cpp has
+// no key for is left out.
+func (g Generation) GGUF() (keys []gguf.Key) {
+	for _, name := range []string{
+		"sequence", "top_k", "top_p", "min_p", "xtc_probability", "xtc_threshold", "temp", "penalty_last_n",
+		"penalty_repeat", "mirostat", "mirostat_tau", "mirostat_eta",
+	} {
+		raw := g.other[cmp.Or(samplingNames()[name], name)]
+		if greedy := g.Sample != nil && !*g.Sample; name == "temp" && greedy {
+			raw = json.RawMessage("0")
+		}
+		var value any
+		var number float64
+		switch err := json.Unmarshal(raw, &number); {
+		case name == "sequence":
+			var text string
+			if json.Unmarshal(raw, &text) != nil {
+				continue
+			}
+			value = text
+		case err != nil || string(raw) == "null":
+			continue
+		case name == "top_k" || name == "penalty_last_n" || name == "mirostat":
+			value = int32(number)
+		default:
+			value = float32(number)
+		}
+		keys = append(keys, gguf.Key{Name: samplingKey + name, Value: value})
+	}
+	return keys
 }
 
 // GGUF returns the keys of a GGUF file for the template; none if there is none.

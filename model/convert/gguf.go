@@ -15,8 +15,8 @@ import (
 // GGUFOptions holds the choices of GGUF.
 type GGUFOptions struct {
 	Mix       *gguf.Mix  // nil: as stored, see Stored
-	Name      string     // general.name
-	Tokenizer []gguf.Key // its keys and the chat template's
+	Name      string     // general.name; that of a GGUF source whose weights are not changed stays
+	Tokenizer []gguf.Key // its keys and those of generation and the chat template
 }
 
 // GGUF writes a file that llama.cpp reads, whole or not at all.
@@ -30,8 +30,12 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 	for _, t := range tensors {
 		elements += count(t.Shape)
 	}
+	name, own := m.Source.Metadata.Text("general.name")
+	if !own || m.changed() {
+		name = o.Name
+	}
 	keys = slices.Insert(keys, 1, gguf.Key{Name: "general.type", Value: "model"},
-		gguf.Key{Name: "general.name", Value: o.Name}, gguf.Key{Name: "general.size_label", Value: sizeLabel(elements)})
+		gguf.Key{Name: "general.name", Value: name}, gguf.Key{Name: "general.size_label", Value: sizeLabel(elements)})
 	keys = append(keys, m.provenance(keys)...)
 	keys = append(append(keys, o.Tokenizer...), gguf.Key{Name: "general.quantization_version", Value: uint32(2)})
 	var lazy []checkpoint.Lazy
