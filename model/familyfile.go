@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -167,10 +168,8 @@ func (c *Config) writeFamily(file map[string]any) {
 	if family.slides != nil {
 		c.writeWindows(family, file)
 	}
-	if c.Arch.QueryWidth > 0 {
-		file["query_pre_attn_scalar"] = c.Arch.QueryWidth
-	}
-	if family.arch.PostNorms { // Gemma 2 and 3 have caps where the file says nothing
+	if family.arch.PostNorms { // Gemma 2 and 3 have caps, and a width of 256, where the file says nothing
+		file["query_pre_attn_scalar"] = cmp.Or(c.Arch.QueryWidth, float64(c.HeadDim))
 		file["attn_logit_softcapping"], file["final_logit_softcapping"] = given(c.Arch.ScoreCap), given(c.Arch.LogitCap)
 	}
 	if family.noRope {

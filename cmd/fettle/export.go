@@ -145,6 +145,9 @@ func (f formatSettings) gguf(output string) (form, error) {
 				fmt.Fprintf(cmd.OutOrStdout(), "The base is quantized already (%s): quantizing again loses more than "+
 					"quantizing the original weights.\n", q)
 			}
+			for _, lost := range m.Config.GGUFLosses() {
+				m.notes = append(m.notes, "A GGUF file has no key for "+lost+". llama.cpp will answer otherwise.")
+			}
 			options.Tokenizer, err = m.ggufTokenizer()
 			return err
 		},

@@ -23,7 +23,7 @@ func (m *Model) GenerationJSON() ([]byte, error) {
 	if all == nil {
 		all = map[string]json.RawMessage{}
 	}
-	if bos := m.Weights.Config().BOS; m.Generation.Path == "" && bos >= 0 {
+	if bos := m.Weights.Config().BOS; filepath.Base(m.Generation.Path) != GenerationFile && bos >= 0 {
 		all["bos_token_id"] = json.RawMessage(fmt.Sprint(bos))
 	}
 	var err error

@@ -22,7 +22,12 @@ import (
 func opened(t *testing.T, c tinymodel.Config) convert.Model {
 	dir := t.TempDir()
 	require.NoError(t, tinymodel.Write(dir, c, 7))
-	s, err := model.Open(dir)
+	return openedAt(t, dir)
+}
+
+// openedAt is a model in a directory or file as it is.
+func openedAt(t *testing.T, path string) convert.Model {
+	s, err := model.Open(path)
 	require.NoError(t, err)
 	m := convert.Model{Source: s, Config: s.Config}
 	for _, tensor := range s.Tensors {

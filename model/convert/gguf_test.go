@@ -104,3 +104,12 @@ func TestTitlesAndSizesAreThoseOfLlamaCpp(t *testing.T) {
 		require.Equal(t, want, convert.Title(name))
 	}
 }
+
+func TestAnUnchangedGGUFKeepsItsName(t *testing.T) {
+	one, two := filepath.Join(t.TempDir(), "one.gguf"), filepath.Join(t.TempDir(), "two.gguf")
+	require.NoError(t, opened(t, tinymodel.Config{}).GGUF(one, convert.GGUFOptions{Name: "Phi-3 mini"}))
+	require.NoError(t, openedAt(t, one).GGUF(two, convert.GGUFOptions{Mix: mix(t, "F32"), Name: "Two"}))
+	f, err := gguf.Open(two)
+	require.NoError(t, err)
+	require.Equal(t, "Phi-3 mini", f.Metadata["general.name"], "by which llama.cpp knows some tokenizers")
+}
