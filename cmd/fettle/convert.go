@@ -56,6 +56,8 @@ LLaMA-Adapter, else a directory of Hugging Face's layout or PEFT's.`,
 				return usage(errors.New("the input is an adapter, and format " + as.Format + " is a model's: fettle export " +
 					"merges it; peft, gguf-lora, mlx, llama-adapter and litgpt are formats of adapters"))
 			}
+		} else if _, err := locatedAs("input", from.Input); err != nil {
+			return err
 		}
 		return export(cmd, one, as, to)
 	}

@@ -122,7 +122,7 @@ func TestWrongExportsAreExplained(t *testing.T) {
 		{"takes one adapter", []string{"export", "--model", base, "--format", "peft"}},
 		{"the input is an adapter, and format gguf is a model's", []string{"convert", "--input", lora, "--format", "gguf"}},
 		{"input is missing", []string{"convert"}},
-		{"there is no such", []string{"convert", "--input", "nowhere"}},
+		{"input nowhere: there is no such", []string{"convert", "--input", "nowhere"}},
 	} {
 		code, _, stderr := call("", append(c.args, "--output", out)...)
 		require.NotZero(t, code, c.want)

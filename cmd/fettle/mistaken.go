@@ -24,18 +24,20 @@ func missingf(format string, args ...any) error { return missing{fmt.Errorf(form
 
 // locatedModel returns the directory or file of a model, as located does, or the error of a path that holds something
 // else. A directory with nothing but one GGUF file stands for the file.
-func locatedModel(name string) (string, error) {
+func locatedModel(name string) (string, error) { return locatedAs("model_name_or_path", name) }
+
+// locatedAs is locatedModel for the setting of a name.
+func locatedAs(key, name string) (string, error) {
 	where, err := located(name)
 	if err != nil || identify.Holds(where, identify.Model) {
 		_, at := identify.ModelAt(where)
 		return at, err
 	}
-	const key = "model_name_or_path"
 	p := identify.Of(where)
 	switch p.Kind {
 	case identify.Adapter, identify.Checkpoint:
-		return "", usage(fmt.Errorf("%s %s is %s: give it as --adapter_name_or_path, and its base as --%s", key, name,
-			p.What, key))
+		return "", usage(fmt.Errorf("%s %s is %s: give it as --adapter_name_or_path, and its base as "+
+			"--model_name_or_path", key, name, p.What))
 	case identify.Run:
 		return "", usage(unfinished(key, name, p))
 	}
