@@ -158,12 +158,21 @@ func onlyText(tensors map[string]checkpoint.Tensor) {
 		if slices.ContainsFunc(besideText, func(p string) bool { return strings.HasPrefix(name, p) }) {
 			delete(tensors, name)
 		}
-		for _, p := range textPrefixes {
-			if rest, ok := strings.CutPrefix(name, p[0]); ok {
-				delete(tensors, name)
-				t.Name = p[1] + rest
-				tensors[t.Name] = t
-			}
+		if plain := PlainName(name); plain != name {
+			delete(tensors, name)
+			t.Name = plain
+			tensors[t.Name] = t
 		}
 	}
+}
+
+// PlainName returns the name that a language model's tensor inside a larger model has in files of the language model
+// alone.
+func PlainName(name string) string {
+	for _, p := range textPrefixes {
+		if rest, ok := strings.CutPrefix(name, p[0]); ok {
+			return p[1] + rest
+		}
+	}
+	return name
 }

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"strings"
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/gguf"
@@ -135,10 +136,29 @@ func (s *Source) Types() map[string]compute.DType {
 	return all
 }
 
+// Separate returns the tensors of the language model as Config.Tensors names them: fused ones apart, without the parts
+// of a larger model beside it. It reports whether there are such.
+func (s *Source) Separate() (tensors map[string]checkpoint.Tensor, larger bool, err error) {
+	tensors = maps.Clone(s.Tensors)
+	if err := s.Config.separate(tensors); err != nil {
+		return nil, false, err
+	}
+	for name := range s.Tensors {
+		larger = larger || families[s.Config.Type].localRope && PlainName(name) != name
+	}
+	return tensors, larger, nil
+}
+
 // Release gives the memory of a tensor's pages back to the system, which reads them from the file again on the next
 // access.
 func (s *Source) Release(name string) {
-	if done := releaser(release).of(s.Tensors[name]); done != nil {
+	t, ok := s.Tensors[name]
+	for _, p := range textPrefixes {
+		if rest, inner := strings.CutPrefix(name, p[1]); !ok && inner {
+			t, ok = s.Tensors[p[0]+rest]
+		}
+	}
+	if done := releaser(release).of(t); done != nil {
 		done()
 	}
 }

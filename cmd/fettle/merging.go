@@ -121,7 +121,14 @@ func (s mergeSettings) make() (*made, error) {
 		return nil, err
 	}
 	m.Config, m.Layers = merged.Config(), merged.Layers()
-	if m.Tensors, err = merged.Tensors(source.Tensors); err != nil {
+	tensors, larger, err := source.Separate()
+	if err != nil {
+		return nil, input(err)
+	}
+	if larger {
+		m.notes = append(m.notes, "The base reads pictures too. The result is its language model alone.")
+	}
+	if m.Tensors, err = merged.Tensors(tensors); err != nil {
 		return nil, input(err)
 	}
 	m.chat.Weights = base

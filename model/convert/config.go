@@ -3,6 +3,7 @@ package convert
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -35,8 +36,13 @@ func (m Model) config(as checkpoint.Type) ([]byte, error) {
 }
 
 // Configured returns a config.json with the dimensions of c that a change of a model's weights can change, and the type
-// of the weights ("": the file's own). Its other keys stay as they are.
+// of the weights ("": the file's own). Its other keys stay as they are. Of a model with an encoder of pictures it is
+// the language model's.
 func Configured(text []byte, c *model.Config, as checkpoint.Type) ([]byte, error) {
+	text, err := language(text, c)
+	if err != nil {
+		return nil, err
+	}
 	var was struct {
 		Layers int  `json:"num_hidden_layers"`
 		Vocab  int  `json:"vocab_size"`
@@ -66,6 +72,35 @@ func Configured(text []byte, c *model.Config, as checkpoint.Type) ([]byte, error
 		}
 	}
 	return edited(text, changes)
+}
+
+// language returns the config.json of the language model inside a larger one, others as they are.
+func language(text []byte, c *model.Config) ([]byte, error) {
+	var outer map[string]json.RawMessage
+	if err := json.Unmarshal(text, &outer); err != nil {
+		return nil, err
+	}
+	inner, nested := outer["text_config"]
+	if !nested || string(inner) == "null" {
+		return text, nil
+	}
+	var own struct {
+		Type    any `json:"model_type"`
+		Classes any `json:"architectures"`
+	}
+	var given map[string]json.RawMessage
+	plain, err := c.JSON()
+	if err := errors.Join(err, json.Unmarshal(plain, &own), json.Unmarshal(inner, &given)); err != nil {
+		return nil, err
+	}
+	changes := []change{{"model_type", own.Type}, {"architectures", own.Classes}}
+	for _, key := range []string{"bos_token_id", "eos_token_id", "pad_token_id", "tie_word_embeddings", "torch_dtype",
+		"dtype", "transformers_version"} {
+		if value, ok := outer[key]; ok && given[key] == nil {
+			changes = append(changes, change{key, value})
+		}
+	}
+	return edited(inner, changes)
 }
 
 // change is a new value of a key.

@@ -15,6 +15,7 @@ import (
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/identify"
+	"fettle/model"
 )
 
 // The files of a directory in Hugging Face's layout.
@@ -88,17 +89,22 @@ func (m Model) shards(o DirectoryOptions) (map[string][]checkpoint.Lazy, error) 
 		return m.split(o)
 	}
 	out := map[string][]checkpoint.Lazy{}
-	numbers := slices.Compact(slices.Sorted(maps.Values(was)))
 	tensors, err := m.Config.Together(m.releasing())
 	if err != nil {
 		return nil, err
 	}
+	files := map[string]bool{}
+	for _, t := range tensors {
+		files[was[m.origin(t.Name)]] = true // a part beside a language model may have files of its own
+	}
+	delete(files, "")
+	numbers := slices.Sorted(maps.Keys(files))
 	for _, t := range tensors {
 		shard, ok := was[m.origin(t.Name)]
 		if !ok {
 			shard = numbers[len(numbers)-1] // a head that was tied
 		}
-		if !strings.HasSuffix(shard, ".safetensors") {
+		if !strings.HasSuffix(shard, ".safetensors") || len(numbers) == 1 {
 			i, _ := slices.BinarySearch(numbers, shard)
 			shard = shardName(i, len(numbers))
 		}
@@ -132,7 +138,11 @@ func (m Model) sourceShards() (map[string]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
-		return file.Map, nil
+		plain := map[string]string{}
+		for name, shard := range file.Map {
+			plain[model.PlainName(name)] = shard
+		}
+		return plain, nil
 	}
 	return nil, nil
 }
