@@ -38,10 +38,25 @@ func openMeta(dir string, to extent) (*Source, error) {
 			return nil, fmt.Errorf("read %s: %w", dir, err)
 		}
 	}
-	if err := s.complete(metaNames); err != nil {
+	err = s.complete(metaNames)
+	if err == nil {
+		err = s.whole(len(shards))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", dir, err)
 	}
 	return s, nil
+}
+
+// whole refuses a model whose last files are missing: its queries have too few rows.
+func (s *Source) whole(files int) error {
+	rows, _ := s.Config.Width(QProj)
+	q := s.Tensors[Site{0, QProj}.WeightName()].Shape
+	if len(q) != 2 || q[0] < 1 || q[0] >= rows || rows%q[0] != 0 {
+		return nil // loading refuses other shapes
+	}
+	return fmt.Errorf("consolidated.*.pth hold %d of %d rows of the queries: want %d files, have %d",
+		q[0], rows, files*rows/q[0], files)
 }
 
 // openRanks opens the files of a model, in order.

@@ -181,7 +181,7 @@ func TestWrongMetaDirectoriesAreRefusedWithAReason(t *testing.T) {
 			return tinymodel.WritePickle(filepath.Join(dir, "consolidated.01.pth"),
 				[]checkpoint.Tensor{checkpoint.FromFloat32s("layers.0.attention_norm.weight", []int{16}, make([]float32, 16))})
 		},
-		"shape [8 16], want [16 16]": func(dir string) error {
+		"hold 8 of 16 rows of the queries: want 2 files, have 1": func(dir string) error {
 			return os.Remove(filepath.Join(dir, "consolidated.01.pth"))
 		},
 	} {
