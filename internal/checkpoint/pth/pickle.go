@@ -87,7 +87,7 @@ func (m *machine) step(op byte) error {
 		return m.collect(op)
 	case 'q', 'r', 0x94, 'p', 'h', 'j', 'g':
 		return m.remember(op)
-	case 'c', 0x93, 'R', 'b', 'Q':
+	case 'c', 0x93, 'R', 0x81, 'b', 'Q':
 		return m.call(op)
 	default:
 		return fmt.Errorf("operation %#02x of the pickle is not allowed: it could run code", op)
@@ -231,14 +231,16 @@ func (m *machine) call(op byte) error {
 		}
 		m.push(global{module, name})
 		return nil
-	case 'b': // BUILD: attributes of an OrderedDict, which hold no tensors
-		if _, ok := args[0].(*dict); !ok {
+	case 'b': // BUILD: attributes of an OrderedDict or of settings, which hold no tensors
+		switch args[0].(type) {
+		case *dict, inert:
+		default:
 			return errors.New("the pickle sets the state of an object, which is not allowed: it could run code")
 		}
 		m.push(args[0])
 		return nil
 	}
-	f, isName := args[0].(global)
+	f, isName := args[0].(global) // REDUCE and NEWOBJ
 	values, isTuple := args[1].(tuple)
 	if !isName || !isTuple {
 		return errors.New("the pickle calls something that is not a function")

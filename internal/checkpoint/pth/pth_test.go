@@ -165,6 +165,17 @@ func TestStateDictsMayStandInsideACheckpoint(t *testing.T) {
 	require.Equal(t, []float32{8, 9}, x)
 }
 
+// The official LLaMA-Adapter's training saves the flags of its command line beside the tensors.
+func TestSettingsBesideTheTensorsArePassedOver(t *testing.T) {
+	p := &pickle{}
+	p.raw("\x80\x02}(").text("model").raw("}(").text("w")
+	p.tensor("FloatStorage", "0", 2, 0, []int32{2}, []int32{1}).raw("u").text("args").raw("cargparse\nNamespace\n)\x81}(")
+	p.text("lr").raw("K\x01ub")
+	f, err := Parse(archive(t, p.end(), map[string]string{"0": floats(1, 2)}))
+	require.NoError(t, err)
+	require.Equal(t, []string{"w"}, f.Names())
+}
+
 func TestNothingOfAFileIsExecuted(t *testing.T) {
 	for reason, body := range map[string]string{
 		"os.system":             "\x80\x02cposix\nsystem\n(X\x02\x00\x00\x00idtR.",
