@@ -33,6 +33,13 @@ func familyModel(t *testing.T, keys string) *model.Model { return changedModel(t
 
 // changedModel is familyModel with the weights of some ending times a factor.
 func changedModel(t *testing.T, keys, ending string, factor float32) *model.Model {
+	c, tensors := familyTensors(t, keys, ending, factor)
+	m, err := model.New(c, tensors, ref.New())
+	require.NoError(t, err)
+	return m
+}
+
+func familyTensors(t *testing.T, keys, ending string, factor float32) (*model.Config, map[string]checkpoint.Tensor) {
 	c, err := model.ParseConfig([]byte(`{"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
 		"num_attention_heads": 4, "num_key_value_heads": 2, "vocab_size": 40, "max_position_embeddings": 64,
 		"rms_norm_eps": 1e-5, ` + keys + `}`))
@@ -50,9 +57,7 @@ func changedModel(t *testing.T, keys, ending string, factor float32) *model.Mode
 		}
 		tensors[w.Name] = checkpoint.FromFloat32s(w.Name, w.Shape, values)
 	}
-	m, err := model.New(c, tensors, ref.New())
-	require.NoError(t, err)
-	return m
+	return c, tensors
 }
 
 // Of every family and method: a new adapter changes nothing, a changed one is the same after saving and loading.

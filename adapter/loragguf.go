@@ -212,11 +212,11 @@ func (s *Set) writeGGUF(to string, o Output) error {
 		{Name: "general.quantization_version", Value: uint32(2)},
 	}
 	if o.Record.Type != "" {
-		text, err := o.Record.Encode()
+		key, err := o.Record.GGUF()
 		if err != nil {
 			return err
 		}
-		keys = append(keys, gguf.Key{Name: ggufRecord, Value: string(text)})
+		keys = append(keys, key)
 	}
 	var tensors []checkpoint.Lazy
 	for _, m := range slices.SortedFunc(slices.Values(all), byPath) {

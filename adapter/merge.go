@@ -76,9 +76,9 @@ func (s *Set) mergeable() error {
 				"can hold them. Keep it an adapter: chat, generate and serve take it as adapter_name_or_path, and fettle " +
 				"export --format llama-adapter, litgpt or peft writes it for other programs")
 		case *lora:
-			if d.bias != nil {
-				return errors.New("the LoRA has biases (lora_bias), for which the projections of a LLaMA have no place: use it " +
-					"as adapter_name_or_path")
+			if d.bias != nil && !(at.At < model.Attention && s.config.Arch.Biases[at.At]) {
+				return fmt.Errorf("the LoRA has biases (lora_bias), and %v of the base has none to merge them into: use it as "+
+					"adapter_name_or_path", at)
 			}
 		case merger:
 		default:
@@ -232,13 +232,15 @@ func (g *Merged) combine(dst []float32, base func(dst []float32), adapted func(i
 	}
 }
 
-// replaced gives a tensor outside the sites, as a norm's weight, the values that adapters have saved for it.
+// replaced gives a tensor outside the sites, as a norm's weight, the values that adapters have saved for it; a bias is
+// added to.
 func (g *Merged) replaced(c *checkpoint.Computed) error {
-	params := make([]*Param, len(g.sets))
+	params, biased, changed := make([]*Param, len(g.sets)), make([]*lora, len(g.sets)), false
 	for i, s := range g.sets {
-		params[i] = s.byName()[peftPrefix+c.Name]
+		params[i], biased[i] = s.byName()[peftPrefix+c.Name], s.biased(c.Name)
+		changed = changed || params[i] != nil || biased[i] != nil
 	}
-	if !slices.ContainsFunc(params, func(p *Param) bool { return p != nil }) {
+	if !changed {
 		return nil
 	}
 	base, err := checkpoint.Float32s(c.Tensor)
@@ -251,11 +253,26 @@ func (g *Merged) replaced(c *checkpoint.Computed) error {
 		if params[i] != nil {
 			copy(dst, params[i].Data)
 		}
+		if l := biased[i]; l != nil {
+			for j, v := range l.bias.Data {
+				dst[j] += l.form.s * v
+			}
+		}
 	})
 	c.Tensor = checkpoint.Tensor{Name: c.Name, Type: c.Type, Shape: c.Shape}
 	c.Rows = func(dst []float32, first int) error {
 		copy(dst, values[first*len(dst):])
 		return nil
+	}
+	return nil
+}
+
+// biased returns the LoRA with a bias for the base's bias of a name, nil for none.
+func (s *Set) biased(name string) *lora {
+	for at, d := range s.deltas {
+		if l, ok := d.(*lora); ok && l.bias != nil && at.BiasName() == name {
+			return l
+		}
 	}
 	return nil
 }

@@ -140,6 +140,35 @@ func TestReplicatedLayersAreMergedAsLayersOfTheirOwn(t *testing.T) {
 	require.ErrorContains(t, err, "can only be merged alone")
 }
 
+func TestBiasesOfLoRAAreMergedIntoTheBases(t *testing.T) {
+	m, _ := tinyBase(t, tinymodel.Config{})
+	biased := adapter.LoRA{Rank: 2, Alpha: 6, Targets: []string{"q_proj", "o_proj"},
+		LoRAFile: adapter.LoRAFile{Bias: true}}
+	one, err := adapter.New(biased, m, 1)
+	require.NoError(t, err)
+	_, err = adapter.Merge(m, []*adapter.Set{one}, []float64{1}, ref.New())
+	require.ErrorContains(t, err, "layers.0.q_proj of the base has none")
+
+	c, tensors := familyTensors(t, families["llama with biases"], "", 1)
+	m, err = model.New(c, tensors, ref.New())
+	require.NoError(t, err)
+	var sets []*adapter.Set
+	for seed := range uint64(2) {
+		s, err := adapter.New(biased, m, seed)
+		require.NoError(t, err)
+		stir(t, s)
+		sets = append(sets, s)
+	}
+	together, err := adapter.Together(m, sets, []float64{1, -0.5})
+	require.NoError(t, err)
+	b := model.Pack([][]int32{{1, 5, 9, 33, 2, 7}}, nil)
+	want, err := together.Logits(b, []int{2, 5})
+	require.NoError(t, err)
+	got, err := merged(t, m, tensors, []float64{1, -0.5}, sets...).Logits(b, []int{2, 5})
+	require.NoError(t, err)
+	require.InDeltaSlice(t, want, got, 2e-5)
+}
+
 func TestUnchangedTensorsKeepTheirBytes(t *testing.T) {
 	m, tensors := tinyBase(t, tinymodel.Config{DType: checkpoint.BF16})
 	s, err := adapter.New(adapter.LoRA{Rank: 4, Alpha: 8, Targets: []string{"k_proj"}}, m, 1)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/identify"
 	"fettle/internal/plainjson"
 )
 
@@ -61,6 +63,12 @@ func (r Record) Encode() ([]byte, error) {
 	return append(text, '\n'), err
 }
 
+// GGUF returns the key that holds the record in a GGUF file; other programs ignore it.
+func (r Record) GGUF() (gguf.Key, error) {
+	text, err := r.Encode()
+	return gguf.Key{Name: ggufRecord, Value: string(text)}, err
+}
+
 // ReadRecord reads the record of the first adapter or model that has one; empty names are passed over. There may be
 // none: the adapters of other programs have no record. A GGUF file has it among its keys, another file in its
 // directory.
@@ -94,7 +102,7 @@ func recordOf(path string) (where string, text []byte, err error) {
 		return path, nil, err
 	case info.IsDir():
 		where = filepath.Join(path, RecordFile)
-	case holdsGGUF(path):
+	case identify.File(path) == identify.GGUF:
 		text, err = ggufRecordOf(path)
 		return path, text, err
 	case FormOf(path) != unknownForm:

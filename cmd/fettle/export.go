@@ -148,7 +148,11 @@ func (f formatSettings) gguf(output string) (form, error) {
 			for _, lost := range m.Config.GGUFLosses() {
 				m.notes = append(m.notes, "A GGUF file has no key for "+lost+". llama.cpp will answer otherwise.")
 			}
-			options.Tokenizer, err = m.ggufTokenizer()
+			if options.Tokenizer, err = m.ggufTokenizer(); err != nil || m.record.Type == "" {
+				return err
+			}
+			key, err := m.record.GGUF()
+			options.More = append(options.More, key)
 			return err
 		},
 		write: func(m *made, path string) error { return m.GGUF(path, options) },

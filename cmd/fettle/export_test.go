@@ -45,6 +45,20 @@ func TestExportedGGUFsComputeAsTheAdapter(t *testing.T) {
 	require.Equal(t, "modelQ8 0", f.Metadata["general.name"])
 }
 
+func TestAGGUFNamesTheAdaptersInIt(t *testing.T) {
+	base, dir := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 64}), t.TempDir()
+	run := trainedAdapter(t, base)
+	file, copied := filepath.Join(dir, "a.gguf"), filepath.Join(dir, "b.gguf")
+	must(t, "export", "--adapter_name_or_path", run, "--output", file, "--certificate", "no")
+	must(t, "convert", "--input", file, "--output", copied, "--certificate", "no")
+	for _, model := range []string{file, copied} {
+		code, _, said := call("", "merge", "--model_name_or_path", model, "--adapter_name_or_path", run, "--output_dir",
+			filepath.Join(dir, "twice"))
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, said, "is in the weights of "+model+" already (its record names "+run)
+	}
+}
+
 func TestAModelGoesToGGUFAndBack(t *testing.T) {
 	base := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 64})
 	dir := t.TempDir()

@@ -177,7 +177,7 @@ func (s mergeSettings) together(weights []float64) (*model.Model, error) {
 // recorded returns the record of the first adapter or the base's own. It refuses adapters that the base's weights hold
 // already.
 func (s mergeSettings) recorded(base string) (adapter.Record, error) {
-	of, err := adapter.ReadRecord(directoryOf(base))
+	of, err := adapter.ReadRecord(base)
 	if err != nil {
 		return of, input(err)
 	}
@@ -188,15 +188,15 @@ func (s mergeSettings) recorded(base string) (adapter.Record, error) {
 		}
 		for _, old := range of.Merged {
 			if old.SHA256 == sum && !s.OtherBase {
-				return of, usage(fmt.Errorf("adapter %s is in the weights of %s already (%s there names %s): merge it into "+
-					"the base that it was trained on, or pass --allow_other_base", path, s.Model, adapter.RecordFile, old.Path))
+				return of, usage(fmt.Errorf("adapter %s is in the weights of %s already (its record names %s): merge it into "+
+					"the base that it was trained on, or pass --allow_other_base", path, s.Model, old.Path))
 			}
 		}
 	}
 	if len(s.Adapters) == 0 {
 		return of, nil
 	}
-	record, err := adapter.ReadRecord(s.Adapters[0], directoryOf(base))
+	record, err := adapter.ReadRecord(s.Adapters[0], base)
 	record.Merged = of.Merged
 	return record, input(err)
 }

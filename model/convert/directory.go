@@ -42,6 +42,9 @@ func (m Model) Directory(dir string, o DirectoryOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := room(dir, slices.Concat(slices.Collect(maps.Values(shards))...)); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(shards)) {
 		content := func(w io.Writer) error {
 			return safetensors.Write(w, shards[name], map[string]string{"format": "pt"})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode"
@@ -17,6 +18,7 @@ type GGUFOptions struct {
 	Mix       *gguf.Mix  // nil: as stored, see Stored
 	Name      string     // general.name; that of a GGUF source whose weights are not changed stays
 	Tokenizer []gguf.Key // its keys and those of generation and the chat template
+	More      []gguf.Key // others
 }
 
 // GGUF writes a file that llama.cpp reads, whole or not at all.
@@ -37,7 +39,8 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 	keys = slices.Insert(keys, 1, gguf.Key{Name: "general.type", Value: "model"},
 		gguf.Key{Name: "general.name", Value: name}, gguf.Key{Name: "general.size_label", Value: sizeLabel(elements)})
 	keys = append(keys, m.provenance(keys)...)
-	keys = append(append(keys, o.Tokenizer...), gguf.Key{Name: "general.quantization_version", Value: uint32(2)})
+	keys = slices.Concat(keys, o.Tokenizer, o.More,
+		[]gguf.Key{{Name: "general.quantization_version", Value: uint32(2)}})
 	var lazy []checkpoint.Lazy
 	if o.Mix != nil {
 		c := m.Config
@@ -47,6 +50,9 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 		if n, ok := m.Source.Metadata.Int(fileType); ok && !m.changed() {
 			keys = append(keys, gguf.Key{Name: fileType, Value: uint32(n)})
 		}
+	}
+	if err := room(filepath.Dir(path), lazy); err != nil {
+		return err
 	}
 	return gguf.Write(path, keys, lazy)
 }
