@@ -57,3 +57,26 @@ func TestFilesHoldTheTokenizer(t *testing.T) {
 func surrounded(keys gguf.Metadata) gguf.Metadata {
 	return with(with(keys, "add_bos_token", true), "add_eos_token", true)
 }
+
+// Transformers looks an added token up by its name, white space included, and gives one that it does not find a new id.
+func TestAddedTokensWithSpacesKeepTheirNames(t *testing.T) {
+	keys := spmKeys()
+	names := keys["tokenizer.ggml.tokens"].([]string)
+	names[len(names)-1] = "b a"
+	tok, err := parseGGUF(keys)
+	require.NoError(t, err)
+	files, err := tok.Files()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
+	}
+	require.Contains(t, string(files["tokenizer.model"]), "b a")
+	again, err := Load(dir)
+	require.NoError(t, err)
+	for _, text := range []string{"b a", "ab ab", "ab aab", " b a ", "b  a"} {
+		require.Equal(t, tok.Encode(text), again.Encode(text), "%q", text)
+		require.Equal(t, tok.EncodeSpecial(text), again.EncodeSpecial(text), "%q", text)
+		require.Equal(t, tok.Decode(tok.Encode(text)), again.Decode(again.Encode(text)), "%q", text)
+	}
+}

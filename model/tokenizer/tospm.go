@@ -22,8 +22,8 @@ func (m *sentencePiece) marshal(t *Tokenizer) []byte {
 		switch {
 		case int32(id) == m.unk:
 			kind = unknown
-		case kind == userDefined:
-			name = strings.ReplaceAll(name, " ", space)
+		case kind == userDefined: // by the name in tokenizer_config.json, or transformers gives it a new id
+			name = strings.ReplaceAll(name, space, " ")
 		}
 		if name == "" {
 			name, kind = "[EMPTY"+string(rune('0'+id%10))+"]", unused
