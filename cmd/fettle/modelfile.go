@@ -27,6 +27,11 @@ func (m *made) ggufTokenizer() ([]gguf.Key, error) {
 		return nil, input(err)
 	}
 	keys = append(m.chat.Generation.GGUF(), keys...)
+	if _, own := m.Source.Metadata.Text("tokenizer.ggml.model"); !own {
+		for _, what := range m.chat.Tokenizer.Unsaid() {
+			m.notes = append(m.notes, "GGUF cannot say of the tokenizer, and other programs will not know: "+what+".")
+		}
+	}
 	template := m.template
 	if r := m.chat.Recipe; r != nil && !r.Chat {
 		l, err := m.layout()

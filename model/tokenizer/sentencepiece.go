@@ -21,7 +21,8 @@ type sentencePiece struct {
 	modelType                 uint64
 	unk, bos, eos             int32
 	addDummyPrefix, trimSpace bool
-	charsmap                  int // length of precompiled_charsmap in bytes
+	firstAlone                bool // the space is added to the beginning of a text alone, not behind added tokens
+	charsmap                  int  // length of precompiled_charsmap in bytes
 }
 
 // parseSentencePiece reads SentencePiece's tokenizer.model.
@@ -50,6 +51,7 @@ func parseSentencePiece(text []byte, beside side) (*Tokenizer, error) {
 func (m *sentencePiece) tokenizer(added []addedToken, beside side) (*Tokenizer, error) {
 	frozen := m.frozen()
 	scheme := m.scheme(beside)
+	m.addDummyPrefix, m.firstAlone = scheme != "never", scheme == "first" // as the side files have it
 	if beside.Legacy != nil && !*beside.Legacy {
 		m.trimSpace = false // transformers converts the file to a tokenizer.json, whose Metaspace keeps all spaces
 	}

@@ -15,8 +15,7 @@ import (
 // pre names how text is divided into words (tokenizer.ggml.pre); with "" the tokenizer's own expressions tell, and
 // those that llama.cpp does not have are an error.
 //
-// What llama.cpp has no keys for is left out: white space around added tokens (lstrip, rstrip) and in SentencePiece's
-// texts (remove_extra_whitespaces) that is removed, and a leading space at the start of a text alone ("legacy": false).
+// What llama.cpp has no keys for is left out; Unsaid lists it.
 func (t *Tokenizer) GGUF(rows int, pre string) ([]gguf.Key, error) {
 	var v written
 	var err error
