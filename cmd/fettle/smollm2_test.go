@@ -156,7 +156,7 @@ func TestSmolLM2EndToEnd(t *testing.T) {
 	// In float32 llama.cpp computes what fettle computes.
 	exact := r.path("tuned-F32.gguf")
 	r.fettle("export F32", append([]string{"export", "--quantize", "F32", "--output_dir", exact}, with...)...)
-	said, worst, same := r.referee(exact, nil, source{Model: exact})
+	said, worst, _ := r.referee(exact, nil, source{Model: exact})
 	t.Logf("F32: logits differ by %.2g of the largest", worst)
 	require.Less(t, worst, 1e-4)
 	require.Equal(t, tuned, said, "llama.cpp on the merged model")
@@ -181,7 +181,7 @@ func TestSmolLM2EndToEnd(t *testing.T) {
 	}{{"F16", 3, 0.01}, {"Q8_0", 3, 0.05}, {"Q4_K_M", 3, 0.1}} {
 		file := r.path("tuned-" + c.kind + ".gguf")
 		r.fettle("export "+c.kind, append([]string{"export", "--quantize", c.kind, "--output_dir", file}, with...)...)
-		said, worst, same = r.referee(file, nil, source{Model: file})
+		said, worst, same := r.referee(file, nil, source{Model: file})
 		t.Logf("%s: logits differ by %.2g of the largest, %d of %d first tokens the same; %q", c.kind, worst, same,
 			len(smolQuestions), said)
 		require.Less(t, worst, c.worst, c.kind)
