@@ -42,7 +42,7 @@ func TestMergedModelsAnswerAsTheirAdapter(t *testing.T) {
 			said := must(t, "merge", "--adapter_name_or_path", run, "--output_dir", out)
 			require.Contains(t, said, "fettle chat --model_name_or_path "+out)
 			certificate := readCertificate(t, out)
-			require.Less(t, certificate.MaxDifference, 1e-4)
+			require.Less(t, certificate.MaxDifference, 2e-4, "float32 noise of logits up to 16")
 			require.Equal(t, 1.0, certificate.Top1)
 			require.Equal(t, answerOf(t, "--adapter_name_or_path", run), answerOf(t, "--model_name_or_path", out),
 				"the recipe is recorded, too")
