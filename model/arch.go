@@ -1,8 +1,10 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Arch says in what a model differs from LLaMA, whose Arch is the zero value. Everything that computes reads it; the
@@ -78,6 +80,8 @@ func (c *Config) checkArch() error {
 	case !(a.QueryWidth >= 0) || !(a.ScoreCap >= 0) || !(a.LogitCap >= 0) || !(a.LocalTheta >= 0):
 		return fmt.Errorf("query_pre_attn_scalar %v, attn_logit_softcapping %v, final_logit_softcapping %v and "+
 			"rope_local_base_freq %v must not be negative", a.QueryWidth, a.ScoreCap, a.LogitCap, a.LocalTheta)
+	case slices.Contains(a.Rotations, LocalRope) && a.LocalTheta == 0:
+		return errors.New("rope_local_base_freq is 0, want a positive number")
 	case a.Windows != nil && len(a.Windows) != c.Layers, a.Rotations != nil && len(a.Rotations) != c.Layers:
 		return fmt.Errorf("windows of %d layers and rotations of %d, want %d", len(a.Windows), len(a.Rotations), c.Layers)
 	}

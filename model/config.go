@@ -52,10 +52,10 @@ func (c *Config) check() error {
 	case !(c.NormEps > 0) || !(c.RopeTheta > 0):
 		return fmt.Errorf("rms_norm_eps %v and rope_theta %v must be positive", c.NormEps, c.RopeTheta)
 	}
-	if err := c.checkScaling(); err != nil {
+	if err := c.checkArch(); err != nil {
 		return err
 	}
-	return c.checkArch()
+	return c.checkScaling()
 }
 
 // Width returns the output and the input width (n, k) of a linear map: for projections and the head the shape of the

@@ -127,7 +127,9 @@ func ParseConfig(text []byte) (*Config, error) {
 			}
 		}
 	}
-	f.ModelType = name
+	if f.ModelType = name; nested {
+		f.LogitCap = nil // models with pictures have none
+	}
 	c, err := f.config()
 	if err == nil {
 		err = c.check()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"fettle/internal/compute"
 )
@@ -166,11 +167,10 @@ func (m *Model) check(b *Batch) error {
 		most := m.config.MaxPositions
 		return fmt.Errorf("model: a sequence of %d tokens is longer than the model's %d positions", n, most)
 	}
-	for _, w := range m.weights.blocks[:min(1, len(m.weights.blocks))] {
-		if w.rope != nil && b.shared() && w.rope.stretches(b) {
-			return errors.New("model: dynamic RoPE scaling depends on a sequence's length: beyond the original positions " +
-				"sequences cannot share a prefix")
-		}
+	stretched := func(w blockWeights) bool { return w.rope != nil && w.rope.stretches(b) }
+	if b.shared() && slices.ContainsFunc(m.weights.blocks, stretched) {
+		return errors.New("model: dynamic RoPE scaling depends on a sequence's length: beyond the original positions " +
+			"sequences cannot share a prefix")
 	}
 	return nil
 }

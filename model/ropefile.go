@@ -3,10 +3,12 @@ package model
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 )
 
 // ropeFile decodes rope_scaling (transformers 4) and rope_parameters (transformers 5).
 type ropeFile struct {
+	text        []byte   // the object
 	given       bool     // it has keys: an empty object says nothing
 	Theta       *float64 `json:"rope_theta"`
 	Type        *string  `json:"rope_type"`
@@ -30,7 +32,7 @@ type ropeFile struct {
 	Sliding *ropeFile `json:"sliding_attention"`
 }
 
-// UnmarshalJSON notes whether the object has keys.
+// UnmarshalJSON adds the keys of an object, and notes whether it has any.
 func (r *ropeFile) UnmarshalJSON(text []byte) error {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(text, &keys); err != nil {
@@ -38,7 +40,7 @@ func (r *ropeFile) UnmarshalJSON(text []byte) error {
 	}
 	type plain ropeFile
 	err := json.Unmarshal(text, (*plain)(r))
-	r.given = len(keys) > 0
+	r.text, r.given = slices.Clone(text), len(keys) > 0
 	return err
 }
 
@@ -52,41 +54,24 @@ func (r *ropeFile) kind() string {
 	return ""
 }
 
-// rope sets base and scaling of RoPE. As in transformers 5, a rope_scaling with keys replaces rope_parameters as a
-// whole, and a rope_theta inside the one that counts replaces the rope_theta beside it. Families with two kinds of
-// layers have one rope_parameters for each.
+// scales reports whether a scaling is named.
+func (r *ropeFile) scales() bool { return r.kind() != "" && r.kind() != "default" }
+
+// rope sets base and scaling of RoPE.
 func (f *configFile) rope(c *Config) error {
 	if f.RopeTheta != nil {
 		c.RopeTheta = *f.RopeTheta
 	}
-	family := families[f.ModelType]
-	if family.localRope {
-		c.Arch.LocalTheta = f.LocalTheta
+	choose := f.flatRope
+	if families[f.ModelType].localRope {
+		choose = f.layeredRope
 	}
-	rope := f.RopeParameters
-	if rope != nil && family.localRope && (rope.Full != nil || rope.Sliding != nil) {
-		if local := rope.Sliding; local != nil {
-			if kind := local.kind(); kind != "" && kind != "default" {
-				return fmt.Errorf("rope_parameters of sliding_attention have the type %q, want default", kind)
-			}
-			if local.Theta != nil {
-				c.Arch.LocalTheta = *local.Theta
-			}
-		}
-		if rope = rope.Full; rope == nil {
-			rope = &ropeFile{}
-		}
-	}
-	if f.RopeScaling != nil && f.RopeScaling.given {
-		if rope = f.RopeScaling; rope.Theta == nil && f.RopeParameters != nil && f.RopeParameters.Theta != nil &&
-			*f.RopeParameters.Theta != c.RopeTheta {
-			return fmt.Errorf("rope_scaling and rope_parameters are both set: transformers would take the first and with it "+
-				"rope_theta %g, not %g: put rope_theta into rope_scaling, or the scaling into rope_parameters",
-				c.RopeTheta, *f.RopeParameters.Theta)
-		}
+	rope, err := choose(c)
+	if err != nil {
+		return err
 	}
 	partial := f.Partial
-	if rope != nil && rope.Partial != nil {
+	if rope.Partial != nil {
 		partial = rope.Partial
 	}
 	if partial != nil && *partial != 1 {
@@ -94,13 +79,61 @@ func (f *configFile) rope(c *Config) error {
 			return err
 		}
 	}
-	if rope == nil || !rope.given {
-		return nil
-	}
 	if rope.Theta != nil {
 		c.RopeTheta = *rope.Theta
 	}
-	return f.scaling(c, rope)
+	return f.scaling(c, &rope)
+}
+
+// flatRope returns the keys that count in families whose layers are alike. As in transformers 5, a rope_scaling with
+// keys replaces rope_parameters as a whole, and a rope_theta inside the one that counts replaces the one beside it.
+func (f *configFile) flatRope(c *Config) (ropeFile, error) {
+	old, rope := f.RopeScaling, f.RopeParameters
+	switch {
+	case old == nil || !old.given:
+	case old.Theta == nil && rope != nil && rope.Theta != nil && *rope.Theta != c.RopeTheta:
+		return *old, fmt.Errorf("rope_scaling and rope_parameters are both set: transformers would take the first and with "+
+			"it rope_theta %g, not %g: put rope_theta into rope_scaling, or the scaling into rope_parameters",
+			c.RopeTheta, *rope.Theta)
+	default:
+		return *old, nil
+	}
+	if rope == nil {
+		rope = &ropeFile{}
+	}
+	return *rope, nil
+}
+
+// layeredRope returns the keys that count in families with two kinds of layers, and sets the base of those with a
+// window. rope_parameters has an object for each kind; the keys of a rope_scaling are added to that of the others.
+func (f *configFile) layeredRope(c *Config) (rope ropeFile, err error) {
+	c.Arch.LocalTheta = f.LocalTheta
+	if both := f.RopeParameters; both != nil {
+		switch local := both.Sliding; {
+		case both.Full == nil && local == nil && (both.scales() || both.Theta != nil && *both.Theta != c.RopeTheta):
+			return rope, fmt.Errorf("rope_parameters have no full_attention or sliding_attention: transformers would " +
+				"ignore them")
+		case local == nil:
+		case local.scales():
+			return rope, fmt.Errorf("rope_parameters of sliding_attention have the type %q, want default", local.kind())
+		case local.Theta != nil:
+			c.Arch.LocalTheta = *local.Theta
+		}
+		if both.Full != nil {
+			rope = *both.Full
+		}
+	}
+	if f.RopeScaling == nil || !f.RopeScaling.given {
+		return rope, nil
+	}
+	if err := json.Unmarshal(f.RopeScaling.text, &rope); err != nil {
+		return rope, err
+	}
+	if rope.Type == nil && rope.scales() {
+		return rope, fmt.Errorf("rope_scaling has the type %q, but no rope_type: transformers 4 scales by it, and "+
+			"transformers 5 does not: write rope_type, or remove rope_scaling", rope.kind())
+	}
+	return rope, nil
 }
 
 // partial sets how many elements of a head are rotated.
