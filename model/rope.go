@@ -32,7 +32,7 @@ func newRope(c *Config) *rope {
 	for j := range r.inverse {
 		r.inverse[j] = c.RopeScaling.scale(c, frequency(c, j), j)
 	}
-	if c.RopeScaling != nil && c.RopeScaling.Type == dynamicRope {
+	if c.DynamicRope() {
 		own := *c
 		r.dynamic = &own
 	}

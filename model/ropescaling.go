@@ -32,6 +32,9 @@ type RopeScaling struct {
 	LongMaxPositions int
 }
 
+// DynamicRope reports whether RoPE depends on the length of a sequence, where it is long.
+func (c *Config) DynamicRope() bool { return c.RopeScaling != nil && c.RopeScaling.Type == dynamicRope }
+
 // attention returns the factor of RoPE's cosines and sines.
 func (s *RopeScaling) attention() float64 {
 	if s == nil || s.Attention == 0 {

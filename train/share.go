@@ -6,18 +6,20 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/compute"
+	"fettle/model"
 )
 
-// ResolveSharePrefix replaces share_prefix: auto, given the name of the device and the adapter's dropout: true if
-// products are coarser than float32 and there is no dropout. In float32 the bits of a run do not depend on how its
-// steps are divided into micro-batches; with a shared prefix they would.
-func (c Config) ResolveSharePrefix(device string, dropout float64) (Config, error) {
+// ResolveSharePrefix replaces share_prefix: auto, given the name of the device, the base and the adapter's dropout:
+// true if products are coarser than float32, RoPE does not depend on the length of a sequence, and there is no dropout.
+// In float32 the bits of a run do not depend on how its steps are divided into micro-batches; with a shared prefix they
+// would.
+func (c Config) ResolveSharePrefix(device string, base *model.Config, dropout float64) (Config, error) {
 	coarse := strings.Contains(device, " "+compute.ModeBF16+" ") || strings.Contains(device, " "+compute.ModeInt8+" ")
 	switch {
 	case c.SharePrefix == "true" && dropout > 0:
 		return c, fmt.Errorf("%w: %w", ErrRefused, errSharedDropout(dropout))
 	case c.SharePrefix == "auto":
-		c.SharePrefix = fmt.Sprint(coarse && dropout == 0)
+		c.SharePrefix = fmt.Sprint(coarse && dropout == 0 && !base.DynamicRope())
 	}
 	return c, nil
 }
@@ -31,7 +33,7 @@ func (j Job) resolveSharePrefix(c Config) (Config, error) {
 		}
 		c.SharePrefix = "false"
 	}
-	return c.ResolveSharePrefix(j.Model.Device().Name(), adapter.Dropout(j.Adapter.Method()))
+	return c.ResolveSharePrefix(j.Model.Device().Name(), j.Model.Config(), adapter.Dropout(j.Adapter.Method()))
 }
 
 func errSharedDropout(dropout float64) error {

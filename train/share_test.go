@@ -108,10 +108,11 @@ func TestSharedRunsLearnAlike(t *testing.T) {
 }
 
 func TestAutoSharingIsResolved(t *testing.T) {
+	base := &model.Config{}
 	decided := func(set, device string, dropout float64) string {
 		c := Defaults()
 		c.SharePrefix = set
-		c, err := c.ResolveSharePrefix(device, dropout)
+		c, err := c.ResolveSharePrefix(device, base, dropout)
 		require.NoError(t, err)
 		return c.SharePrefix
 	}
@@ -124,6 +125,8 @@ func TestAutoSharingIsResolved(t *testing.T) {
 		require.Equal(t, "true", decided("true", d.device, 0), d.device)
 		require.Equal(t, "false", decided("false", d.device, 0.05), d.device)
 	}
+	base.RopeScaling = &model.RopeScaling{Type: "dynamic"}
+	require.Equal(t, "false", decided("auto", "cpu bf16 avx2", 0), "long sequences cannot share")
 }
 
 // A continued adapter has its own dropout, which overrides lora_dropout.

@@ -68,7 +68,7 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 			return nil, usage(fmt.Errorf("config: %w", err))
 		}
 	}
-	if c, err = c.ResolveSharePrefix(dev.Name(), adapter.Dropout(method)); err != nil {
+	if c, err = c.ResolveSharePrefix(dev.Name(), base.Config, adapter.Dropout(method)); err != nil {
 		return nil, err
 	}
 	training, held := m.training.Examples, m.evaluation.Examples

@@ -66,7 +66,7 @@ func Train(out io.Writer, b Settings, s Training, examples func(*model.Config) (
 	if err != nil {
 		return err
 	}
-	run, err := train.Config{SharePrefix: s.Share}.ResolveSharePrefix(w.dev.Name(), 0)
+	run, err := train.Config{SharePrefix: s.Share}.ResolveSharePrefix(w.dev.Name(), c, 0)
 	if err != nil {
 		return err
 	}
