@@ -71,6 +71,17 @@ func (c *Config) scale() float32 {
 	return float32(1 / math.Sqrt(width))
 }
 
+// identity writes for the fingerprint what tensors do not show; nothing for LLaMA's. As in RopeScaling.identity, new
+// fields must follow behind the old ones where they are set.
+func (a *Arch) identity() string {
+	if a.NormOffset == 0 && !a.GELU && !a.EmbedScale && a.QueryWidth == 0 && a.ScoreCap == 0 && a.LogitCap == 0 &&
+		a.Rotary == 0 && a.Windows == nil && a.Rotations == nil {
+		return ""
+	}
+	return fmt.Sprintln(a.NormOffset, a.GELU, a.EmbedScale, a.QueryWidth, a.ScoreCap, a.LogitCap, a.Rotary, a.Windows,
+		a.Rotations, a.LocalTheta)
+}
+
 // checkArch returns an error unless the architecture's numbers fit the dimensions.
 func (c *Config) checkArch() error {
 	a := &c.Arch

@@ -159,8 +159,9 @@ func (m *Model) Weight(s Site) *compute.Matrix {
 // Bias returns the frozen bias of the projection at a site, nil for none.
 func (m *Model) Bias(s Site) []float32 { return m.weights.blocks[s.Layer].bias[s.At] }
 
-// Fingerprint identifies a base: the SHA-256 of its dimensions and of every tensor's name, shape, type, size, and first
-// and last 4 KiB. It reads little of a large file; models that differ only between those ends have the same one.
+// Fingerprint identifies a base: the SHA-256 of its dimensions, of its Arch, and of every tensor's name, shape, type,
+// size, and first and last 4 KiB. It reads little of a large file; models that differ only between those ends have the
+// same one.
 func (m *Model) Fingerprint() string { return m.weights.fingerprint }
 
 func (m *Model) delta(l int, p Place) Delta {

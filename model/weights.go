@@ -211,7 +211,7 @@ func fingerprint(c *Config, l *loader) string {
 	const end = 4096
 	h := sha256.New()
 	fmt.Fprintf(h, "%d %d %d %d %d %d %d ", c.Hidden, c.Intermediate, c.Layers, c.Heads, c.KVHeads, c.HeadDim, c.Vocab)
-	fmt.Fprintf(h, "%g %g %s\n", c.NormEps, c.RopeTheta, c.RopeScaling.identity())
+	fmt.Fprintf(h, "%g %g %s\n%s", c.NormEps, c.RopeTheta, c.RopeScaling.identity(), c.Arch.identity())
 	for _, name := range slices.Sorted(maps.Keys(l.taken)) {
 		t := l.tensors[name]
 		fmt.Fprintf(h, "%s %s %v\n", name, t.Type, t.Shape)
