@@ -16,6 +16,7 @@ type Arch struct {
 	NormOffset float32         // norms multiply by NormOffset + w; 1 for Gemma
 	GELU       bool            // GELU, approximated by tanh, in the place of SiLU (Gemma)
 	EmbedScale bool            // embedded tokens are multiplied by √D (Gemma)
+	EmbedExact bool            // √D is not rounded to the embedding's type (GGUF)
 	QueryWidth float64         // scores are multiplied by 1/√QueryWidth; 0: the head width
 	ScoreCap   float64         // attention scores x become cap·tanh(x/cap); 0: they don't (Gemma 2)
 	LogitCap   float64         // and logits

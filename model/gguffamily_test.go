@@ -48,6 +48,27 @@ func writeFamily(t *testing.T, keys map[string]any) string {
 	return dir
 }
 
+// writeAsGGUF writes a model as a GGUF file, its matrices in a type.
+func writeAsGGUF(t *testing.T, from, to string, matrices checkpoint.Type) {
+	s, err := model.Open(from)
+	require.NoError(t, err)
+	var tensors []checkpoint.Computed
+	for _, tensor := range s.Tensors {
+		tensors = append(tensors, checkpoint.Computed{Tensor: tensor})
+	}
+	keys, tensors, err := s.Config.GGUF(tensors)
+	require.NoError(t, err)
+	var out []checkpoint.Lazy
+	for _, tensor := range tensors {
+		stored := checkpoint.F32
+		if len(tensor.Shape) == 2 {
+			stored = matrices
+		}
+		out = append(out, tensor.As(stored))
+	}
+	require.NoError(t, gguf.Write(to, keys, out))
+}
+
 func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
 	for _, c := range []struct {
 		reason string
@@ -78,27 +99,25 @@ func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
 				t.Skip(err)
 			}
 			dir := writeFamily(t, c.keys)
-			s, err := model.Open(dir)
-			require.NoError(t, err)
-			var tensors []checkpoint.Computed
-			for _, tensor := range s.Tensors {
-				tensors = append(tensors, checkpoint.Computed{Tensor: tensor})
-			}
-			keys, tensors, err := s.Config.GGUF(tensors)
-			require.NoError(t, err)
-			var out []checkpoint.Lazy
-			for _, tensor := range tensors {
-				out = append(out, tensor.As(checkpoint.F32))
-			}
 			path := filepath.Join(dir, "x.gguf")
-			require.NoError(t, gguf.Write(path, keys, out))
+			writeAsGGUF(t, dir, path, checkpoint.F32)
+			want, err := model.ReadConfig(dir)
+			require.NoError(t, err)
 			got, err := model.ReadConfig(path)
 			require.NoError(t, err)
-			require.Equal(t, s.Config.Type, got.Type)
-			require.Equal(t, s.Config.Arch.Windows, got.Arch.Windows)
-			require.Equal(t, s.Config.MaxPositions, got.MaxPositions)
-			want, found := lastLogits(t, dir), lastLogits(t, path)
-			require.InDeltaSlice(t, want, found, 1e-5)
+			require.Equal(t, want.Type, got.Type)
+			require.Equal(t, want.Arch.Windows, got.Arch.Windows)
+			require.Equal(t, want.MaxPositions, got.MaxPositions)
+			require.InDeltaSlice(t, lastLogits(t, dir), lastLogits(t, path), 1e-5)
 		})
 	}
+}
+
+// llama.cpp multiplies by the square root in float32: √24 is 4.899, and 4.906 in BF16.
+func TestEmbeddingsOfGemmaAreScaledExactlyFromGGUF(t *testing.T) {
+	dir := writeFamily(t, map[string]any{"model_type": "gemma", "tie_word_embeddings": true, "hidden_size": 24})
+	coarse, wide := filepath.Join(dir, "bf16.gguf"), filepath.Join(dir, "f32.gguf")
+	writeAsGGUF(t, dir, coarse, checkpoint.BF16)
+	writeAsGGUF(t, coarse, wide, checkpoint.F32)
+	require.InDeltaSlice(t, lastLogits(t, wide), lastLogits(t, coarse), 1e-5)
 }

@@ -70,15 +70,15 @@ func (m *Model) lookUp(x []float32, b *Batch) error {
 	return nil
 }
 
-// scaleEmbedded multiplies embedded tokens, or their gradients, by √D where the architecture does. As in transformers
-// the factor is rounded to the type of an embedding that is stored in 16 bits.
+// scaleEmbedded multiplies embedded tokens, or their gradients, by √D where the architecture does. As in transformers,
+// but not in llama.cpp, the factor is rounded to the type of an embedding that is stored in 16 bits.
 func (m *Model) scaleEmbedded(x []float32) {
 	if !m.config.Arch.EmbedScale {
 		return
 	}
 	root := math.Sqrt(float64(m.config.Hidden))
 	bits := map[compute.DType]float64{compute.BF16: 8, compute.F16: 11}[m.weights.embed.Type]
-	if bits > 0 {
+	if bits > 0 && !m.config.Arch.EmbedExact {
 		fraction, exponent := math.Frexp(root)
 		root = math.Ldexp(math.RoundToEven(fraction*math.Exp2(bits))/math.Exp2(bits), exponent)
 	}
