@@ -46,7 +46,9 @@ func (k *keys) config(tensors map[string]checkpoint.Tensor) (*Config, error) {
 	k.equal("expert_count", 0, 0)
 	c.NormEps = k.number("attention.layer_norm_rms_epsilon", math.NaN())
 	c.RopeTheta = k.number("rope.freq_base", 10000)
-	c.RopeScaling = k.scaling(tensors, c)
+	if c.RopeScaling = k.scaling(tensors, c); c.RopeScaling != nil && c.RopeScaling.Type == yarnRope {
+		c.stretch(c.RopeScaling.Factor)
+	}
 	if k.family.configure != nil {
 		k.family.configure(k, c)
 	}

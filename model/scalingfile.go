@@ -47,13 +47,12 @@ func (f *configFile) scaling(c *Config, rope *ropeFile) error {
 		s.LowFreq, s.HighFreq, s.OriginalMaxPositions = rope.LowFreq, rope.HighFreq, int(original)
 	case dynamicRope:
 		s.OriginalMaxPositions = c.MaxPositions
-		if stretched := factor * float64(c.MaxPositions); stretched > float64(c.MaxPositions) && stretched < 1<<24 {
-			c.MaxPositions = int(stretched)
-		}
+		c.stretch(factor)
 	case yarnRope:
 		s.OriginalMaxPositions, s.Attention = int(original), yarnAttention(rope, factor)
 		s.BetaFast, s.BetaSlow = orElse(rope.BetaFast, 32), orElse(rope.BetaSlow, 1)
 		s.Whole = rope.Truncate == nil || *rope.Truncate
+		c.stretch(factor)
 	case longRope:
 		s.OriginalMaxPositions, s.Attention, s.Short, s.Long = int(original), 1, rope.Short, rope.Long
 		if factor > 1 {
@@ -67,6 +66,14 @@ func (f *configFile) scaling(c *Config, rope *ropeFile) error {
 		s.Attention = *rope.AttentionFactor
 	}
 	return nil
+}
+
+// stretch allows factor times the original positions of a scaling, where files may state the original ones alone.
+func (c *Config) stretch(factor float64) {
+	n := factor * float64(c.RopeScaling.OriginalMaxPositions)
+	if n > float64(c.MaxPositions) && n < 1<<24 {
+		c.MaxPositions = int(n)
+	}
 }
 
 // yarnAttention returns the factor that YaRN gives RoPE's tables: 1 + 0.1·ln factor, or a quotient of two such.
