@@ -112,10 +112,10 @@ func (f *configFile) windows(c *Config) error {
 	family := families[f.ModelType]
 	byType := family.byType && f.LayerTypes != nil
 	used := !family.optional || f.UseWindow || family.either && byType
-	if family.slides == nil || !used || f.Window == nil {
+	if family.slides == nil || !used || f.Window == nil && !family.localRope {
 		return nil
 	}
-	if *f.Window < 1 {
+	if f.Window != nil && *f.Window < 1 {
 		return fmt.Errorf("sliding_window is %d, want 1 or more", *f.Window)
 	}
 	if byType && len(f.LayerTypes) < c.Layers {
@@ -133,7 +133,10 @@ func (f *configFile) windows(c *Config) error {
 				return fmt.Errorf("layer_types has %q for layer %d, want %s or %s", f.LayerTypes[l], l, slidingLayer, fullLayer)
 			}
 		}
-		if slides {
+		switch {
+		case slides && f.Window == nil:
+			return fmt.Errorf("sliding_window is null, but layer %d has one: want a number, or %s in layer_types", l, fullLayer)
+		case slides:
 			windows[l], any = int(*f.Window), true
 		}
 	}

@@ -32,6 +32,8 @@ func TestScalingOfGemma3IsAddedToItsGlobalLayers(t *testing.T) {
 		"both: the keys of the old one replace those of the new one": {`"rope_scaling": {"factor": 2, "rope_theta": 6e6},
 			"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8, "rope_theta": 3e6}}`,
 			6e6, 1e4, &model.RopeScaling{Type: "linear", Factor: 2}},
+		"no windows": {`"sliding_window": null, "layer_types": ["full_attention", "full_attention", "full_attention"]`,
+			1e6, 1e4, nil},
 		"neither": {`"rope_parameters": {"rope_type": "default", "rope_theta": 1e6}`, 1e6, 1e4, nil},
 	} {
 		c, err := model.ParseConfig([]byte(layered(`"model_type": "gemma3_text", ` + x.keys)))
@@ -47,6 +49,7 @@ func TestRopeThatGemma3WouldLoseIsRefused(t *testing.T) {
 
 		`"rope_parameters": {"rope_type": "linear", "factor": 8}`:       "have no full_attention or sliding_attention",
 		`"rope_parameters": {"rope_type": "default", "rope_theta": 20}`: "have no full_attention or sliding_attention",
+		`"sliding_window": null`:                                        "sliding_window is null, but layer 0 has one",
 		`"rope_local_base_freq": 0`:                                     "rope_local_base_freq is 0, want a positive",
 	} {
 		_, err := model.ParseConfig([]byte(layered(`"model_type": "gemma3_text", ` + keys)))
