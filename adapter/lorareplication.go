@@ -11,9 +11,7 @@ func (l LoRA) shape(c *model.Config) *model.Config {
 	if len(l.Replication) == 0 {
 		return c
 	}
-	adapted := *c
-	adapted.Layers = len(l.order())
-	return &adapted
+	return c.Repeated(l.order())
 }
 
 // order lists the base's layer at every layer of the adapted model; nil: each at its own.

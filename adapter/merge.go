@@ -58,7 +58,7 @@ func Merge(m *model.Model, sets []*Set, weights []float64, dev compute.Device) (
 			return nil, errors.New("merge: an adapter with another number of layers or tokens than its base has can only be " +
 				"merged alone, with weight 1")
 		}
-		g.config.Layers, g.config.Vocab = c.Layers, c.Vocab
+		g.config.Layers, g.config.Vocab, g.config.Arch = c.Layers, c.Vocab, c.Arch
 		g.config.Tied = g.config.Tied && s.tied()
 	}
 	for _, at := range linearSites(&g.config) {

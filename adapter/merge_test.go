@@ -140,6 +140,22 @@ func TestReplicatedLayersAreMergedAsLayersOfTheirOwn(t *testing.T) {
 	require.ErrorContains(t, err, "can only be merged alone")
 }
 
+func TestReplicatedLayersKeepTheirWindows(t *testing.T) {
+	m := familyModel(t, families["gemma3"])
+	method := func(ranges ...[2]int) adapter.LoRA {
+		return adapter.LoRA{Rank: 3, Alpha: 5, Targets: []string{"q_proj"},
+			LoRAFile: adapter.LoRAFile{Replication: ranges, Stored: true}}
+	}
+	s, err := adapter.New(method([2]int{0, 1}, [2]int{0, 2}), m, 1)
+	require.NoError(t, err)
+	g, err := adapter.Merge(m, []*adapter.Set{s}, []float64{1}, ref.New())
+	require.NoError(t, err)
+	require.Equal(t, []int{3, 3, 0}, g.Config().Arch.Windows)
+	require.Equal(t, []model.Rotation{model.LocalRope, model.LocalRope, model.GlobalRope}, g.Config().Arch.Rotations)
+	_, err = adapter.New(method([2]int{0, 3}), m, 1)
+	require.ErrorContains(t, err, "layer_replication has layers 0 to 2, the base has 0 to 1")
+}
+
 func TestBiasesOfLoRAAreMergedIntoTheBases(t *testing.T) {
 	m, _ := tinyBase(t, tinymodel.Config{})
 	biased := adapter.LoRA{Rank: 2, Alpha: 6, Targets: []string{"q_proj", "o_proj"},

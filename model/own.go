@@ -24,22 +24,34 @@ func (m *Model) Untie() { m.config.Tied = false }
 // 2023, arXiv:2312.15166.
 func (m *Model) Repeat(order []int) (*Model, error) {
 	view := m.Own()
-	view.config.Layers, view.weights.blocks = len(order), nil
-	arch := &view.config.Arch
-	arch.Windows, arch.Rotations = nil, nil
+	view.weights.blocks = nil
 	for _, l := range order {
 		if l < 0 || l >= m.config.Layers {
 			return nil, fmt.Errorf("model: no layer %d to repeat, there are %d", l, m.config.Layers)
 		}
 		view.weights.blocks = append(view.weights.blocks, m.weights.blocks[l])
-		if m.config.Arch.Windows != nil {
-			arch.Windows = append(arch.Windows, m.config.Window(l))
-		}
-		if m.config.Arch.Rotations != nil {
-			arch.Rotations = append(arch.Rotations, m.config.Rotation(l))
-		}
 	}
+	view.config = m.config.Repeated(order)
 	return view.With(nil), nil
+}
+
+// Repeated returns the dimensions of a model whose layer l is layer order[l] of one with dimensions c.
+func (c *Config) Repeated(order []int) *Config {
+	own := *c
+	own.Layers = len(order)
+	own.Arch.Windows, own.Arch.Rotations = pick(c.Arch.Windows, order), pick(c.Arch.Rotations, order)
+	return &own
+}
+
+// pick returns all[order[0]], all[order[1]], …; nil of nil.
+func pick[T any](all []T, order []int) (some []T) {
+	if all == nil {
+		return nil
+	}
+	for _, i := range order {
+		some = append(some, all[i])
+	}
+	return some
 }
 
 // Vocabulary is an embedding and a head (V, D) in place of the base's own. A nil tensor leaves the base's.

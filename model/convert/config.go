@@ -56,6 +56,11 @@ func Configured(text []byte, c *model.Config, as checkpoint.Type) ([]byte, error
 	var changes []change
 	if was.Layers != c.Layers {
 		changes = append(changes, change{"num_hidden_layers", c.Layers})
+		more, err := byLayer(c)
+		if err != nil {
+			return nil, err
+		}
+		changes = append(changes, more...)
 	}
 	if was.Vocab != c.Vocab {
 		changes = append(changes, change{"vocab_size", c.Vocab})
@@ -72,6 +77,21 @@ func Configured(text []byte, c *model.Config, as checkpoint.Type) ([]byte, error
 		}
 	}
 	return edited(text, changes)
+}
+
+// byLayer returns the keys that say how layers differ.
+func byLayer(c *model.Config) (changes []change, err error) {
+	var written map[string]json.RawMessage
+	text, err := c.JSON()
+	if err == nil {
+		err = json.Unmarshal(text, &written)
+	}
+	for _, key := range []string{"sliding_window", "use_sliding_window", "layer_types", "no_rope_layers"} {
+		if value, ok := written[key]; ok {
+			changes = append(changes, change{key, value})
+		}
+	}
+	return changes, err
 }
 
 // language returns the config.json of the language model inside a larger one, others as they are.

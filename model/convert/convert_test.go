@@ -68,6 +68,31 @@ func TestUnknownKeysOfAConfigStay(t *testing.T) {
 	}
 }
 
+func TestConfigsOfRepeatedLayersSayHowTheyDiffer(t *testing.T) {
+	for _, keys := range []string{
+		`"model_type": "gemma2"`, `"model_type": "mistral"`,
+		`"model_type": "gemma3_text", "sliding_window_pattern": 2`,
+		`"model_type": "smollm3", "no_rope_layers": [1, 0, 1]`,
+		`"model_type": "qwen2", "use_sliding_window": true, "max_window_layers": 1`,
+		`"model_type": "qwen3", "use_sliding_window": true, "layer_types": ["sliding_attention", "full_attention",
+			"full_attention"]`,
+	} {
+		text := []byte(`{"hidden_size": 64, "intermediate_size": 80, "num_hidden_layers": 3, "num_attention_heads": 8,
+			"num_key_value_heads": 4, "vocab_size": 50, "sliding_window": 5, ` + keys + `}`)
+		c, err := model.ParseConfig(text)
+		require.NoError(t, err, keys)
+		want := c.Repeated([]int{0, 1, 0, 1, 2})
+		text, err = convert.Configured(text, want, "")
+		require.NoError(t, err, keys)
+		got, err := model.ParseConfig(text)
+		require.NoError(t, err, keys)
+		for l := range want.Layers {
+			require.Equal(t, want.Window(l), got.Window(l), "%s: layer %d", keys, l)
+			require.Equal(t, want.Rotation(l), got.Rotation(l), "%s: layer %d", keys, l)
+		}
+	}
+}
+
 func TestLargeModelsAreWrittenInShards(t *testing.T) {
 	m := opened(t, tinymodel.Config{})
 	for _, limit := range []int64{1, 3000, 1 << 20} {
