@@ -129,7 +129,11 @@ func (c *Config) writeRope(file map[string]any) {
 		file["rope_local_base_freq"] = c.Arch.LocalTheta
 	}
 	if c.Arch.Fused {
-		file["partial_rotary_factor"] = float64(c.rotary()) / float64(c.HeadDim)
+		part := float64(c.rotary()) / float64(c.HeadDim)
+		for int(part*float64(c.HeadDim)) < c.rotary() { // readers cut off the fraction
+			part = math.Nextafter(part, 1)
+		}
+		file["partial_rotary_factor"] = part
 	}
 	s := c.RopeScaling
 	if s == nil {

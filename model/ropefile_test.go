@@ -90,3 +90,18 @@ func TestTooNarrowRotationsAreRefused(t *testing.T) {
 	}, 1, 1, ref.New())
 	require.ErrorContains(t, err, "RoPE rotates 1 of a head's 4 elements")
 }
+
+func TestPartsOfHeadsAreReadAsTheyAreWritten(t *testing.T) {
+	for _, head := range []int{44, 46, 96, 128, 192} {
+		for rotated := 2; rotated < head; rotated += 2 {
+			c, err := model.ParseConfig([]byte(layered(`"model_type": "phi3"`)))
+			require.NoError(t, err)
+			c.HeadDim, c.Arch.Rotary = head, rotated
+			text, err := c.JSON()
+			require.NoError(t, err)
+			got, err := model.ParseConfig(text)
+			require.NoError(t, err, "%d of %d", rotated, head)
+			require.Equal(t, rotated, got.Arch.Rotary)
+		}
+	}
+}
