@@ -160,6 +160,21 @@ func TestWrongConfigsAreRefusedWithAReason(t *testing.T) {
 	}
 }
 
+// Files of GGUF can have them.
+func TestBiasesThatAConfigCannotSayAreNotLost(t *testing.T) {
+	c, err := model.ParseConfig([]byte(`{"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1,
+		"num_attention_heads": 4, "vocab_size": 40}`))
+	require.NoError(t, err)
+	c.Arch.Biases[model.QProj], c.Arch.Biases[model.VProj] = true, true
+	_, err = c.JSON()
+	require.EqualError(t, err, "q_proj, v_proj of the model have biases, which config.json has no key for in llama")
+	for p := range c.Arch.Biases {
+		c.Arch.Biases[p] = true
+	}
+	_, err = c.JSON()
+	require.NoError(t, err)
+}
+
 func FuzzReadConfig(f *testing.F) {
 	f.Add([]byte(`{"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 5, "num_attention_heads": 8,
 		"vocab_size": 512, "eos_token_id": [2]}`))

@@ -203,6 +203,9 @@ func (f *configFile) supported() error {
 
 // JSON returns the config.json of a model of these dimensions with float32 weights.
 func (c *Config) JSON() ([]byte, error) {
+	if err := c.checkBiases(); err != nil {
+		return nil, err
+	}
 	file := map[string]any{
 		"torch_dtype": "float32",
 		"hidden_size": c.Hidden, "intermediate_size": c.Intermediate, "num_hidden_layers": c.Layers,

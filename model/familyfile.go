@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // familyKeys decodes keys of config.json that only some families have.
@@ -146,12 +147,27 @@ func (f *configFile) windows(c *Config) error {
 	return nil
 }
 
+// checkBiases returns an error unless a config.json can say which projections have biases.
+func (c *Config) checkBiases() error {
+	f := configFile{ModelType: cmp.Or(c.Type, "llama")}
+	f.AttentionBias, f.MLPBias = c.Arch.Biases[OProj], c.Arch.Biases[UpProj]
+	a := families[f.ModelType].arch
+	if f.biases(&a); a.Biases == c.Arch.Biases {
+		return nil
+	}
+	var biased []string
+	for _, p := range Projections() {
+		if c.Arch.Biases[p] {
+			biased = append(biased, p.String())
+		}
+	}
+	return fmt.Errorf("%s of the model have biases, which config.json has no key for in %s",
+		cmp.Or(strings.Join(biased, ", "), "no projections"), f.ModelType)
+}
+
 // writeFamily adds the keys that depend on the family to a config.json.
 func (c *Config) writeFamily(file map[string]any) {
-	name := c.Type
-	if name == "" {
-		name = "llama"
-	}
+	name := cmp.Or(c.Type, "llama")
 	family := families[name]
 	file["model_type"], file["architectures"] = name, family.classes[:1]
 	activation, act := "hidden_act", "silu"
