@@ -20,6 +20,7 @@ type ggufFamily struct {
 	fixedBase bool // llama.cpp's converter writes no base of RoPE
 	headKeys  bool // and the head width always
 	sizeKeys  bool // and the vocabulary and what RoPE rotates
+	seesAll   bool // llama.cpp ignores the window
 
 	configure func(*keys, *Config)                             // sets what keys of its own say; nil: nothing
 	write     func(c *Config, add func(key string, value any)) // its inverse
@@ -43,7 +44,8 @@ var ggufFamilies = []ggufFamily{
 		configure: gemma3Keys, write: writeGemma3Keys,
 	},
 	{
-		name: "phi3", modelType: "phi3", partial: true, block: ggufFused, configure: phi3Keys, write: writePhi3Keys,
+		name: "phi3", modelType: "phi3", partial: true, block: ggufFused, seesAll: true, configure: phi3Keys,
+		write: writePhi3Keys,
 	},
 }
 

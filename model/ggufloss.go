@@ -6,7 +6,8 @@ import (
 	"fettle/internal/checkpoint/gguf"
 )
 
-// GGUFLosses names what a GGUF file has no keys for and this model has: llama.cpp computes something else there.
+// GGUFLosses names what this model has and a GGUF file has no keys for, or llama.cpp ignores, which computes something
+// else there.
 func (c *Config) GGUFLosses() (lost []string) {
 	family, err := c.ggufFamily()
 	if err != nil {
@@ -30,6 +31,9 @@ func (c *Config) GGUFLosses() (lost []string) {
 	there := &Config{Hidden: c.Hidden, Layers: c.Layers, Heads: c.Heads, HeadDim: c.HeadDim}
 	if family.configure != nil {
 		family.configure(k, there)
+	}
+	if family.seesAll {
+		there.Arch.Windows = nil
 	}
 	for l := range c.Layers {
 		if here, read := c.Window(l), there.Window(l); here != read && (here > 0 && here < c.MaxPositions || read > 0) {

@@ -10,7 +10,7 @@ func TestWhatAGGUFFileCannotHoldIsNamed(t *testing.T) {
 	for _, c := range []struct{ reason, keys, want string }{
 		{"llama.cpp has no windows for Mistral", `"model_type": "mistral", "sliding_window": 16`, "sliding_window is 16"},
 		{"a window of all positions hides nothing", `"model_type": "mistral", "sliding_window": 64`, ""},
-		{"a window that has a key", `"model_type": "phi3", "sliding_window": 16`, ""},
+		{"llama.cpp ignores Phi-3's window", `"model_type": "phi3", "sliding_window": 16`, "sliding_window is 16"},
 		{"the width of a head", `"model_type": "gemma2", "query_pre_attn_scalar": 6, "sliding_window": 16`, ""},
 		{"another width", `"model_type": "gemma2", "query_pre_attn_scalar": 24`, "query_pre_attn_scalar"},
 		{"gemma3", `"model_type": "gemma3_text", "query_pre_attn_scalar": 6, "sliding_window": 16`, ""},

@@ -146,7 +146,7 @@ func (f formatSettings) gguf(output string) (form, error) {
 					"quantizing the original weights.\n", q)
 			}
 			for _, lost := range m.Config.GGUFLosses() {
-				m.notes = append(m.notes, "A GGUF file has no key for "+lost+". llama.cpp will answer otherwise.")
+				m.notes = append(m.notes, "From a GGUF file llama.cpp will answer otherwise. It loses "+lost+".")
 			}
 			if options.Tokenizer, err = m.ggufTokenizer(); err != nil || m.record.Type == "" {
 				return err
