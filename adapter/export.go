@@ -46,7 +46,7 @@ func (s *Set) Export(to string, o Output) error {
 		return fmt.Errorf("export adapter: form %q, want one of %v", o.Form, Forms())
 	}
 	if err := all[i].write(s, to, o); err != nil {
-		return fmt.Errorf("export adapter as %s to %s: %w", o.Form, to, err)
+		return fmt.Errorf("export adapter as %s: %w", o.Form, err)
 	}
 	return nil
 }

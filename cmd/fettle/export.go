@@ -199,14 +199,13 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 		}
 		o.Type = m.Type
 	}
-	if err := os.MkdirAll(filepath.Dir(to.Output), 0o755); err != nil {
-		return fmt.Errorf("write %s: %w", to.Output, err)
+	write := func(path string) error { return adapter.Export(s.Adapters[0], c, path, o) }
+	if !file {
+		err = convert.NewDirectory(to.Output, to.Force, write)
+	} else if err = os.MkdirAll(filepath.Dir(to.Output), 0o755); err == nil {
+		err = write(to.Output)
 	}
-	fresh := !isThere(to.Output)
-	if err := adapter.Export(s.Adapters[0], c, to.Output, o); err != nil {
-		if fresh {
-			os.RemoveAll(to.Output) // a part of an adapter is none
-		}
+	if err != nil {
 		return input(err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s.\n", to.Output)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/adapter"
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/tinymodel"
 	"fettle/model/convert"
@@ -114,6 +115,18 @@ func TestAdaptersGoFromFormToForm(t *testing.T) {
 				answerOf(t, "--adapter_name_or_path", back, "--model", base, "--recipe", "alpaca-lora-short"))
 		})
 	}
+}
+
+func TestAnExportedAdapterReplacesAnotherWhole(t *testing.T) {
+	lora := trainedAdapter(t, tiny(t, tinymodel.Config{}))
+	out := filepath.Join(t.TempDir(), "out")
+	for _, form := range []string{"peft", "mlx", "litgpt", "litgpt", "peft"} {
+		must(t, "convert", "--input", lora, "--format", form, "--output", out, "--force")
+		require.Equal(t, form, string(adapter.FormOf(out)), "and not that of the files before")
+	}
+	entries, err := os.ReadDir(filepath.Dir(out))
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "nothing temporary is left")
 }
 
 func TestWrongExportsAreExplained(t *testing.T) {

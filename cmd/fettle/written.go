@@ -76,14 +76,15 @@ func (w writeSettings) check(file bool, inputs ...string) error {
 	return nil
 }
 
-// ofModel reports whether an entry of a directory is one that models come with.
+// ofModel reports whether an entry of a directory is one that models and adapters come with.
 func ofModel(e fs.DirEntry) bool {
 	if e.IsDir() {
 		return e.Name() == "additional_chat_templates"
 	}
 	return slices.Contains([]string{".json", ".safetensors", ".bin", ".model", ".jinja", ".gguf", ".md", ".txt"},
 		filepath.Ext(e.Name())) ||
-		slices.Contains([]string{convert.OllamaFile, "LICENSE", ".gitattributes"}, e.Name())
+		slices.Contains([]string{convert.OllamaFile, "LICENSE", ".gitattributes", "hyperparameters.yaml",
+			"lit_model.pth.adapter", "lit_model.pth.lora"}, e.Name())
 }
 
 // write makes a model of base and adapters and writes it in a form, with a certificate.
