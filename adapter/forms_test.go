@@ -71,6 +71,7 @@ func TestEveryFormOfALoRAComputesTheSame(t *testing.T) {
 				require.NoError(t, err)
 				got := lastLogits(t, again.Model())
 				require.InDeltaSlice(t, want, got, 2e-5, form)
+				require.Equal(t, s.Content(), again.Content(), form)
 				for _, exact := range c.exact {
 					if exact == form {
 						require.Equal(t, want, got, form)

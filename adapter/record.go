@@ -35,9 +35,15 @@ type Record struct {
 
 // MergedAdapter names an adapter in the weights of a model.
 type MergedAdapter struct {
-	Path   string  `json:"path"`
-	SHA256 string  `json:"sha256"` // of the file of its weights
-	Weight float64 `json:"weight"`
+	Path    string  `json:"path"`
+	SHA256  string  `json:"sha256"`                   // of the file of its weights
+	Content string  `json:"content_sha256,omitempty"` // see Set.Content
+	Weight  float64 `json:"weight"`
+}
+
+// Same reports whether two are one adapter: of one file, or of one content.
+func (m MergedAdapter) Same(other MergedAdapter) bool {
+	return m.SHA256 == other.SHA256 || m.Content != "" && m.Content == other.Content
 }
 
 // TypeMerged is the type of a model that adapters were merged into.

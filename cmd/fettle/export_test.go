@@ -50,6 +50,9 @@ func TestAGGUFNamesTheAdaptersInIt(t *testing.T) {
 	base, dir := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 64}), t.TempDir()
 	run := trainedAdapter(t, base)
 	file, copied := filepath.Join(dir, "a.gguf"), filepath.Join(dir, "b.gguf")
+	other := filepath.Join(dir, "mlx")
+	must(t, "convert", "--input", run, "--output", other, "--format", "mlx")
+	require.NoError(t, os.Remove(filepath.Join(other, adapter.RecordFile)), "as other programs write it")
 	must(t, "export", "--adapter_name_or_path", run, "--output", file, "--certificate", "no")
 	must(t, "convert", "--input", file, "--output", copied, "--certificate", "no")
 	for _, model := range []string{file, copied} {
@@ -57,6 +60,11 @@ func TestAGGUFNamesTheAdaptersInIt(t *testing.T) {
 			filepath.Join(dir, "twice"))
 		require.Equal(t, exitUsage, code)
 		require.Contains(t, said, "is in the weights of "+model+" already (its record names "+run)
+
+		code, _, said = call("", "merge", "--model_name_or_path", model, "--adapter_name_or_path", other, "--output_dir",
+			filepath.Join(dir, "twice"))
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, said, "adapter "+other+" is in the weights of "+model+" already (its record names "+run)
 	}
 }
 

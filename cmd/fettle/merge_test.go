@@ -139,6 +139,15 @@ func TestSeveralAdaptersAreMergedWithWeights(t *testing.T) {
 	require.Len(t, record.Merged, 2)
 	require.Equal(t, -0.5, record.Merged[1].Weight)
 	require.True(t, record.IsModel())
+
+	again := filepath.Join(t.TempDir(), "again")
+	other := filepath.Join(t.TempDir(), "lora.gguf")
+	must(t, "convert", "--input", one, "--output", other)
+	for _, twice := range []string{one + ":0.5", other} {
+		code, _, stderr := call("", "merge", "--adapter_name_or_path", one+","+two+","+twice, "--output_dir", again)
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "adapter_name_or_path names one adapter twice")
+	}
 }
 
 func TestNewTokensAreMergedWithTheirTokenizer(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -102,11 +103,24 @@ func (s mergeSettings) make() (*made, error) {
 	if err != nil {
 		return nil, input(fmt.Errorf("load model %s: %w", s.Model, err))
 	}
+	adapters, err := s.named(weights)
+	if err != nil {
+		return nil, err
+	}
 	if m.record, err = s.recorded(where); err != nil {
+		return nil, err
+	}
+	if err := s.once(m.record, adapters); err != nil {
 		return nil, err
 	}
 	sets, err := s.load(base)
 	if err != nil {
+		return nil, err
+	}
+	for i, set := range sets {
+		adapters[i].Content = set.Content()
+	}
+	if err := s.once(m.record, adapters); err != nil { // in another form
 		return nil, err
 	}
 	dev, err := cpu.New(cpu.Options{Compute: compute.ModeF32})
@@ -117,9 +131,7 @@ func (s mergeSettings) make() (*made, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	if err := m.recordMerged(s, weights); err != nil {
-		return nil, err
-	}
+	m.recordMerged(s, adapters)
 	m.Config, m.Layers = merged.Config(), merged.Layers()
 	tensors, larger, err := source.Separate()
 	if err != nil {
@@ -174,38 +186,41 @@ func (s mergeSettings) together(weights []float64) (*model.Model, error) {
 	return adapter.Together(base, sets, weights)
 }
 
-// recorded returns the record of the first adapter or the base's own. It refuses adapters that the base's weights hold
-// already.
+// recorded returns the record of the first adapter or the base's own, with the adapters that the base's weights hold.
 func (s mergeSettings) recorded(base string) (adapter.Record, error) {
 	of, err := adapter.ReadRecord(base)
-	if err != nil {
+	if err != nil || len(s.Adapters) == 0 {
 		return of, input(err)
-	}
-	for _, path := range s.Adapters {
-		sum, err := hashOf(path)
-		if err != nil {
-			return of, input(err)
-		}
-		for _, old := range of.Merged {
-			if old.SHA256 == sum && !s.OtherBase {
-				return of, usage(fmt.Errorf("adapter %s is in the weights of %s already (its record names %s): merge it into "+
-					"the base that it was trained on, or pass --allow_other_base", path, s.Model, old.Path))
-			}
-		}
-	}
-	if len(s.Adapters) == 0 {
-		return of, nil
 	}
 	record, err := adapter.ReadRecord(s.Adapters[0], base)
 	record.Merged = of.Merged
 	return record, input(err)
 }
 
+// once refuses an adapter that is named twice, and one that the base's weights hold already by their record: the same
+// file, or what it holds in another form.
+func (s mergeSettings) once(r adapter.Record, adapters []adapter.MergedAdapter) error {
+	for i, a := range adapters {
+		for _, other := range adapters[:i] {
+			if a.Same(other) {
+				return usage(fmt.Errorf("adapter_name_or_path names one adapter twice (%s, %s): give it once, and "+
+					"adapter_weights to add a multiple", other.Path, a.Path))
+			}
+		}
+		at := slices.IndexFunc(r.Merged, a.Same)
+		if at >= 0 && !s.OtherBase {
+			return usage(fmt.Errorf("adapter %s is in the weights of %s already (its record names %s): merge it into "+
+				"the base that it was trained on, or pass --allow_other_base", s.Adapters[i], s.Model, r.Merged[at].Path))
+		}
+	}
+	return nil
+}
+
 // recordMerged completes the record of the model.
-func (m *made) recordMerged(s mergeSettings, weights []float64) error {
+func (m *made) recordMerged(s mergeSettings, adapters []adapter.MergedAdapter) {
 	r := &m.record
-	if len(s.Adapters) == 0 {
-		return nil
+	if len(adapters) == 0 {
+		return
 	}
 	if r.Quantization != "" && s.Quantized != r.Quantization {
 		m.notes = append(m.notes, fmt.Sprintf("The adapter was trained over weights rounded to %s and is merged into the "+
@@ -213,28 +228,27 @@ func (m *made) recordMerged(s mergeSettings, weights []float64) error {
 	}
 	r.Version, r.Type, r.Base, r.Fingerprint, r.Quantization = version, adapter.TypeMerged, lasting(s.Model), "", ""
 	r.Gate, r.GateActivation = "", ""
-	for i, path := range s.Adapters {
-		sum, err := hashOf(path)
-		if err != nil {
-			return err
-		}
-		r.Merged = append(r.Merged, adapter.MergedAdapter{Path: lasting(path), SHA256: sum, Weight: weights[i]})
-	}
-	return nil
+	r.Merged = append(r.Merged, adapters...)
 }
 
-// hashOf returns the SHA-256 of an adapter's weights.
-func hashOf(name string) (string, error) {
-	f, err := os.Open(adapter.WeightsOf(name))
-	if err != nil {
-		return "", err
+// named lists the adapters by their files.
+func (s mergeSettings) named(weights []float64) ([]adapter.MergedAdapter, error) {
+	var all []adapter.MergedAdapter
+	for i, path := range s.Adapters {
+		f, err := os.Open(adapter.WeightsOf(path))
+		if err != nil {
+			return nil, input(err)
+		}
+		defer f.Close()
+		h := sha256.New()
+		if _, err := io.Copy(h, f); err != nil {
+			return nil, input(err)
+		}
+		all = append(all, adapter.MergedAdapter{
+			Path: lasting(path), SHA256: hex.EncodeToString(h.Sum(nil)), Weight: weights[i],
+		})
 	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return all, nil
 }
 
 // besides finds tokenizer, chat template and settings of generation: the last adapter's where it has its own.
