@@ -129,12 +129,14 @@ func (s *Set) loraOnly() (LoRA, error) {
 	return l, nil
 }
 
-// writeFiles writes files into a directory, which it creates, each of them whole or not at all, and the record.
-func writeFiles(dir string, o Output, files map[string]atomicfile.Content) error {
+// writeFiles writes files into a directory, which it creates, each of them whole or not at all, and the record,
+// with the adapter's own entries.
+func (s *Set) writeFiles(dir string, o Output, files map[string]atomicfile.Content) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if o.Record.Type != "" {
+		s.Complete(&o.Record)
 		text, err := o.Record.Encode()
 		if err != nil {
 			return err

@@ -3,6 +3,8 @@ package adapter_test
 import (
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,6 +12,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute/ref"
 	"fettle/model"
 )
@@ -125,6 +128,57 @@ func TestFusedModulesAreNoTargets(t *testing.T) {
 		_, err := adapter.New(stored, base, 1)
 		require.ErrorContains(t, err, module)
 		require.ErrorContains(t, err, "q_proj")
+	}
+}
+
+// PEFT has Phi-3's fused modules alone.
+func TestALoRAOfFusedModulesIsReadAndWritten(t *testing.T) {
+	base := familyModel(t, families["phi3"])
+	for _, c := range []struct {
+		reason  string
+		lora    adapter.LoRA
+		targets []string
+		within  float64
+	}{
+		{"all", adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"all-linear"},
+			Saved: adapter.Saved{Modules: []string{"norm"}}}, []string{"down_proj", "gate_up_proj", "o_proj", "qkv_proj"}, 0},
+		{"two of three", adapter.LoRA{Rank: 2, Alpha: 3, Targets: []string{"q_proj", "v_proj"}}, []string{"qkv_proj"}, 0},
+		{"patterns", patterned(true), []string{"down_proj", "gate_up_proj", "o_proj", "qkv_proj"}, 1e-4},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			dir, s := onDisk(t, c.lora, base)
+			require.Contains(t, adapter.Readers(s.Method(), base.Config(), dir), "PEFT cannot read this adapter")
+			want, out := lastLogits(t, s.Model()), filepath.Join(t.TempDir(), "out")
+			require.NoError(t, adapter.Export(dir, base.Config(), out, adapter.Output{Form: adapter.PEFT}))
+			f, err := safetensors.Open(filepath.Join(out, adapter.WeightsFile))
+			require.NoError(t, err)
+			defer f.Close()
+			for _, name := range f.Names() {
+				require.NotRegexp(t, `\.(q|k|v|gate|up)_proj\.`, name)
+			}
+			again, err := adapter.Load(out, base)
+			require.NoError(t, err)
+			require.Equal(t, c.targets, again.Method().(adapter.LoRA).Targets)
+			require.InDeltaSlice(t, want, lastLogits(t, again.Model()), c.within+1e-5)
+			require.Equal(t, s.Content(), again.Content())
+			third := filepath.Join(t.TempDir(), "third")
+			require.NoError(t, adapter.Export(out, base.Config(), third, adapter.Output{Form: adapter.PEFT}))
+			size := func(dir string) int64 {
+				info, err := os.Stat(filepath.Join(dir, adapter.WeightsFile))
+				require.NoError(t, err)
+				return info.Size()
+			}
+			require.Equal(t, size(out), size(third), "one A remains one")
+			rewritten, err := adapter.Load(third, base)
+			require.NoError(t, err)
+			require.InDeltaSlice(t, want, lastLogits(t, rewritten.Model()), c.within+1e-5)
+
+			saved := filepath.Join(t.TempDir(), "saved")
+			require.NoError(t, again.Save(saved))
+			back, err := adapter.Load(saved, base)
+			require.NoError(t, err)
+			require.Equal(t, lastLogits(t, again.Model()), lastLogits(t, back.Model()))
+		})
 	}
 }
 

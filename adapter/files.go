@@ -193,14 +193,7 @@ func (s *Set) Files() (map[string]func(io.Writer) error, error) { return s.Files
 // FilesAs is Files with parameters of another type than F32, rounded: for a result, not for a checkpoint.
 func (s *Set) FilesAs(as checkpoint.Type) (map[string]func(io.Writer) error, error) {
 	weights, about, config, err := s.save()
-	tensors := slices.Clone(s.along)
-	for _, p := range slices.Concat(s.params, s.frozen) {
-		for _, name := range []string{p.Name, s.also[p.Name]} {
-			if name != "" {
-				tensors = append(tensors, checkpoint.FromFloat32s(name, p.Shape, p.Data))
-			}
-		}
-	}
+	tensors := s.tensors(s.byName())
 	if weights == fullFile && err == nil {
 		tensors, err = s.model.Config().Fuse(tensors)
 	}
@@ -216,6 +209,19 @@ func (s *Set) FilesAs(as checkpoint.Type) (map[string]func(io.Writer) error, err
 		weights: func(w io.Writer) error { return safetensors.Write(w, lazy, map[string]string{"format": "pt"}) },
 		about:   atomicfile.Bytes(config),
 	}, err
+}
+
+// tensors lists parameters under all names that they are saved under, and the tensors that the adapter brings along.
+func (s *Set) tensors(params Params) []checkpoint.Tensor {
+	all := slices.Clone(s.along)
+	for _, p := range slices.Concat(s.params, s.frozen) {
+		for _, name := range []string{p.Name, s.also[p.Name]} {
+			if name != "" && params[p.Name] != nil {
+				all = append(all, checkpoint.FromFloat32s(name, p.Shape, p.Data))
+			}
+		}
+	}
+	return all
 }
 
 // Save writes the adapter's files into dir, which it creates, each of them whole or not at all.

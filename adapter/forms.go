@@ -173,6 +173,12 @@ func peftFile(dir string) string {
 // openPEFT reads a directory in PEFT's layout.
 func openPEFT(dir string) (*stored, error) {
 	method, base, err := readMethod(dir)
-	tensors := func(*model.Config) (*tensorFile, error) { return openTensors(filepath.Join(dir, WeightsFile)) }
+	tensors := func(c *model.Config) (*tensorFile, error) {
+		f, err := openTensors(filepath.Join(dir, WeightsFile))
+		if err == nil {
+			err = f.separate(c)
+		}
+		return f, err
+	}
 	return &stored{method: method, base: base, tensors: tensors}, err
 }

@@ -240,7 +240,7 @@ func (s *Set) writeLitLoRA(to string, o Output) error {
 	if err != nil {
 		return err
 	}
-	return writeFiles(to, o, map[string]atomicfile.Content{
+	return s.writeFiles(to, o, map[string]atomicfile.Content{
 		litLoRA: pthFile(tensors), litSettings: atomicfile.Bytes(text),
 	})
 }

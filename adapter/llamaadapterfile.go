@@ -19,7 +19,7 @@ func (LLaMAAdapter) peftTypes() []string { return []string{peftPrompt, ownPrompt
 func (a LLaMAAdapter) readByPEFT() bool { return a.Gate == Scalar && a.GateActivation == None }
 
 // readers says which gates PEFT can read, and how an adapter in dir is written for programs with other gates.
-func (a LLaMAAdapter) readers(dir string) string {
+func (a LLaMAAdapter) readers(_ *model.Config, dir string) string {
 	if a.readByPEFT() {
 		return "PEFT reads this adapter: it has PEFT's gates, one for a layer (gate: scalar, gate_activation: none)."
 	}

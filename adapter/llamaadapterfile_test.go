@@ -27,13 +27,13 @@ func TestOnlyPEFTsGatesAreWrittenAsPEFTsType(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(text, &file))
 		require.Equal(t, c.kind, file.Type)
-		require.Contains(t, Readers(a, "runs/a"), c.reads)
+		require.Contains(t, Readers(a, nil, "runs/a"), c.reads)
 		again, base, err := decodeMethod(text)
 		require.NoError(t, err)
 		require.Equal(t, "base", base)
 		require.Equal(t, a, again)
 	}
-	require.Empty(t, Readers(LoRA{}, ""))
+	require.Empty(t, Readers(LoRA{Rank: 1, Targets: []string{"q_proj"}}, &model.Config{Layers: 1}, ""))
 }
 
 func TestPromptFilesAreReadAsPEFTReadsThem(t *testing.T) {

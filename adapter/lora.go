@@ -164,7 +164,7 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 	for _, path := range paths {
 		if ok, err := match.module(path); err != nil {
 			return nil, err
-		} else if ok || match.parameter(path+weight) {
+		} else if ok && !isOne(path, c.Arch.FusedModules()) || match.parameter(path+weight) {
 			return nil, fmt.Errorf("target_modules selects %s, which LoRA does not adapt; choose from %s",
 				path, strings.Join(targetable(), ", "))
 		}
@@ -175,6 +175,11 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		paths = append(paths, path)
 		module, err := match.module(path)
 		parameter := match.parameter(path + weight)
+		if fused, _, _ := c.FusedModule(at); fused != "" && !module && err == nil {
+			if module, err = match.module(fused); module {
+				path = fused
+			}
+		}
 		switch {
 		case err != nil:
 			return nil, err

@@ -228,7 +228,7 @@ func (s *Set) writeMLX(to string, o Output) error {
 	if err != nil {
 		return err
 	}
-	return writeFiles(to, o, map[string]atomicfile.Content{
+	return s.writeFiles(to, o, map[string]atomicfile.Content{
 		ConfigFile: atomicfile.Bytes(append(config, '\n')),
 		mlxWeights: func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "mlx"}) },
 	})

@@ -169,10 +169,13 @@ func (m *Methods) change(f func(Method) Method) {
 	}
 }
 
-// Readers says, for people, whether PEFT can read what a method saves, where that depends on its settings; else "".
-func Readers(m Method, dir string) string {
-	if f, ok := m.(interface{ readers(dir string) string }); ok {
-		return f.readers(dir)
+// Readers says, for people, whether PEFT can read what a method saves, where that depends on its settings or
+// the base; else "".
+func Readers(m Method, c *model.Config, dir string) string {
+	if f, ok := m.(interface {
+		readers(c *model.Config, dir string) string
+	}); ok {
+		return f.readers(c, dir)
 	}
 	return ""
 }

@@ -23,6 +23,9 @@ func (s *Set) writePEFT(to string, o Output) (err error) {
 			return fmt.Errorf("%w. PEFT has one gate for a layer: export the adapter as llama-adapter or litgpt", err)
 		}
 	case LoRA:
+		if m.fuses(s.config) {
+			return s.writeFused(to, m, o)
+		}
 		if o.Portable {
 			if s, err = s.portable(m); err != nil {
 				return err
@@ -33,7 +36,7 @@ func (s *Set) writePEFT(to string, o Output) (err error) {
 	if err != nil {
 		return err
 	}
-	return writeFiles(to, o, files)
+	return s.writeFiles(to, o, files)
 }
 
 // gated returns a LLaMA-Adapter with gates of other kinds.
@@ -100,7 +103,7 @@ func (s *Set) writeLitGPT(to string, o Output) error {
 		all = append(all, checkpoint.FromFloat32s(name+litPrompt, []int{a.Len, s.config.Hidden}, rows.Data),
 			checkpoint.FromFloat32s(name+litGate, []int{1, 1, s.config.Heads, 1}, gates.Data))
 	}
-	return writeFiles(to, o, map[string]atomicfile.Content{litAdapter: pthFile(all)})
+	return s.writeFiles(to, o, map[string]atomicfile.Content{litAdapter: pthFile(all)})
 }
 
 // titleOf returns the name of an adapter for people: that of the file without its ending, unless o has one.

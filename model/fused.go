@@ -30,6 +30,28 @@ func (a *Arch) FusedModules() []string {
 	return all
 }
 
+// FusedModule returns the path of the module in whose weight files of the architecture have the rows of a projection's,
+// the first of these rows, and how many the weight has; "" for a weight of its own.
+func (c *Config) FusedModule(at Site) (path string, first, rows int) {
+	if !c.Arch.Fused {
+		return "", 0, 0
+	}
+	for _, f := range fusions {
+		if !slices.Contains(f.parts, at.At) {
+			continue
+		}
+		for _, p := range f.parts {
+			if p == at.At {
+				first = rows
+			}
+			n, _ := c.Width(p)
+			rows += n
+		}
+		return c.layerModule(at.Layer, f.module), first, rows
+	}
+	return "", 0, 0
+}
+
 // separate names the tensors of a file as Config.Tensors does: fused ones apart, those of a language model inside a
 // larger one alone.
 func (c *Config) separate(tensors map[string]checkpoint.Tensor) error {

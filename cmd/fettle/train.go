@@ -118,7 +118,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	if err != nil {
 		return err
 	}
-	summarize(cmd.OutOrStdout(), c, result)
+	summarize(cmd.OutOrStdout(), c, base.Config(), result)
 	return nil
 }
 
@@ -146,7 +146,7 @@ func quantization(m *model.Model) string {
 }
 
 // summarize prints the result of a run and the command that uses it.
-func summarize(out io.Writer, c train.Config, r train.Result) {
+func summarize(out io.Writer, c train.Config, base *model.Config, r train.Result) {
 	fmt.Fprintf(out, "\n%s steps done.", human.Count(r.Steps))
 	if r.EvalAfter > 0 {
 		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", r.EvalBefore, r.EvalAfter)
@@ -158,8 +158,8 @@ func summarize(out io.Writer, c train.Config, r train.Result) {
 	if c.Type == adapter.TypeFull {
 		flag = "model_name_or_path"
 	}
-	if method, err := c.Method(); err == nil && adapter.Readers(method, c.OutputDir) != "" {
-		fmt.Fprintf(out, "\n%s", adapter.Readers(method, c.OutputDir))
+	if method, err := c.Method(); err == nil && adapter.Readers(method, base, c.OutputDir) != "" {
+		fmt.Fprintf(out, "\n%s", adapter.Readers(method, base, c.OutputDir))
 	}
 	verb, ask := "chat", ""
 	if c.DatasetFormat == "text" {

@@ -1,0 +1,160 @@
+package adapter
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"fettle/internal/atomicfile"
+	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/safetensors"
+	"fettle/model"
+)
+
+// separate replaces the LoRA of a fused module, as PEFT has it for Phi-3, by one of each projection in it, with the
+// same A and its own rows of B.
+func (f *tensorFile) separate(c *model.Config) error {
+	used := map[string]bool{}
+	for _, at := range linearSites(c) {
+		fused, first, rows := c.FusedModule(at)
+		if fused == "" {
+			continue
+		}
+		out, _ := c.Width(at.At)
+		for _, end := range []string{".lora_A.weight", ".lora_B.weight", ".lora_B.bias"} {
+			t, ok := f.tensors[peftPrefix+fused+end]
+			if !ok {
+				continue
+			}
+			used[t.Name] = true
+			part := t
+			part.Name = peftPrefix + at.ModuleName() + end
+			if end != ".lora_A.weight" {
+				if len(t.Shape) == 0 || t.Shape[0] != rows || len(t.Data)%rows != 0 {
+					return fmt.Errorf("tensor %s: shape %v, want %d rows: an adapter for another base?", t.Name, t.Shape, rows)
+				}
+				row := len(t.Data) / rows
+				part.Data, part.Shape = t.Data[first*row:][:out*row], slices.Clone(t.Shape)
+				part.Shape[0] = out
+			}
+			if _, twice := f.tensors[part.Name]; twice {
+				return fmt.Errorf("tensors %s and %s are both there", t.Name, part.Name)
+			}
+			f.tensors[part.Name] = part
+		}
+	}
+	maps.DeleteFunc(f.tensors, func(name string, _ checkpoint.Tensor) bool { return used[name] })
+	return nil
+}
+
+// joined returns modules with those of projections that files of the base have in one weight joined to one.
+func joined(all []folded, alpha float64, c *model.Config) (modules []storedModule, tensors []checkpoint.Tensor) {
+	in := map[string][]folded{}
+	var paths []string
+	for _, m := range all {
+		path, _, _ := c.FusedModule(m.at)
+		if path == "" {
+			path = m.at.ModuleName()
+		}
+		if in[path] == nil {
+			paths = append(paths, path)
+		}
+		in[path] = append(in[path], m)
+	}
+	for _, path := range paths {
+		m, divisor := in[path][0], in[path][0].a.rows
+		if _, _, rows := c.FusedModule(m.at); rows > 0 {
+			m = fused(in[path], rows, c)
+		}
+		modules = append(modules, storedModule{path, m.a.rows, alpha * float64(m.a.rows) / float64(divisor)})
+		as, bs := ".lora_A.weight", ".lora_B.weight"
+		if m.at.At == model.Embed {
+			as, bs = ".lora_embedding_A", ".lora_embedding_B"
+		}
+		tensors = append(tensors, m.a.tensor(peftPrefix+path+as), m.b.tensor(peftPrefix+path+bs))
+	}
+	return modules, tensors
+}
+
+// fused joins modules whose weights are rows of one weight: A of all of them one below the other, and B with theirs on
+// the diagonal; or one A, where it is the same. B takes what their divisors, the ranks, differ by from the first's.
+func fused(parts []folded, rows int, c *model.Config) folded {
+	first := parts[0]
+	same := !slices.ContainsFunc(parts, func(m folded) bool { return !slices.Equal(m.a.data, first.a.data) })
+	a := first.a
+	if !same {
+		a = factor{columns: a.columns}
+		for _, m := range parts {
+			a = a.above(m.a)
+		}
+	}
+	b, column := factor{rows, a.rows, make([]float32, rows*a.rows)}, 0
+	for _, m := range parts {
+		_, row, _ := c.FusedModule(m.at)
+		own := m.b
+		if own.columns != first.b.columns {
+			own = own.times(float64(first.b.columns) / float64(own.columns))
+		}
+		for i := range own.rows {
+			copy(b.data[(row+i)*b.columns+column:], own.data[i*own.columns:][:own.columns])
+		}
+		if !same {
+			column += own.columns
+		}
+	}
+	return folded{first.at, a, b}
+}
+
+// fuses reports whether a LoRA has modules that are parts of a fused weight in files of the base.
+func (l LoRA) fuses(c *model.Config) bool {
+	sites, err := l.sites(c)
+	return err == nil && slices.ContainsFunc(sites, func(at loraSite) bool {
+		fused, _, _ := c.FusedModule(at.at)
+		return fused != ""
+	})
+}
+
+// readers says how an adapter in dir is written for PEFT, which has the base's fused modules, not the projections.
+func (l LoRA) readers(c *model.Config, dir string) string {
+	if !l.fuses(c) {
+		return ""
+	}
+	return fmt.Sprintf("PEFT cannot read this adapter: the base's projections are parts of %s there.\nFor PEFT: fettle "+
+		"convert --input %s --format peft --output NAME", strings.Join(c.Arch.FusedModules(), " and "), dir)
+}
+
+// writeFused writes PEFT's files of a LoRA on parts of fused weights, with the fused modules that PEFT has.
+func (s *Set) writeFused(to string, l LoRA, o Output) error {
+	if l.Bias || len(l.Replication) > 0 {
+		return errors.New("the base's projections are parts of fused modules in PEFT, and the adapter has lora_bias or " +
+			"layer_replication beside: merge it into its base and export the model")
+	}
+	all, alpha, err := s.fold(l)
+	if err != nil {
+		return err
+	}
+	modules, tensors := joined(all, alpha, s.config)
+	as := listedLoRA(modules)
+	as.Dropout, as.Saved = l.Dropout, l.Saved
+	if o.Portable && len(as.RankPattern)+len(as.AlphaPattern) > 0 {
+		return errors.New("portable: the base's projections are parts of fused modules in PEFT, which have other ranks " +
+			"than the rest")
+	}
+	params := s.byName()
+	for _, m := range all {
+		delete(params, loraSite{at: m.at}.a())
+		delete(params, loraSite{at: m.at}.b())
+	}
+	tensors = append(tensors, s.tensors(params)...)
+	text, err := encodeMethod(as, s.Base)
+	if err != nil {
+		return err
+	}
+	return s.writeFiles(to, o, map[string]atomicfile.Content{
+		ConfigFile:  atomicfile.Bytes(text),
+		WeightsFile: func(w io.Writer) error { return safetensors.Encode(w, tensors, map[string]string{"format": "pt"}) },
+	})
+}
