@@ -20,8 +20,9 @@ func Together(m *model.Model, sets []*Set, weights []float64) (*model.Model, err
 				"weight other than 1, can be merged, but not used without")
 		}
 	}
+	scratch := &togetherScratch{}
 	return m.With(func(at model.Site) model.Delta {
-		t := &together{}
+		t := &together{dev: m.Device(), scratch: scratch}
 		for i, s := range sets {
 			if d := s.Delta(at); d != nil {
 				t.deltas, t.weights = append(t.deltas, d), append(t.weights, float32(weights[i]))
@@ -36,24 +37,31 @@ func Together(m *model.Model, sets []*Set, weights []float64) (*model.Model, err
 
 // together is y += Σ_i w_i·(d_i(y) − y).
 type together struct {
+	dev     compute.Device
+	scratch *togetherScratch
 	deltas  []model.Delta
 	weights []float32
-
-	before, after []float32
 }
+
+// togetherScratch is shared by all sites.
+type togetherScratch struct{ before, minus, change []float32 } // (n, width): y, −y, w_i·(d_i(y) − y)
 
 // Forward adds up the changes.
 func (t *together) Forward(y, x []float32, b *model.Batch) error {
-	before, after := compute.Resize(&t.before, len(y)), compute.Resize(&t.after, len(y))
-	copy(before, y)
+	s := t.scratch
+	before, minus := compute.Resize(&s.before, len(y)), compute.Resize(&s.minus, len(y))
+	change := compute.Resize(&s.change, len(y))
+	t.dev.Copy(before, y)
+	t.dev.Copy(minus, y)
+	t.dev.Scale(minus, -1)
 	for i, d := range t.deltas {
-		copy(after, before)
-		if err := d.Forward(after, x, b); err != nil {
+		t.dev.Copy(change, before)
+		if err := d.Forward(change, x, b); err != nil {
 			return err
 		}
-		for j, v := range after {
-			y[j] += t.weights[i] * (v - before[j])
-		}
+		t.dev.Add(change, minus)
+		t.dev.Scale(change, t.weights[i])
+		t.dev.Add(y, change)
 	}
 	return nil
 }
