@@ -1,6 +1,7 @@
 package adapter_test
 
 import (
+	"bytes"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -179,6 +180,50 @@ func TestALoRAOfFusedModulesIsReadAndWritten(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, lastLogits(t, again.Model()), lastLogits(t, back.Model()))
 		})
+	}
+}
+
+// PEFT on Gemma3ForConditionalGeneration has the language model's modules under model.language_model, the encoder's
+// beside them.
+func TestALoRAOfALanguageModelInsideALargerOneIsReadAndWritten(t *testing.T) {
+	base := familyModel(t, `"model_type": "gemma3", "text_config": {"head_dim": 6, "sliding_window": 3,
+		"sliding_window_pattern": 2}`)
+	dir, s := onDisk(t, adapter.LoRA{Rank: 2, Alpha: 4, Targets: []string{"q_proj", "v_proj"},
+		Saved: adapter.Saved{Modules: []string{"embed_tokens"}}}, base)
+	require.Contains(t, adapter.Readers(s.Method(), base.Config(), dir), "PEFT cannot read this adapter")
+	out := filepath.Join(t.TempDir(), "out")
+	require.NoError(t, adapter.Export(dir, base.Config(), out, adapter.Output{Form: adapter.PEFT, Portable: true}))
+	weights := filepath.Join(out, adapter.WeightsFile)
+	f, err := safetensors.Open(weights)
+	require.NoError(t, err)
+	defer f.Close()
+	var tensors []checkpoint.Tensor
+	for _, name := range f.Names() {
+		require.True(t, strings.HasPrefix(name, "base_model.model.model.language_model."), name)
+		tensor, _ := f.Tensor(name)
+		tensors = append(tensors, tensor)
+	}
+	want := lastLogits(t, s.Model())
+	reads := func(reason string) {
+		again, err := adapter.Load(out, base)
+		require.NoError(t, err, reason)
+		require.Equal(t, want, lastLogits(t, again.Model()), reason)
+	}
+	reads("as written")
+
+	encoder := "base_model.model.model.vision_tower.encoder.layers.0.self_attn.q_proj.lora_A.weight"
+	tensors = append(tensors, checkpoint.FromFloat32s(encoder, []int{2, 3}, make([]float32, 6)))
+	var file bytes.Buffer
+	require.NoError(t, safetensors.Encode(&file, tensors, nil))
+	require.NoError(t, os.WriteFile(weights, file.Bytes(), 0o644))
+	config := filepath.Join(out, adapter.ConfigFile)
+	for _, targets := range []string{
+		`["q_proj", "v_proj"]`, `".*language_model.*\\.self_attn\\.(q_proj|v_proj)"`,
+		`["language_model.model.layers.0.self_attn.q_proj", "language_model.model.layers.1.self_attn.q_proj", "v_proj"]`,
+	} {
+		require.NoError(t, os.WriteFile(config, []byte(`{"peft_type": "LORA", "r": 2, "lora_alpha": 4,
+			"modules_to_save": ["embed_tokens"], "target_modules": `+targets+`}`), 0o644))
+		reads(targets)
 	}
 }
 

@@ -175,9 +175,11 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		paths = append(paths, path)
 		module, err := match.module(path)
 		parameter := match.parameter(path + weight)
-		if fused, _, _ := c.FusedModule(at); fused != "" && !module && err == nil {
-			if module, err = match.module(fused); module {
-				path = fused
+		for _, other := range otherPaths(c, at) {
+			if !module && err == nil {
+				if module, err = match.module(other); module {
+					path = other
+				}
 			}
 		}
 		switch {

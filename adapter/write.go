@@ -23,13 +23,14 @@ func (s *Set) writePEFT(to string, o Output) (err error) {
 			return fmt.Errorf("%w. PEFT has one gate for a layer: export the adapter as llama-adapter or litgpt", err)
 		}
 	case LoRA:
-		if m.fuses(s.config) {
-			return s.writeFused(to, m, o)
-		}
 		if o.Portable {
 			if s, err = s.portable(m); err != nil {
 				return err
 			}
+			m = s.method.(LoRA)
+		}
+		if path, _ := m.renamed(s.config); path != "" {
+			return s.writeRenamed(to, m, o)
 		}
 	}
 	files, err := s.Files()

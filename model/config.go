@@ -20,6 +20,7 @@ type Config struct {
 	Tied         bool         // the embedding is the head
 	BOS          int32        // -1 where the file names none
 	EOS          []int32
+	Nested       bool // a language model inside a larger one, whose files have other names for its modules
 
 	// AttentionDropout is the probability with which other programs drop attention weights in training; this one drops
 	// none.

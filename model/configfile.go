@@ -131,10 +131,11 @@ func ParseConfig(text []byte) (*Config, error) {
 		f.LogitCap = nil // models with pictures have none
 	}
 	c, err := f.config()
-	if err == nil {
-		err = c.check()
+	if err != nil {
+		return nil, err
 	}
-	return c, err
+	c.Nested = nested
+	return c, c.check()
 }
 
 // config returns the dimensions, with the defaults of keys that old files leave out.

@@ -55,7 +55,7 @@ func (c *Config) FusedModule(at Site) (path string, first, rows int) {
 // separate names the tensors of a file as Config.Tensors does: fused ones apart, those of a language model inside a
 // larger one alone.
 func (c *Config) separate(tensors map[string]checkpoint.Tensor) error {
-	if families[c.Type].localRope { // Gemma 3, which has files with an encoder of pictures
+	if c.Nests() {
 		onlyText(tensors)
 	}
 	return c.Split(tensors)
@@ -177,24 +177,37 @@ var (
 // onlyText renames the tensors of a language model inside a larger one, and leaves the others out.
 func onlyText(tensors map[string]checkpoint.Tensor) {
 	for name, t := range tensors {
-		if slices.ContainsFunc(besideText, func(p string) bool { return strings.HasPrefix(name, p) }) {
+		plain := PlainName(name)
+		if plain != name {
 			delete(tensors, name)
 		}
-		if plain := PlainName(name); plain != name {
-			delete(tensors, name)
-			t.Name = plain
-			tensors[t.Name] = t
+		if t.Name = plain; plain != "" {
+			tensors[plain] = t
 		}
 	}
 }
 
 // PlainName returns the name that a language model's tensor inside a larger model has in files of the language model
-// alone.
+// alone; "" for a tensor of the parts beside it.
 func PlainName(name string) string {
+	if slices.ContainsFunc(besideText, func(p string) bool { return strings.HasPrefix(name, p) }) {
+		return ""
+	}
 	for _, p := range textPrefixes {
 		if rest, ok := strings.CutPrefix(name, p[0]); ok {
 			return p[1] + rest
 		}
 	}
 	return name
+}
+
+// Nests reports whether there are models of the family inside larger ones.
+func (c *Config) Nests() bool { return families[c.Type].localRope } // Gemma 3
+
+// NestedNames returns the names that PlainName maps to a name: that of transformers 5, then that of 4.
+func NestedNames(name string) (five, four string) {
+	if rest, ok := strings.CutPrefix(name, "model."); ok {
+		return "model.language_model." + rest, "language_model.model." + rest
+	}
+	return name, "language_model." + name
 }

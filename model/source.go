@@ -144,7 +144,7 @@ func (s *Source) Separate() (tensors map[string]checkpoint.Tensor, larger bool, 
 		return nil, false, err
 	}
 	for name := range s.Tensors {
-		larger = larger || families[s.Config.Type].localRope && PlainName(name) != name
+		larger = larger || s.Config.Nests() && PlainName(name) != name
 	}
 	return tensors, larger, nil
 }

@@ -14,9 +14,45 @@ import (
 	"fettle/model"
 )
 
-// separate replaces the LoRA of a fused module, as PEFT has it for Phi-3, by one of each projection in it, with the
-// same A and its own rows of B.
+// peftPath returns the path that a site's module has in PEFT, which knows the base by its classes in transformers: with
+// Phi-3's fused modules, and the language model inside a larger one.
+func peftPath(c *model.Config, at model.Site) string {
+	path, _, _ := c.FusedModule(at)
+	if path == "" {
+		path = at.ModuleName()
+	}
+	if c.Nested {
+		path, _ = model.NestedNames(path)
+	}
+	return path
+}
+
+// otherPaths lists the paths, beside its own, by which files of PEFT may name a site's module.
+func otherPaths(c *model.Config, at model.Site) (all []string) {
+	if fused, _, _ := c.FusedModule(at); fused != "" {
+		all = append(all, fused)
+	}
+	if c.Nests() {
+		five, four := model.NestedNames(at.ModuleName())
+		all = append(all, five, four)
+	}
+	return all
+}
+
+// separate gives the tensors of a file of PEFT the names of the base's sites: those of a language model inside a larger
+// one alone. The LoRA of a fused module becomes one of each projection in it, with the same A and its own rows of B.
 func (f *tensorFile) separate(c *model.Config) error {
+	for name, t := range f.tensors {
+		inPEFT, ok := strings.CutPrefix(name, peftPrefix)
+		plain := model.PlainName(inPEFT)
+		if !c.Nests() || !ok || plain == inPEFT {
+			continue
+		}
+		delete(f.tensors, name)
+		if t.Name = peftPrefix + plain; plain != "" {
+			f.tensors[t.Name] = t
+		}
+	}
 	used := map[string]bool{}
 	for _, at := range linearSites(c) {
 		fused, first, rows := c.FusedModule(at)
@@ -50,15 +86,12 @@ func (f *tensorFile) separate(c *model.Config) error {
 	return nil
 }
 
-// joined returns modules with those of projections that files of the base have in one weight joined to one.
+// joined returns modules as PEFT has them: those of projections that files of the base have in one weight are one.
 func joined(all []folded, alpha float64, c *model.Config) (modules []storedModule, tensors []checkpoint.Tensor) {
 	in := map[string][]folded{}
 	var paths []string
 	for _, m := range all {
-		path, _, _ := c.FusedModule(m.at)
-		if path == "" {
-			path = m.at.ModuleName()
-		}
+		path := peftPath(c, m.at)
 		if in[path] == nil {
 			paths = append(paths, path)
 		}
@@ -108,29 +141,32 @@ func fused(parts []folded, rows int, c *model.Config) folded {
 	return folded{first.at, a, b}
 }
 
-// fuses reports whether a LoRA has modules that are parts of a fused weight in files of the base.
-func (l LoRA) fuses(c *model.Config) bool {
-	sites, err := l.sites(c)
-	return err == nil && slices.ContainsFunc(sites, func(at loraSite) bool {
-		fused, _, _ := c.FusedModule(at.at)
-		return fused != ""
-	})
+// renamed returns a module of a LoRA that has another path in PEFT, and this path; "" for none.
+func (l LoRA) renamed(c *model.Config) (path, inPEFT string) {
+	sites, _ := l.sites(c)
+	for _, at := range sites {
+		if path, inPEFT = at.at.ModuleName(), peftPath(c, at.at); path != inPEFT {
+			return path, inPEFT
+		}
+	}
+	return "", ""
 }
 
-// readers says how an adapter in dir is written for PEFT, which has the base's fused modules, not the projections.
+// readers says how an adapter in dir is written for PEFT, which would pass over modules that it does not find.
 func (l LoRA) readers(c *model.Config, dir string) string {
-	if !l.fuses(c) {
+	path, inPEFT := l.renamed(c)
+	if path == "" {
 		return ""
 	}
-	return fmt.Sprintf("PEFT cannot read this adapter: the base's projections are parts of %s there.\nFor PEFT: fettle "+
-		"convert --input %s --format peft --output NAME", strings.Join(c.Arch.FusedModules(), " and "), dir)
+	return fmt.Sprintf("PEFT cannot read this adapter: the base's %s is %s there.\nFor PEFT: fettle convert --input %s "+
+		"--format peft --output NAME", path, inPEFT, dir)
 }
 
-// writeFused writes PEFT's files of a LoRA on parts of fused weights, with the fused modules that PEFT has.
-func (s *Set) writeFused(to string, l LoRA, o Output) error {
+// writeRenamed writes PEFT's files of a LoRA with the modules that PEFT has.
+func (s *Set) writeRenamed(to string, l LoRA, o Output) error {
 	if l.Bias || len(l.Replication) > 0 {
-		return errors.New("the base's projections are parts of fused modules in PEFT, and the adapter has lora_bias or " +
-			"layer_replication beside: merge it into its base and export the model")
+		return errors.New("the base's modules have other names in PEFT, and the adapter has lora_bias or " +
+			"layer_replication, which is not written with them: merge it into its base and export the model")
 	}
 	all, alpha, err := s.fold(l)
 	if err != nil {
@@ -140,15 +176,20 @@ func (s *Set) writeFused(to string, l LoRA, o Output) error {
 	as := listedLoRA(modules)
 	as.Dropout, as.Saved = l.Dropout, l.Saved
 	if o.Portable && len(as.RankPattern)+len(as.AlphaPattern) > 0 {
-		return errors.New("portable: the base's projections are parts of fused modules in PEFT, which have other ranks " +
-			"than the rest")
+		return errors.New("portable: projections that are one module in PEFT have another rank there than the rest")
 	}
 	params := s.byName()
 	for _, m := range all {
 		delete(params, loraSite{at: m.at}.a())
 		delete(params, loraSite{at: m.at}.b())
 	}
-	tensors = append(tensors, s.tensors(params)...)
+	for _, t := range s.tensors(params) {
+		if s.config.Nested {
+			t.Name, _ = model.NestedNames(strings.TrimPrefix(t.Name, peftPrefix))
+			t.Name = peftPrefix + t.Name
+		}
+		tensors = append(tensors, t)
+	}
 	text, err := encodeMethod(as, s.Base)
 	if err != nil {
 		return err
