@@ -101,7 +101,6 @@ func blank(method Method, c *model.Config) (*Set, error) {
 
 // loraOnly returns the settings of a LoRA that a form without PEFT's other parts can hold, or says what it lacks.
 func (s *Set) loraOnly() (LoRA, error) {
-	const instead = "merge the adapter into its base and export the model"
 	l, ok := s.method.(LoRA)
 	if !ok {
 		if _, prompts := s.method.(LLaMAAdapter); prompts {

@@ -13,6 +13,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/compute/ref"
 	"fettle/model"
@@ -180,6 +181,27 @@ func TestALoRAOfFusedModulesIsReadAndWritten(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, lastLogits(t, again.Model()), lastLogits(t, back.Model()))
 		})
+	}
+}
+
+// llama.cpp has Phi-3's fused weights alone, too.
+func TestALoRAOfFusedWeightsIsWrittenForLlamaCpp(t *testing.T) {
+	base := familyModel(t, families["phi3"])
+	for _, lora := range []adapter.LoRA{
+		{Rank: 2, Alpha: 4, Targets: []string{"all-linear"}}, {Rank: 2, Alpha: 3, Targets: []string{"k_proj", "up_proj"}},
+		patterned(true),
+	} {
+		dir, s := onDisk(t, lora, base)
+		file := filepath.Join(t.TempDir(), "lora.gguf")
+		require.NoError(t, adapter.Export(dir, base.Config(), file, adapter.Output{Form: adapter.GGUFLoRA}))
+		g, err := gguf.Open(file)
+		require.NoError(t, err)
+		defer g.Close()
+		require.NotRegexp(t, `attn_[qkv]\.|ffn_gate`, strings.Join(g.Names(), " "))
+		require.Contains(t, g.Names(), "blk.1.attn_qkv.weight.lora_b")
+		inGGUF, err := adapter.Load(file, base)
+		require.NoError(t, err)
+		require.InDeltaSlice(t, lastLogits(t, s.Model()), lastLogits(t, inGGUF.Model()), 1e-4)
 	}
 }
 

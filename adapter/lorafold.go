@@ -136,25 +136,30 @@ func (s *Set) portable(l LoRA) (*Set, error) {
 	return to, nil
 }
 
-// apart refuses modules whose weight is not one of its own in other programs: LoRA at the embedding or the head of a
-// tied base, which a form's reader would apply to both, and at parts of a fused weight.
-func (s *Set) apart(all []folded) error {
-	const instead = "merge the adapter into its base and export the model"
+// instead is the way to use an adapter in a program whose form cannot hold it.
+const instead = "merge the adapter into its base and export the model"
+
+// untied refuses LoRA at the embedding or the head of a tied base, which a form's reader would apply to both.
+func (s *Set) untied(all []folded) error {
 	for _, m := range all {
 		if s.config.Tied && m.at.At >= model.Embed {
 			return fmt.Errorf("the adapter has LoRA on %s, and embedding and head of the base are one weight, for which the "+
 				"form's readers do not compute it: %s", m.at.At, instead)
 		}
-		switch m.at.At {
-		case model.QProj, model.KProj, model.VProj, model.GateProj, model.UpProj:
-			if s.config.Arch.Fused {
-				return fmt.Errorf("the adapter has LoRA on %s, which is a part of a fused weight of the base in the form's "+
-					"readers: %s", m.at.At, instead)
-			}
+	}
+	return nil
+}
+
+// apart refuses LoRA at parts of a fused weight.
+func (s *Set) apart(all []folded) error {
+	for _, m := range all {
+		if path, _, _ := s.config.FusedModule(m.at); path != "" {
+			return fmt.Errorf("the adapter has LoRA on %s, which is a part of a fused weight of the base in the form's "+
+				"readers: %s", m.at.At, instead)
 		}
 	}
 	return nil
 }
 
-// byPath sorts modules as their names sort in a file of PEFT.
-func byPath(a, b folded) int { return cmp.Compare(a.at.ModuleName(), b.at.ModuleName()) }
+// byPath sorts modules as their names sort in a file.
+func byPath(a, b savedModule) int { return cmp.Compare(a.path, b.path) }

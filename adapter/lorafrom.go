@@ -134,9 +134,9 @@ func (f *factors) add(path, which string, t checkpoint.Tensor) error {
 // within refuses modules in layers that the base does not have.
 func (f *factors) within(c *model.Config) error {
 	for _, path := range f.paths {
-		if at, _ := siteOf(path); at.Layer >= c.Layers {
+		if layer, _, inLayer := splitPath(path); inLayer && layer >= c.Layers {
 			return fmt.Errorf("tensor %s is for layer %d, the base has %d, from 0: an adapter for another base?",
-				f.a[path].Name, at.Layer, c.Layers)
+				f.a[path].Name, layer, c.Layers)
 		}
 	}
 	return nil

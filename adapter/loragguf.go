@@ -27,11 +27,11 @@ const (
 	ggufA, ggufB     = ".lora_a", ".lora_b" // end the names of the factors
 )
 
-// ggufPath returns the path of the module whose weight has a name in GGUF.
-func ggufPath(name string) (string, bool) {
-	path, isWeight := strings.CutSuffix(model.FromGGUFName(name), weight)
-	at, known := siteOf(path)
-	return path, isWeight && known && model.GGUFName(at.WeightName()) == name
+// ggufPath returns the path of the module whose weight has a name in GGUF files of an architecture.
+func ggufPath(architecture, name string) (string, bool) {
+	path, isWeight := strings.CutSuffix(model.FromGGUFName(architecture, name), weight)
+	_, known := siteOf(path)
+	return path, isWeight && (known || isFused(path)) && model.GGUFName(architecture, path+weight) == name
 }
 
 // inPairs reports whether a GGUF file has the rows of the weight at a site in RoPE's pairs. The rows of B are the
@@ -114,7 +114,7 @@ func openGGUF(path string) (*stored, error) {
 		if strings.HasSuffix(name, ggufNorm) {
 			continue
 		}
-		path, known := ggufPath(weight)
+		path, known := ggufPath(architecture, weight)
 		if weight == name || !known {
 			return nil, fmt.Errorf("tensor %s is none of a LoRA on a LLaMA", name)
 		}
@@ -161,7 +161,7 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 	}
 	var all []checkpoint.Tensor
 	for _, path := range f.paths {
-		at, _ := siteOf(path)
+		at, known := siteOf(path)
 		a, err := factorOf(f.a[path])
 		if err != nil {
 			return nil, err
@@ -169,6 +169,10 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 		b, err := factorOf(f.b[path])
 		if err != nil {
 			return nil, err
+		}
+		if !known { // a fused module
+			all = append(all, a.tensor(peftPrefix+path+".lora_A.weight"), b.tensor(peftPrefix+path+".lora_B.weight"))
+			continue
 		}
 		if at.At == model.Embed {
 			a = a.transposed()
@@ -183,7 +187,8 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 		s := loraSite{at: at}
 		all = append(all, a.tensor(s.a()), b.tensor(s.b()))
 	}
-	return inMemory(all...), nil
+	file := inMemory(all...)
+	return file, file.separate(c)
 }
 
 // writeGGUF writes a GGUF file for llama.cpp.
@@ -197,7 +202,7 @@ func (s *Set) writeGGUF(to string, o Output) error {
 	}
 	all, alpha, err := s.fold(l)
 	if err == nil {
-		err = s.apart(all)
+		err = s.untied(all)
 	}
 	if err != nil {
 		return err
@@ -219,8 +224,11 @@ func (s *Set) writeGGUF(to string, o Output) error {
 		keys = append(keys, key)
 	}
 	var tensors []checkpoint.Lazy
-	for _, m := range slices.SortedFunc(slices.Values(all), byPath) {
-		name := model.GGUFName(m.at.WeightName())
+	for _, m := range slices.SortedFunc(slices.Values(joined(all, alpha, s.config, filePath)), byPath) {
+		name := model.GGUFName(family, m.path+weight)
+		if m.alpha != alpha {
+			m.b = m.b.times(m.alpha / alpha)
+		}
 		if m.at.At == model.Embed {
 			m.a = m.a.transposed()
 		}

@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -201,7 +202,7 @@ func (s *Set) writeMLX(to string, o Output) error {
 	}
 	all, rank, alpha, err := s.even(l, 0)
 	if err == nil {
-		err = s.apart(all)
+		err = cmp.Or(s.untied(all), s.apart(all))
 	}
 	if err != nil {
 		return err

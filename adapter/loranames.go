@@ -17,14 +17,28 @@ import (
 // peftPath returns the path that a site's module has in PEFT, which knows the base by its classes in transformers: with
 // Phi-3's fused modules, and the language model inside a larger one.
 func peftPath(c *model.Config, at model.Site) string {
-	path, _, _ := c.FusedModule(at)
-	if path == "" {
-		path = at.ModuleName()
-	}
+	path := filePath(c, at)
 	if c.Nested {
 		path, _ = model.NestedNames(path)
 	}
 	return path
+}
+
+// filePath returns the path of the module with a site's weight in files of the base: a fused one for Phi-3.
+func filePath(c *model.Config, at model.Site) string {
+	if fused, _, _ := c.FusedModule(at); fused != "" {
+		return fused
+	}
+	return at.ModuleName()
+}
+
+// isFused reports whether a path is that of a fused module in a layer.
+func isFused(path string) bool {
+	layer, _, _ := splitPath(path)
+	phi3 := model.Arch{Fused: true}
+	return slices.ContainsFunc(phi3.FusedModules(), func(module string) bool {
+		return path == fmt.Sprintf("model.layers.%d.%s", layer, module)
+	})
 }
 
 // otherPaths lists the paths, beside its own, by which files of PEFT may name a site's module.
@@ -86,30 +100,33 @@ func (f *tensorFile) separate(c *model.Config) error {
 	return nil
 }
 
-// joined returns modules as PEFT has them: those of projections that files of the base have in one weight are one.
-func joined(all []folded, alpha float64, c *model.Config) (modules []storedModule, tensors []checkpoint.Tensor) {
+// savedModule is a module of a LoRA as files of the base name it.
+type savedModule struct {
+	path string
+	folded
+	alpha float64 // the scale times the rank
+}
+
+// joined returns modules with those of projections that have one path joined to one.
+func joined(all []folded, alpha float64, c *model.Config, path func(*model.Config, model.Site) string) []savedModule {
 	in := map[string][]folded{}
 	var paths []string
 	for _, m := range all {
-		path := peftPath(c, m.at)
-		if in[path] == nil {
-			paths = append(paths, path)
+		p := path(c, m.at)
+		if in[p] == nil {
+			paths = append(paths, p)
 		}
-		in[path] = append(in[path], m)
+		in[p] = append(in[p], m)
 	}
-	for _, path := range paths {
-		m, divisor := in[path][0], in[path][0].a.rows
+	var modules []savedModule
+	for _, p := range paths {
+		m, divisor := in[p][0], in[p][0].a.rows
 		if _, _, rows := c.FusedModule(m.at); rows > 0 {
-			m = fused(in[path], rows, c)
+			m = fused(in[p], rows, c)
 		}
-		modules = append(modules, storedModule{path, m.a.rows, alpha * float64(m.a.rows) / float64(divisor)})
-		as, bs := ".lora_A.weight", ".lora_B.weight"
-		if m.at.At == model.Embed {
-			as, bs = ".lora_embedding_A", ".lora_embedding_B"
-		}
-		tensors = append(tensors, m.a.tensor(peftPrefix+path+as), m.b.tensor(peftPrefix+path+bs))
+		modules = append(modules, savedModule{p, m, alpha * float64(m.a.rows) / float64(divisor)})
 	}
-	return modules, tensors
+	return modules
 }
 
 // fused joins modules whose weights are rows of one weight: A of all of them one below the other, and B with theirs on
@@ -172,7 +189,16 @@ func (s *Set) writeRenamed(to string, l LoRA, o Output) error {
 	if err != nil {
 		return err
 	}
-	modules, tensors := joined(all, alpha, s.config)
+	var modules []storedModule
+	var tensors []checkpoint.Tensor
+	for _, m := range joined(all, alpha, s.config, peftPath) {
+		modules = append(modules, storedModule{m.path, m.a.rows, m.alpha})
+		as, bs := ".lora_A.weight", ".lora_B.weight"
+		if m.at.At == model.Embed {
+			as, bs = ".lora_embedding_A", ".lora_embedding_B"
+		}
+		tensors = append(tensors, m.a.tensor(peftPrefix+m.path+as), m.b.tensor(peftPrefix+m.path+bs))
+	}
 	as := listedLoRA(modules)
 	as.Dropout, as.Saved = l.Dropout, l.Saved
 	if o.Portable && len(as.RankPattern)+len(as.AlphaPattern) > 0 {

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"fettle/internal/checkpoint"
@@ -99,11 +100,20 @@ func (c *Config) GGUFArchitecture() (name string, paired bool, err error) {
 	return f.name, f.paired, err
 }
 
-// GGUFName returns llama.cpp's name of a weight that all families have; the name itself where it has none.
-func GGUFName(name string) string { return ggufFamily{}.names().original(name) }
+// GGUFName returns llama.cpp's name of a tensor of an architecture; the name itself where it has none.
+func GGUFName(architecture, name string) string { return namesOf(architecture).original(name) }
 
 // FromGGUFName is the inverse of GGUFName.
-func FromGGUFName(name string) string { return ggufFamily{}.names().rename(name) }
+func FromGGUFName(architecture, name string) string { return namesOf(architecture).rename(name) }
+
+// namesOf returns the names of an architecture, those of all families for one that is not in the table.
+func namesOf(architecture string) naming {
+	i := slices.IndexFunc(ggufFamilies, func(f ggufFamily) bool { return f.name == architecture })
+	if i < 0 {
+		return ggufFamily{}.names()
+	}
+	return ggufFamilies[i].names()
+}
 
 // familyOf finds the architecture of a file.
 func familyOf(m gguf.Metadata) (ggufFamily, error) {
