@@ -144,5 +144,5 @@ func layerNumber(name, prefix, suffix string) (layer int, ok bool) {
 	middle, begins := strings.CutPrefix(name, prefix)
 	middle, ends := strings.CutSuffix(middle, suffix)
 	_, err := fmt.Sscanf(middle, "%d", &layer)
-	return layer, begins && ends && err == nil && fmt.Sprint(layer) == middle
+	return layer, begins && ends && err == nil && layer >= 0 && fmt.Sprint(layer) == middle
 }

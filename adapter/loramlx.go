@@ -58,8 +58,13 @@ func mlxFiles(path string) (config, weights string) {
 		return filepath.Join(filepath.Dir(path), ConfigFile), path
 	}
 	weights = filepath.Join(path, mlxWeights)
-	if steps, _ := filepath.Glob(filepath.Join(path, "*"+mlxCheckpoint)); len(steps) > 0 && !exists(weights) {
-		weights = slices.Max(steps) // numbers have seven digits
+	if !exists(weights) {
+		entries, _ := os.ReadDir(path) // sorted: numbers have seven digits
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), mlxCheckpoint) {
+				weights = filepath.Join(path, e.Name())
+			}
+		}
 	}
 	return filepath.Join(path, ConfigFile), weights
 }

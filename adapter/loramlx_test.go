@@ -88,6 +88,9 @@ func TestCheckpointsOfMLXAreFound(t *testing.T) {
 		require.NoError(t, os.Link(final, filepath.Join(dir, step+"_adapters.safetensors")))
 	}
 	require.NoError(t, os.Remove(final))
+	odd := filepath.Join(t.TempDir(), "run [1]")
+	require.NoError(t, os.Rename(dir, odd))
+	dir = odd
 	require.Equal(t, filepath.Join(dir, "0000200_adapters.safetensors"), adapter.WeightsOf(dir))
 	for _, path := range []string{dir, filepath.Join(dir, "0000100_adapters.safetensors")} {
 		_, err := adapter.Load(path, base)

@@ -260,8 +260,8 @@ func (g *Merged) replaced(c *checkpoint.Computed) error {
 		}
 	})
 	c.Tensor = checkpoint.Tensor{Name: c.Name, Type: c.Type, Shape: c.Shape}
-	c.Rows = func(dst []float32, first int) error {
-		copy(dst, values[first*len(dst):])
+	c.Rows = func(dst []float32, _ int) error { // a vector
+		copy(dst, values)
 		return nil
 	}
 	return nil
