@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -19,6 +20,7 @@ type Output struct {
 	Type     checkpoint.Type // of a GGUF file's tensors, F32 or F16; "": F32
 	Portable bool            // PEFT: one rank and scale for all modules, which every reader of PEFT's files computes
 	Name     string          // of the adapter, for people; "": none
+	Base     string          // the base's name or path, for an adapter that names none
 	Record   Record          // written beside the adapter, or into a GGUF file; without a type: none
 }
 
@@ -35,6 +37,7 @@ func Export(name string, c *model.Config, to string, o Output) error {
 			return err
 		}
 	}
+	s.Base = cmp.Or(s.Base, o.Base)
 	return s.Export(to, o)
 }
 

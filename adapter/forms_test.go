@@ -269,3 +269,16 @@ func TestTheRecordOfAGGUFFileIsInside(t *testing.T) {
 		require.ErrorIs(t, err, adapter.ErrOtherBase, form)
 	}
 }
+
+func TestTheRecordOfAnExportHasItsGates(t *testing.T) {
+	base := load(t, fast(t, 1))
+	dir, s := onDisk(t, adapter.LLaMAAdapter{Len: 2, Layers: 2, Gate: adapter.PerHead, GateActivation: adapter.Tanh}, base)
+	record := adapter.Record{Version: "test", Base: "models/tiny"}
+	s.Complete(&record)
+	require.Equal(t, adapter.Tanh, record.GateActivation)
+	out := filepath.Join(t.TempDir(), "out")
+	require.NoError(t, adapter.Export(dir, base.Config(), out, adapter.Output{Form: adapter.LitGPT, Record: record}))
+	got, err := adapter.ReadRecord(out)
+	require.NoError(t, err)
+	require.Equal(t, adapter.None, got.GateActivation)
+}

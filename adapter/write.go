@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/pth"
@@ -87,7 +89,7 @@ func pthFile(tensors []checkpoint.Tensor) atomicfile.Content {
 	return func(w io.Writer) error { return pth.Encode(w, tensors) }
 }
 
-// writeLitGPT writes an adapter of LitGPT, and for a LoRA the settings that its file lacks.
+// writeLitGPT writes an adapter of LitGPT, and the settings that its file lacks: for a LLaMA-Adapter the base alone.
 func (s *Set) writeLitGPT(to string, o Output) error {
 	if _, ok := s.method.(LLaMAAdapter); !ok {
 		return s.writeLitLoRA(to, o)
@@ -104,7 +106,15 @@ func (s *Set) writeLitGPT(to string, o Output) error {
 		all = append(all, checkpoint.FromFloat32s(name+litPrompt, []int{a.Len, s.config.Hidden}, rows.Data),
 			checkpoint.FromFloat32s(name+litGate, []int{1, 1, s.config.Heads, 1}, gates.Data))
 	}
-	return s.writeFiles(to, o, map[string]atomicfile.Content{litAdapter: pthFile(all)})
+	files := map[string]atomicfile.Content{litAdapter: pthFile(all)}
+	if s.Base != "" {
+		text, err := yaml.Marshal(map[string]string{"checkpoint_dir": s.Base})
+		if err != nil {
+			return err
+		}
+		files[litSettings] = atomicfile.Bytes(text)
+	}
+	return s.writeFiles(to, o, files)
 }
 
 // titleOf returns the name of an adapter for people: that of the file without its ending, unless o has one.

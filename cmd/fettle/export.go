@@ -190,7 +190,7 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 	if err != nil {
 		return input(err)
 	}
-	o := adapter.Output{Form: adapter.Form(as.Format), Portable: as.Portable,
+	o := adapter.Output{Form: adapter.Form(as.Format), Portable: as.Portable, Base: lasting(s.Model),
 		Name: convert.Title(strings.TrimSuffix(filepath.Base(to.Output), filepath.Ext(to.Output)))}
 	if as.Quantize != "" {
 		m, err := gguf.MixNamed(as.Quantize)

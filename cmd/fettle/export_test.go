@@ -121,6 +121,11 @@ func TestAdaptersGoFromFormToForm(t *testing.T) {
 			must(t, "convert", "--input", there, "--model", base, "--output", back, "--format", c.back)
 			require.Equal(t, answerOf(t, "--adapter_name_or_path", c.from, "--recipe", "alpaca-lora-short"),
 				answerOf(t, "--adapter_name_or_path", back, "--model", base, "--recipe", "alpaca-lora-short"))
+			if c.back != "llama-adapter" { // a file of tensors alone
+				named, err := adapter.ReadBase(back)
+				require.NoError(t, err)
+				require.Equal(t, base, named, "also where the form between has no place for it")
+			}
 		})
 	}
 }
