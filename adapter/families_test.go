@@ -230,6 +230,7 @@ func TestALoRAOfALanguageModelInsideALargerOneIsReadAndWritten(t *testing.T) {
 		again, err := adapter.Load(out, base)
 		require.NoError(t, err, reason)
 		require.Equal(t, want, lastLogits(t, again.Model()), reason)
+		require.Empty(t, again.Notes(), reason)
 	}
 	reads("as written")
 

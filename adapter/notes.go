@@ -22,7 +22,7 @@ func (l LoRA) notes(c *model.Config) []string {
 	}
 	paths := otherModules(c)
 	for _, at := range linearSites(c) {
-		paths = append(paths, at.ModuleName())
+		paths = append(append(paths, at.ModuleName()), otherPaths(c, at)...)
 	}
 	if none := match.unmatched(paths); len(none) > 0 {
 		return []string{fmt.Sprintf("target_modules names %s, which the base does not have", strings.Join(none, ", "))}
