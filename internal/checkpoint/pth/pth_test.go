@@ -325,3 +325,12 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestStridesThatOverflowAreRefused(t *testing.T) {
+	const n = 1<<16 + 1 // (n − 1)·2⁴⁸ is 0 in 64 bits
+	p := state().text("w").raw("ctorch._utils\n_rebuild_tensor_v2\n((").text("storage").raw("ctorch\nByteStorage\n")
+	p.text("0").text("cpu").int(n).raw("tQ").int(0).ints(n).raw("(\x8a\x07\x00\x00\x00\x00\x00\x00\x01t")
+	p.raw("\x89ccollections\nOrderedDict\n)RtR")
+	_, err := Parse(archive(t, p.end(), map[string]string{"0": string(make([]byte, n))}))
+	require.ErrorContains(t, err, "is larger than its storage")
+}

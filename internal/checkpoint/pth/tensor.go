@@ -92,7 +92,7 @@ func (f *File) tensor(args tuple) (any, error) {
 		return nil, errors.New("a tensor without storage, offset, size and stride")
 	}
 	t := &tensor{of: of, offset: uint64(offset), bytesCopied: &f.copied}
-	elements, last := uint64(1), uint64(offset)
+	elements, last, overflow := uint64(1), uint64(offset), uint64(0)
 	for i := range size {
 		n, ok1 := size[i].(int64)
 		s, ok2 := stride[i].(int64)
@@ -105,13 +105,15 @@ func (f *File) tensor(args tuple) (any, error) {
 			return nil, fmt.Errorf("a tensor of size %v", size)
 		}
 		if elements = lo; n > 0 {
-			last += uint64(n-1) * uint64(s) // below 2^31 · 2^48, and a sum of a few
+			hi, step := bits.Mul64(uint64(n-1), uint64(s))
+			sum, carry := bits.Add64(last, step, 0)
+			last, overflow = sum, overflow|hi|carry
 		}
 		if len(size) > 16 {
 			return nil, fmt.Errorf("a tensor of %d dimensions", len(size))
 		}
 	}
-	if elements > 0 && (last >= of.elements || elements > of.elements) {
+	if elements > 0 && (overflow > 0 || last >= of.elements || elements > of.elements) {
 		return nil, fmt.Errorf("a tensor of size %v and stride %v at %d is larger than its storage of %d elements", size,
 			stride, offset, of.elements)
 	}
