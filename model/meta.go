@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/pth"
@@ -27,7 +28,7 @@ func openMeta(dir string, to extent) (*Source, error) {
 		return nil, fmt.Errorf("read %s: %w", filepath.Join(dir, paramsFile), err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(shards[0].ByName)) {
-		if name == "rope.freqs" { // a table of RoPE that is computed anew
+		if isTable(name) {
 			continue
 		}
 		t, err := joined(name, shards, s.Config.Hidden, to)
@@ -46,6 +47,13 @@ func openMeta(dir string, to extent) (*Source, error) {
 		return nil, fmt.Errorf("read %s: %w", dir, err)
 	}
 	return s, nil
+}
+
+// isTable reports whether a tensor is a table that is computed anew: RoPE's, of the first LLaMA in every layer, or the
+// causal mask.
+func isTable(name string) bool {
+	return slices.ContainsFunc([]string{"rope.freqs", "freqs_cis", "freqs_cos", "freqs_sin", "attention.mask"},
+		func(table string) bool { return name == table || strings.HasSuffix(name, "."+table) })
 }
 
 // whole refuses a model whose last files are missing: its queries have too few rows.

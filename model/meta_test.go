@@ -95,7 +95,10 @@ func writeMeta(t *testing.T, dir, base string, ranks int, byRows bool, params ma
 		}
 	}
 	for rank, list := range files {
-		list = append(list, checkpoint.FromFloat32s("rope.freqs", []int{2}, []float32{1, 0.01}))
+		for _, name := range []string{"rope.freqs", "layers.0.attention.inner_attention.rope.freqs", // of the first LLaMA
+			"freqs_cos", "layers.2.attention.mask"} { // of other programs that keep Meta's layout
+			list = append(list, checkpoint.FromFloat32s(name, []int{2}, []float32{1, 0.01}))
+		}
 		require.NoError(t, tinymodel.WritePickle(filepath.Join(dir, fmt.Sprintf("consolidated.%02d.pth", rank)), list))
 	}
 }
