@@ -1,7 +1,10 @@
 package model_test
 
 import (
+	"encoding/binary"
+	"fmt"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -135,5 +138,51 @@ func TestGGUFEqualsTheDirectoryItWasMadeOf(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, got.Config(), again)
 		})
+	}
+}
+
+func TestVectorsOfAnyTypeAreRead(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Hidden: 128, Intermediate: 64}, 1))
+	keys := ggufKeys()
+	keys["llama.embedding_length"], keys["llama.feed_forward_length"] = uint32(128), uint32(64)
+	for _, as := range []checkpoint.Type{
+		checkpoint.F32, checkpoint.F16, checkpoint.BF16, checkpoint.F64, checkpoint.Q8_0,
+	} {
+		path, wants := filepath.Join(t.TempDir(), "x.gguf"), filepath.Join(t.TempDir(), "y.gguf")
+		tensors, plain := ggufTensors(t, dir), ggufTensors(t, dir)
+		for l := range 3 {
+			for part, n := range map[string]int{"q": 128, "k": 64, "v": 64} {
+				name, bias := fmt.Sprintf("blk.%d.attn_%s.bias", l, part), make([]float32, n)
+				for i := range bias {
+					bias[i] = float32(math.Sin(float64(i)))
+				}
+				tensors[name] = checkpoint.FromFloat32s(name, []int{n}, bias)
+			}
+		}
+		for name, tensor := range tensors {
+			if len(tensor.Shape) != 1 {
+				continue
+			}
+			x, err := checkpoint.Float32s(tensor)
+			require.NoError(t, err)
+			size, err := as.Bytes(tensor.Shape)
+			require.NoError(t, err)
+			one := checkpoint.Tensor{Name: name, Type: as, Shape: tensor.Shape, Data: make([]byte, size)}
+			if as == checkpoint.F64 {
+				for i, v := range x {
+					binary.LittleEndian.PutUint64(one.Data[8*i:], math.Float64bits(float64(v)))
+				}
+			} else {
+				require.NoError(t, checkpoint.Encode(as, one.Data, x))
+			}
+			tensors[name] = one
+			rounded, err := checkpoint.Float32s(one)
+			require.NoError(t, err)
+			plain[name] = checkpoint.FromFloat32s(name, tensor.Shape, rounded)
+		}
+		writeGGUF(t, path, keys, tensors)
+		writeGGUF(t, wants, keys, plain)
+		require.Equal(t, lastLogits(t, wants), lastLogits(t, path), as)
 	}
 }

@@ -151,6 +151,10 @@ func halved(t checkpoint.Tensor, c *Config) checkpoint.Tensor {
 	case len(t.Shape) == 2:
 		t.Order = halves(heads, c.HeadDim)
 	default:
+		if t.Type.Block() > 1 { // whose elements do not move one by one
+			x, _ := checkpoint.Float32s(t)
+			t = checkpoint.FromFloat32s(t.Name, t.Shape, x)
+		}
 		out := make([]byte, 0, len(t.Data))
 		for _, at := range halves(heads, c.HeadDim) {
 			out = append(out, t.Row(int(at))...)
