@@ -131,6 +131,7 @@ func TestShardsOfPicklesGetTheNamesOfSafetensors(t *testing.T) {
 	text, err := json.Marshal(map[string]any{"weight_map": where})
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(m.Source.Path, "pytorch_model.bin.index.json"), text, 0o644))
+	require.NoError(t, os.Remove(filepath.Join(m.Source.Path, "model.safetensors")))
 	dir := t.TempDir()
 	require.NoError(t, m.Directory(dir, convert.DirectoryOptions{ShardSize: 1}))
 	var index struct {
@@ -226,4 +227,14 @@ func TestAQuantizedModelIsNamedByMostOfItsWeights(t *testing.T) {
 	require.Equal(t, checkpoint.Q4_1, m.Quantized())
 	m.Tensors = m.Tensors[:1]
 	require.Empty(t, m.Quantized())
+}
+
+func TestAnIndexOfFilesThatAreNotReadIsIgnored(t *testing.T) {
+	m := opened(t, tinymodel.Config{}) // of model.safetensors
+	index := filepath.Join(m.Source.Path, "pytorch_model.bin.index.json")
+	text := `{"weight_map": {"transformer.wte": "pytorch_model-00001-of-00002.bin"}}`
+	require.NoError(t, os.WriteFile(index, []byte(text), 0o644))
+	dir := t.TempDir()
+	require.NoError(t, m.Directory(dir, convert.DirectoryOptions{}))
+	require.FileExists(t, filepath.Join(dir, "model.safetensors"))
 }

@@ -126,7 +126,10 @@ func shardName(i, n int) string {
 
 // sourceShards returns the file of every tensor of a source in shards, nil for another one.
 func (m Model) sourceShards() (map[string]string, error) {
-	for _, name := range []string{indexFile, "pytorch_model.bin.index.json"} {
+	for i, name := range []string{indexFile, "pytorch_model.bin.index.json"} {
+		if _, err := os.Stat(filepath.Join(m.Source.Path, weightsFile)); err == nil && i > 0 {
+			break // the weights are those of this file
+		}
 		path := filepath.Join(m.Source.Path, name)
 		text, err := os.ReadFile(path)
 		if m.Source.Format != identify.HuggingFace || errors.Is(err, os.ErrNotExist) {

@@ -15,7 +15,7 @@ import (
 
 // GGUFOptions holds the choices of GGUF.
 type GGUFOptions struct {
-	Mix       *gguf.Mix  // nil: as stored, see Stored
+	Mix       *gguf.Mix  // nil: matrices of blocks and halves as they are stored, others in halves
 	Name      string     // general.name; that of a GGUF source whose weights are not changed stays
 	Tokenizer []gguf.Key // its keys and those of generation and the chat template
 	More      []gguf.Key // others
@@ -46,9 +46,9 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 		c := m.Config
 		lazy = o.Mix.Apply(gguf.Model{Architecture: arch, Layers: c.Layers, Heads: c.Heads, KVHeads: c.KVHeads}, tensors)
 		keys = append(keys, gguf.Key{Name: fileType, Value: o.Mix.File})
-	} else if lazy = stored(tensors); m.Source.Metadata != nil {
-		if n, ok := m.Source.Metadata.Int(fileType); ok && !m.changed() {
-			keys = append(keys, gguf.Key{Name: fileType, Value: uint32(n)})
+	} else if lazy = stored(tensors); !m.changed() {
+		if n, ok := m.fileType(tensors, lazy); ok {
+			keys = append(keys, gguf.Key{Name: fileType, Value: n})
 		}
 	}
 	if err := room(filepath.Dir(path), lazy); err != nil {
@@ -70,33 +70,39 @@ func (m Model) provenance(keys []gguf.Key) (more []gguf.Key) {
 		switch v := m.Source.Metadata[name].(type) {
 		case string, []string, bool:
 			more = append(more, gguf.Key{Name: name, Value: v})
+		case uint64: // general.base_model.count and the like
+			if strings.HasSuffix(name, ".count") && v <= math.MaxUint32 {
+				more = append(more, gguf.Key{Name: name, Value: uint32(v)})
+			}
 		}
 	}
 	return more
 }
 
-// Stored returns the type of matrices in a GGUF file that is written without quantizing: BF16 if the weights are stored
-// so, else F16. Blocks that no adapter changes stay as they are.
-func (m Model) Stored() checkpoint.Type { return floatType(m.Tensors) }
-
-func floatType(tensors []checkpoint.Computed) checkpoint.Type {
-	for _, t := range tensors {
-		if t.Type == checkpoint.BF16 && len(t.Shape) > 1 {
-			return checkpoint.BF16
-		}
+// fileType returns general.file_type of a GGUF source, and false where matrices have other types than there.
+func (m Model) fileType(tensors []checkpoint.Computed, written []checkpoint.Lazy) (uint32, bool) {
+	n, ok := m.Source.Metadata.Int(fileType)
+	for i, t := range tensors {
+		ok = ok && (len(t.Shape) < 2 || t.Type == written[i].Type)
 	}
-	return checkpoint.F16
+	return uint32(n), ok
 }
 
-// stored returns tensors in types that lose little: vectors in F32, unchanged blocks as they are, matrices in 16 bits.
+// stored returns tensors in types that lose little: vectors in F32, unchanged blocks and halves as they are, other
+// matrices in BF16 if some are stored so, else F16.
 func stored(tensors []checkpoint.Computed) []checkpoint.Lazy {
-	float := floatType(tensors)
+	float := checkpoint.F16
+	for _, t := range tensors {
+		if t.Type == checkpoint.BF16 && len(t.Shape) > 1 {
+			float = checkpoint.BF16
+		}
+	}
 	out := make([]checkpoint.Lazy, len(tensors))
 	for i, t := range tensors {
-		switch {
+		switch half := t.Type == checkpoint.BF16 || t.Type == checkpoint.F16; {
 		case len(t.Shape) < 2:
 			out[i] = t.As(checkpoint.F32)
-		case t.Type.Block() > 1 && t.Stored():
+		case half || t.Type.Block() > 1 && t.Stored():
 			out[i] = t.As(t.Type)
 		default:
 			out[i] = t.As(float)

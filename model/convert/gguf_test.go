@@ -113,3 +113,37 @@ func TestAnUnchangedGGUFKeepsItsName(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "Phi-3 mini", f.Metadata["general.name"], "by which llama.cpp knows some tokenizers")
 }
+
+func TestGGUFsOfGGUFsSayWhatTheyHold(t *testing.T) {
+	m := opened(t, tinymodel.Config{Hidden: 64, Intermediate: 64})
+	one, two := filepath.Join(t.TempDir(), "one.gguf"), filepath.Join(t.TempDir(), "two.gguf")
+	more := []gguf.Key{{Name: "general.base_model.count", Value: uint32(1)},
+		{Name: "general.base_model.0.name", Value: "Base"}}
+	require.NoError(t, m.GGUF(one, convert.GGUFOptions{Mix: mix(t, "F32"), More: more}))
+	require.NoError(t, openedAt(t, one).GGUF(two, convert.GGUFOptions{}))
+	f, err := gguf.Open(two)
+	require.NoError(t, err)
+	require.Equal(t, checkpoint.F16, f.ByName["blk.0.attn_q.weight"].Type)
+	require.NotEqual(t, uint64(0), f.Metadata["general.file_type"], "0 says that all are F32")
+	for _, k := range more {
+		require.Contains(t, f.Metadata, k.Name)
+	}
+}
+
+func TestHalvesOfAMixedFileStayAsTheyAre(t *testing.T) {
+	m := opened(t, tinymodel.Config{DType: checkpoint.F16})
+	for i, tensor := range m.Tensors {
+		if tensor.Name == "model.embed_tokens.weight" {
+			x, err := checkpoint.Float32s(tensor.Tensor)
+			require.NoError(t, err)
+			m.Tensors[i].Tensor, err = checkpoint.Rounded(tensor.Name, checkpoint.BF16, tensor.Shape, x)
+			require.NoError(t, err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "x.gguf")
+	require.NoError(t, m.GGUF(path, convert.GGUFOptions{}))
+	f, err := gguf.Open(path)
+	require.NoError(t, err)
+	require.Equal(t, checkpoint.BF16, f.ByName["token_embd.weight"].Type)
+	require.Equal(t, checkpoint.F16, f.ByName["blk.0.attn_q.weight"].Type, "BF16 has fewer bits")
+}
