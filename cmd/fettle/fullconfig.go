@@ -28,9 +28,11 @@ func (m *runData) keepConfig(job *train.Job, c train.Config) error {
 	if isDir(where) {
 		where = filepath.Join(where, "config.json")
 	}
-	text, err := os.ReadFile(where)
-	if err != nil || filepath.Base(where) != "config.json" {
-		text, err = job.Model.Config().JSON() // of a base in another layout
+	var text []byte
+	if filepath.Base(where) == "config.json" && isThere(where) {
+		text, err = os.ReadFile(where)
+	} else { // a base in another layout, whose file may be large
+		text, err = job.Model.Config().JSON()
 	}
 	if err != nil {
 		return err
