@@ -85,6 +85,7 @@ func (m *made) writeModelfile(dir string) error {
 		if o.Template, err = l.Ollama(); err != nil {
 			o.Note = err.Error()
 		}
+		o.NoSystem = l.NoSystem
 	}
 	o.InFile = o.Template == "" && m.template.Default != "" && m.chat.Recipe != nil && m.chat.Recipe.Chat
 	if m.chat.Tokenizer != nil {
@@ -94,7 +95,11 @@ func (m *made) writeModelfile(dir string) error {
 		o.Stop = append(o.Stop, r.Stop...)
 	}
 	g := m.chat.Generation
-	o.Stop = append(o.Stop, g.Stop...)
+	for _, stop := range g.Stop {
+		if !slices.Contains(o.Stop, stop) {
+			o.Stop = append(o.Stop, stop)
+		}
+	}
 	number := func(key string, x *float64) {
 		if x != nil {
 			o.Parameters = append(o.Parameters, [2]string{key, strconv.FormatFloat(*x, 'g', -1, 64)})

@@ -18,6 +18,8 @@ type Layout struct {
 	Answer          string // before the answer to come
 	Single          bool   // one instruction alone, the last
 	SystemInsideAsk bool   // of Single: the system message stands in front of the instruction
+	SystemInside    bool   // the user's message behind a system message has no text of its own before it (LLaMA 2)
+	NoSystem        bool   // there is no place for a system message (Mistral)
 }
 
 // around is the text before and after a message.
@@ -64,13 +66,17 @@ func NewLayout(r recipe.Recipe, bos string, ends []string) (*Layout, error) {
 	}
 	l.Begin = strings.TrimSuffix(head, l.User.before)
 	l.Assistant.after = strings.TrimSuffix(back, l.User.before)
-	if with, err := render(conversation(systemMark, userMark)); err == nil {
+	with, err := render(conversation(systemMark, userMark))
+	if l.NoSystem = err != nil; !l.NoSystem {
 		before, rest, found := strings.Cut(with, systemMark)
 		after, _, asks := cutAnd(found, rest, userMark)
-		if !asks || !strings.HasSuffix(after, l.User.before) {
+		if !asks {
 			return nil, errNoLayout
 		}
-		l.System = around{before, strings.TrimSuffix(after, l.User.before)}
+		l.SystemInside = !strings.HasSuffix(after, l.User.before)
+		if l.System = (around{before, after}); !l.SystemInside {
+			l.System.after = strings.TrimSuffix(after, l.User.before)
+		}
 	}
 	return &l, l.check(render)
 }
@@ -200,13 +206,27 @@ func (l *Layout) Ollama() (string, error) {
 	}
 	var b strings.Builder
 	b.WriteString(`{{ range $i, $_ := .Messages }}`)
-	b.WriteString(`{{ if eq .Role "system" }}` + l.System.before + `{{ .Content }}` + l.System.after)
+	b.WriteString(`{{ if eq .Role "system" }}`)
+	if !l.NoSystem {
+		b.WriteString(l.System.before + `{{ .Content }}` + l.System.after)
+	}
 	b.WriteString(`{{ else if eq .Role "assistant" }}` + l.Assistant.before + `{{ .Content }}` + l.Assistant.after)
 	b.WriteString(`{{ else }}`)
+	const behindSystem = `and (eq $i 1) $.System` // where the first message is the system's
+	switch {
+	case l.SystemInside:
+		b.WriteString(`{{ if not (` + behindSystem + `) }}`)
+	case l.NoSystem && l.Begin != "":
+		b.WriteString(`{{ if ` + behindSystem + ` }}` + l.Begin + `{{ end }}`)
+	}
 	if l.Begin != "" {
 		b.WriteString(`{{ if eq $i 0 }}` + l.Begin + `{{ end }}`)
 	}
-	b.WriteString(l.User.before + `{{ .Content }}{{ end }}{{ end }}` + l.Answer)
+	b.WriteString(l.User.before)
+	if l.SystemInside {
+		b.WriteString(`{{ end }}`)
+	}
+	b.WriteString(`{{ .Content }}{{ end }}{{ end }}` + l.Answer)
 	return b.String(), nil
 }
 
@@ -230,7 +250,15 @@ func (l *Layout) Jinja(bos bool) string {
 	if l.Begin != "" {
 		begin = "{% if loop.first %}{{ " + quote(l.Begin) + " }}{% endif %}"
 	}
-	return "{% for message in messages %}{% if message['role'] == 'system' %}" + put(l.System) +
-		"{% elif message['role'] == 'assistant' %}" + put(l.Assistant) + "{% else %}" + begin + put(l.User) +
+	system, user := put(l.System), begin+put(l.User)
+	switch {
+	case l.NoSystem:
+		system = "{{ raise_exception('the prompt has no place for a system message') }}"
+	case l.SystemInside:
+		user = "{% if loop.index0 == 1 and messages[0]['role'] == 'system' %}" + put(around{after: l.User.after}) +
+			"{% else %}" + user + "{% endif %}"
+	}
+	return "{% for message in messages %}{% if message['role'] == 'system' %}" + system +
+		"{% elif message['role'] == 'assistant' %}" + put(l.Assistant) + "{% else %}" + user +
 		"{% endif %}{% endfor %}{% if add_generation_prompt %}{{ " + quote(l.Answer) + " }}{% endif %}"
 }

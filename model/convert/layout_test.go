@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -85,7 +86,64 @@ func trim(l *convert.Layout) string {
 func TestModelfilesQuoteTheirTexts(t *testing.T) {
 	o := convert.Ollama{Template: "{{ .Prompt }}\n", Stop: []string{"### \"x\"\n"}, Parameters: [][2]string{
 		{"temperature", "0.7"}}}
-	require.Equal(t, "FROM ./model.gguf\n\nTEMPLATE \"\"\"{{ .Prompt }}\n\"\"\"\n\nPARAMETER stop \"### \\\"x\\\"\\n\"\n"+
-		"PARAMETER temperature 0.7\n", o.Modelfile())
+	require.Equal(t, "FROM ./model.gguf\n\nTEMPLATE \"\"\"{{ .Prompt }}\n\"\"\"\n\nPARAMETER stop \"\"\"### \"x\"\n"+
+		"\"\"\"\nPARAMETER temperature 0.7\n", o.Modelfile())
+	// Ollama knows no escapes: what stands between the quotes is the text.
+	require.Contains(t, convert.Ollama{Stop: []string{"\n\\n"}}.Modelfile(), "PARAMETER stop \"\n\\n\"\n")
+	require.Contains(t, convert.Ollama{Stop: []string{"\u00a0"}}.Modelfile(), "# No stop \"\\u00a0\"")
 	require.Contains(t, convert.Ollama{Note: "it is strange"}.Modelfile(), "# No TEMPLATE: it is strange.\n")
+}
+
+func TestPlacesOfSystemMessagesAreTranslated(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		system func(system, user string) (string, error)
+		ollama string
+		want   string // of Jinja; "": refused
+	}{
+		{"inside the user's message",
+			func(system, user string) (string, error) {
+				return "<<SYS>>\n" + system + "\n<</SYS>>\n\n" + user, nil
+			},
+			"{{ if not (and (eq $i 1) $.System) }}[INST] {{ end }}{{ .Content }}",
+			"<s>[INST] <<SYS>>\ns\n<</SYS>>\n\nu [/INST]"},
+		{"none", func(_, _ string) (string, error) { return "", errors.New("no place") },
+			`{{ if eq .Role "system" }}{{ else if`, ""},
+	} {
+		r := recipe.Recipe{Name: "chat_template", Chat: true}
+		r.Render = func(said recipe.Conversation, _ bool) (_ []recipe.Segment, err error) {
+			text := ""
+			for i, turn := range said.Turns {
+				content := turn.Text
+				if i == 0 && said.System != "" {
+					if content, err = c.system(said.System, content); err != nil {
+						return nil, err
+					}
+				}
+				if i%2 == 0 {
+					text += "<s>[INST] " + content + " [/INST]"
+				} else {
+					text += " " + content + " </s>"
+				}
+			}
+			return []recipe.Segment{{Text: text, Markup: true}}, nil
+		}
+		l, err := convert.NewLayout(r, "<s>", []string{"</s>"})
+		require.NoError(t, err, c.reason)
+		text, err := l.Ollama()
+		require.NoError(t, err)
+		require.Contains(t, text, c.ollama, c.reason)
+		template, err := jinja.Parse(l.Jinja(true))
+		require.NoError(t, err)
+		messages, err := jinja.FromJSON(`[{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]`, 0)
+		require.NoError(t, err)
+		vars := map[string]any{"bos_token": "<s>", "add_generation_prompt": true, "messages": messages}
+		got, err := template.Render(vars)
+		if c.want == "" {
+			require.ErrorContains(t, err, "no place for a system message")
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, c.want, got.String())
+	}
 }

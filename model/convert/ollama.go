@@ -16,6 +16,7 @@ const (
 type Ollama struct {
 	Template   string   // "": the chat template in the GGUF file
 	Note       string   // why there is none
+	NoSystem   bool     // it leaves out system messages
 	InFile     bool     // the GGUF file has a chat template instead
 	Stop       []string // texts that end an answer
 	Parameters [][2]string
@@ -28,6 +29,9 @@ func (o Ollama) Modelfile() string {
 	if o.Template != "" {
 		fmt.Fprintf(&b, "\nTEMPLATE \"\"\"%s\"\"\"\n", o.Template)
 	}
+	if o.Template != "" && o.NoSystem {
+		b.WriteString("\n# The prompt has no place for a system message: it is left out.\n")
+	}
 	if o.Note != "" {
 		fmt.Fprintf(&b, "\n# No TEMPLATE: %s.\n", o.Note)
 	}
@@ -36,10 +40,25 @@ func (o Ollama) Modelfile() string {
 	}
 	b.WriteString("\n")
 	for _, stop := range o.Stop {
-		fmt.Fprintf(&b, "PARAMETER stop %s\n", strconv.Quote(stop))
+		if text, ok := quoted(stop); ok {
+			fmt.Fprintf(&b, "PARAMETER stop %s\n", text)
+		} else {
+			fmt.Fprintf(&b, "# No stop %q: the file cannot hold it.\n", stop)
+		}
 	}
 	for _, p := range o.Parameters {
 		fmt.Fprintf(&b, "PARAMETER %s %s\n", p[0], p[1])
 	}
 	return strings.TrimRight(b.String(), "\n") + "\n"
+}
+
+// quoted returns a text as Ollama reads it: what stands between quotes, without escapes and without characters that do
+// not print. It reports whether the text can stand there.
+func quoted(text string) (string, bool) {
+	marks := `"`
+	if strings.Contains(text, `"`) {
+		marks = `"""`
+	}
+	silent := func(r rune) bool { return !strconv.IsPrint(r) && r != '\n' && r != '\t' }
+	return marks + text + marks, !strings.Contains(text, `"""`) && !strings.ContainsFunc(text, silent)
 }
