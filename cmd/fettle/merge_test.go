@@ -165,3 +165,26 @@ func parameters(t testing.TB, dir string) int {
 	require.NoError(t, err)
 	return m.Config().Parameters()
 }
+
+func TestModelsWithoutATokenizerAreMergedAndCompared(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	run := trainedAdapter(t, base)
+	for _, dir := range []string{base, run} {
+		require.NoError(t, os.RemoveAll(filepath.Join(dir, "tokenizer.model")))
+	}
+	settings := []byte(`{"top_k": 7}`)
+	require.NoError(t, os.WriteFile(filepath.Join(base, "generation_config.json"), settings, 0o644))
+	out := filepath.Join(t.TempDir(), "merged")
+	must(t, "merge", "--model_name_or_path", base, "--adapter_name_or_path", run, "--output_dir", out)
+	certificate := readCertificate(t, out)
+	require.Equal(t, "random tokens", certificate.Text)
+	require.Greater(t, certificate.Tokens, 900)
+	require.Less(t, certificate.MaxDifference, 1e-4)
+	kept, err := os.ReadFile(filepath.Join(out, "generation_config.json"))
+	require.NoError(t, err)
+	require.Equal(t, settings, kept)
+	code, _, stderr := call("", "merge", "--model_name_or_path", out, "--adapter_name_or_path", run, "--output_dir",
+		filepath.Join(t.TempDir(), "twice"))
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "is in the weights of")
+}

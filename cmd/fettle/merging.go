@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -265,7 +266,7 @@ func (m *made) besides(s mergeSettings, base string) (err error) {
 	if m.chat.Tokenizer, err = loadTokenizer(where, m.chat.Weights); err != nil {
 		m.notes = append(m.notes, fmt.Sprintf("The model has no tokenizer that can be used: %v.", err))
 		m.chat.Tokenizer = nil
-		return nil
+		return m.withoutTokenizer(dirs)
 	}
 	if len(m.Files) == 0 { // it is a GGUF file's, or llama2.c's
 		if m.Files, err = m.chat.Tokenizer.Files(); err != nil {
@@ -291,9 +292,38 @@ func (m *made) besides(s mergeSettings, base string) (err error) {
 	if m.Files[chat.GenerationFile] == nil {
 		delete(m.Files, chat.GenerationFile)
 	}
-	if r.Type != "" {
-		r.Tokenizer = m.chat.Tokenizer.Hash()
-		m.Files[adapter.RecordFile], err = r.Encode()
+	return m.addRecord()
+}
+
+// withoutTokenizer adds the files of a model that has no tokenizer: they stay as they are.
+func (m *made) withoutTokenizer(dirs []string) error {
+	template, err := chat.ReadTemplate(dirs...)
+	if err != nil {
+		return input(err)
 	}
+	if m.Files == nil {
+		m.Files = map[string][]byte{}
+	}
+	maps.Copy(m.Files, template.Files())
+	g, err := chat.ReadGeneration(dirs...)
+	if err == nil && filepath.Base(g.Path) == chat.GenerationFile {
+		m.Files[chat.GenerationFile], err = os.ReadFile(g.Path)
+	}
+	if err != nil {
+		return err
+	}
+	return m.addRecord()
+}
+
+// addRecord adds the file of the record, if adapters are merged.
+func (m *made) addRecord() (err error) {
+	r := m.record
+	if r.Type == "" {
+		return nil
+	}
+	if r.Tokenizer = ""; m.chat.Tokenizer != nil {
+		r.Tokenizer = m.chat.Tokenizer.Hash()
+	}
+	m.Files[adapter.RecordFile], err = r.Encode()
 	return err
 }

@@ -136,9 +136,6 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 		fmt.Fprintln(cmd.OutOrStdout(), note)
 	}
 	m = nil // its memory is for the certificate
-	if to.Certify == "yes" && len(sample.Sequences) == 0 {
-		fmt.Fprintln(cmd.OutOrStdout(), "There is no certificate: its text needs a tokenizer.")
-	}
 	if len(sample.Sequences) > 0 {
 		if err := certify(cmd, to.Output, f.file, sample, described, before); err != nil {
 			return err
@@ -158,8 +155,12 @@ func (w writeSettings) sample(m *made) (convert.Sample, error) {
 		}
 		name, text = w.Text, string(data)
 	}
+	if m.chat.Tokenizer == nil && w.Text != "" {
+		return convert.Sample{}, usage(fmt.Errorf("certificate_data %s needs a tokenizer, and the model has none: without "+
+			"it, the certificate is on random tokens", w.Text))
+	}
 	if m.chat.Tokenizer == nil {
-		return convert.Sample{}, nil
+		return convert.RandomSample(m.Config), nil
 	}
 	before, _ := m.chat.Tokenizer.Specials()
 	sample := convert.NewSample(name, text, before, m.chat.Tokenizer.Encode(text), m.Config)

@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+	"strings"
 
+	"fettle/internal/rng"
 	"fettle/model"
 )
 
@@ -63,6 +66,16 @@ func NewSample(name, text string, before, tokens []int32, c *model.Config) Sampl
 		s.Sequences = append(s.Sequences, slices.Concat(before, part))
 	}
 	return s
+}
+
+// RandomSample draws tokens, always the same, for a model whose tokenizer is unknown. Its text lists them.
+func RandomSample(c *model.Config) Sample {
+	ids, words, key := make([]int32, positions), make([]string, positions), rng.Stream(rng.Name("certificate"))
+	for i := range ids {
+		ids[i] = int32(key.Uniform(i) * float64(c.Vocab))
+		words[i] = strconv.Itoa(int(ids[i]))
+	}
+	return NewSample("random tokens", strings.Join(words, " "), nil, ids, c)
 }
 
 // Certify compares two models on a sample. They are opened one after the other, so that one is in memory at a time.
