@@ -67,6 +67,8 @@ func TestPathsBeginAtHome(t *testing.T) {
 	must(t, "convert", "--input", base, "--output=~/x.gguf", "--certificate", "no")
 	require.FileExists(t, filepath.Join(home, "x.gguf"))
 	must(t, "generate", "--model=~/x.gguf", "--raw", "--prompt", "~/a", "--max_new_tokens", "1")
+	require.NoError(t, os.WriteFile(filepath.Join(home, "x.yaml"), []byte("max_new_tokens: 1"), 0o644))
+	must(t, "generate", "--model=~/x.gguf", "--config=~/x.yaml", "--raw", "--prompt", "a")
 
 	out := filepath.Join(t.TempDir(), "full")
 	must(t, training(filepath.Join(home, "x.gguf"), rows(t, 14), out, "--finetuning_type", "full")...)

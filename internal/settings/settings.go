@@ -248,9 +248,9 @@ func (s *Settings) Recorded() bool {
 // Config returns the name of the file that settings come from, or "".
 func (s *Settings) Config() string {
 	if name, err := s.flags.GetString(configKey); err == nil && name != "" {
-		return name
+		return atHome(name)
 	}
-	return os.Getenv(variable(configKey))
+	return atHome(os.Getenv(variable(configKey)))
 }
 
 // all lists the names and aliases of all settings, sorted.
@@ -270,22 +270,20 @@ func (s *Settings) field(key string) Field {
 
 // atHome replaces a leading ~/ of paths, which shells leave where it does not begin a word, by the home directory.
 func (f Field) atHome() {
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return
-	}
-	whole := func(path string) string {
-		if rest, ok := strings.CutPrefix(path, "~/"); ok {
-			return filepath.Join(home, rest)
-		}
-		return path
-	}
 	switch to := f.Value.Addr().Interface().(type) {
 	case *string:
-		*to = whole(*to)
+		*to = atHome(*to)
 	case *[]string:
 		for i, path := range *to {
-			(*to)[i] = whole(path)
+			(*to)[i] = atHome(path)
 		}
 	}
+}
+
+func atHome(path string) string {
+	home, err := os.UserHomeDir()
+	if rest, ok := strings.CutPrefix(path, "~/"); ok && err == nil {
+		return filepath.Join(home, rest)
+	}
+	return path
 }
