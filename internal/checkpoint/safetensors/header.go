@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -60,6 +61,11 @@ func Parse(data []byte) (*File, error) {
 		windows = append(windows, w)
 		return nil
 	})
+	var bad *json.SyntaxError
+	if errors.As(err, &bad) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("safetensors: header is no JSON behind its byte %d: the file is damaged: download or copy it "+
+			"again", dec.InputOffset())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("safetensors: header: %w", err)
 	}

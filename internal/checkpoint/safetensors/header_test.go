@@ -32,7 +32,7 @@ func TestParseRefusesHostileFiles(t *testing.T) {
 		{"space before the header", file(" {}", ""), "not a JSON object"},
 		{"array", file("[]", ""), "not a JSON object"},
 		{"not UTF-8", file("{\"\xff\":1}", ""), "not a JSON object in UTF-8"},
-		{"cut JSON", file(`{"a":{"dtype":"F32"`, ""), "EOF"},
+		{"cut JSON", file(`{"a":{"dtype":"F32"`, ""), "no JSON behind its byte 19"},
 		{"second object", file(`{}{}`, ""), "something follows"},
 		{"garbage after the object", file("{}\x00", ""), "something follows"},
 		{"data without a tensor", file("{}", abcd), "the tensors cover 0 bytes, the file holds 8"},
@@ -148,4 +148,14 @@ func TestMetadataMayBeNull(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"a"}, f.Names())
 	require.Empty(t, f.Metadata())
+}
+
+func TestADamagedHeaderIsCalledSo(t *testing.T) {
+	for _, header := range []string{
+		"{\"a\":{\"dtype\":\"F32\",\x00\x00\x00\x00\"shape\":[1],\"data_offsets\":[0,4]}}",
+		`{"a":{"dtype":"F32","shape":[1]`,
+	} {
+		_, err := Parse(file(header, "abcd"))
+		require.ErrorContains(t, err, "the file is damaged: download or copy it again")
+	}
 }
