@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,8 +49,8 @@ func writeFamily(t *testing.T, keys map[string]any) string {
 	return dir
 }
 
-// writeAsGGUF writes a model as a GGUF file, its matrices in a type.
-func writeAsGGUF(t *testing.T, from, to string, matrices checkpoint.Type) {
+// writeAsGGUF writes a model as a GGUF file, its matrices in a type, with more keys.
+func writeAsGGUF(t *testing.T, from, to string, matrices checkpoint.Type, more ...gguf.Key) {
 	s, err := model.Open(from)
 	require.NoError(t, err)
 	var tensors []checkpoint.Computed
@@ -66,7 +67,7 @@ func writeAsGGUF(t *testing.T, from, to string, matrices checkpoint.Type) {
 		}
 		out = append(out, tensor.As(stored))
 	}
-	require.NoError(t, gguf.Write(to, keys, out))
+	require.NoError(t, gguf.Write(to, append(keys, more...), out))
 }
 
 func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
@@ -120,4 +121,27 @@ func TestEmbeddingsOfGemmaAreScaledExactlyFromGGUF(t *testing.T) {
 	writeAsGGUF(t, dir, coarse, checkpoint.BF16)
 	writeAsGGUF(t, coarse, wide, checkpoint.F32)
 	require.InDeltaSlice(t, lastLogits(t, wide), lastLogits(t, coarse), 1e-5)
+}
+
+func TestGemmasFilesSayWhichLayersHaveAWindow(t *testing.T) {
+	for _, c := range []struct {
+		family  string
+		pattern uint32
+		want    []int
+	}{
+		{"gemma2", 3, []int{5, 5, 0, 5, 5, 0}}, {"gemma3_text", 2, []int{5, 0, 5, 0, 5, 0}},
+		{"gemma3_text", 0, []int{5, 5, 5, 5, 5, 5}},
+	} {
+		dir := writeFamily(t, map[string]any{"model_type": c.family, "tie_word_embeddings": true, "sliding_window": 5})
+		path, architecture := filepath.Join(dir, "x.gguf"), strings.TrimSuffix(c.family, "_text")
+		writeAsGGUF(t, dir, path, checkpoint.F32,
+			gguf.Key{Name: architecture + ".attention.sliding_window_pattern", Value: c.pattern})
+		got, err := model.ReadConfig(path)
+		require.NoError(t, err)
+		require.Equal(t, c.want, got.Arch.Windows)
+		for l, window := range c.want {
+			local := c.family == "gemma3_text" && window > 0
+			require.Equal(t, local, got.Rotation(l) == model.LocalRope)
+		}
+	}
 }

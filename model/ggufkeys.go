@@ -36,11 +36,17 @@ func everyFourthUnrotated(_ *keys, c *Config) {
 	})
 }
 
+// slides returns which layers have a window: all but the last of every so many, as many as a key says, all for 0.
+func (k *keys) slides(usual int) func(l int) bool {
+	every := k.whole("attention.sliding_window_pattern", &usual)
+	return func(l int) bool { return every == 0 || l%every < every-1 }
+}
+
 // gemma2Keys reads the window of even layers and the caps. llama.cpp knows by the layers that the model of 27 billion
 // weights has another scale of attention.
 func gemma2Keys(k *keys, c *Config) {
 	usual := 4096
-	c.windows(k.whole("attention.sliding_window", &usual), func(l int) bool { return l%2 == 0 })
+	c.windows(k.whole("attention.sliding_window", &usual), k.slides(2))
 	c.Arch.ScoreCap = k.number("attn_logit_softcapping", 50)
 	c.Arch.LogitCap = k.number("final_logit_softcapping", 30)
 	if c.Layers == 46 {
@@ -67,7 +73,7 @@ func (c *Config) widest() int {
 func gemma3Keys(k *keys, c *Config) {
 	none := 0
 	window := k.whole("attention.sliding_window", &none)
-	slides := func(l int) bool { return window > 0 && (l+1)%6 != 0 }
+	slides := k.slides(6)
 	c.windows(window, slides)
 	c.Arch.LogitCap = k.number("final_logit_softcapping", 0)
 	if c.Arch.LocalTheta = k.number("rope.freq_base_swa", 10000); window > 0 {
