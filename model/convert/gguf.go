@@ -140,9 +140,9 @@ func sizeLabel(n int) string {
 	return fmt.Sprintf("%.*f%s", digits, x, unit)
 }
 
-// Title makes a model's name of a file's or directory's: llama-3.2-1b becomes Llama 3.2 1B.
+// Title makes a model's name of a file's or directory's: llama-3.2-1b and llama-3.2-1b.q4_k_m become Llama 3.2 1B.
 func Title(name string) string {
-	words := strings.FieldsFunc(name, func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
+	words := strings.FieldsFunc(withoutMix(name), func(r rune) bool { return r == '-' || r == '_' || r == ' ' })
 	for i, w := range words {
 		letters := []rune(w)
 		switch {
@@ -155,4 +155,15 @@ func Title(name string) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// withoutMix cuts the name of a mix off the end of a file's.
+func withoutMix(name string) string {
+	for _, m := range gguf.Mixes() {
+		at := len(name) - len(m.Name)
+		if at > 1 && strings.EqualFold(name[at:], m.Name) && strings.ContainsRune("-._ ", rune(name[at-1])) {
+			return name[:at-1]
+		}
+	}
+	return name
 }

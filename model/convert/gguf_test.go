@@ -99,7 +99,7 @@ func TestGGUFsWithoutAMixKeepBlocksAndFloats(t *testing.T) {
 func TestTitlesAndSizesAreThoseOfLlamaCpp(t *testing.T) {
 	for name, want := range map[string]string{
 		"llama3-rope": "Llama3 Rope", "tiny": "Tiny", "llama-3.2-1b": "Llama 3.2 1B",
-		"SmolLM2-135M-Instruct": "SmolLM2 135M Instruct",
+		"SmolLM2-135M-Instruct": "SmolLM2 135M Instruct", "ll-bpe.f32": "Ll Bpe", "tiny-Q4_K_M": "Tiny", "f16": "F16",
 	} {
 		require.Equal(t, want, convert.Title(name))
 	}
