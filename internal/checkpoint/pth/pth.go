@@ -71,7 +71,7 @@ func parse(data []byte, unchecked bool) (*File, error) {
 		}
 		name, ok := key.(string)
 		if !ok {
-			return nil, fmt.Errorf("PyTorch checkpoint: a tensor is named %v, want a text", key)
+			return nil, errors.New("PyTorch checkpoint: the name of a tensor is no text")
 		}
 		if f.ByName[name], err = t.named(name, 2*uint64(len(data))); err != nil {
 			return nil, fmt.Errorf("PyTorch checkpoint: %w", err)
@@ -233,7 +233,7 @@ func (f *File) legacy(data []byte) (any, error) {
 		name, _ := key.(string)
 		s := storages[name]
 		if s == nil || s.data != nil {
-			return nil, fmt.Errorf("storage %v is of no tensor", key)
+			return nil, fmt.Errorf("storage %q is of no tensor", name)
 		}
 		count, err := m.take(8)
 		if err != nil {

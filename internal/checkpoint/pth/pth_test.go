@@ -334,3 +334,23 @@ func TestStridesThatOverflowAreRefused(t *testing.T) {
 	_, err := Parse(archive(t, p.end(), map[string]string{"0": string(make([]byte, n))}))
 	require.ErrorContains(t, err, "is larger than its storage")
 }
+
+// A tuple of tuples of tuples that are one and the same has 2³⁰ elements in a few hundred bytes.
+func TestMessagesAboutNestedTuplesAreShort(t *testing.T) {
+	nested := func(p *pickle) *pickle {
+		p.raw("K\x01K\x01\x86q\x01")
+		for range 30 {
+			p.raw("0h\x01h\x01\x86q\x01")
+		}
+		return p
+	}
+	named := nested(state()).tensor("ByteStorage", "0", 1, 0, []int32{1}, []int32{1})
+	sized := state().text("w").raw("ctorch._utils\n_rebuild_tensor_v2\n((").text("storage").raw("ctorch\nByteStorage\n")
+	sized.text("0").text("cpu").int(1).raw("tQ").int(0)
+	nested(sized).raw("\x85").ints(1).raw("\x89ccollections\nOrderedDict\n)RtR")
+	for _, p := range []*pickle{named, sized} {
+		_, err := Parse(archive(t, p.end(), map[string]string{"0": "x"}))
+		require.Error(t, err)
+		require.Less(t, len(err.Error()), 500)
+	}
+}

@@ -93,29 +93,30 @@ func (f *File) tensor(args tuple) (any, error) {
 	}
 	t := &tensor{of: of, offset: uint64(offset), bytesCopied: &f.copied}
 	elements, last, overflow := uint64(1), uint64(offset), uint64(0)
+	if len(size) > 16 {
+		return nil, fmt.Errorf("a tensor of %d dimensions", len(size))
+	}
 	for i := range size {
 		n, ok1 := size[i].(int64)
 		s, ok2 := stride[i].(int64)
 		if !ok1 || !ok2 || n < 0 || s < 0 || n > math.MaxInt32 || s > 1<<48 {
-			return nil, fmt.Errorf("a tensor of size %v and stride %v", size, stride)
+			return nil, fmt.Errorf("a tensor whose dimension %d has no size from 0 to %d or no stride from 0 to %d", i,
+				math.MaxInt32, 1<<48)
 		}
 		t.size, t.stride = append(t.size, int(n)), append(t.stride, uint64(s))
 		hi, lo := bits.Mul64(elements, uint64(n))
 		if hi != 0 {
-			return nil, fmt.Errorf("a tensor of size %v", size)
+			return nil, fmt.Errorf("a tensor of size %v", t.size)
 		}
 		if elements = lo; n > 0 {
 			hi, step := bits.Mul64(uint64(n-1), uint64(s))
 			sum, carry := bits.Add64(last, step, 0)
 			last, overflow = sum, overflow|hi|carry
 		}
-		if len(size) > 16 {
-			return nil, fmt.Errorf("a tensor of %d dimensions", len(size))
-		}
 	}
 	if elements > 0 && (overflow > 0 || last >= of.elements || elements > of.elements) {
-		return nil, fmt.Errorf("a tensor of size %v and stride %v at %d is larger than its storage of %d elements", size,
-			stride, offset, of.elements)
+		return nil, fmt.Errorf("a tensor of size %v and stride %v at %d is larger than its storage of %d elements", t.size,
+			t.stride, offset, of.elements)
 	}
 	return t, nil
 }
