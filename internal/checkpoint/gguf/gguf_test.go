@@ -190,3 +190,12 @@ func FuzzParse(f *testing.F) {
 		require.Len(t, file.Keys(), len(file.Metadata))
 	})
 }
+
+func TestAlignmentsOfAnyWidthAreRead(t *testing.T) {
+	small := begin(0, 1).put("general.alignment", uint32(5), int32(64)).align(64).Bytes()
+	_, err := Parse(small)
+	require.NoError(t, err)
+	list := begin(0, 1).put("general.alignment", uint32(9), uint32(4), uint64(1000), make([]uint32, 1000)).Bytes()
+	_, err = Parse(list)
+	require.EqualError(t, err, "gguf: general.alignment is no number, want a power of two")
+}

@@ -46,10 +46,13 @@ func (m Metadata) alignment() (uint64, error) {
 	if !ok {
 		return alignTo, nil
 	}
-	if n, ok := v.(uint64); ok && aligns(n) {
-		return n, nil
+	if n, ok := m.Int(alignKey); ok && n > 0 && aligns(uint64(n)) {
+		return uint64(n), nil
 	}
-	return 0, fmt.Errorf("%s is %v, want a power of two", alignKey, v)
+	if _, ok := m.Float(alignKey); !ok {
+		return 0, fmt.Errorf("%s is no number, want a power of two", alignKey)
+	}
+	return 0, fmt.Errorf("%s is %v, want a power of two up to 2^20", alignKey, v)
 }
 
 // aligns reports whether n can be an alignment: a power of two, within reason.
