@@ -69,10 +69,10 @@ func Configured(text []byte, c *model.Config, as checkpoint.Type) ([]byte, error
 		changes = append(changes, change{"tie_word_embeddings", c.Tied})
 	}
 	if name := dtypeName(as); name != "" {
-		switch {
-		case was.New != nil && was.New != name:
+		if was.New != nil && was.New != name {
 			changes = append(changes, change{"dtype", name})
-		case was.New == nil && was.Old != name:
+		}
+		if was.Old != name && (was.Old != nil || was.New == nil) {
 			changes = append(changes, change{"torch_dtype", name})
 		}
 	}

@@ -61,6 +61,7 @@ func TestUnknownKeysOfAConfigStay(t *testing.T) {
 `, string(got))
 	for before, after := range map[string]string{
 		`"dtype": "bfloat16"`: `"dtype": "float32"`, `"dtype": null`: `"torch_dtype": "float32"`,
+		`"dtype": "float32", "torch_dtype": "bfloat16"`: `"torch_dtype": "float32"`,
 	} {
 		got, err = convert.Configured([]byte(`{"num_hidden_layers": 3, "vocab_size": 8, `+before+`}`), c, checkpoint.F32)
 		require.NoError(t, err)
