@@ -38,9 +38,8 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 	}
 	keys = slices.Insert(keys, 1, gguf.Key{Name: "general.type", Value: "model"},
 		gguf.Key{Name: "general.name", Value: name}, gguf.Key{Name: "general.size_label", Value: sizeLabel(elements)})
-	keys = append(keys, m.provenance(keys)...)
-	keys = slices.Concat(keys, o.Tokenizer, o.More,
-		[]gguf.Key{{Name: "general.quantization_version", Value: uint32(2)}})
+	given := slices.Concat(o.Tokenizer, o.More, []gguf.Key{{Name: "general.quantization_version", Value: uint32(2)}})
+	keys = slices.Concat(keys, m.provenance(slices.Concat(keys, given)), given)
 	var lazy []checkpoint.Lazy
 	if o.Mix != nil {
 		c := m.Config

@@ -119,8 +119,10 @@ func TestGGUFsOfGGUFsSayWhatTheyHold(t *testing.T) {
 	one, two := filepath.Join(t.TempDir(), "one.gguf"), filepath.Join(t.TempDir(), "two.gguf")
 	more := []gguf.Key{{Name: "general.base_model.count", Value: uint32(1)},
 		{Name: "general.base_model.0.name", Value: "Base"}}
+	sampling := []gguf.Key{{Name: "general.sampling.sequence", Value: "k"}} // which is a setting of generation
+	more = append(more, sampling...)
 	require.NoError(t, m.GGUF(one, convert.GGUFOptions{Mix: mix(t, "F32"), More: more}))
-	require.NoError(t, openedAt(t, one).GGUF(two, convert.GGUFOptions{}))
+	require.NoError(t, openedAt(t, one).GGUF(two, convert.GGUFOptions{Tokenizer: sampling}))
 	f, err := gguf.Open(two)
 	require.NoError(t, err)
 	require.Equal(t, checkpoint.F16, f.ByName["blk.0.attn_q.weight"].Type)
