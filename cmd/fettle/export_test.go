@@ -257,5 +257,6 @@ PARAMETER top_k 50
 	require.NoError(t, err)
 	defer f.Close()
 	template, _ := f.Metadata.Text("tokenizer.chat_template")
-	require.Contains(t, template, `'### Instruction:\n' + message['content']`)
+	require.Contains(t, template, `{{ '### Instruction:\n' + (messages[0]['content'] + '\n\n' if`)
+	require.Contains(t, template, `message['content'] + '\n\n### Response:\n'`)
 }

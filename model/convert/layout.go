@@ -101,6 +101,7 @@ func singleLayout(render func(recipe.Conversation) (string, error)) (*Layout, er
 	l := &Layout{Single: true, User: around{before: before}, Answer: after}
 	with, err := render(conversation(systemMark, userMark))
 	l.SystemInsideAsk = err == nil && with == before+systemMark+"\n\n"+userMark+after
+	l.NoSystem = !l.SystemInsideAsk
 	return l, nil
 }
 
@@ -240,8 +241,12 @@ func (l *Layout) Jinja(bos bool) string {
 		return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`).Replace(text) + "'"
 	}
 	if l.Single {
+		system := ""
+		if l.SystemInsideAsk {
+			system = "(messages[0]['content'] + " + quote("\n\n") + " if messages[0]['role'] == 'system' else '') + "
+		}
 		return "{% for message in messages %}{% if message['role'] == 'user' and loop.last %}{{ " + quote(l.User.before) +
-			" + message['content'] + " + quote(l.Answer) + " }}{% endif %}{% endfor %}"
+			" + " + system + "message['content'] + " + quote(l.Answer) + " }}{% endif %}{% endfor %}"
 	}
 	put := func(a around) string {
 		return "{{ " + quote(a.before) + " + message['content'] + " + quote(a.after) + " }}"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"text/template"
 
 	"github.com/stretchr/testify/require"
 
@@ -133,17 +134,49 @@ func TestPlacesOfSystemMessagesAreTranslated(t *testing.T) {
 		text, err := l.Ollama()
 		require.NoError(t, err)
 		require.Contains(t, text, c.ollama, c.reason)
-		template, err := jinja.Parse(l.Jinja(true))
+		parsed, err := jinja.Parse(l.Jinja(true))
 		require.NoError(t, err)
 		messages, err := jinja.FromJSON(`[{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]`, 0)
 		require.NoError(t, err)
 		vars := map[string]any{"bos_token": "<s>", "add_generation_prompt": true, "messages": messages}
-		got, err := template.Render(vars)
+		got, err := parsed.Render(vars)
 		if c.want == "" {
 			require.ErrorContains(t, err, "no place for a system message")
 			continue
 		}
 		require.NoError(t, err)
 		require.Equal(t, c.want, got.String())
+	}
+}
+
+func TestTemplatesOfOllamaAndOfGGUFSayTheSame(t *testing.T) {
+	type message struct{ Role, Content string }
+	for _, r := range recipe.All() {
+		l, err := convert.NewLayout(r, "", []string{"</s>"})
+		if err != nil {
+			continue
+		}
+		for _, system := range []string{"", "Be brief."} {
+			if system != "" && l.NoSystem {
+				continue
+			}
+			text := `[{"role": "user", "content": "Hi?"}]`
+			said := map[string]any{"System": system, "Prompt": "Hi?", "Response": "", "Messages": []message{{"user", "Hi?"}}}
+			if system != "" {
+				text = `[{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi?"}]`
+				said["Messages"] = []message{{"system", system}, {"user", "Hi?"}}
+			}
+			ours, err := l.Ollama()
+			require.NoError(t, err)
+			var want strings.Builder
+			require.NoError(t, template.Must(template.New("").Parse(ours)).Execute(&want, said))
+			messages, err := jinja.FromJSON(text, 0)
+			require.NoError(t, err)
+			parsed, err := jinja.Parse(l.Jinja(false))
+			require.NoError(t, err)
+			got, err := parsed.Render(map[string]any{"messages": messages, "add_generation_prompt": true})
+			require.NoError(t, err)
+			require.Equal(t, want.String(), got.String(), r.Name)
+		}
 	}
 }
