@@ -58,6 +58,8 @@ func TestWrongGGUFsAreRefusedWithAReason(t *testing.T) {
 		{"key llama.expert_count is 8, want 0", map[string]any{"llama.expert_count": uint32(8)}, nil, ""},
 		{`key llama.rope.scaling.type is "longcat", which is not supported`, map[string]any{
 			"llama.rope.scaling.type": "longcat", "llama.rope.scaling.factor": float32(2)}, nil, ""},
+		{"key llama.rope.scaling.yarn_ext_factor is 0.5, want 1", map[string]any{"llama.rope.scaling.type": "yarn",
+			"llama.rope.scaling.factor": float32(2), "llama.rope.scaling.yarn_ext_factor": float32(0.5)}, nil, ""},
 		{"key llama.rope.scaling.type is 2, want a text", map[string]any{"llama.rope.scaling.type": uint32(2)}, nil, ""},
 		{"rms_norm_eps 0 and", map[string]any{"llama.attention.layer_norm_rms_epsilon": float32(0)}, nil, ""},
 		{"num_attention_heads 4 is not a multiple of num_key_value_heads 3",

@@ -105,6 +105,11 @@ func TestGGUFEqualsTheDirectoryItWasMadeOf(t *testing.T) {
 		{"linear scaling that no key names", tinymodel.Config{Extra: map[string]any{
 			"rope_scaling": map[string]any{"type": "linear", "factor": 2.0}}},
 			map[string]any{"llama.rope.scale_linear": float32(2)}, nil},
+		{"YaRN of another strength", tinymodel.Config{Extra: map[string]any{"rope_scaling": map[string]any{"type": "yarn",
+			"factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": (0.1*math.Log(4) + 1) * 2}}},
+			map[string]any{"llama.rope.scaling.type": "yarn", "llama.rope.scaling.factor": float32(4),
+				"llama.rope.scaling.original_context_length": uint32(16), "llama.rope.scaling.yarn_attn_factor": float32(2),
+				"llama.rope.scaling.yarn_ext_factor": float32(-1)}, nil},
 		{"no scaling, whatever the factor", tinymodel.Config{},
 			map[string]any{"llama.rope.scaling.type": "none", "llama.rope.scaling.factor": float32(4)}, nil},
 		{"LLaMA 3's scaling as a tensor", tinymodel.Config{Extra: map[string]any{"rope_scaling": map[string]any{

@@ -94,6 +94,9 @@ func TestFamiliesComputeTheSameFromGGUF(t *testing.T) {
 			"factor": 4.0, "original_max_position_embeddings": 16}}},
 		{"llama with yarn of another strength", map[string]any{"model_type": "llama", "rope_scaling": map[string]any{
 			"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "attention_factor": 1.5}}},
+		{"llama with yarn over other frequencies", map[string]any{"model_type": "llama", "rope_scaling": map[string]any{
+			"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "beta_fast": 4.0,
+			"beta_slow": 0.5}}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			if _, err := model.FamilyArch(c.keys["model_type"].(string)); err != nil {

@@ -12,7 +12,7 @@ import (
 // tensors.
 func (k *keys) scaling(tensors map[string]checkpoint.Tensor, c *Config) *RopeScaling {
 	s := k.rule(c)
-	attention := k.number("rope.scaling.attn_factor", 1)
+	attention := k.number("rope.scaling.attn_factor", 1) * k.number("rope.scaling.yarn_attn_factor", 1)
 	short, long := k.divisors(tensors, ropeShort, c), k.divisors(tensors, ropeLong, c)
 	all := k.divisors(tensors, ropeFactors, c)
 	switch {
@@ -31,7 +31,7 @@ func (k *keys) scaling(tensors map[string]checkpoint.Tensor, c *Config) *RopeSca
 	case s != nil && s.Type == yarnRope && all == nil:
 		s.Attention *= attention
 	case attention != 1:
-		k.fail("key %s is %v, want 1", k.name("rope.scaling.attn_factor"), attention)
+		k.fail("key %s or yarn_attn_factor scales RoPE by %v, want 1", k.name("rope.scaling.attn_factor"), attention)
 	case all != nil && s != nil && s.Type != linearRope:
 		k.fail("tensor %s scales RoPE, and %s does too", ropeFactors, k.name("rope.scaling.type"))
 	case all != nil:
@@ -59,6 +59,9 @@ func (k *keys) rule(c *Config) *RopeScaling {
 	case kind == linearRope || !given:
 		return &RopeScaling{Type: linearRope, Factor: factor}
 	case kind == yarnRope:
+		if mix := k.number("rope.scaling.yarn_ext_factor", 1); mix >= 0 && mix != 1 { // below 0: llama.cpp's own, 1
+			k.fail("key %s is %v, want 1", k.name("rope.scaling.yarn_ext_factor"), mix)
+		}
 		return &RopeScaling{
 			Type: yarnRope, Factor: factor, OriginalMaxPositions: k.whole("rope.scaling.original_context_length",
 				&c.MaxPositions), Attention: yarnMagnitude(factor),

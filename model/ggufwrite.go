@@ -131,12 +131,16 @@ func (f ggufFamily) keys(c *Config) (keys []gguf.Key, tensors []checkpoint.Compu
 	case s.Type == linearRope:
 		add("rope.scaling.type", s.Type)
 		add("rope.scaling.factor", float32(s.Factor))
-	case s.Type == yarnRope && s.BetaFast == yarnFast && s.BetaSlow == yarnSlow && s.Whole:
+	case s.Type == yarnRope && s.Whole:
 		add("rope.scaling.type", s.Type)
 		add("rope.scaling.factor", float32(s.Factor))
 		count("rope.scaling.original_context_length", s.OriginalMaxPositions)
 		if own := float32(s.Attention / yarnMagnitude(s.Factor)); own != 1 {
 			add("rope.scaling.attn_factor", own)
+		}
+		if s.BetaFast != yarnFast || s.BetaSlow != yarnSlow {
+			add("rope.scaling.yarn_beta_fast", float32(s.BetaFast))
+			add("rope.scaling.yarn_beta_slow", float32(s.BetaSlow))
 		}
 	case s.Type == llama3Rope, s.Type == ropeDivisors:
 		all := make([]float64, c.rotary()/2)
@@ -151,7 +155,7 @@ func (f ggufFamily) keys(c *Config) (keys []gguf.Key, tensors []checkpoint.Compu
 		divisors(ropeShort, s.Short)
 		divisors(ropeLong, s.Long)
 	default:
-		return nil, nil, fmt.Errorf("rope scaling of type %s cannot be written as GGUF", s.Type)
+		return nil, nil, fmt.Errorf("this rope scaling of type %s cannot be written as GGUF", s.Type)
 	}
 	if !f.fixedBase {
 		add("rope.freq_base", float32(c.RopeTheta))
