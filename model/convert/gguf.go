@@ -45,7 +45,8 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 		c := m.Config
 		lazy = o.Mix.Apply(gguf.Model{Architecture: arch, Layers: c.Layers, Heads: c.Heads, KVHeads: c.KVHeads}, tensors)
 		keys = append(keys, gguf.Key{Name: fileType, Value: o.Mix.File})
-	} else if lazy = stored(tensors); !m.changed() {
+	} else {
+		lazy = stored(tensors)
 		if n, ok := m.fileType(tensors, lazy); ok {
 			keys = append(keys, gguf.Key{Name: fileType, Value: n})
 		}
@@ -78,13 +79,23 @@ func (m Model) provenance(keys []gguf.Key) (more []gguf.Key) {
 	return more
 }
 
-// fileType returns general.file_type of a GGUF source, and false where matrices have other types than there.
+// fileType returns general.file_type of matrices that are stored as they are: the number of their type where all are
+// floats of one, else that of the source where none has another type than there; false if there is none.
 func (m Model) fileType(tensors []checkpoint.Computed, written []checkpoint.Lazy) (uint32, bool) {
+	types := map[checkpoint.Type]bool{}
 	n, ok := m.Source.Metadata.Int(fileType)
 	for i, t := range tensors {
-		ok = ok && (len(t.Shape) < 2 || t.Type == written[i].Type)
+		if len(t.Shape) > 1 {
+			types[written[i].Type] = true
+			ok = ok && t.Type == written[i].Type
+		}
 	}
-	return uint32(n), ok
+	for _, mix := range gguf.Mixes() {
+		if mix.Type.Block() == 1 && len(types) == 1 && types[mix.Type] {
+			return mix.File, true
+		}
+	}
+	return uint32(n), ok && !m.changed()
 }
 
 // stored returns tensors in types that lose little: vectors in F32, unchanged blocks and halves as they are, other
