@@ -22,13 +22,13 @@ func (m *made) ggufTokenizer() ([]gguf.Key, error) {
 		return nil, input(errors.New(why))
 	}
 	pre, _ := m.Source.Metadata.Text("tokenizer.ggml.pre")
-	keys, err := m.chat.Tokenizer.GGUF(m.Config.Vocab, pre)
+	keys, err := m.chat.Tokenizer.GGUF(m.Config.Vocab, pre, m.chat.Ends()...)
 	if err != nil {
 		return nil, input(err)
 	}
 	keys = append(m.chat.Generation.GGUF(), keys...)
 	if _, own := m.Source.Metadata.Text("tokenizer.ggml.model"); !own {
-		for _, what := range m.chat.Tokenizer.Unsaid() {
+		for _, what := range m.chat.Tokenizer.Unsaid(m.chat.Ends()...) {
 			m.notes = append(m.notes, "GGUF cannot say of the tokenizer, and other programs will not know: "+what+".")
 		}
 	}

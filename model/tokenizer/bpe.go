@@ -17,6 +17,8 @@ type bpe struct {
 	bytes  [256]int32     // the pieces of single bytes; -1: none
 	unk    int32          // for characters without piece or bytes; -1: none
 
+	definedMerge bool // user-defined pieces are results of merges too
+
 	fuse      bool // neighbouring unknown characters become one unknown piece
 	byteLevel bool // words start as bytes
 	whole     bool // a word that is a piece becomes that piece, without merges
@@ -35,7 +37,7 @@ func (b *bpe) index(pieces []piece, spell func(piece) (string, bool)) error {
 			b.bytes[p.text[0]] = int32(id)
 		}
 		name, ok := spell(p)
-		if p.kind != normal || !ok {
+		if merges := p.kind == normal || p.kind == userDefined && b.definedMerge; !merges || !ok {
 			continue
 		}
 		b.ids.texts[id] = name

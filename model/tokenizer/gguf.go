@@ -23,8 +23,9 @@ type ggufVocabulary struct {
 }
 
 // parseGGUF reads the tokenizer in the metadata of a GGUF file: SentencePiece's ("llama") or one of bytes ("gpt2").
-// Ids are llama.cpp's, except that text never becomes a control token by merging, and that bytes which the vocabulary
-// lacks are left out before merging, as in the tokenizers library.
+// Ids are llama.cpp's: user-defined pieces with ▁ are found in text that has ▁, and merge. Exceptions: text never
+// becomes a control token by merging; bytes that the vocabulary lacks are left out before merging, as in the tokenizers
+// library; and of added tokens that overlap in a text the first is taken, not the longest.
 func parseGGUF(m gguf.Metadata) (*Tokenizer, error) {
 	v := ggufVocabulary{Metadata: m}
 	kind, ok := m.Text(ggufPrefix + "model")
@@ -83,7 +84,8 @@ func (v *ggufVocabulary) readTokens() error {
 	return nil
 }
 
-// id returns the token that a key names, or otherwise where the file lacks the key. 2³²-1 stands for none.
+// id returns the token that a key names, or otherwise where the file lacks the key. 2³²-1 stands for none, and so do
+// ids beyond the tokens for what no text needs: <pad> of LLaMA 2's descendants often has no row.
 func (v *ggufVocabulary) id(name string, otherwise int32) (int32, error) {
 	key := ggufPrefix + name + "_token_id"
 	if _, ok := v.Metadata[key]; !ok {
@@ -94,6 +96,8 @@ func (v *ggufVocabulary) id(name string, otherwise int32) (int32, error) {
 	}
 	switch n, ok := v.Int(key); {
 	case ok && (n == math.MaxUint32 || n == -1):
+		return -1, nil
+	case ok && n >= len(v.tokens) && !slices.Contains([]string{"bos", "eos", "unknown"}, name):
 		return -1, nil
 	case !ok || n < 0 || n >= len(v.tokens):
 		return -1, fmt.Errorf("%s is %v, want a token below %d", key, v.Metadata[key], len(v.tokens))
@@ -136,7 +140,7 @@ func (v *ggufVocabulary) addedTokens() []addedToken {
 
 // finish sets the tokens that a text and an answer begin and end with.
 func (v *ggufVocabulary) finish(t *Tokenizer, kind string) error {
-	usual := map[string]int32{"bos": -1, "eos": -1, "eot": -1, "eom": -1, "unknown": -1, "padding": -1}
+	usual := map[string]int32{"bos": -1, "eos": -1, "unknown": -1, "padding": -1}
 	if kind == "llama" {
 		usual["bos"], usual["eos"], usual["unknown"] = 1, 2, 0
 	}
@@ -168,17 +172,8 @@ func (v *ggufVocabulary) finish(t *Tokenizer, kind string) error {
 	if ends && t.eos >= 0 {
 		t.after = []int32{t.eos}
 	}
-	for _, id := range []int32{ids["eot"], ids["eom"]} {
-		if id >= 0 {
-			t.ends = append(t.ends, id)
-		}
-	}
-	for id, p := range t.pieces {
-		if p.kind == control && endsGeneration(p.name) {
-			t.ends = append(t.ends, int32(id))
-		}
-	}
-	return nil
+	t.ends, err = v.ends(t.pieces)
+	return err
 }
 
 // hash returns the SHA-256 of the keys about the tokenizer in hexadecimal, the same whatever else the file holds.

@@ -23,7 +23,7 @@ func (v *ggufVocabulary) sentencePiece() (*Tokenizer, error) {
 	if v.kinds == nil {
 		v.guessKinds(unk)
 	}
-	m := sentencePiece{unk: unk, bos: -1, eos: -1, addDummyPrefix: prefix}
+	m := sentencePiece{unk: unk, bos: -1, eos: -1, addDummyPrefix: prefix, definedMerge: true}
 	m.pieces = make([]piece, len(v.tokens))
 	for id, name := range v.tokens {
 		p := piece{name: name, text: strings.ReplaceAll(name, space, " "), score: float32(scores[id]), kind: v.kinds[id]}

@@ -146,12 +146,3 @@ func byteLevelStage(own bool) *stage {
 	yes, no := true, false
 	return &stage{Type: "ByteLevel", AddPrefixSpace: &no, TrimOffsets: &yes, UseRegex: &own}
 }
-
-// endsGeneration reports whether a token with this name ends an answer in every model that has it.
-func endsGeneration(name string) bool {
-	return slices.Contains([]string{
-		"<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<end_of_turn>", "<|endoftext|>", "</s>",
-		"<|eom_id|>", "<EOT>", "_<EOT>", "[EOT]", "[EOS]", "<|end_of_text|>", "<end_of_utterance>", "<eos>",
-		"<｜end▁of▁sentence｜>",
-	}, name)
-}

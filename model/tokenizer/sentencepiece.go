@@ -22,6 +22,7 @@ type sentencePiece struct {
 	unk, bos, eos             int32
 	addDummyPrefix, trimSpace bool
 	firstAlone                bool // the space is added to the beginning of a text alone, not behind added tokens
+	definedMerge              bool // user-defined pieces merge as others do
 	charsmap                  int  // length of precompiled_charsmap in bytes
 }
 
@@ -63,7 +64,7 @@ func (m *sentencePiece) tokenizer(added []addedToken, beside side) (*Tokenizer, 
 	if err != nil {
 		return nil, err
 	}
-	b := &bpe{unk: -1, fuse: true}
+	b := &bpe{unk: -1, fuse: true, definedMerge: m.definedMerge}
 	for id, p := range t.pieces {
 		if p.kind == unknown {
 			b.unk = int32(id)
@@ -123,11 +124,11 @@ func (m *sentencePiece) escape(text string, lead bool) string {
 	return strings.ReplaceAll(text, " ", space)
 }
 
-// frozen returns a finder of the user-defined pieces, which never merge with their neighbours.
+// frozen returns a finder of the user-defined pieces that never merge with their neighbours.
 func (m *sentencePiece) frozen() finder {
 	var tokens []addedToken
 	for id, p := range m.pieces {
-		if p.kind == userDefined && p.name != "" {
+		if !m.definedMerge && p.kind == userDefined && p.name != "" {
 			tokens = append(tokens, addedToken{ID: int32(id), Content: p.name})
 		}
 	}

@@ -32,14 +32,7 @@ func TestFilesHoldTheTokenizer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tok, err := read()
 			require.NoError(t, err)
-			files, err := tok.Files()
-			require.NoError(t, err)
-			dir := t.TempDir()
-			for name, text := range files {
-				require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
-			}
-			again, err := Load(dir)
-			require.NoError(t, err)
+			again := saved(t, tok)
 			for _, text := range append(someTexts(t), "ab ab12", "a<t>b", "azb", "  a  b ") {
 				require.Equal(t, tok.Encode(text), again.Encode(text), "%q", text)
 				require.Equal(t, tok.EncodeSpecial(text), again.EncodeSpecial(text), "%q", text)
@@ -52,6 +45,19 @@ func TestFilesHoldTheTokenizer(t *testing.T) {
 			require.Equal(t, []int32{tok.BOS(), tok.EOS()}, []int32{again.BOS(), again.EOS()})
 		})
 	}
+}
+
+// saved returns the tokenizer that is read from the files of tok.
+func saved(t *testing.T, tok *Tokenizer) *Tokenizer {
+	files, err := tok.Files()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
+	}
+	again, err := Load(dir)
+	require.NoError(t, err)
+	return again
 }
 
 func surrounded(keys gguf.Metadata) gguf.Metadata {
@@ -67,13 +73,8 @@ func TestAddedTokensWithSpacesKeepTheirNames(t *testing.T) {
 	require.NoError(t, err)
 	files, err := tok.Files()
 	require.NoError(t, err)
-	dir := t.TempDir()
-	for name, text := range files {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
-	}
 	require.Contains(t, string(files["tokenizer.model"]), "b a")
-	again, err := Load(dir)
-	require.NoError(t, err)
+	again := saved(t, tok)
 	for _, text := range []string{"b a", "ab ab", "ab aab", " b a ", "b  a"} {
 		require.Equal(t, tok.Encode(text), again.Encode(text), "%q", text)
 		require.Equal(t, tok.EncodeSpecial(text), again.EncodeSpecial(text), "%q", text)

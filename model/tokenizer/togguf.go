@@ -13,10 +13,11 @@ import (
 // GGUF returns the keys of a GGUF file for the tokenizer, as llama.cpp's converter writes them: SentencePiece's or, for
 // merges of bytes, GPT-2's. The vocabulary is padded to the rows of the model's embedding, or cut to them; 0 leaves it.
 // pre names how text is divided into words (tokenizer.ggml.pre); with "" the tokenizer's own expressions tell, and
-// those that llama.cpp does not have are an error.
+// those that llama.cpp does not have are an error. ends are the tokens that end an answer: llama.cpp knows EOS and
+// the usual names, and two others get keys.
 //
 // What llama.cpp has no keys for is left out; Unsaid lists it.
-func (t *Tokenizer) GGUF(rows int, pre string) ([]gguf.Key, error) {
+func (t *Tokenizer) GGUF(rows int, pre string, ends ...int32) ([]gguf.Key, error) {
 	var v written
 	var err error
 	switch {
@@ -52,8 +53,17 @@ func (t *Tokenizer) GGUF(rows int, pre string) ([]gguf.Key, error) {
 	if v.merges != nil {
 		keys = append(keys, gguf.Key{Name: ggufPrefix + "merges", Value: v.merges})
 	}
-	return append(keys, t.roles(len(tokens), v)...), nil
+	keys = append(keys, t.roles(len(tokens), v)...)
+	for i, id := range t.unnamedEnds(ends) {
+		if i < len(endKeys) && int(id) < len(tokens) {
+			keys = append(keys, gguf.Key{Name: ggufPrefix + endKeys[i], Value: uint32(id)})
+		}
+	}
+	return keys, nil
 }
+
+// endKeys name other tokens than EOS that end an answer.
+var endKeys = [...]string{"eom_token_id", "eot_token_id"}
 
 // written holds the parts of a vocabulary that depend on its kind.
 type written struct {
@@ -107,7 +117,9 @@ func (t *Tokenizer) columns(rows int, scored bool) (tokens []string, scores []fl
 		case a.Special || looksSpecial(a.Content):
 			types[a.ID] = int32(control)
 		default:
-			tokens[a.ID] = strings.ReplaceAll(a.Content, space, " ")
+			if tokens[a.ID] = a.Content; t.spm == nil || !t.spm.definedMerge {
+				tokens[a.ID] = strings.ReplaceAll(a.Content, space, " ")
+			}
 			types[a.ID] = int32(userDefined)
 		}
 	}

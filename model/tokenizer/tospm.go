@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"fmt"
 	"math"
 	"strings"
 
@@ -22,11 +23,13 @@ func (m *sentencePiece) marshal(t *Tokenizer) []byte {
 		switch {
 		case int32(id) == m.unk:
 			kind = unknown
+		case kind == userDefined && m.definedMerge && strings.Contains(name, space):
+			kind = normal
 		case kind == userDefined: // by the name in tokenizer_config.json, or transformers gives it a new id
 			name = strings.ReplaceAll(name, space, " ")
 		}
 		if name == "" {
-			name, kind = "[EMPTY"+string(rune('0'+id%10))+"]", unused
+			name, kind = fmt.Sprintf("[EMPTY_%d]", id), unused
 		}
 		inner := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), name)
 		inner = protowire.AppendFixed32(protowire.AppendTag(inner, 2, protowire.Fixed32Type), math.Float32bits(p.score))

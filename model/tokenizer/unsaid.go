@@ -6,8 +6,8 @@ import (
 )
 
 // Unsaid lists what the tokenizer does and the keys of GGUF do not say: programs that read the keys have other tokens
-// for the texts that it concerns.
-func (t *Tokenizer) Unsaid() (list []string) {
+// for the texts that it concerns. ends are the tokens that end an answer.
+func (t *Tokenizer) Unsaid(ends ...int32) (list []string) {
 	named := func(what string, has func(a addedToken) bool) {
 		var names []string
 		for _, a := range t.placed {
@@ -43,6 +43,11 @@ func (t *Tokenizer) Unsaid() (list []string) {
 	}
 	if t.collapse {
 		list = append(list, "repeated spaces and those at a text's ends are removed (remove_extra_whitespaces)")
+	}
+	if more := t.unnamedEnds(ends); len(more) > len(endKeys) {
+		for _, id := range more[len(endKeys):] {
+			list = append(list, fmt.Sprintf("%q ends an answer", t.Piece(id)))
+		}
 	}
 	return list
 }
