@@ -19,6 +19,7 @@ import (
 const (
 	templateKey = "tokenizer.chat_template" // and tokenizer.chat_template.NAME
 	samplingKey = "general.sampling."
+	suppressKey = "tokenizer.ggml.suppress_tokens"
 )
 
 // parts returns where a model keeps what is not its weights: the directory that a path names or that a file is in, and
@@ -91,6 +92,12 @@ func ggufGeneration(path string, keys gguf.Metadata) (g Generation, err error) {
 			delete(g.other, "temperature")
 		}
 	}
+	if tokens, ok := keys[suppressKey].([]int64); ok && len(tokens) > 0 {
+		if g.other["suppress_tokens"], err = json.Marshal(tokens); err != nil {
+			return g, fmt.Errorf("read %s: %s: %w", path, suppressKey, err)
+		}
+		g.Path = path
+	}
 	text, err := json.Marshal(g.other)
 	if err == nil {
 		err = json.Unmarshal(text, &g)
@@ -134,6 +141,9 @@ func (g Generation) GGUF() (keys []gguf.Key) {
 			value = float32(number)
 		}
 		keys = append(keys, gguf.Key{Name: samplingKey + name, Value: value})
+	}
+	if len(g.Suppressed) > 0 {
+		keys = append(keys, gguf.Key{Name: suppressKey, Value: []int32(g.Suppressed)})
 	}
 	return keys
 }

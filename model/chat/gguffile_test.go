@@ -73,7 +73,8 @@ func TestGGUFFilesHaveTemplatesAndSettings(t *testing.T) {
 
 func TestSettingsOfGenerationGoToGGUFAndBack(t *testing.T) {
 	dir := t.TempDir()
-	text := `{"do_sample": %s, "temperature": 0.6, "top_k": 30, "top_p": 0.9, "min_p": null, "repetition_penalty": 1.1}`
+	text := `{"do_sample": %s, "temperature": 0.6, "top_k": 30, "top_p": 0.9, "min_p": null, "repetition_penalty": 1.1,
+		"suppress_tokens": [7, 9]}`
 	for sample, want := range map[string]float32{"true": 0.6, "false": 0} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, chat.GenerationFile), fmt.Appendf(nil, text, sample), 0o644))
 		g, err := chat.ReadGeneration(dir)
@@ -81,12 +82,14 @@ func TestSettingsOfGenerationGoToGGUFAndBack(t *testing.T) {
 		keys := g.GGUF()
 		require.Equal(t, []gguf.Key{{Name: "general.sampling.top_k", Value: int32(30)},
 			{Name: "general.sampling.top_p", Value: float32(0.9)}, {Name: "general.sampling.temp", Value: want},
-			{Name: "general.sampling.penalty_repeat", Value: float32(1.1)}}, keys)
+			{Name: "general.sampling.penalty_repeat", Value: float32(1.1)},
+			{Name: "tokenizer.ggml.suppress_tokens", Value: []int32{7, 9}}}, keys)
 		path := filepath.Join(t.TempDir(), "x.gguf")
 		require.NoError(t, gguf.Write(path, keys, nil))
 		back, err := chat.ReadGeneration(path)
 		require.NoError(t, err)
 		require.Equal(t, sample == "true", *back.Sample, "what transformers wants beside a temperature")
-		require.Equal(t, []any{*g.TopK, *g.TopP, *g.Repetition}, []any{*back.TopK, *back.TopP, *back.Repetition})
+		require.Equal(t, []any{*g.TopK, *g.TopP, *g.Repetition, g.Suppressed},
+			[]any{*back.TopK, *back.TopP, *back.Repetition, back.Suppressed})
 	}
 }

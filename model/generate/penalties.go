@@ -48,7 +48,7 @@ func (v Vocabulary) rows(n int) int {
 // restrict makes the absent tokens impossible.
 func (v Vocabulary) restrict(z []float64) {
 	for _, token := range v.Absent {
-		if int(token) < len(z) {
+		if token >= 0 && int(token) < len(z) {
 			z[token] = math.Inf(-1)
 		}
 	}

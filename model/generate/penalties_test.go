@@ -57,7 +57,7 @@ func TestTokensOutsideTheVocabularyAreNeverSampled(t *testing.T) {
 		{"a penalty of what was there", generate.Sampler{Temperature: 2, RepetitionPenalty: 0.5}},
 	} {
 		s := sampler(c.s)
-		s.Vocab = generate.Vocabulary{Size: 4, Absent: []int32{1}}
+		s.Vocab = generate.Vocabulary{Size: 4, Absent: []int32{-1, 1, 9}}
 		for range 300 {
 			require.Contains(t, []int32{0, 2, 3}, s.Next(logits, []int32{1, 5}), c.name)
 		}
