@@ -24,8 +24,9 @@ type ggufVocabulary struct {
 
 // parseGGUF reads the tokenizer in the metadata of a GGUF file: SentencePiece's ("llama") or one of bytes ("gpt2").
 // Ids are llama.cpp's: user-defined pieces with ▁ are found in text that has ▁, and merge. Exceptions: text never
-// becomes a control token by merging; bytes that the vocabulary lacks are left out before merging, as in the tokenizers
-// library; and of added tokens that overlap in a text the first is taken, not the longest.
+// becomes a control token by merging, nor an unused one of SentencePiece's; bytes that the vocabulary lacks are left
+// out before merging, as in the tokenizers library; and of added tokens that overlap in a text the first is taken, not
+// the longest.
 func parseGGUF(m gguf.Metadata) (*Tokenizer, error) {
 	v := ggufVocabulary{Metadata: m}
 	kind, ok := m.Text(ggufPrefix + "model")

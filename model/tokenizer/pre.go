@@ -50,7 +50,8 @@ func layouts() []layout {
 			contractions + `|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*` + lines}},
 		{
 			names: []string{"gpt-2", "phi-2", "mpt", "olmo", "jais", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de",
-				"gigachat", "a.x-4.0", "mellum", "modern-bert", "exaone4", "trillion", "granite-docling"},
+				"gigachat", "a.x-4.0", "mellum", "modern-bert", "exaone4", "trillion", "granite-docling",
+				"jina-v1-en", "jina-v2-code", "roberta-bpe"},
 			words: []string{gpt2Words},
 		},
 		{
