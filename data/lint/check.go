@@ -134,7 +134,7 @@ func (k *Checker) controlIn(text string) string {
 		"<|eot_id|>", "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|im_start|>", "<|im_end|>",
 		"<|endoftext|>", "[INST]", "[/INST]", "<</SYS>>", "</s>", "<s>", "<unk>",
 	}
-	if len(k.controls.Names) <= 16 { // LLaMA 3 has 256, all of one form
+	if len(k.controls.Names) <= 64 { // LLaMA 3 has 256, Gemma 6,000, nearly all of them reserved
 		names = append(names, k.controls.Names...)
 	}
 	if at, name := encode.NextControl(text, names); at >= 0 {

@@ -94,6 +94,20 @@ func TestBytesThatTheVocabularyLacksAreNamed(t *testing.T) {
 	}
 }
 
+// SmolLM2 has 17 control tokens, Qwen 2.5 has 22.
+func TestNamesOfAVocabularysControlTokensAreFound(t *testing.T) {
+	r, err := recipe.Find("alpaca")
+	require.NoError(t, err)
+	tok := datatest.Spelled{Controls: []string{"<reponame>"}}
+	for i := range 20 {
+		tok.Controls = append(tok.Controls, fmt.Sprintf("<extra_%d>", i))
+	}
+	path := datatest.Write(t, "a.jsonl", `{"instruction": "What is <reponame>?", "output": "A name."}`)
+	s, err := datatest.Load(tok, r, path, data.Options{})
+	require.NoError(t, err)
+	require.Contains(t, s.Report.String(), "<reponame> in")
+}
+
 func TestCleanSetsPass(t *testing.T) {
 	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", datatest.TwoRows), data.Options{})
 	require.NoError(t, err)
