@@ -8,6 +8,14 @@ import (
 // Unsaid lists what the tokenizer does and the keys of GGUF do not say: programs that read the keys have other tokens
 // for the texts that it concerns. ends are the tokens that end an answer.
 func (t *Tokenizer) Unsaid(ends ...int32) (list []string) {
+	say := func(what string, names []string) {
+		switch n := len(names); {
+		case n > 3:
+			list = append(list, fmt.Sprintf("%s %q and %d others", what, names[0], n-1))
+		case n > 0:
+			list = append(list, fmt.Sprintf("%s %q", what, names))
+		}
+	}
 	named := func(what string, has func(a addedToken) bool) {
 		var names []string
 		for _, a := range t.placed {
@@ -15,12 +23,7 @@ func (t *Tokenizer) Unsaid(ends ...int32) (list []string) {
 				names = append(names, a.Content)
 			}
 		}
-		switch n := len(names); {
-		case n > 3:
-			list = append(list, fmt.Sprintf("%s %q and %d others", what, names[0], n-1))
-		case n > 0:
-			list = append(list, fmt.Sprintf("%s %q", what, names))
-		}
+		say(what, names)
 	}
 	named("white space next to a token is part of it (lstrip, rstrip):", func(a addedToken) bool {
 		return a.LStrip || a.RStrip
@@ -37,6 +40,15 @@ func (t *Tokenizer) Unsaid(ends ...int32) (list []string) {
 				list = append(list, fmt.Sprintf("text is normalized (%s)", s.Type))
 			}
 		}
+	}
+	if t.spm != nil && !t.spm.definedMerge {
+		var names []string
+		for _, p := range t.pieces {
+			if _, placed := t.added[p.name]; p.kind == userDefined && !placed {
+				names = append(names, p.name)
+			}
+		}
+		say("a user-defined piece is taken out of a text before others merge:", names)
 	}
 	if first {
 		list = append(list, "a leading space is added at the beginning of a text alone, not behind added tokens")

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,22 @@ func TestWhatGGUFCannotSayIsListed(t *testing.T) {
 		}
 	}
 	require.Contains(t, (&Tokenizer{collapse: true}).Unsaid()[0], "remove_extra_whitespaces")
+}
+
+// SentencePiece takes user-defined pieces out of a text, llama.cpp merges to them.
+func TestUserDefinedPiecesOfSentencePieceAreUnsaid(t *testing.T) {
+	tok, err := parseGGUF(spmKeys())
+	require.NoError(t, err)
+	m := sentencePiece{pieces: slices.Clone(tok.spm.pieces), unk: 0, bos: 1, eos: 2}
+	m.pieces[len(m.pieces)-1].kind = normal // <t>
+	m.pieces[262].kind = userDefined        // ab
+	m.pieces[263] = piece{name: "ca", text: "ca", kind: normal}
+	m.pieces = append(m.pieces, piece{name: "c", text: "c", kind: normal, score: -1000})
+	tok, err = m.tokenizer(nil, side{})
+	require.NoError(t, err)
+	again, _ := reread(t, tok, 0)
+	require.NotEqual(t, tok.Encode("cab"), again.Encode("cab"))
+	require.Equal(t, []string{`a user-defined piece is taken out of a text before others merge: ["ab"]`}, tok.Unsaid())
 }
 
 // The side file of a tokenizer.model turns the leading space off, and the GGUF file says so.
