@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -116,4 +118,25 @@ func TestOffsetsPointIntoTheText(t *testing.T) {
 	plain := complete(t, h, map[string]any{"prompt": "né", "echo": true, "max_tokens": 2, "temperature": 0}).Choices[0]
 	require.Nil(t, plain.Logprobs)
 	require.True(t, strings.HasPrefix(plain.Text, "né"))
+}
+
+// A model whose weights are no numbers has no probabilities, and JSON has no NaN.
+func TestDamagedWeightsAreAnErrorOfTheServer(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	path := filepath.Join(base, "model.safetensors")
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for i := 8 + int(binary.LittleEndian.Uint64(file)); i < len(file); i++ {
+		file[i] = 0xff
+	}
+	require.NoError(t, os.WriteFile(path, file, 0o644))
+	h := serve.New(served(t, source{Model: base, Compute: "f32"}), serve.Options{})
+	for _, body := range []string{`{"prompt": "a b", "max_tokens": 2}`,
+		`{"prompt": "a b", "echo": true, "max_tokens": 0, "logprobs": 1}`} {
+		r := httptest.NewRequest(http.MethodPost, "http://localhost/v1/completions", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		require.Equal(t, http.StatusInternalServerError, w.Code, "%s: %s", body, w.Body)
+	}
 }

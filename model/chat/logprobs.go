@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"unicode/utf8"
@@ -54,11 +55,13 @@ func (s *scorer) prompt(ctx context.Context, q Question, known int) (decoded int
 			return decoded, err
 		}
 		part := q.Prompt[decoded:min(decoded+chunk, n)]
+		var wrong error
 		err := s.Score(part, func(i int, logits []float32) {
+			wrong = cmp.Or(wrong, generate.CheckLogits(logits))
 			s.logits = logits
 			s.add(q.Prompt[decoded+i+1])
 		})
-		if err != nil {
+		if err = cmp.Or(err, wrong); err != nil {
 			return decoded, err
 		}
 		decoded += len(part)

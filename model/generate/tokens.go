@@ -49,7 +49,10 @@ func Tokens(
 				}
 				end := min(decoded+chunk, len(all))
 				var err error
-				if logits, err = d.Decode(all[decoded:end]); err != nil {
+				if logits, err = d.Decode(all[decoded:end]); err == nil {
+					err = CheckLogits(logits[:s.Vocab.rows(len(logits))])
+				}
+				if err != nil {
 					yield(0, err)
 					return
 				}
