@@ -1,6 +1,7 @@
 package chattemplate_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,5 +85,29 @@ func TestCompletionsAreLearnedWithoutTheirPrompt(t *testing.T) {
 			talk.Given = c.given
 			require.Equal(t, c.want, learnedBy(t, c.template, talk))
 		})
+	}
+}
+
+// A part of a record of prompt and completion may lie in the prompt alone, or begin behind it.
+func TestPartsOfCompletionsAreLearnedWithoutTheirPrompt(t *testing.T) {
+	for given, want := range map[int]string{
+		7: "user: a</s>\nassistant: b</s>\n|user: c</s>\nassistant: d</s>\n|" +
+			"user: e</s>\nassistant: f</s>\n|user: g</s>\nassistant:⟦ h</s>\n⟧",
+		3: "user: a</s>\nassistant: b</s>\n|user: c</s>\nassistant:⟦ d</s>\n⟧|" +
+			"user: e</s>\nassistant:⟦ f</s>\n⟧|user: g</s>\nassistant:⟦ h</s>\n⟧",
+	} {
+		words := datatest.NewWords()
+		r, err := chattemplate.Recipe("t.jinja", chattemplate.Templates{Default: plainTemplate}, words)
+		require.NoError(t, err)
+		talk := datatest.Talk("a", "b", "c", "d", "e", "f", "g", "h")
+		talk.Turns, talk.Given = slices.Clip(talk.Turns), given
+		r.Restrict(&talk, "")
+		fitted, err := encode.New(words, r).Fit(talk, 16, "split")
+		require.NoError(t, err)
+		var parts []string
+		for _, e := range fitted.Examples {
+			parts = append(parts, words.Shown(e))
+		}
+		require.Equal(t, want, strings.Join(parts, "|"), "%d messages of prompt", given)
 	}
 }

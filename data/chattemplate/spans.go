@@ -110,7 +110,7 @@ func (l *layout) learned(c recipe.Conversation, out jinja.Text) ([]span, error) 
 // from the prompt with its generation prompt, as TRL learns it, whatever {% generation %}
 // marks, and with what the template prints behind the last answer.
 func (l *layout) completion(c recipe.Conversation, out jinja.Text) (span, bool) {
-	if c.Given == 0 || c.Given == len(c.Turns) {
+	if c.Given == 0 || c.Given >= len(c.Turns) {
 		return span{}, false
 	}
 	for i, t := range c.Turns {

@@ -124,7 +124,10 @@ func (e *Encoder) split(c recipe.Conversation, cutoff int) (out []Example, lost 
 		return out, 0, err
 	}
 	if d := e.recipe.Dialogue; d != nil {
-		c.Turns, _, _ = d.Kept(c.Turns, false)
+		var before int
+		if c.Turns, before, _ = d.Kept(c.Turns, false); c.Given > 0 {
+			c.Given = max(c.Given-before, 1)
+		}
 	}
 	for from := 0; from < len(c.Turns); {
 		var fits layout
@@ -135,6 +138,9 @@ func (e *Encoder) split(c recipe.Conversation, cutoff int) (out []Example, lost 
 			}
 			part := c
 			part.Turns = c.Turns[from:to]
+			if c.Given > 0 { // the question that begins a part is given too
+				part.Given = min(max(c.Given-from, 1), to-from)
+			}
 			l, err := e.layout(part)
 			if err != nil {
 				return nil, 0, err
