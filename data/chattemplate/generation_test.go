@@ -111,3 +111,16 @@ func TestPartsOfCompletionsAreLearnedWithoutTheirPrompt(t *testing.T) {
 		require.Equal(t, want, strings.Join(parts, "|"), "%d messages of prompt", given)
 	}
 }
+
+// Where the last answer alone is learned, its round is the last to be cut, whichever tokens cross its edges.
+func TestTheLastRoundOfACompletionIsKept(t *testing.T) {
+	words := datatest.NewWords()
+	r, err := chattemplate.Recipe("t.jinja", chattemplate.Templates{Default: plainTemplate}, words)
+	require.NoError(t, err)
+	talk := datatest.Talk("q", "the mat", "r", "Under the mat")
+	talk.Given = 3
+	r.Restrict(&talk, "")
+	fitted, err := encode.New(words, r).Fit(talk, 12, "proportional")
+	require.NoError(t, err)
+	require.Equal(t, "\nuser: r</s>\nassistant⟦ Under the mat</s>\n⟧", words.Shown(fitted.Examples[0]))
+}

@@ -62,7 +62,7 @@ func share(prompt, answer, room int) (int, int) {
 // at the end of the text.
 func (e *Encoder) pairs(c recipe.Conversation) ([]pair, error) {
 	yes, no := true, false
-	c.Turns, c.Given = slices.Clone(c.Turns), 0
+	c.Turns = slices.Clone(c.Turns)
 	for i := range c.Turns {
 		c.Turns[i].Learn = &no
 		if c.Turns[i].Role == recipe.Assistant {
