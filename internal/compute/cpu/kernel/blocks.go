@@ -66,9 +66,7 @@ func (b *Blocks) each(t block.Type, use func(c int, w []float32, k int)) {
 	src, first, last := b.Src, b.First*Run, (b.First+b.Count)*Run // elements from the beginning of the block
 	for k := -first; last > 0; k, src = k+t.Elements, src[min(len(src), t.Bytes/2*Panel/2):] {
 		for c := range Panel {
-			for h := range t.Bytes / 2 {
-				binary.LittleEndian.PutUint16(raw[2*h:], half(src, h, c))
-			}
+			BlockBytes(raw, src, 0, c)
 			t.Decode(w, raw)
 			use(c, w[first:min(last, t.Elements)], k+first)
 		}
