@@ -1,7 +1,6 @@
 package chat
 
 import (
-	"cmp"
 	"context"
 	"strings"
 	"unicode/utf8"
@@ -57,11 +56,16 @@ func (s *scorer) prompt(ctx context.Context, q Question, known int) (decoded int
 		part := q.Prompt[decoded:min(decoded+chunk, n)]
 		var wrong error
 		err := s.Score(part, func(i int, logits []float32) {
-			wrong = cmp.Or(wrong, generate.CheckLogits(logits))
+			if wrong == nil {
+				wrong = generate.CheckLogits(logits)
+			}
 			s.logits = logits
 			s.add(q.Prompt[decoded+i+1])
 		})
-		if err = cmp.Or(err, wrong); err != nil {
+		if err == nil {
+			err = wrong
+		}
+		if err != nil {
 			return decoded, err
 		}
 		decoded += len(part)
