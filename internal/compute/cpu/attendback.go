@@ -113,7 +113,7 @@ func (b *back) scoreGradients(keys, values []float32) {
 		ds, from, seen := b.grads[r*b.span:][:longest], b.from(r), b.seen(r)
 		b.core.SoftmaxBack(ds[from:seen], b.p[r*b.span+from:], b.deltas[r], 1/b.sums[r])
 		if b.slopes != nil {
-			multiply(ds[from:seen], b.slopes[r*b.span+from:])
+			b.core.Multiply(ds[from:seen], b.slopes[r*b.span+from:])
 		}
 		clear(ds[first:from])
 		clear(ds[seen:])

@@ -98,13 +98,6 @@ func capSlopes(slopes, y []float32, limit float32) {
 	}
 }
 
-// multiply computes y *= x.
-func multiply(y, x []float32) {
-	for i := range y {
-		y[i] *= x[i]
-	}
-}
-
 // AddRow: y[i] += x.
 func (d *device) AddRow(y, x []float32) {
 	width := len(x)
