@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// CheckLogits returns an error for logits that are no numbers or infinite, which give no probabilities.
+// CheckLogits returns an error for logits that are no numbers or +∞, which give no probabilities.
 func CheckLogits(logits []float32) error {
 	for id, v := range logits {
 		if v != v || v > math.MaxFloat32 {
