@@ -11,7 +11,6 @@ type textIndex struct {
 	texts []string // by id
 	slots []uint64
 	seed  maphash.Seed
-	n     int
 }
 
 // newTextIndex returns an empty index of texts by id.
@@ -34,7 +33,6 @@ func (x *textIndex) add(id int32) bool {
 	if !ok {
 		hash := maphash.String(x.seed, x.texts[id])
 		x.slots[slot] = hash>>32<<32 | uint64(id+1)
-		x.n++
 	}
 	return !ok
 }

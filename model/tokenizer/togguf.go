@@ -22,7 +22,7 @@ func (t *Tokenizer) GGUF(rows int, pre string, ends ...int32) ([]gguf.Key, error
 	var err error
 	switch {
 	case t.spm != nil:
-		v, err = t.spm.written(), nil
+		v = t.spm.written()
 	case t.json != nil && t.byteLevel:
 		v, err = t.json.written(pre)
 	case t.json != nil:
