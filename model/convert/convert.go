@@ -74,11 +74,7 @@ func (m Model) Quantized() (most checkpoint.Type) {
 		if t.Type.Block() == 1 {
 			continue
 		}
-		n := 1
-		for _, d := range t.Shape {
-			n *= d
-		}
-		weights[t.Type] += n
+		weights[t.Type] += count(t.Shape)
 		if weights[t.Type] > weights[most] {
 			most = t.Type
 		}

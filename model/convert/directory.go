@@ -88,14 +88,14 @@ func (m Model) shards(o DirectoryOptions) (map[string][]checkpoint.Lazy, error) 
 	if err != nil {
 		return nil, err
 	}
-	if was == nil {
-		return m.split(o)
-	}
-	out := map[string][]checkpoint.Lazy{}
 	tensors, err := m.Config.Together(m.releasing())
 	if err != nil {
 		return nil, err
 	}
+	if was == nil {
+		return o.split(tensors)
+	}
+	out := map[string][]checkpoint.Lazy{}
 	files := map[string]bool{}
 	for _, t := range tensors {
 		files[was[m.origin(t.Name)]] = true // a part beside a language model may have files of its own
@@ -126,13 +126,16 @@ func shardName(i, n int) string {
 
 // sourceShards returns the file of every tensor of a source in shards, nil for another one.
 func (m Model) sourceShards() (map[string]string, error) {
+	if m.Source.Format != identify.HuggingFace {
+		return nil, nil
+	}
 	for i, name := range []string{indexFile, "pytorch_model.bin.index.json"} {
 		if _, err := os.Stat(filepath.Join(m.Source.Path, weightsFile)); err == nil && i > 0 {
 			break // the weights are those of this file
 		}
 		path := filepath.Join(m.Source.Path, name)
 		text, err := os.ReadFile(path)
-		if m.Source.Format != identify.HuggingFace || errors.Is(err, os.ErrNotExist) {
+		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}
 		var file struct {
@@ -167,13 +170,9 @@ func (m Model) origin(name string) string {
 }
 
 // split fills files of at most o.ShardSize bytes, one tensor at least, with the tensors in their order.
-func (m Model) split(o DirectoryOptions) (map[string][]checkpoint.Lazy, error) {
+func (o DirectoryOptions) split(tensors []checkpoint.Computed) (map[string][]checkpoint.Lazy, error) {
 	var parts [][]checkpoint.Lazy
 	room := int64(0)
-	tensors, err := m.Config.Together(m.releasing())
-	if err != nil {
-		return nil, err
-	}
 	for _, c := range tensors {
 		t := o.as(c)
 		size, err := t.Type.Bytes(t.Shape)
