@@ -25,7 +25,6 @@ func (h *headState) arrays(c *Config) []array {
 // last block's output in work.g, unless no block needs it.
 func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, error) {
 	c, h, dev, n := m.config, &m.work.head, m.dev, len(b.Targets)
-	eps := float32(c.NormEps)
 	for _, a := range h.arrays(c) {
 		compute.Resize(a.data, n*a.width)
 	}
@@ -37,7 +36,7 @@ func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, erro
 		at[i] = int32(t.Row)
 	}
 	dev.Gather(h.rows, last, at, c.Hidden)
-	dev.RMSNorm(h.normed, h.rows, m.weights.norm.weight, n, eps)
+	m.norm(h.normed, h.rows, m.weights.norm, n)
 	if d == nil {
 		err := m.likelihoods(nll, nil, nil, b)
 		return b.sums(nll), err
@@ -58,7 +57,7 @@ func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, erro
 	m.normGradient(normName, dnorm, h.rows, n)
 	if m.lowest.layer < c.Layers {
 		dev.Zero(h.drows)
-		dev.RMSNormBackward(h.drows, dnorm, h.rows, m.weights.norm.weight, n, eps)
+		m.normBackward(h.drows, dnorm, h.rows, m.weights.norm, n)
 		g := compute.Resize(&m.work.g, len(last))
 		dev.Zero(g)
 		dev.ScatterAdd(g, h.drows, at, c.Hidden)

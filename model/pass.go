@@ -130,7 +130,7 @@ func (m *Model) Logits(b *Batch, rows []int) ([]float32, error) {
 	}
 	x, out := make([]float32, n*c.Hidden), make([]float32, n*c.Vocab)
 	m.dev.Gather(x, last, at, c.Hidden)
-	m.dev.RMSNorm(x, x, m.weights.norm.weight, n, float32(c.NormEps))
+	m.norm(x, x, m.weights.norm, n)
 	return out, m.score(out, x, b.rows(at))
 }
 

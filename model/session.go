@@ -96,7 +96,7 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 func (s *Session) score(logits []float32, tokens []int32, from int) error {
 	m, d, n := s.m, s.m.config.Hidden, len(tokens)-from
 	x := s.x[from*d:][:n*d]
-	m.dev.RMSNorm(x, x, m.weights.norm.weight, n, float32(m.config.NormEps))
+	m.norm(x, x, m.weights.norm, n)
 	b := &Batch{Tokens: tokens[from:], Segments: []compute.Segment{{Len: n}}, Samples: []uint64{0}}
 	for i := range n {
 		b.Positions = append(b.Positions, int32(s.cache.rows-n+i))
