@@ -129,8 +129,7 @@ func (f *configFile) windows(c *Config) error {
 	for l := range windows {
 		slides := family.slides(f, l)
 		if byType {
-			switch slides = f.LayerTypes[l] == slidingLayer; {
-			case !slides && f.LayerTypes[l] != fullLayer:
+			if slides = f.LayerTypes[l] == slidingLayer; !slides && f.LayerTypes[l] != fullLayer {
 				return fmt.Errorf("layer_types has %q for layer %d, want %s or %s", f.LayerTypes[l], l, slidingLayer, fullLayer)
 			}
 		}

@@ -130,13 +130,10 @@ func familyOf(m gguf.Metadata) (ggufFamily, error) {
 	}
 	var known []string
 	for _, f := range ggufFamilies {
-		_, err := FamilyArch(f.modelType)
-		if err == nil && f.name == name {
+		if f.name == name {
 			return f, nil
 		}
-		if err == nil {
-			known = append(known, f.name)
-		}
+		known = append(known, f.name)
 	}
 	return ggufFamily{}, fmt.Errorf("key %s: architecture %q is not supported, want %s", architectureKey, name,
 		strings.Join(known, ", "))

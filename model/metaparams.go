@@ -117,7 +117,7 @@ func (p metaParams) config(shards []*pth.File) (*Config, error) {
 
 // scaling returns LLaMA 3.1's, which Meta's programs fix, and LLaMA 3.2's for its models of 1 and 3 billion weights.
 func (p metaParams) scaling(c *Config) *RopeScaling {
-	s := &RopeScaling{Type: "llama3", Factor: 8, LowFreq: 1, HighFreq: 4, OriginalMaxPositions: 8192}
+	s := &RopeScaling{Type: llama3Rope, Factor: 8, LowFreq: 1, HighFreq: 4, OriginalMaxPositions: 8192}
 	if c.Vocab == llama3Vocab && c.Hidden <= 3072 {
 		s.Factor = 32
 	}

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -50,7 +51,7 @@ func (f *configFile) scaling(c *Config, rope *ropeFile) error {
 		c.stretch(factor)
 	case yarnRope:
 		s.OriginalMaxPositions, s.Attention = int(original), yarnAttention(rope, factor)
-		s.BetaFast, s.BetaSlow = orElse(rope.BetaFast, 32), orElse(rope.BetaSlow, 1)
+		s.BetaFast, s.BetaSlow = cmp.Or(rope.BetaFast, yarnFast), cmp.Or(rope.BetaSlow, yarnSlow)
 		s.Whole = rope.Truncate == nil || *rope.Truncate
 		c.stretch(factor)
 	case longRope:
@@ -58,9 +59,7 @@ func (f *configFile) scaling(c *Config, rope *ropeFile) error {
 		if factor > 1 {
 			s.Attention = math.Sqrt(1 + math.Log(factor)/math.Log(float64(original)))
 		}
-		if s.LongMaxPositions = c.MaxPositions; int(original) < c.MaxPositions {
-			c.MaxPositions = int(original)
-		}
+		s.LongMaxPositions, c.MaxPositions = c.MaxPositions, min(c.MaxPositions, int(original))
 	}
 	if rope.AttentionFactor != nil && s.Attention != 0 {
 		s.Attention = *rope.AttentionFactor
@@ -88,13 +87,6 @@ func yarnAttention(rope *ropeFile, factor float64) float64 {
 		return of(rope.Mscale) / of(rope.MscaleAllDim)
 	}
 	return of(1)
-}
-
-func orElse(x, otherwise float64) float64 {
-	if x == 0 {
-		return otherwise
-	}
-	return x
 }
 
 // checkScaling returns an error unless the numbers of a scaling make sense.
