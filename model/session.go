@@ -77,8 +77,8 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 	if len(tokens) == 0 {
 		return nil, fmt.Errorf("decode: no tokens")
 	}
-	if n := s.cache.rows + len(tokens); n > s.capacity {
-		return nil, fmt.Errorf("decode: %d tokens are more than the context of %d; %s", n, s.capacity, s.advice())
+	if err := s.fits(tokens); err != nil {
+		return nil, err
 	}
 	for len(tokens) > prefillRows {
 		if err := s.step(tokens[:prefillRows]); err != nil {
@@ -110,8 +110,8 @@ const scoredRows = 16
 // Score appends tokens and calls visit with the logits (V) after each of them, the same bits as Decode's. visit must
 // not keep the slice.
 func (s *Session) Score(tokens []int32, visit func(i int, logits []float32)) error {
-	if n := s.cache.rows + len(tokens); n > s.capacity {
-		return fmt.Errorf("decode: %d tokens are more than the context of %d; %s", n, s.capacity, s.advice())
+	if err := s.fits(tokens); err != nil {
+		return err
 	}
 	vocab := s.m.config.Vocab
 	logits := make([]float32, min(scoredRows, len(tokens))*vocab)
@@ -126,6 +126,14 @@ func (s *Session) Score(tokens []int32, visit func(i int, logits []float32)) err
 		for i := range part {
 			visit(at+i, logits[i*vocab:][:vocab])
 		}
+	}
+	return nil
+}
+
+// fits returns an error if tokens are more than there is room for.
+func (s *Session) fits(tokens []int32) error {
+	if n := s.cache.rows + len(tokens); n > s.capacity {
+		return fmt.Errorf("decode: %d tokens are more than the context of %d; %s", n, s.capacity, s.advice())
 	}
 	return nil
 }
