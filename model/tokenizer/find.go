@@ -35,19 +35,13 @@ func loadDir(dir string) (*Tokenizer, error) {
 		return nil, errors.Join(problems...)
 	}
 	// Meta's downloads keep it beside the directories of all sizes.
-	if meta(dir) {
+	if layout, _ := identify.ModelAt(dir); layout == identify.Meta {
 		if t, err := readFile(filepath.Join(filepath.Dir(filepath.Clean(dir)), "tokenizer.model"), side{}); err == nil ||
 			!errors.Is(err, fs.ErrNotExist) {
 			return t, err
 		}
 	}
 	return nil, fmt.Errorf("load tokenizer: %w", &missing{dir})
-}
-
-// meta reports whether a directory holds weights in Meta's layout.
-func meta(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, "params.json"))
-	return err == nil
 }
 
 // missing is the error of a directory without a tokenizer.
