@@ -70,7 +70,7 @@ func TestAdaptersAreMergedIntoFusedTensors(t *testing.T) {
 func TestFusedBlocksStayAsTheyAre(t *testing.T) {
 	m, first, second := opened(t, phi3), filepath.Join(t.TempDir(), "a.gguf"), filepath.Join(t.TempDir(), "b.gguf")
 	require.NoError(t, m.GGUF(first, convert.GGUFOptions{Mix: mix(t, "Q8_0")}))
-	m = whole(t, first)
+	m = openedAt(t, first)
 	require.NoError(t, m.GGUF(second, convert.GGUFOptions{}))
 	a, err := gguf.Open(first)
 	require.NoError(t, err)

@@ -46,12 +46,7 @@ func TestGGUFsOfADirectoryHoldTheSameModel(t *testing.T) {
 			require.InDeltaSlice(t, x, y, 1e-5)
 
 			// And back.
-			s, err := model.Open(path)
-			require.NoError(t, err)
-			again, dir := convert.Model{Source: s, Config: s.Config}, t.TempDir()
-			for _, tensor := range s.Tensors {
-				again.Tensors = append(again.Tensors, checkpoint.Computed{Tensor: tensor})
-			}
+			again, dir := openedAt(t, path), t.TempDir()
 			require.NoError(t, again.Directory(dir, convert.DirectoryOptions{DType: checkpoint.F32}))
 			back, err := model.Open(dir)
 			require.NoError(t, err)
@@ -81,12 +76,7 @@ func TestGGUFsWithoutAMixKeepBlocksAndFloats(t *testing.T) {
 	require.NoError(t, f.Close())
 
 	require.NoError(t, m.GGUF(path, convert.GGUFOptions{Mix: mix(t, "Q8_0")}))
-	s, err := model.Open(path)
-	require.NoError(t, err)
-	again, copied := convert.Model{Source: s, Config: s.Config}, filepath.Join(t.TempDir(), "y.gguf")
-	for _, tensor := range s.Tensors {
-		again.Tensors = append(again.Tensors, checkpoint.Computed{Tensor: tensor})
-	}
+	again, copied := openedAt(t, path), filepath.Join(t.TempDir(), "y.gguf")
 	require.NoError(t, again.GGUF(copied, convert.GGUFOptions{}))
 	x, err := gguf.Open(path)
 	require.NoError(t, err)
