@@ -104,25 +104,16 @@ var around = map[string]string{"gemma3": "gemma3_text"}
 // aliases lists model types that are written as another: Ministral is a Mistral with layer_types.
 var aliases = map[string]string{"ministral": "mistral"}
 
-// Families lists the supported values of model_type.
-func Families() []string { return slices.Sorted(maps.Keys(families)) }
-
-// FamilyArch returns the Arch that a family has before its config.json sets windows and the like.
-func FamilyArch(modelType string) (Arch, error) {
-	if f, ok := families[modelType]; ok {
-		return f.arch, nil
-	}
-	return Arch{}, fmt.Errorf("model_type %q is not supported, want one of %s", modelType,
-		strings.Join(Families(), ", "))
-}
-
 // modelTypeOf names the family of a file: by model_type, else by its architectures, else llama.
 func modelTypeOf(modelType string, architectures []string) (string, error) {
+	names := slices.Sorted(maps.Keys(families))
 	if modelType != "" {
-		_, err := FamilyArch(modelType)
-		return modelType, err
+		if _, ok := families[modelType]; !ok {
+			return "", fmt.Errorf("model_type %q is not supported, want one of %s", modelType, strings.Join(names, ", "))
+		}
+		return modelType, nil
 	}
-	for _, name := range Families() {
+	for _, name := range names {
 		for _, class := range families[name].classes {
 			if slices.Contains(architectures, class) {
 				return name, nil

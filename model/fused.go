@@ -202,7 +202,9 @@ func PlainName(name string) string {
 }
 
 // Nests reports whether there are models of the family inside larger ones.
-func (c *Config) Nests() bool { return families[c.Type].localRope } // Gemma 3
+func (c *Config) Nests() bool {
+	return slices.Contains(slices.Collect(maps.Values(around)), c.Type)
+}
 
 // NestedNames returns the names that PlainName maps to a name: that of transformers 5, then that of 4.
 func NestedNames(name string) (five, four string) {

@@ -32,7 +32,7 @@ func (k *keys) config(tensors map[string]checkpoint.Tensor) (*Config, error) {
 	}
 	c.HeadDim = k.whole("attention.key_length", &usual)
 	k.equal("attention.value_length", c.HeadDim, usual)
-	c.Arch, _ = FamilyArch(c.Type) // familyOf found it
+	c.Arch = families[c.Type].arch
 	c.Arch.EmbedExact = c.Arch.EmbedScale
 	if rotated := k.whole("rope.dimension_count", &c.HeadDim); k.family.partial && rotated < c.HeadDim {
 		c.Arch.Rotary = rotated

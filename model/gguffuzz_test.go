@@ -19,10 +19,7 @@ func FuzzGGUF(f *testing.F) {
 	}
 	for _, name := range []string{"llama", "qwen2", "gemma2", "phi3"} {
 		one := *c
-		one.Type = name
-		var err error
-		one.Arch, err = FamilyArch(name)
-		require.NoError(f, err)
+		one.Type, one.Arch = name, families[name].arch
 		var tensors []checkpoint.Computed
 		for _, w := range one.Tensors() {
 			t := checkpoint.FromFloat32s(w.Name, w.Shape, make([]float32, w.Size()))
