@@ -22,8 +22,6 @@ import (
 type File struct {
 	checkpoint.Tensors
 	Metadata Metadata
-
-	keys []byte // as they stand in the file
 }
 
 // Open opens the file at path and checks its header.
@@ -65,7 +63,6 @@ func Parse(data []byte) (*File, error) {
 	}
 	tensors, keys := r.uint64(), r.uint64()
 	f := &File{Tensors: checkpoint.Tensors{ByName: map[string]checkpoint.Tensor{}}, Metadata: Metadata{}}
-	start := r.at
 	for range r.count(keys) {
 		name, v := r.text(), r.value(r.uint32())
 		if _, twice := f.Metadata[name]; twice && r.err == nil {
@@ -76,7 +73,6 @@ func Parse(data []byte) (*File, error) {
 			break
 		}
 	}
-	f.keys = data[start:r.at]
 	var infos []info
 	for range r.count(tensors) {
 		if infos = append(infos, r.info()); r.err != nil {

@@ -63,29 +63,3 @@ func appendValue(to []byte, value any) ([]byte, error) {
 func appendText(to []byte, text string) []byte {
 	return append(binary.LittleEndian.AppendUint64(to, uint64(len(text))), text...)
 }
-
-// Keys returns the keys in the order of the file, with values of the types that they have there: written again, they
-// are the same bytes.
-func (f *File) Keys() []Key {
-	var keys []Key
-	for r := (&reader{data: f.keys}); r.at < len(f.keys); {
-		name, kind, n := r.text(), r.uint32(), uint64(1)
-		list := kind == typeArray
-		if list {
-			kind, n = r.uint32(), r.uint64()
-		}
-		values := reflect.MakeSlice(reflect.SliceOf(kinds[kind]), int(n), int(n))
-		if kind == typeText {
-			for i := range int(n) {
-				values.Index(i).SetString(r.text())
-			}
-		} else if _, err := binary.Decode(r.take(n*widths[kind]), binary.LittleEndian, values.Interface()); err != nil {
-			panic("gguf: keys that Parse did not read") // it did, so there are enough bytes
-		}
-		if !list {
-			values = values.Index(0)
-		}
-		keys = append(keys, Key{name, values.Interface()})
-	}
-	return keys
-}
