@@ -3,7 +3,6 @@ package gguf
 import (
 	"bufio"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 
@@ -31,47 +30,18 @@ func Encode(w io.Writer, keys []Key, tensors []checkpoint.Lazy) error {
 	if err != nil {
 		return fmt.Errorf("write gguf: %w", err)
 	}
-	buffered := bufio.NewWriterSize(w, 1<<20)
-	out := &counter{to: buffered, left: uint64(len(header))}
-	out.Write(header) // its error comes again at the next write
+	out := bufio.NewWriterSize(w, 1<<20)
+	pad := func(at uint64) { out.Write(make([]byte, padding(at, align))) } // its error comes again at the next write
+	out.Write(header)
+	pad(uint64(len(header)))
 	for _, t := range tensors {
-		want, _ := t.Type.Bytes(t.Shape)
-		out.pad(align)
-		out.left = want
-		if err = t.Write(out); err == nil && out.left != 0 {
-			err = fmt.Errorf("%d bytes of data, want %d for %s %v", want-out.left, want, t.Type, t.Shape)
-		}
-		if err != nil {
+		if err := t.To(out); err != nil {
 			return fmt.Errorf("write gguf: tensor %s: %w", t.Name, err)
 		}
+		size, _ := t.Type.Bytes(t.Shape)
+		pad(size)
 	}
-	out.pad(align)
-	return buffered.Flush()
-}
-
-// counter counts what is written. It refuses more than left bytes.
-type counter struct {
-	to   io.Writer
-	at   uint64
-	left uint64
-}
-
-var errTooLong = errors.New("more data than its type and shape require")
-
-func (c *counter) Write(p []byte) (int, error) {
-	if uint64(len(p)) > c.left {
-		return 0, errTooLong
-	}
-	n, err := c.to.Write(p)
-	c.at += uint64(n)
-	c.left -= uint64(n)
-	return n, err
-}
-
-// pad writes zeros up to a multiple of align.
-func (c *counter) pad(align uint64) {
-	c.left = padding(c.at, align)
-	c.Write(make([]byte, c.left))
+	return out.Flush()
 }
 
 // padding returns the bytes from at to a multiple of align.
