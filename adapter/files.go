@@ -99,8 +99,10 @@ func loadAs(name string, requested Method, m *model.Model, anyBase bool) (*Set, 
 	if err != nil {
 		return nil, err
 	}
-	if err := sameBase(name, m); err != nil && !anyBase {
-		return nil, err
+	if !anyBase {
+		if err := sameBase(name, m); err != nil {
+			return nil, err
+		}
 	}
 	f, err := from.tensors(m.Config())
 	if err != nil {
@@ -143,10 +145,6 @@ func loadAs(name string, requested Method, m *model.Model, anyBase bool) (*Set, 
 // ErrOtherBase is the error of an adapter for another base than the one that its record names.
 var ErrOtherBase = errors.New("another base")
 
-type otherBase struct{ error }
-
-func (otherBase) Is(target error) bool { return target == ErrOtherBase }
-
 // sameBase refuses a base other than the one the adapter's own record names.
 func sameBase(name string, m *model.Model) error {
 	record, err := ReadRecord(name)
@@ -154,8 +152,8 @@ func sameBase(name string, m *model.Model) error {
 		return err
 	}
 	if record.Fingerprint != "" && record.Fingerprint != m.Fingerprint() {
-		return otherBase{fmt.Errorf("it was trained on another base (%s, fingerprint %.12s…; this base has %.12s…)",
-			record.Base, record.Fingerprint, m.Fingerprint())}
+		return fmt.Errorf("it was trained on %w (%s, fingerprint %.12s…; this base has %.12s…)", ErrOtherBase, record.Base,
+			record.Fingerprint, m.Fingerprint())
 	}
 	return nil
 }

@@ -63,23 +63,25 @@ func FormOf(name string) Form {
 	if err != nil {
 		return unknownForm
 	}
+	f, _ := formAt(path)
+	return f.name
+}
+
+// formAt returns the form of the adapter at a path; false for no adapter.
+func formAt(path string) (fileForm, bool) {
 	for _, f := range forms() {
 		if f.holds(path) {
-			return f.name
+			return f, true
 		}
 	}
-	return unknownForm
+	return fileForm{}, false
 }
 
 // WeightsOf returns the file with the weights of an adapter, a path that is none if there is none.
 func WeightsOf(name string) string {
 	path, _, err := Locate(name)
-	if err == nil {
-		for _, f := range forms() {
-			if f.holds(path) {
-				return f.weights(path)
-			}
-		}
+	if f, ok := formAt(path); ok && err == nil {
+		return f.weights(path)
 	}
 	return path
 }
@@ -117,15 +119,14 @@ func open(name string) (*stored, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := forms()
-	i := slices.IndexFunc(all, func(f fileForm) bool { return f.holds(path) })
-	if i < 0 {
-		i = 0 // its reader says what is missing
+	f, ok := formAt(path)
+	if !ok {
+		f = forms()[0] // its reader says what is missing
 		if info, err := os.Stat(path); err == nil && !info.IsDir() {
 			return nil, fmt.Errorf("it is %s, want %s", identify.Of(path).What, formsMessage)
 		}
 	}
-	s, err := all[i].open(path)
+	s, err := f.open(path)
 	if err != nil {
 		return nil, err
 	}

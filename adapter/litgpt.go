@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"fettle/internal/checkpoint"
+	"fettle/internal/checkpoint/pth"
 	"fettle/model"
 )
 
@@ -47,7 +48,7 @@ func holdsLitGPT(path string) bool {
 // openLitGPT reads an adapter of LitGPT, a LLaMA-Adapter of version 1 or a LoRA.
 func openLitGPT(path string) (*stored, error) {
 	file := litFile(path)
-	f, err := openAny(file)
+	f, err := openAny(file, pth.Open)
 	if err != nil {
 		return nil, err
 	}
@@ -107,9 +108,6 @@ func readLitGPT(path string) (c litConfig, err error) {
 	}
 	return c, nil
 }
-
-// encode writes the settings as a run's file has them.
-func (c litConfig) encode() ([]byte, error) { return yaml.Marshal(c) }
 
 // litPrompts reads a LLaMA-Adapter: prompts and gates of the top layers, whose gates have no activation.
 func litPrompts(tensors map[string]checkpoint.Tensor) (*stored, error) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/model"
@@ -236,7 +238,7 @@ func (s *Set) writeLitLoRA(to string, o Output) error {
 		Base: s.Base, Rank: &rank, Alpha: &alpha, Dropout: l.Dropout, Query: used[model.QProj], Key: used[model.KProj],
 		Value: used[model.VProj], Projection: used[model.OProj], MLP: mlp, Head: used[model.Head],
 	}
-	text, err := settings.encode()
+	text, err := yaml.Marshal(settings)
 	if err != nil {
 		return err
 	}

@@ -24,11 +24,11 @@ var ofMeta = regexp.MustCompile(`^(tok_embeddings|output|norm)\.weight$|^rope\.f
 // isGate matches the names of the official gates.
 var isGate = regexp.MustCompile(`^layers\.(\d+)\.attention\.gate$`)
 
-// openAny opens a file of PyTorch's or of safetensors.
-func openAny(path string) (*checkpoint.Tensors, error) {
+// openAny opens a file of PyTorch's, with torch, or of safetensors.
+func openAny(path string, torch func(path string) (*pth.File, error)) (*checkpoint.Tensors, error) {
 	switch identify.File(path) {
 	case identify.Torch, identify.Zip, identify.Pickle:
-		f, err := pth.Open(path)
+		f, err := torch(path)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func holdsNames(path string, is func(name string) bool) bool {
 	default:
 		return false
 	}
-	f, err := openAny(path)
+	f, err := openAny(path, pth.Describe)
 	if err != nil {
 		return false
 	}
@@ -64,7 +64,7 @@ func holdsOfficial(path string) bool {
 // openOfficial reads a file of the official LLaMA-Adapter: the prompts of all adapted layers in one array, and the
 // gates of all layers, zero in those below.
 func openOfficial(path string) (*stored, error) {
-	f, err := openAny(path)
+	f, err := openAny(path, pth.Open)
 	if err != nil {
 		return nil, err
 	}

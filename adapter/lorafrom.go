@@ -86,8 +86,8 @@ func selection(modules []storedModule) (targets []string, layers []int) {
 
 // splitPath splits the path of a module inside a layer.
 func splitPath(path string) (layer int, short string, ok bool) {
-	_, err := fmt.Sscanf(path, "model.layers.%d.", &layer)
-	return layer, path[strings.LastIndexByte(path, '.')+1:], err == nil
+	layer, _, _ = layerOf(path)
+	return layer, path[strings.LastIndexByte(path, '.')+1:], layer >= 0
 }
 
 // siteOf returns the site of a module's path.

@@ -34,9 +34,9 @@ func filePath(c *model.Config, at model.Site) string {
 
 // isFused reports whether a path is that of a fused module in a layer.
 func isFused(path string) bool {
-	layer, _, _ := splitPath(path)
+	layer, _, inLayer := splitPath(path)
 	phi3 := model.Arch{Fused: true}
-	return slices.ContainsFunc(phi3.FusedModules(), func(module string) bool {
+	return inLayer && slices.ContainsFunc(phi3.FusedModules(), func(module string) bool {
 		return path == fmt.Sprintf("model.layers.%d.%s", layer, module)
 	})
 }

@@ -201,7 +201,7 @@ func (g *Merged) matrix(t checkpoint.Tensor, at model.Site) checkpoint.Computed 
 // origin returns the site of the base that a site's weight comes from.
 func (g *Merged) origin(at model.Site) model.Site {
 	if g.order == nil || at.At >= model.Embed {
-		return model.Site{Layer: at.Layer, At: at.At}
+		return at
 	}
 	return model.Site{Layer: g.order[at.Layer], At: at.At}
 }

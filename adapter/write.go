@@ -1,6 +1,7 @@
 package adapter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -119,8 +120,5 @@ func (s *Set) writeLitGPT(to string, o Output) error {
 
 // titleOf returns the name of an adapter for people: that of the file without its ending, unless o has one.
 func (o Output) titleOf(to string) string {
-	if o.Name != "" {
-		return o.Name
-	}
-	return strings.TrimSuffix(filepath.Base(to), filepath.Ext(to))
+	return cmp.Or(o.Name, strings.TrimSuffix(filepath.Base(to), filepath.Ext(to)))
 }
