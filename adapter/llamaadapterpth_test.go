@@ -1,7 +1,10 @@
 package adapter_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -86,6 +89,16 @@ func TestOtherFilesOfLLaMAAdapterAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "gate 1.25 of layer 1 cannot be written as a tanh")
 	err = adapter.Export(lit, base.Config(), filepath.Join(t.TempDir(), "x"), adapter.Output{Form: adapter.PEFT})
 	require.ErrorContains(t, err, "export the adapter as llama-adapter or litgpt")
+}
+
+func TestADamagedFileIsCalledSo(t *testing.T) {
+	path := officialFile(t, 12, []float32{0, 0.5, 0.5})
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	half := binary.LittleEndian.AppendUint32(nil, math.Float32bits(0.5))
+	require.NoError(t, os.WriteFile(path, bytes.Replace(data, half, []byte{1, 2, 3, 4}, 1), 0o644))
+	_, err = adapter.Load(path, load(t, fast(t, 1)))
+	require.ErrorContains(t, err, "is damaged: its checksum differs")
 }
 
 // FuzzForms loads adapters that are files, which may be anything: an error, or a set that PEFT's files hold as well.
