@@ -191,11 +191,11 @@ func (m factor) transposed() factor {
 	return out
 }
 
-// rowsFrom returns the matrix whose row i is row from(i).
-func (m factor) rowsFrom(from func(i int) int) factor {
+// inOrder returns the matrix whose row i is row order[i].
+func (m factor) inOrder(order []int32) factor {
 	out := factor{m.rows, m.columns, make([]float32, 0, len(m.data))}
-	for i := range m.rows {
-		out.data = append(out.data, m.data[from(i)*m.columns:][:m.columns]...)
+	for _, at := range order {
+		out.data = append(out.data, m.data[int(at)*m.columns:][:m.columns]...)
 	}
 	return out
 }

@@ -40,21 +40,6 @@ func inPairs(paired bool, at model.Site) bool {
 	return paired && (at.At == model.QProj || at.At == model.KProj)
 }
 
-// halves returns the row of Hugging Face's matrix that stands in a row of GGUF's, and pairs the reverse.
-func halves(headDim int) func(row int) int {
-	return func(row int) int {
-		head, i := row/headDim*headDim, row%headDim
-		return head + i%2*(headDim/2) + i/2
-	}
-}
-
-func pairs(headDim int) func(row int) int {
-	return func(row int) int {
-		head, i := row/headDim*headDim, row%headDim
-		return head + i%(headDim/2)*2 + i/(headDim/2)
-	}
-}
-
 // holdsGGUF reports whether a path is a GGUF file of an adapter.
 func holdsGGUF(path string) bool {
 	if identify.File(path) != identify.GGUF {
@@ -182,7 +167,7 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 				return nil, fmt.Errorf("tensor %s: %d rows, want a multiple of head_dim %d: an adapter for another base?",
 					f.b[path].Name, b.rows, c.HeadDim)
 			}
-			b = b.rowsFrom(pairs(c.HeadDim))
+			b = b.inOrder(model.Halves(b.rows/c.HeadDim, c.HeadDim))
 		}
 		s := loraSite{at: at}
 		all = append(all, a.tensor(s.a()), b.tensor(s.b()))
@@ -233,7 +218,7 @@ func (s *Set) writeGGUF(to string, o Output) error {
 			m.a = m.a.transposed()
 		}
 		if inPairs(paired, m.at) {
-			m.b = m.b.rowsFrom(halves(s.config.HeadDim))
+			m.b = m.b.inOrder(model.Neighbours(m.b.rows/s.config.HeadDim, s.config.HeadDim))
 		}
 		tensors = append(tensors, m.a.output(name+ggufA, o.Type), m.b.output(name+ggufB, o.Type))
 	}

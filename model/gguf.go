@@ -95,10 +95,10 @@ func fromGGUF(f *gguf.File) (*Source, error) {
 	return s, s.complete(family.names())
 }
 
-// halves returns the order of rows that turns RoPE's pairs of neighbours, as Meta and llama.cpp have them, into
+// Halves returns the order of rows that turns RoPE's pairs of neighbours, as Meta and llama.cpp have them, into
 // Hugging Face's, whose first elements make up the first half of a head: row h·Dh + s·Dh/2 + j is row h·Dh + 2j + s of
 // the file.
-func halves(heads, dim int) []int32 {
+func Halves(heads, dim int) []int32 {
 	order := make([]int32, 0, heads*dim)
 	for h := range heads {
 		for s := range 2 {

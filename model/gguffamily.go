@@ -146,14 +146,14 @@ func halved(t checkpoint.Tensor, c *Config) checkpoint.Tensor {
 	switch {
 	case heads == 0:
 	case len(t.Shape) == 2:
-		t.Order = halves(heads, c.HeadDim)
+		t.Order = Halves(heads, c.HeadDim)
 	default:
 		if t.Type.Block() > 1 { // whose elements do not move one by one
 			x, _ := checkpoint.Float32s(t)
 			t = checkpoint.FromFloat32s(t.Name, t.Shape, x)
 		}
 		out := make([]byte, 0, len(t.Data))
-		for _, at := range halves(heads, c.HeadDim) {
+		for _, at := range Halves(heads, c.HeadDim) {
 			out = append(out, t.Row(int(at))...)
 		}
 		t.Data, t.Own = out, true

@@ -52,7 +52,7 @@ func (f ggufFamily) written(t checkpoint.Computed, c *Config) (checkpoint.Comput
 	heads, offset := rotatedHeads(t.Tensor, c), c.Arch.NormOffset
 	pairs, norm := heads > 0 && f.paired, offset != 0 && strings.HasSuffix(t.Name, "norm.weight")
 	if pairs && len(t.Shape) == 2 {
-		return t.Reordered(neighbours(heads, c.HeadDim)), nil
+		return t.Reordered(Neighbours(heads, c.HeadDim)), nil
 	}
 	if !pairs && !norm || len(t.Shape) != 1 {
 		return t, nil
@@ -66,7 +66,7 @@ func (f ggufFamily) written(t checkpoint.Computed, c *Config) (checkpoint.Comput
 		y[i] += offset
 	}
 	if pairs {
-		for i, at := range neighbours(heads, c.HeadDim) {
+		for i, at := range Neighbours(heads, c.HeadDim) {
 			y[i] = x[at]
 		}
 	}
@@ -80,10 +80,10 @@ func blockOf(name string) int {
 	return layer
 }
 
-// neighbours is the inverse of halves: row h·Dh + 2j + s of the file is row h·Dh + s·Dh/2 + j.
-func neighbours(heads, dim int) []int32 {
+// Neighbours is the inverse of Halves: row h·Dh + 2j + s of the file is row h·Dh + s·Dh/2 + j.
+func Neighbours(heads, dim int) []int32 {
 	order := make([]int32, heads*dim)
-	for i, at := range halves(heads, dim) {
+	for i, at := range Halves(heads, dim) {
 		order[at] = int32(i)
 	}
 	return order
