@@ -58,11 +58,9 @@ func openLitGPT(path string) (*stored, error) {
 	for _, name := range f.Names() {
 		t, _ := f.Tensor(name)
 		isLoRA = isLoRA || strings.Contains(name, ".lora_")
-		values, err := checkpoint.Float32s(t)
-		if err != nil {
+		if tensors[name], err = inFloat32(t); err != nil {
 			return nil, err
 		}
-		tensors[name] = checkpoint.FromFloat32s(name, t.Shape, values)
 	}
 	settings, err := readLitGPT(filepath.Join(filepath.Dir(file), litSettings))
 	if err != nil {

@@ -49,15 +49,11 @@ func (s litConfig) lora(file map[string]checkpoint.Tensor) (*stored, error) {
 	var found factors
 	var modules []storedModule
 	for _, name := range slices.Sorted(maps.Keys(file)) {
-		t := file[name]
-		path, which := strings.TrimSuffix(name, ".lora_A"), "a"
-		if path == name {
-			path, which = strings.TrimSuffix(name, ".lora_B"), "b"
-		}
-		if path == name {
+		path, which := factorName(name, ".lora_A", ".lora_B")
+		if which == "" {
 			return nil, fmt.Errorf("tensor %s is none of a LoRA", name)
 		}
-		if err := found.add(path, which, t); err != nil {
+		if err := found.add(path, which, file[name]); err != nil {
 			return nil, err
 		}
 	}
@@ -117,11 +113,7 @@ func litSites(path string, joint []model.Place) ([]model.Site, error) {
 func (f *factors) split(sites map[string][]model.Site, c *model.Config) (*tensorFile, error) {
 	var all []checkpoint.Tensor
 	for _, path := range f.paths {
-		a, err := factorOf(f.a[path])
-		if err != nil {
-			return nil, err
-		}
-		b, err := factorOf(f.b[path])
+		a, b, err := f.pair(path)
 		if err != nil {
 			return nil, err
 		}

@@ -75,11 +75,9 @@ func openOfficial(path string) (*stored, error) {
 		t, _ := f.Tensor(name)
 		switch {
 		case name == queryName || isGate.MatchString(name):
-			values, err := checkpoint.Float32s(t)
-			if err != nil {
+			if file.tensors[name], err = inFloat32(t); err != nil {
 				return nil, err
 			}
-			file.tensors[name] = checkpoint.FromFloat32s(name, t.Shape, values)
 		case !ofMeta.MatchString(name):
 			others = append(others, name)
 		}

@@ -131,6 +131,25 @@ func (f *factors) add(path, which string, t checkpoint.Tensor) error {
 	return nil
 }
 
+// factorName splits a factor's name: the module's and "a" or "b" by its ending; "" for neither.
+func factorName(name, endOfA, endOfB string) (module, which string) {
+	if module, ok := strings.CutSuffix(name, endOfA); ok {
+		return module, "a"
+	}
+	if module, ok := strings.CutSuffix(name, endOfB); ok {
+		return module, "b"
+	}
+	return name, ""
+}
+
+// pair returns the two matrices of a module.
+func (f *factors) pair(path string) (a, b factor, err error) {
+	if a, err = factorOf(f.a[path]); err == nil {
+		b, err = factorOf(f.b[path])
+	}
+	return a, b, err
+}
+
 // within refuses modules in layers that the base does not have.
 func (f *factors) within(c *model.Config) error {
 	for _, path := range f.paths {
@@ -178,6 +197,12 @@ type factor struct {
 func factorOf(t checkpoint.Tensor) (factor, error) {
 	data, err := checkpoint.Float32s(t)
 	return factor{t.Shape[0], t.Shape[1], data}, err
+}
+
+// inFloat32 returns the tensor in float32, in memory of its own: its file may be closed.
+func inFloat32(t checkpoint.Tensor) (checkpoint.Tensor, error) {
+	values, err := checkpoint.Float32s(t)
+	return checkpoint.FromFloat32s(t.Name, t.Shape, values), err
 }
 
 // transposed returns the transpose.

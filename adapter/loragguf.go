@@ -92,23 +92,19 @@ func openGGUF(path string) (*stored, error) {
 	}
 	var found factors
 	for _, name := range f.Names() {
-		which, weight := "a", strings.TrimSuffix(name, ggufA)
-		if weight == name {
-			which, weight = "b", strings.TrimSuffix(name, ggufB)
-		}
+		weight, which := factorName(name, ggufA, ggufB)
 		if strings.HasSuffix(name, ggufNorm) {
 			continue
 		}
 		path, known := ggufPath(architecture, weight)
-		if weight == name || !known {
+		if which == "" || !known {
 			return nil, fmt.Errorf("tensor %s is none of a LoRA on a LLaMA", name)
 		}
 		t, _ := f.Tensor(name)
-		values, err := checkpoint.Float32s(t) // the file is closed
-		if err != nil {
-			return nil, err
+		if t, err = inFloat32(t); err == nil {
+			err = found.add(path, which, t)
 		}
-		if err := found.add(path, which, checkpoint.FromFloat32s(name, t.Shape, values)); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -147,11 +143,7 @@ func (f *factors) fromGGUF(architecture string, c *model.Config) (*tensorFile, e
 	var all []checkpoint.Tensor
 	for _, path := range f.paths {
 		at, known := siteOf(path)
-		a, err := factorOf(f.a[path])
-		if err != nil {
-			return nil, err
-		}
-		b, err := factorOf(f.b[path])
+		a, b, err := f.pair(path)
 		if err != nil {
 			return nil, err
 		}

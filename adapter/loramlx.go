@@ -117,23 +117,19 @@ func openMLX(path string) (*stored, error) {
 	defer f.Close()
 	var found factors
 	for _, name := range f.Names() {
-		path, which := strings.TrimSuffix(name, mlxA), "a"
-		if path == name {
-			path, which = strings.TrimSuffix(name, mlxB), "b"
-		}
+		path, which := factorName(name, mlxA, mlxB)
 		_, known := siteOf(path)
 		switch {
 		case strings.HasSuffix(name, mlxMagnitude):
 			return nil, fmt.Errorf("tensor %s: DoRA is not computed here: %s", name, mlxFuse)
-		case path == name || !known:
+		case which == "" || !known:
 			return nil, fmt.Errorf("tensor %s is none of a LoRA on a LLaMA", name)
 		}
 		t, _ := f.Tensor(name)
-		values, err := checkpoint.Float32s(t)
-		if err != nil {
-			return nil, err
+		if t, err = inFloat32(t); err == nil {
+			err = found.add(path, which, t)
 		}
-		if err := found.add(path, which, checkpoint.FromFloat32s(name, t.Shape, values)); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -159,11 +155,7 @@ func openMLX(path string) (*stored, error) {
 				return nil, errors.New("LoRA on embed_tokens of a tied base is the head's too in mlx-lm, which is not computed " +
 					"here: " + mlxFuse)
 			}
-			a, err := factorOf(found.a[path])
-			if err != nil {
-				return nil, err
-			}
-			b, err := factorOf(found.b[path])
+			a, b, err := found.pair(path)
 			if err != nil {
 				return nil, err
 			}
