@@ -41,7 +41,7 @@ func (c *Config) GGUF(tensors []checkpoint.Computed) ([]gguf.Key, []checkpoint.C
 		out = append(out, t)
 	}
 	slices.SortFunc(out, func(a, b checkpoint.Computed) int {
-		return cmp.Or(cmp.Compare(blockOf(a.Name), blockOf(b.Name)), strings.Compare(a.Name, b.Name))
+		return cmp.Or(cmp.Compare(gguf.LayerOf(a.Name), gguf.LayerOf(b.Name)), strings.Compare(a.Name, b.Name))
 	})
 	return keys, out, nil
 }
@@ -71,13 +71,6 @@ func (f ggufFamily) written(t checkpoint.Computed, c *Config) (checkpoint.Comput
 		}
 	}
 	return checkpoint.Computed{Tensor: checkpoint.FromFloat32s(t.Name, t.Shape, y)}, nil
-}
-
-// blockOf returns the layer of a tensor by its name in a GGUF file, −1 for those outside.
-func blockOf(name string) int {
-	layer := -1
-	fmt.Sscanf(name, "blk.%d.", &layer)
-	return layer
 }
 
 // Neighbours is the inverse of Halves: row h·Dh + 2j + s of the file is row h·Dh + s·Dh/2 + j.

@@ -127,7 +127,7 @@ func TestFilesOfLlamaCppAreWrittenAgainAsTheyAre(t *testing.T) {
 		f, err := Parse(want)
 		require.NoError(t, err)
 		names := f.Names()
-		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(layerOf(a), layerOf(b)) })
+		slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(LayerOf(a), LayerOf(b)) })
 		var tensors []checkpoint.Lazy
 		for _, name := range names {
 			tensor, _ := f.Tensor(name)

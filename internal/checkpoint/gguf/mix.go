@@ -113,7 +113,7 @@ func (m Mix) Types(model Model, tensors []checkpoint.Tensor) []checkpoint.Type {
 	}
 	slices.SortFunc(order, func(a, b int) int {
 		x, y := tensors[a].Name, tensors[b].Name
-		return cmp.Or(cmp.Compare(layerOf(x), layerOf(y)), strings.Compare(x, y))
+		return cmp.Or(cmp.Compare(LayerOf(x), LayerOf(y)), strings.Compare(x, y))
 	})
 	shared := model.Heads / max(1, model.KVHeads)
 	seen := map[string]int{} // layers by role
@@ -203,8 +203,8 @@ func isMatrix(t checkpoint.Tensor) bool {
 		!strings.Contains(t.Name, "ffn_gate_inp.weight")
 }
 
-// layerOf returns the number in a name such as blk.3.attn_q.weight, −1 for others.
-func layerOf(name string) int {
+// LayerOf returns the number in a name such as blk.3.attn_q.weight, −1 for others.
+func LayerOf(name string) int {
 	layer := -1
 	fmt.Sscanf(name, "blk.%d.", &layer)
 	return layer
