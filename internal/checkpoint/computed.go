@@ -59,11 +59,7 @@ func Stacked(name string, parts []Computed) Computed {
 	out.Rows = func(dst []float32, first int) error {
 		for _, p := range parts {
 			if n := min(len(dst)/k, p.Shape[0]-first); n > 0 {
-				read := p.Rows
-				if read == nil {
-					read = func(dst []float32, first int) error { return p.decodeRows(dst, first, k) }
-				}
-				if err := read(dst[:n*k], first); err != nil {
+				if err := p.rows(dst[:n*k], first, k); err != nil {
 					return err
 				}
 				dst, first = dst[n*k:], first+n
@@ -139,18 +135,14 @@ func (c Computed) as(t Type) Lazy {
 			k = d
 		}
 	}
-	rows := c.Rows
-	if rows == nil {
-		rows = func(dst []float32, first int) error { return c.decodeRows(dst, first, k) }
-	}
-	return Lazy{c.Name, t, c.Shape, func(w io.Writer) error { return stream(w, t, n, k, rows) }}
+	return Lazy{c.Name, t, c.Shape, func(w io.Writer) error { return stream(w, t, n, k, c.rows) }}
 }
 
 // panel is how many elements are computed, encoded and written at a time.
 const panel = 1 << 20
 
 // stream writes n rows of k numbers in a type. Rows are encoded on all cores.
-func stream(w io.Writer, as Type, n, k int, rows func(dst []float32, first int) error) error {
+func stream(w io.Writer, as Type, n, k int, rows func(dst []float32, first, k int) error) error {
 	size, err := as.Bytes([]int{1, k})
 	if err != nil {
 		return err
@@ -160,7 +152,7 @@ func stream(w io.Writer, as Type, n, k int, rows func(dst []float32, first int) 
 	for first := 0; first < n; first += step {
 		count := min(step, n-first)
 		part, raw := values[:count*k], data[:count*int(size)]
-		if err := rows(part, first); err != nil {
+		if err := rows(part, first, k); err != nil {
 			return err
 		}
 		err := spread(count, func(from, to int) error {
@@ -181,6 +173,14 @@ func stream(w io.Writer, as Type, n, k int, rows func(dst []float32, first int) 
 	return nil
 }
 
+// rows fills dst with rows of k numbers from row first on, computed or of the data.
+func (c Computed) rows(dst []float32, first, k int) error {
+	if c.Rows != nil {
+		return c.Rows(dst, first)
+	}
+	return c.decodeRows(dst, first, k)
+}
+
 // decodeRows fills dst with rows of k numbers of the data, from row first on.
 func (c Computed) decodeRows(dst []float32, first, k int) error {
 	size, err := c.Type.Bytes([]int{k})
@@ -189,15 +189,11 @@ func (c Computed) decodeRows(dst []float32, first, k int) error {
 	}
 	return spread(len(dst)/max(k, 1), func(from, to int) error {
 		for i := from; i < to; i++ {
-			at := first + i
 			var raw []byte
-			switch {
-			case c.Parts != nil:
-				raw = c.Row(at)
-			case c.Order != nil:
-				raw = c.Data[int(c.Order[at])*int(size):][:size]
-			default:
-				raw = c.Data[at*int(size):][:size]
+			if c.Parts != nil || c.Order != nil {
+				raw = c.Row(first + i)
+			} else { // also of a vector or of more dimensions
+				raw = c.Data[(first+i)*int(size):][:size]
 			}
 			if !c.Type.decode(dst[i*k:][:k], raw) {
 				return fmt.Errorf("dtype %s, want F64, F32, F16, BF16 or a quantized type of GGUF", c.Type)
