@@ -70,8 +70,9 @@ func (s *Set) scaleGates(x float64) error {
 	if !ok || x == 1 {
 		return nil
 	}
+	params := s.byName()
 	for layer := s.config.Layers - a.Layers; layer < s.config.Layers; layer++ {
-		_, gates := a.layer(s.config, s.byName(), layer)
+		_, gates := a.layer(s.config, params, layer)
 		for i, g := range gates.Data {
 			scaled := x * float64(g)
 			if a.GateActivation == Tanh {

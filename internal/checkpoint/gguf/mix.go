@@ -131,9 +131,9 @@ func (m Mix) Types(model Model, tensors []checkpoint.Tensor) []checkpoint.Type {
 		as, what := m.Type, role(t.Name)
 		at := place{seen[what], model.Layers, shared}
 		seen[what]++
-		rows := t.Shape[len(t.Shape)-1]
+		row := t.Shape[len(t.Shape)-1]
 		switch {
-		case t.Name == head && (rows%as.Block() != 0 || as == checkpoint.Q8_0):
+		case t.Name == head && (row%as.Block() != 0 || as == checkpoint.Q8_0):
 			as = checkpoint.Q8_0
 		case t.Name == head:
 			as = q6
@@ -147,7 +147,7 @@ func (m Mix) Types(model Model, tensors []checkpoint.Tensor) []checkpoint.Type {
 		case what == "ffn_down":
 			as = m.down.or(at, as)
 		}
-		types[i] = fitting(as, rows)
+		types[i] = fitting(as, row)
 	}
 	return types
 }
@@ -210,7 +210,7 @@ func LayerOf(name string) int {
 	return layer
 }
 
-// fitting returns as, or the type in its place if its blocks do not divide rows.
+// fitting returns as, or the type in its place where its blocks do not divide a row of this length.
 func fitting(as checkpoint.Type, row int) checkpoint.Type {
 	smaller := map[checkpoint.Type]checkpoint.Type{
 		checkpoint.Q2_K: checkpoint.Q4_0, q3: checkpoint.Q4_0, q4: checkpoint.Q5_0, q5: checkpoint.Q5_1,

@@ -35,8 +35,8 @@ type File struct {
 // disk or, where it is in memory already, of 10 GB/s; a model larger than the memory is read twice.
 func Open(path string) (*File, error) { return checkpoint.Open(path, Parse) }
 
-// Describe is Open without the checksums of the tensors' data: for their names, types and shapes, which it reads
-// little of a large file for.
+// Describe is Open without comparing checksums, for callers that need names, types and shapes alone: it reads little
+// of a large file.
 func Describe(path string) (*File, error) {
 	return checkpoint.Open(path, func(data []byte) (*File, error) { return parse(data, true) })
 }
