@@ -67,6 +67,7 @@ func TestPathsBeginAtHome(t *testing.T) {
 	must(t, "convert", "--input", base, "--output=~/x.gguf", "--certificate", "no")
 	require.FileExists(t, filepath.Join(home, "x.gguf"))
 	must(t, "generate", "--model=~/x.gguf", "--raw", "--prompt", "~/a", "--max_new_tokens", "1")
+	must(t, "bench", "generate", "--shape=~/x.gguf", "--tokens", "4", "--steps", "1")
 	require.NoError(t, os.WriteFile(filepath.Join(home, "x.yaml"), []byte("max_new_tokens: 1"), 0o644))
 	must(t, "generate", "--model=~/x.gguf", "--config=~/x.yaml", "--raw", "--prompt", "a")
 

@@ -32,10 +32,7 @@ func otherVariables() []string {
 // addSettings gives a command a flag for every field of the configs, whose values are the defaults. The built-in
 // configs are offered to commands with the settings of a run.
 func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
-	program := settings.Program{Variables: otherVariables(), Paths: []string{
-		"model_name_or_path", "config_name", "tokenizer_name", "adapter_name_or_path", "dataset", "eval_dataset",
-		"data_cache", "output_dir", "resume", "recipe", "input", "certificate_data",
-	}}
+	program := settings.Program{Variables: otherVariables()}
 	if _, ok := configs[0].(*train.Config); ok {
 		program.Configs, program.Find = ready.Names(), ready.Find
 		var recipes []string

@@ -14,7 +14,7 @@ import (
 
 // Settings are the settings that all benchmarks share.
 type Settings struct {
-	Shape     string `yaml:"shape" group:"model" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model"`
+	Shape     string `yaml:"shape" path:"true" group:"model" help:"tiny, 1b, 7b, 13b, a config.json (random weights made in memory), or a model"`
 	DType     string `yaml:"dtype" help:"how random weights are stored: bf16, f16, f32, or as a type of GGUF: q4_0, q4_1, q5_0, q5_1, q8_0, q2_k … q6_k, iq4_nl, iq4_xs"`
 	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" help:"none, int8 or nf4"`

@@ -24,9 +24,9 @@ type Training struct {
 	Sequences int      `yaml:"sequences" group:"workload" help:"sequences that the tokens are cut into, packed; with dataset, sequences of a step"`
 	Learned   float64  `yaml:"learned" help:"fraction of the tokens that are learned, at the end of each sequence"`
 	Recompute string   `yaml:"recompute" group:"compute" alias:"gradient_checkpointing" words:"true=all,false=none" help:"activations: none (kept) or all (recomputed)"`
-	Dataset   []string `yaml:"dataset" group:"workload" alias:"datasets,data_path,data" help:"files to learn instead of random tokens, in a fixed random order; tokens and learned are ignored then"`
-	Recipe    string   `yaml:"recipe" help:"recipe of the dataset's prompts and loss masks"`
-	Tokenizer string   `yaml:"tokenizer_name" help:"directory of the tokenizer, where dataset is set"`
+	Dataset   []string `yaml:"dataset" path:"true" group:"workload" alias:"datasets,data_path,data" help:"files to learn instead of random tokens, in a fixed random order; tokens and learned are ignored then"`
+	Recipe    string   `yaml:"recipe" path:"true" help:"recipe of the dataset's prompts and loss masks"`
+	Tokenizer string   `yaml:"tokenizer_name" path:"true" help:"directory of the tokenizer, where dataset is set"`
 	Share     string   `yaml:"share_prefix" group:"compute" help:"compute common prefixes of a step's sequences once: true, false, or auto as in training"`
 }
 

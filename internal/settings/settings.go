@@ -7,10 +7,10 @@
 //
 // It can then be set by --lora_rank, --lora-rank, --lora_r, FETTLE_LORA_RANK, FETTLE_R, or lora_rank: in a file. A list
 // is split at commas unless its tag says whole:"true"; pairs:"true" is for a list of key=value, which a file may write
-// as a mapping. Two more tags are for other spellings of a value: words lists those that mean another one, as in
-// words:"true=all,false=none", and bare is the value of the flag alone. A group, which is a heading of help, holds for
-// the fields after it too, until the next one. The fields of a struct with the tag yaml:",inline" belong to the struct
-// around it.
+// as a mapping; path:"true" is for names of files and directories. Two more tags are for other spellings of a value:
+// words lists those that mean another one, as in words:"true=all,false=none", and bare is the value of the flag alone.
+// A group, which is a heading of help, holds for the fields after it too, until the next one. The fields of a struct
+// with the tag yaml:",inline" belong to the struct around it.
 package settings
 
 import (
@@ -34,6 +34,7 @@ type Field struct {
 	Aliases []string
 	Whole   bool              // a list of texts that commas do not split
 	Pairs   bool              // a list of key=value
+	Path    bool              // names of files or directories: ~/ begins one in the home directory
 	Words   map[string]string // words, in lower case, that stand for a value
 	Bare    string            // the value of the flag without one; "": it needs one
 	Value   reflect.Value
@@ -50,7 +51,8 @@ func fieldsOf(v reflect.Value, group string) []Field {
 		tag := v.Type().Field(i).Tag
 		f := Field{
 			Key: tag.Get("yaml"), Help: tag.Get("help"), Group: tag.Get("group"), Whole: tag.Get("whole") != "",
-			Pairs: tag.Get("pairs") != "", Words: map[string]string{}, Bare: tag.Get("bare"), Value: v.Field(i),
+			Pairs: tag.Get("pairs") != "", Path: tag.Get("path") != "", Words: map[string]string{}, Bare: tag.Get("bare"),
+			Value: v.Field(i),
 		}
 		for pair := range strings.SplitSeq(tag.Get("words"), ",") {
 			if word, value, ok := strings.Cut(pair, "="); ok {
@@ -83,7 +85,6 @@ type Program struct {
 	Configs   []string // names of the configs that are part of it; nil: none
 	Find      func(name string) (text []byte, ok bool)
 	Variables []string // FETTLE_… that it reads and that are no settings, even if an alias has this name
-	Paths     []string // keys of settings that name files or directories: ~/ begins one in the home directory
 	Others    Others   // the keys of other programs; nil: none
 }
 
@@ -196,7 +197,7 @@ func (s *Settings) Load() error {
 		} else if err := f.set(v.Get(f.Key)); err != nil {
 			problems = append(problems, Problem{Place: s.given[f.Key], Text: err.Error()})
 		}
-		if slices.Contains(s.program.Paths, f.Key) {
+		if f.Path {
 			f.atHome()
 		}
 	}

@@ -98,6 +98,22 @@ func TestAWholeTextKeepsItsCommas(t *testing.T) {
 		[][]string{fromFlag.Prompts, fromFile.Prompts, fromEnvironment.Prompts})
 }
 
+func TestPathsAloneBeginAtHome(t *testing.T) {
+	t.Setenv("HOME", "/home/one")
+	var c struct {
+		File  string   `yaml:"file" path:"true"`
+		Files []string `yaml:"files" path:"true"`
+		Input string   `yaml:"input"`
+	}
+	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	s := New(flags, program, &c)
+	require.NoError(t, flags.Parse([]string{"--file=~/a", "--files=~/a,b/~/c,~d", "--input=~/a"}))
+	require.NoError(t, s.Load())
+	require.Equal(t, "/home/one/a", c.File)
+	require.Equal(t, []string{"/home/one/a", "b/~/c", "~d"}, c.Files)
+	require.Equal(t, "~/a", c.Input)
+}
+
 func TestConfigIsAFileOrABuiltInName(t *testing.T) {
 	c, s, err := load(t, "--config", "small")
 	require.NoError(t, err)
