@@ -175,7 +175,7 @@ func refused() [][2]string {
 				"max_packed_sequence_len"},
 		{"an adapter of any form, mlx-lm's too, is continued with adapter_name_or_path: its directory or file",
 			"resume_adapter_file"},
-		{"an adapter is not merged into its base: fettle generate, chat and serve take it beside the base",
+		{"a run writes its result to output_dir and merges nothing: leave it out, and run fettle merge or export after it",
 			"export_dir"},
 		{"a run trains; its evaluations are before, during and after: leave it out",
 			"do_eval_only"},
