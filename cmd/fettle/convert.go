@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -46,22 +48,38 @@ LLaMA-Adapter, else a directory of Hugging Face's layout or PEFT's.`,
 		if from.Input == "" {
 			return usage(errors.New("input is missing: the model or adapter to convert"))
 		}
-		one := mergeSettings{Model: from.Input, Quantized: "none"}
-		if adapter.FormOf(from.Input) != "" {
-			one.Model, one.Adapters = from.Model, []string{from.Input}
-			if as.Format == "" {
-				as.Format = adapterFormat(to.Output)
+		if adapter.FormOf(from.Input) == "" {
+			if err := from.checkModel(as.Format); err != nil {
+				return err
 			}
-			if as.Format == formatHF || as.Format == formatGGUF || as.Format == formatOllama {
-				return usage(errors.New("the input is an adapter, and format " + as.Format + " is a model's: fettle export " +
-					"merges it; peft, gguf-lora, mlx, llama-adapter and litgpt are formats of adapters"))
-			}
-		} else if _, err := locatedAs("input", from.Input); err != nil {
-			return err
+			return export(cmd, mergeSettings{Model: from.Input, Quantized: "none"}, as, to)
 		}
-		return export(cmd, one, as, to)
+		if as.Format == "" {
+			as.Format = adapterFormat(to.Output)
+		}
+		if as.Format == formatHF || as.Format == formatGGUF || as.Format == formatOllama {
+			return usage(errors.New("the input is an adapter, and format " + as.Format + " is a model's: fettle export " +
+				"merges it; peft, gguf-lora, mlx, llama-adapter and litgpt are formats of adapters"))
+		}
+		return export(cmd, mergeSettings{Model: from.Model, Adapters: []string{from.Input}, Quantized: "none"}, as, to)
 	}
 	return cmd
+}
+
+// checkModel returns an error for an input that is no model, and for what is an adapter's.
+func (c convertSettings) checkModel(format string) error {
+	if _, err := locatedAs("input", c.Input); err != nil {
+		return err
+	}
+	if c.Model != "" {
+		return usage(fmt.Errorf("model_name_or_path %s cannot act: the input is a model, and adapters alone have a base",
+			c.Model))
+	}
+	if slices.Contains(adapter.Forms(), adapter.Form(format)) {
+		return usage(fmt.Errorf("the input is a model, and format %s is an adapter's: safetensors, gguf and ollama are "+
+			"formats of models", format))
+	}
+	return nil
 }
 
 // adapterFormat chooses the format of an adapter by the name of the output.

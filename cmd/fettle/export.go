@@ -51,9 +51,9 @@ alone.
   llama-adapter  a LLaMA-Adapter as the official code has it (.pth)
   litgpt         the adapter for LitGPT
 
-A LLaMA-Adapter cannot be merged nor be put into a GGUF file: no weight can hold
-its prompts. It remains an adapter (peft, llama-adapter, litgpt), or is served by
-fettle serve.`,
+A LLaMA-Adapter can be neither merged nor put into a GGUF file: no weight can
+hold its prompts. It remains an adapter (peft, llama-adapter, litgpt), or is
+served by fettle serve.`,
 		Example: `  fettle export --adapter_name_or_path runs/first --quantize Q4_K_M --output first-Q4_K_M.gguf
   fettle export --adapter_name_or_path runs/first --format ollama --quantize Q8_0 --output first-ollama
   fettle export --adapter_name_or_path runs/first --format gguf-lora --output first-lora.gguf`,
@@ -121,6 +121,8 @@ func (f formatSettings) check() error {
 	case f.DType != "auto" && f.DType != "" && f.Format != formatHF:
 		return usage(fmt.Errorf("dtype %s cannot act in format %s; --quantize chooses the type of a GGUF file's weights",
 			f.DType, f.Format))
+	case f.Shard != "" && f.Format != formatHF:
+		return usage(fmt.Errorf("max_shard_size %s cannot act in format %s: it is for safetensors", f.Shard, f.Format))
 	case f.Portable && f.Format != string(adapter.PEFT):
 		return usage(fmt.Errorf("portable cannot act in format %s: it is for peft", f.Format))
 	}
@@ -174,6 +176,13 @@ func (f formatSettings) gguf(output string) (form, error) {
 func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to writeSettings) error {
 	if len(s.Adapters) != 1 || len(s.Weights) > 0 {
 		return usage(fmt.Errorf("format %s takes one adapter, in adapter_name_or_path", as.Format))
+	}
+	if s.Quantized != "none" {
+		return usage(fmt.Errorf("base_quantization %s cannot act in format %s: nothing is merged", s.Quantized, as.Format))
+	}
+	if to.Text != "" {
+		return usage(fmt.Errorf("certificate_data %s cannot act in format %s: certificates are of models", to.Text,
+			as.Format))
 	}
 	if err := s.complete(); err != nil {
 		return err
