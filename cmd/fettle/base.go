@@ -67,7 +67,7 @@ func (s source) open() (*chat.Model, error) {
 		return nil, err
 	}
 	if s.Adapter != "" {
-		set, err := s.loadAdapter(out.Weights)
+		set, err := loadAdapter(s.Adapter, nil, out.Weights, s.OtherBase)
 		if err != nil {
 			return nil, input(err)
 		}
@@ -85,11 +85,6 @@ func (s source) open() (*chat.Model, error) {
 		return nil, err
 	}
 	return out, out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, dirs...)
-}
-
-// loadAdapter loads the adapter for a base.
-func (s source) loadAdapter(base *model.Model) (*adapter.Set, error) {
-	return loadAdapter(s.Adapter, nil, base, s.OtherBase)
 }
 
 // loadAdapter loads an adapter, with the method requested if there is one, for its own base or for any.

@@ -48,11 +48,11 @@ func (m *runData) keepConfig(job *train.Job, c train.Config) error {
 
 // savedType returns the type of save_dtype.
 func savedType(c train.Config, base string) (checkpoint.Type, error) {
-	if c.SaveDType != "base" || c.Shape != "" {
-		if c.SaveDType == "base" {
-			return checkpoint.F32, nil
-		}
+	switch {
+	case c.SaveDType != "base":
 		return convert.ParseDType(c.SaveDType)
+	case c.Shape != "":
+		return checkpoint.F32, nil
 	}
 	stored, err := model.StoredType(base)
 	if err != nil {

@@ -81,11 +81,8 @@ func (s mergeSettings) weights() ([]float64, error) {
 	return out, nil
 }
 
-// make opens the base and the adapters. No weight is computed yet.
+// make opens the base and the adapters of complete settings. No weight is computed yet.
 func (s mergeSettings) make() (*made, error) {
-	if err := s.complete(); err != nil {
-		return nil, err
-	}
 	weights, err := s.weights()
 	if err != nil {
 		return nil, err
@@ -300,9 +297,6 @@ func (m *made) withoutTokenizer(dirs []string) error {
 	template, err := chat.ReadTemplate(dirs...)
 	if err != nil {
 		return input(err)
-	}
-	if m.Files == nil {
-		m.Files = map[string][]byte{}
 	}
 	maps.Copy(m.Files, template.Files())
 	g, err := chat.ReadGeneration(dirs...)

@@ -45,13 +45,9 @@ func (m *made) ggufTokenizer() ([]gguf.Key, error) {
 	return append(keys, template.GGUF()...), nil
 }
 
-// layout returns the layout of the recipe, nil if the model has no recipe.
+// layout returns the layout of the recipe of a model that has one and a tokenizer.
 func (m *made) layout() (*convert.Layout, error) {
-	c := m.chat
-	if c.Recipe == nil || c.Tokenizer == nil {
-		return nil, nil
-	}
-	return convert.NewLayout(*c.Recipe, m.bos(), m.ends())
+	return convert.NewLayout(*m.chat.Recipe, m.bos(), m.ends())
 }
 
 // bos returns the text of the token that the tokenizer puts before a text, "" for none.
@@ -72,26 +68,21 @@ func (m *made) ends() (texts []string) {
 	return texts
 }
 
-// writeModelfile writes Ollama's description of the model into a directory.
+// writeModelfile writes Ollama's description of the model, which has a tokenizer, into a directory.
 func (m *made) writeModelfile(dir string) error {
-	var o convert.Ollama
-	l, err := m.layout()
-	switch {
-	case err != nil:
-		o.Note = err.Error()
-	case l == nil:
+	o := convert.Ollama{Stop: m.ends()}
+	if r := m.chat.Recipe; r == nil {
 		o.Note = "the model has no prompt template"
-	default:
-		if o.Template, err = l.Ollama(); err != nil {
+	} else {
+		l, err := m.layout()
+		if err == nil {
+			o.NoSystem = l.NoSystem
+			o.Template, err = l.Ollama()
+		}
+		if err != nil {
 			o.Note = err.Error()
 		}
-		o.NoSystem = l.NoSystem
-	}
-	o.InFile = o.Template == "" && m.template.Default != "" && m.chat.Recipe != nil && m.chat.Recipe.Chat
-	if m.chat.Tokenizer != nil {
-		o.Stop = m.ends()
-	}
-	if r := m.chat.Recipe; r != nil {
+		o.InFile = o.Template == "" && m.template.Default != "" && r.Chat
 		o.Stop = append(o.Stop, r.Stop...)
 	}
 	g := m.chat.Generation
