@@ -74,6 +74,7 @@ func TestLlamaCppAnswersAsRecorded(t *testing.T) {
 		for _, r := range recorded[kind].Runs {
 			questions = append(questions, refereeQuestion{Text: r.Prompt, Logits: "last", Greedy: len(r.Greedy)})
 		}
+		require.NotEmpty(t, questions)
 		for i, a := range llamaCpp(t, filepath.Join(dir, "stories260K."+kind+".gguf"), nil, questions...) {
 			want := recorded[kind].Runs[i]
 			require.Equal(t, want.IDs, a.IDs)
