@@ -67,7 +67,7 @@ func (LoRA) decode(keys *configKeys) (Method, error) {
 	l.Saved.decode(keys)
 	decodeInit(keys)
 	bias := "none"
-	keys.get("bias", &bias) // of the base's modules, which have none
+	keys.get("bias", &bias) // of the base's modules; trained ones are tensors without a place here
 	if keys.err == nil && !slices.Contains([]string{"none", "all", "lora_only"}, bias) {
 		keys.err = fmt.Errorf("bias is %q, want none, all or lora_only", bias)
 	}
