@@ -191,16 +191,19 @@ func (s *Set) Files() (map[string]func(io.Writer) error, error) { return s.Files
 // FilesAs is Files with parameters of another type than F32, rounded: for a result, not for a checkpoint.
 func (s *Set) FilesAs(as checkpoint.Type) (map[string]func(io.Writer) error, error) {
 	weights, about, config, err := s.save()
-	tensors := s.tensors(s.byName())
+	var tensors []checkpoint.Computed
+	for _, t := range s.tensors(s.byName()) {
+		tensors = append(tensors, checkpoint.Computed{Tensor: t})
+	}
 	if weights == fullFile && err == nil {
-		tensors, err = s.model.Config().Fuse(tensors)
+		tensors, err = s.model.Config().Together(tensors)
 	}
 	var lazy []checkpoint.Lazy
 	for _, t := range tensors {
 		if t.Type == checkpoint.F32 {
-			lazy = append(lazy, checkpoint.Computed{Tensor: t}.As(as))
+			lazy = append(lazy, t.As(as))
 		} else {
-			lazy = append(lazy, t.Lazy()) // of the base
+			lazy = append(lazy, t.As(t.Type)) // of the base
 		}
 	}
 	return map[string]func(io.Writer) error{

@@ -120,11 +120,11 @@ func TestFamiliesEqualTransformersAndFloat64(t *testing.T) {
 		require.NoError(t, err)
 		require.InEpsilon(t, g.Loss, losses[0]/n, 1e-6)
 		u.Finish()
-		var gradients []checkpoint.Tensor
+		var gradients []checkpoint.Computed
 		for _, w := range u.Weights() {
-			gradients = append(gradients, checkpoint.FromFloat32s(w.Name, w.Shape, w.Grad))
+			gradients = append(gradients, checkpoint.Computed{Tensor: checkpoint.FromFloat32s(w.Name, w.Shape, w.Grad)})
 		}
-		gradients, err = m.Config().Fuse(gradients)
+		gradients, err = m.Config().Together(gradients)
 		require.NoError(t, err)
 		require.Len(t, gradients, len(g.Gradients))
 		least, worst := 0.0, 0.0
@@ -132,7 +132,7 @@ func TestFamiliesEqualTransformersAndFloat64(t *testing.T) {
 			least = max(least, 1e-3*want[0])
 		}
 		for _, x := range gradients {
-			values, err := checkpoint.Float32s(x)
+			values, err := x.Floats()
 			require.NoError(t, err)
 			want, ok := g.Gradients[x.Name]
 			require.True(t, ok, x.Name)

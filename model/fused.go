@@ -94,47 +94,8 @@ func (c *Config) Split(tensors map[string]checkpoint.Tensor) error {
 	return nil
 }
 
-// Fuse returns the tensors of a model as files of its architecture have them: Phi-3's projections in fused tensors,
+// Together returns the tensors of a model as files of its architecture have them: Phi-3's projections in fused tensors,
 // others as they are. Parts of a fused tensor must all be there.
-func (c *Config) Fuse(tensors []checkpoint.Tensor) ([]checkpoint.Tensor, error) {
-	if !c.Arch.Fused {
-		return tensors, nil
-	}
-	byName := map[string]checkpoint.Tensor{}
-	for _, t := range tensors {
-		byName[t.Name] = t
-	}
-	var all []checkpoint.Tensor
-	fused := map[string]bool{}
-	for l := range c.Layers {
-		for _, f := range fusions {
-			whole := checkpoint.Tensor{Name: c.layerModule(l, f.module) + weightSuffix}
-			for i, p := range f.parts {
-				t, ok := byName[(Site{l, p}).WeightName()]
-				switch {
-				case !ok || len(t.Shape) != 2 || t.Order != nil:
-					return nil, fmt.Errorf("tensor %s has no part %v in the order of its rows", whole.Name, p)
-				case i > 0 && (t.Type != whole.Type || t.Shape[1] != whole.Shape[1]):
-					return nil, fmt.Errorf("tensor %s: parts of types %s and %s", whole.Name, whole.Type, t.Type)
-				case i == 0:
-					whole.Type, whole.Shape = t.Type, []int{0, t.Shape[1]}
-				}
-				whole.Shape[0] += t.Shape[0]
-				whole.Data = append(whole.Data, t.Data...)
-				fused[t.Name] = true
-			}
-			all = append(all, whole)
-		}
-	}
-	for _, t := range tensors {
-		if !fused[t.Name] {
-			all = append(all, t)
-		}
-	}
-	return all, nil
-}
-
-// Together is Fuse of tensors that are computed when they are written.
 func (c *Config) Together(tensors []checkpoint.Computed) ([]checkpoint.Computed, error) {
 	if !c.Arch.Fused {
 		return tensors, nil

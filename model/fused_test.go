@@ -1,6 +1,7 @@
 package model
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -28,21 +29,23 @@ func familyTensors(t *testing.T, keys string, as checkpoint.Type) (*Config, map[
 	return c, tensors
 }
 
-func listed(tensors map[string]checkpoint.Tensor) (all []checkpoint.Tensor) {
+func listed(tensors map[string]checkpoint.Tensor) (all []checkpoint.Computed) {
 	for _, t := range tensors {
-		all = append(all, t)
+		all = append(all, checkpoint.Computed{Tensor: t})
 	}
 	return all
 }
 
 func TestFusedTensorsAreSplitAndFusedAgain(t *testing.T) {
 	c, apart := familyTensors(t, `"model_type": "phi3"`, checkpoint.BF16)
-	together, err := c.Fuse(listed(apart))
+	together, err := c.Together(listed(apart))
 	require.NoError(t, err)
 	require.Len(t, together, len(apart)-2*3)
 	byName := map[string]checkpoint.Tensor{}
 	for _, x := range together {
-		byName[x.Name] = x
+		var data bytes.Buffer
+		require.NoError(t, x.As(checkpoint.BF16).To(&data))
+		byName[x.Name] = checkpoint.Tensor{Name: x.Name, Type: x.Type, Shape: x.Shape, Data: data.Bytes()}
 	}
 	require.Equal(t, []int{24 + 12 + 12, 72}, byName["model.layers.1.self_attn.qkv_proj.weight"].Shape)
 	require.Equal(t, []int{48, 72}, byName["model.layers.0.mlp.gate_up_proj.weight"].Shape)
@@ -55,8 +58,8 @@ func TestFusedTensorsAreSplitAndFusedAgain(t *testing.T) {
 	}
 
 	delete(apart, "model.layers.1.self_attn.k_proj.weight")
-	_, err = c.Fuse(listed(apart))
-	require.ErrorContains(t, err, "qkv_proj.weight has no part k_proj")
+	_, err = c.Together(listed(apart))
+	require.ErrorContains(t, err, "tensor model.layers.1.self_attn.k_proj.weight is missing")
 	wrong := map[string]checkpoint.Tensor{}
 	name := "model.layers.0.self_attn.qkv_proj.weight"
 	wrong[name] = checkpoint.FromFloat32s(name, []int{47, 72}, make([]float32, 47*72))

@@ -24,20 +24,20 @@ func familyDir(t *testing.T, config string, named func(name string) string, more
 	c, err := model.ParseConfig([]byte(config))
 	require.NoError(t, err)
 	random := rand.New(rand.NewPCG(1, 2))
-	var tensors []checkpoint.Tensor
+	var tensors []checkpoint.Computed
 	for _, w := range c.Tensors() {
 		values := make([]float32, w.Size())
 		for i := range values {
 			values[i] = float32(random.NormFloat64() / math.Sqrt(float64(w.Shape[len(w.Shape)-1])))
 		}
-		tensors = append(tensors, checkpoint.FromFloat32s(w.Name, w.Shape, values))
+		tensors = append(tensors, checkpoint.Computed{Tensor: checkpoint.FromFloat32s(w.Name, w.Shape, values)})
 	}
-	tensors, err = c.Fuse(tensors)
+	tensors, err = c.Together(tensors)
 	require.NoError(t, err)
 	var lazy []checkpoint.Lazy
 	for _, w := range tensors {
 		w.Name = named(w.Name)
-		lazy = append(lazy, w.Lazy())
+		lazy = append(lazy, w.As(w.Type))
 	}
 	for _, w := range more {
 		lazy = append(lazy, w.Lazy())
