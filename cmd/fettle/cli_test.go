@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,11 @@ import (
 	"fettle/adapter"
 	"fettle/internal/tinymodel"
 )
+
+// execute runs the program under the name fettle.
+func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	return run("fettle", args, stdin, stdout, stderr)
+}
 
 // call runs the program.
 func call(stdin string, args ...string) (code int, stdout, stderr string) {

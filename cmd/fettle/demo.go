@@ -132,10 +132,16 @@ which only the pre-training texts state.
 	fmt.Fprintf(out, "\nBefore: %s\nAfter:  %s\n", before.score(), after.score())
 	fmt.Fprintf(out, `
 Time: %.0f seconds. The adapter is in %s. Next:
-  fettle chat --adapter_name_or_path %s
-  fettle generate --adapter_name_or_path %s --prompt "Where does Lena live?"
-  fettle inspect --model_name_or_path %s --dataset %s --recipe %s
-`, time.Since(began).Seconds(), c.OutputDir, c.OutputDir, c.OutputDir, builtin.Name, set, c.Recipe)
+  %s
+  %s
+  %s
+`, time.Since(began).Seconds(), c.OutputDir, commandLine(cmd, "chat", "--adapter_name_or_path", c.OutputDir),
+		commandLine(cmd, "generate", "--adapter_name_or_path", c.OutputDir, "--prompt", "Where does Lena live?"),
+		commandLine(cmd, "inspect", "--model_name_or_path", builtin.Name, "--dataset", listed(set), "--recipe", c.Recipe))
+	if name := cmd.Root().DisplayName(); strings.HasPrefix(name, "go run ") {
+		fmt.Fprintf(out, "%s installs it as the command fettle, in the directory bin of go env GOPATH.\n",
+			strings.Replace(name, "run", "install", 1))
+	}
 	return nil
 }
 

@@ -25,7 +25,6 @@ func TestTrainWithoutModelRunsTheDemonstration(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	said := must(t, "train", "--output_dir", out, "--max_steps", "2")
 	require.Contains(t, said, "Before: 0 of 116 answers are exactly right (0 %)")
-	require.Contains(t, said, "fettle chat --adapter_name_or_path "+out)
 	require.Less(t, share(t, said), 20, "two steps teach little")
 	require.NotEmpty(t, must(t, "generate", "--adapter_name_or_path", out, "--prompt", "Where does Lena live?",
 		"--temperature", "0"))

@@ -71,8 +71,8 @@ authors published are filled in; flags override them.`,
 		if err := writeNew(from.Output, text, from.Force); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Review it, then run:\n  fettle inspect --config %s\n  fettle train "+
-			"--config %s\n", from.Output, from.Output, from.Output)
+		fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Review it, then run:\n  %s\n  %s\n", from.Output,
+			commandLine(cmd, "inspect", "--config", from.Output), commandLine(cmd, "train", "--config", from.Output))
 		return nil
 	}
 	return cmd
@@ -101,7 +101,11 @@ func writeNew(path, text string, force bool) error {
 	if _, err := os.Lstat(path); err == nil && !force {
 		return fault.Mark(fmt.Errorf("init: %s exists; --force replaces it", path), fault.Refused)
 	}
-	if err := atomicfile.Write(path, atomicfile.Bytes([]byte(text))); err != nil {
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = atomicfile.Write(path, atomicfile.Bytes([]byte(text)))
+	}
+	if err != nil {
 		return fmt.Errorf("init: %w", err)
 	}
 	return nil

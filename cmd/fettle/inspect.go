@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -105,7 +106,10 @@ func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings, stated
 
 // writePage writes the page to a file.
 func writePage(v inspect.View, path string, shown []data.Example, c train.Config, s *data.Set) error {
-	err := atomicfile.Write(path, func(w io.Writer) error { return v.HTML(w, shown, c.Recipe, c.Dataset, s) })
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = atomicfile.Write(path, func(w io.Writer) error { return v.HTML(w, shown, c.Recipe, c.Dataset, s) })
+	}
 	if err != nil {
 		return fmt.Errorf("inspect: write %s: %w", path, err)
 	}

@@ -16,15 +16,16 @@ import (
 	"fettle/internal/suggest"
 )
 
-func main() { os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+func main() { os.Exit(run(invoked(os.Args[0]), os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// execute runs the program and returns its exit code. The first interrupt asks the command to stop where it can be
-// continued, the second kills it.
-func execute(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+// run runs the program, which the user calls by name, and returns its exit code. The first interrupt asks the command
+// to stop where it can be continued, the second kills it.
+func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	root := newRoot()
+	callBy(root, name)
 	if cmd, _, err := root.Find(args); err == nil {
 		args = settings.Arguments(cmd.Flags(), args)
 	}

@@ -50,7 +50,11 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		return runTraining(cmd, c, s.Stated)
+		if err := runTraining(cmd, c, s.Stated); err != nil {
+			return err
+		}
+		tryRun(cmd, c)
+		return nil
 	}
 	return cmd
 }
@@ -145,7 +149,7 @@ func quantization(m *model.Model) string {
 	return m.Weight(model.Site{At: model.QProj}).Type.Quantization()
 }
 
-// summarize prints the result of a run and the command that uses it.
+// summarize prints the result of a run.
 func summarize(out io.Writer, c train.Config, base *model.Config, r train.Result) {
 	fmt.Fprintf(out, "\n%s steps done.", human.Count(r.Steps))
 	if r.EvalAfter > 0 {
@@ -154,18 +158,23 @@ func summarize(out io.Writer, c train.Config, base *model.Config, r train.Result
 	if r.Best > 0 {
 		fmt.Fprintf(out, " The result is the checkpoint of step %d, the best one.", r.Best)
 	}
-	flag := "adapter_name_or_path"
-	if c.Type == adapter.TypeFull {
-		flag = "model_name_or_path"
-	}
+	fmt.Fprintln(out)
 	if method, err := c.Method(); err == nil && adapter.Readers(method, base, c.OutputDir) != "" {
-		fmt.Fprintf(out, "\n%s", adapter.Readers(method, base, c.OutputDir))
+		fmt.Fprintln(out, adapter.Readers(method, base, c.OutputDir))
 	}
-	verb, ask := "chat", ""
-	if c.DatasetFormat == "text" {
-		verb, ask = "generate", ` --raw --prompt "Once upon a time"`
+}
+
+// tryRun prints the commands that use the result of a run.
+func tryRun(cmd *cobra.Command, c train.Config) {
+	flag := "--adapter_name_or_path"
+	if c.Type == adapter.TypeFull {
+		flag = "--model_name_or_path"
 	}
-	fmt.Fprintf(out, "\nSaved in %s. Try it:\n  fettle %s --%s %s%s\n", c.OutputDir, verb, flag, c.OutputDir, ask)
+	lines := []string{commandLine(cmd, "chat", flag, c.OutputDir), commandLine(cmd, "serve", flag, c.OutputDir)}
+	if format := detected(&c); format == "text" || format == "tokenized" { // without a prompt template
+		lines = []string{commandLine(cmd, "generate", flag, c.OutputDir, "--raw", "--prompt", "Once upon a time")}
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "Saved in %s. Next:\n  %s\n", c.OutputDir, strings.Join(lines, "\n  "))
 }
 
 // newAdapter makes the parameters that a run trains: a new adapter, one that is continued, or the weights themselves.

@@ -141,7 +141,7 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 			return err
 		}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Try it:\n  fettle chat --model_name_or_path %s\n", to.Output)
+	fmt.Fprintf(cmd.OutOrStdout(), "Try it:\n  %s\n", commandLine(cmd, "chat", "--model_name_or_path", to.Output))
 	return nil
 }
 
