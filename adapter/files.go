@@ -151,9 +151,13 @@ func sameBase(name string, m *model.Model) error {
 	if err != nil {
 		return err
 	}
-	if record.Fingerprint != "" && record.Fingerprint != m.Fingerprint() {
+	switch {
+	case record.Fingerprint != "" && record.Fingerprint != m.Fingerprint():
 		return fmt.Errorf("it was trained on %w (%s, fingerprint %.12s…; this base has %.12s…)", ErrOtherBase, record.Base,
 			record.Fingerprint, m.Fingerprint())
+	case record.Content != "" && record.Content != m.Content():
+		return fmt.Errorf("it was trained on %w (%s, SHA-256 of its weights %.12s…; this base, of the same shapes, has "+
+			"%.12s…: it was changed, or damaged)", ErrOtherBase, record.Base, record.Content, m.Content())
 	}
 	return nil
 }

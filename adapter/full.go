@@ -36,7 +36,7 @@ func (Full) Deltas(*model.Model, Params) (map[model.Site]model.Delta, error) { r
 func (Full) Scratch(*model.Config, int, int) int64 { return 0 }
 
 // record leaves the base out: the result does not need it.
-func (Full) record(r *Record) { r.Base, r.Fingerprint = "", "" }
+func (Full) record(r *Record) { r.Base, r.Fingerprint, r.Content = "", "", "" }
 
 func (Full) peftTypes() []string                  { return nil }
 func (Full) encode() map[string]any               { return nil }

@@ -21,6 +21,7 @@ type Record struct {
 	Version        string `json:"fettle"`
 	Base           string `json:"base"`
 	Fingerprint    string `json:"base_fingerprint"`
+	Content        string `json:"base_sha256,omitempty"` // of all weights; records of before have none
 	Tokenizer      string `json:"tokenizer_sha256"`
 	Recipe         string `json:"recipe"`
 	Template       string `json:"chat_template_sha256,omitempty"`

@@ -84,6 +84,7 @@ func TestTheLanguageModelIsTakenOutOfALargerOne(t *testing.T) {
 		got, err := New(c, larger, ref.New())
 		require.NoError(t, err)
 		require.Equal(t, want.Fingerprint(), got.Fingerprint())
+		require.Equal(t, want.Content(), got.Content())
 	}
 }
 

@@ -126,6 +126,7 @@ func TestPartsOfAGGUFAreOneModel(t *testing.T) {
 		got, err := model.Load(path, ref.New())
 		require.NoError(t, err)
 		require.Equal(t, want.Fingerprint(), got.Fingerprint())
+		require.Equal(t, want.Content(), got.Content())
 		s, err := model.Open(path)
 		require.NoError(t, err)
 		require.Equal(t, name(0), s.Path)

@@ -223,6 +223,7 @@ func TestRanksAreJoinedOnlyToBePrepared(t *testing.T) {
 		got, err := model.LoadAs(two, dev, quantization)
 		require.NoError(t, err)
 		require.Equal(t, want.Fingerprint(), got.Fingerprint())
+		require.Equal(t, want.Content(), got.Content())
 		x, err := want.NewSession(4).Decode([]int32{1, 2, 3})
 		require.NoError(t, err)
 		y, err := got.NewSession(4).Decode([]int32{1, 2, 3})

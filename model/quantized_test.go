@@ -26,6 +26,7 @@ func TestQuantizedIsNearTheOriginal(t *testing.T) {
 			m, err := model.LoadAs(dir, dev, kind)
 			require.NoError(t, err)
 			require.Equal(t, exact.Fingerprint(), m.Fingerprint(), "adapters fit both")
+			require.Equal(t, exact.Content(), m.Content(), "adapters fit both")
 			require.Equal(t, kind == "int8", m.Weight(model.Site{At: model.UpProj}).Type == compute.Int8)
 			want, err := exact.Loss(batch)
 			require.NoError(t, err)

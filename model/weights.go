@@ -24,6 +24,7 @@ type weights struct {
 
 	parts       map[*compute.Matrix]checkpoint.Tensor // matrices to join before they are prepared
 	fingerprint string
+	content     content
 	shared      bool // with other weights, array by array: see Model.Own
 }
 
@@ -42,6 +43,7 @@ type loader struct {
 	taken   map[string]bool
 	release releaser // may be nil
 	parts   map[*compute.Matrix]checkpoint.Tensor
+	content content
 	err     error
 }
 
@@ -109,6 +111,9 @@ func (l *loader) vector(name string, n int) []float32 {
 		return nil
 	}
 	v, err := checkpoint.Float32s(t)
+	if err == nil {
+		err = l.content.vector(t.Name, t.Joined().Data, v)
+	}
 	l.err = err
 	return v
 }
@@ -120,7 +125,7 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release release
 	}
 	tie(c, tensors)
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
-	l.parts = map[*compute.Matrix]checkpoint.Tensor{}
+	l.parts, l.content = map[*compute.Matrix]checkpoint.Tensor{}, content{}
 	w, rotations := &weights{blocks: make([]blockWeights, c.Layers), parts: l.parts}, newRopes(c)
 	w.embed = l.matrix(embedName, c.Vocab, c.Hidden)
 	for i := range w.blocks {
@@ -152,7 +157,7 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release release
 			return nil, fmt.Errorf("tensor %s has no place in this architecture", name)
 		}
 	}
-	w.fingerprint = fingerprint(c, l)
+	w.fingerprint, w.content = fingerprint(c, l), l.content
 	return w, nil
 }
 
@@ -179,6 +184,9 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 	for i := range w.blocks {
 		for p, m := range w.blocks[i].proj {
 			w.join(m)
+			if err := w.content.add(m); err != nil {
+				return err
+			}
 			if quantization != "none" {
 				q, err := compute.Quantize(m, quantization)
 				if err != nil {
@@ -192,8 +200,10 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 			errs = append(errs, dev.Prepare(m))
 		}
 	}
-	w.join(w.embed)
-	w.join(w.head)
+	for _, m := range []*compute.Matrix{w.embed, w.head} {
+		w.join(m)
+		errs = append(errs, w.content.add(m))
+	}
 	return errors.Join(append(errs, dev.Prepare(w.head))...)
 }
 

@@ -66,7 +66,7 @@ func job(t testing.TB, c adapter.Method, threads int) Job {
 	}
 	return Job{
 		Model: s.Model(), Adapter: s, Training: all[:12], Evaluation: all[12:],
-		Inputs: Inputs{Base: m.Fingerprint(), Training: "t"}, Out: io.Discard,
+		Inputs: Inputs{Base: m.Fingerprint(), Content: m.Content(), Training: "t"}, Out: io.Discard,
 	}
 }
 
@@ -313,8 +313,9 @@ func TestOtherRunsAreRefused(t *testing.T) {
 	}{
 		{"other rate", func(c *Config, _ *Job) { c.LearningRate = 1 }, "learning_rate was 0.01, is 1"},
 		{"other batch", func(c *Config, _ *Job) { c.BatchSize = 3 }, "sequences of a step were 4, are 6"},
-		{"other data", func(_ *Config, j *Job) { j.Inputs.Training = "u" }, "the training data has changed"},
-		{"other base", func(_ *Config, j *Job) { j.Inputs.Base = "u" }, "the base model has changed"},
+		{"other data", func(_ *Config, j *Job) { j.Inputs.Training = "u" }, "the training data changed"},
+		{"other base", func(_ *Config, j *Job) { j.Inputs.Base = "u" }, "the base model changed"},
+		{"other weights", func(_ *Config, j *Job) { j.Inputs.Content = "u" }, "the base model's weights changed"},
 		{"no resume", func(c *Config, _ *Job) { c.Resume = "none" }, "already holds a run"},
 	} {
 		t.Run(change.name, func(t *testing.T) {

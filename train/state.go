@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -34,6 +35,7 @@ type state struct {
 // Inputs identify the base, tokenizer and data of a run, which continues only with the same ones.
 type Inputs struct {
 	Base       string `json:"base_fingerprint"`
+	Content    string `json:"base_sha256,omitempty"` // of all weights; checkpoints of before have none
 	Tokenizer  string `json:"tokenizer_sha256"`
 	Training   string `json:"training_sha256"`
 	Evaluation string `json:"evaluation_sha256"`
@@ -72,11 +74,13 @@ func (s state) continues(c Config, in Inputs) error {
 			"examples of an epoch depend on it", s.Config.BatchSize, c.BatchSize))
 	}
 	for _, i := range []struct{ name, old, now string }{
-		{"base model", s.Inputs.Base, in.Base}, {"tokenizer", s.Inputs.Tokenizer, in.Tokenizer},
+		{"base model", s.Inputs.Base, in.Base},
+		{"base model's weights", cmp.Or(s.Inputs.Content, in.Content), in.Content},
+		{"tokenizer", s.Inputs.Tokenizer, in.Tokenizer},
 		{"training data", s.Inputs.Training, in.Training}, {"evaluation data", s.Inputs.Evaluation, in.Evaluation},
 	} {
 		if i.old != i.now {
-			differ = append(differ, fmt.Sprintf("the %s has changed", i.name))
+			differ = append(differ, fmt.Sprintf("the %s changed", i.name))
 		}
 	}
 	if differ == nil {

@@ -224,8 +224,8 @@ func (m *made) recordMerged(s mergeSettings, adapters []adapter.MergedAdapter) {
 		m.notes = append(m.notes, fmt.Sprintf("The adapter was trained over weights rounded to %s and is merged into the "+
 			"stored ones; --base_quantization %s merges it into those.", r.Quantization, r.Quantization))
 	}
-	r.Version, r.Type, r.Base, r.Fingerprint, r.Quantization = version, adapter.TypeMerged, lasting(s.Model), "", ""
-	r.Gate, r.GateActivation = "", ""
+	r.Version, r.Type, r.Base, r.Quantization = version, adapter.TypeMerged, lasting(s.Model), ""
+	r.Fingerprint, r.Content, r.Gate, r.GateActivation = "", "", "", ""
 	r.Merged = append(r.Merged, adapters...)
 }
 

@@ -132,11 +132,12 @@ func newJob(c train.Config, m *runData, base *model.Model, set *adapter.Set) tra
 	job := train.Job{
 		Model: set.Model(), Adapter: set, Training: m.training.Examples, Evaluation: m.evaluation.Examples,
 		Inputs: train.Inputs{
-			Base: base.Fingerprint(), Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash,
+			Base: base.Fingerprint(), Content: base.Content(), Tokenizer: m.hash,
+			Training: m.training.Hash, Evaluation: m.evaluation.Hash,
 		},
 		Record: adapter.Record{
-			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Tokenizer: m.hash,
-			Compute: base.Device().Name(), Recipe: recorded.Recipe, Template: recorded.Hash,
+			Version: version, Base: lasting(c.ModelName), Fingerprint: base.Fingerprint(), Content: base.Content(),
+			Tokenizer: m.hash, Compute: base.Device().Name(), Recipe: recorded.Recipe, Template: recorded.Hash,
 			Quantization: strings.TrimPrefix(quantization(base), compute.NotQuantized),
 		},
 	}
