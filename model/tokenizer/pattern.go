@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/dlclark/regexp2/v2"
@@ -16,10 +18,13 @@ const maxPattern = 8 << 10
 type pattern struct {
 	text string
 	re   *regexp2.Regexp // nil: literal
+	slow atomic.Bool     // a search took too long: the pattern is not tried again
 }
 
-// newPattern compiles an expression. It refuses unbounded repetitions inside repetitions, whose time may be
-// exponential.
+// matchTime bounds the search for one match. Patterns in use take microseconds.
+const matchTime = time.Second
+
+// newPattern compiles an expression. It refuses repetitions of what repeats, whose time may be exponential.
 func newPattern(expression string) (*pattern, error) {
 	if len(expression) > maxPattern {
 		return nil, fmt.Errorf("a pattern of %d bytes, want at most %d", len(expression), maxPattern)
@@ -31,6 +36,7 @@ func newPattern(expression string) (*pattern, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", expression, err)
 	}
+	re.MatchTimeout = matchTime
 	return &pattern{re: re}, nil
 }
 
@@ -43,7 +49,7 @@ func newLiteral(text string) (*pattern, error) {
 }
 
 // split calls yield for the matches in text and for the parts between them, from left to right, none of them empty. If
-// a match exceeds the bound on backtracking, the rest of text is one part.
+// a search exceeds its bound on backtracking or time, the rest of text is one part; after one of time, so is all text.
 func (p *pattern) split(text string, yield func(part string, match bool)) {
 	if p.re == nil {
 		for text != "" {
@@ -69,30 +75,39 @@ func (p *pattern) split(text string, yield func(part string, match bool)) {
 		}
 		return text[from:done]
 	}
-	// After an error the rest is yielded below.
-	_ = p.re.FindRunesMatches(runes, -1, func(m regexp2.MatchView) bool {
-		at, n, _ := m.GroupRange(0)
-		if n == 0 {
+	search := func() error {
+		return p.re.FindRunesMatches(runes, seen, func(m regexp2.MatchView) bool {
+			at, n, _ := m.GroupRange(0)
+			if n == 0 {
+				return true
+			}
+			if gap := upTo(at); gap != "" {
+				yield(gap, false)
+			}
+			yield(upTo(at+n), true)
 			return true
+		})
+	}
+	for tries := 0; !p.slow.Load(); tries++ {
+		err := search()
+		if err == nil || errors.Is(err, regexp2.ErrBacktrackingStackLimit) {
+			break
 		}
-		if gap := upTo(at); gap != "" {
-			yield(gap, false)
-		}
-		yield(upTo(at+n), true)
-		return true
-	})
+		p.slow.Store(tries > 0) // the first time, the whole process may have been stopped
+	}
 	if done < len(text) {
 		yield(text[done:], false)
 	}
 }
 
-// nested reports whether an unbounded repetition repeats a group with an unbounded repetition inside.
+// nested reports whether a repetition repeats a group of varying length: with a repetition or an optional part inside.
+// Its matches, and the ways to miss one, may be exponentially many.
 func nested(expression string) bool {
-	open := []bool{false} // for each open group: whether it repeats something
-	inClass, closed := false, false
+	open := []bool{false} // for each open group: whether its length varies
+	inClass, closed, counted := false, false, false
 	for i := 0; i < len(expression); i++ {
-		was := closed // a group that repeats something ends before this character
-		closed = false
+		group, lazy := closed, counted // whether a group that varies, or a repetition, ends before this character
+		closed, counted = false, false
 		switch c := expression[i]; {
 		case c == '\\':
 			i++
@@ -105,29 +120,47 @@ func nested(expression string) bool {
 			}
 		case c == '(':
 			open = append(open, false)
+			if strings.HasPrefix(expression[i+1:], "?") {
+				i++
+			}
 		case c == ')' && len(open) > 1:
 			closed = open[len(open)-1]
 			open = open[:len(open)-1]
 			open[len(open)-1] = open[len(open)-1] || closed
-		case c == '*', c == '+' && (i == 0 || !strings.ContainsRune("*+?}", rune(expression[i-1]))),
-			unboundedCount(expression[i:]):
-			if was {
+		default:
+			length, varies, repeats := repetition(expression[i:])
+			if length == 0 || lazy && (c == '?' || c == '+') {
+				continue
+			}
+			if group && repeats {
 				return true
 			}
-			open[len(open)-1] = true
+			open[len(open)-1] = open[len(open)-1] || varies
+			i += length - 1
+			counted = true
 		}
 	}
 	return false
 }
 
-// unboundedCount reports whether text begins with a count without bound, such as "{3,}", or above 999.
-func unboundedCount(text string) bool {
-	if !strings.HasPrefix(text, "{") {
-		return false
+// repetition returns the length of the repetition that text begins with, 0 for none, whether its count varies, and
+// whether it may be above one.
+func repetition(text string) (length int, varies, repeats bool) {
+	switch text[0] {
+	case '*', '+':
+		return 1, true, true
+	case '?':
+		return 1, true, false
+	case '{':
+		count, _, ok := strings.Cut(text[1:], "}")
+		least, most, ranges := strings.Cut(count, ",")
+		if !ok || count == "" || strings.Trim(count, "0123456789,") != "" {
+			return 0, false, false
+		}
+		if !ranges {
+			most = least
+		}
+		return len(count) + 2, most != least, most != "0" && most != "1"
 	}
-	count, _, ok := strings.Cut(text[1:], "}")
-	if !ok || strings.Trim(count, "0123456789,") != "" {
-		return false
-	}
-	return strings.HasSuffix(count, ",") || len(count) > 3
+	return 0, false, false
 }
