@@ -75,7 +75,11 @@ func (c fieldCounts) report(r *source.Reader, report *lint.Report, whole fieldCo
 		}
 	}
 	for _, f := range c.sorted() {
-		if f.Unread > 0 {
+		switch {
+		case f.Unread == 0:
+		case r.Format() == "preference" && r.Rejected(f.Name):
+			report.AddRows(lint.PreferencePairs, f.First, f.Unread, "a chosen and a rejected answer")
+		default:
 			text := fmt.Sprintf("%q is not read (rows with it: %d)", f.Name, f.Unread)
 			if why := r.Unread(f.Name, read); why != "" {
 				text += ": " + why

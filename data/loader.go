@@ -41,6 +41,7 @@ type loader struct {
 	fields  fieldCounts     // of the file being read
 	absent  map[column]error
 	found   map[column]bool
+	silent  int // rows of which nothing is learned, though they are not cut
 }
 
 // column is a mapping of a file's fields.
@@ -82,6 +83,7 @@ func load(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Options)
 	if s.Report.Identical(l.answers); tok != nil && l.answers.Empty() {
 		s.Report.Ends(s.Examples, tok.EOS())
 	}
+	l.accept()
 	s.Report.Settle()
 	return s, s.finish(paths)
 }
@@ -132,6 +134,18 @@ func (c column) compare(d column) int {
 	return cmp.Or(cmp.Compare(c.entry, d.entry), cmp.Compare(c.ours, d.ours), cmp.Compare(c.theirs, d.theirs))
 }
 
+// accept takes a stated over_long as consent to the rows that it shortens or drops.
+func (l *loader) accept() {
+	r := &l.set.Report
+	if l.options.OverLong == "" {
+		return
+	}
+	r.Accept(lint.OverLong)
+	if !r.Exceeds(lint.NoLearnedTokens, l.silent) { // the others are cut
+		r.Accept(lint.NoLearnedTokens)
+	}
+}
+
 // take adds an outcome to the set.
 func (l *loader) take(out outcome) {
 	s := l.set
@@ -147,6 +161,9 @@ func (l *loader) take(out outcome) {
 	l.fields.add(out.use, out.source)
 	for _, m := range out.marks {
 		s.Report.Add(m.Rule, out.source, "%s", m.Text)
+		if m.Rule == lint.NoLearnedTokens && out.length <= s.Cutoff {
+			l.silent++
+		}
 	}
 	for _, rule := range out.fixed {
 		s.Report.CountFixed(rule)
@@ -174,7 +191,7 @@ func (l *loader) take(out outcome) {
 		l.answers.Add(out.answer, out.source)
 	}
 	if out.length > s.Cutoff && s.Cutoff > 0 && len(out.examples) < 2 && !s.Stream {
-		s.Report.Add("over-long", out.source, "%d tokens, max_seq_length is %d", out.length, s.Cutoff)
+		s.Report.Add(lint.OverLong, out.source, "%d tokens, max_seq_length is %d", out.length, s.Cutoff)
 	}
 	s.Lengths = append(s.Lengths, int32(min(out.length, 1<<31-1)))
 	switch {

@@ -11,9 +11,6 @@ import (
 type Counts struct {
 	Training, Held int // examples
 	Doubles        int // examples left out of training, as the evaluation holds the same
-	Rows           int // of the files
-	Long           int // rows that are cut or dropped, as max_seq_length is shorter
-	Keeps95        int // the max_seq_length that leaves 95 % of the rows whole
 
 	Stated func(key string) bool // whether the user wrote the setting, be its value the default or not; nil: unknown
 }
@@ -57,7 +54,6 @@ func (m *misfits) refuse(does bool, key, format string, args ...any) {
 // Largest shares and numbers without a warning.
 const (
 	mostHeld   = 0.25 // of the examples are held out
-	mostLong   = 0.5  // of the rows are cut or dropped
 	mostPasses = 20   // over the data by max_steps
 )
 
@@ -105,7 +101,7 @@ func (c Config) fitHeld(m *misfits, n Counts) {
 	}
 }
 
-// fitEpoch checks the size of a step, the length of the run in epochs, and the longest sequence.
+// fitEpoch checks the size of a step and the length of the run in epochs.
 func (c Config) fitEpoch(m *misfits, n Counts) {
 	if n.Training == 0 {
 		return
@@ -125,7 +121,4 @@ func (c Config) fitEpoch(m *misfits, n Counts) {
 	m.add(c.MaxSteps > mostPasses*s.perEpoch, "max_steps",
 		"is %d: %.0f passes over the %d examples, %d steps each: set it to %d, 3 passes, or fewer",
 		c.MaxSteps, s.epochs(s.total), n.Training, s.perEpoch, 3*s.perEpoch)
-	m.add(float64(n.Long) > mostLong*float64(n.Rows), "max_seq_length",
-		"is %d: %d of %d rows are longer, and are cut or dropped; %d would leave 95 %% of them whole",
-		c.Cutoff, n.Long, n.Rows, n.Keeps95)
 }

@@ -16,8 +16,8 @@ func keysThatMisfit(all []Misfit) (keys []string) {
 }
 
 func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
-	plain := Counts{Training: 1000, Rows: 1000}
-	held := func(training, held int) Counts { return Counts{Training: training, Held: held, Rows: training + held} }
+	plain := Counts{Training: 1000}
+	held := func(training, held int) Counts { return Counts{Training: training, Held: held} }
 	for _, c := range []struct {
 		reason string
 		set    func(*Config)
@@ -26,8 +26,8 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 		want   string
 	}{
 		{"defaults", func(*Config) {}, plain, "", ""},
-		{"defaults and few rows", func(*Config) {}, Counts{Training: 9, Rows: 9}, "", ""},
-		{"defaults and one row", func(c *Config) { c.WarmupRatio = 0 }, Counts{Training: 1, Rows: 1}, "", ""},
+		{"defaults and few rows", func(*Config) {}, Counts{Training: 9}, "", ""},
+		{"defaults and one row", func(c *Config) { c.WarmupRatio = 0 }, Counts{Training: 1}, "", ""},
 
 		{"a preset's number takes most rows", func(c *Config) { c.ValSize = 2000 }, held(500, 2000), "val_size",
 			"is 2000, which leaves 500 of 2500 examples to learn from: set it to 250, a tenth, or fewer"},
@@ -35,7 +35,7 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 			"is 120: 120 of 300 examples are held out, more than a quarter: set it to 30"},
 		{"a quarter is enough", func(c *Config) { c.ValSize = 250 }, held(750, 250), "", ""},
 		{"doubles of held-out rows are not val_size's fault", func(c *Config) { c.ValSize = 100 },
-			Counts{Training: 50, Held: 100, Doubles: 850, Rows: 1000}, "", ""},
+			Counts{Training: 50, Held: 100, Doubles: 850}, "", ""},
 		{"a fraction is meant", func(c *Config) { c.ValSize = 0.7 }, held(300, 700), "val_size", "is 0.7: 700 of 1000"},
 		{"a fraction below one row", func(c *Config) { c.ValSize = 0.01 }, held(40, 0), "val_size",
 			"is 0.01, and of 40 examples none is held out: set it to a number of examples, such as 4"},
@@ -73,7 +73,7 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 			"is 500 and the run has 60 steps: the only checkpoint is that of the last step; set it to 20, or to 0"},
 		{"the default", func(c *Config) { c.MaxSteps = 60 }, plain, "", ""},
 		{"the default, as stated", func(c *Config) { c.MaxSteps = 60 },
-			Counts{Training: 1000, Rows: 1000, Stated: func(key string) bool { return key == "save_steps" }}, "save_steps",
+			Counts{Training: 1000, Stated: func(key string) bool { return key == "save_steps" }}, "save_steps",
 			"is 200 and the run has 60 steps: the only checkpoint is that of the last step; set it to 20, or to 0"},
 		{"one at the end", func(c *Config) { c.SaveSteps, c.MaxSteps = 60, 60 }, plain, "", ""},
 		{"evaluations beyond the end", func(c *Config) { c.ValSize, c.EvalSteps, c.MaxSteps = 50, 100, 60 }, held(950, 50),
@@ -104,10 +104,6 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 		{"many passes", func(c *Config) { c.MaxSteps = 1000 }, held(40, 0), "max_steps",
 			"is 1000: 100 passes over the 40 examples, 10 steps each: set it to 30, 3 passes, or fewer"},
 		{"a few passes", func(c *Config) { c.MaxSteps = 200 }, held(40, 0), "", ""},
-		{"most rows cut", func(c *Config) { c.Cutoff = 64 }, Counts{Training: 100, Rows: 100, Long: 80, Keeps95: 190},
-			"max_seq_length", "is 64: 80 of 100 rows are longer, and are cut or dropped; 190 would leave 95 % of them whole"},
-		{"half the rows cut", func(c *Config) { c.Cutoff = 64 }, Counts{Training: 100, Rows: 100, Long: 50, Keeps95: 190},
-			"", ""},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			s := Defaults()
@@ -136,16 +132,16 @@ func TestNothingSensibleLeftIsAnError(t *testing.T) {
 		data  Counts
 		fatal bool
 	}{
-		{func(c *Config) { c.ValSize = 299 }, Counts{Training: 1, Held: 299, Rows: 300}, true},
-		{func(c *Config) { c.ValSize = 150 }, Counts{Training: 150, Held: 150, Rows: 300}, false},
-		{func(c *Config) { c.ValSize = 1 }, Counts{Training: 40, Held: 60, Rows: 2}, false},
-		{func(c *Config) { c.ValSize = 0.9 }, Counts{Training: 30, Held: 270, Rows: 300}, false},
-		{func(c *Config) { c.ValSize = 0.01 }, Counts{Training: 50, Rows: 50}, false},
-		{func(c *Config) { c.ValSize, c.Patience, c.EvalSteps = 0.01, 2, 5 }, Counts{Training: 50, Rows: 50}, true},
-		{func(c *Config) { c.ValSize, c.LoadBest, c.EvalSteps = 0.01, true, 5 }, Counts{Training: 50, Rows: 50}, true},
-		{func(c *Config) { c.EvalDataset = []string{"e.json"} }, Counts{Training: 50, Rows: 50}, true},
-		{func(c *Config) { c.DropLast, c.BatchSize = true, 51 }, Counts{Training: 50, Rows: 50}, true},
-		{func(c *Config) { c.WarmupSteps = 1000 }, Counts{Training: 50, Rows: 50}, false},
+		{func(c *Config) { c.ValSize = 299 }, Counts{Training: 1, Held: 299}, true},
+		{func(c *Config) { c.ValSize = 150 }, Counts{Training: 150, Held: 150}, false},
+		{func(c *Config) { c.ValSize = 1 }, Counts{Training: 40, Held: 60}, false},
+		{func(c *Config) { c.ValSize = 0.9 }, Counts{Training: 30, Held: 270}, false},
+		{func(c *Config) { c.ValSize = 0.01 }, Counts{Training: 50}, false},
+		{func(c *Config) { c.ValSize, c.Patience, c.EvalSteps = 0.01, 2, 5 }, Counts{Training: 50}, true},
+		{func(c *Config) { c.ValSize, c.LoadBest, c.EvalSteps = 0.01, true, 5 }, Counts{Training: 50}, true},
+		{func(c *Config) { c.EvalDataset = []string{"e.json"} }, Counts{Training: 50}, true},
+		{func(c *Config) { c.DropLast, c.BatchSize = true, 51 }, Counts{Training: 50}, true},
+		{func(c *Config) { c.WarmupSteps = 1000 }, Counts{Training: 50}, false},
 	} {
 		s := Defaults()
 		c.set(&s)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"fettle/adapter"
+	"fettle/data/lint"
 	"fettle/model/chat"
 	"fettle/train"
 )
@@ -38,15 +39,14 @@ func (m *runData) check(c train.Config) error {
 		return nil
 	}
 	lines := []string{"data check failed:"}
-	var rules []string
-	for _, f := range found {
-		text := strings.TrimPrefix(f.Source+": "+f.Text, ": ")
-		if n := len(rules); n == 0 || rules[n-1] != f.Rule {
-			rules = append(rules, f.Rule)
-			lines = append(lines, fmt.Sprintf("%s (%d): %s", f.Rule, report.Counts[f.Rule], text))
+	var broken []string
+	for _, rule := range lint.Rules() {
+		if slices.ContainsFunc(found, func(f lint.Finding) bool { return f.Rule == rule.Name }) {
+			broken = append(broken, rule.Name)
+			lines = append(lines, strings.ReplaceAll(m.finding(rule), "\n", "\n  "))
 		}
 	}
 	lines = append(lines, fmt.Sprintf("fettle inspect shows more; --allow %s continues anyway",
-		strings.Join(rules, ",")))
+		strings.Join(broken, ",")))
 	return input(fmt.Errorf("%s", strings.Join(lines, "\n")))
 }

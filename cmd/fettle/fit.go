@@ -11,8 +11,8 @@ import (
 func (m *runData) fit(log zerolog.Logger, c train.Config, stated func(key string) bool) ([]train.Misfit, error) {
 	s := m.training
 	found := c.Misfits(train.Counts{
-		Training: len(s.Examples), Held: len(m.evaluation.Examples), Doubles: m.duplicates, Rows: s.Rows,
-		Long: s.Cut + s.Dropped, Keeps95: s.Keeps(0.95), Stated: stated,
+		Training: len(s.Examples), Held: len(m.evaluation.Examples), Doubles: m.duplicates,
+		Stated: stated,
 	})
 	if err := train.Unfit(found); err != nil {
 		return nil, usage(err)

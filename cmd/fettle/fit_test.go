@@ -28,7 +28,7 @@ func TestBuiltInConfigsFitTheirData(t *testing.T) {
 		if c.ValSize < 1 {
 			held = int(c.ValSize * float64(n))
 		}
-		require.Empty(t, c.Misfits(train.Counts{Training: n - held, Held: held, Rows: n}), name)
+		require.Empty(t, c.Misfits(train.Counts{Training: n - held, Held: held}), name)
 	}
 }
 

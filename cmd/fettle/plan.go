@@ -69,10 +69,12 @@ func planRun(cmd *cobra.Command, c train.Config, how planSettings, stated func(k
 	if err != nil {
 		return err
 	}
-	warnings, err := m.fit(newLog(cmd.ErrOrStderr()), c, stated)
+	log := newLog(cmd.ErrOrStderr())
+	warnings, err := m.fit(log, c, stated)
 	if err != nil {
 		return err
 	}
+	m.warn(log)
 	b, err := newEstimate(c, m)
 	if err != nil {
 		return err

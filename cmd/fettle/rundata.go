@@ -84,6 +84,7 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	if err := m.read(c, tok, progress); err != nil {
 		return nil, err
 	}
+	m.training.Report.Longest = c.Cutoff >= m.shape.MaxPositions
 	c.ResolvePerEpoch(len(m.training.Examples))
 	for _, e := range slices.Concat(m.training.Examples, m.evaluation.Examples) {
 		for s := range e.Sequences() {
@@ -239,9 +240,6 @@ func (m *runData) log(log zerolog.Logger, c train.Config) {
 	s := m.training
 	log.Info().Int("rows", s.Rows).Int("examples", len(s.Examples)).Int("evaluation", len(m.evaluation.Examples)).
 		Int("tokens", s.Tokens).Int("learned", s.Learned).Int("without_learned", s.Silent).Msg("data read")
-	if unread := s.Unread(); len(unread) > 0 {
-		log.Warn().Strs("fields", unread).Msg("fields that hold text are not read; fettle inspect says more")
-	}
 	if s.Cut+s.Dropped+s.Split+s.BadRows+s.Cleaned+s.Refused+m.duplicates == 0 {
 		return
 	}

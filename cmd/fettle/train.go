@@ -73,6 +73,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	if err := m.check(c); err != nil {
 		return err
 	}
+	m.warn(log)
 	b, err := newEstimate(c, m)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ func (k *Checker) Example(ex encode.Example, whole bool, c recipe.Conversation) 
 	bos, eos := k.tok.BOS(), k.tok.EOS()
 	n := ex.Learned()
 	if n == 0 {
-		out = append(out, Mark{"no-learned-tokens", k.whyMasked(ex, whole, c)})
+		out = append(out, Mark{NoLearnedTokens, k.whyMasked(ex, whole, c)})
 	}
 	if len(ex.Tokens) > 1 && ex.Tokens[0] == bos && ex.Tokens[1] == bos && bos >= 0 {
 		out = append(out, Mark{"double-bos", "two begin-of-sequence tokens"})

@@ -34,7 +34,7 @@ func broken(t *testing.T, path string, o data.Options) *data.Set {
 // the row named here.
 func TestLinterFindsEveryFault(t *testing.T) {
 	rows := map[string]int{"end-not-learned": 0, "identical-answers": 24, "double-bos": 2, "role-order": 2,
-		"tools-ignored": 2, "unknown-token": 2, "bad-row": 2}
+		"tools-ignored": 2, "unknown-token": 2, "bad-row": 2, "preference-pairs": 1}
 	paths, err := filepath.Glob("testdata/broken/*")
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(paths), 15)
@@ -230,4 +230,66 @@ func TestPlaceholdersOfMediaAreNoTagsInASentence(t *testing.T) {
 		}
 		require.Equal(t, want, found, question)
 	}
+}
+
+// Rows of 20 are longer than 400 letters, half of them in their prompt alone.
+func longRows(t *testing.T, o data.Options) *data.Set {
+	var rows strings.Builder
+	for i := range 20 {
+		question, answer := fmt.Sprint("q", i), strings.Repeat("a", 500)
+		if i%2 == 0 {
+			question, answer = answer+fmt.Sprint(i), "a"
+		}
+		fmt.Fprintf(&rows, `{"instruction": %q, "output": %q}`+"\n", question, answer)
+	}
+	rows.WriteString(`{"instruction": "q", "output": "a"}`)
+	return broken(t, datatest.Write(t, "long.jsonl", rows.String()), o)
+}
+
+func TestStatedPolicyForLongRowsIsConsent(t *testing.T) {
+	for policy, want := range map[string][]string{
+		"": {"no-learned-tokens", "over-long"}, "drop": nil, "truncate": nil, "truncate_prompt": nil, "proportional": nil,
+	} {
+		t.Run(policy, func(t *testing.T) {
+			report := longRows(t, data.Options{OverLong: policy}).Report
+			errs, err := report.Errors(nil)
+			require.NoError(t, err)
+			var rules []string
+			for _, f := range errs {
+				rules = append(rules, f.Rule)
+			}
+			require.Equal(t, want, slices.Compact(rules))
+			require.NotZero(t, report.Counts["over-long"], "it is still said")
+			require.Equal(t, policy != "", strings.Contains(report.String(), "over_long says what becomes of them"))
+		})
+	}
+}
+
+func TestConsentToCutsIsNoneToMaskedRows(t *testing.T) {
+	rows := `{"input_ids": [40, 41], "labels": [40, 41]}` + "\n"
+	for i := range 4 {
+		rows += fmt.Sprintf(`{"input_ids": [40, %d], "labels": [-100, -100]}`+"\n", 50+i)
+	}
+	report := broken(t, datatest.Write(t, "masked.jsonl", rows), data.Options{OverLong: "truncate"}).Report
+	errs, err := report.Errors([]string{"end-not-learned"})
+	require.NoError(t, err)
+	require.Len(t, errs, 4)
+	require.Equal(t, "no-learned-tokens", errs[0].Rule)
+}
+
+func TestAdviceIsPossible(t *testing.T) {
+	report := longRows(t, data.Options{}).Report
+	require.Contains(t, report.String(), "raise max_seq_length")
+	report.Longest = true
+	require.NotContains(t, report.String(), "raise max_seq_length")
+	require.Contains(t, report.String(), "over_long")
+}
+
+func TestPairsAreCountedByRow(t *testing.T) {
+	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl",
+		strings.Repeat(`{"prompt": "q", "chosen": "a", "rejected": "b"}`+"\n", 3)), data.Options{})
+	require.NoError(t, err)
+	require.Equal(t, 3, s.Report.Counts["preference-pairs"])
+	require.Zero(t, s.Report.Counts["unread-field"])
+	require.Contains(t, s.Report.String(), "no DPO")
 }

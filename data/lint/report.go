@@ -22,9 +22,11 @@ type Finding struct {
 // Report collects findings and counts of a data set.
 type Report struct {
 	Rows     int            `json:"rows"`
-	Counts   map[string]int `json:"counts"`          // findings by rule
-	Findings []Finding      `json:"findings"`        // the first of each rule
-	Fixed    map[string]int `json:"fixed,omitempty"` // rows repaired, by rule
+	Counts   map[string]int `json:"counts"`             // findings by rule
+	Findings []Finding      `json:"findings"`           // the first of each rule
+	Fixed    map[string]int `json:"fixed,omitempty"`    // rows repaired, by rule
+	Accepted []string       `json:"accepted,omitempty"` // rules that the settings chose to break
+	Longest  bool           `json:"-"`                  // max_seq_length cannot be raised: the base has no more positions
 }
 
 // shownOfARule is the number of findings that a report keeps of one rule.
@@ -38,6 +40,12 @@ func (r *Report) Add(rule, source, format string, args ...any) {
 	if r.Counts[rule]++; r.Counts[rule] <= shownOfARule {
 		r.Findings = append(r.Findings, Finding{Rule: rule, Source: source, Text: fmt.Sprintf(format, args...)})
 	}
+}
+
+// AddRows records a finding that n rows share, the first of them at source.
+func (r *Report) AddRows(rule, source string, n int, text string) {
+	r.Add(rule, source, "%s", text)
+	r.Counts[rule] += n - 1
 }
 
 // Settle sets the severities of all findings, which depend on their number, and
@@ -57,10 +65,35 @@ func (r *Report) Settle() {
 
 // Severity returns the severity of a rule, given the share of rows that break it.
 func (r *Report) Severity(rule Rule) Severity {
-	if rule.Limit > 0 && float64(r.Counts[rule.Name]) > rule.Limit*float64(max(r.Rows, 1)) {
+	if !slices.Contains(r.Accepted, rule.Name) && r.Exceeds(rule.Name, r.Counts[rule.Name]) {
 		return Error
 	}
 	return rule.Severity
+}
+
+// Exceeds reports whether n rows are more than the limit of a rule.
+func (r *Report) Exceeds(name string, n int) bool {
+	i := slices.IndexFunc(Rules(), func(rule Rule) bool { return rule.Name == name })
+	limit := Rules()[i].Limit
+	return limit > 0 && float64(n) > limit*float64(max(r.Rows, 1))
+}
+
+// Accept makes a rule never an error: the settings chose what breaks it.
+func (r *Report) Accept(name string) {
+	if !slices.Contains(r.Accepted, name) {
+		r.Accepted = append(r.Accepted, name)
+	}
+}
+
+// Advice says what to do about a rule that is broken.
+func (r *Report) Advice(rule Rule) string {
+	if rule.Name == OverLong && slices.Contains(r.Accepted, OverLong) {
+		return "over_long says what becomes of them"
+	}
+	if text := longestAdvice()[rule.Name]; r.Longest && text != "" {
+		return text
+	}
+	return rule.Fix
 }
 
 // Errors returns the findings that stop a run: those of severity Error whose rule is
@@ -100,7 +133,7 @@ func (r *Report) String() string {
 				shown++
 			}
 		}
-		fmt.Fprintf(&b, "    → %s", rule.Fix)
+		fmt.Fprintf(&b, "    → %s", r.Advice(rule))
 		if rule.Fixable && r.Fixed[rule.Name] == 0 {
 			b.WriteString(" (--fix does)")
 		}

@@ -19,10 +19,17 @@ type Rule struct {
 	Fix      string  // advice
 }
 
+// Names of rules that are found outside this package.
+const (
+	OverLong        = "over-long"
+	NoLearnedTokens = "no-learned-tokens"
+	PreferencePairs = "preference-pairs"
+)
+
 // Rules returns all rules, in the order of reports.
 func Rules() []Rule {
 	return []Rule{
-		{"no-learned-tokens", Warning, 0.05, false,
+		{NoLearnedTokens, Warning, 0.05, false,
 			"raise max_seq_length, or set over_long to drop or truncate_prompt; look at empty answers"},
 		{"end-not-learned", Warning, 0.05, false,
 			"the model will not stop by itself: choose a recipe that ends answers, or raise max_seq_length"},
@@ -33,8 +40,9 @@ func Rules() []Rule {
 		{"boundary-fusion", Note, 0, false,
 			"the first sign of an answer can share a token with the end of the recipe's prompt; " +
 				"recipes whose prompt ends with a line break or a space do not have this"},
-		{"over-long", Warning, 0.5, false,
-			"raise max_seq_length (the table lists values), or set over_long"},
+		{OverLong, Warning, 0.5, false,
+			"raise max_seq_length, or choose with over_long what happens to longer rows: drop, truncate, truncate_prompt " +
+				"or proportional"},
 		{"duplicate", Warning, 0.5, true,
 			"equal rows count twice: remove them"},
 		{"leakage", Warning, 0.01, false,
@@ -69,6 +77,8 @@ func Rules() []Rule {
 			"{{names}} in braces are learned literally: fill them in"},
 		{"unread-field", Warning, 0, false,
 			"fields with text that are in no prompt and no answer: map them (--columns input=NAME), or leave them out"},
+		{PreferencePairs, Warning, 0, false,
+			"the chosen answers are learned, as in supervised fine-tuning; the rejected ones are not read: fettle has no DPO"},
 		{"media-placeholder", Error, 0, false,
 			"<image>, <video> and <audio> stand for files, and this model reads text: leave such rows out"},
 		{"tools-ignored", Warning, 0, false,
@@ -77,5 +87,16 @@ func Rules() []Rule {
 			"token ids outside the vocabulary: is the data tokenized for another model?"},
 		{"bad-row", Warning, 0.05, false,
 			"rows that could not be read were skipped"},
+	}
+}
+
+// longestAdvice replaces the advice of rules where max_seq_length is all that the base has positions for.
+func longestAdvice() map[string]string {
+	return map[string]string{
+		OverLong: "max_seq_length is all that the base has positions for: choose with over_long what happens to longer " +
+			"rows: drop, truncate, truncate_prompt or proportional",
+		NoLearnedTokens: "set over_long to drop or truncate_prompt (max_seq_length is all that the base has positions " +
+			"for); look at empty answers",
+		"end-not-learned": "the model will not stop by itself: choose a recipe that ends answers",
 	}
 }

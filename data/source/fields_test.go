@@ -182,7 +182,8 @@ func TestFieldsThatAreNotReadAreNamed(t *testing.T) {
 		{"a second name", `{"instruction": "q", "output": "a", "response": "b"}`, []string{`"output" is read in its place`}},
 		{"of a message", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a", ` +
 			`"mood": "glad"}]}`, []string{`"messages[].mood" is not read`}},
-		{"the other side of a pair", `{"prompt": "q", "chosen": "a", "rejected": "b"}`, []string{"the chosen answer alone"}},
+		{"the other side of a pair, without the first", `{"prompt": "q", "output": "a", "rejected": "b"}`,
+			[]string{"the chosen answer alone"}},
 		{"a label that is no verdict", `{"prompt": "q", "completion": "a", "label": 1}`,
 			[]string{"where it is true or false"}},
 		{"a weight that no one reads", `{"instruction": "q", "output": "a", "weight": 0}`, []string{`"weight" is not read`}},

@@ -66,6 +66,14 @@ func (f fields) mapped(key string) bool {
 	return false
 }
 
+// Rejected reports whether a field holds the rejected answers of pairs.
+func (r *Reader) Rejected(name string) bool {
+	if theirs, ok := r.schema.columns["rejected"]; ok {
+		return strings.EqualFold(theirs, name)
+	}
+	return strings.EqualFold(name, "rejected")
+}
+
 // Unread explains why a field is not read, "" if nothing explains it; read lists the fields that are.
 func (r *Reader) Unread(name string, read []string) string {
 	base, table := name, rowFields
