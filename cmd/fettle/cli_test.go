@@ -308,5 +308,5 @@ func TestTheEnvironmentIsChecked(t *testing.T) {
 	t.Setenv("FETTLE_LORA_RNAK", "8")
 	code, _, stderr = call("", "generate", "--model_name_or_path", base)
 	require.Equal(t, exitUsage, code)
-	require.Contains(t, stderr, `unknown variable FETTLE_LORA_RNAK, did you mean "FETTLE_LORA_RANK"`)
+	require.Contains(t, stderr, `unknown variable "FETTLE_LORA_RNAK", did you mean "FETTLE_LORA_RANK"`)
 }

@@ -115,14 +115,22 @@ func unread(c train.Config, m *runData) (b plan.Base, from described, err error)
 	return b, from, err
 }
 
-// check refuses a run that cannot fit.
+// check refuses a run that cannot fit, and says what would.
 func (b *estimate) check() error {
-	if !b.Fits && !slices.Contains(b.allow, allowMemory) {
-		lines := []string{fmt.Sprintf("the run needs about %s of memory; %s: %s", human.Bytes(b.Total), b.From,
-			human.Bytes(b.Limit))}
-		lines = append(append(lines, b.parts()...), b.advice()...)
-		lines = append(lines, "--allow memory continues anyway; fettle plan shows more")
-		return fmt.Errorf("%w: %s", train.ErrRefused, strings.Join(lines, "\n"))
+	err := b.refusal()
+	if err == nil || !b.lacksMemory() {
+		return err
+	}
+	lines := append(b.parts(), b.advice()...)
+	lines = append(lines, "--allow memory continues anyway; fettle plan shows more")
+	return fmt.Errorf("%w\n%s", err, strings.Join(lines, "\n"))
+}
+
+// refusal says in a line why a run cannot fit; nil if it can, or must not be refused.
+func (b *estimate) refusal() error {
+	if b.lacksMemory() {
+		return fmt.Errorf("%w: the run needs about %s of memory; %s: %s", train.ErrRefused, human.Bytes(b.Total), b.From,
+			human.Bytes(b.Limit))
 	}
 	if b.Free > 0 && b.Disk > b.Free && !slices.Contains(b.allow, allowDisk) {
 		return fmt.Errorf("%w: the checkpoints of the run need about %s in %s; available: %s. Set save_total_limit, "+
@@ -131,6 +139,8 @@ func (b *estimate) check() error {
 	}
 	return nil
 }
+
+func (b *estimate) lacksMemory() bool { return !b.Fits && !slices.Contains(b.allow, allowMemory) }
 
 // parts lists the memory by use.
 func (b *estimate) parts() []string {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"fettle/internal/fault"
+	"fettle/internal/plainerror"
 	"fettle/train"
 )
 
@@ -35,7 +36,7 @@ func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "fettle: %s\n", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	fmt.Fprintf(stderr, "fettle: %s\n", strings.ReplaceAll(plainerror.Text(err), "\n", "\n  "))
 	return code(err)
 }
 
@@ -48,7 +49,7 @@ func code(err error) int {
 		{train.ErrNotFinite, exitData},
 		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},
 		{fs.ErrPermission, exitIO},
-		{fs.ErrNotExist, exitMissing},
+		{fs.ErrNotExist, exitMissing}, {syscall.EADDRINUSE, exitBusy},
 	} {
 		if errors.Is(err, c.is) {
 			return c.code

@@ -102,5 +102,5 @@ func TestTheProgramIsCalledAsItsUserCalledIt(t *testing.T) {
 	require.Contains(t, out.String(), "  go run ./cmd/fettle train --model_name_or_path")
 	out.Reset()
 	require.Equal(t, exitUsage, run("./fettle", []string{"trian"}, nil, &out, &out))
-	require.Contains(t, out.String(), "(./fettle --help lists them)")
+	require.Contains(t, out.String(), "./fettle --help lists its commands")
 }

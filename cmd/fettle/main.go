@@ -7,12 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"fettle/internal/settings"
 	"fettle/internal/suggest"
 )
 
@@ -26,18 +24,10 @@ func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	context.AfterFunc(ctx, stop)
 	root := newRoot()
 	callBy(root, name)
-	if cmd, _, err := root.Find(args); err == nil {
-		args = settings.Arguments(cmd.Flags(), args)
-	}
-	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
-	if err != nil && strings.HasPrefix(err.Error(), "unknown command") { // cobra has no type for it
-		err = unknownCommand(root, args, err)
-	}
-	return report(stderr, err)
+	return report(stderr, carryOut(ctx, root, args))
 }
 
 // unknownCommand names the word that cobra's error is about, and the command nearest to it.
@@ -51,10 +41,7 @@ func unknownCommand(root *cobra.Command, args []string, err error) error {
 	if _, e := fmt.Sscanf(err.Error(), "unknown command %q", &word); e != nil {
 		return usage(err)
 	}
-	if len(names) == 0 {
-		return usage(fmt.Errorf("unexpected argument %q (%s --help lists flags)", word, cmd.CommandPath()))
-	}
-	return usage(fmt.Errorf("unknown command %q%s (%s --help lists them)",
+	return usage(fmt.Errorf("unknown command %q%s\n%s --help lists its commands",
 		word, suggest.DidYouMean(word, names, ""), cmd.CommandPath()))
 }
 
@@ -62,7 +49,7 @@ func unknownCommand(root *cobra.Command, args []string, err error) error {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "fettle",
-		Short: "Tune LLaMA models on ordinary machines and run the result",
+		Short: "Tune LLaMA models on ordinary machines and run the result", Version: versionLine(),
 		Long: `fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the result:
 one program, no Python, no GPU, no network.
 
@@ -75,14 +62,15 @@ Exit codes:
   65 wrong data, or a loss that is not finite
   66 an input is missing
   70 a fault of the program
-  73 the output directory is in use
+  73 the output directory, or the port, is in use
   74 an input/output error, such as a full disk
   75 stopped with the state kept; the same command continues
   77 refused for safety, or for lack of memory or disk`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpCommand(newHelp(root))
 	root.SetHelpFunc(printHelp)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.AddCommand(newTrain(), newGenerate(), newChat(), newPlan(), newInspect(), newInit(), newServe(), newMerge(),

@@ -28,7 +28,8 @@ func newPlan() *cobra.Command {
 and find the settings with which it fits into --max_memory. Memory, disk and
 steps come from config.json, the headers of the weights and the encoded data: no
 weight is read. For the time, the weights are loaded and some micro-batches are
-run; --probe 0 skips this.`,
+run; --probe 0 skips this. The exit code is 77 if the run does not fit, as it is
+of fettle train.`,
 		Example: `  fettle plan --model_name_or_path models/llama-7b --dataset alpaca.json --max_memory 8G
   fettle plan --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json --probe 0`,
 		Args: cobra.NoArgs,
@@ -102,9 +103,11 @@ func planRun(cmd *cobra.Command, c train.Config, how planSettings, stated func(k
 	if how.JSON {
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
-		return encoder.Encode(p)
+		if err := encoder.Encode(p); err != nil {
+			return err
+		}
 	}
-	return nil
+	return b.refusal()
 }
 
 // probe runs some micro-batches and times them.

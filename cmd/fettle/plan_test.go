@@ -234,3 +234,15 @@ func TestPlanCountsTheParametersThatTrainTrains(t *testing.T) {
 		"none")
 	require.Equal(t, exitMissing, code, stderr)
 }
+
+func TestAPlanThatDoesNotFitIsRefusedAsTheRunIs(t *testing.T) {
+	args := []string{"--model_name_or_path", tiny(t, tinymodel.Config{}), "--dataset", rows(t, 8), "--recipe",
+		"alpaca-lora-short", "--probe", "0", "--max_memory", "1M"}
+	for _, more := range [][]string{nil, {"--json"}} {
+		code, stdout, stderr := call("", append(append([]string{"plan"}, args...), more...)...)
+		require.Equal(t, exitRefused, code)
+		require.NotEmpty(t, stdout, "the plan is printed")
+		require.Contains(t, stderr, "refused: the run needs about ")
+	}
+	must(t, append([]string{"plan", "--allow", "memory"}, args...)...)
+}

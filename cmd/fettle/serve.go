@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -99,7 +101,10 @@ answers, the one with index i is sampled with seed + i.`,
 // listener opens the address. Without a token it refuses one that other machines reach.
 func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
 	l, err := net.Listen("tcp", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
-	if err != nil {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, usage(fmt.Errorf("serve: %w: give another --port, or --port 0 for any free one", err))
+	case err != nil:
 		return nil, usage(fmt.Errorf("serve: %w", err))
 	}
 	if token == "" && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {

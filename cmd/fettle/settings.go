@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -29,9 +31,17 @@ func otherVariables() []string {
 	}
 }
 
+// processor holds the settings that all commands have.
+type processor struct {
+	Threads int `yaml:"threads" group:"compute" alias:"num_threads" help:"cores to use; 0: all. Results do not depend on it"`
+}
+
 // addSettings gives a command a flag for every field of the configs, whose values are the defaults. The built-in
 // configs are offered to commands with the settings of a run.
 func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
+	if !slices.Contains(namesOf(configs), threadsKey) {
+		configs = append(configs, &processor{})
+	}
 	program := settings.Program{Variables: otherVariables()}
 	if _, ok := configs[0].(*train.Config); ok {
 		program.Configs, program.Find = ready.Names(), ready.Find
@@ -55,6 +65,9 @@ func namesOf(configs []any) (names []string) {
 	return names
 }
 
+// threadsKey is the setting of processor.
+const threadsKey = "threads"
+
 // load fills the configs of a command. Variables for settings of other commands are no mistake.
 func load(cmd *cobra.Command, s *settings.Settings) error {
 	var flags []*pflag.FlagSet
@@ -69,14 +82,32 @@ func load(cmd *cobra.Command, s *settings.Settings) error {
 	if err := s.CheckEnvironment(flags...); err != nil {
 		return usage(err)
 	}
-	return usage(s.Load())
+	if err := s.Load(); err != nil {
+		return usage(err)
+	}
+	switch n := s.Value(threadsKey).(int); {
+	case n < 0:
+		return usage(fmt.Errorf("threads is %d, want 0 (all cores) or more", n))
+	case n > 0:
+		runtime.GOMAXPROCS(n)
+	}
+	return nil
 }
 
-// flagError explains a flag that could not be read.
+// flagError explains a flag that the program without a command does not have.
 func flagError(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		return usage(fmt.Errorf("%w (%s --help lists them)", settings.FlagError(cmd.Flags(), err), cmd.CommandPath()))
+	if !errors.As(err, &unknown) {
+		return usage(err)
 	}
-	return usage(settings.FlagError(cmd.Flags(), err))
+	name, dashes, said := unknown.GetSpecifiedName(), "--", ""
+	if unknown.GetSpecifiedShortnames() != "" {
+		dashes = "-"
+	}
+	if c, _, err := cmd.Root().Find([]string{name}); err == nil {
+		said = ": write " + c.CommandPath()
+	} else if otherCommands(cmd, name) != "" {
+		said = ": flags stand after their command, such as fettle train --" + name
+	}
+	return usage(fmt.Errorf("unknown flag %q%s\n%s --help lists its commands", dashes+name, said, cmd.CommandPath()))
 }

@@ -1,7 +1,6 @@
 package settings
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -29,7 +28,7 @@ func (t *texts) Set(text string) error {
 // Annotations of flags.
 const (
 	groupNote = "group"
-	namesNote = "names"
+	NamesNote = "names" // the setting's key and its aliases
 )
 
 // loose is the kind of the flags of other programs: a value may be left out.
@@ -45,7 +44,7 @@ func (s *Settings) addFlags(f Field) {
 		if kind == "bool" {
 			flag.NoOptDefVal = "true"
 		}
-		flag.Annotations = map[string][]string{groupNote: {f.Group}, namesNote: f.names()}
+		flag.Annotations = map[string][]string{groupNote: {f.Group}, NamesNote: f.names()}
 	}
 }
 
@@ -91,63 +90,6 @@ func (s *Settings) fromFlags() (list []Entry, err error) {
 		return nil, problems
 	}
 	return list, nil
-}
-
-// Arguments joins a flag whose value may be left out with the word after it, where that is a value of the flag:
-// --shuffle False becomes --shuffle=False, --resume runs/a/checkpoint-000200 becomes --resume=runs/a/checkpoint-000200.
-// Words after the first of a list are more of it: --lora_target_modules q_proj v_proj.
-func Arguments(flags *pflag.FlagSet, args []string) []string {
-	var joined []string
-	for i := 0; i < len(args); i++ {
-		arg := args[i]
-		name, isFlag := strings.CutPrefix(arg, "--")
-		if arg == "--" {
-			return append(joined, args[i:]...)
-		}
-		flag := flags.Lookup(name)
-		if !isFlag || flag == nil || i+1 == len(args) {
-			joined = append(joined, arg)
-			continue
-		}
-		switch next := args[i+1]; {
-		case flag.NoOptDefVal == "":
-			joined = append(joined, arg, next)
-			for i++; flag.Value.Type() == "stringSlice" && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-"); i++ {
-				joined = append(joined, arg, args[i+1])
-			}
-		case takes(flag, next):
-			joined = append(joined, arg+"="+next)
-			i++
-		default:
-			joined = append(joined, arg)
-		}
-	}
-	return joined
-}
-
-// takes reports whether a word is a value of a flag whose value may be left out.
-func takes(flag *pflag.Flag, word string) bool {
-	if flag.Value.Type() == "bool" {
-		_, err := truth(word)
-		return err == nil
-	}
-	return !strings.HasPrefix(word, "-")
-}
-
-// FlagError explains a flag that could not be read.
-func FlagError(flags *pflag.FlagSet, err error) error {
-	var unknown *pflag.NotExistError
-	if errors.As(err, &unknown) {
-		var names []string
-		flags.VisitAll(func(f *pflag.Flag) {
-			if f.Value.Type() != loose {
-				names = append(names, f.Name)
-			}
-		})
-		name := unknown.GetSpecifiedName()
-		return fmt.Errorf("unknown flag --%s%s", name, didYouMean(canonical(name), names, "--"))
-	}
-	return err
 }
 
 // didYouMean suggests a name that differs by one or two letters, at most a third of them. A name further away probably

@@ -11,10 +11,10 @@ import (
 
 // Problem is a setting that cannot be used, or another one of the same file.
 type Problem struct {
-	Place   Place
-	Unknown bool
-	Text    string // what is wrong, and what to do
-	Fine    bool   // nothing is wrong
+	Place Place
+	Is    string // what it is that is wrong, such as "unknown key", and Text begins with a comma or a colon; "": a value
+	Text  string // what is wrong, and what to do
+	Fine  bool   // nothing is wrong
 }
 
 // Problems is an error about one or more settings.
@@ -28,11 +28,13 @@ func (p Problems) Error() string {
 	sorted := slices.Clone(p)
 	slices.SortStableFunc(sorted, func(a, b Problem) int { return cmp.Compare(rank(a.Fine), rank(b.Fine)) })
 	rows := make([][]string, len(p))
-	wrong := 0
+	wrong, sources := 0, slices.ContainsFunc(p, func(each Problem) bool { return each.Place.Source != "" })
 	for i, each := range sorted {
 		wrong += 1 - rank(each.Fine)
-		source := strings.TrimPrefix(each.Place.Source, "config ")
-		rows[i] = []string{source, fmt.Sprintf("%q", each.Place.Name), each.said()}
+		rows[i] = []string{fmt.Sprintf("%q", each.Place.Name), each.Is + each.Text}
+		if sources {
+			rows[i] = slices.Insert(rows[i], 0, strings.TrimPrefix(each.Place.Source, "config "))
+		}
 	}
 	lines := strings.Split(strings.TrimRight(human.Table(rows), "\n"), "\n")
 	title := fmt.Sprintf("%d settings cannot be used:\n", wrong)
@@ -54,19 +56,11 @@ func rank(fine bool) int {
 }
 
 func (p Problem) line() string {
-	if !p.Unknown {
+	switch {
+	case p.Is == "":
 		return p.Place.String() + ": " + p.Text
+	case p.Place.Source == "":
+		return fmt.Sprintf("%s %q%s", p.Is, p.Place.Name, p.Text)
 	}
-	text := fmt.Sprintf("unknown key %q%s", p.Place.Name, p.Text)
-	if p.Place.Source == "" {
-		return text
-	}
-	return p.Place.Source + ": " + text
-}
-
-func (p Problem) said() string {
-	if p.Unknown {
-		return "unknown key" + p.Text
-	}
-	return p.Text
+	return fmt.Sprintf("%s: %s %q%s", p.Place.Source, p.Is, p.Place.Name, p.Text)
 }

@@ -142,13 +142,13 @@ func New(flags *pflag.FlagSet, program Program, configs ...any) *Settings {
 		help += ", or the name of a built-in one: " + strings.Join(program.Configs, ", ")
 	}
 	flags.String(configKey, "", help)
-	flags.Lookup(configKey).Annotations = map[string][]string{namesNote: {configKey}}
+	flags.Lookup(configKey).Annotations = map[string][]string{NamesNote: {configKey}}
 	if program.Others != nil {
 		for _, name := range program.Others.Keys() {
 			if flags.Lookup(name) == nil {
 				flag := flags.VarPF(&texts{kind: loose}, name, "", "")
 				flag.Hidden, flag.NoOptDefVal = true, "true"
-				flag.Annotations = map[string][]string{namesNote: {name}}
+				flag.Annotations = map[string][]string{NamesNote: {name}}
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (s *Settings) Load() error {
 		old, has := s.given[key]
 		switch {
 		case !ok:
-			problems = append(problems, Problem{Place: e.Place, Unknown: true, Text: didYouMean(e.Key, s.all(), "")})
+			problems = append(problems, Problem{Place: e.Place, Is: "unknown key", Text: s.meant(e.Key)})
 		case e.Value == nil: // null leaves what another place or another name says
 		case has && old.Strength == e.Place.Strength && old.Strength > Preset:
 			problems = append(problems, Problem{Place: e.Place, Text: fmt.Sprintf("it and %s are one setting, %s, set twice",
@@ -263,6 +263,18 @@ func (s *Settings) all() []string {
 	slices.Sort(names)
 	return names
 }
+
+// meant suggests a setting for an unknown key, or else a key of another program that is explained.
+func (s *Settings) meant(key string) string {
+	text := didYouMean(key, s.all(), "")
+	if text == "" && s.program.Others != nil {
+		text = didYouMean(key, s.program.Others.Keys(), "")
+	}
+	return text
+}
+
+// Value returns a setting's value. It is valid after Load.
+func (s *Settings) Value(key string) any { return s.field(key).Value.Interface() }
 
 // field returns the field of a key.
 func (s *Settings) field(key string) Field {

@@ -296,22 +296,25 @@ func TestAnUnknownVariableIsAnError(t *testing.T) {
 	t.Setenv("FETTLE_LORA_RNAK", "")
 	require.NoError(t, check())
 	t.Setenv("FETTLE_LORA_RNAK", "8")
-	require.EqualError(t, check(), `environment: unknown variable FETTLE_LORA_RNAK, did you mean "FETTLE_LORA_RANK"`)
+	require.EqualError(t, check(), `environment: unknown variable "FETTLE_LORA_RNAK", did you mean "FETTLE_LORA_RANK"`)
+	t.Setenv("FETLE_SEED", "1")
+	t.Setenv("fettle_shuffle", "1")
+	require.EqualError(t, check(), "3 settings cannot be used:\n"+
+		`environment  "FETLE_SEED"        unknown variable, did you mean "FETTLE_SEED"`+"\n"+
+		`environment  "FETTLE_LORA_RNAK"  unknown variable, did you mean "FETTLE_LORA_RANK"`+"\n"+
+		`environment  "fettle_shuffle"    unknown variable, did you mean "FETTLE_SHUFFLE"`)
+}
+
+func TestVariablesOfOtherProgramsAreNone(t *testing.T) {
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	s := New(flags, program, defaults())
+	for _, name := range []string{"KETTLE_SEED", "METTLE_SEED", "FETTLE", "FETLE", "FETLE_HOME", "SEED", "FTL_SEED"} {
+		t.Setenv(name, "1")
+	}
+	require.NoError(t, s.CheckEnvironment(flags))
 }
 
 func TestAMistakeInAFlagIsNamed(t *testing.T) {
-	for _, c := range []struct{ name, arg, want string }{
-		{"misspelled", "--lora-rnak=1", `unknown flag --lora-rnak, did you mean "--lora_rank"`},
-		{"misspelled alias", "--lora_targte=1", `unknown flag --lora_targte, did you mean "--lora_target"`},
-		{"another word", "--max_seeds=1", `unknown flag --max_seeds`},
-		{"a short word", "--mr=1", `unknown flag --mr`},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-			New(flags, program, defaults())
-			require.EqualError(t, FlagError(flags, flags.Parse([]string{c.arg})), c.want)
-		})
-	}
 	for _, c := range []struct {
 		name string
 		args []string
@@ -323,8 +326,8 @@ func TestAMistakeInAFlagIsNamed(t *testing.T) {
 			"--lora_r: it and --lora_rank are one setting, lora_rank, set twice"},
 		{"an open quote", []string{"--lora_target", `"a,b`}, `--lora_target: "\"a,b" is not a list: a quote " is not closed`},
 		{"several", []string{"--lora_rank=many", "--seed=-1"},
-			"2 settings cannot be used:\n" + `  "--seed"       -1 is not a whole number, 0 or more` + "\n" +
-				`  "--lora_rank"  "many" is not a whole number`},
+			"2 settings cannot be used:\n" + `"--seed"       -1 is not a whole number, 0 or more` + "\n" +
+				`"--lora_rank"  "many" is not a whole number`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, _, err := load(t, c.args...)
@@ -364,31 +367,6 @@ func TestTruthIsReadInEverySpelling(t *testing.T) {
 		c, _, err = load(t, "--config", written(t, "shuffle: "+text+"\n"))
 		require.NoError(t, err)
 		require.Equal(t, want, c.Shuffle, text)
-	}
-}
-
-func TestAFlagMayStandBeforeItsValueOrAlone(t *testing.T) {
-	for _, c := range []struct {
-		args, want []string
-	}{
-		{[]string{"--shuffle", "False", "--seed", "3"}, []string{"--shuffle=False", "--seed", "3"}},
-		{[]string{"--shuffle", "--seed", "3"}, []string{"--shuffle", "--seed", "3"}},
-		{[]string{"--shuffle", "word"}, []string{"--shuffle", "word"}},
-		{[]string{"--shuffle"}, []string{"--shuffle"}},
-		{[]string{"--compute", "--shuffle", "true"}, []string{"--compute", "--shuffle", "true"}},
-		{[]string{"--mode", "fast"}, []string{"--mode=fast"}},
-		{[]string{"--lora_target", "a", "b", "--seed", "1"},
-			[]string{"--lora_target", "a", "--lora_target", "b", "--seed", "1"}},
-		{[]string{"--sample_prompts", "a", "b"}, []string{"--sample_prompts", "a", "b"}},
-		{[]string{"--mode", "--shuffle", "no"}, []string{"--mode", "--shuffle=no"}},
-		{[]string{"--", "--shuffle", "no"}, []string{"--", "--shuffle", "no"}},
-		{[]string{"--unknown", "no"}, []string{"--unknown", "no"}},
-	} {
-		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-		New(flags, program, defaults(), &struct {
-			Mode string `yaml:"mode" bare:"auto"`
-		}{})
-		require.Equal(t, c.want, Arguments(flags, c.args))
 	}
 }
 
