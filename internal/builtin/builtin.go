@@ -7,7 +7,9 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -21,7 +23,8 @@ const Name = "fettle-tiny"
 var files embed.FS
 
 // Dir returns a directory that holds the model's files, for programs that map them into memory. It writes them, unless
-// they are there with the same bytes, to the user's cache or, if that fails, to the directory for temporary files.
+// they are there with the same bytes, to a directory in which no other user can write: in the user's cache or, if that
+// fails, among the temporary files.
 func Dir() (string, error) { return inCache(unpack) }
 
 // File writes text to a file where Dir has its files and returns the path, which ends in name and changes with text.
@@ -37,21 +40,43 @@ func File(name string, text []byte) (string, error) {
 	})
 }
 
-// inCache calls put with a directory in the user's cache and, if that fails, with one for temporary files.
-func inCache(put func(root string) (string, error)) (string, error) {
-	roots := []string{os.TempDir()}
+// inCache calls put with a directory in the user's cache or, if that fails, with one among the temporary files: the
+// user's own one or, where its name is taken, a new one.
+func inCache(put func(root string) (string, error)) (path string, err error) {
+	temporary := filepath.Join(os.TempDir(), fmt.Sprintf("fettle-%d", os.Getuid()))
+	roots := []string{temporary}
 	if cache, err := os.UserCacheDir(); err == nil {
-		roots = []string{cache, os.TempDir()}
+		roots = []string{filepath.Join(cache, "fettle"), temporary}
 	}
-	var failed error
 	for _, root := range roots {
-		path, err := put(filepath.Join(root, "fettle"))
-		if err == nil {
-			return path, nil
+		if err = private(root); err == nil {
+			if path, err = put(root); err == nil {
+				return path, nil
+			}
 		}
-		failed = err
 	}
-	return "", fmt.Errorf("unpack built-in files: %w", failed)
+	if root, failed := os.MkdirTemp("", "fettle-"); failed == nil {
+		path, err = put(root)
+	}
+	if err != nil {
+		return "", fmt.Errorf("unpack built-in files: %w", err)
+	}
+	return path, nil
+}
+
+// private makes a directory that others cannot write to, and returns an error where there is something else.
+func private(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	info, err := os.Lstat(dir)
+	if err == nil && (!info.IsDir() || !ours(info)) {
+		err = fmt.Errorf("%s is not a directory that this user alone can write to", dir)
+	}
+	return err
 }
 
 // unpack writes the files to a directory below root, named after a hash of their names and contents.
@@ -85,8 +110,14 @@ func unpack(root string) (string, error) {
 
 // ensure writes a file unless it holds text already.
 func ensure(path string, text []byte) error {
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
-		return nil
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	} else if err == nil && info.Size() == int64(len(text)) {
+		if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+			return nil
+		}
 	}
 	return atomicfile.Write(path, atomicfile.Bytes(text))
 }

@@ -1,7 +1,10 @@
 package builtin_test
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,10 +63,81 @@ func TestDamagedCopiesAreRepaired(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestCacheThatCannotBeWritten(t *testing.T) {
+// nowhere leaves no cache, and an empty directory for temporary files, which it returns.
+func nowhere(t *testing.T) (temporary string) {
 	t.Setenv("XDG_CACHE_HOME", "/proc/nowhere")
 	t.Setenv("HOME", "/proc/nowhere")
+	temporary = t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	return temporary
+}
+
+func TestWithoutCacheFilesGoAmongTheTemporaryOnes(t *testing.T) {
+	temporary := nowhere(t)
 	dir, err := builtin.Dir()
 	require.NoError(t, err)
-	require.DirExists(t, dir)
+	require.Equal(t, filepath.Join(temporary, fmt.Sprintf("fettle-%d", os.Getuid())), filepath.Dir(dir))
+	info, err := os.Stat(filepath.Dir(dir))
+	require.NoError(t, err)
+	require.Zero(t, info.Mode().Perm()&0o077)
+}
+
+// What others may have put there is neither read nor in the way.
+func TestDirectoriesThatOthersCanWriteAreNotUsed(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"all can write": func(path string) error {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				return err
+			}
+			return os.Chmod(path, 0o777)
+		},
+		"a link": func(path string) error { return os.Symlink(t.TempDir(), path) },
+		"a file": func(path string) error { return os.WriteFile(path, nil, 0o600) },
+		"another user's": func(path string) error {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				return err
+			}
+			if os.Getuid() != 0 {
+				return os.Remove(path) // only root can give it away
+			}
+			return os.Chown(path, 12345, 12345)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			taken := filepath.Join(nowhere(t), fmt.Sprintf("fettle-%d", os.Getuid()))
+			require.NoError(t, put(taken))
+			dir, err := builtin.Dir()
+			require.NoError(t, err)
+			if name != "another user's" || os.Getuid() == 0 {
+				require.NotContains(t, dir, taken+string(filepath.Separator))
+			}
+			_, err = model.ReadConfig(dir)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// Files of other kinds, and links, are replaced and not read.
+func TestOnlyRegularFilesAreRead(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir, err := builtin.Dir()
+	require.NoError(t, err)
+	path := filepath.Join(dir, "config.json")
+	aside := filepath.Join(t.TempDir(), "aside")
+	require.NoError(t, os.Rename(path, aside))
+	for _, put := range []func() error{
+		func() error { return os.Symlink(aside, path) }, func() error { return os.Mkdir(path, 0o700) },
+		func() error { return exec.Command("mkfifo", path).Run() },
+	} {
+		if err := put(); err != nil {
+			t.Log(err) // no such files on this system
+			continue
+		}
+		_, err = builtin.Dir()
+		require.NoError(t, err)
+		info, err := os.Lstat(path)
+		require.NoError(t, err)
+		require.True(t, info.Mode().IsRegular())
+		require.NoError(t, os.Remove(path))
+	}
 }
