@@ -50,6 +50,9 @@ func startChat(
 	if err := sampling.Check(); err != nil {
 		return err
 	}
+	if err := from.settle(cmd); err != nil {
+		return err
+	}
 	m, err := from.open()
 	if err != nil {
 		return err

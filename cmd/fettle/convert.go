@@ -48,6 +48,9 @@ LLaMA-Adapter, else a directory of Hugging Face's layout or PEFT's.`,
 		if from.Input == "" {
 			return usage(errors.New("input is missing: the model or adapter to convert"))
 		}
+		if err := from.settle(cmd); err != nil {
+			return err
+		}
 		if adapter.FormOf(from.Input) == "" {
 			if err := from.checkModel(as.Format); err != nil {
 				return err

@@ -16,6 +16,7 @@ import (
 	"fettle/internal/builtin"
 	"fettle/internal/human"
 	"fettle/internal/machine"
+	"fettle/internal/settings"
 	"fettle/internal/world"
 	"fettle/model/chat"
 	"fettle/train"
@@ -43,10 +44,8 @@ part, before and after; then chat with it. Nothing is downloaded.`,
 		if !machine.IsTerminal(cmd.OutOrStdout()) {
 			return nil
 		}
-		sampling := chat.DefaultSampling()
-		sampling.Temperature = 0
-		return startChat(cmd, source{Adapter: demoDir(c), Compute: "auto"}, chatSettings{}, sampling,
-			func(string) bool { return true })
+		return startChat(cmd, source{Adapter: demoDir(c), Compute: "auto"}, chatSettings{}, chat.DefaultSampling(),
+			func(string) bool { return false })
 	}
 	return cmd
 }
@@ -57,6 +56,21 @@ func demoDir(c train.Config) string {
 		return c.OutputDir
 	}
 	return filepath.Join("runs", "demo-"+c.Type)
+}
+
+// isDemo reports whether the settings of a run name no model and no data: it is then the demonstration.
+func isDemo(c train.Config, s *settings.Settings) bool {
+	return c.ModelName == "" && c.Adapter == "" && c.Shape == "" && len(c.Dataset) == 0 && s.Config() == ""
+}
+
+// planDemo gives settings that name no model and no data those of the demonstration, and says so on standard error.
+func planDemo(cmd *cobra.Command, c *train.Config, s *settings.Settings) {
+	if !isDemo(*c, s) {
+		return
+	}
+	demoSettings(c, s.Given)
+	c.Dataset = []string{worldQuestions}
+	fmt.Fprintln(cmd.ErrOrStderr(), "No model and no data are given: this is the run of fettle demo.")
 }
 
 // demoSettings fills in the settings that are not given.
@@ -90,6 +104,9 @@ func demoSettings(c *train.Config, given func(key string) bool) {
 // text.
 const demoRecipe = "gpt4all"
 
+// demoGeneration returns the settings of generation that lie beside the adapter: it has one right answer to a question.
+func demoGeneration() []byte { return []byte("{\n  \"do_sample\": false\n}\n") }
+
 // demonstrate tunes the built-in model and shows its answers before and after.
 func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool) error {
 	demoSettings(&c, given)
@@ -102,6 +119,10 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	c.Dataset = []string{set}
 	if err := c.Validate(); err != nil {
 		return usage(err)
+	}
+	answers := filepath.Join(c.OutputDir, chat.GenerationFile)
+	if err := atomicfile.Write(answers, atomicfile.Bytes(demoGeneration())); err != nil {
+		return err
 	}
 	held := world.HeldOut()
 	fmt.Fprintf(out, `fettle contains a small LLaMA, pre-trained on texts about an invented world (people, animals,

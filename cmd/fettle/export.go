@@ -71,8 +71,14 @@ served by fettle serve.`,
 
 // export writes a model or an adapter in a format.
 func export(cmd *cobra.Command, from mergeSettings, as formatSettings, to writeSettings) error {
+	if from.Model == "" && len(from.Adapters) == 0 {
+		return nothingGiven(cmd, "model_name_or_path and adapter_name_or_path are missing: what to export", "%s.gguf", true)
+	}
 	if to.Output == "" {
 		return usage(errors.New("output_dir is missing: where to write"))
+	}
+	if err := from.settle(cmd); err != nil {
+		return err
 	}
 	if as.Format == "" {
 		as.Format = formatHF

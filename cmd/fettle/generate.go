@@ -44,6 +44,9 @@ func newGenerate() *cobra.Command {
 			return usage(fmt.Errorf("--recipe: %s cannot act: with --raw the prompt is continued without a template",
 				from.Recipe))
 		}
+		if err := from.settle(cmd); err != nil {
+			return err
+		}
 		m, err := from.open()
 		if err != nil {
 			return err

@@ -46,6 +46,7 @@ Rules of the linter (--allow RULE lets a run continue anyway):
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
+		planDemo(cmd, &c, s)
 		c.OutputDir = "-" // nothing is written
 		if err := completeBase(&c); err != nil {
 			return err

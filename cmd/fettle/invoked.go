@@ -23,6 +23,9 @@ func callBy(root *cobra.Command, name string) {
 func commandLine(cmd *cobra.Command, args ...string) string {
 	words := []string{cmd.Root().DisplayName()}
 	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "--") { // a path that would be a flag
+			arg = "." + string(filepath.Separator) + arg
+		}
 		words = append(words, quote(arg, runtime.GOOS))
 	}
 	return strings.Join(words, " ")

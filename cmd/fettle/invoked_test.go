@@ -15,7 +15,7 @@ import (
 // printed lists the command lines in what the program printed, as a shell splits them.
 func printed(t testing.TB, said string) (lines [][]string) {
 	for line := range strings.Lines(said) {
-		if !strings.HasPrefix(line, "  fettle ") {
+		if !strings.HasPrefix(line, "  ") || !strings.HasPrefix(strings.TrimLeft(line, " "), "fettle ") {
 			continue
 		}
 		words, err := exec.Command("sh", "-c", "fettle() { printf '%s\\0' \"$@\"; }; "+line).Output()
@@ -40,7 +40,7 @@ func runPrinted(t testing.TB, said string) (commands []string) {
 
 func TestPrintedNextStepsRunAsPrinted(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
-	for _, name := range []string{"run", "with blanks ü 🦙", `it's "$HOME" *`, "-run", "a,b;c&d"} {
+	for _, name := range []string{"run", "with blanks ü 🦙", `it's "$HOME" *`, "a,b;c&d"} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			config := filepath.Join(name, "config.yaml")
@@ -67,6 +67,11 @@ func TestNextStepsOfTheDemonstrationRunAsPrinted(t *testing.T) {
 	said := must(t, "demo", "--output_dir", `a "run", of mine`, "--max_steps", "2")
 	require.Equal(t, []string{"chat", "generate", "inspect"}, runPrinted(t, said))
 	require.Equal(t, 1, strings.Count(said, "fettle chat"), "once")
+	ask := printed(t, said)[1]
+	require.Equal(t, must(t, ask...), must(t, append(ask, "--temperature", "0")...), "its right answers are not drawn")
+	m, err := source{Adapter: `a "run", of mine/checkpoint-000002`, Compute: "f32"}.open()
+	require.NoError(t, err)
+	require.False(t, *m.Generation.Sample, "nor are its checkpoints'")
 }
 
 func TestTheProgramIsCalledAsItsUserCalledIt(t *testing.T) {
@@ -95,6 +100,9 @@ func TestTheProgramIsCalledAsItsUserCalledIt(t *testing.T) {
 	require.Equal(t, `'my tools/fettle'`, invoked("my tools/fettle"))
 	require.Equal(t, `"my tools\fettle.exe"`, quote(`my tools\fettle.exe`, "windows"))
 	require.Equal(t, `C:\runs\a`, quote(`C:\runs\a`, "windows"))
+
+	require.Equal(t, "fettle chat --adapter_name_or_path ./-run", commandLine(newRoot(), "chat",
+		"--adapter_name_or_path", "-run"))
 
 	var out strings.Builder
 	require.Zero(t, run("go run ./cmd/fettle", []string{"train", "--help"}, nil, &out, &out))

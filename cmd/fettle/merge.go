@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 
@@ -43,7 +42,10 @@ can hold them.`,
 			return err
 		}
 		if len(from.Adapters) == 0 {
-			return usage(errors.New("adapter_name_or_path is missing: the adapter to merge"))
+			return nothingGiven(cmd, "adapter_name_or_path is missing: the adapter to merge", "models/%s", false)
+		}
+		if err := from.settle(cmd); err != nil {
+			return err
 		}
 		options, err := as.options()
 		if err != nil {

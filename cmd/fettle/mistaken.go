@@ -36,10 +36,10 @@ func locatedAs(key, name string) (string, error) {
 	p := identify.Of(where)
 	switch p.Kind {
 	case identify.Adapter, identify.Checkpoint:
-		return "", usage(fmt.Errorf("%s %s is %s: give it as --adapter_name_or_path, and its base as "+
-			"--model_name_or_path", key, name, p.What))
+		return "", usage(fmt.Errorf("%s %s is %s: give it as --adapter_name_or_path; its base is found by itself, or "+
+			"given as --model_name_or_path", key, name, p.What))
 	case identify.Run:
-		return "", usage(unfinished(key, name, p))
+		return "", usage(unfinished(key, name))
 	}
 	return "", mistaken(key, name, p,
 		"a model: a directory in Hugging Face's layout (config.json, *.safetensors) or Meta's (params.json, "+
@@ -68,7 +68,9 @@ func checkAdapter(name string) error {
 	case identify.Model:
 		return usage(fmt.Errorf("%s %s is a model, not an adapter: give it as --model_name_or_path", key, dir))
 	case identify.Run:
-		return usage(unfinished(key, dir, p))
+		return usage(unfinished(key, dir))
+	case identify.Checkpoint:
+		return usage(fmt.Errorf("%s %s is a checkpoint of a whole model: give it as --model_name_or_path", key, dir))
 	}
 	return mistaken(key, dir, p, "an adapter: a directory of PEFT with adapter_config.json and "+
 		"adapter_model.safetensors, one of mlx-lm or LitGPT, a GGUF file of a LoRA, or a .pth file of LLaMA-Adapter")
@@ -89,14 +91,18 @@ func checkResume(from string) error {
 	return mistaken(key, from, p, "a checkpoint of fettle, such as runs/first/checkpoint-000200")
 }
 
-// unfinished explains that a run without a result has checkpoints at most.
-func unfinished(key, dir string, p identify.Path) error {
-	checkpoints, _ := filepath.Glob(filepath.Join(dir, "checkpoint-*"))
-	if len(checkpoints) == 0 {
-		return fmt.Errorf("%s %s is %s, nor a checkpoint: start it again with the same fettle train", key, dir, p.What)
+// unfinished explains that there is nothing in a run without a result that the setting of a key is for.
+func unfinished(key, dir string) error {
+	of, flag := "an adapter", "adapter_name_or_path"
+	checkpoints := identify.Checkpoints(dir)
+	switch {
+	case len(checkpoints) == 0:
+		return fmt.Errorf("%s %s is the directory of a run that has saved nothing yet: start it again, with "+
+			"fettle train --config %s", key, dir, filepath.Join(dir, "config.yaml"))
+	case identify.Holds(checkpoints[len(checkpoints)-1], identify.Model):
+		of, flag = "a whole model", "model_name_or_path"
 	}
-	return fmt.Errorf("%s %s is %s: finish it with the same fettle train, or give %s as --adapter_name_or_path", key, dir,
-		p.What, checkpoints[len(checkpoints)-1])
+	return fmt.Errorf("%s %s is the directory of a run of %s: give it as --%s", key, dir, of, flag)
 }
 
 // mistaken explains a path that holds none of what its setting is for.

@@ -39,6 +39,7 @@ of fettle train.`,
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
+		planDemo(cmd, &c, s)
 		if c.OutputDir == "" {
 			c.OutputDir = "."
 		}

@@ -25,6 +25,9 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 	if err := load(cmd, s); err != nil {
 		return err
 	}
+	if err := settleRun(cmd, c); err != nil {
+		return err
+	}
 	if c.WarmupSteps == 0 && s.Given("warmup_steps") && !s.Given("warmup_ratio") {
 		c.WarmupRatio = 0 // warmup_steps: 0 means no warm-up
 	}

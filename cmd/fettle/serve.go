@@ -68,6 +68,9 @@ answers, the one with index i is sampled with seed + i.`,
 			return err
 		}
 		defer l.Close()
+		if err := from.settle(cmd); err != nil {
+			return err
+		}
 		if err := from.complete(); err != nil {
 			return err
 		}

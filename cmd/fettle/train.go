@@ -44,7 +44,7 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := completeBase(&c); err != nil {
 			return err
 		}
-		if c.ModelName == "" && c.Shape == "" && len(c.Dataset) == 0 && s.Config() == "" {
+		if isDemo(c, s) {
 			return demonstrate(cmd, c, s.Given)
 		}
 		if err := c.Validate(); err != nil {

@@ -172,3 +172,23 @@ func TestModelsAreFoundByTheirLayout(t *testing.T) {
 		require.Equal(t, want, [2]int{i, of}, name)
 	}
 }
+
+func TestCheckpointsAreInTheOrderOfTheirSteps(t *testing.T) {
+	dir := t.TempDir()
+	for name, files := range map[string][]string{
+		"checkpoint-1000": {"adapter_config.json"}, "checkpoint-60": {"config.json", "model.safetensors"},
+		"checkpoint-500": {"adapter_config.json"}, "checkpoint-2000": {"optimizer.pt"}, "checkpoint-best": {"config.json"},
+		"elsewhere": {"adapter_config.json"},
+	} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o755))
+		for _, file := range files {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name, file), []byte(`{"peft_type": "LORA"}`), 0o644))
+		}
+	}
+	var want []string
+	for _, name := range []string{"checkpoint-60", "checkpoint-500", "checkpoint-1000"} {
+		want = append(want, filepath.Join(dir, name))
+	}
+	require.Equal(t, want, Checkpoints(dir))
+	require.Equal(t, Run, Of(dir).Kind)
+}

@@ -3,10 +3,12 @@ package identify
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,7 +22,7 @@ const (
 	HubName         // nothing is there, and it reads like a name on the Hugging Face Hub
 	Model           // a model in one of the layouts that ModelAt finds
 	Adapter         // an adapter's directory, which this program can read
-	Run             // the output directory of a run of this program that has no result yet
+	Run             // the output directory of a run that has no result yet, and may have checkpoints
 	Checkpoint      // a checkpoint of this program
 	Foreign         // another program's or another format's
 )
@@ -151,6 +153,9 @@ func directory(dir string) Path {
 		}
 		return Path{s.kind, s.what, ""}
 	}
+	if len(Checkpoints(dir)) > 0 {
+		return Path{Run, "the directory of a run that has no result yet", ""}
+	}
 	if slices.Contains(names, "snapshots") && slices.Contains(names, "refs") {
 		return Path{Foreign, "a directory of the Hugging Face cache", newest(filepath.Join(dir, "snapshots"), Model)}
 	}
@@ -161,6 +166,20 @@ func directory(dir string) Path {
 		return Path{Other, "a directory with a model in a directory of its own", inside}
 	}
 	return Path{Other, "a directory without a model or an adapter", ""}
+}
+
+// Checkpoints lists the checkpoints in the directory of a run, of this program or of Hugging Face's Trainer, that hold
+// an adapter or a model, from the first step to the last.
+func Checkpoints(dir string) []string {
+	steps := map[string]int{}
+	for _, name := range namesIn(dir) {
+		path := filepath.Join(dir, name)
+		step, err := strconv.Atoi(strings.TrimPrefix(name, "checkpoint-"))
+		if err == nil && strings.HasPrefix(name, "checkpoint-") && (Holds(path, Adapter) || Holds(path, Model)) {
+			steps[path] = step
+		}
+	}
+	return slices.SortedFunc(maps.Keys(steps), func(a, b string) int { return steps[a] - steps[b] })
 }
 
 func isPEFT(dir string) bool {
