@@ -46,7 +46,10 @@ func (s *source) complete() (err error) {
 
 // open loads the parts of a chat model. Tokenizer, chat template and settings of generation are the adapter's where it
 // has its own.
-func (s source) open() (*chat.Model, error) {
+func (s source) open() (*chat.Model, error) { return s.openOn(loadModel) }
+
+// openOn is open, with a function that loads the base.
+func (s source) openOn(load func(name, mode, quantization string) (*model.Model, error)) (*chat.Model, error) {
 	if err := s.complete(); err != nil {
 		return nil, err
 	}
@@ -63,7 +66,7 @@ func (s source) open() (*chat.Model, error) {
 		}
 	}
 	out := &chat.Model{}
-	if out.Weights, err = loadModel(s.Model, s.Compute, s.Quantized); err != nil {
+	if out.Weights, err = load(s.Model, s.Compute, s.Quantized); err != nil {
 		return nil, err
 	}
 	if s.Adapter != "" {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,8 +28,8 @@ type serveSettings struct {
 }
 
 func newServe() *cobra.Command {
-	from, sampling := source{Compute: "auto"}, chat.DefaultSampling()
-	listen := serveSettings{Host: "127.0.0.1", Port: 8080, Queue: 16}
+	from, sampling := servedModels{Compute: "auto"}, chat.DefaultSampling()
+	listen := serveSettings{Host: "127.0.0.1", Port: 8080, Queue: 100}
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Aliases: []string{"api"},
@@ -40,7 +39,9 @@ streaming) and a chat page at /.
 
 With an adapter there are two models: the adapter's, named after its directory,
 and "base" without it (an adapter's directory called base leaves the base its own
-directory's name). Nothing can be loaded or changed over HTTP.
+directory's name). --adapter_name_or_path may be repeated, and may be NAME=PATH;
+adapters of one base share its weights in memory. Nothing can be loaded or changed
+over HTTP.
 
 Requests are carried out as they stand or refused with status 400 and the field's
 name. Fields beside OpenAI's: top_k, min_p, repetition_penalty, and truncate: true,
@@ -48,8 +49,9 @@ which leaves out the oldest messages of a chat that does not fit the context or
 whose prompt takes one instruction; messages_left_out in the answer counts them.
 Without a seed every answer is sampled anew; "seed" in the answer repeats it. Of n
 answers, the one with index i is sampled with seed + i.`,
-		Example: "  fettle serve --adapter_name_or_path runs/alpaca-lora",
-		Args:    cobra.NoArgs,
+		Example: "  fettle serve --adapter_name_or_path runs/alpaca-lora\n" +
+			"  fettle serve --adapter_name_or_path old=runs/first --adapter_name_or_path new=runs/second",
+		Args: cobra.NoArgs,
 	}
 	s := addAnswering(cmd, &from, &listen, &sampling)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -68,34 +70,22 @@ answers, the one with index i is sampled with seed + i.`,
 			return err
 		}
 		defer l.Close()
-		if err := from.settle(cmd); err != nil {
-			return err
-		}
-		if err := from.complete(); err != nil {
-			return err
-		}
-		m, err := from.open()
+		list, err := from.sources(cmd)
 		if err != nil {
 			return err
 		}
-		if err := prepare(m, &sampling, s.Given, cmd.ErrOrStderr()); err != nil {
+		e, err := engineOf(list, sampling, s.Given, cmd.ErrOrStderr())
+		if err != nil {
 			return err
 		}
 		if s.Given("seed") {
 			options.Seed = &sampling.Seed
 		}
-		e, err := newEngine(m, from, sampling)
-		if err != nil {
-			return err
+		out := cmd.OutOrStdout()
+		fmt.Fprintf(out, "Chat at http://%s/, the API is under http://%s/v1. Ctrl-C ends. Models:\n", l.Addr(), l.Addr())
+		for _, name := range e.Models() {
+			fmt.Fprintf(out, "  %s: %s\n", name, e.Card(name))
 		}
-		switch {
-		case m.OwnPrompt:
-			fmt.Fprintf(cmd.OutOrStdout(), "Prompts follow the model's own chat template, %s.\n", m.Recipe.Source)
-		case m.NoPrompt != nil:
-			fmt.Fprintf(cmd.OutOrStdout(), "No chats: the model's own chat template cannot be used: %v\n", m.NoPrompt)
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Chat at http://%s/, the API is under http://%s/v1 (models: %s). Ctrl-C ends.\n",
-			l.Addr(), l.Addr(), strings.Join(e.Models(), ", "))
 		return serve.New(e, options).Serve(cmd.Context(), l)
 	}
 	return cmd
@@ -139,28 +129,4 @@ func (s serveSettings) options(cmd *cobra.Command) (serve.Options, error) {
 		Token: serve.Secret(key), Hosts: s.Hosts, Origins: s.Origins, Queue: s.Queue, Truncate: s.Truncate,
 		Log: newLog(cmd.ErrOrStderr()),
 	}, nil
-}
-
-// newEngine answers with the adapter's model, if there is an adapter, and with the base, each under a name of its own.
-func newEngine(m *chat.Model, from source, sampling chat.Sampling) (*chat.Engine, error) {
-	e := chat.NewEngine(sampling)
-	base := filepath.Base(lasting(from.Model))
-	if from.Adapter == "" {
-		return e, e.Add(m, base)
-	}
-	if err := e.Add(m, filepath.Base(lasting(from.Adapter))); err != nil {
-		return nil, err
-	}
-	bare := *m
-	bare.Weights = m.Weights.Bare()
-	if rows := bare.Weights.Config().Vocab; m.Tokenizer.Size() > rows { // the adapter brings tokens of its own
-		where, err := locatedModel(from.Model)
-		if err != nil {
-			return nil, err
-		}
-		if bare.Tokenizer, err = loadTokenizer(where, bare.Weights); err != nil {
-			return nil, err
-		}
-	}
-	return e, e.Add(&bare, "base", base, "base model")
 }

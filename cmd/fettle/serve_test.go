@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,11 +23,10 @@ import (
 
 // served opens a model as serve does.
 func served(t *testing.T, from source) *chat.Engine {
-	s, err := from.open()
-	require.NoError(t, err)
+	require.NoError(t, from.complete())
 	sampling := chat.DefaultSampling()
 	sampling.Temperature, sampling.MaxNewTokens = 0, 6
-	e, err := newEngine(s, from, sampling)
+	e, err := engineOf([]named{{source: from}}, sampling, func(string) bool { return true }, io.Discard)
 	require.NoError(t, err)
 	return e
 }
@@ -101,10 +101,11 @@ func overHTTP(t *testing.T, args ...string) string {
 		stop()
 		require.NoError(t, <-ended)
 	})
-	line := make([]byte, 200)
-	n, err := out.Read(line)
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
 	require.NoError(t, err)
-	_, url, _ := strings.Cut(string(line[:n]), "Chat at ")
+	go io.Copy(io.Discard, lines)
+	_, url, _ := strings.Cut(line, "Chat at ")
 	url, _, _ = strings.Cut(url, "/,")
 	return url
 }

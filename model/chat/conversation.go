@@ -27,6 +27,7 @@ type Answer struct {
 	Text    string
 	Reason  string // why it ended: one of generate's reasons
 	Tokens  int
+	Waited  time.Duration // until the first token
 	Elapsed time.Duration
 
 	Logprobs *serve.Logprobs
@@ -103,7 +104,9 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 		if err != nil {
 			return a, err
 		}
-		a.Tokens++
+		if a.Tokens++; a.Tokens == 1 {
+			a.Waited = time.Since(began)
+		}
 		all = append(all, token)
 		score.add(token)
 		if err := show(stop.Push(stream.Push(token))); err != nil {
@@ -113,7 +116,9 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 			break
 		}
 	}
-	a.Elapsed = time.Since(began)
+	if a.Elapsed = time.Since(began); a.Tokens == 0 {
+		a.Waited = a.Elapsed
+	}
 	if a.Reason == "" {
 		err = show(stop.Push(stream.Flush()))
 	}

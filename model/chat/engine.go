@@ -3,8 +3,7 @@ package chat
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
+	"time"
 
 	"fettle/model/generate"
 	"fettle/model/serve"
@@ -14,35 +13,60 @@ var _ serve.Engine = (*Engine)(nil)
 
 // Engine answers the requests of model/serve, each model in a conversation of its own.
 type Engine struct {
-	names         []string
-	conversations map[string]*Conversation
-	sampling      Sampling // of requests that do not choose their own
+	names  []string
+	models map[string]*served
+}
+
+// Served is a model to serve.
+type Served struct {
+	*Model
+	Name     string
+	Sampling Sampling  // of requests that do not choose their own
+	Base     string    // the name of the served model without this one's adapter, "" if there is none
+	Made     time.Time // when its files were written; zero: unknown
+}
+
+type served struct {
+	is Served
+	*Conversation
 }
 
 // NewEngine makes an engine without models.
-func NewEngine(sampling Sampling) *Engine {
-	return &Engine{conversations: map[string]*Conversation{}, sampling: sampling}
-}
+func NewEngine() *Engine { return &Engine{models: map[string]*served{}} }
 
-// Add adds a model under the first of the names that no model has yet. The first model is the default.
-func (e *Engine) Add(m *Model, names ...string) error {
-	for _, name := range names {
-		if name != "" && e.conversations[name] == nil {
-			e.names = append(e.names, name)
-			e.conversations[name] = m.Converse()
-			return nil
-		}
+// Add adds a model. The first model is the default.
+func (e *Engine) Add(m Served) error {
+	if e.models[m.Name] != nil {
+		return fmt.Errorf("two models are called %s", m.Name)
 	}
-	return fmt.Errorf("two models are called %s", strings.Join(slices.Compact(names), " or "))
+	e.names, e.models[m.Name] = append(e.names, m.Name), &served{m, m.Converse()}
+	return nil
 }
 
 // Models lists the names of the models, the default first.
 func (e *Engine) Models() []string { return e.names }
 
+// Card describes a model; see serve.Engine.
+func (e *Engine) Card(name string) serve.Card {
+	m := e.models[name]
+	s := m.is.Sampling
+	card := serve.Card{
+		Base: m.is.Base, Adapter: m.Adapter, Context: m.Capacity(), Made: m.is.Made,
+		Defaults: serve.Defaults{
+			MaxTokens: s.MaxNewTokens, Temperature: s.Temperature, TopP: s.TopP, TopK: s.TopK, MinP: s.MinP,
+			RepetitionPenalty: s.Repetition, FrequencyPenalty: s.Frequency, PresencePenalty: s.Presence,
+		},
+	}
+	if r := m.Recipe; r != nil {
+		card.Recipe, card.Single = r.Name, !r.Converses()
+	}
+	return card
+}
+
 // Answer answers a request; see serve.Engine.
 func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text string) error) (serve.Result, error) {
-	c := e.conversations[r.Model]
-	q := Question{Sampling: e.samplingOf(r), Echo: r.Echo, Logprobs: r.Logprobs}
+	c := e.models[r.Model]
+	q := Question{Sampling: c.is.Sampling.of(r), Echo: r.Echo, Logprobs: r.Logprobs}
 	var result serve.Result
 	var err error
 	if r.Messages != nil {
@@ -65,6 +89,7 @@ func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 	}
 	a, err := c.Ask(ctx, q, emit)
 	result.PromptTokens, result.NewTokens, result.Logprobs = len(q.Prompt), a.Tokens, a.Logprobs
+	result.Reading, result.Writing = a.Waited, a.Elapsed-a.Waited
 	result.Cut = a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull
 	return result, err
 }
@@ -84,12 +109,13 @@ func (c *Conversation) fits(r serve.Request, prompt []int32) error {
 		return wrong(field, err)
 	}
 	if n >= most {
-		return serve.Wrong{Param: field,
-			Message: fmt.Sprintf("the prompt has %d tokens, the model's context is %d%s", n, most, hint)}
+		return serve.TooLong{Wrong: serve.Wrong{Param: field,
+			Message: fmt.Sprintf("the prompt has %d tokens, the model's context is %d%s", n, most, hint)}}
 	}
 	if r.MaxTokens != nil && n+*r.MaxTokens > most && !r.Truncate {
-		return serve.Wrong{Param: "max_tokens", Message: fmt.Sprintf("the prompt has %d tokens and the answer may have %d, "+
-			"together more than the model's context of %d: ask for at most %d%s", n, *r.MaxTokens, most, most-n, hint)}
+		return serve.TooLong{Wrong: serve.Wrong{Param: "max_tokens",
+			Message: fmt.Sprintf("the prompt has %d tokens and the answer may have %d, together more than the model's "+
+				"context of %d: ask for at most %d%s", n, *r.MaxTokens, most, most-n, hint)}}
 	}
 	for token := range r.LogitBias {
 		if token < 0 || int(token) >= vocab {
@@ -100,9 +126,8 @@ func (c *Conversation) fits(r serve.Request, prompt []int32) error {
 	return nil
 }
 
-// samplingOf replaces the engine's settings by those of a request.
-func (e *Engine) samplingOf(r serve.Request) Sampling {
-	s := e.sampling
+// of replaces settings by those of a request.
+func (s Sampling) of(r serve.Request) Sampling {
 	set(&s.MaxNewTokens, r.MaxTokens)
 	set(&s.Temperature, r.Temperature)
 	set(&s.TopP, r.TopP)

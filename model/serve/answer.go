@@ -12,31 +12,6 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 	fail(w, http.StatusNotFound, "", fmt.Sprintf("there is no %s %s", r.Method, r.URL.Path))
 }
 
-// entry describes a model, as /v1/models lists it.
-type entry struct {
-	ID      string `json:"id"`
-	Object  string `json:"object"`
-	Created int64  `json:"created"`
-	Owner   string `json:"owned_by"`
-}
-
-func (s *Server) models(w http.ResponseWriter, _ *http.Request) {
-	list := []entry{}
-	for _, name := range s.engine.Models() {
-		list = append(list, entry{ID: name, Object: "model", Owner: "fettle"})
-	}
-	respond(w, http.StatusOK, map[string]any{"object": "list", "data": list})
-}
-
-func (s *Server) model(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("model")
-	if !slices.Contains(s.engine.Models(), name) {
-		fail(w, http.StatusNotFound, "model", s.unknown(name))
-		return
-	}
-	respond(w, http.StatusOK, entry{ID: name, Object: "model", Owner: "fettle"})
-}
-
 func (s *Server) unknown(name string) string {
 	return fmt.Sprintf("no model %q here, there is %s", name, strings.Join(s.engine.Models(), ", "))
 }
@@ -123,7 +98,7 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request, b *body, asked []
 		said := text.String()
 		c := f.whole(&said)
 		c.Index, c.Finish, c.Logprobs = i, result.finish(), result.Logprobs
-		out.Choices, out.LeftOut = append(out.Choices, c), result.LeftOut
+		out.Choices, out.LeftOut, out.Timings = append(out.Choices, c), result.LeftOut, newTimings(result)
 		out.Usage.add(result, i%b.answers() != 0)
 	}
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.limits.write))

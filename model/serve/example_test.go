@@ -16,6 +16,8 @@ type shout struct{}
 
 func (shout) Models() []string { return []string{"shout"} }
 
+func (shout) Card(string) serve.Card { return serve.Card{} }
+
 func (shout) Answer(_ context.Context, r serve.Request, emit func(string) error) (serve.Result, error) {
 	return serve.Result{NewTokens: 1}, emit(strings.ToUpper(r.Messages[len(r.Messages)-1].Content))
 }

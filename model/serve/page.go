@@ -2,21 +2,50 @@ package serve
 
 import (
 	"embed"
+	"io/fs"
 	"net/http"
+	"path"
+
+	"fettle/internal/look"
 )
 
-//go:embed chat.html chat.css chat.js
+//go:embed page
 var pages embed.FS
 
-// page serves one embedded file of the chat page.
-func (s *Server) page(name, kind string) http.HandlerFunc {
-	text, err := pages.ReadFile(name)
+// page serves a file of the chat page: the one of this name, or the one that the path names.
+func (s *Server) page(name string) http.HandlerFunc {
+	files, err := fs.Sub(pages, "page")
 	if err != nil {
 		panic(err) // the files are part of the program
 	}
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", kind)
+	return func(w http.ResponseWriter, r *http.Request) {
+		name := name
+		if name == "" {
+			name = r.PathValue("file")
+		}
+		text, err := fs.ReadFile(files, name)
+		if name == "look.css" {
+			text, err = []byte(look.CSS()), nil
+		}
+		if err != nil {
+			s.notFound(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", kind(name))
 		w.Header().Set("Cache-Control", "no-cache")
 		w.Write(text)
 	}
+}
+
+// kind returns a file's media type, whatever the machine's own table says.
+func kind(name string) string {
+	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	}
+	return "application/octet-stream"
 }

@@ -26,8 +26,10 @@ func newFailure(status int, param, message string) failure {
 		f.Error.Type, code = "authentication_error", "invalid_api_key"
 	case status == http.StatusTooManyRequests:
 		f.Error.Type, code = "rate_limit_error", "rate_limit_exceeded"
+	case status == http.StatusNotFound && param == "model":
+		code = "model_not_found"
 	case status == http.StatusNotFound:
-		code = "not_found"
+		code = "unknown_url"
 	case status >= 500:
 		f.Error.Type = "server_error"
 	}
@@ -53,9 +55,15 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // classify returns the status and the body for an error. Errors that are not the client's are logged, not shown.
 func (s *Server) classify(r *http.Request, err error) (int, failure) {
+	var long TooLong
 	var wrong Wrong
 	var large *http.MaxBytesError
 	switch {
+	case errors.As(err, &long):
+		f := newFailure(http.StatusBadRequest, long.Param, long.Message)
+		code := "context_length_exceeded"
+		f.Error.Code = &code
+		return http.StatusBadRequest, f
 	case errors.As(err, &wrong):
 		return http.StatusBadRequest, newFailure(http.StatusBadRequest, wrong.Param, wrong.Message)
 	case errors.As(err, &large):
@@ -117,6 +125,25 @@ type reply struct {
 	Usage   *usage   `json:"usage,omitempty"`
 	Seed    int64    `json:"seed"`                        // choice i is sampled with this plus i
 	LeftOut int      `json:"messages_left_out,omitempty"` // by "truncate": true
+	Timings *timings `json:"timings,omitempty"`           // of the last answer
+}
+
+// timings has the names that llama.cpp's server gives to these numbers.
+type timings struct {
+	Read    float64 `json:"prompt_ms"`
+	Written float64 `json:"predicted_ms"`         // after the first token
+	Speed   float64 `json:"predicted_per_second"` // tokens after the first; 0: unknown
+}
+
+func newTimings(r Result) *timings {
+	if r.Reading == 0 {
+		return nil
+	}
+	t := timings{Read: r.Reading.Seconds() * 1e3, Written: r.Writing.Seconds() * 1e3}
+	if r.NewTokens > 1 && r.Writing > 0 {
+		t.Speed = float64(r.NewTokens-1) / r.Writing.Seconds()
+	}
+	return &t
 }
 
 func newReply(prefix, object string, r Request) reply {

@@ -21,6 +21,9 @@ type Engine interface {
 	// Models returns the names of the models, the default first.
 	Models() []string
 
+	// Card describes the model of a name.
+	Card(name string) Card
+
 	// Answer passes the answer to emit piece by piece. It ends early if emit fails or ctx is done. A mistake in the
 	// request is returned as a Wrong.
 	Answer(ctx context.Context, r Request, emit func(text string) error) (Result, error)
@@ -66,6 +69,9 @@ type Result struct {
 	LeftOut      int  // messages that the prompt does not hold
 	Cut          bool // ended by MaxTokens or a full context
 	Logprobs     *Logprobs
+
+	Reading time.Duration // until the first token
+	Writing time.Duration // from then on
 }
 
 // Wrong reports a mistake in a request.
@@ -75,6 +81,12 @@ type Wrong struct {
 }
 
 func (w Wrong) Error() string { return w.Message }
+
+// TooLong reports a prompt that leaves no room for its answer in the model's context.
+type TooLong struct{ Wrong }
+
+// Unwrap returns the mistake.
+func (t TooLong) Unwrap() error { return t.Wrong }
 
 // Secret is a string that prints, formats and marshals as ***.
 type Secret string
@@ -92,7 +104,7 @@ type Options struct {
 	Token   Secret   // if set, required as bearer token
 	Hosts   []string // names of the server, besides its addresses and localhost
 	Origins []string // other web pages that may send requests, such as https://example.org
-	Queue   int      // requests that may wait while one is answered; more are refused [16]
+	Queue   int      // requests that may wait while one is answered; more are refused [100]
 	MaxBody int64    // largest request body in bytes [1 MiB]
 	Seed    *uint64  // of requests without a seed [a new one for each]
 	Log     zerolog.Logger
@@ -111,6 +123,7 @@ type Server struct {
 	waiting atomic.Int64
 	handler http.Handler
 	limits  limits
+	begun   time.Time
 }
 
 // limits bounds the time to read a request's header, to read all of it, to keep an idle connection, to write one piece
@@ -120,12 +133,12 @@ type limits struct{ header, read, idle, write, grace time.Duration }
 // New returns a server that does not listen yet.
 func New(e Engine, o Options) *Server {
 	if o.Queue == 0 {
-		o.Queue = 16
+		o.Queue = 100
 	}
 	if o.MaxBody == 0 {
 		o.MaxBody = 1 << 20
 	}
-	s := &Server{engine: e, o: o, busy: make(chan struct{}, 1)}
+	s := &Server{engine: e, o: o, busy: make(chan struct{}, 1), begun: time.Now()}
 	s.limits = limits{
 		header: 5 * time.Second, read: 30 * time.Second, idle: time.Minute, write: 30 * time.Second,
 		grace: 10 * time.Second,
@@ -149,9 +162,8 @@ func (s *Server) seed() uint64 {
 // routes returns the handler of each pattern that the server answers to.
 func (s *Server) routes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET /{$}":      s.page("chat.html", "text/html; charset=utf-8"),
-		"GET /chat.css": s.page("chat.css", "text/css; charset=utf-8"),
-		"GET /chat.js":  s.page("chat.js", "text/javascript; charset=utf-8"),
+		"GET /{$}":    s.page("index.html"),
+		"GET /{file}": s.page(""),
 		"GET /health": func(w http.ResponseWriter, _ *http.Request) {
 			respond(w, http.StatusOK, map[string]string{"status": "ok"})
 		},

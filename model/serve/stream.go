@@ -68,6 +68,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, b *body, asked [
 // streamOne streams answer i.
 func (s *Server) streamOne(r *http.Request, e *events, out *reply, i int, q Request, f form) (Result, error) {
 	begun := f.first == nil
+	out.Timings = nil
 	event := func(c choice) error {
 		c.Index = i
 		out.Choices = []choice{c}
@@ -96,6 +97,6 @@ func (s *Server) streamOne(r *http.Request, e *events, out *reply, i int, q Requ
 	if last.Delta != nil {
 		last.Delta = &chatText{}
 	}
-	last.Finish, out.LeftOut = result.finish(), result.LeftOut
+	last.Finish, out.LeftOut, out.Timings = result.finish(), result.LeftOut, newTimings(result)
 	return result, event(last)
 }
