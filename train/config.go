@@ -8,15 +8,15 @@ import (
 // Config holds the settings of a run. Its keys are Hugging Face's where those exist; alias lists the names that other
 // tools use. A run keeps it as config.yaml in its output directory, with all defaults filled in.
 type Config struct {
-	ModelName string  `yaml:"model_name_or_path" path:"true" group:"model" alias:"base_model,model,checkpoint_dir" help:"base model: a directory (Hugging Face's or Meta's layout), a GGUF file or one of llama2.c"`
-	Shape     string  `yaml:"config_name" path:"true" help:"train from random weights, drawn by the seed, instead of a base model: a config.json, its directory or fettle-tiny"`
-	Tokenizer string  `yaml:"tokenizer_name" path:"true" help:"directory of the tokenizer, with config_name"`
+	ModelName string  `yaml:"model_name_or_path" path:"read" group:"model" alias:"base_model,model,checkpoint_dir" help:"base model: a directory (Hugging Face's or Meta's layout), a GGUF file or one of llama2.c"`
+	Shape     string  `yaml:"config_name" path:"read" help:"train from random weights, drawn by the seed, instead of a base model: a config.json, its directory or fettle-tiny"`
+	Tokenizer string  `yaml:"tokenizer_name" path:"read" help:"directory of the tokenizer, with config_name"`
 	Spread    float64 `yaml:"initializer_range" help:"standard deviation of the random weights, with config_name"`
-	Adapter   string  `yaml:"adapter_name_or_path" path:"true" alias:"lora_model_dir" help:"adapter of any form to start from; its weights only"`
+	Adapter   string  `yaml:"adapter_name_or_path" path:"read" alias:"lora_model_dir" help:"adapter of any form to start from; its weights only"`
 	OtherBase bool    `yaml:"allow_other_base" help:"continue an adapter on a base that it was not trained on, such as a quantized copy of its own"`
-	Recipe    string  `yaml:"recipe" path:"true" group:"data" help:"prompt template and loss mask: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
+	Recipe    string  `yaml:"recipe" path:"named" group:"data" help:"prompt template and loss mask: alpaca, alpaca-lora, llama-adapter, chatdoctor, vicuna, koala, baize, gpt4all, ..., chat_template (the model's own) or a file.jinja"`
 
-	Dataset       []string `yaml:"dataset" path:"true" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME names an entry of LLaMA-Factory's file"`
+	Dataset       []string `yaml:"dataset" path:"read" alias:"datasets,data_path,data" help:"training files, or the built-in fettle-world (texts) and fettle-questions; dataset_info.json:NAME names an entry of LLaMA-Factory's file"`
 	DatasetFormat string   `yaml:"dataset_format" help:"auto, alpaca, sharegpt, messages, prompt_completion, text, tokenized, ..."`
 	Weights       []string `yaml:"dataset_weights" help:"passes over each training file in an epoch, such as 1,0.5; empty: one"`
 	MaxSamples    int      `yaml:"max_samples" help:"rows to read of each file for training or evaluation, from the first; 0: all"`
@@ -26,12 +26,12 @@ type Config struct {
 	Clean         bool     `yaml:"clean" help:"clean shared conversations as FastChat does: HTML becomes Markdown, unusable ones are dropped"`
 	Fix           bool     `yaml:"fix" help:"repair findings of the linter where that is safe"`
 	Allow         []string `yaml:"allow" help:"rules of the linter to ignore; see fettle inspect"`
-	DataCache     string   `yaml:"data_cache" path:"true" help:"directory for encoded data; empty: no cache"`
+	DataCache     string   `yaml:"data_cache" path:"written" help:"directory for encoded data; empty: no cache"`
 	Cutoff        int      `yaml:"max_seq_length" alias:"cutoff_len,sequence_len,max_length,max_seq_len" help:"longest sequence in tokens; 0: the recipe's"`
 	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"longer sequences: truncate (as the recipes), drop, truncate_prompt, proportional (round by round, as LLaMA-Factory does), split or error; auto: truncate, but split plain text"`
 	TrainOn       string   `yaml:"train_on" help:"learned tokens: recipe (as its original), assistant, last_turn, completion or all"`
 	ValSize       float64  `yaml:"val_size" alias:"val_set_size,val_split_fraction" help:"examples held out for evaluation: a number, or a fraction below 1"`
-	EvalDataset   []string `yaml:"eval_dataset" path:"true" help:"files for evaluation instead of val_size"`
+	EvalDataset   []string `yaml:"eval_dataset" path:"read" help:"files for evaluation instead of val_size"`
 	Shuffle       bool     `yaml:"shuffle" help:"shuffle the examples in every epoch"`
 	DropLast      bool     `yaml:"dataloader_drop_last" help:"drop the last, incomplete micro-batch of each epoch"`
 
@@ -62,7 +62,7 @@ type Config struct {
 	MaxMemory   string `yaml:"max_memory" help:"memory limit such as 8G; a run that needs more is refused. auto: the available memory; --allow memory ignores it"`
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for kept activations in MiB, with recompute: auto"`
 
-	OutputDir    string  `yaml:"output_dir" path:"true" group:"output" help:"directory of the run"`
+	OutputDir    string  `yaml:"output_dir" path:"written" group:"output" help:"directory of the run"`
 	EvalSteps    int     `yaml:"eval_steps" help:"steps between evaluations; 0: before and after only. eval_loss is a mean over learned tokens"`
 	EvalsEpoch   int     `yaml:"evals_per_epoch" help:"evaluations in an epoch, instead of eval_steps; 0: by eval_steps"`
 	Patience     int     `yaml:"early_stopping_patience" help:"end the run after this many evaluations without a better loss; 0: never"`
@@ -74,7 +74,7 @@ type Config struct {
 	SaveLimit    int     `yaml:"save_total_limit" help:"checkpoints to keep, the best one always among them; 0: all"`
 	SaveDType    string  `yaml:"save_dtype" help:"type of the result of full tuning: float32, bfloat16, float16, or base, as the base has it; checkpoints are float32"`
 	LoggingSteps int     `yaml:"logging_steps" help:"steps between printed lines, if the terminal cannot update a line"`
-	Resume       string  `yaml:"resume" path:"true" alias:"resume_from_checkpoint" bare:"auto" words:"true=auto,latest=auto,last=auto,auto=auto,false=none,none=none,null=none" help:"auto, none or a checkpoint directory"`
+	Resume       string  `yaml:"resume" path:"named" alias:"resume_from_checkpoint" bare:"auto" words:"true=auto,latest=auto,last=auto,auto=auto,false=none,none=none,null=none" help:"auto, none or a checkpoint directory"`
 
 	SamplePrompts []string `yaml:"sample_prompts" whole:"true" help:"instructions to answer during the run; @FILE: one on each line"`
 	SampleSteps   int      `yaml:"sample_steps" help:"steps between answers; 0: before and after only"`

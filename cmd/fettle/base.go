@@ -17,10 +17,10 @@ import (
 
 // source names the parts of a chat model.
 type source struct {
-	Model     string `yaml:"model_name_or_path" path:"true" group:"model" alias:"base_model,model" help:"directory or file of the base model; default: the one recorded with the adapter"`
-	Adapter   string `yaml:"adapter_name_or_path" path:"true" alias:"lora_model_dir,adapter_path,adapter" help:"an adapter: a directory of PEFT, mlx-lm or LitGPT, a GGUF file of a LoRA, or LLaMA-Adapter's .pth; NAME:0.5 adds half of it"`
+	Model     string `yaml:"model_name_or_path" path:"read" group:"model" alias:"base_model,model" help:"directory or file of the base model; default: the one recorded with the adapter"`
+	Adapter   string `yaml:"adapter_name_or_path" path:"read" alias:"lora_model_dir,adapter_path,adapter" help:"an adapter: a directory of PEFT, mlx-lm or LitGPT, a GGUF file of a LoRA, or LLaMA-Adapter's .pth; NAME:0.5 adds half of it"`
 	OtherBase bool   `yaml:"allow_other_base" help:"use an adapter on a base that it was not trained on, such as a quantized copy of its own"`
-	Recipe    string `yaml:"recipe" path:"true" group:"prompt" alias:"template,chat_template" help:"prompt template: a recipe, chat_template (the model's own) or a file.jinja; default: the one recorded with the adapter"`
+	Recipe    string `yaml:"recipe" path:"named" group:"prompt" alias:"template,chat_template" help:"prompt template: a recipe, chat_template (the model's own) or a file.jinja; default: the one recorded with the adapter"`
 	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none, int8 or nf4; auto: as the adapter was trained"`
 }

@@ -13,8 +13,8 @@ import (
 
 // convertSettings names what is converted.
 type convertSettings struct {
-	Input string `yaml:"input" path:"true" group:"model" alias:"from,infile" help:"a model or an adapter in any format that fettle reads"`
-	Model string `yaml:"model_name_or_path" path:"true" alias:"base_model,model,base" help:"the base of an adapter; default: the one that it names"`
+	Input string `yaml:"input" path:"read" group:"model" alias:"from,infile" help:"a model or an adapter in any format that fettle reads"`
+	Model string `yaml:"model_name_or_path" path:"read" alias:"base_model,model,base" help:"the base of an adapter; default: the one that it names"`
 }
 
 func newConvert() *cobra.Command {

@@ -25,7 +25,7 @@ import (
 
 // initSettings holds the settings of init beside a run's.
 type initSettings struct {
-	Output string `yaml:"output" path:"true" group:"output" help:"file to write; -: standard output"`
+	Output string `yaml:"output" path:"written" group:"output" help:"file to write; -: standard output"`
 	Preset string `yaml:"preset" help:"published settings of the recipe to begin with: repo, paper, official or ours; none: the program's own"`
 	Force  bool   `yaml:"force" help:"replace a file that exists"`
 }

@@ -22,7 +22,7 @@ import (
 type inspectSettings struct {
 	Samples int    `yaml:"samples" group:"output" help:"how many samples to show"`
 	JSON    bool   `yaml:"json" help:"write JSON lines, a sample each, and a summary"`
-	HTML    string `yaml:"html" path:"true" help:"write a page with samples, lengths and findings to this file"`
+	HTML    string `yaml:"html" path:"written" help:"write a page with samples, lengths and findings to this file"`
 }
 
 func newInspect() *cobra.Command {

@@ -24,8 +24,8 @@ import (
 
 // mergeSettings names a base and the adapters to merge into it.
 type mergeSettings struct {
-	Model     string   `yaml:"model_name_or_path" path:"true" group:"model" alias:"base_model,model" help:"the base model; default: the one recorded with the adapter"`
-	Adapters  []string `yaml:"adapter_name_or_path" path:"true" alias:"lora_model_dir,adapter_path,adapter" help:"adapters to merge, separated by commas"`
+	Model     string   `yaml:"model_name_or_path" path:"read" group:"model" alias:"base_model,model" help:"the base model; default: the one recorded with the adapter"`
+	Adapters  []string `yaml:"adapter_name_or_path" path:"read" alias:"lora_model_dir,adapter_path,adapter" help:"adapters to merge, separated by commas"`
 	Weights   []string `yaml:"adapter_weights" help:"a weight for each adapter, separated by commas; default: 1"`
 	Quantized string   `yaml:"base_quantization" help:"merge into weights rounded to int8 or nf4, as those that the adapter was trained over; none: into the stored ones"`
 	OtherBase bool     `yaml:"allow_other_base" help:"merge an adapter into a base that it was not trained on, or that it is in already"`

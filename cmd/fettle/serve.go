@@ -20,7 +20,7 @@ import (
 type serveSettings struct {
 	Host     string   `yaml:"host" group:"server" help:"address to listen on; one that other machines can reach needs a key"`
 	Port     int      `yaml:"port" help:"0: any free one"`
-	KeyFile  string   `yaml:"api_key_file" path:"true" help:"file with the API key of the clients; alternatively set FETTLE_API_KEY"`
+	KeyFile  string   `yaml:"api_key_file" path:"read" help:"file with the API key of the clients; alternatively set FETTLE_API_KEY"`
 	Hosts    []string `yaml:"allowed_hosts" help:"names under which the server is reached, beside its address and localhost"`
 	Origins  []string `yaml:"allowed_origins" help:"other web pages that may send requests, such as https://example.org"`
 	Truncate bool     `yaml:"truncate" help:"leave out the oldest messages of chats that do not fit, where a request does not say"`

@@ -22,10 +22,10 @@ import (
 
 // writeSettings holds the settings of a model that is written.
 type writeSettings struct {
-	Output  string `yaml:"output_dir" path:"true" group:"output" alias:"output,out_dir,outfile,export_dir,save_path" help:"where to write"`
+	Output  string `yaml:"output_dir" path:"written" group:"output" alias:"output,out_dir,outfile,export_dir,save_path" help:"where to write"`
 	Force   bool   `yaml:"force" alias:"overwrite_output_dir" help:"replace an output that exists"`
 	Certify string `yaml:"certificate" words:"true=yes,false=no" bare:"yes" help:"load the result and compare its logits with those before: yes or no"`
-	Text    string `yaml:"certificate_data" path:"true" help:"text file to compare on; default: a built-in text"`
+	Text    string `yaml:"certificate_data" path:"read" help:"text file to compare on; default: a built-in text"`
 }
 
 // form is a form in which a model is written.

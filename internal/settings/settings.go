@@ -7,8 +7,9 @@
 //
 // It can then be set by --lora_rank, --lora-rank, --lora_r, FETTLE_LORA_RANK, FETTLE_R, or lora_rank: in a file. A list
 // is split at commas unless its tag says whole:"true"; pairs:"true" is for a list of key=value, which a file may write
-// as a mapping; path:"true" is for names of files and directories. Two more tags are for other spellings of a value:
-// words lists those that mean another one, as in words:"true=all,false=none", and bare is the value of the flag alone.
+// as a mapping; path is for names of files and directories (see Path). Two more tags are for other spellings of a
+// value: words lists those that mean another one, as in words:"true=all,false=none", and bare is the value of the flag
+// alone.
 // A group, which is a heading of help, holds for the fields after it too, until the next one. The fields of a struct
 // with the tag yaml:",inline" belong to the struct around it.
 package settings
@@ -34,7 +35,7 @@ type Field struct {
 	Aliases []string
 	Whole   bool              // a list of texts that commas do not split
 	Pairs   bool              // a list of key=value
-	Path    bool              // names of files or directories: ~/ begins one in the home directory
+	Path    Path              // names of files or directories; "": no such names
 	Words   map[string]string // words, in lower case, that stand for a value
 	Bare    string            // the value of the flag without one; "": it needs one
 	Value   reflect.Value
@@ -51,7 +52,7 @@ func fieldsOf(v reflect.Value, group string) []Field {
 		tag := v.Type().Field(i).Tag
 		f := Field{
 			Key: tag.Get("yaml"), Help: tag.Get("help"), Group: tag.Get("group"), Whole: tag.Get("whole") != "",
-			Pairs: tag.Get("pairs") != "", Path: tag.Get("path") != "", Words: map[string]string{}, Bare: tag.Get("bare"),
+			Pairs: tag.Get("pairs") != "", Path: Path(tag.Get("path")), Words: map[string]string{}, Bare: tag.Get("bare"),
 			Value: v.Field(i),
 		}
 		for pair := range strings.SplitSeq(tag.Get("words"), ",") {
@@ -155,8 +156,11 @@ func New(flags *pflag.FlagSet, program Program, configs ...any) *Settings {
 	return s
 }
 
-// configKey names the setting that is a file of settings.
-const configKey = "config"
+// configKey names the setting that is a file of settings, or the directory of a run, which has one of this name.
+const (
+	configKey  = "config"
+	configFile = "config.yaml"
+)
 
 // canonical spells a name with underscores.
 func canonical(name string) string { return strings.ReplaceAll(name, "-", "_") }
@@ -197,8 +201,8 @@ func (s *Settings) Load() error {
 		} else if err := f.set(v.Get(f.Key)); err != nil {
 			problems = append(problems, Problem{Place: s.given[f.Key], Text: err.Error()})
 		}
-		if f.Path {
-			f.atHome()
+		if err := f.complete(s.given[f.Key], s.folder()); err != nil {
+			problems = append(problems, Problem{Place: s.given[f.Key], Text: err.Error()})
 		}
 	}
 	if problems == nil {
@@ -248,10 +252,24 @@ func (s *Settings) Recorded() bool {
 
 // Config returns the name of the file that settings come from, or "".
 func (s *Settings) Config() string {
-	if name, err := s.flags.GetString(configKey); err == nil && name != "" {
-		return atHome(name)
+	name, err := s.flags.GetString(configKey)
+	if err != nil || name == "" {
+		name = os.Getenv(variable(configKey))
 	}
-	return atHome(os.Getenv(variable(configKey)))
+	name = atHome(name)
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return filepath.Join(name, configFile)
+	}
+	return name
+}
+
+// folder returns the directory of the file that settings come from, or "".
+func (s *Settings) folder() string {
+	name := s.Config()
+	if _, err := os.Stat(name); err != nil {
+		return ""
+	}
+	return filepath.Dir(name)
 }
 
 // all lists the names and aliases of all settings, sorted.
@@ -279,24 +297,4 @@ func (s *Settings) Value(key string) any { return s.field(key).Value.Interface()
 // field returns the field of a key.
 func (s *Settings) field(key string) Field {
 	return s.fields[slices.IndexFunc(s.fields, func(f Field) bool { return f.Key == key })]
-}
-
-// atHome replaces a leading ~/ of paths, which shells leave where it does not begin a word, by the home directory.
-func (f Field) atHome() {
-	switch to := f.Value.Addr().Interface().(type) {
-	case *string:
-		*to = atHome(*to)
-	case *[]string:
-		for i, path := range *to {
-			(*to)[i] = atHome(path)
-		}
-	}
-}
-
-func atHome(path string) string {
-	home, err := os.UserHomeDir()
-	if rest, ok := strings.CutPrefix(path, "~/"); ok && err == nil {
-		return filepath.Join(home, rest)
-	}
-	return path
 }

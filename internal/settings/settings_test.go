@@ -101,8 +101,8 @@ func TestAWholeTextKeepsItsCommas(t *testing.T) {
 func TestPathsAloneBeginAtHome(t *testing.T) {
 	t.Setenv("HOME", "/home/one")
 	var c struct {
-		File  string   `yaml:"file" path:"true"`
-		Files []string `yaml:"files" path:"true"`
+		File  string   `yaml:"file" path:"read"`
+		Files []string `yaml:"files" path:"written"`
 		Input string   `yaml:"input"`
 	}
 	flags := pflag.NewFlagSet("test", pflag.ContinueOnError)
