@@ -9,10 +9,10 @@ import (
 	"maps"
 	"runtime"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"fettle/internal/compute"
+	"fettle/internal/mapped"
 )
 
 // content hashes a base's weights while they are loaded, when their pages are in memory anyway, and checks that they
@@ -45,11 +45,11 @@ func (c content) add(m *compute.Matrix) error {
 			}
 		}
 	}
-	var all sync.WaitGroup
+	var all mapped.Group
 	for range min(runtime.GOMAXPROCS(0), chunks) - 1 {
 		all.Go(work)
 	}
-	work()
+	all.Do(work)
 	all.Wait()
 	if row := cmp.Or(wrong...); row > 0 {
 		return notFinite(m.Name, row-1)

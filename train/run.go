@@ -15,6 +15,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
+	"fettle/internal/mapped"
 	"fettle/model"
 	"fettle/train/checkpoint"
 	"fettle/train/report"
@@ -122,7 +123,7 @@ func (r *run) train(ctx context.Context) error {
 		}
 	}
 	for {
-		if err := r.afterStep(ctx); err != nil {
+		if err := mapped.Call(func() error { return r.afterStep(ctx) }); err != nil {
 			return r.stopped(ctx, err)
 		}
 		if r.done() {
@@ -134,8 +135,16 @@ func (r *run) train(ctx context.Context) error {
 	}
 }
 
-// stopped handles an early end. After a cancelled context it saves the last finished step.
+// stopped handles an early end. After a cancelled context, or where the base cannot be read any more, it saves the last
+// finished step.
 func (r *run) stopped(ctx context.Context, err error) error {
+	if errors.Is(err, mapped.ErrCut) {
+		err = fmt.Errorf("step %d of %d: %w", r.state.Step, r.steps.total, err)
+		if r.state.Step > 0 && mapped.Call(r.save) == nil {
+			err = fmt.Errorf("%w; the state is kept, the same command then continues", err)
+		}
+		return err
+	}
 	if ctx.Err() == nil {
 		if names := checkpoint.List(r.config.OutputDir); errors.Is(err, ErrNotFinite) && len(names) > 0 {
 			kept := filepath.Join(r.config.OutputDir, names[len(names)-1])

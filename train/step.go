@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"fettle/data"
+	"fettle/internal/mapped"
 	"fettle/model"
 	"fettle/train/report"
 )
@@ -14,7 +15,11 @@ import (
 // step makes one optimizer step: gradients, clipping, AdamW.
 func (r *run) step(ctx context.Context) error {
 	k, began := r.state.Step, time.Now()
-	row, err := r.gradients(ctx, k, r.steps.examples(k))
+	var row report.StepRow
+	err := mapped.Call(func() (err error) {
+		row, err = r.gradients(ctx, k, r.steps.examples(k))
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"fettle/internal/fault"
+	"fettle/internal/mapped"
 	"fettle/internal/plainerror"
 	"fettle/train"
 )
@@ -46,7 +47,7 @@ func code(err error) int {
 		code int
 	}{
 		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
-		{train.ErrNotFinite, exitData},
+		{train.ErrNotFinite, exitData}, {mapped.ErrCut, exitIO},
 		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},
 		{fs.ErrPermission, exitIO},
 		{fs.ErrNotExist, exitMissing}, {syscall.EADDRINUSE, exitBusy},

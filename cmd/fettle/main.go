@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fettle/internal/mapped"
 	"fettle/internal/suggest"
 )
 
@@ -27,7 +28,7 @@ func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	root.SetIn(stdin)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	return report(stderr, carryOut(ctx, root, args))
+	return report(stderr, mapped.Call(func() error { return carryOut(ctx, root, args) }))
 }
 
 // unknownCommand names the word that cobra's error is about, and the command nearest to it.

@@ -6,7 +6,8 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"sync"
+
+	"fettle/internal/mapped"
 )
 
 // Computed is a tensor whose rows may be computed when they are needed, so that a changed model need never be in
@@ -207,7 +208,7 @@ func (c Computed) decodeRows(dst []float32, first, k int) error {
 func spread(n int, do func(from, to int) error) error {
 	parts := min(runtime.GOMAXPROCS(0), n)
 	errs := make([]error, parts)
-	var all sync.WaitGroup
+	var all mapped.Group
 	for p := range parts {
 		all.Go(func() { errs[p] = do(p*n/parts, (p+1)*n/parts) })
 	}

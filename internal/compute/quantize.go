@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"sync"
 	"sync/atomic"
+
+	"fettle/internal/mapped"
 )
 
 // Quantize makes a coarser copy of m, as Int8Weights or NF4Weights by the name of a quantization. m may hold Raw or
@@ -35,9 +36,9 @@ func Quantize(m *Matrix, name string) (*Matrix, error) {
 // eachRow calls f with every row, on all processors.
 func (w *Matrix) eachRow(f func(i int, row []float32)) {
 	var next atomic.Int64
-	var done sync.WaitGroup
+	var all mapped.Group
 	for range min(w.N, runtime.GOMAXPROCS(0)) {
-		done.Go(func() {
+		all.Go(func() {
 			row := make([]float32, w.K)
 			for i := int(next.Add(1)) - 1; i < w.N; i = int(next.Add(1)) - 1 {
 				w.Row(row, i, 0)
@@ -45,7 +46,7 @@ func (w *Matrix) eachRow(f func(i int, row []float32)) {
 			}
 		})
 	}
-	done.Wait()
+	all.Wait()
 }
 
 // largest returns the largest magnitude in x.

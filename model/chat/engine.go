@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"fettle/internal/mapped"
 	"fettle/model/generate"
 	"fettle/model/serve"
 )
@@ -87,7 +88,11 @@ func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 			return result, err
 		}
 	}
-	a, err := c.Ask(ctx, q, emit)
+	var a Answer
+	err = mapped.Call(func() (err error) {
+		a, err = c.Ask(ctx, q, emit)
+		return err
+	})
 	result.PromptTokens, result.NewTokens, result.Logprobs = len(q.Prompt), a.Tokens, a.Logprobs
 	result.Reading, result.Writing = a.Waited, a.Elapsed-a.Waited
 	result.Cut = a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fettle/internal/checkpoint/gguf"
+	"fettle/internal/mapped"
 )
 
 // ggufPrefix begins the names of a GGUF file's keys about the tokenizer.
@@ -41,8 +42,9 @@ func parseGGUF(m gguf.Metadata) (*Tokenizer, error) {
 	if err := v.readTokens(); err != nil {
 		return nil, err
 	}
-	hash := make(chan string, 1)
-	go func() { hash <- v.hash() }()
+	var hash string
+	var beside mapped.Group
+	beside.Go(func() { hash = v.hash() })
 	t, err := read()
 	if err == nil {
 		err = v.finish(t, kind)
@@ -50,7 +52,8 @@ func parseGGUF(m gguf.Metadata) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.hash = <-hash
+	beside.Wait()
+	t.hash = hash
 	return t, nil
 }
 

@@ -1,8 +1,9 @@
 package cpu
 
 import (
-	"sync"
 	"sync/atomic"
+
+	"fettle/internal/mapped"
 )
 
 // elements of a work item of elementwise operations.
@@ -24,12 +25,12 @@ func (d *device) each(n int, f func(i int)) {
 			f(i)
 		}
 	}
-	var done sync.WaitGroup
+	var all mapped.Group
 	for range threads - 1 {
-		done.Go(work)
+		all.Go(work)
 	}
-	work()
-	done.Wait()
+	all.Do(work)
+	all.Wait()
 }
 
 // chunks calls f(lo, hi) for consecutive runs of at most size of n things.

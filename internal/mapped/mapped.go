@@ -1,0 +1,72 @@
+// Package mapped makes errors of reads that fail in files mapped into memory: of a file that was cut short while it was
+// in use, or whose disk failed. The system reports those as a fault of the program, which would end it.
+package mapped
+
+import (
+	"errors"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrCut is the error of such a read.
+var ErrCut = errors.New("a file in use (a model's weights, or cached data) was cut short, or its disk failed; " +
+	"put it back as it was and start again")
+
+// fault is what Go panics with, on goroutines that asked for it, where memory has no file behind it.
+type fault interface {
+	runtime.Error
+	Addr() uintptr
+}
+
+// Call returns f's error, or ErrCut for a read that failed on this goroutine or in a Group that f waited for. What f
+// was computing is then lost.
+func Call(f func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			if _, ok := r.(fault); !ok {
+				panic(r)
+			}
+			err = ErrCut
+		}
+	}()
+	return f()
+}
+
+// Group runs functions that share a piece of work. A failed read in one of them is one of the goroutine that waits.
+type Group struct {
+	all    sync.WaitGroup
+	failed atomic.Pointer[fault]
+}
+
+// Go calls f on a goroutine of its own.
+func (g *Group) Go(f func()) {
+	g.all.Go(func() {
+		debug.SetPanicOnFault(true)
+		g.Do(f)
+	})
+}
+
+// Do calls f.
+func (g *Group) Do(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			failed, ok := r.(fault)
+			if !ok {
+				panic(r)
+			}
+			g.failed.Store(&failed)
+		}
+	}()
+	f()
+}
+
+// Wait waits for all functions to end.
+func (g *Group) Wait() {
+	g.all.Wait()
+	if failed := g.failed.Load(); failed != nil {
+		panic(*failed)
+	}
+}
