@@ -56,6 +56,9 @@ func (l LoRA) Check(c *model.Config) error {
 				t, strings.Join(targetable(), ", "))
 		}
 	}
+	if most := l.widest(c); most > 0 && l.Rank > most {
+		return fmt.Errorf("lora_rank %d, want 1 … %d: no matrix that it adapts has a higher rank", l.Rank, most)
+	}
 	return l.Saved.check(c, false)
 }
 

@@ -103,6 +103,8 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 			"drops all 3 examples: they are fewer than per_device_train_batch_size 4; set that to 3 or fewer"},
 		{"many passes", func(c *Config) { c.MaxSteps = 1000 }, held(40, 0), "max_steps",
 			"is 1000: 100 passes over the 40 examples, 10 steps each: set it to 30, 3 passes, or fewer"},
+		{"a rate without its exponent", func(c *Config) { c.LearningRate = 3 }, plain, "learning_rate",
+			"is 3, and 1e-5 … 1e-2 is usual: the loss will probably rise"},
 		{"a few passes", func(c *Config) { c.MaxSteps = 200 }, held(40, 0), "", ""},
 	} {
 		t.Run(c.reason, func(t *testing.T) {

@@ -2,6 +2,9 @@ package train
 
 import "math"
 
+// mostRate is the largest learning rate without a warning: published runs have 1e-5 … 1e-2.
+const mostRate = 0.1
+
 // fitRates checks the schedule against the run's steps.
 func (c Config) fitRates(m *misfits, total int) {
 	rates, err := newSchedule(c, total)
@@ -9,6 +12,8 @@ func (c Config) fitRates(m *misfits, total int) {
 		return
 	}
 	m.add(c.LearningRate == 0, "learning_rate", "is 0: nothing is learned")
+	m.add(c.LearningRate > mostRate, "learning_rate", "is %v, and 1e-5 … 1e-2 is usual: the loss will probably rise",
+		c.LearningRate)
 	key, value := "warmup_steps", c.WarmupSteps
 	if value == 0 {
 		key, value = "warmup_ratio", c.WarmupRatio

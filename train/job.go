@@ -42,6 +42,7 @@ type Result struct {
 	Loss       float64 // of the last step
 	EvalBefore float64 // 0 without evaluation data
 	EvalAfter  float64
-	Best       int // the step whose checkpoint is the result; 0: the last
+	Still      bool // every learning rate was 0, so that nothing was learned
+	Best       int  // the step whose checkpoint is the result; 0: the last
 	Elapsed    time.Duration
 }

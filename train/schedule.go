@@ -115,3 +115,16 @@ func (s schedule) progress(k float64) float64 {
 	w, t := float64(s.Warmup), float64(s.Total)
 	return (k - w) / max(1, t-w)
 }
+
+// still reports whether the rates of the first n steps are all 0.
+func (s schedule) still(n int) bool {
+	if s.Peak == 0 {
+		return true
+	}
+	for k := range n {
+		if s.rate(k) != 0 {
+			return false
+		}
+	}
+	return true
+}

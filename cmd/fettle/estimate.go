@@ -63,11 +63,6 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	if err != nil {
 		return nil, input(err)
 	}
-	if c.Adapter == "" {
-		if err := method.Check(base.Config); err != nil {
-			return nil, usage(fmt.Errorf("config: %w", err))
-		}
-	}
 	if c, err = c.ResolveSharePrefix(dev.Name(), base.Config, adapter.Dropout(method)); err != nil {
 		return nil, err
 	}

@@ -1,10 +1,29 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/rs/zerolog"
 
+	"fettle/adapter"
+	"fettle/model"
 	"fettle/train"
 )
+
+// checkMethod refuses settings of a new adapter that are wrong for its base.
+func checkMethod(c train.Config, base *model.Config) error {
+	if c.Adapter != "" {
+		return nil
+	}
+	method, err := c.Method()
+	if err == nil {
+		err = method.Check(base)
+	}
+	if err != nil {
+		return usage(fmt.Errorf("config: %w", err))
+	}
+	return nil
+}
 
 // fit holds the settings of a run against the size of its data. It logs those that do not fit, and refuses where
 // nothing sensible is left.
@@ -14,6 +33,11 @@ func (m *runData) fit(log zerolog.Logger, c train.Config, stated func(key string
 		Training: len(s.Examples), Held: len(m.evaluation.Examples), Doubles: m.duplicates,
 		Stated: stated,
 	})
+	if method, err := c.Method(); err == nil && c.Adapter == "" {
+		for _, d := range adapter.Doubts(method, m.shape) {
+			found = append(found, train.Misfit{Key: d.Key, Text: d.Text})
+		}
+	}
 	if err := train.Unfit(found); err != nil {
 		return nil, usage(err)
 	}

@@ -58,6 +58,9 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 		}
 	}
 	c.Resolve(m.shape)
+	if err := checkMethod(*c, m.shape); err != nil {
+		return nil, err
+	}
 	dirs := partDirs(c.Adapter, m.tokenizerDir)
 	m.tokenizerDir = tokenizerDir(dirs)
 	var tok encode.Tokenizer
