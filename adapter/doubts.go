@@ -39,7 +39,7 @@ func (l LoRA) doubts(c *model.Config) (all []Doubt) {
 	scale := loraScale(math.Abs(l.Alpha), l.Rank, l.RSLoRA)
 	add(scale > mostScale, "lora_alpha", "%v with lora_rank %d: LoRA's output is multiplied by %.4g, and 0.25 … 4 is usual",
 		l.Alpha, l.Rank, scale)
-	add(l.Dropout > mostDropout, "lora_dropout", "%v: that share of LoRA's inputs is dropped, and 0 … 0.1 is usual", l.Dropout)
+	add(l.Dropout > mostDropout, "lora_dropout", "%v: LoRA gets few of its inputs; 0 … 0.1 is usual", l.Dropout)
 	return all
 }
 

@@ -48,9 +48,6 @@ Rules of the linter (--allow RULE lets a run continue anyway):
 		}
 		planDemo(cmd, &c, s)
 		c.OutputDir = "-" // nothing is written
-		if err := completeBase(&c); err != nil {
-			return err
-		}
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}

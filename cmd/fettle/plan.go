@@ -43,9 +43,6 @@ of fettle train.`,
 		if c.OutputDir == "" {
 			c.OutputDir = "."
 		}
-		if err := completeBase(&c); err != nil {
-			return err
-		}
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}

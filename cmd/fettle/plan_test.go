@@ -211,7 +211,7 @@ func TestPlanForeseesThePeak(t *testing.T) {
 // An adapter that is continued keeps its own rank, whatever lora_rank says.
 func TestPlanCountsTheParametersThatTrainTrains(t *testing.T) {
 	base, set, first := tiny(t, tinymodel.Config{}), rows(t, 8), filepath.Join(t.TempDir(), "first")
-	must(t, training(base, set, first, "--max_steps", "1", "--lora_rank", "32")...)
+	must(t, training(base, set, first, "--max_steps", "1", "--lora_rank", "12")...)
 	for name, more := range map[string][]string{
 		"new lora":          {"--lora_rank", "4", "--lora_target_modules", "all-linear"},
 		"new llama-adapter": {"--finetuning_type", "llama-adapter"},

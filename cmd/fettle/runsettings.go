@@ -19,8 +19,8 @@ import (
 	"fettle/train"
 )
 
-// loadRun fills the settings of a run. It refuses those that were given and cannot act, and takes the settings of an
-// adapter that is continued from the adapter.
+// loadRun fills the settings of a run. It refuses those that were given and cannot act, and takes base, method and
+// recipe of an adapter that is continued from the adapter.
 func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 	if err := load(cmd, s); err != nil {
 		return err
@@ -54,7 +54,10 @@ func loadRun(cmd *cobra.Command, s *settings.Settings, c *train.Config) error {
 	if problems != nil {
 		return usage(problems)
 	}
-	return nil
+	if err := completeBase(c); err != nil {
+		return err
+	}
+	return inherit(newLog(cmd.ErrOrStderr()), s, c)
 }
 
 // detected returns dataset_format, with auto replaced by the format that all files have, if there is one. Files that

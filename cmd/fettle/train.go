@@ -41,9 +41,6 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
-		if err := completeBase(&c); err != nil {
-			return err
-		}
 		if isDemo(c, s) {
 			return demonstrate(cmd, c, s.Given)
 		}
@@ -156,6 +153,9 @@ func summarize(out io.Writer, c train.Config, base *model.Config, r train.Result
 	fmt.Fprintf(out, "\n%s steps done.", human.Count(r.Steps))
 	if r.EvalAfter > 0 {
 		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", r.EvalBefore, r.EvalAfter)
+	}
+	if r.Still {
+		fmt.Fprint(out, " Nothing was learned: every learning rate was 0.")
 	}
 	if r.Best > 0 {
 		fmt.Fprintf(out, " The result is the checkpoint of step %d, the best one.", r.Best)

@@ -36,7 +36,7 @@ func Rules() []Rule {
 		{"double-bos", Error, 0, false,
 			"remove the begin-of-sequence token from the data or the template"},
 		{"template-mismatch", Error, 0, false,
-			"use the recipe that the adapter was trained with"},
+			"leave recipe out: the run then has the one that the adapter was trained with"},
 		{"boundary-fusion", Note, 0, false,
 			"the first sign of an answer can share a token with the end of the recipe's prompt; " +
 				"recipes whose prompt ends with a line break or a space do not have this"},
