@@ -37,9 +37,9 @@ func (l LoRA) doubts(c *model.Config) (all []Doubt) {
 	}
 	add(l.Alpha < 0, "lora_alpha", "%v: a negative scale learns what the positive one does; write %v", l.Alpha, -l.Alpha)
 	scale := loraScale(math.Abs(l.Alpha), l.Rank, l.RSLoRA)
-	add(scale > mostScale, "lora_alpha", "%v with lora_rank %d: LoRA's output is multiplied by %.4g, and 0.25 … 4 is usual",
+	add(scale > mostScale, "lora_alpha", "%v and lora_rank %d: its output is multiplied by %.4g; 0.25 … 4 is usual",
 		l.Alpha, l.Rank, scale)
-	add(l.Dropout > mostDropout, "lora_dropout", "%v: LoRA gets few of its inputs; 0 … 0.1 is usual", l.Dropout)
+	add(l.Dropout > mostDropout, "lora_dropout", "%v: most inputs of LoRA are dropped; 0 … 0.1 is usual", l.Dropout)
 	return all
 }
 
@@ -89,6 +89,6 @@ func (a LLaMAAdapter) doubts(c *model.Config) []Doubt {
 	if a.Len <= c.MaxPositions {
 		return nil
 	}
-	return []Doubt{{"adapter_len", fmt.Sprintf("adapter_len is %d: more prompts than the base has positions, %d; 10 is usual",
-		a.Len, c.MaxPositions)}}
+	text := "adapter_len is %d: more prompts than the base has positions, %d; 10 is usual"
+	return []Doubt{{"adapter_len", fmt.Sprintf(text, a.Len, c.MaxPositions)}}
 }

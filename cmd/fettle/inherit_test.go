@@ -32,7 +32,8 @@ func TestContinuedAdapterNeedsNoSettingOfItsOwnTwice(t *testing.T) {
 	require.Contains(t, stderr, "leave recipe out")
 
 	require.NoError(t, os.Remove(filepath.Join(first, adapter.RecordFile)))
-	code, _, stderr = call("", append(more, first, "--model_name_or_path", base, "--output_dir", filepath.Join(dir, "5"))...)
+	fifth := filepath.Join(dir, "5")
+	code, _, stderr = call("", append(more, first, "--model_name_or_path", base, "--output_dir", fifth)...)
 	require.Equal(t, exitData, code)
 	require.Contains(t, stderr, "recipe: alpaca, as neither the adapter nor its base has a prompt template")
 }
