@@ -1,10 +1,16 @@
 package train
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
+	"sync"
+	"time"
 
+	"fettle/internal/atomicfile"
+	"fettle/internal/human"
 	"fettle/train/report"
 )
 
@@ -22,38 +28,68 @@ func (r *run) trainerState(end *report.Ending) ([]byte, error) {
 	return s.JSON(r.log.History, end)
 }
 
-// page returns the content of report.html.
-func (r *run) page() report.Page {
-	learned := 0
-	for _, e := range r.job.Training {
-		learned += e.Learned()
-	}
-	p := report.Page{
-		Title: r.config.OutputDir, History: r.log.History, Gates: r.job.Adapter.Gates(), Settings: string(r.job.Settings),
-		Facts: [][2]string{
-			{"method", r.config.Type},
-			{"trainable parameters", fmt.Sprint(r.job.Adapter.Size())},
-			{"base", r.job.Record.Base},
-			{"recipe", r.config.Recipe},
-			{"compute", r.job.Record.Compute},
-			{"examples", fmt.Sprintf("%d, %d learned tokens in an epoch", len(r.job.Training), learned)},
-			{"held out", fmt.Sprint(len(r.job.Evaluation))},
-			{"steps", fmt.Sprint(r.state.Step)},
-			{"loss of the last step", fmt.Sprintf("%.4f", r.loss)},
-			{"time", fmt.Sprintf("%.0f s", r.elapsed())},
-			{"machine", fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))},
+// publish shows the run as it is. Everything that takes time is done by those who read it.
+func (r *run) publish(phase report.Phase, note string) {
+	elapsed, gates := r.elapsed(), r.job.Adapter.Gates()
+	r.job.Board.Publish(report.Page{
+		Title: r.config.OutputDir, History: r.log.History, Settings: string(r.job.Settings), Facts: r.facts(),
+		Gates: gates, FirstLayer: r.job.Model.Config().Layers - len(gates),
+		Status: report.Status{
+			Phase: phase, Step: r.state.Step, Steps: r.steps.total, Epoch: r.steps.epochs(r.state.Step),
+			Epochs: r.steps.epochs(r.steps.total), Elapsed: seconds(elapsed), Left: r.left(elapsed), Note: note,
+			Resume: phase == report.Stopped && r.state.Step > 0, Written: time.Now().Unix(),
 		},
+	})
+}
+
+// left estimates the time that the rest of the run takes, from the time that has elapsed.
+func (r *run) left(elapsed float64) time.Duration {
+	done := r.state.Step
+	return seconds(elapsed / float64(max(done, 1)) * float64(r.steps.total-done))
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// keepPage writes report.html while the run goes on; the function that it returns ends that.
+func (r *run) keepPage() (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var writing sync.WaitGroup
+	writing.Go(func() { r.job.Board.Keep(ctx, atomicfile.OS{}, r.config.OutputDir, 2*time.Second) })
+	return func() {
+		cancel()
+		writing.Wait()
 	}
-	if len(r.job.Evaluation) > 0 {
-		losses := fmt.Sprintf("%.4f before, %.4f after", r.state.EvalBefore, r.state.EvalLast)
-		p.Facts = append(p.Facts, [2]string{"held-out loss", losses})
+}
+
+// ended writes the page of a run that ended early. It tells why the run ended, so what prevents it goes unreported.
+func (r *run) ended(err error) {
+	if r.log == nil {
+		return // the run has not begun
+	}
+	if errors.Is(err, ErrStopped) {
+		r.publish(report.Stopped, "")
+	} else {
+		r.publish(report.Failed, err.Error())
+	}
+	r.job.Board.Write(r.disk, r.config.OutputDir)
+}
+
+// facts describes the run.
+func (r *run) facts() [][2]string {
+	facts := [][2]string{
+		{"method", r.config.Type},
+		{"trainable parameters", human.Count(r.job.Adapter.Size())},
+		{"base", r.job.Record.Base},
+		{"recipe", r.config.Recipe},
+		{"compute", r.job.Record.Compute},
+		{"examples", fmt.Sprintf("%s, %s learned tokens in an epoch", human.Count(len(r.job.Training)),
+			human.Count(r.learned))},
+		{"held out", human.Count(len(r.job.Evaluation))},
+		{"machine", fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))},
 	}
 	if w := r.state.Watch; w.BestStep > 0 {
 		best := fmt.Sprintf("%s, held-out loss %.4f", w.best(), w.BestLoss)
-		p.Facts = append(p.Facts, [2]string{"best checkpoint", best})
+		facts = append(facts, [2]string{"best checkpoint", best})
 	}
-	if len(p.Gates) > 0 {
-		p.FirstLayer = r.job.Model.Config().Layers - len(p.Gates)
-	}
-	return p
+	return facts
 }

@@ -49,11 +49,7 @@ func (r *run) export() error {
 	if err != nil {
 		return err
 	}
-	page, err := r.page().HTML()
-	if err != nil {
-		return err
-	}
-	files[report.TrainerStateFile], files[report.PageFile] = atomicfile.Bytes(log), atomicfile.Bytes(page)
+	files[report.TrainerStateFile] = atomicfile.Bytes(log)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := atomicfile.Replace(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
 			return err
@@ -65,6 +61,10 @@ func (r *run) export() error {
 	}
 	events := report.TensorBoard(r.log.History, float64(r.start.Unix())-r.state.Elapsed)
 	if err := atomicfile.Replace(r.disk, board, atomicfile.Bytes(events)); err != nil {
+		return err
+	}
+	r.publish(report.Finished, "")
+	if err := r.job.Board.Write(r.disk, r.config.OutputDir); err != nil {
 		return err
 	}
 	r.show.Say("%s", report.Sparkline(r.log.Steps))

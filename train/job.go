@@ -11,6 +11,7 @@ import (
 	"fettle/data"
 	"fettle/internal/checkpoint"
 	"fettle/model"
+	"fettle/train/report"
 )
 
 // Job holds the model, the data and the outputs of a run.
@@ -30,6 +31,8 @@ type Job struct {
 
 	// Sample answers an instruction of sample_prompts with the current adapter; it must not change the run. May be nil.
 	Sample func(ctx context.Context, prompt string) (string, error)
+
+	Board *report.Board // shows the run while it goes on; may be nil
 
 	Log      zerolog.Logger // evaluations, checkpoints
 	Out      io.Writer      // steps and samples, for people; may be nil

@@ -43,6 +43,7 @@ type run struct {
 	start     time.Time
 	evalSet   string  // hash of the evaluation set
 	loss      float64 // of the last step
+	learned   int     // tokens of an epoch
 	auto      bool    // share_prefix is auto: a continued run keeps its first resolution
 }
 
@@ -69,6 +70,7 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
 	if err := r.train(ctx); err != nil {
+		r.ended(err)
 		return r.result(), fmt.Errorf("train: %w", err)
 	}
 	return r.result(), nil
@@ -89,9 +91,16 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 	if job.Out == nil {
 		job.Out = io.Discard
 	}
+	if job.Board == nil {
+		job.Board = &report.Board{}
+	}
 	w := NewWorkload(c, job.Training, job.Evaluation)
 	job.Model.Reserve(w.Tokens, w.Learned)
 	s := newSteps(c, len(job.Training))
+	learned := 0
+	for _, e := range job.Training {
+		learned += e.Learned()
+	}
 	rates, err := newSchedule(c, s.total)
 	if err != nil {
 		return nil, err
@@ -101,7 +110,7 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 		optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params()),
 		show:      &report.Progress{Out: job.Out, Terminal: job.Terminal, Every: c.LoggingSteps, Total: s.total},
 		state:     state{Evaluated: -1, Sampled: -1, Definitions: definitions, Config: c, Inputs: job.Inputs},
-		start:     time.Now(), evalSet: setHash(job.Evaluation), auto: auto,
+		start:     time.Now(), evalSet: setHash(job.Evaluation), learned: learned, auto: auto,
 	}, nil
 }
 
@@ -122,6 +131,8 @@ func (r *run) train(ctx context.Context) error {
 			return err
 		}
 	}
+	r.publish(report.Running, "")
+	defer r.keepPage()()
 	for {
 		if err := mapped.Call(func() error { return r.afterStep(ctx) }); err != nil {
 			return r.stopped(ctx, err)

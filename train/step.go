@@ -33,8 +33,8 @@ func (r *run) step(ctx context.Context) error {
 	row.TokensPerSecond = float64(row.Tokens) / max(time.Since(began).Seconds(), 1e-9)
 	row.ElapsedSeconds = r.elapsed()
 	r.log.Add(row)
-	left := row.ElapsedSeconds / float64(k+1) * float64(r.steps.total-k-1)
-	r.show.Step(row, time.Duration(left*float64(time.Second)))
+	r.show.Step(row, r.left(row.ElapsedSeconds))
+	r.publish(report.Running, "")
 	return nil
 }
 

@@ -1,13 +1,21 @@
 package chart
 
+import (
+	"fmt"
+	"math"
+
+	"fettle/internal/human"
+)
+
 // Class counts the values From … To.
 type Class struct{ From, To, Count int }
 
-// Histogram sorts values, which are in order, into at most twelve classes of equal width, from the smallest on.
+// Histogram sorts values, which are in order, into at most twelve classes of equal, round width.
 func Histogram(sorted []int) []Class {
-	const classes = 12
+	const classes = 11
 	first, last := sorted[0], sorted[len(sorted)-1]
-	step := (last-first)/classes + 1
+	step := max(1, int(round(float64(last-first+1)/classes)))
+	first -= ((first % step) + step) % step
 	out := make([]Class, (last-first)/step+1)
 	for i := range out {
 		out[i].From, out[i].To = first+i*step, first+(i+1)*step-1
@@ -15,30 +23,47 @@ func Histogram(sorted []int) []Class {
 	for _, n := range sorted {
 		out[(n-first)/step].Count++
 	}
-	out[len(out)-1].To = last
 	return out
 }
 
-// Bars is a histogram in a box of 716 × 200.
+// Bars is a histogram. Places are in percent of its width and height.
 type Bars struct {
 	Title, Caption string
+	Summary        string // for those who do not see it
+	X, Y           []Tick
 	Bars           []Bar
 }
 
-// Bar is a class and its rectangle, 50 wide; Middle is the centre of it.
+// Bar is a class and its rectangle.
 type Bar struct {
 	Class
-	X, Y, Height, Middle float64
+	X, Y, Width, Height, Middle float64
+	Text                        string
 }
 
-// NewBars draws the counts of values, which are in order.
-func NewBars(title, caption string, sorted []int) Bars {
+// NewBars draws the counts of values, which are in order; unit names a value.
+func NewBars(title, caption, unit string, sorted []int) Bars {
 	classes := Histogram(sorted)
-	top := Top(classes)
-	out := Bars{Title: title, Caption: caption}
+	y := newAxis(0, float64(Top(classes)), 4)
+	y.step = max(1, y.step)
+	out := Bars{Title: title, Caption: caption, Summary: fmt.Sprintf("%s: %s from %s to %s, half of them up to %s", caption,
+		unit, human.Count(sorted[0]), human.Count(sorted[len(sorted)-1]), human.Count(sorted[(len(sorted)-1)/2]))}
+	for _, v := range y.values() {
+		out.Y = append(out.Y, Tick{100 - 100*y.part(v), y.label(v)})
+	}
+	width := 100 / float64(len(classes))
+	every := int(math.Ceil(float64(len(classes)+1) / 7))
 	for i, c := range classes {
-		height, x := 150*float64(c.Count)/float64(top), float64(10+i*58)
-		out.Bars = append(out.Bars, Bar{c, x, 170 - height, height, x + 25})
+		height, x := 100*y.part(float64(c.Count)), float64(i)*width
+		out.Bars = append(out.Bars, Bar{Class: c, X: x + width*0.04, Y: 100 - height, Width: width * 0.92, Height: height,
+			Middle: x + width/2, Text: fmt.Sprintf("%s to %s %s: %s", human.Count(c.From), human.Count(c.To), unit,
+				human.Count(c.Count))})
+		if i%every == 0 {
+			out.X = append(out.X, Tick{x, human.Count(c.From)})
+		}
+	}
+	if len(classes)%every == 0 {
+		out.X = append(out.X, Tick{100, human.Count(classes[len(classes)-1].To + 1)})
 	}
 	return out
 }
