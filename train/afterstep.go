@@ -27,7 +27,7 @@ func (r *run) afterStep(ctx context.Context) error {
 			return err
 		}
 	}
-	if step == 0 || !due(c.SaveSteps) {
+	if asked := step > 0 && r.job.Board.AskedToSave(); step == 0 || !due(c.SaveSteps) && !asked {
 		return nil
 	}
 	if r.state.Evaluated == step && len(r.job.Evaluation) > 0 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"hash/crc32"
 	"maps"
 	"math"
@@ -13,11 +14,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"fettle/internal/atomicfile"
+	"fettle/train/checkpoint"
 	"fettle/train/report"
 )
 
@@ -124,18 +127,68 @@ func TestTensorBoardFile(t *testing.T) {
 	}
 }
 
-func TestReportIsSelfContained(t *testing.T) {
+func TestReportShowsTheRun(t *testing.T) {
 	dir, _ := finished(t, "LLaMA-Adapter")
 	text, err := os.ReadFile(filepath.Join(dir, report.PageFile))
 	require.NoError(t, err)
 	page := string(text)
 	for _, want := range []string{
-		"<polyline class=\"loss\"", "<polyline class=\"eval\"", "layer 2", "Learning rate", "&lt;b&gt;", "say &lt;it&gt;",
-		"step 4", "0: &lt;i&gt;",
+		"6 of 6 steps", ">finished<", "held-out loss, before and now", "layer 2", "Learning rate", "&lt;b&gt;", "say &lt;it&gt;",
+		"step 4", "0: &lt;i&gt;", "trainable parameters",
 	} {
 		require.Contains(t, page, want)
 	}
-	for _, no := range []string{"http://", "https://", "<script", "<link", "<img", "ZgotmplZ"} {
-		require.NotContains(t, page, no)
+}
+
+// reportOf reads a run's report.
+func reportOf(dir string) string {
+	text, _ := os.ReadFile(filepath.Join(dir, report.PageFile))
+	return string(text)
+}
+
+func TestReportIsThereBeforeTheFirstStep(t *testing.T) {
+	c := config(t.TempDir())
+	c.SamplePrompts, c.SampleSteps = []string{"a"}, 1
+	j := job(t, lora, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	j.Sample = func(context.Context, string) (string, error) {
+		if !strings.Contains(reportOf(c.OutputDir), "0 of 6 steps") { // before the first step
+			require.Eventually(t, func() bool { return strings.Contains(reportOf(c.OutputDir), "0 of 6 steps") },
+				10*time.Second, time.Millisecond)
+		} else {
+			cancel()
+		}
+		return "b", nil
 	}
+	_, err := Run(ctx, c, j)
+	require.ErrorIs(t, err, ErrStopped)
+	require.Contains(t, reportOf(c.OutputDir), "The same command continues it.")
+	require.Contains(t, reportOf(c.OutputDir), `data-phase="stopped"`)
+}
+
+func TestReportSaysWhyARunFailed(t *testing.T) {
+	c := config(t.TempDir())
+	c.SamplePrompts, c.SampleSteps = []string{"a"}, 1
+	j := job(t, lora, 1)
+	j.Sample = func(context.Context, string) (string, error) { return "", errors.New("no <words>") }
+	_, err := Run(context.Background(), c, j)
+	require.Error(t, err)
+	require.Contains(t, reportOf(c.OutputDir), "no &lt;words&gt;")
+	require.Contains(t, reportOf(c.OutputDir), `data-phase="failed"`)
+}
+
+func TestACheckpointIsSavedWhenSomebodyAsks(t *testing.T) {
+	c := config(t.TempDir())
+	c.SaveSteps, c.SamplePrompts, c.SampleSteps = 0, []string{"a"}, 3
+	j := job(t, lora, 1)
+	j.Board = &report.Board{}
+	j.Sample = func(context.Context, string) (string, error) {
+		if p, _, _ := j.Board.Page(); p.Status.Step == 3 {
+			j.Board.AskToSave()
+		}
+		return "b", nil
+	}
+	_, err := Run(context.Background(), c, j)
+	require.NoError(t, err)
+	require.Equal(t, []string{"checkpoint-000003", "checkpoint-000006"}, checkpoint.List(c.OutputDir))
 }

@@ -20,6 +20,7 @@ import (
 	"fettle/internal/world"
 	"fettle/model/chat"
 	"fettle/train"
+	pages "fettle/train/report"
 )
 
 func newDemo() *cobra.Command {
@@ -137,12 +138,18 @@ which only the pre-training texts state.
 		return err
 	}
 	fmt.Fprintf(out, "Before: %s\n\n", before.score())
-	if err := runTraining(cmd, c, nil); err != nil {
+	board := &pages.Board{}
+	board.Examine(examination(held, before, nil))
+	if err := runTraining(cmd, c, nil, board); err != nil {
 		return err
 	}
 	from.Adapter = c.OutputDir
 	after, err := from.quiz(cmd.Context(), held)
 	if err != nil {
+		return err
+	}
+	board.Examine(examination(held, before, &after))
+	if err := board.Write(atomicfile.OS{}, c.OutputDir); err != nil {
 		return err
 	}
 	fmt.Fprintln(out, "\nThe same questions before and after:")
@@ -182,6 +189,24 @@ func writeRows(path string, rows []world.Row) error {
 type quizResult struct {
 	answers []string
 	right   int
+}
+
+// examination shows answers before and, if it is over, after the run for its report.
+func examination(rows []world.Row, before quizResult, after *quizResult) pages.Exam {
+	e := pages.Exam{
+		Rule:   "An answer is right if it is the expected one, letter by letter.",
+		Before: pages.Score{Right: before.right, Of: len(rows)},
+	}
+	for i, r := range rows {
+		q := pages.Question{Question: strings.TrimSpace(r.Instruction + " " + r.Input), Want: r.Output,
+			Before: firstLine(before.answers[i])}
+		if after != nil {
+			e.After = pages.Score{Right: after.right, Of: len(rows)}
+			q.After = firstLine(after.answers[i])
+		}
+		e.Questions = append(e.Questions, q)
+	}
+	return e
 }
 
 func (q quizResult) score() string {

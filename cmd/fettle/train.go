@@ -18,6 +18,7 @@ import (
 	"fettle/model/chat"
 	"fettle/train"
 	"fettle/train/plan"
+	pages "fettle/train/report"
 )
 
 func newTrain() *cobra.Command {
@@ -47,7 +48,7 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		if err := runTraining(cmd, c, s.Stated); err != nil {
+		if err := runTraining(cmd, c, s.Stated, &pages.Board{}); err != nil {
 			return err
 		}
 		tryRun(cmd, c)
@@ -57,7 +58,7 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 }
 
 // runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights.
-func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) bool) error {
+func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board) error {
 	log := newLog(cmd.ErrOrStderr())
 	m, err := readRunData(&c, cmd.ErrOrStderr())
 	if err != nil {
@@ -102,6 +103,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 		log.Info().Msg("adapter: " + note)
 	}
 	job := newJob(c, m, base, set)
+	job.Board = board
 	job.Model.Keep(c.KeptActivations())
 	if job.Beside, err = m.beside(c.Type, base); err != nil {
 		return err

@@ -46,8 +46,8 @@ func NewBars(title, caption, unit string, sorted []int) Bars {
 	classes := Histogram(sorted)
 	y := newAxis(0, float64(Top(classes)), 4)
 	y.step = max(1, y.step)
-	out := Bars{Title: title, Caption: caption, Summary: fmt.Sprintf("%s: %s from %s to %s, half of them up to %s", caption,
-		unit, human.Count(sorted[0]), human.Count(sorted[len(sorted)-1]), human.Count(sorted[(len(sorted)-1)/2]))}
+	out := Bars{Title: title, Caption: caption, Summary: fmt.Sprintf("%s: %s from %s to %s, half of them up to %s",
+		caption, unit, human.Count(sorted[0]), human.Count(sorted[len(sorted)-1]), human.Count(sorted[(len(sorted)-1)/2]))}
 	for _, v := range y.values() {
 		out.Y = append(out.Y, Tick{100 - 100*y.part(v), y.label(v)})
 	}

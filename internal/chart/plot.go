@@ -13,7 +13,7 @@ import (
 type Curve struct {
 	Name     string
 	Points   []Point
-	Smoothed bool // drawn pale, under its smoothed twin
+	Smoothed bool // drawn pale, under its mean, if there are enough points
 	Marked   bool // each point is marked
 }
 
@@ -91,9 +91,10 @@ func NewPlot(title, format string, last int, curves ...Curve) Plot {
 			continue
 		}
 		class, drawn := fmt.Sprint("s", i+1), []Curve{c}
-		if c.Smoothed && len(c.Points) > 10 {
-			p.Legend = append(p.Legend, Key{class + " raw", c.Name}, Key{class, "smoothed"})
-			drawn = append(drawn, Curve{Name: "smoothed", Points: Smooth(c.Points)})
+		if k := Around(len(c.Points)); c.Smoothed && k > 0 {
+			mean := fmt.Sprintf("mean of %s steps", whole(float64(2*k+1)))
+			p.Legend = append(p.Legend, Key{class + " raw", c.Name}, Key{class, mean})
+			drawn = append(drawn, Curve{Name: mean, Points: Smooth(c.Points)})
 		} else {
 			p.Legend = append(p.Legend, Key{class, c.Name})
 		}

@@ -3,18 +3,21 @@ package chart
 // Point is a point of a curve: a step and a value.
 type Point struct{ X, Y float64 }
 
-// Smooth returns the exponentially weighted mean of the points so far at each point, without the bias of its first
-// values:
+// Around returns how many neighbours on each side go into a mean of Smooth, of n points.
+func Around(n int) int { return n / 40 }
+
+// Smooth returns the mean of each point and its neighbours, fewer at the ends:
 //
-//	m[i] = (1-w) m[i-1] + w y[i], divided by 1 - (1-w)^(i+1), w = 2/(span+1)
-//
-// The span is a twentieth of the points.
+//	m[i] = mean(y[i-k] … y[i+k]), k = Around(n)
 func Smooth(points []Point) []Point {
-	w := 2 / (max(1, float64(len(points))/20) + 1)
-	out, mean, left := make([]Point, len(points)), 0.0, 1.0
+	k, n := Around(len(points)), len(points)
+	out, sums := make([]Point, n), make([]float64, n+1)
 	for i, p := range points {
-		mean, left = (1-w)*mean+w*p.Y, (1-w)*left
-		out[i] = Point{p.X, mean / (1 - left)}
+		sums[i+1] = sums[i] + p.Y
+	}
+	for i, p := range points {
+		from, to := max(0, i-k), min(n, i+k+1)
+		out[i] = Point{p.X, (sums[to] - sums[from]) / float64(to-from)}
 	}
 	return out
 }

@@ -8,10 +8,23 @@ import (
 	"fettle/data"
 	"fettle/data/lint"
 	"fettle/internal/chart"
+	"fettle/internal/human"
+	"fettle/internal/look"
 )
 
 //go:embed page.html
 var pageText string
+
+//go:embed page.css
+var pageStyle string
+
+func style() string { return look.CSS() + pageStyle }
+
+// policy returns the content security policy of the page: its own style and script, nothing else.
+func policy() string {
+	return "default-src 'none'; style-src " + look.Hash(style()) + "; script-src " + look.Hash(chart.Script()) +
+		"; img-src data:; base-uri 'none'; form-action 'none'"
+}
 
 // broken is a rule with the findings that break it.
 type broken struct {
@@ -39,7 +52,10 @@ func findings(r *lint.Report) (out []broken) {
 
 // HTML writes a page that refers to no other file. v.Out is not used.
 func (v View) HTML(out io.Writer, samples []data.Example, recipe string, dataset []string, s *data.Set) error {
-	page, err := template.New("inspect").Funcs(template.FuncMap{"visible": visible}).Parse(pageText)
+	page, err := template.New("inspect").Funcs(template.FuncMap{
+		"visible": visible, "count": human.Count, "icon": look.Icon, "style": func() template.CSS { return template.CSS(style()) },
+		"script": func() template.JS { return template.JS(chart.Script()) }, "policy": policy,
+	}).Parse(pageText)
 	if err != nil {
 		return err
 	}
@@ -56,8 +72,8 @@ func (v View) HTML(out io.Writer, samples []data.Example, recipe string, dataset
 		"Recipe": recipe, "Dataset": dataset, "Set": s, "Samples": shown, "Table": s.OverLongTable() + fieldLines(s),
 		"Findings": findings(&s.Report), "Fixed": s.Report.Fixed, "Share": learnedShare(s),
 		"Charts": []chart.Bars{
-			chart.NewBars("Lengths", "examples by tokens, from the shortest on", lengthsOf(s, allTokens)),
-			chart.NewBars("Learned", "examples by learned tokens", lengthsOf(s, data.Example.Learned)),
+			chart.NewBars("Lengths", "examples by tokens", "tokens", lengthsOf(s, allTokens)),
+			chart.NewBars("Learned", "examples by learned tokens", "tokens", lengthsOf(s, data.Example.Learned)),
 		},
 	})
 }

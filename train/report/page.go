@@ -71,7 +71,9 @@ type Exam struct {
 type Score struct{ Right, Of int }
 
 // Percent returns the percentage of right answers.
-func (s Score) Percent() string { return fmt.Sprintf("%.0f %%", 100*float64(s.Right)/float64(max(s.Of, 1))) }
+func (s Score) Percent() string {
+	return fmt.Sprintf("%.0f\u00a0%%", 100*float64(s.Right)/float64(max(s.Of, 1)))
+}
 
 // Question is a question of an examination and the answers to it.
 type Question struct{ Question, Want, Before, After string }
@@ -150,9 +152,12 @@ func (p Page) Now() (all [][2]string) {
 	}
 	if n := len(h.Steps); n > 0 {
 		losses := chart.Smooth(p.curve(func(s StepRow) float64 { return s.Loss }))
-		add(fmt.Sprintf("%.4f", losses[n-1].Y), "training loss, smoothed")
-		add(fmt.Sprintf("%.2e", h.Steps[n-1].LearningRate), "learning rate")
-		add(human.Count(int(h.Steps[n-1].TokensPerSecond)), "tokens a second")
+		add(fmt.Sprintf("%.4f", losses[n-1].Y), fmt.Sprintf("training loss, mean of %d steps", chart.Around(n)+1))
+		if w.Phase == Running {
+			add(fmt.Sprintf("%.2e", h.Steps[n-1].LearningRate), "learning rate")
+		}
+		speeds := chart.Smooth(p.curve(func(s StepRow) float64 { return s.TokensPerSecond }))
+		add(human.Count(int(speeds[n-1].Y)), "tokens a second")
 	}
 	add(fmt.Sprintf("%.2f of %.4g", w.Epoch, w.Epochs), "epochs")
 	add(short(w.Elapsed), "training time")
