@@ -10,6 +10,14 @@ import (
 // Class counts the values From … To.
 type Class struct{ From, To, Count int }
 
+// span writes the values of a class: "5", or "5 to 9".
+func (c Class) span() string {
+	if c.From == c.To {
+		return human.Count(c.From)
+	}
+	return human.Count(c.From) + " to " + human.Count(c.To)
+}
+
 // Histogram sorts values, which are in order, into at most twelve classes of equal, round width.
 func Histogram(sorted []int) []Class {
 	const classes = 11
@@ -56,8 +64,7 @@ func NewBars(title, caption, unit string, sorted []int) Bars {
 	for i, c := range classes {
 		height, x := 100*y.part(float64(c.Count)), float64(i)*width
 		out.Bars = append(out.Bars, Bar{Class: c, X: x + width*0.04, Y: 100 - height, Width: width * 0.92, Height: height,
-			Middle: x + width/2, Text: fmt.Sprintf("%s to %s %s: %s", human.Count(c.From), human.Count(c.To), unit,
-				human.Count(c.Count))})
+			Middle: x + width/2, Text: fmt.Sprintf("%s %s: %s", c.span(), unit, human.Count(c.Count))})
 		if i%every == 0 {
 			out.X = append(out.X, Tick{x, human.Count(c.From)})
 		}

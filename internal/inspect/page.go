@@ -53,8 +53,9 @@ func findings(r *lint.Report) (out []broken) {
 // HTML writes a page that refers to no other file. v.Out is not used.
 func (v View) HTML(out io.Writer, samples []data.Example, recipe string, dataset []string, s *data.Set) error {
 	page, err := template.New("inspect").Funcs(template.FuncMap{
-		"visible": visible, "count": human.Count, "icon": look.Icon, "style": func() template.CSS { return template.CSS(style()) },
-		"script": func() template.JS { return template.JS(chart.Script()) }, "policy": policy,
+		"visible": visible, "count": human.Count, "icon": look.Icon, "policy": policy,
+		"style":  func() template.CSS { return template.CSS(style()) },
+		"script": func() template.JS { return template.JS(chart.Script()) },
 	}).Parse(pageText)
 	if err != nil {
 		return err
