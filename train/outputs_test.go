@@ -133,7 +133,8 @@ func TestReportShowsTheRun(t *testing.T) {
 	require.NoError(t, err)
 	page := string(text)
 	for _, want := range []string{
-		"6 of 6 steps", ">finished<", "held-out loss, before and now", "layer 2", "Learning rate", "&lt;b&gt;", "say &lt;it&gt;",
+		"6 of 6 steps", ">finished<", "held-out loss, before and now", "layer 2", "Learning rate", "&lt;b&gt;",
+		"say &lt;it&gt;",
 		"step 4", "0: &lt;i&gt;", "trainable parameters",
 	} {
 		require.Contains(t, page, want)

@@ -188,14 +188,14 @@ func (p Page) Loss() chart.Plot {
 
 // Others draws the other curves.
 func (p Page) Others() []chart.Plot {
+	rates := p.curve(func(s StepRow) float64 { return s.LearningRate })
+	norms := p.curve(func(s StepRow) float64 { return s.GradNorm })
+	speeds := p.curve(func(s StepRow) float64 { return s.TokensPerSecond })
 	last := p.Status.Step
 	return []chart.Plot{
-		chart.NewPlot("Learning rate", "%.3e", last,
-			chart.Curve{Name: "learning rate", Points: p.curve(func(s StepRow) float64 { return s.LearningRate })}),
-		chart.NewPlot("Gradient norm", "%.4f", last,
-			chart.Curve{Name: "norm of a step", Points: p.curve(func(s StepRow) float64 { return s.GradNorm }), Smoothed: true}),
-		chart.NewPlot("Tokens a second", "%.0f", last,
-			chart.Curve{Name: "in a step", Points: p.curve(func(s StepRow) float64 { return s.TokensPerSecond }), Smoothed: true}),
+		chart.NewPlot("Learning rate", "%.3e", last, chart.Curve{Name: "learning rate", Points: rates}),
+		chart.NewPlot("Gradient norm", "%.4f", last, chart.Curve{Name: "norm of a step", Points: norms, Smoothed: true}),
+		chart.NewPlot("Tokens a second", "%.0f", last, chart.Curve{Name: "in a step", Points: speeds, Smoothed: true}),
 	}
 }
 

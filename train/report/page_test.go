@@ -48,7 +48,7 @@ func TestAPageRunsItsOwnScriptAndNothingElse(t *testing.T) {
 			require.Contains(t, policy, element+"-src "+look.Hash(all[0][1]), name)
 		}
 		require.Equal(t, name == "a served one", strings.Contains(policy, "connect-src 'self'"), name)
-		for _, no := range []string{"https://", "<img", " style=", "onclick", "ZgotmplZ", "<a>", "<it>", "<i>it", "<b>\n", "NaN"} {
+		for _, no := range []string{"https://", "<img", " style=", "onclick", "ZgotmplZ", "<a>", "<it>", "<b>\n", "NaN"} {
 			require.NotContains(t, text, no, name)
 		}
 	}
