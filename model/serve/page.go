@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"embed"
 	"io/fs"
 	"net/http"
@@ -30,6 +31,9 @@ func (s *Server) page(name string) http.HandlerFunc {
 		if err != nil {
 			s.notFound(w, r)
 			return
+		}
+		if name == "index.html" {
+			text = bytes.Replace(text, []byte(`href="data:,"`), []byte(`href="`+look.Icon()+`"`), 1)
 		}
 		w.Header().Set("Content-Type", kind(name))
 		w.Header().Set("Cache-Control", "no-cache")
