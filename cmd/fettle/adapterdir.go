@@ -49,12 +49,8 @@ func baseOf(name string) (string, error) {
 	if len(names) == 0 {
 		return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s names no base model", name))
 	}
-	about := "which is not here"
-	if p := identify.Of(names[0]); p.Kind == identify.HubName {
-		about = p.What + ": fettle does not download"
-	}
-	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s was trained on %s, %s; give "+
-		"this model", name, names[0], about))
+	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s was trained on a model that is not there any "+
+		"more, or on another machine. Give it where it is now.\n%s", name, identify.Absent(names[0], false)))
 }
 
 func isThere(path string) bool {

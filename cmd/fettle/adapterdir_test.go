@@ -81,8 +81,8 @@ func recordOf(t testing.TB, dir string) adapter.Record {
 func TestAnAdapterWithoutItsBaseSaysWhichItNeeds(t *testing.T) {
 	base := tiny(t, tinymodel.Config{})
 	for name, want := range map[string]string{
-		"huggyllama/llama-7b": "trained on huggyllama/llama-7b, a name on the Hugging Face Hub: fettle does not download",
-		"/data/models/llama":  "trained on /data/models/llama, which is not here",
+		"huggyllama/llama-7b": "hf download huggyllama/llama-7b --local-dir llama-7b",
+		"/data/models/llama":  "/data/models/llama: there is no such file or directory",
 		"":                    "names no base model",
 	} {
 		dir := asPEFT(t, base, name)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 
@@ -113,11 +112,8 @@ func mistaken(key, name string, p identify.Path, want string) error {
 		return fmt.Errorf("%s %s: it may not be read: %w", key, name, fs.ErrPermission)
 	}
 	switch {
-	case p.Kind == identify.HubName:
-		return missingf("%s %s is %s: fettle does not download. Get it, such as by hf download %s --local-dir %s, and "+
-			"give the directory", key, name, p.What, name, path.Base(name))
-	case p.Kind == identify.Missing:
-		return missingf("%s %s: there is no such directory or file", key, name)
+	case p.Kind == identify.Missing, p.Kind == identify.HubName:
+		return missingf("%s: %s", key, identify.Absent(name, false))
 	case p.Use != "":
 		return input(fmt.Errorf("%s %s is %s: give %s", key, name, p.What, p.Use))
 	}

@@ -53,7 +53,7 @@ func TestRowsInsideAnObjectKeepTheirLines(t *testing.T) {
 func TestANameOfAHubIsNamed(t *testing.T) {
 	_, err := datatest.LoadAlpaca("somebody/some-set", data.Options{})
 	require.ErrorIs(t, err, os.ErrNotExist)
-	require.ErrorContains(t, err, "if it is a data set of a hub, download it")
+	require.ErrorContains(t, err, "hf download somebody/some-set --repo-type dataset")
 	_, err = datatest.LoadAlpaca("folder/rows.json", data.Options{})
-	require.NotContains(t, err.Error(), "hub")
+	require.NotContains(t, err.Error(), "Hub")
 }

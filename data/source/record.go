@@ -10,10 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -57,15 +57,19 @@ func records(path string, m *Meter) iter.Seq2[Record, error] {
 // errStopped ends the cutting of a file whose records are not wanted any more.
 var errStopped = errors.New("stopped")
 
-// hubName is the form of names on the Hugging Face Hub.
-var hubName = regexp.MustCompile(`^[\w-]+/[\w-]+$`)
+// missing is the explanation of a file that is not there.
+type missing string
+
+func (m missing) Error() string { return string(m) }
+
+// Is makes missing count as fs.ErrNotExist.
+func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
 // cutFile calls put with every record of a file until it returns false.
 func cutFile(path string, m *Meter, put func(Record) bool) error {
 	f, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) && hubName.MatchString(path) {
-		return fmt.Errorf("read data set: %w; if it is a data set of a hub, download it and name its files: "+
-			"data is read from this machine alone", err)
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("read data set: %w", missing(identify.Absent(path, true)))
 	}
 	if err != nil {
 		return fmt.Errorf("read data set: %w", err)

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ type Kind int
 const (
 	Other      Kind = iota
 	Missing         // nothing is there
-	HubName         // nothing is there, and it reads like a name on the Hugging Face Hub
+	HubName         // nothing is there, and it reads like a name on the Hugging Face Hub or another address
 	Model           // a model in one of the layouts that ModelAt finds
 	Adapter         // an adapter's directory, which this program can read
 	Run             // the output directory of a run that has no result yet, and may have checkpoints
@@ -34,18 +33,13 @@ type Path struct {
 	Use  string // the directory or file meant instead, where there is one
 }
 
-// hubName matches owner/name.
-var hubName = regexp.MustCompile(`^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$`)
-
-// fileName matches names of files with weights.
-var fileName = regexp.MustCompile(`\.(gguf|safetensors|bin|pth|pt)$`)
-
 // Of identifies what a path holds.
 func Of(path string) Path {
 	info, err := os.Stat(path)
+	remote, elsewhere := RemoteAt(path, false)
 	switch {
-	case err != nil && hubName.MatchString(path) && !fileName.MatchString(path) && !isDir(filepath.Dir(path)):
-		return Path{HubName, "a name on the Hugging Face Hub", ""}
+	case elsewhere:
+		return Path{HubName, remote.What, ""}
 	case err != nil:
 		return Path{Kind: Missing, What: "missing"}
 	case !info.IsDir():
