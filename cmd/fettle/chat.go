@@ -1,24 +1,25 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"fettle/data/recipe"
+	"fettle/internal/human"
+	"fettle/internal/lineedit"
+	"fettle/internal/machine"
 	"fettle/model/chat"
-	"fettle/model/generate"
 )
 
 // chatSettings holds the settings of chat beside those of model and answer.
 type chatSettings struct {
 	System  string `yaml:"system" group:"prompt" help:"the system message"`
+	History string `yaml:"history" path:"true" help:"file that remembers what was typed, for the arrow keys; none: this chat alone; default: fettle/chat_history among the user's settings"`
 	Verbose bool   `yaml:"verbose" group:"output" help:"print the reason of each answer's end, the speed and the sampling settings with the seed"`
 }
 
@@ -29,7 +30,12 @@ func newChat() *cobra.Command {
 		Short: "Chat with a model",
 		Long: `Chat with a model in its prompt template, which an adapter's directory records.
 A recipe for conversations gives the model the earlier turns too; a recipe for
-single instructions does not.`,
+single instructions does not.
+
+On a terminal, arrow keys edit the line and go through earlier messages, and a paste
+of many lines is one message. /help lists commands: to change the system message or
+a setting, to answer again, to take back, to save and load, to compare with the base.
+From a pipe, every line is a message or a command.`,
 		Example: "  fettle chat --adapter_name_or_path runs/alpaca-lora",
 		Args:    cobra.NoArgs,
 	}
@@ -53,6 +59,9 @@ func startChat(
 	if err := from.settle(cmd); err != nil {
 		return err
 	}
+	if err := from.complete(); err != nil {
+		return err
+	}
 	m, err := from.open()
 	if err != nil {
 		return err
@@ -64,97 +73,102 @@ func startChat(
 		return err
 	}
 	notSampled(sampling, given, cmd.ErrOrStderr())
-	c := chatter{
-		Conversation: m.Converse(), dialogue: recipe.Conversation{System: with.System}, sampling: sampling,
-		verbose: with.Verbose, out: cmd.OutOrStdout(),
-	}
-	return c.run(cmd.InOrStdin())
-}
-
-// chatter holds a conversation with a person at a terminal.
-type chatter struct {
-	*chat.Conversation
-	dialogue recipe.Conversation
-	sampling chat.Sampling // its seed is that of the next answer
-	verbose  bool
-	out      io.Writer
-}
-
-const chatHelp = `/reset    forget the conversation
-/retry    answer the last message again
-/system   set the system message, or without a text take it back
-/quit     end, as Ctrl-D does; Ctrl-C stops an answer`
-
-// run answers one line after another.
-func (c *chatter) run(in io.Reader) error {
-	name := c.Recipe.Name
-	if c.OwnPrompt {
-		name += ", the model's own"
-	}
-	fmt.Fprintf(c.out, "Recipe %s: %s. /help lists commands.\n", name, map[bool]string{
-		true: "the model sees the earlier turns", false: "every message is answered on its own",
-	}[c.Recipe.Converses()])
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, 1<<20)
-	for {
-		fmt.Fprint(c.out, "\n> ")
-		if !lines.Scan() {
-			fmt.Fprintln(c.out)
-			return lines.Err()
-		}
-		message := strings.TrimSpace(lines.Text())
-		command, rest, _ := strings.Cut(message, " ")
-		switch command {
-		case "":
-		case "/quit", "/exit":
-			return nil
-		case "/reset", "/new", "/clear":
-			c.dialogue.Turns = nil
-			fmt.Fprintln(c.out, "The conversation is cleared.")
-		case "/system":
-			c.dialogue.System, c.dialogue.Turns = strings.TrimSpace(rest), nil
-			fmt.Fprintln(c.out, "A new conversation begins.")
-		case "/retry":
-			if n := len(c.dialogue.Turns); n >= 2 {
-				c.dialogue.Turns = c.dialogue.Turns[:n-1]
-				c.answer()
-			}
-		default:
-			if strings.HasPrefix(command, "/") {
-				fmt.Fprintln(c.out, chatHelp)
-				continue
-			}
-			c.dialogue.Turns = append(c.dialogue.Turns, recipe.Turn{Role: recipe.User, Text: message})
-			c.answer()
-		}
-	}
-}
-
-// answer answers the last turn. Ctrl-C stops it; the text up to there stays.
-func (c *chatter) answer() {
-	prompt, forgotten, err := c.Fit(&c.dialogue, c.sampling.MaxNewTokens)
+	note, err := systemPlace(*m.Recipe, with.System)
 	if err != nil {
-		fmt.Fprintf(c.out, "(%v)\n", err)
-		c.dialogue.Turns = c.dialogue.Turns[:len(c.dialogue.Turns)-1] // the question cannot be answered
-		return
+		return usage(fmt.Errorf("--system: %w", err))
 	}
-	if forgotten > 0 {
-		fmt.Fprintf(c.out, "(%d earlier turns no longer fit the model's context)\n", forgotten)
+	c := &chatter{
+		Conversation: m.Converse(), from: from, dialogue: recipe.Conversation{System: with.System}, sampling: sampling,
+		verbose: with.Verbose, out: cmd.OutOrStdout(),
+		in: lineedit.New(cmd.InOrStdin(), cmd.OutOrStdout(), lineedit.Options{
+			Prompt: "> ", Open: goesOn, History: with.history(),
+		}),
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	used := c.sampling
-	a, err := c.Ask(ctx, chat.Question{Prompt: prompt, Sampling: used}, writer(c.out))
-	c.sampling.Seed++
-	switch {
-	case err != nil:
-		fmt.Fprintf(c.out, "(%v)", err)
-	case a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull || a.Reason == generate.Cancelled:
-		fmt.Fprintf(c.out, " … (%s)", a.Reason)
+	c.introduce()
+	if note != "" {
+		c.note("%s.", note)
 	}
-	fmt.Fprintln(c.out)
-	if c.verbose && err == nil {
-		fmt.Fprintf(c.out, "(%s after %d tokens, %.1f tokens/s; %s)\n", a.Reason, a.Tokens, a.Speed(), describe(used))
+	return c.run(cmd.Context())
+}
+
+// history returns the file of earlier messages, "" for none.
+func (s chatSettings) history() string {
+	switch s.History {
+	case "none":
+		return ""
+	case "":
+		dir, err := os.UserConfigDir()
+		if err != nil {
+			return ""
+		}
+		return filepath.Join(dir, "fettle", "chat_history")
 	}
-	c.dialogue.Turns = append(c.dialogue.Turns, recipe.Turn{Role: recipe.Assistant, Text: strings.TrimSpace(a.Text)})
+	return s.History
+}
+
+// systemPlace tells what is unusual about a recipe's place for a system message. Without a place it returns an error.
+func systemPlace(r recipe.Recipe, system string) (note string, err error) {
+	if system == "" {
+		return "", nil
+	}
+	probe := recipe.Conversation{System: system, Turns: []recipe.Turn{{Role: recipe.User, Text: "?"}}}
+	if err := r.Check(probe); err != nil {
+		return "", fmt.Errorf("recipe %s has no place for a system message: %w", r.Name, err)
+	}
+	if r.Dialogue == nil && !r.Chat {
+		note = fmt.Sprintf("Recipe %s has no place for a system message: it is put in front of each message", r.Name)
+	}
+	return note, nil
+}
+
+// introduce prints what the person talks to.
+func (c *chatter) introduce() {
+	recipe := c.Recipe.Name
+	if c.OwnPrompt {
+		recipe += ", the model's own"
+	}
+	if c.Recipe.Converses() {
+		recipe += ": the model sees the earlier turns"
+	} else {
+		recipe += ": every message is answered on its own"
+	}
+	adapter := "none"
+	if c.from.Adapter != "" {
+		adapter = fmt.Sprintf("%s: %s", c.from.Adapter, c.Adapter)
+	}
+	sampling, _, _ := strings.Cut(describe(c.sampling), ", seed") // it changes with every answer
+	width := machine.Width(c.out)
+	for _, row := range [][2]string{
+		{"Model", fmt.Sprintf("%s: %s", c.from.Model, described{config: c.Weights.Config()})},
+		{"Adapter", adapter},
+		{"Recipe", recipe},
+		{"System", c.dialogue.System},
+		{"Context", fmt.Sprintf("%s tokens for prompt and answer; an answer has at most %s",
+			human.Count(c.Capacity()), human.Count(min(c.sampling.MaxNewTokens, c.Capacity()-1)))},
+		{"Sampling", sampling},
+	} {
+		if row[1] != "" {
+			fmt.Fprintln(c.out, human.Hang(row[0], row[1], 10, width))
+		}
+	}
+	fmt.Fprintln(c.out, "/help lists commands, Ctrl-D ends.")
+}
+
+// note prints something that the model has not said, in the width of the terminal.
+func (c *chatter) note(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if machine.IsTerminal(c.out) {
+		text = human.Wrap(text, machine.Width(c.out))
+	}
+	fmt.Fprintln(c.out, text)
+}
+
+// screen writes the text of a model as it comes. A terminal gets no control characters but line ends and tabs: they
+// could move its cursor, or more.
+func screen(out io.Writer) func(string) error {
+	write := writer(out)
+	if !machine.IsTerminal(out) {
+		return write
+	}
+	return func(text string) error { return write(visible(text)) }
 }

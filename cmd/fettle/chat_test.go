@@ -28,7 +28,6 @@ func TestChatSeesEarlierTurns(t *testing.T) {
 	require.NotEqual(t, alone, chat("vicuna", "/system Be a pirate.\ntwo\n")[1])
 	retried := chat("vicuna", "two\n/retry\n")
 	require.Equal(t, retried[0], retried[1], "greedy: the same again")
-	require.Contains(t, chat("vicuna", "/nonsense\n")[0], "/reset")
 }
 
 func TestLongConversationsLoseTheirBeginning(t *testing.T) {

@@ -74,7 +74,7 @@ func TestTheModelsTemplateTrainsAndAnswers(t *testing.T) {
 	require.Equal(t, "ok\n", answer)
 	require.Contains(t, why, "end of text after 3 tokens")
 	_, chat, _ := call("say c\n", "chat", "--adapter_name_or_path", run, "--temperature", "0", "--max_new_tokens", "20")
-	require.Contains(t, chat, "Recipe chat_template: the model sees the earlier turns")
+	require.Contains(t, chat, "Recipe    chat_template: the model sees the earlier turns")
 	require.Contains(t, chat, "> ok\n")
 	e := served(t, source{Adapter: run, Compute: "f32"})
 	said, result := reply(t, e, serve.Request{Model: "run",
@@ -129,7 +129,7 @@ func TestChatWithoutARecipeUsesTheModelsTemplate(t *testing.T) {
 	base := chatty(t, chatJinja)
 	code, chat, _ := call("hi\n", "chat", "--model_name_or_path", base, "--max_new_tokens", "3")
 	require.Zero(t, code)
-	require.Contains(t, chat, "Recipe chat_template, the model's own")
+	require.Contains(t, chat, "Recipe    chat_template, the model's own")
 	ask := func(more ...string) (string, string) {
 		code, out, errs := call("", append([]string{"generate", "--model_name_or_path", base, "--temperature", "0",
 			"--max_new_tokens", "9"}, more...)...)

@@ -39,7 +39,12 @@ func (m *Model) Prompt(instruction, about string) ([]int32, error) {
 	if instruction == "" {
 		return nil, fault.Mark(errors.New("prompt is missing: the instruction"), fault.Usage)
 	}
-	prompt, err := encode.New(m.Tokenizer, *m.Recipe).Prompt(recipe.Instruction(instruction, about))
+	return m.Render(recipe.Instruction(instruction, about))
+}
+
+// Render renders a dialogue in the recipe up to where its next answer begins.
+func (m *Model) Render(d recipe.Conversation) ([]int32, error) {
+	prompt, err := encode.New(m.Tokenizer, *m.Recipe).Prompt(d)
 	return prompt, fault.Mark(err, fault.Input)
 }
 

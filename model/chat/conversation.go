@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"fettle/data/encode"
 	"fettle/data/recipe"
 	"fettle/internal/fault"
 	"fettle/model"
@@ -129,17 +128,12 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 	return a, err
 }
 
-// render renders a dialogue in the recipe.
-func (c *Conversation) render(d recipe.Conversation) ([]int32, error) {
-	return encode.New(c.Tokenizer, *c.Recipe).Prompt(d)
-}
-
 // Fit renders a dialogue and leaves room tokens for the answer, half of the context at least. If it must, it removes
 // the first turns from the dialogue, up to a question, and returns their number.
 func (c *Conversation) Fit(d *recipe.Conversation, room int) (prompt []int32, forgotten int, err error) {
 	limit := max(c.Capacity()-room, c.Capacity()/2)
 	for {
-		prompt, err = c.render(*d)
+		prompt, err = c.Render(*d)
 		if err != nil || len(prompt) < limit || len(d.Turns) < 3 {
 			return prompt, forgotten, err
 		}

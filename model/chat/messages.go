@@ -36,7 +36,7 @@ func (c *Conversation) messages(r serve.Request, room int) (prompt []int32, left
 		leftOut, d.Turns = n-1, d.Turns[n-1:]
 	}
 	if !r.Truncate {
-		prompt, err = c.render(d)
+		prompt, err = c.Render(d)
 		return prompt, 0, err
 	}
 	prompt, forgotten, err := c.Fit(&d, room)
