@@ -61,6 +61,16 @@ func (o *adamW) norm() float64 {
 	return math.Sqrt(sum)
 }
 
+// notFinite returns the name of a parameter with a value that is not finite, "" for none.
+func (o *adamW) notFinite() string {
+	for _, p := range o.params {
+		if !finite(o.device.SumSquares(p.Data, 0)) {
+			return p.Name
+		}
+	}
+	return ""
+}
+
 // clip returns min(1, limit/(norm+1e-6)), the factor that brings a gradient's norm down to limit as PyTorch does; 1 if
 // limit is 0.
 func clip(norm, limit float64) float64 {

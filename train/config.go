@@ -53,6 +53,7 @@ type Config struct {
 	Beta2        float64  `yaml:"adam_beta2" help:"β₂ of AdamW"`
 	Epsilon      float64  `yaml:"adam_epsilon" help:"ε of AdamW"`
 	MaxGradNorm  float64  `yaml:"max_grad_norm" help:"largest norm of the gradient, clipped beyond; 0: no clipping"`
+	OnNaN        string   `yaml:"on_nan" help:"after a step whose loss or gradient is not finite: stop, skip it, or rollback: return to the last checkpoint's weights and leave out all steps since; at most 10 times"`
 	Seed         uint64   `yaml:"seed" help:"seed of initial values, data order and dropout"`
 
 	Compute     string `yaml:"compute" group:"compute" help:"arithmetic of products with frozen weights: auto, f32, bf16 or int8 (quantizes them to int8)"`
@@ -90,7 +91,7 @@ func Defaults() Config {
 		TrainOn: "recipe", Shuffle: true,
 
 		BatchSize: 4, Accumulation: 1, Epochs: 3, LearningRate: 3e-4, Schedule: "cosine", WarmupRatio: 0.03,
-		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1, Seed: 42,
+		Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, MaxGradNorm: 1, OnNaN: onNaNStop, Seed: 42,
 
 		Compute: compute.ModeAuto, Quantized: compute.NotQuantized, SharePrefix: "auto", Recompute: "auto",
 		ActivationM: 1024, MaxMemory: "auto",

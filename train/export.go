@@ -73,7 +73,7 @@ func (r *run) export() error {
 
 func (r *run) result() Result {
 	result := Result{
-		Steps: r.state.Step, Loss: r.loss, EvalBefore: r.state.EvalBefore, EvalAfter: r.state.EvalLast,
+		Steps: r.state.Step, Loss: r.state.Loss, EvalBefore: r.state.EvalBefore, EvalAfter: r.state.EvalLast,
 		Elapsed: time.Duration(r.elapsed() * float64(time.Second)), Still: r.schedule.still(r.state.Step),
 	}
 	w := r.state.Watch

@@ -82,7 +82,7 @@ func conditions() []condition {
 }
 
 // always lists the settings that act in every run, or whose own values are refused where they cannot.
-const always = "model_name_or_path config_name recipe dataset dataset_weights max_samples on_bad_row allow " +
+const always = "model_name_or_path config_name recipe dataset dataset_weights max_samples on_bad_row on_nan allow " +
 	"data_cache max_seq_length over_long eval_dataset shuffle dataloader_drop_last finetuning_type " +
 	"per_device_train_batch_size gradient_accumulation_steps max_steps learning_rate lr_scheduler_type " +
 	"lr_scheduler_kwargs weight_decay adam_beta1 adam_beta2 adam_epsilon max_grad_norm seed compute " +

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"fettle/internal/checkpoint/safetensors"
 	"fettle/train/checkpoint"
 )
 
@@ -15,7 +14,7 @@ func (r *run) startingPoint() (string, error) {
 	begun := len(checkpoint.List(dir)) > 0
 	switch r.config.Resume {
 	case "auto":
-		from := checkpoint.Newest(dir, func(name string, err error) {
+		from := checkpoint.Newest(dir, sound, func(name string, err error) {
 			r.show.Break()
 			r.job.Log.Warn().Msgf("passing over %s: %v", name, err)
 		})
@@ -30,7 +29,7 @@ func (r *run) startingPoint() (string, error) {
 		}
 		return "", nil
 	}
-	if err := checkpoint.Verify(r.config.Resume); err != nil {
+	if err := sound(r.config.Resume); err != nil {
 		return "", fmt.Errorf("resume from %s: %w", r.config.Resume, err)
 	}
 	return r.config.Resume, nil
@@ -51,16 +50,8 @@ func (r *run) resume() error {
 		return fmt.Errorf("resume from %s: %w", from, err)
 	}
 	r.state, r.config.SharePrefix = s, s.Config.SharePrefix
-	if err := r.job.Adapter.Restore(from); err != nil {
+	if err := r.restore(from, s); err != nil {
 		return err
-	}
-	f, err := safetensors.Open(filepath.Join(from, optimizerFile))
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := r.optimizer.restore(f, s.Step); err != nil {
-		return fmt.Errorf("resume from %s: %s: %w", from, optimizerFile, err)
 	}
 	w, dir := &r.state.Watch, r.config.OutputDir
 	if _, err := os.Stat(filepath.Join(dir, w.best())); err != nil { // the run began in another directory

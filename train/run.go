@@ -41,10 +41,9 @@ type run struct {
 	log       *report.Log
 	show      *report.Progress
 	start     time.Time
-	evalSet   string  // hash of the evaluation set
-	loss      float64 // of the last step
-	learned   int     // tokens of an epoch
-	auto      bool    // share_prefix is auto: a continued run keeps its first resolution
+	evalSet   string // hash of the evaluation set
+	learned   int    // tokens of an epoch
+	auto      bool   // share_prefix is auto: a continued run keeps its first resolution
 }
 
 // Run trains until all steps are done, something fails, or ctx is cancelled; then it saves the last finished step and
@@ -140,7 +139,11 @@ func (r *run) train(ctx context.Context) error {
 		if r.done() {
 			return r.export()
 		}
-		if err := r.step(ctx); err != nil {
+		err := r.step(ctx)
+		if err != nil {
+			err = r.survive(err)
+		}
+		if err != nil {
 			return r.stopped(ctx, err)
 		}
 	}
@@ -159,7 +162,7 @@ func (r *run) stopped(ctx context.Context, err error) error {
 	if ctx.Err() == nil {
 		if names := checkpoint.List(r.config.OutputDir); errors.Is(err, ErrNotFinite) && len(names) > 0 {
 			kept := filepath.Join(r.config.OutputDir, names[len(names)-1])
-			return fmt.Errorf("%w (last finite loss %.4f); state kept in %s", err, r.loss, kept)
+			return fmt.Errorf("%w; state kept in %s", err, kept)
 		}
 		return err
 	}

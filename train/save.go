@@ -3,6 +3,7 @@ package train
 import (
 	"encoding/json"
 	"io"
+	"path/filepath"
 
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
@@ -34,8 +35,10 @@ func (r *run) save() error {
 	files[stateFile], files[report.TrainerStateFile] = atomicfile.Bytes(state), atomicfile.Bytes(log)
 	r.log.Sync()
 	dir, best := r.config.OutputDir, r.state.Watch
-	if err := checkpoint.Write(r.disk, dir, r.state.Step, files); err != nil {
-		return err
+	if sound(filepath.Join(dir, checkpoint.Name(r.state.Step))) != nil { // else the run continues from this one
+		if err := checkpoint.Write(r.disk, dir, r.state.Step, files); err != nil {
+			return err
+		}
 	}
 	if err := best.point(r.disk, dir); err != nil {
 		return err

@@ -20,6 +20,9 @@ const (
 // state is the part of a run's state beside parameters and moments, kept as state.json.
 type state struct {
 	Step       int     `json:"step"`
+	Loss       float64 `json:"loss"`                 // of the last step
+	Skipped    int     `json:"skipped,omitempty"`    // steps that on_nan left out
+	NotFinite  int     `json:"not_finite,omitempty"` // steps that were not finite
 	Elapsed    float64 `json:"elapsed_seconds"`
 	EvalBefore float64 `json:"eval_loss_before"`
 	EvalLast   float64 `json:"eval_loss_last"`
@@ -44,8 +47,8 @@ type Inputs struct {
 // mayChange lists the settings that a continued run may change: they do not change its results.
 func mayChange() []string {
 	return []string{
-		"output_dir", "allow", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit", "save_dtype",
-		"recompute",
+		"output_dir", "allow", "on_nan", "data_cache", "resume", "logging_steps", "save_steps", "save_total_limit",
+		"save_dtype", "recompute",
 		"activation_memory_mb", "max_memory", "per_device_train_batch_size", "gradient_accumulation_steps",
 		"model_name_or_path", "adapter_name_or_path", "allow_other_base", "dataset", "eval_dataset",
 		"early_stopping_patience", "early_stopping_threshold", "load_best_model_at_end", "metric_for_best_model",

@@ -25,10 +25,14 @@ func (r *run) step(ctx context.Context) error {
 	}
 	row.LearningRate = r.schedule.rate(k)
 	r.optimizer.step(row.LearningRate, clip(row.GradNorm, r.config.MaxGradNorm))
+	if name := r.optimizer.notFinite(); name != "" {
+		return &notFiniteError{step: k + 1, what: "new values of " + name, updated: true,
+			where: fmt.Sprintf(". A learning_rate below %v keeps them finite", row.LearningRate)}
+	}
 	if err := r.job.Adapter.Refresh(); err != nil {
 		return err
 	}
-	r.state.Step, r.loss = k+1, row.Loss
+	r.state.Step, r.state.Loss = k+1, row.Loss
 	row.Epoch = r.steps.epochs(k + 1)
 	row.TokensPerSecond = float64(row.Tokens) / max(time.Since(began).Seconds(), 1e-9)
 	row.ElapsedSeconds = r.elapsed()
@@ -55,12 +59,7 @@ func (r *run) gradients(ctx context.Context, k int, which []int) (report.StepRow
 		if err := ctx.Err(); err != nil {
 			return row, err
 		}
-		b := r.config.pack(batch)
-		b.Train, b.Seed, b.Step = true, r.config.Seed, uint64(k)
-		for i := range b.Samples {
-			b.Samples[i] += uint64(sequences) // the sequence's index in the step
-		}
-		losses, err := r.backward(b, batch, scale)
+		losses, err := r.backward(r.batch(k, batch, sequences), batch, scale)
 		if err != nil {
 			return row, err
 		}
@@ -76,9 +75,20 @@ func (r *run) gradients(ctx context.Context, k int, which []int) (report.StepRow
 	}
 	row.Loss, row.GradNorm = sum*scale, r.optimizer.norm()
 	if !finite(row.Loss) || !finite(row.GradNorm) {
-		return row, fmt.Errorf("step %d: loss is %v, gradient norm %v: %w", k+1, row.Loss, row.GradNorm, ErrNotFinite)
+		return row, &notFiniteError{step: k + 1, where: r.blame(k, examples),
+			what: fmt.Sprintf("loss is %v, gradient norm %v", row.Loss, row.GradNorm)}
 	}
 	return row, nil
+}
+
+// batch packs examples of step k, of whose sequences others come first.
+func (r *run) batch(k int, examples []data.Example, others int) *model.Batch {
+	b := r.config.pack(examples)
+	b.Train, b.Seed, b.Step = true, r.config.Seed, uint64(k)
+	for i := range b.Samples {
+		b.Samples[i] += uint64(others) // the sequence's index in the step
+	}
+	return b
 }
 
 // pick returns the examples with these indices.

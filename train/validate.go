@@ -68,6 +68,7 @@ func (c Config) checkData(p *problems) {
 	p.oneOf("over_long", c.OverLong, "auto", "truncate", "drop", "truncate_prompt", "proportional", "split",
 		"error")
 	p.oneOf("on_bad_row", c.OnBadRow, "stop", "skip")
+	p.oneOf("on_nan", c.OnNaN, onNaNStop, onNaNSkip, onNaNRollback)
 	p.oneOf("parse_specials", c.Specials, "recipe", "yes", "no")
 	p.oneOf("train_on", c.TrainOn, "recipe", "assistant", "last_turn", "completion", "all")
 	p.atLeast("max_seq_length", c.Cutoff, 0)

@@ -25,9 +25,6 @@ func Name(step int) string { return fmt.Sprintf("%s%06d", prefix, step) }
 // renamed at the end, so that the checkpoint is there whole or not at all whenever the machine stops.
 func Write(d atomicfile.Disk, dir string, step int, files map[string]atomicfile.Content) error {
 	final := filepath.Join(dir, Name(step))
-	if Verify(final) == nil {
-		return nil // the same step, written before the run was interrupted
-	}
 	temporary, err := d.MkdirTemp(dir, ".tmp-")
 	if err != nil {
 		return err
@@ -121,12 +118,12 @@ func List(dir string) []string {
 	return names
 }
 
-// Newest returns the path of the newest checkpoint in dir that Verify accepts, "" if there is none. It reports
-// the newer ones that it rejects.
-func Newest(dir string, rejected func(name string, err error)) string {
+// Newest returns the path of the newest checkpoint in dir that is sound, as Verify says or a stricter function, "" if
+// there is none. It reports the newer ones that it rejects.
+func Newest(dir string, sound func(path string) error, rejected func(name string, err error)) string {
 	for _, name := range slices.Backward(List(dir)) {
 		path := filepath.Join(dir, name)
-		err := Verify(path)
+		err := sound(path)
 		if err == nil {
 			return path
 		}
