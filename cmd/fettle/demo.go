@@ -34,12 +34,13 @@ part, before and after; then chat with it. Nothing is downloaded.`,
 		Example: "  fettle demo\n  fettle demo --adapter llama-adapter",
 		Args:    cobra.NoArgs,
 	}
-	s := addSettings(cmd, &c)
+	watch := watchSettings{}
+	s := addSettings(cmd, &c, &watch)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
-		if err := demonstrate(cmd, c, s.Given); err != nil {
+		if err := demonstrate(cmd, c, s.Given, watch); err != nil {
 			return err
 		}
 		if !machine.IsTerminal(cmd.OutOrStdout()) {
@@ -109,7 +110,7 @@ const demoRecipe = "gpt4all"
 func demoGeneration() []byte { return []byte("{\n  \"do_sample\": false\n}\n") }
 
 // demonstrate tunes the built-in model and shows its answers before and after.
-func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool) error {
+func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool, watch watchSettings) error {
 	demoSettings(&c, given)
 	out, began := cmd.OutOrStdout(), time.Now()
 	rows := world.Instructions()
@@ -125,6 +126,12 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	if err := atomicfile.Write(answers, atomicfile.Bytes(demoGeneration())); err != nil {
 		return err
 	}
+	board := &pages.Board{}
+	end, err := watch.start(cmd, c, board)
+	if err != nil {
+		return err
+	}
+	defer end()
 	held := world.HeldOut()
 	fmt.Fprintf(out, `fettle contains a small LLaMA, pre-trained on texts about an invented world (people, animals,
 colours, opposites, sums) without a single question. This run tunes it to answer: %s questions
@@ -138,7 +145,6 @@ which only the pre-training texts state.
 		return err
 	}
 	fmt.Fprintf(out, "Before: %s\n\n", before.score())
-	board := &pages.Board{}
 	board.Examine(examination(held, before, nil))
 	if err := runTraining(cmd, c, nil, board); err != nil {
 		return err

@@ -37,18 +37,25 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
   fettle train --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json`,
 		Args: cobra.NoArgs,
 	}
-	s := addSettings(cmd, &c)
+	watch := watchSettings{}
+	s := addSettings(cmd, &c, &watch)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
 		if isDemo(c, s) {
-			return demonstrate(cmd, c, s.Given)
+			return demonstrate(cmd, c, s.Given, watch)
 		}
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
-		if err := runTraining(cmd, c, s.Stated, &pages.Board{}); err != nil {
+		board := &pages.Board{}
+		end, err := watch.start(cmd, c, board)
+		if err != nil {
+			return err
+		}
+		defer end()
+		if err := runTraining(cmd, c, s.Stated, board); err != nil {
 			return err
 		}
 		tryRun(cmd, c)

@@ -6,12 +6,13 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"mime"
-	"net"
 	"net/http"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
+
+	"fettle/internal/guard"
 )
 
 // pagePolicy lets pages load scripts, styles and data from this server alone.
@@ -50,7 +51,7 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 // admitted checks host, origin, token and content type. It answers requests that fail and preflight requests itself and
 // returns false.
 func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
-	if !s.knownHost(r) {
+	if !guard.KnownHost(r, s.o.Hosts) {
 		fail(w, http.StatusForbidden, "",
 			"unknown host: allowed are the server's addresses, localhost and its configured names")
 		return false
@@ -86,29 +87,9 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
-// knownHost reports whether the request names the server by one of its addresses or names. Refusing other names guards
-// against DNS rebinding.
-func (s *Server) knownHost(r *http.Request) bool {
-	host := r.Host
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
-	same := func(name string) bool { return strings.EqualFold(name, host) }
-	if same("localhost") || slices.ContainsFunc(s.o.Hosts, same) {
-		return true
-	}
-	ip := net.ParseIP(host)
-	if ip == nil {
-		return false
-	}
-	own, _ := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
-	return ip.IsLoopback() || own != nil && ip.Equal(own.IP)
-}
-
 // knownOrigin reports whether a page of this origin may send requests: the server's own, or one of Options.Origins.
 func (s *Server) knownOrigin(origin string, r *http.Request) bool {
-	return origin == "http://"+r.Host || origin == "https://"+r.Host || slices.Contains(s.o.Origins, origin)
+	return guard.OwnOrigin(r) || slices.Contains(s.o.Origins, origin)
 }
 
 // watched records the status of a response.

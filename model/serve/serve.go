@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"fettle/internal/guard"
 )
 
 // Engine generates answers. The server calls Models at any time and Answer for one request after another, never
@@ -179,7 +181,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Serve answers on a listener until ctx is done; then requests have ten seconds to end.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	if s.o.Token == "" && !loopback(l.Addr()) {
+	if s.o.Token == "" && !guard.Loopback(l.Addr()) {
 		l.Close()
 		return fmt.Errorf("serve on %s: %w", l.Addr(), ErrExposed)
 	}
@@ -203,12 +205,6 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		server.Close()
 	}
 	return nil
-}
-
-// loopback reports whether only this machine can reach an address.
-func loopback(a net.Addr) bool {
-	tcp, ok := a.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
 }
 
 // acquire waits until no request is being answered; release lets the next one in. It returns false if too many wait

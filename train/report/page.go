@@ -43,10 +43,11 @@ type Phase string
 
 // The phases of a run.
 const (
-	Running  Phase = "running"
-	Finished Phase = "finished"
-	Stopped  Phase = "stopped"
-	Failed   Phase = "failed"
+	Preparing Phase = "preparing"
+	Running   Phase = "running"
+	Finished  Phase = "finished"
+	Stopped   Phase = "stopped"
+	Failed    Phase = "failed"
 )
 
 // Status tells how far a run is.
@@ -159,8 +160,10 @@ func (p Page) Now() (all [][2]string) {
 		speeds := chart.Smooth(p.curve(func(s StepRow) float64 { return s.TokensPerSecond }))
 		add(human.Count(int(speeds[n-1].Y)), "tokens a second")
 	}
-	add(fmt.Sprintf("%.2f of %.4g", w.Epoch, w.Epochs), "epochs")
-	add(short(w.Elapsed), "training time")
+	if w.Steps > 0 {
+		add(fmt.Sprintf("%.2f of %.4g", w.Epoch, w.Epochs), "epochs")
+		add(short(w.Elapsed), "training time")
+	}
 	if w.Phase == Running && w.Step > 0 {
 		add(short(w.Left), "left, about")
 	}
