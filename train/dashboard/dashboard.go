@@ -20,8 +20,8 @@ import (
 )
 
 // ErrExposed reports an address that other machines can reach.
-var ErrExposed = errors.New("a dashboard can stop its run and asks for no password: it takes addresses of this machine " +
-	"only, such as 127.0.0.1:8377; ssh -L 8377:127.0.0.1:8377 leads there from another machine")
+var ErrExposed = errors.New("a dashboard can stop its run and asks for no password: it takes addresses of this " +
+	"machine only, such as 127.0.0.1:8377; ssh -L 8377:127.0.0.1:8377 leads there from another machine")
 
 //go:embed dashboard.js
 var script string
