@@ -10,7 +10,7 @@ import (
 
 // done reports whether all steps are done or early stopping ends the run.
 func (r *run) done() bool {
-	return r.state.Step == r.steps.total || r.config.Patience > 0 && r.state.Watch.Stale >= r.config.Patience
+	return r.state.ended(r.config, r.steps)
 }
 
 // afterStep evaluates, samples and saves a checkpoint, whichever is due after the steps so far.
@@ -18,6 +18,10 @@ func (r *run) afterStep(ctx context.Context) error {
 	c, step := r.config, r.state.Step
 	due := func(every int) bool { return r.done() || every > 0 && step%every == 0 }
 	if (step == 0 || due(c.EvalSteps)) && r.state.Evaluated != step {
+		if step > 0 && (c.EvalSteps == 0 || step%c.EvalSteps != 0) {
+			before := r.state.Watch
+			r.state.Unended = &before
+		}
 		if err := r.evaluation(ctx); err != nil {
 			return err
 		}

@@ -51,7 +51,7 @@ func TestEarlierRunsContinueAsTheyBeganOrNotAtAll(t *testing.T) {
 				require.NoError(t, err, c.reason)
 				require.Equal(t, definitions, s.Definitions)
 				if name == "old" {
-					require.NoError(t, s.continues(now, Inputs{}), c.reason)
+					require.NoError(t, s.continues(now, &Inputs{}), c.reason)
 				}
 				continue
 			}
@@ -98,9 +98,9 @@ func TestAnEarlierRunOfAnAdapterHasTheAdaptersSettings(t *testing.T) {
 	now.Methods.Set(m)
 	s := state{Config: Defaults()}
 	s.Config.Adapter = dir
-	require.ErrorContains(t, s.continues(now, Inputs{}), "lora_rank was 8, is 3")
+	require.ErrorContains(t, s.continues(now, &Inputs{}), "lora_rank was 8, is 3")
 	require.NoError(t, s.update(dir, now, 12))
-	require.NoError(t, s.continues(now, Inputs{}))
+	require.NoError(t, s.continues(now, &Inputs{}))
 }
 
 // With dataloader_drop_last the micro-batch decides which examples an epoch has.
@@ -109,7 +109,7 @@ func TestDropLastTiesARunToItsMicroBatches(t *testing.T) {
 	old.BatchSize, old.Accumulation = 2, 4
 	now := old
 	now.BatchSize, now.Accumulation = 4, 2
-	require.NoError(t, state{Config: old}.continues(now, Inputs{}))
+	require.NoError(t, state{Config: old}.continues(now, &Inputs{}))
 	old.DropLast, now.DropLast = true, true
-	require.ErrorContains(t, state{Config: old}.continues(now, Inputs{}), "per_device_train_batch_size was 2, is 4")
+	require.ErrorContains(t, state{Config: old}.continues(now, &Inputs{}), "per_device_train_batch_size was 2, is 4")
 }

@@ -24,8 +24,7 @@ func (r *run) startingPoint() (string, error) {
 		return from, nil
 	case "none":
 		if begun {
-			return "", fmt.Errorf("%w: %s already holds a run; continue it with --resume auto, or take another output_dir",
-				ErrRefused, dir)
+			return "", errBegun(dir)
 		}
 		return "", nil
 	}
@@ -60,6 +59,6 @@ func (r *run) resume() error {
 	if err := w.point(r.disk, dir); err != nil { // the run may have been interrupted before this
 		return err
 	}
-	r.info("continuing from %s", from)
+	r.info("continuing from %s, step %d of %d", from, s.Step, r.steps.total)
 	return nil
 }

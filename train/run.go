@@ -108,7 +108,7 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 		config: c, job: job, disk: d, steps: s, schedule: rates,
 		optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params()),
 		show:      &report.Progress{Out: job.Out, Terminal: job.Terminal, Every: c.LoggingSteps, Total: s.total},
-		state:     state{Evaluated: -1, Sampled: -1, Definitions: definitions, Config: c, Inputs: job.Inputs},
+		state:     state{Examples: s.n, Evaluated: -1, Sampled: -1, Definitions: definitions, Config: c, Inputs: job.Inputs},
 		start:     time.Now(), evalSet: setHash(job.Evaluation), learned: learned, auto: auto,
 	}, nil
 }

@@ -35,16 +35,16 @@ func TestStatesOfEarlierRunsContinue(t *testing.T) {
 		s.Config.LoRA)
 	require.Equal(t, adapter.LLaMAAdapter{Len: 10, Layers: 4, Gate: "per_head", GateActivation: "tanh"},
 		s.Config.LLaMAAdapter)
-	require.NoError(t, s.continues(s.Config, s.Inputs))
+	require.NoError(t, s.continues(s.Config, &s.Inputs))
 
 	// An empty list is the same as none.
 	bare := s.Config
 	bare.Weights, bare.Columns, bare.Allow, bare.EvalDataset = nil, nil, nil, nil
-	require.NoError(t, s.continues(bare, s.Inputs))
-	require.NoError(t, state{Config: bare}.continues(s.Config, Inputs{}))
+	require.NoError(t, s.continues(bare, &s.Inputs))
+	require.NoError(t, state{Config: bare}.continues(s.Config, &Inputs{}))
 	bare.Columns = []string{"output=answer"}
-	require.ErrorContains(t, s.continues(bare, s.Inputs), "columns was [], is [output=answer]")
-	require.ErrorContains(t, state{Config: bare}.continues(s.Config, Inputs{}), "columns was [output=answer], is []")
+	require.ErrorContains(t, s.continues(bare, &s.Inputs), "columns was [], is [output=answer]")
+	require.ErrorContains(t, state{Config: bare}.continues(s.Config, &Inputs{}), "columns was [output=answer], is []")
 
 	// What is written now has the same keys.
 	var before, now struct{ Config map[string]any }
@@ -59,18 +59,18 @@ func TestStatesOfEarlierRunsContinue(t *testing.T) {
 
 	other := s.Config
 	other.LoRA.Rank = 9
-	require.ErrorContains(t, s.continues(other, s.Inputs), "lora_rank was 8, is 9")
+	require.ErrorContains(t, s.continues(other, &s.Inputs), "lora_rank was 8, is 9")
 	other = s.Config
 	other.LLaMAAdapter.Gate = "scalar"
-	require.NoError(t, s.continues(other, s.Inputs), "a setting of another method acts in neither run")
+	require.NoError(t, s.continues(other, &s.Inputs), "a setting of another method acts in neither run")
 	s.Config.Type, other.Type = "llama-adapter", "llama-adapter"
-	require.ErrorContains(t, s.continues(other, s.Inputs), "gate was per_head, is scalar")
+	require.ErrorContains(t, s.continues(other, &s.Inputs), "gate was per_head, is scalar")
 
 	other = s.Config
 	other.WarmupRatio = 0.1
-	require.ErrorContains(t, s.continues(other, s.Inputs), "warmup_ratio was 0.03, is 0.1")
+	require.ErrorContains(t, s.continues(other, &s.Inputs), "warmup_ratio was 0.03, is 0.1")
 	s.Config.WarmupSteps, other.WarmupSteps = 5, 5
-	require.NoError(t, s.continues(other, s.Inputs), "warmup_steps leaves warmup_ratio nothing to do")
+	require.NoError(t, s.continues(other, &s.Inputs), "warmup_steps leaves warmup_ratio nothing to do")
 }
 
 func TestMethodsSettingsAreAmongTheRunsOwn(t *testing.T) {

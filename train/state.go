@@ -29,6 +29,8 @@ type state struct {
 	Evaluated  int     `json:"evaluated"` // the last step with an evaluation, -1: none
 	Sampled    int     `json:"sampled"`   // the last step with samples, -1: none
 	Watch      watch   `json:"watch"`
+	Unended    *watch  `json:"watch_before_end,omitempty"` // Watch without the evaluation that was due at the end alone
+	Examples   int     `json:"examples,omitempty"`
 
 	Definitions int    `json:"definitions"` // of settings, see definitions
 	Config      Config `json:"config"`
@@ -52,12 +54,12 @@ func mayChange() []string {
 		"activation_memory_mb", "max_memory", "per_device_train_batch_size", "gradient_accumulation_steps",
 		"model_name_or_path", "adapter_name_or_path", "allow_other_base", "dataset", "eval_dataset",
 		"early_stopping_patience", "early_stopping_threshold", "load_best_model_at_end", "metric_for_best_model",
-		"sample_prompts", "sample_steps", "sample_max_new_tokens",
+		"sample_prompts", "sample_steps", "sample_max_new_tokens", "num_train_epochs", "max_steps", // see lengthen
 	}
 }
 
-// continues returns an error that says why a run may not continue from a checkpoint.
-func (s state) continues(c Config, in Inputs) error {
+// continues returns an error that says why a run may not continue from a checkpoint; in is nil if it is not known yet.
+func (s state) continues(c Config, in *Inputs) error {
 	free := mayChange()
 	for _, i := range s.Config.Idle() { // what acts in neither run may differ
 		if slices.ContainsFunc(c.Idle(), func(now Idle) bool { return now.Key == i.Key }) {
@@ -76,21 +78,29 @@ func (s state) continues(c Config, in Inputs) error {
 		differ = append(differ, fmt.Sprintf("per_device_train_batch_size was %d, is %d, and with dataloader_drop_last the "+
 			"examples of an epoch depend on it", s.Config.BatchSize, c.BatchSize))
 	}
+	if in != nil {
+		differ = append(differ, s.Inputs.changed(*in)...)
+	}
+	if differ == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s; take another output_dir", ErrRefused,
+		strings.Join(differ, "; "))
+}
+
+// changed lists the inputs that differ.
+func (old Inputs) changed(now Inputs) (differ []string) {
 	for _, i := range []struct{ name, old, now string }{
-		{"base model", s.Inputs.Base, in.Base},
-		{"base model's weights", cmp.Or(s.Inputs.Content, in.Content), in.Content},
-		{"tokenizer", s.Inputs.Tokenizer, in.Tokenizer},
-		{"training data", s.Inputs.Training, in.Training}, {"evaluation data", s.Inputs.Evaluation, in.Evaluation},
+		{"base model", old.Base, now.Base},
+		{"base model's weights", cmp.Or(old.Content, now.Content), now.Content},
+		{"tokenizer", old.Tokenizer, now.Tokenizer},
+		{"training data", old.Training, now.Training}, {"evaluation data", old.Evaluation, now.Evaluation},
 	} {
 		if i.old != i.now {
 			differ = append(differ, fmt.Sprintf("the %s changed", i.name))
 		}
 	}
-	if differ == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %s; take another output_dir, or --resume none with an empty one", ErrRefused,
-		strings.Join(differ, "; "))
+	return differ
 }
 
 // differences lists the settings that differ and are not free to, those of inlined structs too.
@@ -117,7 +127,16 @@ func equal(old, now reflect.Value) bool {
 
 // readState reads the state of a checkpoint and checks that it belongs to this run.
 func readState(dir string, c Config, in Inputs, p *steps) (state, error) {
-	var s state
+	s, err := peek(dir)
+	if err == nil {
+		err = s.allow(dir, c, &in, p)
+	}
+	s.Examples = p.n
+	return s, err
+}
+
+// peek reads the state of a checkpoint.
+func peek(dir string) (s state, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, stateFile))
 	if err != nil {
 		return s, err
@@ -125,21 +144,6 @@ func readState(dir string, c Config, in Inputs, p *steps) (state, error) {
 	s.Config.SharePrefix = "false" // of checkpoints from before there was the setting
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", stateFile, err)
-	}
-	if c.SharePrefix == "auto" {
-		c.SharePrefix = s.Config.SharePrefix
-	}
-	if err := s.update(dir, c, p.n); err != nil {
-		return s, err
-	}
-	if err := s.continues(c, in); err != nil {
-		return s, err
-	}
-	if s.Step < 1 || s.Step > p.total {
-		return s, fmt.Errorf("%w: it is of step %d, the run has %d", ErrRefused, s.Step, p.total)
-	}
-	if best := s.Watch.BestStep; best < 0 || best > s.Step {
-		return s, fmt.Errorf("%w: it is of step %d and names step %d as the best", ErrRefused, s.Step, best)
 	}
 	return s, nil
 }
