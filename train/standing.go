@@ -11,7 +11,7 @@ import (
 	"fettle/train/checkpoint"
 )
 
-// ErrLonger reports a finished run that cannot be continued to more steps, as its learning rates depend on their number.
+// ErrLonger reports a run that cannot be continued to more steps, as its learning rates depend on their number.
 var ErrLonger = fmt.Errorf("%w: the rates depend on the number of steps", ErrRefused)
 
 // Standing is the state of the run in an output directory.
@@ -126,14 +126,14 @@ func (s *state) lengthen(c Config, p *steps) error {
 	}
 	for k := range s.Step {
 		if a, b := old.rate(k), now.rate(k); a != b {
-			return fmt.Errorf("%w (lr_scheduler_type %s): the run was begun with %d, is at %d and would now have %d, with a rate "+
-				"of %.3g in step %d, which was %.3g; with constant it would continue", ErrLonger, c.Schedule, was, s.Step, p.total,
-				b, k+1, a)
+			return fmt.Errorf("%w (lr_scheduler_type %s): the run was begun with %d, is at %d and would now have %d, with a "+
+				"rate of %.3g in step %d, which was %.3g", ErrLonger, c.Schedule, was, s.Step,
+				p.total, b, k+1, a)
 		}
 	}
 	s.Config.Epochs, s.Config.MaxSteps = c.Epochs, c.MaxSteps
 	if s.Unended != nil && s.Step != p.total { // the evaluation was due at the end alone
-		s.Watch, s.Unended = *s.Unended, nil
+		s.Watch, s.Unended, s.Evaluated = *s.Unended, nil, s.Step-1
 	}
 	return nil
 }

@@ -39,6 +39,15 @@ type runData struct {
 // readRunData reads the data of a run and fills in the settings that depend on the base. On a terminal, progress shows
 // how far it is.
 func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
+	m, err := describeData(c)
+	if err != nil {
+		return nil, err
+	}
+	return m, m.load(c, progress)
+}
+
+// describeData finds recipe, tokenizer and the shape of the base, and fills in the settings that depend on the base.
+func describeData(c *train.Config) (*runData, error) {
 	m := &runData{evaluation: &data.Set{}}
 	var err error
 	if c.Adapter != "" {
@@ -63,16 +72,15 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 	}
 	dirs := partDirs(c.Adapter, m.tokenizerDir)
 	m.tokenizerDir = tokenizerDir(dirs)
-	var tok encode.Tokenizer
 	if t, err := tokenizer.Load(m.tokenizerDir); err == nil {
-		tok, m.tok, m.hash = t, t, t.Hash()
+		m.tok, m.hash = t, t.Hash()
 		if err := t.Fits(m.shape.Vocab); err != nil {
 			return nil, input(fmt.Errorf("load tokenizer %s: %w", m.tokenizerDir, err))
 		}
 	} else if c.DatasetFormat != "tokenized" {
 		return nil, input(err)
 	}
-	if m.recipe, m.template, err = chat.FindRecipe(c.Recipe, tok, dirs...); err != nil {
+	if m.recipe, m.template, err = chat.FindRecipe(c.Recipe, m.encoder(), dirs...); err != nil {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	switch {
@@ -84,19 +92,32 @@ func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
 		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff,
 			m.shape.MaxPositions))
 	}
-	if err := m.read(c, tok, progress); err != nil {
-		return nil, err
+	return m, nil
+}
+
+// encoder returns the tokenizer, nil if there is none.
+func (m *runData) encoder() encode.Tokenizer {
+	if m.tok == nil {
+		return nil
+	}
+	return m.tok
+}
+
+// load reads the files of a run.
+func (m *runData) load(c *train.Config, progress io.Writer) error {
+	if err := m.read(c, m.encoder(), progress); err != nil {
+		return err
 	}
 	m.training.Report.Longest = c.Cutoff >= m.shape.MaxPositions
 	c.ResolvePerEpoch(len(m.training.Examples))
 	for _, e := range slices.Concat(m.training.Examples, m.evaluation.Examples) {
 		for s := range e.Sequences() {
 			if err := m.within(s.Tokens); err != nil {
-				return nil, input(fmt.Errorf("read %s: %w", e.Source, err))
+				return input(fmt.Errorf("read %s: %w", e.Source, err))
 			}
 		}
 	}
-	return m, nil
+	return nil
 }
 
 // within returns an error for a token without a row in the embedding.

@@ -67,8 +67,18 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 // runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights.
 func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board) error {
 	log := newLog(cmd.ErrOrStderr())
-	m, err := readRunData(&c, cmd.ErrOrStderr())
+	m, err := describeData(&c)
 	if err != nil {
+		return err
+	}
+	if over, err := m.finished(cmd, c, nil); over || err != nil {
+		return err
+	}
+	if err := m.load(&c, cmd.ErrOrStderr()); err != nil {
+		return err
+	}
+	inputs := train.Inputs{Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash}
+	if over, err := m.finished(cmd, c, &inputs); over || err != nil {
 		return err
 	}
 	m.log(log, c)
