@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"fettle/adapter"
+	"fettle/train"
+	pages "fettle/train/report"
+)
+
+// overwrites returns an error for a run whose output would replace what it is made of: base, adapter or data.
+func overwrites(c train.Config) error {
+	for _, in := range []struct{ key, path, why string }{
+		{"model_name_or_path", c.ModelName, "the run would replace files of its base"},
+		{"adapter_name_or_path", c.Adapter, "the run would replace the adapter that it starts from; without " +
+			"adapter_name_or_path, a run in that directory continues"},
+	} {
+		path, _, err := adapter.Locate(in.path)
+		if err == nil && in.path != "" && sameFile(path, c.OutputDir) {
+			return usage(fmt.Errorf("output_dir %s is %s: %s. Choose another output_dir", c.OutputDir, in.key, in.why))
+		}
+	}
+	written := []string{"config.yaml", pages.LogFile, pages.TrainerStateFile, pages.PageFile, adapter.RecordFile,
+		adapter.ConfigFile}
+	for _, path := range slices.Concat(c.Dataset, c.EvalDataset) {
+		if slices.Contains(written, filepath.Base(path)) && sameFile(filepath.Dir(path), c.OutputDir) {
+			return usage(fmt.Errorf("the run would replace its data: it writes a %s of its own in output_dir %s. Choose "+
+				"another output_dir", filepath.Base(path), c.OutputDir))
+		}
+	}
+	return nil
+}
+
+// sameFile reports whether two paths lead to one file or directory that exists.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
