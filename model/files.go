@@ -93,7 +93,7 @@ func openFile(path, dir string, to extent) (map[string]checkpoint.Tensor, error)
 		}
 	}
 	if errors.Is(err, os.ErrNotExist) {
-		err = fmt.Errorf("%w: %s", err, instead(dir))
+		err = absent(fmt.Sprintf("%s is not there: %s", path, instead(dir)))
 	}
 	if err != nil {
 		return nil, err
@@ -115,23 +115,4 @@ func openPickle(path string, to extent) (*pth.File, error) {
 		return pth.Describe(path)
 	}
 	return pth.Open(path)
-}
-
-// instead states what a directory has in place of the weights that are missing.
-func instead(dir string) string {
-	matches := func(pattern string) []string {
-		found, _ := filepath.Glob(filepath.Join(dir, pattern))
-		return found
-	}
-	if found := matches("*.safetensors"); len(found) > 0 {
-		return fmt.Sprintf("the directory has %d other safetensors files, such as %s: is a part of it missing?", len(found),
-			filepath.Base(found[0]))
-	}
-	for _, pattern := range []string{"*.bin", "*.pth", "*.pt", "*.gguf"} {
-		if found := matches(pattern); len(found) > 0 {
-			return fmt.Sprintf("the directory has %s, want model.safetensors or pytorch_model.bin, or an index of its parts",
-				filepath.Base(found[0]))
-		}
-	}
-	return "the directory has no weights; was it downloaded whole?"
 }

@@ -105,7 +105,7 @@ func TestWrongModelsAreRefusedWithAReason(t *testing.T) {
 		{"missing shard", func(t *testing.T, dir string) {
 			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Shards: 2}, 1))
 			require.NoError(t, os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors")))
-		}, "model-00002-of-00002.safetensors: no such file or directory: the directory has 2 other"},
+		}, "of its 2 parts these are missing: model-00002-of-00002.safetensors"},
 		{"another name", func(t *testing.T, dir string) {
 			require.NoError(t,
 				os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "weights.bin")))

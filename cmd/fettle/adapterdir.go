@@ -49,8 +49,8 @@ func baseOf(name string) (string, error) {
 	if len(names) == 0 {
 		return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s names no base model", name))
 	}
-	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s was trained on a model that is not there any "+
-		"more, or on another machine. Give it where it is now.\n%s", name, identify.Absent(names[0], false)))
+	return "", usage(fmt.Errorf("model_name_or_path is missing: adapter %s needs its base, which is not where it was "+
+		"in training.\n%s", name, identify.Absent(names[0], false)))
 }
 
 func isThere(path string) bool {

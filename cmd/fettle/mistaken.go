@@ -113,7 +113,9 @@ func mistaken(key, name string, p identify.Path, want string) error {
 	}
 	switch {
 	case p.Kind == identify.Missing, p.Kind == identify.HubName:
-		return missingf("%s: %s", key, identify.Absent(name, false))
+		return missingf("%s %s", key, identify.Absent(name, false))
+	case p.Do != "":
+		return input(fmt.Errorf("%s %s is %s: %s", key, name, p.What, p.Do))
 	case p.Use != "":
 		return input(fmt.Errorf("%s %s is %s: give %s", key, name, p.What, p.Use))
 	}

@@ -33,6 +33,8 @@ func TestPathsGivenForOthersAreNamed(t *testing.T) {
 	require.NoError(t, err)
 	put("page/model.safetensors", string(weights))
 	gguf := filepath.Join(put("llama.gguf", "GGUF"), "llama.gguf")
+	put("several/a.gguf", "GGUF")
+	several := put("several/b.gguf", "GGUF")
 	train := []string{"--dataset", "fettle-questions", "--output_dir", filepath.Join(dir, "run"), "--max_steps", "1"}
 	generate := []string{"generate", "--raw", "--prompt", "a", "--model_name_or_path"}
 	for _, c := range []struct {
@@ -55,6 +57,12 @@ func TestPathsGivenForOthersAreNamed(t *testing.T) {
 		{"a broken GGUF file as the model", append(generate, gguf), exitData, "llama.gguf"},
 		{"a file of the model", append(generate, base+"/config.json"), exitData,
 			"is a file, not a directory: give " + base},
+		{"a git-lfs pointer in the place of a GGUF file",
+			append(generate, filepath.Join(put("lfs/m.gguf", pointer), "m.gguf")), exitData,
+			"m.gguf is a git-lfs pointer: run git lfs pull"},
+		{"an archive", append(generate, put("packed/m.zip", "PK\x03\x04")), exitData,
+			"m.zip there is a zip archive: unpack it"},
+		{"several GGUF files", append(generate, several), exitData, "with 2 GGUF files (a.gguf, b.gguf): give one of them"},
 		{"a git-lfs pointer", append(generate, cloned), exitData,
 			"is a git-lfs pointer, not the file itself: run git lfs"},
 		{"a web page", append(generate, page), exitData, "config.json: it is a web page"},
@@ -65,7 +73,7 @@ func TestPathsGivenForOthersAreNamed(t *testing.T) {
 		{"an adapter in a directory of its own", append(generate, base, "--adapter_name_or_path", outer), exitData,
 			"give " + filepath.Join(outer, "sql")},
 		{"an adapter from the Hub", append(generate, base, "--adapter_name_or_path", "owner/lora"), exitMissing,
-			"adapter_name_or_path: nothing is at owner/lora here. It reads like a name on the Hugging Face Hub"},
+			"hf download owner/lora --local-dir lora"},
 		{"a run from a Trainer's checkpoint", append([]string{"train", "--model_name_or_path", base,
 			"--resume", trainer},
 			train...), exitData, "start from its weights with --adapter_name_or_path " + trainer},

@@ -1,6 +1,7 @@
 package identify
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,6 +32,7 @@ type Path struct {
 	Kind Kind
 	What string // a phrase for messages: "an adapter", "a GGUF file"
 	Use  string // the directory or file meant instead, where there is one
+	Do   string // what else to do, where that is known
 }
 
 // Of identifies what a path holds.
@@ -39,7 +41,7 @@ func Of(path string) Path {
 	remote, elsewhere := RemoteAt(path, false)
 	switch {
 	case elsewhere:
-		return Path{HubName, remote.What, ""}
+		return Path{Kind: HubName, What: remote.What}
 	case err != nil:
 		return Path{Kind: Missing, What: "missing"}
 	case !info.IsDir():
@@ -59,7 +61,7 @@ func file(path string) Path {
 	if content == GGUF || content == Llama2C {
 		return Path{Kind: Model, What: string(content)}
 	}
-	p := Path{Kind: Foreign, What: string(content)}
+	p := Path{Kind: Foreign, What: string(content), Do: advice(content)}
 	if p.What == "" {
 		p.What = "a file, not a directory"
 	}
@@ -74,6 +76,21 @@ func file(path string) Path {
 	return p
 }
 
+// advice says what to do with a file that is in the place of a model or an adapter, "" if there is no general advice.
+func advice(c Content) string {
+	switch c {
+	case Zip, Gzip, Zstandard, XZ:
+		return "unpack it"
+	case Pointer:
+		return "run git lfs pull in its directory, or download the file"
+	case WebPage:
+		return "download it again, with access to it"
+	case Empty:
+		return "download it again"
+	}
+	return ""
+}
+
 // sign recognizes a kind of directory by files of its own, all of which must be there.
 type sign struct {
 	files  []string
@@ -81,6 +98,9 @@ type sign struct {
 	what   string
 	layout Layout // of a model with weights
 }
+
+// lacking says what to do about files without the description that belongs to them.
+const lacking = "download it too, from where the weights are from"
 
 // signs lists them; the first that matches counts.
 var signs = []sign{
@@ -139,27 +159,65 @@ func directory(dir string) Path {
 			continue
 		}
 		if s.kind == Adapter && !isPEFT(dir) {
-			return Path{Foreign, "an adapter, but none of PEFT's: its adapter_config.json has no peft_type", ""}
+			return Path{Kind: Foreign, What: "an adapter, but none of PEFT's: its adapter_config.json has no peft_type"}
 		}
 		if files := ggufFiles(names); s.layout == GGUFModel && len(files) != 1 {
 			return Path{Kind: Foreign, What: fmt.Sprintf("a directory with %d GGUF files (%s)", len(files),
-				strings.Join(files, ", "))}
+				strings.Join(files, ", ")), Do: "give one of them"}
 		}
-		return Path{s.kind, s.what, ""}
+		p := Path{Kind: s.kind, What: s.what}
+		if strings.Contains(s.what, " without ") && s.kind == Foreign {
+			p.Do = lacking
+		}
+		return p
 	}
 	if len(Checkpoints(dir)) > 0 {
-		return Path{Run, "the directory of a run that has no result yet", ""}
+		return Path{Kind: Run, What: "the directory of a run that has no result yet"}
 	}
 	if slices.Contains(names, "snapshots") && slices.Contains(names, "refs") {
-		return Path{Foreign, "a directory of the Hugging Face cache", newest(filepath.Join(dir, "snapshots"), Model)}
+		inside := filepath.Join(dir, "snapshots")
+		return Path{Kind: Foreign, What: "a directory of the Hugging Face cache",
+			Use: cmp.Or(newest(inside, Adapter), newest(inside, Model))}
 	}
 	if inside := newest(dir, Adapter); inside != "" {
-		return Path{Other, "a directory with an adapter in a directory of its own", inside}
+		return Path{Kind: Other, What: "a directory with an adapter in a directory of its own", Use: inside}
 	}
 	if inside := newest(dir, Model); inside != "" {
-		return Path{Other, "a directory with a model in a directory of its own", inside}
+		return Path{Kind: Other, What: "a directory with a model in a directory of its own", Use: inside}
 	}
-	return Path{Other, "a directory without a model or an adapter", ""}
+	for _, name := range names {
+		if c := File(filepath.Join(dir, name)); c != Pointer && advice(c) != "" && c != Empty {
+			return Path{Kind: Other, What: fmt.Sprintf("a directory without a model or an adapter; %s there is %s", name, c),
+				Do: advice(c)}
+		}
+		if unended(name) {
+			return Path{Kind: Other, What: fmt.Sprintf("a directory without a model or an adapter; %s there is a download "+
+				"that has not ended", name), Do: "continue it"}
+		}
+	}
+	return Path{Kind: Other, What: "a directory without a model or an adapter"}
+}
+
+// unended reports whether a file's name is one of a download that has not ended.
+func unended(name string) bool {
+	return slices.Contains([]string{".part", ".partial", ".incomplete", ".crdownload", ".download", ".aria2", ".tmp"},
+		filepath.Ext(name))
+}
+
+// Unended returns the name of a file of a download that has not ended in the directory of a model, "" if there is none.
+func Unended(dir string) string {
+	const cache = ".cache/huggingface/download"
+	for _, name := range namesIn(dir) {
+		if unended(name) {
+			return name
+		}
+	}
+	for _, name := range namesIn(filepath.Join(dir, cache)) {
+		if unended(name) {
+			return cache + "/" + name
+		}
+	}
+	return ""
 }
 
 // Checkpoints lists the checkpoints in the directory of a run, of this program or of Hugging Face's Trainer, that hold

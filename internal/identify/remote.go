@@ -148,18 +148,26 @@ func Absent(path string, set bool) string {
 		return fmt.Sprintf("%s: there is no such file or directory, did you mean %s", path, near)
 	}
 	if r, ok := RemoteAt(path, set); ok {
-		text := fmt.Sprintf("nothing is at %s here. It reads like %s, and fettle does not download", path, r.What)
+		text := fmt.Sprintf("%s is not in %s. It reads like %s, and fettle does not download:", path, workingDir(), r.What)
 		if len(r.Fetch) == 0 {
-			return text + ": copy it to this machine and give its path"
+			return text + " copy it to this machine and give its path"
 		}
-		return fmt.Sprintf("%s. Get it by\n  %s\nand give %s", text, strings.Join(r.Fetch, "\nor\n  "), r.To)
+		return fmt.Sprintf("%s get it by\n  %s\nand give %s", text, strings.Join(r.Fetch, "\nor by\n  "), r.To)
 	}
 	if rest, ok := strings.CutPrefix(path, "file://"); ok {
 		return fmt.Sprintf("%s is an address: give its path, %s", path, rest)
 	}
 	text := path + ": there is no such file or directory"
-	if cwd, err := os.Getwd(); err == nil && !filepath.IsAbs(path) {
-		text += " in " + cwd
+	if !filepath.IsAbs(path) {
+		text += " in " + workingDir()
 	}
 	return text
+}
+
+func workingDir() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "the working directory"
+	}
+	return dir
 }

@@ -71,7 +71,7 @@ func TestAPathAtWhichNothingIsIsExplained(t *testing.T) {
 		"nothing-like-it":          "there is no such file or directory in " + dir,
 		"file:///data/llama":       "give its path, /data/llama",
 		"gs://bucket/llama":        "copy it to this machine and give its path",
-		"owner/name":               "Get it by\n  hf download owner/name --local-dir name\nor\n  git clone https://",
+		"owner/name":               "get it by\n  hf download owner/name --local-dir name\nor by\n  git clone https://",
 	} {
 		require.Contains(t, Absent(path, false), want, path)
 	}

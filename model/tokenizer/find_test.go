@@ -57,7 +57,7 @@ func TestLlama2CsVocabulariesAreSentencePieces(t *testing.T) {
 	require.ErrorContains(t, err, `token 3 is "<0x99>", want the byte 0x00`)
 	cut := llama2cFile(false, " a")
 	_, err = Parse(cut[:len(cut)-1])
-	require.ErrorContains(t, err, "token 259 has 2 bytes, 1 are left: truncated?")
+	require.ErrorContains(t, err, "token 259 has 2 bytes, 1 are left: it is truncated")
 }
 
 // The tokenizer of a model that is a file lies beside it, in the places that each format has.

@@ -31,12 +31,13 @@ func parseLlama2C(text []byte, beside side) (*Tokenizer, error) {
 	var names []string
 	for rest := text[4:]; len(rest) > 0; {
 		if len(rest) < 8 {
-			return nil, fmt.Errorf("%s: it ends in token %d: truncated?", notOne, len(names))
+			return nil, fmt.Errorf("%s: it ends in token %d: it is truncated: download it again", notOne, len(names))
 		}
 		score := math.Float32frombits(binary.LittleEndian.Uint32(rest))
 		n := binary.LittleEndian.Uint32(rest[4:])
 		if rest = rest[8:]; uint64(n) > uint64(len(rest)) {
-			return nil, fmt.Errorf("%s: token %d has %d bytes, %d are left: truncated?", notOne, len(names), n, len(rest))
+			return nil, fmt.Errorf("%s: token %d has %d bytes, %d are left: it is truncated: download it again", notOne,
+				len(names), n, len(rest))
 		}
 		if score != score {
 			return nil, fmt.Errorf("%s: the score of token %d is not a number", notOne, len(names))

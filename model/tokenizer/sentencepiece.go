@@ -149,7 +149,7 @@ type field func(number protowire.Number, kind protowire.Type, value uint64, text
 // damaged explains an error of protowire.
 func damaged(code int) error {
 	if errors.Is(protowire.ParseError(code), io.ErrUnexpectedEOF) {
-		return errors.New("it ends inside a field: truncated?")
+		return errors.New("it ends inside a field: the file is truncated: download or copy it again")
 	}
 	return errors.New("one of its fields is damaged")
 }

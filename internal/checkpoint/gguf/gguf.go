@@ -123,7 +123,8 @@ func (i info) tensor(body []byte, align uint64) (checkpoint.Tensor, error) {
 	case i.offset%align != 0:
 		return t, fmt.Errorf("its data begin at %d, which %d does not divide", i.offset, align)
 	case i.offset > uint64(len(body)) || size > uint64(len(body))-i.offset:
-		return t, fmt.Errorf("%d bytes at %d, but the file has %d: truncated?", size, i.offset, len(body))
+		return t, fmt.Errorf("%d bytes at %d, but the file has %d: it is truncated: download or copy it "+
+			"again", size, i.offset, len(body))
 	}
 	t.Data = body[i.offset:][:size:size]
 	return t, nil

@@ -17,7 +17,7 @@ type reader struct {
 	err  error
 }
 
-var errTruncated = errors.New("it ends in the middle: truncated?")
+var errTruncated = errors.New("it ends in the middle: the file is truncated: download or copy it again")
 
 // take returns the next n bytes; nil after an error.
 func (r *reader) take(n uint64) []byte {

@@ -71,7 +71,7 @@ func header(data []byte) (h Header, at int, err error) {
 			h.Group = int(int32(binary.LittleEndian.Uint32(numbers[4*dims+1:])))
 		}
 	} else if at = 4 * dims; len(data) < at {
-		return h, 0, errors.New("it ends in the header: truncated?")
+		return h, 0, errors.New("it ends in the header: the file is truncated: download or copy it again")
 	}
 	for i, into := range [dims]*int{
 		&h.Dim, &h.Hidden, &h.Layers, &h.Heads, &h.KVHeads, &h.Vocab, &h.MaxLength,

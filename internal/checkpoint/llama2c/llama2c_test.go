@@ -126,7 +126,7 @@ func TestWrongFilesAreRefusedWithAReason(t *testing.T) {
 		"n_layers is 2147483647, want 1 to 4096":   first(2, 1<<31-1),
 		"n_kv_heads is -1":                         first(4, -1),
 		"dim 4, n_heads 3 and n_kv_heads 1 do not": first(3, 3),
-		"it ends in the weights: truncated?":       first(1, 1<<24),
+		"it ends in the weights: the file is truncated: download or copy it again": first(1, 1<<24),
 		"group_size is 0": append(change(func(h *Header) { h.Version, h.Group = 2, 1 })[:8+28+1],
 			make([]byte, 300)...),
 		"20 elements, want a multiple of group_size 3": change(func(h *Header) { h.Version, h.Group = 2, 3 }),

@@ -54,7 +54,7 @@ type reader struct {
 	err   error
 }
 
-var errTruncated = errors.New("it ends in the weights: truncated?")
+var errTruncated = errors.New("it ends in the weights: the file is truncated: download or copy it again")
 
 // take returns the next n elements of a width; nil after an error.
 func (r *reader) take(n, width int) []byte {

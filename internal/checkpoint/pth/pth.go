@@ -150,7 +150,7 @@ func (f *File) archive(data []byte) (any, error) {
 // entry returns the bytes of an entry, which must not be compressed, as a window into the archive.
 func entry(data []byte, e *zip.File, name string, unchecked bool) ([]byte, error) {
 	if e == nil {
-		return nil, fmt.Errorf("the archive has no %s: truncated?", name)
+		return nil, fmt.Errorf("the archive has no %s: the file is truncated: download or copy it again", name)
 	}
 	if e.Method != zip.Store || e.CompressedSize64 != e.UncompressedSize64 {
 		return nil, fmt.Errorf("%s is compressed, which PyTorch does not do", name)
@@ -161,7 +161,7 @@ func entry(data []byte, e *zip.File, name string, unchecked bool) ([]byte, error
 	}
 	n := e.UncompressedSize64
 	if at < 0 || uint64(at) > uint64(len(data)) || n > uint64(len(data))-uint64(at) {
-		return nil, fmt.Errorf("%s ends behind the file: truncated?", name)
+		return nil, fmt.Errorf("%s ends behind the file: the file is truncated: download or copy it again", name)
 	}
 	window := data[at : at+int64(n) : at+int64(n)]
 	// torch.serialization.set_crc32_options(False) leaves zeros in place of checksums.

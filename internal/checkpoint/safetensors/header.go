@@ -35,7 +35,8 @@ func Parse(data []byte) (*File, error) {
 		return nil, fmt.Errorf("safetensors: header of %d bytes, want at most %d", n, maxHeader)
 	}
 	if n > uint64(len(data)) {
-		return nil, fmt.Errorf("safetensors: header of %d bytes, but %d follow: truncated?", n, len(data))
+		return nil, fmt.Errorf("safetensors: header of %d bytes, but %d follow: the file is truncated: download or copy it "+
+			"again", n, len(data))
 	}
 	header, body := data[:n], data[n:]
 	if !bytes.HasPrefix(header, []byte("{")) || !utf8.Valid(header) {
