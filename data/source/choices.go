@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fettle/data/recipe"
 )
 
 // choices are the possible answers of a question, each with its label.
@@ -106,4 +108,17 @@ func (c *choices) answer(f fields, key, text string, number bool) (string, error
 		return "", f.errorf("%q is %d, there are %d choices, counted from 0", key, n, len(c.labels))
 	}
 	return c.labels[n], nil
+}
+
+// addTo adds the choices, if there are any, to the input of the last turn.
+func (c *choices) addTo(to *recipe.Conversation) {
+	n := len(to.Turns)
+	if c == nil || n == 0 {
+		return
+	}
+	t := &to.Turns[n-1]
+	if t.Input != "" {
+		t.Input += "\n"
+	}
+	t.Input += c.String()
 }

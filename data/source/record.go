@@ -33,11 +33,17 @@ type Record struct {
 
 // records cuts a file into records. Memory does not grow with the file. m, if not
 // nil, counts the bytes.
-func records(path string, m *Meter) iter.Seq2[Record, error] {
+func records(path string, m *Meter) iter.Seq2[Record, error] { return cutRecords(path, m, cutText) }
+
+// cutter cuts a plain text into records.
+type cutter func(path string, in *bufio.Reader, put func(Record) bool) error
+
+// cutRecords is records with a cutter for plain texts.
+func cutRecords(path string, m *Meter, prose cutter) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		count := 0
 		line, nth := 0, 0
-		err := cutFile(path, m, func(r Record) bool {
+		err := cutFile(path, m, prose, func(r Record) bool {
 			count++
 			if nth++; r.line != line {
 				line, nth = r.line, 1
@@ -66,7 +72,7 @@ func (m missing) Error() string { return string(m) }
 func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
 // cutFile calls put with every record of a file until it returns false.
-func cutFile(path string, m *Meter, put func(Record) bool) error {
+func cutFile(path string, m *Meter, prose cutter, put func(Record) bool) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read data set: %w", missing(identify.Absent(path, true)))
@@ -105,7 +111,7 @@ func cutFile(path string, m *Meter, put func(Record) bool) error {
 	case ".tsv":
 		return cutCSV(path, in, '\t', put)
 	case ".txt", ".md":
-		return cutText(path, in, put)
+		return prose(path, in, put)
 	}
 	return cutJSON(path, in, put)
 }

@@ -112,13 +112,7 @@ func (f fields) addAnswer(c *recipe.Conversation, name string) error {
 		return err
 	}
 	key, raw := f.lookup(name)
-	if n := len(c.Turns); options != nil && n > 0 {
-		t := &c.Turns[n-1]
-		if t.Input != "" {
-			t.Input += "\n"
-		}
-		t.Input += options.String()
-	}
+	options.addTo(c)
 	if f.holdsMessages(raw) {
 		f.mark(key)
 		return f.addMessages(c, key, raw)

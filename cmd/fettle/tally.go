@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"fettle/internal/human"
+	"fettle/internal/machine"
+	"fettle/model/generate"
+)
+
+// tally shows how far the answers to a file are: a line that is updated on a terminal, otherwise one now and then.
+type tally struct {
+	out         io.Writer
+	terminal    bool
+	first, rows int
+	done        int // of them since first
+	tokens      int
+	cut, failed int
+	began, said time.Time
+}
+
+func newTally(out io.Writer, first, rows int) *tally {
+	return &tally{out: out, terminal: machine.IsTerminal(out), first: first, rows: rows, began: time.Now(),
+		said: time.Now()}
+}
+
+// add counts an answer.
+func (t *tally) add(a answered) {
+	t.done++
+	t.tokens += a.Tokens
+	switch {
+	case a.Error != "":
+		t.failed++
+	case a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull:
+		t.cut++
+	}
+	every := time.Minute
+	if t.terminal {
+		every = 200 * time.Millisecond
+	}
+	if time.Since(t.said) < every {
+		return
+	}
+	t.said = time.Now()
+	left := time.Duration(float64(time.Since(t.began)) / float64(t.done) * float64(t.rows-t.first-t.done))
+	line := fmt.Sprintf("%s of %s, %s tokens/s, %s left", human.Count(t.first+t.done), countOf(t.rows, "answer"),
+		t.speed(), left.Round(time.Second))
+	if t.terminal {
+		fmt.Fprintf(t.out, "\r\x1b[K%.*s", machine.Width(t.out)-1, line)
+	} else {
+		fmt.Fprintln(t.out, line)
+	}
+}
+
+func (t *tally) speed() string {
+	return human.Count(int(float64(t.tokens) / max(time.Since(t.began).Seconds(), 1e-9)))
+}
+
+// end removes the line that is updated.
+func (t *tally) end() {
+	if t.terminal {
+		fmt.Fprint(t.out, "\r\x1b[K")
+	}
+}
+
+// sum tells what was done.
+func (t *tally) sum(path string) {
+	text := fmt.Sprintf("%s in %s, %s tokens/s", countOf(t.done, "answer"),
+		max(time.Since(t.began).Round(time.Second), time.Second), t.speed())
+	if path != "" {
+		text += fmt.Sprintf(", in %s", path)
+	}
+	text += "."
+	if t.cut > 0 {
+		text += fmt.Sprintf(" Cut at max_new_tokens or at the end of the context: %s.", human.Count(t.cut))
+	}
+	if t.failed > 0 {
+		text += fmt.Sprintf(" Without an answer: %s.", human.Count(t.failed))
+	}
+	fmt.Fprintln(t.out, text)
+}
