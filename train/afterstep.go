@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"fettle/internal/human"
 	"fettle/train/report"
 )
 
@@ -59,13 +60,16 @@ func (r *run) samples(ctx context.Context) error {
 	r.state.Sampled = r.state.Step
 	for _, row := range rows {
 		r.log.Add(row)
-		r.show.Say("sample at step %d: %s\n  %s", row.Step, row.Prompt, strings.ReplaceAll(row.Sample, "\n", "\n  "))
+		r.job.Steps.Info().Int("step", row.Step).Str("prompt", row.Prompt).Str("sample", row.Sample).Msgf(
+			"Sample %s: %s\n  %s", r.when(), row.Prompt, strings.ReplaceAll(row.Sample, "\n", "\n  "))
 	}
 	return nil
 }
 
-// info writes a log entry.
-func (r *run) info(format string, args ...any) {
-	r.show.Break()
-	r.job.Log.Info().Msgf(format, args...)
+// when says how far the run is.
+func (r *run) when() string {
+	if r.state.Step == 0 {
+		return "before the first step"
+	}
+	return "after step " + human.Count(r.state.Step)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"fettle/internal/human"
 	"fettle/train/report"
 )
 
@@ -34,9 +35,12 @@ func (r *run) evaluation(ctx context.Context) error {
 		Step: r.state.Step, EvalLoss: loss, EvalTokens: tokens, EvalSeconds: time.Since(began).Seconds(),
 		ElapsedSeconds: r.elapsed(),
 	})
-	r.info("evaluation at step %d: loss %.4f over %d tokens", r.state.Step, loss, tokens)
+	r.job.Log.Info().Int("step", r.state.Step).Float64("eval_loss", loss).Int("eval_learned_tokens", tokens).Msgf(
+		"Held-out loss %s: %.4f (%s).", r.when(), loss, human.Plural(tokens, "learned token"))
 	if stale := r.state.Watch.Stale; r.config.Patience > 0 && stale >= r.config.Patience {
-		r.info("%d evaluations without a better loss than %.4f: the run ends here", stale, r.state.Watch.Lowest)
+		r.job.Log.Info().Int("stale", stale).Float64("lowest", r.state.Watch.Lowest).Msgf(
+			"The run ends here: %s without a lower loss than %.4f (early_stopping_patience).",
+			human.Plural(stale, "evaluation"), r.state.Watch.Lowest)
 	}
 	return nil
 }

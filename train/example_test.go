@@ -3,7 +3,6 @@ package train_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -39,7 +38,7 @@ func ExampleRun() {
 	c := train.Defaults()
 	c.OutputDir, c.MaxSteps, c.LearningRate = filepath.Join(dir, "run"), 30, 0.05
 	result, err := train.Run(context.Background(), c, train.Job{
-		Model: set.Model(), Adapter: set, Training: rows, Out: io.Discard,
+		Model: set.Model(), Adapter: set, Training: rows,
 	})
 	if err != nil {
 		panic(err)

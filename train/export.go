@@ -11,6 +11,7 @@ import (
 
 	"fettle/internal/atomicfile"
 	tensors "fettle/internal/checkpoint"
+	"fettle/internal/human"
 	"fettle/train/checkpoint"
 	"fettle/train/report"
 )
@@ -29,7 +30,8 @@ func (r *run) takeBest() error {
 	if err != nil {
 		return fmt.Errorf("the best checkpoint %s: %w; load_best_model_at_end false makes the last one the result", from, err)
 	}
-	r.info("the result is the checkpoint of step %d, held-out loss %.4f", w.BestStep, w.BestLoss)
+	r.job.Log.Info().Int("step", w.BestStep).Float64("eval_loss", w.BestLoss).Msgf(
+		"The result is the checkpoint of step %s, whose held-out loss is %.4f.", human.Count(w.BestStep), w.BestLoss)
 	return nil
 }
 
@@ -67,7 +69,10 @@ func (r *run) export() error {
 	if err := r.job.Board.Write(r.disk, r.config.OutputDir); err != nil {
 		return err
 	}
-	r.show.Say("%s", report.Sparkline(r.log.Steps))
+	if steps := r.log.Steps; len(steps) > 0 {
+		r.job.Steps.Info().Float64("first_loss", steps[0].Loss).Float64("last_loss", steps[len(steps)-1].Loss).
+			Msg(report.Sparkline(steps))
+	}
 	return nil
 }
 

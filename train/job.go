@@ -2,7 +2,6 @@ package train
 
 import (
 	"context"
-	"io"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,9 +33,9 @@ type Job struct {
 
 	Board *report.Board // shows the run while it goes on; may be nil
 
-	Log      zerolog.Logger // evaluations, checkpoints
-	Out      io.Writer      // steps and samples, for people; may be nil
-	Terminal bool           // Out can update a line in place
+	Log    zerolog.Logger        // evaluations, checkpoints; the messages are sentences, fields repeat their numbers
+	Steps  zerolog.Logger        // steps and samples
+	Status func(forms ...string) // updates a line in place; nil: steps are messages
 }
 
 // Result summarizes a run.

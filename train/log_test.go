@@ -24,11 +24,13 @@ func TestLogEntriesHaveLevels(t *testing.T) {
 		return err
 	}
 	require.ErrorIs(t, run(13), ErrStopped)
-	require.Contains(t, log.String(), `{"level":"info","message":"evaluation at step 0: loss `)
+	require.Regexp(t, `{"level":"info","step":0,"eval_loss":[0-9.]+,"eval_learned_tokens":15,`+
+		`"message":"Held-out loss before the first step: [0-9.]{6} \(15 learned tokens\)."}`, log.String())
 	names := checkpoint.List(c.OutputDir)
 	newest := names[len(names)-1]
 	require.NoError(t, os.Truncate(filepath.Join(c.OutputDir, newest, stateFile), 1))
 	require.NoError(t, run(1000))
-	require.Contains(t, log.String(), `{"level":"warn","message":"passing over `+newest+`: state.json is damaged"}`)
-	require.Contains(t, log.String(), `{"level":"info","message":"continuing from `)
+	require.Contains(t, log.String(), `{"level":"warn","checkpoint":"`+newest+`","error":"state.json is damaged",`+
+		`"message":"`+newest+` is passed over"}`)
+	require.Contains(t, log.String(), `"message":"The run is continuing from `)
 }

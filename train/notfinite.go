@@ -60,7 +60,6 @@ func (r *run) survive(err error) error {
 		return fmt.Errorf("%w; on_nan skip cannot take the step back, rollback can", err)
 	}
 	r.state.Step, r.state.Skipped = bad.step, r.state.Skipped+bad.step-first
-	r.show.Break()
 	r.job.Log.Warn().Msgf("%v; on_nan %s: going on with the weights of step %d, without the %d steps behind it", err,
 		r.config.OnNaN, first, bad.step-first)
 	return nil

@@ -130,7 +130,7 @@ func TestResumePassesOverCheckpointsThatAreNotFinite(t *testing.T) {
 	j.Log = zerolog.New(lines(func(line string) { said += line }))
 	_, err = Run(context.Background(), c, j)
 	require.NoError(t, err)
-	require.Contains(t, said, "passing over "+checkpoint.Name(6)+": "+optimizerFile)
+	require.Contains(t, said, `"checkpoint":"`+checkpoint.Name(6)+`","error":"`+optimizerFile)
 	require.Equal(t, whole, outcome(t, c.OutputDir))
 }
 

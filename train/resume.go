@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"fettle/internal/human"
 	"fettle/train/checkpoint"
 )
 
@@ -15,8 +16,7 @@ func (r *run) startingPoint() (string, error) {
 	switch r.config.Resume {
 	case "auto":
 		from := checkpoint.Newest(dir, sound, func(name string, err error) {
-			r.show.Break()
-			r.job.Log.Warn().Msgf("passing over %s: %v", name, err)
+			r.job.Log.Warn().Str("checkpoint", name).Err(err).Msgf("%s is passed over", name)
 		})
 		if from == "" && begun {
 			return "", fmt.Errorf("%w: none of the checkpoints in %s is sound", ErrRefused, dir)
@@ -59,6 +59,7 @@ func (r *run) resume() error {
 	if err := w.point(r.disk, dir); err != nil { // the run may have been interrupted before this
 		return err
 	}
-	r.info("continuing from %s, step %d of %d", from, s.Step, r.steps.total)
+	r.job.Log.Info().Str("checkpoint", from).Int("step", s.Step).Msgf("The run is continuing from %s, step %s of %s.",
+		from, human.Count(s.Step), human.Count(r.steps.total))
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -87,9 +86,6 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	if job.Out == nil {
-		job.Out = io.Discard
-	}
 	if job.Board == nil {
 		job.Board = &report.Board{}
 	}
@@ -107,7 +103,7 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 	return &run{
 		config: c, job: job, disk: d, steps: s, schedule: rates,
 		optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params()),
-		show:      &report.Progress{Out: job.Out, Terminal: job.Terminal, Every: c.LoggingSteps, Total: s.total},
+		show:      &report.Progress{Log: job.Steps, Status: job.Status, Every: c.LoggingSteps, Total: s.total},
 		state:     state{Examples: s.n, Evaluated: -1, Sampled: -1, Definitions: definitions, Config: c, Inputs: job.Inputs},
 		start:     time.Now(), evalSet: setHash(job.Evaluation), learned: learned, auto: auto,
 	}, nil
@@ -171,7 +167,7 @@ func (r *run) stopped(ctx context.Context, err error) error {
 			return err
 		}
 	}
-	return fmt.Errorf("step %d of %d: %w", r.state.Step, r.steps.total, ErrStopped)
+	return stop{step: r.state.Step, of: r.steps.total}
 }
 
 // elapsed is the time spent training in seconds, earlier attempts included.

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -66,7 +65,7 @@ func job(t testing.TB, c adapter.Method, threads int) Job {
 	}
 	return Job{
 		Model: s.Model(), Adapter: s, Training: all[:12], Evaluation: all[12:],
-		Inputs: Inputs{Base: m.Fingerprint(), Content: m.Content(), Training: "t"}, Out: io.Discard,
+		Inputs: Inputs{Base: m.Fingerprint(), Content: m.Content(), Training: "t"},
 	}
 }
 
@@ -291,10 +290,10 @@ func TestDamageIsNoticed(t *testing.T) {
 func TestOneRunAtATime(t *testing.T) {
 	c := config(t.TempDir())
 	j := job(t, lora, 1)
-	j.Out = writer(func() {
+	j.Steps = zerolog.New(writer(func() {
 		_, err := Run(context.Background(), c, job(t, lora, 1))
 		require.ErrorIs(t, err, ErrBusy)
-	})
+	}))
 	_, err := Run(context.Background(), c, j)
 	require.NoError(t, err)
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
@@ -400,7 +401,7 @@ func TestT32LoggedLossIsTheOptimisedOne(t *testing.T) {
 	c = config(t.TempDir())
 	c.LoggingSteps = 1
 	j = job(t, lora, 1)
-	j.Out = &said
+	j.Steps = zerolog.New(&said)
 	j.Adapter.Params()[0].Data[0] = float32(math.NaN())
 	_, err := Run(context.Background(), c, j)
 	require.ErrorIs(t, err, ErrNotFinite)

@@ -80,7 +80,7 @@ func startChat(
 	c := &chatter{
 		Conversation: m.Converse(), from: from, dialogue: recipe.Conversation{System: with.System}, sampling: sampling,
 		verbose: with.Verbose, out: cmd.OutOrStdout(),
-		in: lineedit.New(cmd.InOrStdin(), cmd.OutOrStdout(), lineedit.Options{
+		in: lineedit.New(cmd.InOrStdin(), bare(cmd.OutOrStdout()), lineedit.Options{
 			Prompt: "> ", Open: goesOn, History: with.history(),
 		}),
 	}
@@ -88,6 +88,7 @@ func startChat(
 	if note != "" {
 		c.note("%s.", note)
 	}
+	defer hold(cmd.Context(), "")()
 	return c.run(cmd.Context())
 }
 

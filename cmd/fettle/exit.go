@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fettle/internal/console"
 	"fettle/internal/fault"
 	"fettle/internal/mapped"
 	"fettle/internal/plainerror"
@@ -37,7 +38,13 @@ func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintf(stderr, "fettle: %s\n", strings.ReplaceAll(plainerror.Text(err), "\n", "\n  "))
+	text := plainerror.Text(err)
+	if to, ok := stderr.(*console.Stream); ok && to.JSON() {
+		log := newLog(stderr)
+		log.Error().Int("exit_code", code(err)).Msg(text)
+		return code(err)
+	}
+	fmt.Fprintf(stderr, "fettle: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
 	return code(err)
 }
 

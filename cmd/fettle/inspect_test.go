@@ -110,8 +110,9 @@ func TestInspectEscapesControlCharacters(t *testing.T) {
 }
 
 func TestReadingBar(t *testing.T) {
-	require.Equal(t, "reading data "+strings.Repeat("█", 15)+strings.Repeat("░", 15)+"  50 %, 640 rows",
-		readingBar(640, 0.5))
+	bars := readingBars(640, 0.5)
+	require.Equal(t, "reading data "+strings.Repeat("█", 15)+strings.Repeat("░", 15)+"  50 %, 640 rows", bars[0])
+	require.Equal(t, " 50 %", bars[len(bars)-1], "for the narrowest terminal")
 }
 
 // A data set can be named as LLaMA-Factory's file describes it.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fettle/internal/console"
 	"fettle/internal/mapped"
 	"fettle/internal/suggest"
 )
@@ -26,9 +27,30 @@ func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	root := newRoot()
 	callBy(root, name)
 	root.SetIn(stdin)
-	root.SetOut(stdout)
-	root.SetErr(stderr)
-	return report(stderr, mapped.Call(func() error { return carryOut(ctx, root, args) }))
+	say := console.New(stdout, stderr)
+	defer say.Flush()
+	if asksJSON(args) {
+		say.JSON(true)
+	}
+	root.SetOut(say.Out())
+	root.SetErr(say.Err())
+	err := interruptible(ctx, say.Err(), func(ctx context.Context) error {
+		return mapped.Call(func() error { return carryOut(ctx, root, args) })
+	})
+	if ctx.Err() != nil {
+		say.Interrupted()
+		err = inWords(err, commandOf(root, args))
+	}
+	say.FreshLine()
+	return report(say.Err(), err)
+}
+
+// commandOf names the command of a command line.
+func commandOf(root *cobra.Command, args []string) string {
+	if cmd, _, err := root.Find(args); err == nil {
+		return cmd.CommandPath()
+	}
+	return root.Name()
 }
 
 // unknownCommand names the word that cobra's error is about, and the command nearest to it.

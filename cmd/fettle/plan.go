@@ -46,6 +46,7 @@ of fettle train.`,
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
+		how.JSON = how.JSON || speaksJSON(cmd)
 		if how.Probe < 0 {
 			return usage(fmt.Errorf("probe is %d, want 0 or more", how.Probe))
 		}
@@ -100,7 +101,9 @@ func planRun(cmd *cobra.Command, c train.Config, how planSettings, stated func(k
 	}
 	if how.JSON {
 		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
+		if !speaksJSON(cmd) {
+			encoder.SetIndent("", "  ")
+		}
 		if err := encoder.Encode(p); err != nil {
 			return err
 		}

@@ -225,7 +225,7 @@ func TestPlanCountsTheParametersThatTrainTrains(t *testing.T) {
 			require.NoError(t, json.Unmarshal([]byte(said), &plan))
 			require.Contains(t, must(t, append([]string{"plan", "--probe", "0"}, args[1:]...)...),
 				"\ntrainable parameters: "+human.Count(plan.Trainable)+" (")
-			code, _, log := call("", args...)
+			code, _, log := call("", append(args, "--log_format", "json")...)
 			require.Zero(t, code, log)
 			require.Contains(t, log, fmt.Sprintf(`"trainable":%d,`, plan.Trainable))
 		})

@@ -8,16 +8,14 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/rs/zerolog"
-
 	"fettle/adapter"
 	"fettle/data"
 	"fettle/data/encode"
 	"fettle/data/lint"
 	"fettle/data/recipe"
 	datasource "fettle/data/source"
+	"fettle/internal/console"
 	"fettle/internal/human"
-	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/model/tokenizer"
@@ -139,9 +137,9 @@ func (m *runData) read(c *train.Config, tok encode.Tokenizer, progress io.Writer
 	if err != nil {
 		return err
 	}
-	if progress != nil && machine.IsTerminal(progress) {
-		options.Progress = func(rows int, share float64) { fmt.Fprint(progress, "\r\x1b[K", readingBar(rows, share)) }
-		defer fmt.Fprint(progress, "\r\x1b[K")
+	if to, ok := progress.(*console.Stream); ok && to.Live() {
+		options.Progress = func(rows int, share float64) { to.Status(readingBars(rows, share)...) }
+		defer to.Clear()
 	}
 	if m.training, err = data.Load(tok, m.recipe, files, options); err != nil {
 		return input(err)
@@ -161,12 +159,16 @@ func (m *runData) read(c *train.Config, tok encode.Tokenizer, progress io.Writer
 	return nil
 }
 
-// readingBar draws the progress of reading.
-func readingBar(rows int, share float64) string {
+// readingBars draws the progress of reading, from the longest form to the shortest.
+func readingBars(rows int, share float64) []string {
 	const width = 30
 	done := int(share * width)
-	return fmt.Sprintf("reading data %s%s %3.0f %%, %s rows", strings.Repeat("█", done),
-		strings.Repeat("░", width-done), 100*share, human.Count(rows))
+	bar := strings.Repeat("█", done) + strings.Repeat("░", width-done)
+	percent, count := fmt.Sprintf("%3.0f %%", 100*share), human.Plural(rows, "row")
+	return []string{
+		fmt.Sprintf("reading data %s %s, %s", bar, percent, count),
+		fmt.Sprintf("reading data %s, %s", percent, count), "reading data " + percent, percent,
+	}
 }
 
 // split holds examples out. Their duplicates leave the training data, so that the held-out loss is of unseen examples.
@@ -257,19 +259,4 @@ func dataFiles(names []string, weights []float64, o data.Options) ([]datasource.
 		}
 	}
 	return files, nil
-}
-
-// log reports the data of a run, and as a warning the rows that were not taken as they are.
-func (m *runData) log(log zerolog.Logger, c train.Config) {
-	s := m.training
-	log.Info().Int("rows", s.Rows).Int("examples", len(s.Examples)).Int("evaluation", len(m.evaluation.Examples)).
-		Int("tokens", s.Tokens).Int("learned", s.Learned).Int("without_learned", s.Silent).Msg("data read")
-	if s.Cut+s.Dropped+s.Split+s.BadRows+s.Cleaned+s.Refused+m.duplicates == 0 {
-		return
-	}
-	log.Warn().Int("max_seq_length", c.Cutoff).Int("keeps_95_percent", s.Keeps(0.95)).Int("keeps_all", s.Keeps(1)).
-		Int("cut", s.Cut).Int("dropped", s.Dropped).Int("split", s.Split).Int("unreadable", s.BadRows).
-		Int("cleaned_out", s.Cleaned).Int("labelled_false", s.Refused).
-		Int("held_out_elsewhere", m.duplicates).Strs("first_unreadable", s.Bad).
-		Str("left_out", s.LeftOut()).Msg("some rows were changed or left out")
 }

@@ -36,7 +36,7 @@ func TestTrainFromNothing(t *testing.T) {
 	out, again, other := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b"),
 		filepath.Join(t.TempDir(), "c")
 	said := must(t, flags(out)...)
-	require.Contains(t, said, "sample at step 0: abc\n")
+	require.Contains(t, said, "Sample before the first step: abc\n")
 	require.Contains(t, said, "fettle generate --model_name_or_path "+out+" --raw")
 	must(t, flags(again)...)
 	must(t, flags(other, "--seed", "2")...)
@@ -74,7 +74,7 @@ func TestPretrainTinyNeedsNothing(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "run")
 	said := must(t, "train", "--config", "pretrain-tiny", "--output_dir", out, "--max_steps", "2", "--val_size", "2",
 		"--per_device_train_batch_size", "2", "--warmup_steps", "1")
-	require.Contains(t, said, "sample at step 2: Once upon a time")
+	require.Contains(t, said, "Sample after step 2: Once upon a time")
 	require.FileExists(t, filepath.Join(out, "tokenizer.model"))
 }
 

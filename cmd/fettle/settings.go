@@ -42,6 +42,7 @@ func addSettings(cmd *cobra.Command, configs ...any) *settings.Settings {
 	if !slices.Contains(namesOf(configs), threadsKey) {
 		configs = append(configs, &processor{})
 	}
+	configs = append(configs, &voice{Format: "text"})
 	program := settings.Program{Variables: otherVariables()}
 	if _, ok := configs[0].(*train.Config); ok {
 		program.Configs, program.Find = ready.Names(), ready.Find
@@ -83,6 +84,9 @@ func load(cmd *cobra.Command, s *settings.Settings) error {
 		return usage(err)
 	}
 	if err := s.Load(); err != nil {
+		return usage(err)
+	}
+	if err := speak(cmd, s); err != nil {
 		return usage(err)
 	}
 	switch n := s.Value(threadsKey).(int); {

@@ -13,7 +13,6 @@ import (
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/human"
-	"fettle/internal/machine"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/train"
@@ -102,8 +101,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	for _, note := range b.notes {
 		log.Warn().Msg(note)
 	}
-	log.Info().Str("memory", human.Bytes(b.Total)).Str("disk", human.Bytes(b.Disk)).Int("steps", b.Workload.Steps).
-		Bool("share_prefix", b.Shares).Msg("planned")
+	b.log(log)
 	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
 	base, err := openBase(c)
 	if err != nil {
@@ -114,14 +112,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 		return input(err)
 	}
 	debug.FreeOSMemory() // garbage of reading data and weights
-	log.Info().Str("base", c.ModelName+c.Shape).Int("parameters", base.Config().Parameters()).
-		Str("method", c.Type).Int("trainable", set.Size()).Str("compute", base.Device().Name()).Msg("model ready")
-	if c.Adapter != "" {
-		log.Info().Msg("adapter: " + set.String())
-	}
-	for _, note := range set.Notes() {
-		log.Info().Msg("adapter: " + note)
-	}
+	logModel(log, c, base, set)
 	job := newJob(c, m, base, set)
 	job.Board = board
 	job.Model.Keep(c.KeptActivations())
@@ -131,13 +122,14 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	if err := m.keepConfig(&job, c); err != nil {
 		return err
 	}
-	job.Log, job.Out, job.Terminal = log, cmd.OutOrStdout(), machine.IsTerminal(cmd.OutOrStdout())
+	job.Log, job.Steps, job.Status = log, newLog(cmd.OutOrStdout()), statusOf(cmd.OutOrStdout())
 	if job.Sample, err = sampler(&c, m, job.Model); err != nil {
 		return err
 	}
 	if job.Settings, err = ranSettings(c); err != nil {
 		return err
 	}
+	defer hold(cmd.Context(), "Stopping after this micro-batch; Ctrl-C again ends at once.")()
 	result, err := train.Run(cmd.Context(), c, job)
 	if err != nil {
 		return err
@@ -172,7 +164,7 @@ func quantization(m *model.Model) string {
 
 // summarize prints the result of a run.
 func summarize(out io.Writer, c train.Config, base *model.Config, r train.Result) {
-	fmt.Fprintf(out, "\n%s steps done.", human.Count(r.Steps))
+	fmt.Fprintf(out, "\n%s done.", human.Plural(r.Steps, "step"))
 	if r.EvalAfter > 0 {
 		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", r.EvalBefore, r.EvalAfter)
 	}

@@ -68,7 +68,7 @@ func TestRoomsImportOnlyWhatTheTableSays(t *testing.T) {
 				require.Equal(t, "adapter", room, "%s imports %s", f.path, name)
 			}
 			if strings.HasSuffix(name, "/zerolog") {
-				require.Contains(t, []string{"train", "model/serve", "cmd/fettle"}, room, "%s logs", f.path)
+				require.Contains(t, []string{"train", "train/report", "model/serve", "cmd/fettle"}, room, "%s logs", f.path)
 			}
 		}
 	}

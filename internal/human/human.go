@@ -4,6 +4,7 @@ package human
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // Count writes a whole number with commas between thousands: 30,720.
@@ -30,4 +31,24 @@ func Bytes(n int64) string {
 		return fmt.Sprintf("%.0f MiB", v/(1<<20))
 	}
 	return fmt.Sprintf("%.0f KiB", float64(n)/(1<<10))
+}
+
+// Plural writes a number and what it counts, which takes an s unless there is one: 1 step, 2,000 steps.
+func Plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Count(n) + " " + what + "s"
+}
+
+// Duration writes a time in two units at most: 2 h 5 min, 3 min 20 s, 7 s.
+func Duration(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch {
+	case d >= time.Hour:
+		return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+	case d >= time.Minute:
+		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d s", int(d.Seconds()))
 }

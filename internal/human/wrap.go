@@ -2,7 +2,6 @@ package human
 
 import (
 	"strings"
-	"unicode/utf8"
 )
 
 // Wrap breaks a text at spaces so that its lines have at most width columns. Paragraphs are parted by empty lines, and
@@ -39,7 +38,7 @@ func row(line string, width int) string {
 	indent := len(line) - len(body)
 	if first, rest, ok := strings.Cut(body, "  "); ok {
 		rest = strings.TrimLeft(rest, " ")
-		column := utf8.RuneCountInString(line) - utf8.RuneCountInString(rest)
+		column := Columns(line) - Columns(rest)
 		if column > width*2/3 {
 			return Hang(line[:indent]+first, rest, indent+4, width)
 		}
@@ -57,7 +56,7 @@ func Hang(head, text string, column, width int) string {
 	}
 	var b strings.Builder
 	b.WriteString(head)
-	at := utf8.RuneCountInString(head)
+	at := Columns(head)
 	pad := func(to int) {
 		b.WriteString(strings.Repeat(" ", max(0, to-at)))
 		at = max(at, to)
@@ -73,7 +72,7 @@ func Hang(head, text string, column, width int) string {
 		pad(column)
 	}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '\n' }) {
-		n := utf8.RuneCountInString(word)
+		n := Columns(word)
 		if !empty && at+1+n > width {
 			b.WriteString("\n")
 			at, empty = 0, true

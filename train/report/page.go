@@ -162,10 +162,10 @@ func (p Page) Now() (all [][2]string) {
 	}
 	if w.Steps > 0 {
 		add(fmt.Sprintf("%.2f of %.4g", w.Epoch, w.Epochs), "epochs")
-		add(short(w.Elapsed), "training time")
+		add(human.Duration(w.Elapsed), "training time")
 	}
 	if w.Phase == Running && w.Step > 0 {
-		add(short(w.Left), "left, about")
+		add(human.Duration(w.Left), "left, about")
 	}
 	return all
 }

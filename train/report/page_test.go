@@ -64,7 +64,7 @@ func TestAPageSaysHowFarTheRunIs(t *testing.T) {
 		return b.String()
 	}
 	require.Contains(t, now(), "held-out loss, before and now: 2.5000 → 1.5000\n")
-	require.Contains(t, now(), "left, about: 1m05s\n")
+	require.Contains(t, now(), "left, about: 1 min 5 s\n")
 	p.Exam = &Exam{Before: Score{0, 116}}
 	require.Contains(t, now(), "right answers, before and after: 0\u00a0% → …\n")
 	p.Exam.After, p.Status.Phase = Score{113, 116}, Finished

@@ -2,55 +2,47 @@ package report
 
 import (
 	"fmt"
-	"io"
+	"strings"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"fettle/internal/human"
 )
 
-// Progress shows a run's steps: one line that is updated in place on a terminal, otherwise a line every few steps.
+// Progress shows a run's steps: a line that is updated in place where there is one, otherwise a message every few
+// steps.
 type Progress struct {
-	Out      io.Writer
-	Terminal bool // Out can update a line in place
-	Every    int  // steps between plain lines
-	Total    int  // steps of the run
-
-	unfinished bool // the updated line is on screen
+	Log    zerolog.Logger
+	Status func(forms ...string) // shows the first of the forms that there is room for; nil: no line is updated in place
+	Every  int                   // steps between messages
+	Total  int                   // steps of the run
 }
 
 // Step shows a finished step.
 func (p *Progress) Step(r StepRow, left time.Duration) {
-	line := fmt.Sprintf("step %d/%d  loss %.4f  lr %.2e  %.0f tokens/s  %s left",
-		r.Step, p.Total, r.Loss, r.LearningRate, r.TokensPerSecond, short(left))
-	switch {
-	case p.Terminal:
-		fmt.Fprintf(p.Out, "\r\x1b[K%s", line)
-		p.unfinished = true
-	case r.Step == 1 || r.Step == p.Total || p.Every > 0 && r.Step%p.Every == 0:
-		fmt.Fprintln(p.Out, line)
+	if p.Status != nil {
+		p.Status(p.forms(r, left)...)
+		return
+	}
+	if r.Step == 1 || r.Step == p.Total || p.Every > 0 && r.Step%p.Every == 0 {
+		p.Log.Info().Int("step", r.Step).Int("steps", p.Total).Float64("epoch", r.Epoch).Float64("loss", r.Loss).
+			Float64("learning_rate", r.LearningRate).Float64("grad_norm", r.GradNorm).
+			Float64("tokens_per_second", r.TokensPerSecond).Float64("seconds_left", left.Seconds()).
+			Msg(p.forms(r, left)[0])
 	}
 }
 
-// Say prints a line of its own.
-func (p *Progress) Say(format string, args ...any) {
-	p.Break()
-	fmt.Fprintf(p.Out, format+"\n", args...)
-}
-
-// Break ends the line that is updated in place, before something else is printed.
-func (p *Progress) Break() {
-	if p.unfinished {
-		fmt.Fprintln(p.Out)
-		p.unfinished = false
+// forms words a step, from the longest to the shortest.
+func (p *Progress) forms(r StepRow, left time.Duration) []string {
+	step, loss := fmt.Sprintf("step %d/%d", r.Step, p.Total), fmt.Sprintf("loss %.4f", r.Loss)
+	rate, speed := fmt.Sprintf("lr %.2e", r.LearningRate), human.Count(int(r.TokensPerSecond+0.5))+" tokens/s"
+	time := human.Duration(left) + " left"
+	var forms []string
+	for _, parts := range [][]string{
+		{step, loss, rate, speed, time}, {step, loss, speed, time}, {step, loss, time}, {step, loss}, {step},
+	} {
+		forms = append(forms, strings.Join(parts, "  "))
 	}
-}
-
-// short formats a duration with two units at most: 2h05m, 3m20s, 7s.
-func short(d time.Duration) string {
-	d = d.Round(time.Second)
-	switch {
-	case d >= time.Hour:
-		return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
-	case d >= time.Minute:
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%ds", int(d.Seconds()))
+	return forms
 }

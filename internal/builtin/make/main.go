@@ -77,7 +77,8 @@ func makeModel(out, work string, untrained bool) error {
 	c.BatchSize, c.Epochs, c.LearningRate, c.Schedule, c.WarmupSteps = batch, 1, 3e-3, "cosine", 60
 	c.Beta2, c.WeightDecay, c.SaveSteps, c.SaveLimit, c.LoggingSteps = 0.95, 0.02, 200, 1, 25
 	m.Keep(1 << 30)
-	job := train.Job{Model: m, Adapter: set, Out: os.Stdout}
+	job := train.Job{Model: m, Adapter: set,
+		Status: func(forms ...string) { log.Print(forms[0]) }}
 	for _, text := range corpus {
 		ids := append(append([]int32{tok.BOS()}, tok.Encode(text)...), tok.EOS())
 		job.Training = append(job.Training, data.Example{Tokens: ids, Labels: ids})

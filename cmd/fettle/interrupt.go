@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+)
+
+// holds counts the parts of a program that end by themselves after an interrupt, because they have something to save.
+// Everything else is left where it is.
+type holds struct {
+	lock  sync.Mutex
+	parts int
+	word  string // what is said when the interrupt comes
+}
+
+type holdsKey struct{}
+
+// hold marks a part of a command that ends by itself after an interrupt, and what is said of it meanwhile.
+func hold(ctx context.Context, word string) (release func()) {
+	h, ok := ctx.Value(holdsKey{}).(*holds)
+	if !ok {
+		return func() {}
+	}
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	h.parts, h.word = h.parts+1, word
+	return sync.OnceFunc(func() {
+		h.lock.Lock()
+		defer h.lock.Unlock()
+		h.parts, h.word = h.parts-1, ""
+	})
+}
+
+// now returns whether a part holds on, and its word.
+func (h *holds) now() (bool, string) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	return h.parts > 0, h.word
+}
+
+// patience is the time that a part which saves nothing has to end after an interrupt.
+const patience = time.Second
+
+// interruptible does work until it has ended, or an interrupt has come and nothing holds on.
+func interruptible(ctx context.Context, say io.Writer, work func(context.Context) error) error {
+	h := &holds{}
+	ended := make(chan error, 1)
+	go func() { ended <- work(context.WithValue(ctx, holdsKey{}, h)) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	if _, word := h.now(); word != "" {
+		fmt.Fprintln(say, word)
+	}
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-time.After(patience):
+			if on, _ := h.now(); !on {
+				return context.Canceled
+			}
+		}
+	}
+}
+
+// inWords says of an interrupted command that it was, instead of how its parts found out.
+func inWords(err error, command string) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	if name := strings.TrimPrefix(command, "fettle "); name != command {
+		command = name
+	}
+	return stopped(fmt.Sprintf("%s: stopped before it was done; the same command begins again", command))
+}
