@@ -45,7 +45,7 @@ func Expand(files []File) ([]File, error) {
 		}
 		paths, err := filepath.Glob(f.Path)
 		if err != nil || len(paths) == 0 {
-			return nil, fmt.Errorf("read data set: no file matches %s: %w", f.Path, os.ErrNotExist)
+			return nil, fmt.Errorf("read data set: %w", missing("no file matches "+f.Path))
 		}
 		for _, path := range paths {
 			f.Path = path

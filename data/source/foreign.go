@@ -23,6 +23,8 @@ func advice(c identify.Content) string {
 		return "export its table as CSV"
 	case identify.Pickle:
 		return "save it as JSON lines"
+	case identify.GGUF, identify.Safetensors, identify.Llama2C, identify.GGML:
+		return "it holds the weights of a model or an adapter; give files of examples"
 	}
 	return ""
 }

@@ -2,6 +2,8 @@ package source_test
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -56,4 +58,40 @@ func TestANameOfAHubIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "hf download somebody/some-set --repo-type dataset")
 	_, err = datatest.LoadAlpaca("folder/rows.json", data.Options{})
 	require.NotContains(t, err.Error(), "Hub")
+}
+
+func TestADirectoryIsNamedByWhatItHolds(t *testing.T) {
+	for want, files := range map[string][]string{
+		"give its files, DIR/*.csv (1)":                        {"a.csv", "readme.md"},
+		"give its files, DIR/*.jsonl (2)":                      {"a.jsonl", "b.jsonl"},
+		"give its files, DIR/data/*.parquet (1)":               {"README.md", "data/train.parquet"},
+		"give its files, DIR/*/*.json (1)":                     {"en/a.json"},
+		"DIR is a directory without files of data":             {"readme"},
+		"DIR is an adapter, not a data set: give it as --adap": {"adapter_config.json"},
+		"DIR is a model, not a data set: give it as --model":   {"config.json", "model.safetensors"},
+		"DIR is the directory of a run that has no result yet": {"config.yaml", "metrics.jsonl"},
+		"give DIR/dataset_info.json:NAME":                      {"dataset_info.json", "a.json"},
+	} {
+		dir := t.TempDir()
+		for _, name := range files {
+			path := filepath.Join(dir, name)
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+			require.NoError(t, os.WriteFile(path, []byte(`{"peft_type": "LORA"}`), 0o644))
+		}
+		_, err := datatest.LoadAlpaca(dir, data.Options{})
+		require.ErrorContains(t, err, strings.ReplaceAll(want, "DIR", dir))
+	}
+}
+
+func TestBinaryFilesAreNoData(t *testing.T) {
+	for text, want := range map[string]string{
+		"\x7fELF\x00\x00":                          "it is not text",
+		"\x0a\x0e\x00unk":                          "it is not text",
+		"{\x00\"\x00a\x00":                         "UTF-16 without a byte-order mark",
+		"GGUF\x03\x00\x00\x00abc":                  "it is a GGUF file, not a data set: it holds the weights of a model",
+		"\x08\x00\x00\x00\x00\x00\x00\x00{}      ": "it is a safetensors file, not a data set",
+	} {
+		_, err := datatest.LoadAlpaca(datatest.Write(t, "a.json", text), data.Options{})
+		require.ErrorContains(t, err, want)
+	}
 }

@@ -82,8 +82,7 @@ func cutFile(path string, m *Meter, prose cutter, put func(Record) bool) error {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("read data set: %s is a directory; name its files, %s for all",
-			path, filepath.Join(path, "*.json"))
+		return fmt.Errorf("read data set: %w", directoryError(path))
 	}
 	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
 	switch extension {
@@ -104,6 +103,10 @@ func cutFile(path string, m *Meter, prose cutter, put func(Record) bool) error {
 	head, _ := in.Peek(headBytes)
 	if err := refuseForeign(head, extension == ".txt" || extension == ".md"); err != nil {
 		return fmt.Errorf("read %s: %w", path, err)
+	}
+	if bytes.IndexByte(head, 0) >= 0 {
+		return fmt.Errorf("read %s: it is not text, or UTF-16 without a byte-order mark: want JSON, JSON lines, CSV, TSV "+
+			"or text in UTF-8, or a parquet file", path)
 	}
 	switch extension {
 	case ".csv":

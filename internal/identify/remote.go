@@ -98,6 +98,10 @@ func onTheHub(name string, set, sure bool) (r Remote, ok bool) {
 		revision = m[2]
 	}
 	r.To = path.Base(m[1])
+	dir := r.To
+	if set {
+		r.To = "the files in " + r.To
+	}
 	get, clone := "hf download "+m[1]+option, "git clone "
 	if revision != "" && revision != "main" {
 		get, clone = get+" --revision "+revision, clone+"--branch "+revision+" "
@@ -105,7 +109,7 @@ func onTheHub(name string, set, sure bool) (r Remote, ok bool) {
 	if m[3] != "" {
 		get += " --include '*" + m[3] + "*'"
 	}
-	r.Fetch = []string{get + " --local-dir " + r.To, clone + hub + kind + m[1]}
+	r.Fetch = []string{get + " --local-dir " + dir, clone + hub + kind + m[1]}
 	return r, true
 }
 
