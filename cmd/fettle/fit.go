@@ -28,11 +28,7 @@ func checkMethod(c train.Config, base *model.Config) error {
 // fit holds the settings of a run against the size of its data. It logs those that do not fit, and refuses where
 // nothing sensible is left.
 func (m *runData) fit(log zerolog.Logger, c train.Config, stated func(key string) bool) ([]train.Misfit, error) {
-	s := m.training
-	found := c.Misfits(train.Counts{
-		Training: len(s.Examples), Held: len(m.evaluation.Examples), Doubles: m.duplicates,
-		Stated: stated,
-	})
+	found := c.Misfits(m.counts(stated))
 	if method, err := c.Method(); err == nil && c.Adapter == "" {
 		for _, d := range adapter.Doubts(method, m.shape) {
 			found = append(found, train.Misfit{Key: d.Key, Text: d.Text})
@@ -45,4 +41,10 @@ func (m *runData) fit(log zerolog.Logger, c train.Config, stated func(key string
 		log.Warn().Msg(f.Text)
 	}
 	return found, nil
+}
+
+// counts returns the numbers that settings have to fit.
+func (m *runData) counts(stated func(key string) bool) train.Counts {
+	return train.Counts{Training: len(m.training.Examples), Held: len(m.evaluation.Examples), Doubles: m.duplicates,
+		Stated: stated}
 }

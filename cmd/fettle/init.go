@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,7 +38,8 @@ func newInit() *cobra.Command {
 		Short: "Write a commented config for a model and a data set",
 		Long: `Write a config for a model and a data set, with a comment on every setting, to
 review, change, and pass to fettle train --config. Settings that the recipe's
-authors published are filled in; flags override them.`,
+authors published are filled in; flags override them. The data is read, and
+settings with which the run could not begin are adapted.`,
 		Example: "  fettle init --model_name_or_path models/llama-7b --dataset alpaca.json --recipe alpaca-lora " +
 			"--output_dir runs/first",
 		Args: cobra.NoArgs,
@@ -47,20 +49,8 @@ authors published are filled in; flags override them.`,
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
-		r, err := initialRecipe(c)
-		if err != nil {
-			return err
-		}
-		var preset recipe.Preset
-		if s.Config() == "" && from.Preset != "none" {
-			if preset, err = published(&c, r, from.Preset, s.Given); err != nil {
-				return usage(err)
-			}
-		}
-		if c.OutputDir == "" {
-			c.OutputDir = filepath.Join("runs", r.Name)
-		}
-		text, err := written(c, r, preset)
+		f := &fitting{config: &c, given: s.Given, out: cmd.ErrOrStderr()}
+		text, err := f.initial(s, from.Preset)
 		if err != nil {
 			return err
 		}
@@ -71,11 +61,74 @@ authors published are filled in; flags override them.`,
 		if err := writeNew(from.Output, text, from.Force); err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s. Review it, then run:\n  %s\n  %s\n", from.Output,
-			commandLine(cmd, "inspect", "--config", from.Output), commandLine(cmd, "train", "--config", from.Output))
+		out := cmd.OutOrStdout()
+		fmt.Fprintf(out, "Wrote %s.\n", from.Output)
+		for _, note := range f.notes {
+			fmt.Fprintf(out, "  %s\n", note)
+		}
+		review := "Review it"
+		if names := unnamed(c); names != "" {
+			review = "Fill in " + names
+		}
+		fmt.Fprintf(out, "%s, then run:\n  %s\n  %s\n", review, commandLine(cmd, "inspect", "--config", from.Output),
+			commandLine(cmd, "train", "--config", from.Output))
 		return nil
 	}
 	return cmd
+}
+
+// initial fills in the settings that are not given and renders the config.
+func (f *fitting) initial(s *settings.Settings, presetName string) (string, error) {
+	c, own := f.config, f.standIn(s)
+	known := unnamed(*c) == ""
+	if known {
+		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join("runs", "new")) // for now
+		if err := c.Validate(); err != nil {
+			return "", usage(err)
+		}
+		if err := f.recipe(); err != nil {
+			return "", err
+		}
+	}
+	r, err := initialRecipe(*c)
+	if err != nil {
+		return "", err
+	}
+	var preset recipe.Preset
+	if s.Config() == "" && presetName != "none" && !own {
+		if preset, err = published(c, r, presetName, s.Given); err != nil {
+			return "", usage(err)
+		}
+	}
+	if !s.Given("output_dir") && !own {
+		c.OutputDir = filepath.Join("runs", r.Name)
+		if isThere(c.OutputDir) {
+			c.OutputDir = unused(c.OutputDir)
+		}
+	}
+	if c.ModelName+c.Shape != "" {
+		if err := f.positions(); err != nil {
+			return "", err
+		}
+	}
+	if known {
+		if err := f.fit(); err != nil {
+			return "", err
+		}
+	}
+	return written(*c, r, preset, f.notes)
+}
+
+// unnamed names the settings without which nothing can be trained.
+func unnamed(c train.Config) string {
+	var names []string
+	if c.ModelName == "" && c.Shape == "" {
+		names = append(names, "model_name_or_path")
+	}
+	if len(c.Dataset) == 0 {
+		names = append(names, "dataset")
+	}
+	return strings.Join(names, " and ")
 }
 
 // initialRecipe finds the config's recipe. A chat template is read with the model's tokenizer.
@@ -195,7 +248,7 @@ func put(c *train.Config, given func(key string) bool, values map[string]any) {
 }
 
 // written renders a config for people: every setting with its meaning.
-func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
+func written(c train.Config, r recipe.Recipe, p recipe.Preset, notes []string) (string, error) {
 	var b strings.Builder
 	from := r.Paper
 	if r.Chat {
@@ -217,14 +270,17 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset) (string, error) {
 	if base, err := model.ReadConfig(where); err == nil {
 		fmt.Fprintf(&b, "# Model: %d layers of width %d, %.3g parameters, %d positions.\n", base.Layers, base.Hidden,
 			float64(base.Parameters()), base.MaxPositions)
-		if c.Cutoff > base.MaxPositions {
-			c.Cutoff = base.MaxPositions
-		}
 	} else if c.ModelName != "" {
 		return "", input(err)
 	}
 	if t, err := chat.ReadTemplate(where); err == nil && t.Path != "" && !r.Chat {
 		fmt.Fprintf(&b, "# The model has a chat template of its own: recipe: %s uses it.\n", chat.OwnTemplate)
+	}
+	for i, note := range notes {
+		if i == 0 {
+			b.WriteString("# Adapted to the model and the data:\n")
+		}
+		fmt.Fprintf(&b, "#   %s\n", note)
 	}
 	group := ""
 	for _, f := range settings.Fields(&c) {
