@@ -9,7 +9,15 @@ import (
 )
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
-	fail(w, http.StatusNotFound, "", fmt.Sprintf("there is no %s %s", r.Method, r.URL.Path))
+	var there []string
+	for pattern := range s.routes() {
+		if method, path, ok := strings.Cut(pattern, " /v1"); ok {
+			there = append(there, method+" /v1"+path)
+		}
+	}
+	slices.Sort(there)
+	fail(w, http.StatusNotFound, "", fmt.Sprintf("there is no %s %s; this server has %s", r.Method, r.URL.Path,
+		strings.Join(there, ", ")))
 }
 
 func (s *Server) unknown(name string) string {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"fmt"
 	"mime"
 	"net/http"
 	"runtime/debug"
@@ -80,7 +81,8 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 	}
 	if r.Method == http.MethodPost {
 		if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-			fail(w, http.StatusUnsupportedMediaType, "", "Content-Type must be application/json")
+			fail(w, http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content-Type is %q, want application/json: "+
+				"curl -H 'Content-Type: application/json'", r.Header.Get("Content-Type")))
 			return false
 		}
 	}

@@ -145,8 +145,8 @@ func (b *body) check() error {
 	case !number(b.MaxCompletionTokens, 1, 1<<20):
 		return Wrong{"max_completion_tokens",
 			fmt.Sprintf("max_completion_tokens is %d, want 1 or more", *b.MaxCompletionTokens)}
-	case !within(b.Temperature, 0, 100):
-		return Wrong{"temperature", fmt.Sprintf("temperature is %v, want 0 to 100", *b.Temperature)}
+	case !within(b.Temperature, 0, 2):
+		return Wrong{"temperature", fmt.Sprintf("temperature is %v, want 0 to 2", *b.Temperature)}
 	case !within(b.TopP, 0, 1) || b.TopP != nil && *b.TopP == 0:
 		return Wrong{"top_p", fmt.Sprintf("top_p is %v, want more than 0, at most 1", *b.TopP)}
 	case !within(b.MinP, 0, 1):
