@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,4 +73,26 @@ func TestServeAnswersWithSeveralAdaptersByName(t *testing.T) {
 	sources, err := servedModels{Adapters: []string{odd}}.sources(newServe())
 	require.NoError(t, err)
 	require.Equal(t, odd, sources[0].Adapter, "a path that exists as it stands")
+}
+
+func TestServeHoldsAnswersToJSON(t *testing.T) {
+	url := overHTTP(t, "--model_name_or_path", tiny(t, tinymodel.Config{}), "--recipe", "alpaca", "--compute", "f32")
+	ended := map[string]int{}
+	for seed := range 12 {
+		var answer struct {
+			Choices []struct {
+				Message struct{ Content string }
+				Reason  string `json:"finish_reason"`
+			}
+		}
+		text := post(t, url+"/v1/chat/completions", fmt.Sprintf(`{"messages": [{"role": "user", "content": "a"}],
+			"response_format": {"type": "json_object"}, "max_tokens": 100, "seed": %d, "temperature": 2, "top_p": 1,
+			"logit_bias": {"%d": 8, "%d": 8}}`, seed, '"'+3, '}'+3)) // bytes follow three control tokens
+		require.NoError(t, json.Unmarshal([]byte(text), &answer), text)
+		said := answer.Choices[0].Message.Content
+		require.Equal(t, "{", strings.TrimSpace(said)[:1], said)
+		require.Equal(t, answer.Choices[0].Reason == "stop", json.Valid([]byte(said)), text)
+		ended[answer.Choices[0].Reason]++
+	}
+	require.Positive(t, ended["stop"])
 }

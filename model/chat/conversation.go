@@ -61,6 +61,11 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 	if err != nil {
 		return a, err
 	}
+	if q.Sampling.JSON {
+		if sampler.Grammar, err = generate.NewJSON(sampler.Vocab.Size, c.Tokenizer.Text, c.Ends()); err != nil {
+			return a, fault.Mark(err, fault.Input)
+		}
+	}
 	if n, most := len(q.Prompt), c.Capacity(); n == 0 || n >= most {
 		err := fmt.Errorf("the prompt has %d tokens, want 1 to %d for a context of %d", n, most-1, most)
 		return a, fault.Mark(err, fault.Input)
@@ -110,6 +115,9 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 		score.add(token)
 		if err := show(stop.Push(stream.Push(token))); err != nil {
 			return a, err
+		}
+		if g := sampler.Grammar; a.Reason == "" && g != nil && g.Done() {
+			a.Reason = generate.EndOfText
 		}
 		if a.Reason != "" {
 			break

@@ -122,6 +122,11 @@ func (c *Conversation) fits(r serve.Request, prompt []int32) error {
 			Message: fmt.Sprintf("the prompt has %d tokens and the answer may have %d, together more than the model's "+
 				"context of %d: ask for at most %d%s", n, *r.MaxTokens, most, most-n, hint)}}
 	}
+	if r.JSON {
+		if _, err := generate.NewJSON(c.vocabulary().Size, c.Tokenizer.Text, c.Ends()); err != nil {
+			return wrong("response_format", err)
+		}
+	}
 	for token := range r.LogitBias {
 		if token < 0 || int(token) >= vocab {
 			return serve.Wrong{Param: "logit_bias",
@@ -141,7 +146,7 @@ func (s Sampling) of(r serve.Request) Sampling {
 	set(&s.Repetition, r.RepetitionPenalty)
 	set(&s.Frequency, r.FrequencyPenalty)
 	set(&s.Presence, r.PresencePenalty)
-	s.Bias, s.Seed = r.LogitBias, r.Seed
+	s.Bias, s.Seed, s.JSON = r.LogitBias, r.Seed, r.JSON
 	s.Stop = append(append([]string(nil), s.Stop...), r.Stop...)
 	return s
 }

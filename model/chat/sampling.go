@@ -23,6 +23,7 @@ type Sampling struct {
 
 	Bias   map[int32]float64 `yaml:"-"` // added to the logits of tokens
 	Absent []int32           `yaml:"-"` // tokens that are never sampled, beside those that the tokenizer lacks
+	JSON   bool              `yaml:"-"` // the answer is a JSON object
 }
 
 // DefaultSampling returns the default settings of generate, chat and serve.

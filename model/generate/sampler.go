@@ -19,9 +19,10 @@ type Sampler struct {
 	MinP              float64 // least probability relative to the largest; 0: all
 	RepetitionPenalty float64 // 1: none (Keskar et al. 2019, arXiv:1909.05858)
 	Penalties
-	Bias  map[int32]float64 // added to the logits of tokens
-	Vocab Vocabulary
-	Seed  uint64
+	Bias    map[int32]float64 // added to the logits of tokens
+	Vocab   Vocabulary
+	Grammar *JSON // nil: any text
+	Seed    uint64
 
 	drawn  uint64        // random numbers used so far: each is a function of (Seed, drawn)
 	chosen map[int32]int // how often Next returned a token, for Penalties
@@ -61,7 +62,13 @@ func (s *Sampler) Next(logits []float32, before []int32) int32 {
 		}
 	}
 	s.Vocab.restrict(z)
+	if s.Grammar != nil {
+		s.Grammar.restrict(z)
+	}
 	next := s.choose(z)
+	if s.Grammar != nil {
+		s.Grammar.took(next)
+	}
 	if s.Penalties != (Penalties{}) {
 		if s.chosen == nil {
 			s.chosen = map[int32]int{}

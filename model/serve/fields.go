@@ -37,7 +37,6 @@ func others() []other {
 		{name: "priority", harmless: true}, {name: "request_id", harmless: true}, {name: "cache_salt", harmless: true},
 		{name: "timings_per_token", harmless: true}, {name: "return_progress", harmless: true},
 
-		{name: "response_format", neutral: `{"type": "text"}`, why: "answers are plain text; they cannot be held to JSON"},
 		{name: "tools", neutral: `[]`, why: noTools}, {name: "functions", neutral: `[]`, why: noTools},
 		{name: "tool_choice", neutral: `"none" "auto"`, why: noTools},
 		{name: "function_call", neutral: `"none" "auto"`, why: noTools},

@@ -65,8 +65,10 @@ func TestValuesThatAskForNothingAreAccepted(t *testing.T) {
 
 func TestFieldsThatWouldBeIgnoredAreRefused(t *testing.T) {
 	for _, c := range []struct{ field, value, want string }{
-		{"response_format", `{"type": "json_object"}`, "cannot be held to JSON"},
-		{"response_format", `{"type": "json_schema", "json_schema": {"name": "a"}}`, "cannot be held to JSON"},
+		{"response_format", `{"type": "json_schema", "json_schema": {"name": "a"}}`, "to no form of it"},
+		{"response_format", `{"type": "json_object", "schema": {}}`, "type json_object has no other fields"},
+		{"response_format", `"json"`, `want {\"type\": \"json_object\"}`},
+		{"response_format", `{"type": null}`, `response_format is of type`},
 		{"tools", `[{"type": "function", "function": {"name": "f"}}]`, "does not offer tools"},
 		{"tool_choice", `"required"`, `tool_choice is "required"`},
 		{"tool_choice", `{"type": "function", "function": {"name": "f"}}`, "does not offer tools"},

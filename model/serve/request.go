@@ -36,6 +36,7 @@ type body struct {
 	Truncate            *bool
 	Echo                *bool
 	Logprobs            json.RawMessage
+	ResponseFormat      json.RawMessage
 
 	messages []Message // decoded
 }
@@ -54,6 +55,7 @@ func (b *body) fields() map[string]any {
 		"frequency_penalty": &b.FrequencyPenalty, "presence_penalty": &b.PresencePenalty, "logit_bias": &b.LogitBias,
 		"seed": &b.Seed, "stop": &b.Stop, "n": &b.N, "best_of": &b.BestOf, "stream": &b.Stream,
 		"stream_options": &b.StreamOptions, "truncate": &b.Truncate, "echo": &b.Echo, "logprobs": &b.Logprobs,
+		"response_format": &b.ResponseFormat,
 	}
 }
 
@@ -168,6 +170,9 @@ func (b *body) check() error {
 	case len(b.Stop) > 16:
 		return Wrong{"stop", fmt.Sprintf("%d stop texts, want 16 at most", len(b.Stop))}
 	}
+	if _, err := b.json(); err != nil {
+		return err
+	}
 	_, err := b.bias()
 	return err
 }
@@ -213,7 +218,9 @@ func (b *body) bias() (map[int32]float64, error) {
 // request converts the body, without its prompt, for the engine.
 func (b *body) request() Request {
 	bias, _ := b.bias() // checked
+	object, _ := b.json()
 	r := Request{
+		JSON:  object,
 		Model: *b.Model, MaxTokens: b.MaxTokens, Temperature: b.Temperature, TopP: b.TopP, TopK: b.TopK,
 		MinP: b.MinP, RepetitionPenalty: b.RepetitionPenalty, FrequencyPenalty: b.FrequencyPenalty,
 		PresencePenalty: b.PresencePenalty, LogitBias: bias, Stop: b.Stop, Seed: uint64(*b.Seed),

@@ -50,6 +50,7 @@ type Request struct {
 	LogitBias         map[int32]float64 // added to the logits of tokens
 	Seed              uint64            // the same seed gives the same answer
 	Stop              []string
+	JSON              bool // the answer is a JSON object
 
 	Echo     bool // the answer begins with the prompt; MaxTokens may be 0
 	Logprobs *int // report the tokens' probabilities, and this many of the most probable tokens; nil: do not

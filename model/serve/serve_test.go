@@ -209,6 +209,7 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 		{"/v1/chat/completions", chat(`, "max_tokens": 0`), 400, "max_tokens is 0"},
 		{"/v1/chat/completions", chat(`, "max_tokens": 99999999999999999999`), 400, "want a whole number"},
 		{"/v1/chat/completions", chat(`, "temperature": -1`), 400, "temperature is -1"},
+		{"/v1/chat/completions", chat(`, "temperature": 9`), 400, "temperature is 9, want 0 to 2"},
 		{"/v1/chat/completions", chat(`, "temperature": 1e308`), 400, "temperature is 1e+308"},
 		{"/v1/chat/completions", chat(`, "temperature": 1e999`), 400, "temperature is 1e999, want a number"},
 		{"/v1/chat/completions", chat(`, "temperature": NaN`), 400, "the body is not JSON"},

@@ -184,6 +184,15 @@ func (t *Tokenizer) Piece(id int32) string {
 	return t.pieces[id].name
 }
 
+// Text returns the bytes that an id stands for within a text: " the", "\n", or a part of a character; "" for control
+// tokens and for ids outside the vocabulary.
+func (t *Tokenizer) Text(id int32) string {
+	if id < 0 || int(id) >= len(t.pieces) {
+		return ""
+	}
+	return t.pieces[id].text
+}
+
 // Control reports whether an id is a control token.
 func (t *Tokenizer) Control(id int32) bool {
 	return id >= 0 && int(id) < len(t.pieces) && t.pieces[id].kind == control
