@@ -62,10 +62,22 @@ func TestTypedMessagesAreEdited(t *testing.T) {
 	s.send("\x04")
 	code, _ := s.end()
 	require.Zero(t, code)
+	require.Less(t, s.shown.Len(), 100_000, "a long paste is not shown")
+	require.Contains(t, s.shown.String(), "[paste 1: 400 lines, 8,399 characters]")
 	require.Equal(t, []string{
 		"that two", "keep this", "keep thisx", "see: one\ntwo three", strings.ReplaceAll(long, "\r", "\n"),
 		"/not a command\n\n\"quoted\"", "äöü_éß", "日é👩‍🚀語",
 	}, asked(t, path))
+}
+
+func TestAnInterruptedAnswerIsNoSuccess(t *testing.T) {
+	s := onTerminal(t, 60, "generate", "--model_name_or_path", tiny(t, tinymodel.Config{MaxPositions: 1 << 17}), "--raw",
+		"--prompt", "say a", "--max_new_tokens", "100000", "--temperature", "1.5")
+	s.see("a")
+	s.send("\x03")
+	code, rest := s.end()
+	require.Equal(t, exitStopped, code, rest)
+	require.Contains(t, rest, "fettle: generate: stopped after ")
 }
 
 func TestHistoryIsKeptForTheNextChat(t *testing.T) {

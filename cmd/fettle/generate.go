@@ -106,6 +106,9 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 	if !ask.Raw {
 		fmt.Fprintln(cmd.OutOrStdout())
 	}
+	if a.Reason == generate.Cancelled {
+		return stopped(fmt.Sprintf("generate: stopped after %s of the answer", countOf(a.Tokens, "token")))
+	}
 	if a.Reason == generate.ContextFull {
 		fmt.Fprintf(cmd.ErrOrStderr(), "The answer ends where the model's context of %d tokens is full.\n",
 			m.Weights.Config().MaxPositions)

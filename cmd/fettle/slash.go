@@ -75,7 +75,8 @@ func (c *chatter) help(string) error {
 	}
 	c.note("")
 	c.note("%s begins and ends a message of several lines, or one that begins with /. A paste of several lines is one "+
-		"message. Ctrl-C stops an answer or clears the line; twice it ends the chat.", quotes)
+		"message; a long one is sent whole, though not shown. Ctrl-C stops an answer or clears the line; twice it ends "+
+		"the chat.", quotes)
 	return nil
 }
 

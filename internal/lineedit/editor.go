@@ -16,22 +16,29 @@ import (
 )
 
 // editor edits messages on the terminal of the process.
-type editor struct{ shell *readline.Shell }
+type editor struct {
+	shell *readline.Shell
+	long  pastes
+}
 
 func newEditor(o Options) *editor {
 	shell := readline.NewShell()
+	e := &editor{shell: shell}
 	shell.Config.Set("history-size", -1)
 	shell.Config.Set("convert-meta", false) // é is a letter, not Alt-i
 	shell.Prompt.Primary(func() string { return o.Prompt })
-	shell.AcceptMultiline = func(text []rune) bool { return !o.Open(string(text)) }
-	shell.History.Add("messages", readHistory(o.History))
+	shell.AcceptMultiline = func(text []rune) bool { return !o.Open(e.long.whole(string(text))) }
+	shell.PasteTransformer = e.long.shown
+	messages := readHistory(o.History)
+	messages.whole = e.long.whole
+	shell.History.Add("messages", messages)
 	if runtime.GOOS != "windows" {
 		// Not every terminal answers when it is asked where its cursor is, and the editor would wait for that.
 		shell.Config.Set("cursor-position-probe", false)
 		shell.SyntaxHighlighter = func(text []rune) string { return roomFor(string(text)) + string(text) }
 	}
 	bind(shell)
-	return &editor{shell: shell}
+	return e
 }
 
 // bind gives keys their meaning in chats, in the styles of Emacs and vi.
@@ -113,6 +120,6 @@ func (e *editor) read(ctx context.Context) (string, error) {
 		if errors.Is(t.err, readline.ErrInterrupt) {
 			t.err = ErrInterrupted
 		}
-		return t.text, t.err
+		return e.long.whole(t.text), t.err
 	}
 }

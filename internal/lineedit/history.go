@@ -19,6 +19,7 @@ const (
 type history struct {
 	path     string
 	messages []string
+	whole    func(message string) string // the text of a message whose long pastes are not shown; nil: itself
 }
 
 // readHistory reads the newest messages of a file.
@@ -62,6 +63,9 @@ func (h *history) Write(message string) (int, error) {
 		return len(h.messages), nil
 	}
 	h.messages = append(h.messages, message)
+	if h.whole != nil {
+		message = h.whole(message)
+	}
 	if h.path == "" || len(message) > longestMessage {
 		return len(h.messages), nil
 	}
