@@ -16,8 +16,14 @@ func groups() []string {
 		"output"}
 }
 
-// Help explains flags under the headings of their groups, in lines of at most width columns.
-func Help(flags *pflag.FlagSet, width int) string {
+// Section is a heading of help with its flags.
+type Section struct {
+	Title string
+	Flags []*pflag.Flag
+}
+
+// Sections lists the flags that help shows under the headings of their groups.
+func Sections(flags *pflag.FlagSet) (all []Section) {
 	order, sorted := groups(), map[string][]*pflag.Flag{}
 	flags.VisitAll(func(f *pflag.Flag) {
 		if f.Hidden {
@@ -32,7 +38,6 @@ func Help(flags *pflag.FlagSet, width int) string {
 		}
 		sorted[group] = append(sorted[group], f)
 	})
-	var b strings.Builder
 	for _, group := range append(order, "") {
 		if len(sorted[group]) == 0 {
 			continue
@@ -41,8 +46,17 @@ func Help(flags *pflag.FlagSet, width int) string {
 		if group != "" {
 			title = strings.ToUpper(group[:1]) + group[1:]
 		}
-		fmt.Fprintf(&b, "\n%s:\n", title)
-		for _, f := range sorted[group] {
+		all = append(all, Section{title, sorted[group]})
+	}
+	return all
+}
+
+// Help explains flags under their headings, in lines of at most width columns.
+func Help(flags *pflag.FlagSet, width int) string {
+	var b strings.Builder
+	for _, section := range Sections(flags) {
+		fmt.Fprintf(&b, "\n%s:\n", section.Title)
+		for _, f := range section.Flags {
 			b.WriteString(flagHelp(f, width) + "\n")
 		}
 	}
