@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -62,6 +63,9 @@ func (s *Set) LeftOut() string {
 	return fmt.Sprintf("left out %d of %d rows (%s)", total, s.Rows, strings.Join(parts, "; "))
 }
 
+// ErrSilent reports a set without a learned token.
+var ErrSilent = errors.New("no record has a learned token (all labels are masked)")
+
 // finish counts, and refuses a set without a learned token.
 func (s *Set) finish(paths []string) error {
 	h := sha256.New()
@@ -87,8 +91,7 @@ func (s *Set) finish(paths []string) error {
 	case len(s.Examples) == 0:
 		return fmt.Errorf("read %s: %w", from, source.ErrEmpty)
 	case s.Learned == 0:
-		return fmt.Errorf("read %s: no record has a learned token (all labels are masked); "+
-			"are the answers empty, or beyond max_seq_length %d?", from, s.Cutoff)
+		return fmt.Errorf("read %s: %w; are the answers empty, or beyond max_seq_length %d?", from, ErrSilent, s.Cutoff)
 	}
 	return nil
 }

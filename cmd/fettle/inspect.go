@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,8 +15,11 @@ import (
 	"fettle/data"
 	"fettle/data/lint"
 	"fettle/internal/atomicfile"
+	"fettle/internal/identify"
 	"fettle/internal/inspect"
 	"fettle/internal/machine"
+	"fettle/model"
+	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
@@ -70,20 +75,27 @@ func ruleList() string {
 }
 
 func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings, stated func(key string) bool) error {
-	m, err := readRunData(&c, cmd.ErrOrStderr())
-	if err != nil {
+	m, err := describeData(inspectedBase(cmd.ErrOrStderr()), &c)
+	if err == nil {
+		err = m.load(&c, cmd.ErrOrStderr())
+	}
+	silent := errors.Is(err, data.ErrSilent)
+	if err != nil && !silent {
 		return err
 	}
 	if m.tok == nil {
 		return usage(errors.New("inspect: there is no tokenizer to show tokens with"))
 	}
-	if _, err := m.fit(newLog(cmd.ErrOrStderr()), c, stated); err != nil {
-		return err
+	verdict := err
+	if !silent {
+		if _, err := m.fit(newLog(cmd.ErrOrStderr()), c, stated); err != nil {
+			return err
+		}
+		verdict = m.check(c)
 	}
 	out := cmd.OutOrStdout()
 	v := inspect.View{Tokenizer: m.tok, Out: out, Color: machine.IsTerminal(out) && os.Getenv("NO_COLOR") == ""}
 	shown := m.training.Examples[:min(look.Samples, len(m.training.Examples))]
-	verdict := m.check(c)
 	switch {
 	case look.JSON:
 		err = v.JSON(shown, m.training)
@@ -97,10 +109,28 @@ func runInspect(cmd *cobra.Command, c train.Config, look inspectSettings, stated
 		}
 		v.Summary(c.Recipe, m.training)
 	}
-	if err != nil {
-		return err
+	return cmp.Or(err, verdict)
+}
+
+// inspectedBase finds the base's shape as baseShape does. For a directory with a tokenizer alone it invents one that
+// holds any data.
+func inspectedBase(notes io.Writer) func(c train.Config) (*model.Config, string, error) {
+	return func(c train.Config) (*model.Config, string, error) {
+		shape, where, reason := baseShape(c)
+		kind := identify.Of(c.ModelName).Kind
+		if reason == nil || c.Shape != "" || slices.Contains([]identify.Kind{identify.Adapter, identify.Checkpoint,
+			identify.Run}, kind) || isThere(filepath.Join(c.ModelName, "config.json")) {
+			return shape, where, reason
+		}
+		tok, err := tokenizer.Load(c.ModelName)
+		if err != nil {
+			return shape, where, reason
+		}
+		fmt.Fprintf(notes, "%s holds a tokenizer and no model: lengths are not compared with a model's positions.\n",
+			c.ModelName)
+		return &model.Config{Vocab: tok.Size(), Hidden: 1 << 13, Intermediate: 1 << 15, Layers: 1 << 7, Heads: 1 << 6,
+			KVHeads: 1 << 6, HeadDim: 1 << 7, MaxPositions: 1 << 20}, c.ModelName, nil
 	}
-	return verdict
 }
 
 // writePage writes the page to a file.

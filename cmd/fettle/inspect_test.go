@@ -152,3 +152,38 @@ func TestCleanShowsTheTextThatFastChatLearnsFrom(t *testing.T) {
 	t.Setenv("FETTLE_CLEAN", "true")
 	require.Equal(t, said, must(t, args...))
 }
+
+func TestInspectTakesATokenizerAlone(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.WriteTokenizer(dir))
+	code, stdout, stderr := call("", "inspect", "--model_name_or_path", dir, "--dataset", rows(t, 5))
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "── 5 examples")
+	require.Contains(t, stderr, "holds a tokenizer and no model")
+	code, _, stderr = call("", "inspect", "--model_name_or_path", t.TempDir(), "--dataset", rows(t, 5))
+	require.NotZero(t, code, "an empty directory")
+	require.NotContains(t, stderr, "holds a tokenizer")
+}
+
+func TestInspectShowsWhyNothingIsLearned(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "page.html")
+	for _, more := range [][]string{nil, {"--json"}, {"--html", page}} {
+		code, stdout, stderr := call("", append([]string{"inspect", "--model_name_or_path", tiny(t, tinymodel.Config{}),
+			"--dataset", rows(t, 2), "--max_seq_length", "8", "--recipe", "alpaca"}, more...)...)
+		require.Equal(t, exitData, code)
+		require.Contains(t, stderr, "no record has a learned token")
+		if more == nil {
+			require.Contains(t, stdout, "2 of 2 rows are longer than max_seq_length 8")
+			require.Contains(t, stdout, "no-learned-tokens")
+		}
+	}
+	require.FileExists(t, page)
+}
+
+func TestInspectSaysWhereThePromptIsLearned(t *testing.T) {
+	for recipe, says := range map[string]bool{"alpaca-lora": true, "alpaca": false} {
+		stdout := must(t, "inspect", "--model_name_or_path", tiny(t, tinymodel.Config{}), "--dataset", rows(t, 5),
+			"--recipe", recipe)
+		require.Equal(t, says, strings.Contains(stdout, "those of the prompts too"), recipe)
+	}
+}

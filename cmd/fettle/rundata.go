@@ -37,15 +37,16 @@ type runData struct {
 // readRunData reads the data of a run and fills in the settings that depend on the base. On a terminal, progress shows
 // how far it is.
 func readRunData(c *train.Config, progress io.Writer) (*runData, error) {
-	m, err := describeData(c)
+	m, err := describeData(baseShape, c)
 	if err != nil {
 		return nil, err
 	}
 	return m, m.load(c, progress)
 }
 
-// describeData finds recipe, tokenizer and the shape of the base, and fills in the settings that depend on the base.
-func describeData(c *train.Config) (*runData, error) {
+// describeData finds recipe, tokenizer and, by base, the shape of the base and the directory of its tokenizer. It fills
+// in the settings that depend on the base.
+func describeData(base func(train.Config) (*model.Config, string, error), c *train.Config) (*runData, error) {
 	m := &runData{evaluation: &data.Set{}}
 	var err error
 	if c.Adapter != "" {
@@ -56,7 +57,7 @@ func describeData(c *train.Config) (*runData, error) {
 	if err := checkResume(c.Resume); err != nil {
 		return nil, err
 	}
-	if m.shape, m.tokenizerDir, err = baseShape(*c); err != nil {
+	if m.shape, m.tokenizerDir, err = base(*c); err != nil {
 		return nil, err
 	}
 	if c.Adapter != "" && c.Type != adapter.TypeFull {

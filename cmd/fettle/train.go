@@ -69,7 +69,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 		return err
 	}
 	log := newLog(cmd.ErrOrStderr())
-	m, err := describeData(&c)
+	m, err := describeData(baseShape, &c)
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,8 @@ func (v View) HTML(out io.Writer, samples []data.Example, recipe string, dataset
 		shown = append(shown, sample{e.Source, len(e.Tokens), e.Learned(), v.spans(e)})
 	}
 	return page.Execute(out, map[string]any{
-		"Recipe": recipe, "Dataset": dataset, "Set": s, "Samples": shown, "Table": s.OverLongTable() + fieldLines(s),
+		"Recipe": recipe, "Dataset": dataset, "Set": s, "Samples": shown, "Note": note(recipe, s),
+		"Table":    s.OverLongTable() + fieldLines(s),
 		"Findings": findings(&s.Report), "Fixed": s.Report.Fixed, "Share": learnedShare(s),
 		"Charts": []chart.Bars{
 			chart.NewBars("Lengths", "examples by tokens", "tokens", lengthsOf(s, allTokens)),

@@ -129,6 +129,9 @@ func visible(text string) string {
 func (v View) Summary(recipe string, s *data.Set) {
 	fmt.Fprintln(v.Out, v.paint(bold, fmt.Sprintf("── %s examples, %s tokens, %s learned (%.0f %%); recipe %s",
 		human.Count(len(s.Examples)), human.Count(s.Tokens), human.Count(s.Learned), learnedShare(s), recipe)))
+	if text := note(recipe, s); text != "" {
+		fmt.Fprintln(v.Out, text)
+	}
 	fmt.Fprint(v.Out, s.OverLongTable())
 	lengths := lengthsOf(s, allTokens)
 	n := len(lengths)
