@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -186,19 +187,40 @@ func same(a, b reflect.Value) bool {
 	return reflect.DeepEqual(a.Interface(), b.Interface())
 }
 
-// ranSettings returns config.yaml: the settings of a run without those that could not act.
+// ranSettings returns config.yaml: the settings of a run under the headings of help, without those that could not act
+// and those that are off as they are by default: empty texts and lists, switches, counts of 0.
 func ranSettings(c train.Config) ([]byte, error) {
-	var node yaml.Node
-	if err := node.Encode(c); err != nil {
-		return nil, err
+	defaults, group := train.Defaults(), ""
+	idle := map[string]bool{}
+	for _, i := range c.Idle() {
+		idle[i.Key] = true
 	}
-	var kept []*yaml.Node
-	for i := 0; i < len(node.Content); i += 2 {
-		key := node.Content[i]
-		if !slices.ContainsFunc(c.Idle(), func(idle train.Idle) bool { return idle.Key == key.Value }) {
-			kept = append(kept, key, node.Content[i+1])
+	mapping := yaml.Node{Kind: yaml.MappingNode}
+	for _, f := range settings.Fields(&c) {
+		if idle[f.Key] || off(f.Value) && off(settingOf(&defaults, f.Key)) {
+			continue
 		}
+		key, value := yaml.Node{Kind: yaml.ScalarNode, Value: f.Key}, yaml.Node{}
+		if err := value.Encode(f.Value.Interface()); err != nil {
+			return nil, err
+		}
+		if f.Group != group {
+			group = f.Group
+			key.HeadComment = group
+		}
+		mapping.Content = append(mapping.Content, &key, &value)
 	}
-	node.Content = kept
-	return yaml.Marshal(&node)
+	text, err := yaml.Marshal(&mapping)
+	return bytes.ReplaceAll(text, []byte("\n# "), []byte("\n\n# ")), err
+}
+
+// off reports whether a text, list, switch or count is empty. Rates of 0 are values like others.
+func off(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Slice:
+		return v.Len() == 0
+	case reflect.Float64, reflect.Uint64:
+		return false
+	}
+	return v.IsZero()
 }

@@ -133,3 +133,23 @@ func TestAContinuedAdapterStatesItsMethod(t *testing.T) {
 		[]any{settings["finetuning_type"], settings["adapter_len"], settings["adapter_layers"]})
 	must(t, "plan", "--config", filepath.Join(out, "config.yaml"), "--probe", "0")
 }
+
+func TestARunRecordsOnlySettingsThatAct(t *testing.T) {
+	base, set, out := tiny(t, tinymodel.Config{}), rows(t, 8), filepath.Join(t.TempDir(), "run")
+	must(t, training(base, set, out, "--max_steps", "1", "--warmup_ratio", "0", "--sample_prompts", "a\n# b")...)
+	text, err := os.ReadFile(filepath.Join(out, "config.yaml"))
+	require.NoError(t, err)
+	for _, no := range []string{"adapter_len", "gate:", "num_train_epochs", `""`, "[]", "false", "initializer_range"} {
+		require.NotContains(t, string(text), no)
+	}
+	for _, want := range []string{"# model\n", "\n\n# optimization\n", "lora_dropout: 0\n", "warmup_ratio: 0\n"} {
+		require.Contains(t, string(text), want)
+	}
+	require.Equal(t, []any{"a\n# b"}, ran(t, out)["sample_prompts"])
+	again := filepath.Join(t.TempDir(), "run")
+	must(t, "train", "--config", filepath.Join(out, "config.yaml"), "--output_dir", again)
+	first, second := ran(t, out), ran(t, again)
+	delete(first, "output_dir")
+	delete(second, "output_dir")
+	require.Equal(t, first, second)
+}

@@ -99,5 +99,5 @@ func TestADashboardStopsItsRunWithTheStateKept(t *testing.T) {
 	require.Equal(t, http.StatusNoContent, answer.StatusCode)
 	require.Equal(t, exitStopped, <-code, stderr.String())
 	require.Contains(t, <-followed, `"phase":"stopped"`, "the page learns how the run ended")
-	require.Len(t, checkpoint.List(out), 1)
+	require.NotEmpty(t, checkpoint.List(out))
 }
