@@ -74,11 +74,15 @@ func (b *Board) AskedToSave() bool {
 	return asked
 }
 
-// Write writes the page to report.html in a directory.
+// Write writes the page to report.html in a directory, once the run has begun: one that was finished before keeps its
+// report.
 func (b *Board) Write(d atomicfile.Disk, dir string) error {
 	b.writing.Lock()
 	defer b.writing.Unlock()
 	p, _, _ := b.Page()
+	if p.Status.Phase == "" || p.Status.Phase == Preparing {
+		return nil
+	}
 	text, err := p.HTML()
 	if err != nil {
 		return err

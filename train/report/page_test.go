@@ -129,6 +129,19 @@ func TestTheReportIsKeptWhileTheRunGoesOn(t *testing.T) {
 	require.NoDirExists(t, missing)
 }
 
+func TestAReportIsNotReplacedBeforeItsRunBegins(t *testing.T) {
+	var b Board
+	dir := t.TempDir()
+	b.Examine(Exam{})
+	require.NoError(t, b.Write(atomicfile.OS{}, dir))
+	b.Publish(Page{Status: Status{Phase: Preparing}})
+	require.NoError(t, b.Write(atomicfile.OS{}, dir))
+	require.NoFileExists(t, filepath.Join(dir, PageFile))
+	b.Publish(trained(1))
+	require.NoError(t, b.Write(atomicfile.OS{}, dir))
+	require.FileExists(t, filepath.Join(dir, PageFile))
+}
+
 func TestAnEmptyHistoryHasNoSparkline(t *testing.T) {
 	require.Empty(t, Sparkline(nil))
 	require.Equal(t, "loss █▁ 2.000 … 1.000", Sparkline([]StepRow{{Loss: 2}, {Loss: 1}}))
