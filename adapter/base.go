@@ -3,11 +3,11 @@ package adapter
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // ReadBase returns the base's name or path that an adapter's own file has, of whatever type the adapter is; "" if it
@@ -25,7 +25,7 @@ func ReadBase(name string) (string, error) {
 		return s.base, nil
 	}
 	path = filepath.Join(path, ConfigFile)
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Index)
 	var common struct {
 		Base string `json:"base_model_name_or_path"`
 	}

@@ -12,6 +12,7 @@ import (
 	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
+	"fettle/internal/readfile"
 	"fettle/model"
 )
 
@@ -80,7 +81,7 @@ func continued(stored, requested Method) (Method, bool, error) {
 }
 
 func readMethod(dir string) (m Method, base string, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, ConfigFile))
+	text, err := readfile.Whole(filepath.Join(dir, ConfigFile), readfile.Settings)
 	if err != nil {
 		return nil, "", err
 	}

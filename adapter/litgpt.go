@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/pth"
+	"fettle/internal/readfile"
 	"fettle/model"
 )
 
@@ -94,7 +94,7 @@ type litConfig struct {
 
 // readLitGPT reads a run's settings; none where there is no file.
 func readLitGPT(path string) (c litConfig, err error) {
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Settings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}

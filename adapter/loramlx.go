@@ -17,6 +17,7 @@ import (
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 	"fettle/model"
 )
 
@@ -86,7 +87,7 @@ func holdsMLX(path string) bool {
 }
 
 func readMLX(path string) (c mlxConfig, err error) {
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Settings)
 	if err == nil {
 		err = identify.Damage(text)
 	}

@@ -11,6 +11,7 @@ import (
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // RecordFile names the file of a Record beside an adapter.
@@ -117,6 +118,6 @@ func recordOf(path string) (where string, text []byte, err error) {
 	default: // a model's file
 		return path, nil, fs.ErrNotExist
 	}
-	text, err = os.ReadFile(where)
+	text, err = readfile.Whole(where, readfile.Settings)
 	return where, text, err
 }

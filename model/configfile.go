@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
 
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // configFile decodes config.json in its old and new spellings.
@@ -85,7 +85,7 @@ func (w *whole) UnmarshalJSON(text []byte) error {
 // readConfigFile reads and checks dir/config.json.
 func readConfigFile(dir string) (*Config, error) {
 	path := filepath.Join(dir, "config.json")
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Settings)
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}

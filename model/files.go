@@ -13,6 +13,7 @@ import (
 	"fettle/internal/checkpoint/pth"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // layouts lists the weights of a Hugging Face directory, in order of preference: a file, or the index of its parts.
@@ -25,7 +26,7 @@ var layouts = []struct{ file, index string }{
 func openTensors(dir string, to extent) (map[string]checkpoint.Tensor, error) {
 	for _, l := range layouts {
 		index := filepath.Join(dir, l.index)
-		text, err := os.ReadFile(index)
+		text, err := readfile.Whole(index, readfile.Index)
 		if err == nil {
 			return openShards(dir, index, text, to)
 		}

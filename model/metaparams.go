@@ -4,12 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 
 	"fettle/internal/checkpoint/pth"
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // paramsFile has the dimensions of a model in Meta's layout.
@@ -37,7 +37,7 @@ type metaParams struct {
 
 func readParams(dir string) (p metaParams, err error) {
 	path := filepath.Join(dir, paramsFile)
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Settings)
 	if err == nil {
 		err = identify.Damage(text)
 	}

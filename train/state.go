@@ -4,11 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+
+	"fettle/internal/readfile"
 )
 
 // A checkpoint's files beside the adapter's own.
@@ -137,7 +138,7 @@ func readState(dir string, c Config, in Inputs, p *steps) (state, error) {
 
 // peek reads the state of a checkpoint.
 func peek(dir string) (s state, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	text, err := readfile.Whole(filepath.Join(dir, stateFile), readfile.Settings)
 	if err != nil {
 		return s, err
 	}

@@ -26,7 +26,8 @@ func separator(in *bufio.Reader) rune {
 
 // cutCSV reads rows of text under a header.
 func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error {
-	r := csv.NewReader(in)
+	bounded := &boundedReader{in: in, left: longestRecord}
+	r := csv.NewReader(bounded)
 	r.Comma, r.ReuseRecord, r.LazyQuotes = comma, true, false
 	header, err := r.Read()
 	if err == io.EOF {
@@ -42,6 +43,7 @@ func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error 
 		}
 	}
 	for {
+		bounded.left = longestRecord
 		cells, err := r.Read()
 		if err == io.EOF {
 			return nil
@@ -69,6 +71,21 @@ func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error 
 			return errStopped
 		}
 	}
+}
+
+// boundedReader ends a record that is too long.
+type boundedReader struct {
+	in   io.Reader
+	left int
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errors.New("a row is longer than 32 MiB; is a quote missing at the end of a cell?")
+	}
+	n, err := b.in.Read(p)
+	b.left -= n
+	return n, err
 }
 
 // printedMessages matches a list of messages as Python, or NumPy, prints it.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 	"fettle/internal/suggest"
 )
 
@@ -54,7 +55,7 @@ var infoOptional = []string{"history", "system", "tools", "choices"}
 // DatasetInfo returns the files of a data set by its name in a dataset_info.json, which LLaMA-Factory keeps beside the
 // files: one, or those of a directory.
 func DatasetInfo(path, name string) ([]File, error) {
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Settings)
 	if err != nil {
 		return nil, fmt.Errorf("read data set: %w", err)
 	}

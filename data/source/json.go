@@ -69,11 +69,12 @@ func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 
 var (
 	errCutOff  = errors.New("the file ends in the middle of a record")
-	errTooLong = errors.New("a record is longer than 256 MiB; " +
+	errTooLong = errors.New("a record is longer than 32 MiB; " +
 		"is the file JSON with one record a line, or an array of records?")
 )
 
-const longestRecord = 1 << 28
+// longestRecord bounds a record in bytes. Memory grows to a small multiple of the longest.
+const longestRecord = 32 << 20
 
 // scanner reads JSON values as bytes.
 type scanner struct {

@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // Record is a row before parsing: files are cut into records in order, and
@@ -73,7 +74,10 @@ func (missing) Is(target error) bool { return target == fs.ErrNotExist }
 
 // cutFile calls put with every record of a file until it returns false.
 func cutFile(path string, m *Meter, prose cutter, put func(Record) bool) error {
-	f, err := os.Open(path)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("read data set: %w", directoryError(path))
+	}
+	f, err := readfile.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("read data set: %w", missing(identify.Absent(path, true)))
 	}
@@ -81,9 +85,6 @@ func cutFile(path string, m *Meter, prose cutter, put func(Record) bool) error {
 		return fmt.Errorf("read data set: %w", err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return fmt.Errorf("read data set: %w", directoryError(path))
-	}
 	extension := strings.ToLower(filepath.Ext(strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".bz2")))
 	switch extension {
 	case ".arrow", ".feather":

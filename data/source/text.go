@@ -29,7 +29,9 @@ func cutText(path string, in *bufio.Reader, put func(Record) bool) error {
 	}
 	for {
 		part, err := in.ReadSlice('\n')
-		piece.Write(part)
+		if piece.Write(part); piece.Len() > longestRecord {
+			return fmt.Errorf("read %s:%d: a line is longer than 32 MiB; is this a text?", path, line)
+		}
 		if err == nil {
 			line++
 		}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"fettle/internal/readfile"
 )
 
 // Kind states what a path is good for.
@@ -235,7 +237,7 @@ func Checkpoints(dir string) []string {
 }
 
 func isPEFT(dir string) bool {
-	text, err := os.ReadFile(filepath.Join(dir, "adapter_config.json"))
+	text, err := readfile.Whole(filepath.Join(dir, "adapter_config.json"), readfile.Settings)
 	if err != nil {
 		return false
 	}

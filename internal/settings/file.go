@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"fettle/internal/readfile"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -18,7 +19,7 @@ func (s *Settings) fromFile() ([]Entry, error) {
 	if name == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(name)
+	text, err := readfile.Whole(name, readfile.Settings)
 	from := File
 	if errors.Is(err, os.ErrNotExist) && len(s.program.Configs) > 0 {
 		if built, ok := s.program.Find(name); ok {

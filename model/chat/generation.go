@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
 	"fettle/internal/fault"
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // GenerationFile names the file with a model's own settings of generation.
@@ -53,7 +53,7 @@ func ReadGeneration(paths ...string) (g Generation, err error) {
 			}
 		}
 		path := filepath.Join(dir, GenerationFile)
-		text, err := os.ReadFile(path)
+		text, err := readfile.Whole(path, readfile.Settings)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

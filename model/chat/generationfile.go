@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
+
+	"fettle/internal/readfile"
 )
 
 // GenerationJSON returns a generation_config.json for the model: its own, with every token that ends an answer, those
@@ -17,7 +18,7 @@ func (m *Model) GenerationJSON() ([]byte, error) {
 	ends = slices.Compact(ends)
 	own := slices.Sorted(slices.Values(m.Generation.Ends))
 	if filepath.Base(m.Generation.Path) == GenerationFile && slices.Equal(slices.Compact(own), ends) {
-		return os.ReadFile(m.Generation.Path)
+		return readfile.Whole(m.Generation.Path, readfile.Settings)
 	}
 	all := maps.Clone(m.Generation.other)
 	if all == nil {

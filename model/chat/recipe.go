@@ -2,13 +2,13 @@ package chat
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"fettle/data/chattemplate"
 	"fettle/data/encode"
 	"fettle/data/recipe"
 	"fettle/internal/fault"
+	"fettle/internal/readfile"
 )
 
 // OwnTemplate names the recipe that is a model's own chat template.
@@ -27,7 +27,7 @@ func FindRecipe(name string, tok encode.Tokenizer, dirs ...string) (recipe.Recip
 		}
 	case strings.HasSuffix(name, ".jinja"):
 		var text []byte
-		text, err = os.ReadFile(name)
+		text, err = readfile.Whole(name, readfile.Settings)
 		t.Path, t.Default = name, string(text)
 	default:
 		r, err := recipe.Find(name)

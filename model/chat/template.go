@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"fettle/data/chattemplate"
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // The files with a template for all conversations, and one for those with tools.
@@ -73,7 +73,7 @@ func templateFiles(dir string) (t Template, err error) {
 		name string
 		into *string
 	}{{toolTemplateFileToo, &t.ToolUse}, {toolTemplateFile, &t.ToolUse}, {templateFile, &t.Default}} {
-		text, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(f.name)))
+		text, err := readfile.Whole(filepath.Join(dir, filepath.FromSlash(f.name)), readfile.Settings)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -94,7 +94,7 @@ func templateFiles(dir string) (t Template, err error) {
 
 // configTemplate reads the chat_template of a JSON file: a text, or a list of {"name", "template"} with a default.
 func configTemplate(path string) (t Template, err error) {
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Settings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil
 	}

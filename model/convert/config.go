@@ -5,12 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"fettle/adapter"
 	"fettle/internal/checkpoint"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 	"fettle/model"
 )
 
@@ -25,7 +25,7 @@ func (m Model) config(as checkpoint.Type) ([]byte, error) {
 		return edited(text, []change{{"torch_dtype", dtypeName(as)}})
 	}
 	path := filepath.Join(m.Source.Path, configFile)
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Settings)
 	if err != nil {
 		return nil, err
 	}

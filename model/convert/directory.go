@@ -15,6 +15,7 @@ import (
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/safetensors"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 	"fettle/model"
 )
 
@@ -134,7 +135,7 @@ func (m Model) sourceShards() (map[string]string, error) {
 			break // the weights are those of this file
 		}
 		path := filepath.Join(m.Source.Path, name)
-		text, err := os.ReadFile(path)
+		text, err := readfile.Whole(path, readfile.Index)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // Files returns the names of the tokenizer files of a model directory, the preferred one first.
@@ -53,7 +54,7 @@ func readFile(path string, beside side) (*Tokenizer, error) {
 	if identify.File(path) == identify.GGUF {
 		return readGGUF(path)
 	}
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Tokenizer)
 	if err != nil {
 		return nil, fmt.Errorf("load tokenizer: %w", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // side holds what the side files of a Hugging Face directory say.
@@ -226,7 +226,7 @@ func (s side) prefix(f *jsonFile) {
 
 // readJSON decodes a file into a value, if the file exists.
 func readJSON(path string, into any) error {
-	text, err := os.ReadFile(path)
+	text, err := readfile.Whole(path, readfile.Tokenizer)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

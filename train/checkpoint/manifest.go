@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"fettle/internal/readfile"
 )
 
 const (
@@ -33,7 +35,7 @@ type entry struct {
 
 // Verify returns an error if any file of a checkpoint is missing, damaged or not listed in its manifest.
 func Verify(dir string) error {
-	text, err := os.ReadFile(filepath.Join(dir, manifestFile))
+	text, err := readfile.Whole(filepath.Join(dir, manifestFile), readfile.Settings)
 	if err != nil {
 		return err
 	}
