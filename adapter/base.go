@@ -36,7 +36,7 @@ func ReadBase(name string) (string, error) {
 		err = json.Unmarshal(text, &common)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
+		return "", fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
 	}
 	return common.Base, nil
 }

@@ -37,13 +37,13 @@ func (LLaMAAdapter) defaults() Method {
 func (a LLaMAAdapter) Check(m *model.Config) error {
 	switch {
 	case a.Len < 1 || a.Len > maxRank:
-		return fmt.Errorf("adapter_len %d, want 1 … %d", a.Len, maxRank)
+		return fmt.Errorf("adapter_len is %d, want 1 … %d", a.Len, maxRank)
 	case a.Layers < 1 || a.Layers > m.Layers:
-		return fmt.Errorf("adapter_layers %d, want 1 … %d, the layers of the base", a.Layers, m.Layers)
+		return fmt.Errorf("adapter_layers is %d, want 1 … %d, the layers of the base", a.Layers, m.Layers)
 	case a.Gate != PerHead && a.Gate != Scalar:
-		return fmt.Errorf("gate %q, want %s or %s", a.Gate, PerHead, Scalar)
+		return fmt.Errorf("gate is %q, want %s or %s", a.Gate, PerHead, Scalar)
 	case a.GateActivation != Tanh && a.GateActivation != None:
-		return fmt.Errorf("gate_activation %q, want %s or %s", a.GateActivation, Tanh, None)
+		return fmt.Errorf("gate_activation is %q, want %s or %s", a.GateActivation, Tanh, None)
 	case a.Gate == Scalar && a.GateActivation == Tanh:
 		return fmt.Errorf("gate scalar with gate_activation tanh has no file format; use per_head, or none")
 	}

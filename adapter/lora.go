@@ -37,23 +37,24 @@ func (LoRA) defaults() Method {
 func (l LoRA) Check(c *model.Config) error {
 	switch {
 	case l.Rank < 1 && !l.Stored: // a file's may be replaced by rank_pattern
-		return fmt.Errorf("lora_rank %d, want 1 or more", l.Rank)
+		return fmt.Errorf("lora_rank is %d, want 1 or more", l.Rank)
 	case l.Alpha == 0 && !l.Stored, math.IsNaN(l.Alpha), math.IsInf(l.Alpha, 0):
-		return fmt.Errorf("lora_alpha %v, want a number other than 0: LoRA's scale is alpha/rank", l.Alpha)
+		return fmt.Errorf("lora_alpha is %v, want a number other than 0: LoRA's scale is alpha/rank", l.Alpha)
 	case !(l.Dropout >= 0 && l.Dropout < 1):
-		return fmt.Errorf("lora_dropout %v, want 0 ≤ p < 1", l.Dropout)
+		return fmt.Errorf("lora_dropout is %v, want 0 ≤ p < 1", l.Dropout)
 	case l.Stored: // targets that are no module of the base are no error beside those that are
 		if err := l.checkReplication(c); err != nil {
 			return err
 		}
 		return l.Saved.check(l.shape(c), true)
 	case len(l.Targets) == 0 && l.TargetRegexp == "":
-		return fmt.Errorf("no lora_target; choose from %s", strings.Join(projections(), ", "))
+		return fmt.Errorf("lora_target_modules is empty; choose from %s, or all-linear",
+			strings.Join(projections(), ", "))
 	}
 	for _, t := range l.targets() {
 		if short := t[strings.LastIndexByte(t, '.')+1:]; !slices.Contains(targetable(), short) {
-			return fmt.Errorf("lora_target %q is not a module of a LLaMA that LoRA adapts; choose from %s",
-				t, strings.Join(targetable(), ", "))
+			return fmt.Errorf("lora_target_modules: %q is not a module of a LLaMA that LoRA adapts; choose from %s, or "+
+				"all-linear", t, strings.Join(targetable(), ", "))
 		}
 	}
 	if most := l.widest(c); most > 0 && l.Rank > most {
@@ -211,7 +212,7 @@ func (l LoRA) sites(c *model.Config) ([]loraSite, error) {
 		return nil, fmt.Errorf("ensure_weight_tying is set, and LoRA on embed_tokens or lm_head, which is not supported")
 	}
 	if none := match.unmatched(paths); len(none) > 0 && !l.Stored {
-		return nil, fmt.Errorf("lora_target %q names no module of the base", none[0])
+		return nil, fmt.Errorf("lora_target_modules: %q names no module of the base", none[0])
 	}
 	if len(sites) == 0 {
 		return nil, match.nothing(paths)

@@ -95,7 +95,7 @@ func TestMissingKeysTakePEFTsDefaults(t *testing.T) {
 // A scale of 0 trains nothing; in a file it is PEFT's way to switch an adapter off.
 func TestOwnSettingsNeedAScale(t *testing.T) {
 	own := LoRA{Rank: 2, Alpha: 4, Targets: []string{"q_proj"}}
-	for alpha, want := range map[float64]string{4: "", -4: "", 0: "lora_alpha 0, want a number other than 0"} {
+	for alpha, want := range map[float64]string{4: "", -4: "", 0: "lora_alpha is 0, want a number other than 0"} {
 		own.Alpha = alpha
 		err := own.Check(threeLayers)
 		require.Equal(t, want == "", err == nil)

@@ -95,7 +95,7 @@ func readMLX(path string) (c mlxConfig, err error) {
 		err = json.Unmarshal(text, &c)
 	}
 	if err != nil {
-		return c, fmt.Errorf("%s: %w", ConfigFile, plainjson.Explain(err))
+		return c, fmt.Errorf("%s: %w", ConfigFile, plainjson.In(text, err))
 	}
 	return c, nil
 }

@@ -95,7 +95,7 @@ func ReadRecord(names ...string) (Record, error) {
 			err = json.Unmarshal(text, &r)
 		}
 		if err != nil {
-			return r, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
+			return r, fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
 		}
 		return r, nil
 	}

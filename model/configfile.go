@@ -103,7 +103,7 @@ func ParseConfig(text []byte) (*Config, error) {
 	}
 	f := configFile{}
 	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, plainjson.Explain(err)
+		return nil, plainjson.In(text, err)
 	}
 	inner, nested := around[f.ModelType]
 	if nested {
@@ -123,7 +123,7 @@ func ParseConfig(text []byte) (*Config, error) {
 		}
 		for _, t := range text {
 			if err := json.Unmarshal(t, &f); len(t) > 0 && err != nil {
-				return nil, plainjson.Explain(err)
+				return nil, plainjson.In(t, err)
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func readParams(dir string) (p metaParams, err error) {
 		err = json.Unmarshal(text, &p)
 	}
 	if err != nil {
-		return p, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
+		return p, fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
 	}
 	for _, k := range []struct {
 		key   string

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -33,7 +34,7 @@ func Unfit(all []Misfit) error {
 	if lines == nil {
 		return nil
 	}
-	return fmt.Errorf("config: %s", strings.Join(lines, "\n"))
+	return errors.New(strings.Join(lines, "\n"))
 }
 
 // misfits collects them.

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -45,7 +47,7 @@ func (c Config) Validate() error {
 	if p == nil {
 		return nil
 	}
-	return fmt.Errorf("config: %w", errors.Join(p...))
+	return errors.Join(p...)
 }
 
 func (c Config) checkModel(p *problems) {
@@ -102,7 +104,7 @@ func (c Config) checkCompute(p *problems) {
 	p.oneOf("quantization", c.Quantized, compute.Quantizations()...)
 	quantized := compute.ResolveQuantization(c.Compute, c.Quantized, compute.F32) != compute.NotQuantized
 	p.add(c.Type == adapter.TypeFull && quantized,
-		"quantization is %s with compute %s: tuned weights cannot be quantized", c.Quantized, c.Compute)
+		"quantization is %s with compute %s: tuned weights cannot be quantized: leave them out", c.Quantized, c.Compute)
 	p.oneOf("share_prefix", c.SharePrefix, "auto", "true", "false")
 	if m, err := c.Methods.Find(c.Type); err == nil && c.SharePrefix == "true" && c.Adapter == "" {
 		dropout := adapter.Dropout(m)
@@ -117,6 +119,9 @@ func (c Config) checkCompute(p *problems) {
 
 func (c Config) checkOutput(p *problems) {
 	p.add(c.OutputDir == "", "output_dir is missing: the directory of the run")
+	if file := aboveFile(c.OutputDir); file != "" {
+		p.add(true, "output_dir %s: %s is a file, want a directory, which the run makes", c.OutputDir, file)
+	}
 	p.atLeast("eval_steps", c.EvalSteps, 0)
 	p.atLeast("save_steps", c.SaveSteps, 0)
 	p.atLeast("save_total_limit", c.SaveLimit, 0)
@@ -143,4 +148,20 @@ func (c Config) checkOutput(p *problems) {
 			"%d, such as %d", c.SaveSteps, c.EvalSteps, max(1, (c.SaveSteps+c.EvalSteps/2)/max(1, c.EvalSteps))*c.EvalSteps)
 	p.atLeast("sample_steps", c.SampleSteps, 0)
 	p.atLeast("sample_max_new_tokens", c.SampleTokens, 1)
+}
+
+// aboveFile returns the file that stands where a directory must be, at path or above it; "" if there is none.
+func aboveFile(path string) string {
+	for ; path != ""; path = filepath.Dir(path) {
+		if info, err := os.Stat(path); err == nil {
+			if info.IsDir() {
+				return ""
+			}
+			return path
+		}
+		if path == filepath.Dir(path) {
+			return ""
+		}
+	}
+	return ""
 }

@@ -30,9 +30,12 @@ func carryOut(ctx context.Context, root *cobra.Command, args []string) error {
 		}
 	}
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if fault.Of(err) == fault.Program && err != nil && strings.HasPrefix(err.Error(), "unknown command") { // cobra's
 		err = unknownCommand(root, args, err)
+	}
+	if fault.Of(err) == fault.Usage {
+		err = settings.Placed(cmd.Flags(), err)
 	}
 	return err
 }

@@ -191,7 +191,7 @@ func TestWrongInputIsExplained(t *testing.T) {
 		{"all masked", training(base, file(t, "m.json", long), out(), "--train_on", "assistant", "--max_seq_length",
 			"64"), exitData, "no record has a learned token"},
 		{"too long for the base", training(base, set, out(), "--max_seq_length", "4096"), exitUsage,
-			"the base has 512 positions"},
+			"want at most 512, the positions of the base"},
 		{"truncated weights", training(cut, set, out()), exitData, "model.safetensors"},
 		{"wrong shapes", training(wrong, set, out()), exitData, "shape [24 16], want [25 16]"},
 		{"adapter for another base", []string{"generate", "--model_name_or_path", other, "--adapter_name_or_path",

@@ -115,12 +115,17 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	out, began := cmd.OutOrStdout(), time.Now()
 	rows := world.Instructions()
 	set := filepath.Join(c.OutputDir, "instructions.json")
-	if err := writeRows(set, rows); err != nil {
-		return err
-	}
 	c.Dataset = []string{set}
 	if err := c.Validate(); err != nil {
 		return usage(err)
+	}
+	if shape, _, err := baseShape(c); err != nil {
+		return err
+	} else if err := checkMethod(c, shape); err != nil {
+		return err
+	}
+	if err := writeRows(set, rows); err != nil {
+		return err
 	}
 	answers := filepath.Join(c.OutputDir, chat.GenerationFile)
 	if err := atomicfile.Write(answers, atomicfile.Bytes(demoGeneration())); err != nil {

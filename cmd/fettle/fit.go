@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/rs/zerolog"
 
 	"fettle/adapter"
@@ -19,10 +17,7 @@ func checkMethod(c train.Config, base *model.Config) error {
 	if err == nil {
 		err = method.Check(base)
 	}
-	if err != nil {
-		return usage(fmt.Errorf("config: %w", err))
-	}
-	return nil
+	return usage(err)
 }
 
 // fit holds the settings of a run against the size of its data. It logs those that do not fit, and refuses where

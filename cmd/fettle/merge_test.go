@@ -118,8 +118,8 @@ func TestAdaptersAreMergedOnceAndIntoTheirBase(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1, "nothing temporary is left")
 	again += "-and-again"
-	fails(exitUsage, "2 weights for 1 adapters", "--adapter_name_or_path", run, "--output_dir", again, "--adapter_weights",
-		"1,2")
+	fails(exitUsage, "want one for each adapter, 1", "--adapter_name_or_path", run, "--output_dir", again,
+		"--adapter_weights", "1,2")
 	fails(exitUsage, "adapter_name_or_path is missing", "--model_name_or_path", base, "--output_dir", again)
 	fails(exitUsage, `dtype is "int3", want float32, bfloat16, float16, or auto`, "--adapter_name_or_path", run,
 		"--output_dir", again, "--dtype", "int3")

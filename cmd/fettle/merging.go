@@ -66,7 +66,7 @@ func (s *mergeSettings) complete() error {
 func (s mergeSettings) weights() ([]float64, error) {
 	out := make([]float64, len(s.Adapters))
 	if n := len(s.Weights); n > 0 && n != len(out) {
-		return nil, usage(fmt.Errorf("adapter_weights: %d weights for %d adapters", n, len(out)))
+		return nil, usage(fmt.Errorf("adapter_weights has %d weights, want one for each adapter, %d", n, len(out)))
 	}
 	for i := range out {
 		out[i] = 1

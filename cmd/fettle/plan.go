@@ -119,7 +119,7 @@ func probe(cmd *cobra.Command, c train.Config, m *runData, n int) (train.Pace, e
 	}
 	set, err := newAdapter(c, base)
 	if err != nil {
-		return train.Pace{}, input(err)
+		return train.Pace{}, err
 	}
 	base.Keep(c.KeptActivations())
 	return train.Probe(cmd.Context(), c, newJob(c, m, base, set), n)

@@ -80,7 +80,7 @@ func describeData(base func(train.Config) (*model.Config, string, error), c *tra
 		return nil, input(err)
 	}
 	if m.recipe, m.template, err = chat.FindRecipe(c.Recipe, m.encoder(), dirs...); err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, err
 	}
 	switch {
 	case c.Cutoff == 0 && c.DatasetFormat == "tokenized":
@@ -88,7 +88,7 @@ func describeData(base func(train.Config) (*model.Config, string, error), c *tra
 	case c.Cutoff == 0:
 		c.Cutoff = min(m.recipe.Cutoff, m.shape.MaxPositions)
 	case c.Cutoff > m.shape.MaxPositions:
-		return nil, usage(fmt.Errorf("config: max_seq_length is %d, the base has %d positions", c.Cutoff,
+		return nil, usage(fmt.Errorf("max_seq_length is %d, want at most %d, the positions of the base", c.Cutoff,
 			m.shape.MaxPositions))
 	}
 	return m, nil
@@ -176,7 +176,7 @@ func readingBars(rows int, share float64) []string {
 func (m *runData) split(c *train.Config) error {
 	all, held, err := data.Split(m.training.Examples, c.ValSize, c.Seed)
 	if err != nil {
-		return usage(fmt.Errorf("config: %w", err))
+		return usage(err)
 	}
 	var doubles lint.Report
 	if kept := doubles.Leakage(all, held); len(kept) > 0 {
@@ -201,16 +201,17 @@ func dataOptions(c *train.Config) (data.Options, []datasource.File, error) {
 	}
 	var err error
 	if o.Columns, err = datasource.ParseColumns(c.Columns); err != nil {
-		return o, nil, usage(fmt.Errorf("config: columns: %w", err))
+		return o, nil, usage(fmt.Errorf("columns: %w", err))
 	}
 	if n := len(c.Weights); n > 0 && n != len(c.Dataset) {
-		return o, nil, usage(fmt.Errorf("config: dataset_weights: %d weights for %d files", n, len(c.Dataset)))
+		return o, nil, usage(fmt.Errorf("dataset_weights has %d weights, want one for each file of dataset, %d", n,
+			len(c.Dataset)))
 	}
 	var weights []float64
 	for _, text := range c.Weights {
 		w, err := strconv.ParseFloat(text, 64)
 		if err != nil || !(w > 0 && w <= 1000) {
-			return o, nil, usage(fmt.Errorf("config: dataset_weights: %q, want a number above 0, at most 1000", text))
+			return o, nil, usage(fmt.Errorf("dataset_weights: %q, want a number above 0, at most 1000", text))
 		}
 		weights = append(weights, w)
 	}

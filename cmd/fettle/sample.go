@@ -20,7 +20,7 @@ func sampler(c *train.Config, d *runData, weights *model.Model) (func(context.Co
 		return nil, input(err)
 	}
 	if d.tok == nil {
-		return nil, usage(errors.New("config: sample_prompts need the base's tokenizer, and it has none"))
+		return nil, usage(errors.New("sample_prompts need the base's tokenizer, and it has none"))
 	}
 	m := &chat.Model{Weights: weights, Tokenizer: d.tok, Recipe: &d.recipe}
 	raw := c.DatasetFormat == "text"
@@ -34,7 +34,7 @@ func sampler(c *train.Config, d *runData, weights *model.Model) (func(context.Co
 			return nil, err
 		}
 		if n, most := len(prompt), d.shape.MaxPositions; n == 0 || n >= most {
-			return nil, usage(fmt.Errorf("config: the prompt %q of sample_prompts has %d tokens, want 1 to %d", text, n,
+			return nil, usage(fmt.Errorf("the prompt %q of sample_prompts has %d tokens, want 1 to %d", text, n,
 				most-1))
 		}
 		questions[text] = chat.Question{Prompt: prompt, Sampling: chat.Greedy(c.SampleTokens), Continue: raw}

@@ -31,7 +31,7 @@ func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error
 	}
 	if !isDir(where) {
 		if filepath.Base(where) != "config.json" {
-			return nil, "", usage(fmt.Errorf("config: config_name is %q, want a config.json or the directory of one",
+			return nil, "", usage(fmt.Errorf("config_name is %q, want a config.json or the directory of one",
 				c.Shape))
 		}
 		where = filepath.Dir(where)

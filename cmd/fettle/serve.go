@@ -98,7 +98,7 @@ func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, usage(fmt.Errorf("serve: %w: give another --port, or --port 0 for any free one", err))
 	case err != nil:
-		return nil, usage(fmt.Errorf("serve: %w", err))
+		return nil, usage(fmt.Errorf("serve: %w; --host 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses", err))
 	}
 	if token == "" && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		l.Close()
@@ -116,7 +116,7 @@ func (s serveSettings) options(cmd *cobra.Command) (serve.Options, error) {
 			return serve.Options{}, fmt.Errorf("serve: read key: %w", err)
 		}
 		if key = strings.TrimSpace(string(text)); key == "" {
-			return serve.Options{}, input(fmt.Errorf("serve: read key: %s is empty", s.KeyFile))
+			return serve.Options{}, input(fmt.Errorf("serve: read key: %s is empty: write the key into it", s.KeyFile))
 		}
 	}
 	if s.Port < 0 || s.Port > 65535 {

@@ -109,7 +109,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	}
 	set, err := newAdapter(c, base)
 	if err != nil {
-		return input(err)
+		return err
 	}
 	debug.FreeOSMemory() // garbage of reading data and weights
 	logModel(log, c, base, set)
@@ -204,13 +204,13 @@ func newAdapter(c train.Config, base *model.Model) (*adapter.Set, error) {
 		if err == nil && c.OtherBase {
 			set.Base = c.ModelName
 		}
-		return set, err
+		return set, input(err)
 	}
 	set, err := adapter.New(method, base, c.Seed)
 	if err == nil {
 		set.Base = c.ModelName
 	}
-	return set, err
+	return set, usage(err)
 }
 
 // lasting returns a model's name so that it holds in other directories too.

@@ -57,7 +57,7 @@ func (w writeSettings) check(file bool, inputs ...string) error {
 			in = path
 		}
 		if in = lasting(in); in == out || strings.HasPrefix(in, out+string(filepath.Separator)) {
-			return usage(fmt.Errorf("output_dir %s is, or holds, the input %s", w.Output, in))
+			return usage(fmt.Errorf("output_dir %s is, or holds, the input %s: name another", w.Output, in))
 		}
 	}
 	entries, err := os.ReadDir(w.Output)

@@ -21,7 +21,8 @@ type OverLongError struct {
 }
 
 func (e *OverLongError) Error() string {
-	return fmt.Sprintf("read %s: %d tokens, more than max_seq_length %d", e.Source, e.Length, e.Cutoff)
+	return fmt.Sprintf("read %s: %d tokens, more than max_seq_length %d: raise it, or choose another over_long than error",
+		e.Source, e.Length, e.Cutoff)
 }
 
 // Fitted holds the examples of one conversation.

@@ -52,9 +52,10 @@ func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error 
 		var wrong *csv.ParseError
 		if errors.As(err, &wrong) {
 			out.line = wrong.StartLine
-			out.err = fmt.Errorf("broken CSV: %w", wrong.Err)
+			out.err = errors.New("broken CSV: a quote is not closed, or stands inside a text, where it is written twice")
 			if wrong.Err == csv.ErrFieldCount {
-				out.err = fmt.Errorf("broken CSV: %d cells under a header of %d", len(cells), len(header))
+				out.err = fmt.Errorf("broken CSV: %d cells under a header of %d: a text with a comma stands in quotes",
+					len(cells), len(header))
 			}
 		} else if err != nil {
 			return fmt.Errorf("read %s: %w", path, err)

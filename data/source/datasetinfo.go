@@ -64,7 +64,7 @@ func DatasetInfo(path, name string) ([]File, error) {
 	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
+		return nil, fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
 	}
 	raw, ok := all[name]
 	switch {

@@ -173,7 +173,8 @@ func (f fields) missing(name string) error {
 			near = fmt.Sprintf(", did you mean %q", key)
 		}
 	}
-	return f.errorf("no %q among the fields %s%s", want, f.quoted(), near)
+	return f.errorf("no %q among the fields %s%s; columns: %s=NAME reads another field, on_bad_row: skip leaves such "+
+		"rows out", want, f.quoted(), near, name)
 }
 
 // nearby lists the names that a misspelt field of a meaning may stand for.

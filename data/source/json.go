@@ -50,7 +50,7 @@ func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 			wantComma = false
 			continue
 		case array && (wantComma || c == ','):
-			return fatal(fmt.Errorf("broken JSON: invalid character %q between the elements of an array", c))
+			return fatal(fmt.Errorf("broken JSON: %q stands where a comma must part two records", c))
 		}
 		r := Record{line: s.line}
 		if r.raw, err = s.value(c, array); err != nil {
@@ -58,7 +58,7 @@ func cutJSON(path string, in *bufio.Reader, put func(Record) bool) error {
 			return fatal(err)
 		}
 		if r.raw[0] != '{' && r.raw[0] != '"' {
-			r.err = fmt.Errorf("want an object {…}, got %.40s", bytes.TrimSpace(r.raw))
+			r.err = fmt.Errorf("want an object {…}, got %.40q", bytes.TrimSpace(r.raw))
 		}
 		if !put(r) {
 			return errStopped

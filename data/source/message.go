@@ -140,7 +140,7 @@ func (f fields) learn(role recipe.Role) (*bool, error) {
 // unknownRole returns the error for a role without a meaning.
 func (f fields) unknownRole(name string) error {
 	if !f.tags {
-		return f.errorf("unknown role %q", name)
+		return f.errorf("unknown role %q, want user, assistant or system, or another name of theirs", name)
 	}
 	var tags []string
 	for _, column := range roleColumns {

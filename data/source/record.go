@@ -178,7 +178,7 @@ func (r Record) Row() (Row, error) {
 	}
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) || err == nil && row.Fields == nil {
-		return row, fmt.Errorf("read %s: want an object {…}, got %.40s", r.Source(), r.raw)
+		return row, fmt.Errorf("read %s: want an object {…}, got %.40q", r.Source(), r.raw)
 	}
 	return row, r.broken(err)
 }

@@ -126,15 +126,15 @@ func firstPart(name string) string {
 	return first
 }
 
-// nearest returns a path that exists and differs from another one by a few letters of its parts, "" if there is none.
-func nearest(path string) string {
+// Nearest returns a path that exists and differs from another one by a few letters of its parts, "" if there is none.
+func Nearest(path string) string {
 	if path == "" || isDir(path) {
 		return path
 	}
 	dir, base := filepath.Dir(path), filepath.Base(path)
 	above := dir
 	if dir != "." && !isDir(dir) {
-		if above = nearest(dir); above == "" {
+		if above = Nearest(dir); above == "" {
 			return ""
 		}
 	}
@@ -148,7 +148,7 @@ func nearest(path string) string {
 // Absent explains that there is nothing at a path, which was given for a data set or for a model or adapter: it names
 // what the path probably is, or stands for.
 func Absent(path string, set bool) string {
-	if near := nearest(path); near != "" {
+	if near := Nearest(path); near != "" {
 		return fmt.Sprintf("%s: there is no such file or directory, did you mean %s", path, near)
 	}
 	if r, ok := RemoteAt(path, set); ok {

@@ -14,8 +14,8 @@ import (
 	"strings"
 	"syscall"
 
+	"fettle/internal/identify"
 	"fettle/internal/plainjson"
-	"fettle/internal/suggest"
 )
 
 // Text returns the message of err, with plain words in place of those of each error of Go's library that it wraps.
@@ -80,9 +80,7 @@ func reworded(err error) string {
 	case *json.UnmarshalTypeError:
 		return plainjson.Explain(e).Error()
 	case *json.SyntaxError:
-		if e.Error() == "unexpected end of JSON input" {
-			return "it ends in the middle of a value"
-		}
+		return plainjson.Explain(e).Error()
 	case syscall.Errno:
 		return errno(e)
 	}
@@ -96,7 +94,7 @@ func reworded(err error) string {
 func path(name, op string, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return name + ": " + Missing(name)
+		return name + ": " + missing(name)
 	case errors.Is(err, fs.ErrPermission):
 		if op == "open" || op == "read" || op == "stat" || op == "lstat" {
 			return name + ": it may not be read by this user"
@@ -153,31 +151,16 @@ func network(e *net.OpError) string {
 	return e.Addr.String() + ": " + text
 }
 
-// Missing says of a path that nothing is there, and names what was probably meant.
-func Missing(name string) string {
+// missing says of a path that nothing is there, and names what was probably meant.
+func missing(name string) string {
 	const text = "there is no such file or directory"
-	dir := filepath.Dir(name)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		if file := fileOnTheWay(dir); file != "" {
-			return file + " is a file, not a directory"
-		}
-		if dir != "." && errors.Is(err, fs.ErrNotExist) {
-			return text + "; " + dir + " is missing, too"
-		}
-		return text
+	if near := identify.Nearest(name); near != "" {
+		return text + ", did you mean " + near
 	}
-	var names []string
-	for _, e := range entries {
-		if suggest.Distance(strings.ToLower(e.Name()), strings.ToLower(filepath.Base(name))) <= 2 {
-			names = append(names, e.Name())
-		}
+	if file := fileOnTheWay(name); file != "" {
+		return file + " is a file, not a directory"
 	}
-	near := suggest.Nearest(filepath.Base(name), names)
-	if near == "" {
-		return text
-	}
-	return text + ", did you mean " + strconv.Quote(filepath.Join(dir, near))
+	return text
 }
 
 // fileOnTheWay returns the file at which a path wants a directory; "" if there is none.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -32,10 +31,9 @@ func TestErrorsOfTheLibraryAreWordedForPeople(t *testing.T) {
 	}{
 		{"missing", open("data.json"), "data.json: there is no such file or directory"},
 		{"misspelled", fmt.Errorf("read %s: %w", "alpcaa.json", open("alpcaa.json")),
-			`read alpcaa.json: there is no such file or directory, did you mean "alpaca.json"`},
-		{"in another case", open("models/7B"), `models/7B: there is no such file or directory, did you mean "models/7b"`},
-		{"no directory either", open("none/data.json"),
-			"none/data.json: there is no such file or directory; none is missing, too"},
+			`read alpcaa.json: there is no such file or directory, did you mean alpaca.json`},
+		{"in another case", open("models/7B"), `models/7B: there is no such file or directory, did you mean models/7b`},
+		{"no directory either", open("none/data.json"), "none/data.json: there is no such file or directory"},
 		{"a file on the way", open("alpaca.json/a"), "alpaca.json/a: alpaca.json is a file, not a directory"},
 		{"a file for a directory", os.MkdirAll("alpaca.json", 0o755), "alpaca.json: it is a file, want a directory"},
 		{"a directory for a file", read("models"), "models: it is a directory, want a file"},
@@ -75,11 +73,4 @@ func TestPortsInUseAreNamed(t *testing.T) {
 	require.Equal(t, "999.1.1.1: there is no machine of this name", Text(unknown))
 	_, err = net.Listen("tcp", "203.0.113.9:0")
 	require.Contains(t, Text(err), "this machine does not have the address")
-}
-
-func TestMissingNamesWhatIsNear(t *testing.T) {
-	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "runs"), 0o755))
-	require.Contains(t, Missing(filepath.Join(dir, "rusn")), "did you mean")
-	require.NotContains(t, Missing(filepath.Join(dir, "models")), "did you mean")
 }

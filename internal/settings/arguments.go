@@ -124,8 +124,10 @@ func (r *reader) unknown(name string, same *pflag.Flag) {
 	if same != nil {
 		text = fmt.Sprintf(": write --%s", same.Name)
 	} else {
-		text = cmp.Or(r.words.Known(plain), didYouMean(plain, r.names(false), "--"), r.words.Elsewhere(plain),
-			didYouMean(plain, r.names(true), "--"))
+		text = cmp.Or(r.words.Known(plain), didYouMean(plain, r.names(false), "--"), r.words.Elsewhere(plain))
+		if text == "" && len(plain) > 3 { // shorter words are near to anything
+			text = didYouMean(plain, r.names(true), "--")
+		}
 	}
 	r.problems = append(r.problems, Problem{Place: Place{Flag, "", name}, Is: "unknown flag", Text: text})
 }

@@ -93,10 +93,18 @@ func (f Field) parse(text string) error {
 		want = "a number"
 		*to, err = strconv.ParseFloat(plain, 64)
 	}
-	if err != nil {
-		return fmt.Errorf("%s is not %s", quoted(text), want)
+	if to, ok := f.Value.Addr().Interface().(*float64); ok && err == nil && (math.IsNaN(*to) || math.IsInf(*to, 0)) {
+		return fmt.Errorf("%s is not a finite number", text)
 	}
-	return nil
+	switch _, comma := strings.CutPrefix(strings.Trim(plain, "0123456789"), ","); {
+	case err == nil:
+		return nil
+	case errors.Is(err, strconv.ErrRange):
+		return fmt.Errorf("%s is too large a number", text)
+	case comma && want == "a number":
+		return fmt.Errorf("%q is not %s: write %s", text, want, strings.Replace(plain, ",", ".", 1))
+	}
+	return fmt.Errorf("%s is not %s", quoted(text), want)
 }
 
 // truth reads the truth values of YAML 1.1, Python and Go.
@@ -125,13 +133,17 @@ func parseInt(text string) (int, error) {
 		return int(n), nil
 	}
 	x, floatErr := strconv.ParseFloat(text, 64)
-	if floatErr != nil || x != math.Trunc(x) || math.Abs(x) > 1<<31-1 {
+	switch {
+	case floatErr != nil || x != math.Trunc(x):
 		return 0, err
+	case math.Abs(x) > 1<<31-1:
+		return 0, strconv.ErrRange
 	}
 	return int(x), nil
 }
 
-// split reads a list: a,b or [a, b], where elements in quotes keep their commas. No text is no element.
+// split reads a list: a,b or [a, b], where elements in quotes keep their commas. No text is no element, as between two
+// commas or behind the last.
 func (f Field) split(text string) ([]string, error) {
 	inner := strings.TrimSpace(text)
 	switch {
@@ -158,7 +170,9 @@ func (f Field) split(text string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%q is not a list: %w", text, err)
 		}
-		list = append(list, element)
+		if element != "" {
+			list = append(list, element)
+		}
 		if inner = rest; !more {
 			return list, nil
 		}

@@ -79,9 +79,9 @@ func syntaxError(text []byte, err error) error {
 		}
 	}
 	if m == nil {
-		return fmt.Errorf(": %w", err)
+		return errors.New(": not a text with settings, one a line, such as learning_rate: 1e-4")
 	}
-	return fmt.Errorf(":%s: not YAML: %s", m[1], m[2])
+	return fmt.Errorf(":%s: not YAML: %s; want settings, one a line, such as learning_rate: 1e-4", m[1], m[2])
 }
 
 // mapping lists the entries of a mapping, and those that it merges (<<) where it has no key of that name itself.
@@ -151,7 +151,9 @@ func plain(node *yaml.Node) (any, error) {
 	return decoded(node)
 }
 
-func decoded(node *yaml.Node) (v any, err error) {
-	err = node.Decode(&v)
-	return v, err
+func decoded(node *yaml.Node) (v any, _ error) {
+	if err := node.Decode(&v); err != nil {
+		return nil, errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	return v, nil
 }

@@ -29,6 +29,7 @@ func (t *texts) Set(text string) error {
 const (
 	groupNote = "group"
 	NamesNote = "names" // the setting's key and its aliases
+	placeNote = "place" // the file's line or the environment, where the setting is from there
 )
 
 // loose is the kind of the flags of other programs: a value may be left out.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"fettle/internal/human"
 )
 
@@ -47,6 +49,28 @@ func (p Problems) Error() string {
 	}
 	return text
 }
+
+// Placed is an error about settings that were read, whose lines begin with the setting's key. It puts the line of the
+// file, or the environment, before those that are from there.
+func Placed(flags *pflag.FlagSet, err error) error {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		key, _, _ := strings.Cut(strings.TrimSpace(line), " ")
+		flag := flags.Lookup(strings.TrimSuffix(key, ":"))
+		if flag != nil && len(flag.Annotations[placeNote]) > 0 && flag.Annotations[placeNote][0] != "" {
+			lines[i] = flag.Annotations[placeNote][0] + ": " + line
+		}
+	}
+	return placed{err, strings.Join(lines, "\n")}
+}
+
+type placed struct {
+	error
+	text string
+}
+
+func (p placed) Error() string { return p.text }
+func (p placed) Unwrap() error { return p.error }
 
 func rank(fine bool) int {
 	if fine {

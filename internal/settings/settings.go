@@ -17,6 +17,7 @@ package settings
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -183,11 +184,11 @@ func (s *Settings) Load() error {
 		old, has := s.given[key]
 		switch {
 		case !ok:
-			problems = append(problems, Problem{Place: e.Place, Is: "unknown key", Text: s.meant(e.Key)})
+			problems = append(problems, Problem{Place: e.Place, Is: "unknown key", Text: s.meant(e)})
 		case e.Value == nil: // null leaves what another place or another name says
 		case has && old.Strength == e.Place.Strength && old.Strength > Preset:
-			problems = append(problems, Problem{Place: e.Place, Text: fmt.Sprintf("it and %s are one setting, %s, set twice",
-				old, key)})
+			problems = append(problems, Problem{Place: e.Place, Text: fmt.Sprintf(
+				"it and %s are one setting, %s, set twice: leave one out", old, key)})
 		default:
 			if err := v.MergeConfigMap(map[string]any{key: e.Value}); err != nil {
 				return err
@@ -198,7 +199,9 @@ func (s *Settings) Load() error {
 	for _, f := range s.fields {
 		if !v.IsSet(f.Key) {
 			delete(s.given, f.Key)
-		} else if err := f.set(v.Get(f.Key)); err != nil {
+		} else if err := f.set(v.Get(f.Key)); err == nil {
+			s.flags.Lookup(f.Key).Annotations[placeNote] = []string{s.given[f.Key].Source}
+		} else {
 			problems = append(problems, Problem{Place: s.given[f.Key], Text: err.Error()})
 		}
 		if err := f.complete(s.given[f.Key], s.folder()); err != nil {
@@ -283,10 +286,17 @@ func (s *Settings) all() []string {
 }
 
 // meant suggests a setting for an unknown key, or else a key of another program that is explained.
-func (s *Settings) meant(key string) string {
-	text := didYouMean(key, s.all(), "")
+func (s *Settings) meant(e Entry) string {
+	text := didYouMean(e.Key, s.all(), "")
 	if text == "" && s.program.Others != nil {
-		text = didYouMean(key, s.program.Others.Keys(), "")
+		text = didYouMean(e.Key, s.program.Others.Keys(), "")
+	}
+	inner, nested := e.Value.(map[string]any)
+	for _, key := range slices.Sorted(maps.Keys(inner)) {
+		return fmt.Sprintf("%s: settings are not nested: write %s at the beginning of a line", text, key)
+	}
+	if nested {
+		return text + ": its value is missing"
 	}
 	return text
 }

@@ -183,7 +183,7 @@ func TestWholeNumbersInOtherFormsAreBounded(t *testing.T) {
 	}
 	for _, text := range []string{"2147483648.0", "-2147483648.0", "3e9"} {
 		_, _, err := load(t, "--config", written(t, "lora_rank: "+text+"\n"))
-		require.ErrorContains(t, err, "c.yaml:1: lora_rank: "+text+" is not a whole number")
+		require.ErrorContains(t, err, "c.yaml:1: lora_rank: "+text+" is too large a number")
 	}
 }
 
@@ -241,13 +241,19 @@ func TestAMistakeInAFileIsNamed(t *testing.T) {
 		{"one key twice", "seed: 2\nseed: 3\n", "c.yaml:2: seed is set twice; line 1 sets it already"},
 		{"text for a number", "lora_rank: many\n", `c.yaml:1: lora_rank: "many" is not a whole number`},
 		{"half", "seed: 1\nlora_rank: 1.5\n", "c.yaml:2: lora_rank: 1.5 is not a whole number"},
-		{"too large", "lora_rank: 1e99\n", "lora_rank: 1e99 is not a whole number"},
+		{"too large", "lora_rank: 1e99\n", "lora_rank: 1e99 is too large a number"},
 		{"negative", "seed: -1\n", "seed: -1 is not a whole number, 0 or more"},
 		{"list for a value", "compute: [f32, bf16]\n", "is a list, want one value"},
 		{"map for a value", "compute: {a: b}\n", "compute: it has keys of its own"},
 		{"null in a list", "lora_target: [q_proj, null]\n", "lora_target: the elements of a list are texts or numbers"},
 		{"a list that holds itself", "lora_target: &x [*x]\n",
-			"lora_target: yaml: anchor 'x' value contains itself"},
+			"lora_target: anchor 'x' value contains itself"},
+		{"nested", "lora:\n  rank: 8\n",
+			`unknown key "lora": settings are not nested: write rank at the beginning of a line`},
+		{"not a number", "learning_rate: .nan\n", `learning_rate: ".nan" is not a number`},
+		{"infinite", "learning_rate: inf\n", "learning_rate: inf is not a finite number"},
+		{"a decimal comma", "learning_rate: 0,001\n", `learning_rate: "0,001" is not a number: write 0.001`},
+		{"bytes", "\xff\xfe\x00", "not a text with settings"},
 		{"no settings", "- seed\n", "c.yaml:1: the file is a list; want settings, one a line"},
 		{"a text", "seed\n", "c.yaml:1: want settings, one a line"},
 		{"a tab", "seed: 1\nlora_target:\n\t- q_proj\n", "c.yaml:3: the line begins with a tab; YAML indents with spaces"},
@@ -271,7 +277,7 @@ func TestAMistakeInTheEnvironmentIsNamed(t *testing.T) {
 		{"text for a number", map[string]string{"FETTLE_LORA_R": "many"},
 			`environment: FETTLE_LORA_R: "many" is not a whole number`},
 		{"alias and name", map[string]string{"FETTLE_LORA_RANK": "1", "FETTLE_R": "1"},
-			"environment: FETTLE_R: it and environment: FETTLE_LORA_RANK are one setting, lora_rank, set twice"},
+			"environment: FETTLE_R: it and environment: FETTLE_LORA_RANK are one setting, lora_rank, set twice: leave one out"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for name, value := range c.env {
@@ -323,7 +329,7 @@ func TestAMistakeInAFlagIsNamed(t *testing.T) {
 		{"text for a number", []string{"--lora_rank=many"}, `--lora_rank: "many" is not a whole number`},
 		{"negative", []string{"--seed=-1"}, "--seed: -1 is not a whole number, 0 or more"},
 		{"alias and name", []string{"--lora_rank=8", "--lora-r=4"},
-			"--lora_r: it and --lora_rank are one setting, lora_rank, set twice"},
+			"--lora_r: it and --lora_rank are one setting, lora_rank, set twice: leave one out"},
 		{"an open quote", []string{"--lora_target", `"a,b`}, `--lora_target: "\"a,b" is not a list: a quote " is not closed`},
 		{"several", []string{"--lora_rank=many", "--seed=-1"},
 			"2 settings cannot be used:\n" + `"--seed"       -1 is not a whole number, 0 or more` + "\n" +
@@ -345,7 +351,7 @@ func TestListsAreReadAsPeopleWriteThem(t *testing.T) {
 		"[q_proj, v_proj]":    {"q_proj", "v_proj"},
 		"['q_proj','v_proj']": {"q_proj", "v_proj"}, `["q_proj", "v_proj"]`: {"q_proj", "v_proj"}, "[]": {}, "": {},
 		`"a,b.json",c.json`: {"a,b.json", "c.json"}, `'a,b.json'`: {"a,b.json"}, `"say ""a"""`: {`say "a"`}, "[a": {"[a"},
-		"don't.json": {"don't.json"}, "[q_proj]": {"q_proj"},
+		"a.json, ,b.json,": {"a.json", "b.json"}, ",": {}, "don't.json": {"don't.json"}, "[q_proj]": {"q_proj"},
 	} {
 		c, _, err := load(t, "--lora_target", text)
 		require.NoError(t, err, text)

@@ -25,10 +25,10 @@ func Unknown(what, name string, known []string) error {
 	return fmt.Errorf("unknown %s %q, want one of %s", what, name, strings.Join(known, ", "))
 }
 
-// Nearest returns the first of the candidates with the smallest Distance to word, or "" if that distance exceeds
-// 1 + len(word)/3.
+// Nearest returns the first of the candidates with the smallest Distance to word, or "" if that distance exceeds a
+// third of the word, rounded up.
 func Nearest(word string, candidates []string) string {
-	best, nearest := 2+len(word)/3, ""
+	best, nearest := 1+(len(word)+2)/3, ""
 	for _, c := range candidates {
 		if d := Distance(c, word); d < best {
 			best, nearest = d, c

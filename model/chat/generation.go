@@ -67,7 +67,7 @@ func ReadGeneration(paths ...string) (g Generation, err error) {
 			err = json.Unmarshal(text, &g)
 		}
 		if g.Path = path; err != nil {
-			return g, fault.Mark(fmt.Errorf("read %s: %w", path, plainjson.Explain(err)), fault.Input)
+			return g, fault.Mark(fmt.Errorf("read %s: %w", path, plainjson.In(text, err)), fault.Input)
 		}
 		return g, nil
 	}

@@ -108,7 +108,7 @@ func configTemplate(path string) (t Template, err error) {
 		err = json.Unmarshal(text, &config)
 	}
 	if err != nil {
-		return t, fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
+		return t, fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
 	}
 	if len(config.Template) == 0 || string(config.Template) == "null" {
 		return t, nil

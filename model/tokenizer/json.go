@@ -49,7 +49,7 @@ func parseJSON(text []byte, beside side) (*Tokenizer, error) {
 	var f jsonFile
 	f.Model.Type = "BPE" // the default: files of 2020 have no type
 	if err := json.Unmarshal(text, &f); err != nil {
-		return nil, fmt.Errorf("not a tokenizer.json: %w", plainjson.Explain(err))
+		return nil, fmt.Errorf("not a tokenizer.json: %w", plainjson.In(text, err))
 	}
 	if err := f.Model.read(len(f.Added)); err != nil {
 		return nil, err

@@ -237,7 +237,7 @@ func readJSON(path string, into any) error {
 		err = json.Unmarshal([]byte(strings.TrimPrefix(string(text), "\ufeff")), into)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", path, plainjson.Explain(err))
+		return fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
 	}
 	return nil
 }

@@ -143,8 +143,8 @@ func refused() [][2]string {
 			"rl trl ref_model reward_model reward_model_type process_reward_model pref_ftx ppo_epochs " +
 				"ppo_buffer_size kto_chosen_weight kto_rejected_weight dpo_beta rl_beta pref_loss pref_beta " +
 				"simpo_gamma orpo_alpha cpo_alpha ebft vllm"},
-		{"another arithmetic than quantization: int8 here, or of no meaning on CPUs: choose quantization " +
-			"yourself",
+		{"another arithmetic than quantization: int8 here, or of no meaning on CPUs: leave it out, and write " +
+			"quantization: int8 or nf4",
 			"load_in_8bit gptq gptq_groupsize gptq_model_v1 quant_config fp8 qat quantization_method_kwargs " +
 				"bnb_config_kwargs"},
 		{"the base's positions are its own: set rope_scaling in the model's config.json",
