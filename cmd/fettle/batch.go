@@ -80,7 +80,7 @@ func answerFile(
 	if b.by, err = b.describe(from); err != nil {
 		return err
 	}
-	bad, err := b.readAll()
+	bad, err := b.readAll(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -148,7 +148,7 @@ func (b *batch) prompts() func(yield func(datasource.Prompt, error) bool) {
 }
 
 // readAll counts the rows and those that cannot be answered, which are an error unless they are to be skipped.
-func (b *batch) readAll() (bad int, err error) {
+func (b *batch) readAll(ctx context.Context) (bad int, err error) {
 	if _, err := datasource.ParseColumns(b.ask.Columns); err != nil {
 		return 0, usage(fmt.Errorf("--columns: %w", err))
 	}
@@ -156,6 +156,9 @@ func (b *batch) readAll() (bad int, err error) {
 	for p, err := range b.prompts() {
 		if p.Fields == nil {
 			return 0, input(err)
+		}
+		if ctx.Err() != nil {
+			return 0, stopped(fmt.Sprintf("generate: stopped while reading %s", b.ask.InputFile))
 		}
 		for _, key := range []string{generatedKey, generationKey} {
 			if p.Fields[key] != nil {
