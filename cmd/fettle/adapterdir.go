@@ -100,9 +100,25 @@ func tokenizerDir(dirs []string) string {
 	return dirs[len(dirs)-1]
 }
 
+// ownGeneration returns the settings of generation that an adapter has of its own, as a file. There may be none.
+func ownGeneration(name string) (map[string][]byte, error) {
+	for _, dir := range partDirs(name, "") {
+		text, err := os.ReadFile(filepath.Join(dir, chat.GenerationFile))
+		if dir == "" || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, input(fmt.Errorf("read settings of generation: %w", err))
+		}
+		return map[string][]byte{chat.GenerationFile: text}, nil
+	}
+	return nil, nil
+}
+
 // beside returns the files that a run keeps with its result and with every checkpoint: its tokenizer and chat template,
-// and, where the result is a whole model, the model's settings of generation.
-func (m *runData) beside(method string, base *model.Model) (map[string][]byte, error) {
+// and the settings of generation of the model, where the result is one, or of the adapter that it continues.
+func (m *runData) beside(c train.Config, base *model.Model) (map[string][]byte, error) {
+	method := c.Type
 	var more []string
 	if method == adapter.TypeFull {
 		more = append(more, chat.GenerationFile)
@@ -115,7 +131,9 @@ func (m *runData) beside(method string, base *model.Model) (map[string][]byte, e
 		return nil, err
 	}
 	maps.Copy(files, m.template.Files())
-	return files, nil
+	own, err := ownGeneration(c.Adapter)
+	maps.Copy(files, own)
+	return files, err
 }
 
 // besideFile returns what beside would find in a directory, for a base that is one file.

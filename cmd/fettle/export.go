@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/adapter"
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/suggest"
 	"fettle/model"
@@ -214,7 +215,19 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 		}
 		o.Type = m.Type
 	}
-	write := func(path string) error { return adapter.Export(s.Adapters[0], c, path, o) }
+	own, err := ownGeneration(s.Adapters[0])
+	if err != nil {
+		return err
+	}
+	write := func(path string) error {
+		err := adapter.Export(s.Adapters[0], c, path, o)
+		for name, text := range own {
+			if err == nil && !file {
+				err = atomicfile.Write(filepath.Join(path, name), atomicfile.Bytes(text))
+			}
+		}
+		return err
+	}
 	if !file {
 		err = convert.NewDirectory(to.Output, to.Force, write)
 	} else if err = os.MkdirAll(filepath.Dir(to.Output), 0o755); err == nil {
@@ -223,6 +236,6 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 	if err != nil {
 		return input(err)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s.\n", to.Output)
+	printNext(cmd, "Wrote "+to.Output+".", nextOfAdapter(cmd, to.Output, s.Model))
 	return nil
 }

@@ -54,8 +54,15 @@ func TestPrintedNextStepsRunAsPrinted(t *testing.T) {
 				listed(text),
 				"--output_dir", name+"/c", "--max_steps", "1")))
 			if !strings.Contains(name, ",") { // adapters to merge are a list
-				require.Equal(t, []string{"chat"}, runPrinted(t, must(t, "merge", "--adapter_name_or_path", name+"/b",
+				require.Equal(t, []string{"chat", "serve"}, runPrinted(t, must(t, "merge", "--adapter_name_or_path", name+"/b",
 					"--output_dir", name+"/d")))
+				for _, form := range []string{"peft", "gguf-lora", "mlx", "litgpt"} {
+					out := filepath.Join(name, form) + map[bool]string{true: ".gguf"}[form == "gguf-lora"]
+					require.Equal(t, []string{"chat", "serve"}, runPrinted(t, must(t, "export", "--adapter_name_or_path",
+						name+"/b", "--format", form, "--output_dir", out)), form)
+				}
+				require.Equal(t, []string{"generate"}, runPrinted(t, must(t, "export", "--model_name_or_path", base,
+					"--output_dir", name+"/base.gguf")), "without a prompt template")
 			}
 		})
 	}

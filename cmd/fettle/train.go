@@ -116,7 +116,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	job := newJob(c, m, base, set)
 	job.Board = board
 	job.Model.Keep(c.KeptActivations())
-	if job.Beside, err = m.beside(c.Type, base); err != nil {
+	if job.Beside, err = m.beside(c, base); err != nil {
 		return err
 	}
 	if err := m.keepConfig(&job, c); err != nil {
@@ -178,19 +178,6 @@ func summarize(out io.Writer, c train.Config, base *model.Config, r train.Result
 	if method, err := c.Method(); err == nil && adapter.Readers(method, base, c.OutputDir) != "" {
 		fmt.Fprintln(out, adapter.Readers(method, base, c.OutputDir))
 	}
-}
-
-// tryRun prints the commands that use the result of a run.
-func tryRun(cmd *cobra.Command, c train.Config) {
-	flag := "--adapter_name_or_path"
-	if c.Type == adapter.TypeFull {
-		flag = "--model_name_or_path"
-	}
-	lines := []string{commandLine(cmd, "chat", flag, c.OutputDir), commandLine(cmd, "serve", flag, c.OutputDir)}
-	if format := detected(&c); format == "text" || format == "tokenized" { // without a prompt template
-		lines = []string{commandLine(cmd, "generate", flag, c.OutputDir, "--raw", "--prompt", "Once upon a time")}
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Saved in %s. Next:\n  %s\n", c.OutputDir, strings.Join(lines, "\n  "))
 }
 
 // newAdapter makes the parameters that a run trains: a new adapter, one that is continued, or the weights themselves.

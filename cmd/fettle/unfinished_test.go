@@ -156,3 +156,20 @@ func TestWithoutAModelPlanAndInspectAreOfTheDemonstration(t *testing.T) {
 		require.Contains(t, stdout, want)
 	}
 }
+
+func TestAnAdaptersOwnSettingsOfGenerationGoWithIt(t *testing.T) {
+	base, set, dir := tiny(t, tinymodel.Config{}), rows(t, 8), t.TempDir()
+	run, own := filepath.Join(dir, "run"), "{\"do_sample\": false}"
+	must(t, training(base, set, run)...)
+	write(t, run, "generation_config.json", own)
+	must(t, "export", "--adapter_name_or_path", run, "--format", "peft", "--output_dir", filepath.Join(dir, "exported"))
+	must(t, "merge", "--adapter_name_or_path", run, "--output_dir", filepath.Join(dir, "merged"))
+	must(t, training(base, set, filepath.Join(dir, "next"), "--adapter_name_or_path", run)...)
+	for _, name := range []string{"exported", "merged", "next", "next/checkpoint-000004"} {
+		text, err := os.ReadFile(filepath.Join(dir, name, "generation_config.json"))
+		require.NoError(t, err)
+		require.Contains(t, string(text), `"do_sample": false`, name)
+	}
+	said := must(t, training(base, set, filepath.Join(dir, "none"))...)
+	require.NoFileExists(t, filepath.Join(dir, "none", "generation_config.json"), said)
+}

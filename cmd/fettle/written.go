@@ -135,13 +135,14 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 	if note := otherTokens(m.chat.Tokenizer, to.Output); note != "" {
 		fmt.Fprintln(cmd.OutOrStdout(), note)
 	}
+	lines := m.nextOf(cmd, to.Output)
 	m = nil // its memory is for the certificate
 	if len(sample.Sequences) > 0 {
 		if err := certify(cmd, to.Output, f.file, sample, described, before); err != nil {
 			return err
 		}
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "Try it:\n  %s\n", commandLine(cmd, "chat", "--model_name_or_path", to.Output))
+	printNext(cmd, "", lines)
 	return nil
 }
 
