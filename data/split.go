@@ -7,6 +7,8 @@ func FewerHeld(held, n int) string {
 	switch tenth := max(1, n/10); {
 	case n == 1:
 		return "set it to 0: one example cannot be divided"
+	case tenth < held && n < 10:
+		return fmt.Sprintf("set it to %d", tenth)
 	case tenth < held:
 		return fmt.Sprintf("set it to %d, a tenth, or fewer", tenth)
 	}

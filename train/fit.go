@@ -79,6 +79,8 @@ func (c Config) fitHeld(m *misfits, n Counts) {
 	if len(c.EvalDataset) > 0 {
 		m.refuse(n.Held == 0, "eval_dataset", "has no example that can be evaluated, of %s",
 			strings.Join(c.EvalDataset, ", "))
+		m.add(n.Held > left && n.Training > 0, "eval_dataset", "has %d examples, more than the %d to learn from, so that "+
+			"each evaluation takes about as long as an epoch: shorten it, or evaluate seldom", n.Held, left)
 		return
 	}
 	if c.ValSize == 0 {

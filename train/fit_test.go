@@ -43,7 +43,7 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 			"is 0.05, and of 1 examples none is held out: set it to 0: one example cannot be divided"},
 		{"a held-out row of three", func(c *Config) { c.ValSize = 1 }, held(2, 1), "val_size",
 			"is 1: 1 of 3 examples are held out, more than a quarter: set it to 0: 3 examples are too few to hold out any"},
-		{"files for evaluation", func(c *Config) { c.EvalDataset = []string{"e.json"} }, held(100, 900), "", ""},
+		{"files for evaluation", func(c *Config) { c.EvalDataset = []string{"e.json"} }, held(900, 100), "", ""},
 		{"nothing in them", func(c *Config) { c.EvalDataset = []string{"e.json"} }, held(100, 0), "eval_dataset",
 			"has no example that can be evaluated, of e.json"},
 
@@ -105,6 +105,8 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 			"is 1000: 100 passes over the 40 examples, 10 steps each: set it to 30, 3 passes, or fewer"},
 		{"a rate without its exponent", func(c *Config) { c.LearningRate = 3 }, plain, "learning_rate",
 			"is 3, and 1e-5 … 1e-2 is usual: the loss will probably rise"},
+		{"more to evaluate than to learn", func(c *Config) { c.EvalDataset = []string{"e"} }, held(40, 50), "eval_dataset",
+			"has 50 examples, more than the 40 to learn from"},
 		{"a few passes", func(c *Config) { c.MaxSteps = 200 }, held(40, 0), "", ""},
 	} {
 		t.Run(c.reason, func(t *testing.T) {

@@ -102,7 +102,8 @@ func (s *state) allow(dir string, c Config, in *Inputs, p *steps) error {
 		return err
 	}
 	if s.Step < 1 || s.Step > p.total {
-		return fmt.Errorf("%w: it is of step %d, the run has %d", ErrRefused, s.Step, p.total)
+		return fmt.Errorf("%w: it is of step %d, the run has %d: raise max_steps or num_train_epochs, or take another "+
+			"output_dir", ErrRefused, s.Step, p.total)
 	}
 	if err := s.lengthen(c, p); err != nil {
 		return err

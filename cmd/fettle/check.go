@@ -43,7 +43,7 @@ func (m *runData) check(c train.Config) error {
 	for _, rule := range lint.Rules() {
 		if slices.ContainsFunc(found, func(f lint.Finding) bool { return f.Rule == rule.Name }) {
 			broken = append(broken, rule.Name)
-			lines = append(lines, strings.ReplaceAll(m.finding(rule), "\n", "\n  "))
+			lines = append(lines, m.finding(rule))
 		}
 	}
 	lines = append(lines, fmt.Sprintf("fettle inspect shows more; --allow %s continues anyway",

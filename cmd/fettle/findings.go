@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -11,18 +12,19 @@ import (
 	"fettle/internal/human"
 )
 
-// warn logs the rules of the linter that the data breaks and that do not stop the run, a line each. Notes are for
-// fettle inspect.
+// warn logs the rules of the linter that the data breaks and that do not stop the run. Notes are for fettle inspect;
+// the log of the data says how many rows are longer than max_seq_length, as over_long expects them.
 func (m *runData) warn(log zerolog.Logger) {
 	report := &m.training.Report
 	for _, rule := range lint.Rules() {
-		if report.Counts[rule.Name] > 0 && report.Severity(rule) != lint.Note {
+		expected := rule.Name == lint.OverLong && slices.Contains(report.Accepted, rule.Name)
+		if report.Counts[rule.Name] > 0 && report.Severity(rule) != lint.Note && !expected {
 			log.Warn().Msg(m.finding(rule))
 		}
 	}
 	for _, rule := range lint.Rules() {
 		if n := report.Fixed[rule.Name]; n > 0 {
-			log.Info().Msgf("%s: %s repaired", rule.Name, countRows(n))
+			log.Info().Msgf("%s: %s repaired", rule.Name, human.Plural(n, "row"))
 		}
 	}
 }
@@ -31,13 +33,13 @@ func (m *runData) warn(log zerolog.Logger) {
 func (m *runData) finding(rule lint.Rule) string {
 	r := &m.training.Report
 	n := r.Counts[rule.Name]
-	text := rule.Name + ": " + countRows(n)
+	text := rule.Name + ": " + human.Plural(n, "row")
 	if n > 1 && r.Rows > 0 && n <= r.Rows {
-		text = fmt.Sprintf("%s: %s of %s (%s)", rule.Name, human.Count(n), countRows(r.Rows), percent(n, r.Rows))
+		text = fmt.Sprintf("%s: %s of %s (%s)", rule.Name, human.Count(n), human.Plural(r.Rows, "row"), percent(n, r.Rows))
 	}
 	if i := slices.IndexFunc(r.Findings, func(f lint.Finding) bool { return f.Rule == rule.Name }); i >= 0 {
 		f := r.Findings[i]
-		switch first := strings.TrimPrefix(f.Source+": "+f.Text, ": "); {
+		switch first := withoutDirectory(strings.TrimPrefix(f.Source+": "+f.Text, ": "), f.Source); {
 		case f.Source == "":
 			text = rule.Name + ": " + first
 		case n > 1:
@@ -50,19 +52,20 @@ func (m *runData) finding(rule lint.Rule) string {
 		text += fmt.Sprintf("; %s would leave 95 %% of the rows whole, the base has positions for %s", human.Count(whole),
 			human.Count(m.shape.MaxPositions))
 	}
-	text += "\n→ " + r.Advice(rule)
+	text += "\n  → " + r.Advice(rule)
 	if rule.Fixable && r.Fixed[rule.Name] == 0 {
 		text += " (--fix does)"
 	}
 	return text
 }
 
-// countRows counts rows: 1 row, 2 rows.
-func countRows(n int) string {
-	if n == 1 {
-		return "1 row"
+// withoutDirectory shortens paths of files in the directory of source: the settings name it.
+func withoutDirectory(text, source string) string {
+	at := strings.LastIndexByte(source, filepath.Separator)
+	if at < 0 {
+		return text
 	}
-	return human.Count(n) + " rows"
+	return strings.ReplaceAll(text, source[:at+1], "")
 }
 
 // percent writes a share so that a small one is not 0: 48 %, 0.3 %, below 0.1 %.

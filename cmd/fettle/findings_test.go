@@ -26,13 +26,13 @@ func TestStatedPolicyForLongRowsIsNotRefused(t *testing.T) {
 		"--max_steps", "1", "--output_dir"}
 	code, _, stderr := call("", append(run, filepath.Join(t.TempDir(), "run"))...)
 	require.Equal(t, exitData, code)
-	require.Contains(t, stderr, "over-long: 3 of 4 rows (75 %)")
+	require.Contains(t, stderr, "over-long: 3 of 4 rows (75 %), the first long.jsonl:2: ")
 	require.Contains(t, stderr, "max_seq_length is all that the base has positions for")
 	require.NotContains(t, stderr, "raise max_seq_length")
 	for _, policy := range []string{"drop", "truncate", "truncate_prompt", "proportional"} {
 		code, _, stderr := call("", append(run, filepath.Join(t.TempDir(), "run"), "--over_long", policy)...)
 		require.Zero(t, code, stderr)
-		require.Contains(t, stderr, "over-long: 3 of 4 rows", policy)
+		require.Contains(t, stderr, "longer than 64 tokens", policy)
 	}
 }
 

@@ -70,6 +70,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planSettings, stated func(k
 		return err
 	}
 	log := newLog(cmd.ErrOrStderr())
+	m.log(log, c)
 	warnings, err := m.fit(log, c, stated)
 	if err != nil {
 		return err

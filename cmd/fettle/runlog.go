@@ -70,8 +70,12 @@ func (m *runData) changed(c train.Config) (said []string) {
 		}
 	}
 	if n := s.Cut + s.Dropped + s.Split; n > 0 {
-		said = append(said, fmt.Sprintf("A max_seq_length of %s would keep 95 %% of the rows whole, %s all of them.",
-			human.Count(s.Keeps(0.95)), human.Count(s.Keeps(1))))
+		text := fmt.Sprintf("A max_seq_length of %s would keep 95 %% of the rows whole, %s all of them",
+			human.Count(s.Keeps(0.95)), human.Count(s.Keeps(1)))
+		if m.shape.MaxPositions < s.Keeps(1) {
+			text += fmt.Sprintf("; the base has positions for %s", human.Count(m.shape.MaxPositions))
+		}
+		said = append(said, text+".")
 	}
 	if s.BadRows > 0 {
 		said = append(said, fmt.Sprintf("%s left out because they cannot be read, the first at %s.", rowsAre(s.BadRows),
