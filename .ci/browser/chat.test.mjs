@@ -31,6 +31,7 @@ for (const view of views) {
 
       await page.locator(".turn").nth(1).getByRole("button", { name: "Answer again" }).click();
       await done(page);
+      assert.equal(await page.evaluate(() => document.activeElement.id), "talk", "the focus stays near");
       assert.match(await page.locator(".turn").nth(1).textContent(), /2 of 2/);
       await page.getByRole("button", { name: "Answer before" }).click();
       assert.match(await page.locator(".turn").nth(1).textContent(), /1 of 2/);
@@ -71,9 +72,11 @@ for (const view of views) {
       await say(page, "Where does Lena live?");
       assert.deepEqual([sent.temperature, sent.max_tokens, sent.seed], [0.7, 3, 17]);
       assert.match(await page.locator(".meta").textContent(), /seed 17 · cut at the longest answer/);
+      assert.equal(await page.locator("#tune").textContent(), "Settings (3)");
       await page.click("#tune");
       await page.getByRole("button", { name: "Reset" }).click();
       assert.equal(await page.getByLabel("Seed").inputValue(), "");
+      assert.equal(await page.locator("#tune").textContent(), "Settings");
     }), []);
   });
 }

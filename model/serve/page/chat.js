@@ -84,7 +84,7 @@ function choose(one) {
   if ($("chats").matches(":popover-open")) $("chats").hidePopover();
   draw();
   drawList();
-  text.focus();
+  if (matchMedia("(pointer: fine)").matches) text.focus(); // elsewhere a keyboard would cover the conversation
 }
 
 // forget deletes conversations, until undone.
@@ -213,7 +213,7 @@ async function ask(turn, side, signal, seed) {
 
 // work runs answers one after another, until the user stops them.
 async function work(answers) {
-  if (running) return;
+  if (running) { notify("One answer at a time: stop this one first, or wait for it."); return; }
   const wrong = settings.wrong();
   if (wrong) {
     $("settings").showPopover();
@@ -232,6 +232,7 @@ async function work(answers) {
     running = null;
     send.textContent = "Send";
     state();
+    if (document.activeElement === document.body) talk.focus({ preventScroll: true }); // its button was drawn anew
   }
 }
 
@@ -274,7 +275,7 @@ function show(turn, side, n) {
 
 // edit asks a changed question; the turns behind it go, until undone.
 function edit(turn, content) {
-  if (running) return;
+  if (running) { work([]); return; }
   const was = structuredClone(chat.turns), mine = chat, at = chat.turns.indexOf(turn);
   const behind = chat.turns.length - at - 1;
   chat.turns.splice(at, chat.turns.length, { question: content, sides: [] });
@@ -318,7 +319,7 @@ $("forget").addEventListener("click", () => {
   const all = store.list();
   if (all.length) forget(all);
 });
-$("reset").addEventListener("click", settings.reset);
+$("reset").addEventListener("click", () => { settings.reset(); tell(); });
 for (const id of ["model", "other"]) {
   $(id).addEventListener("change", () => {
     chat[id] = $(id).value;
@@ -345,6 +346,12 @@ async function begin() {
   choose(named ?? Object.assign(chat, { model: cards.has(chat.model) ? chat.model : first() }));
 }
 
-settings.build($("fields"), () => {});
+// tell shows on the button how many settings are changed: a seed that was forgotten repeats its answers for ever.
+function tell() {
+  $("tune").textContent = settings.changed() ? `Settings (${settings.changed()})` : "Settings";
+}
+
+settings.build($("fields"), tell);
+tell();
 drawList();
 begin();

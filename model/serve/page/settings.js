@@ -94,6 +94,9 @@ export function chosen() {
   return { request, system: fields.get("system").input.value.trim() };
 }
 
+// changed returns how many settings are not left to the model.
+export const changed = () => [...fields.values()].filter(f => f.input.value !== "").length;
+
 export function reset() {
   for (const name of fields.keys()) {
     fields.get(name).input.value = "";
