@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
 	"fettle/internal/mapped"
@@ -56,13 +54,11 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 	if err := os.MkdirAll(c.OutputDir, 0o755); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	lock := flock.New(filepath.Join(c.OutputDir, ".lock"))
-	if ok, err := lock.TryLock(); err != nil {
-		return Result{}, fmt.Errorf("train: lock %s: %w", c.OutputDir, err)
-	} else if !ok {
-		return Result{}, fmt.Errorf("train: %s: %w", c.OutputDir, ErrBusy)
+	unlock, err := lock(c.OutputDir)
+	if err != nil {
+		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	defer lock.Unlock()
+	defer unlock()
 	r, err := newRun(d, c, job)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)

@@ -293,6 +293,7 @@ func TestOneRunAtATime(t *testing.T) {
 	j.Steps = zerolog.New(writer(func() {
 		_, err := Run(context.Background(), c, job(t, lora, 1))
 		require.ErrorIs(t, err, ErrBusy)
+		require.ErrorContains(t, err, fmt.Sprintf(": process %d on ", os.Getpid()))
 	}))
 	_, err := Run(context.Background(), c, j)
 	require.NoError(t, err)
