@@ -42,11 +42,12 @@ type Bars struct {
 	Bars           []Bar
 }
 
-// Bar is a class and its rectangle.
+// Bar is a class and its rectangle, in a column that answers to the pointer.
 type Bar struct {
 	Class
-	X, Y, Width, Height, Middle float64
-	Text                        string
+	X, Y, Width, Height  float64
+	Left, Column, Middle float64
+	Text                 string
 }
 
 // NewBars draws the counts of values, which are in order; unit names a value.
@@ -64,7 +65,7 @@ func NewBars(title, caption, unit string, sorted []int) Bars {
 	for i, c := range classes {
 		height, x := 100*y.part(float64(c.Count)), float64(i)*width
 		out.Bars = append(out.Bars, Bar{Class: c, X: x + width*0.04, Y: 100 - height, Width: width * 0.92, Height: height,
-			Middle: x + width/2, Text: fmt.Sprintf("%s %s: %s", c.span(), unit, human.Count(c.Count))})
+			Left: x, Column: width, Middle: x + width/2, Text: fmt.Sprintf("%s %s: %s", c.span(), unit, human.Count(c.Count))})
 		if i%every == 0 {
 			out.X = append(out.X, Tick{x, human.Count(c.From)})
 		}
