@@ -18,7 +18,7 @@ try {
   await page.evaluate(() => document.activeElement.blur());
   await page.screenshot({ path: `${to}/chat.png` });
   await page.goto(`file://${run}/report.html`);
-  await page.setViewportSize({ width: 1000, height: 1000 });
+  await page.setViewportSize({ width: 1000, height: 870 });
   await page.screenshot({ path: `${to}/run.png` });
 } finally {
   await browser.close();
