@@ -14,6 +14,7 @@ import (
 	ready "fettle/configs"
 	"fettle/internal/fault"
 	"fettle/internal/identify"
+	"fettle/internal/machine"
 	"fettle/internal/settings"
 )
 
@@ -48,7 +49,12 @@ func hasSettings(cmd *cobra.Command) bool {
 // wordsOf explains the words that a command does not take.
 func wordsOf(cmd *cobra.Command) settings.Words {
 	return settings.Words{
-		Known:     func(name string) string { return insteadOf(cmd.Flags(), name) },
+		Known: func(name string) string {
+			if strings.HasPrefix(name, "help") {
+				return fmt.Sprintf(": %s help %s explains all flags", cmd.Root().DisplayName(), cmd.Name())
+			}
+			return insteadOf(cmd.Flags(), name)
+		},
 		Elsewhere: func(name string) string { return otherCommands(cmd, name) },
 		Stray:     func(text string) string { return stray(cmd, text) },
 	}
@@ -175,7 +181,9 @@ func newHelp(root *cobra.Command) *cobra.Command {
 				return unknownCommand(root, args, fmt.Errorf("unknown command %q", args[len(args)-1]))
 			}
 			cmd.InitDefaultHelpFlag()
-			return cmd.Help()
+			out := cmd.OutOrStdout()
+			_, err = fmt.Fprint(out, help(cmd, min(machine.Width(out), 120)))
+			return err
 		},
 	}
 }

@@ -2,22 +2,56 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"fettle/internal/human"
 	"fettle/internal/machine"
 	"fettle/internal/settings"
 )
 
-// printHelp explains a command in the width of the terminal, at most 120 columns.
-func printHelp(cmd *cobra.Command, _ []string) {
-	out := cmd.OutOrStdout()
-	fmt.Fprint(out, help(cmd, min(machine.Width(out), 120)))
+// common lists the settings of a run that most people set. Those of a command alone are common, too.
+func common() []string {
+	return []string{
+		"model_name_or_path", "adapter_name_or_path",
+		"recipe", "dataset", "eval_dataset", "val_size", "max_seq_length", "over_long",
+		"finetuning_type", "lora_rank", "lora_alpha", "lora_dropout", "lora_target_modules",
+		"per_device_train_batch_size", "gradient_accumulation_steps", "num_train_epochs", "max_steps", "learning_rate",
+		"seed", "quantization", "max_memory", "threads",
+		"output_dir", "eval_steps", "save_steps", "resume", "dashboard", "log_format", "config", "help",
+	}
 }
 
-func help(cmd *cobra.Command, width int) string {
+// few is the number of flags that help explains without being asked for all.
+const few = 40
+
+// printHelp explains a command in the width of the terminal, at most 120 columns: of many flags, the common ones.
+func printHelp(cmd *cobra.Command, _ []string) {
+	out, all, own := cmd.OutOrStdout(), 0, []string{}
+	run := newTrain().Flags()
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		if all++; run.Lookup(f.Name) == nil || slices.Contains(common(), f.Name) {
+			own = append(own, f.Name)
+		}
+	})
+	width := min(machine.Width(out), 120)
+	if all <= few {
+		fmt.Fprint(out, help(cmd, width))
+		return
+	}
+	path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().DisplayName()+" ")
+	fmt.Fprintf(out, "%s\n%s\n", help(cmd, width, own...), human.Wrap(fmt.Sprintf(
+		"These are %d of %d flags: %s help %s explains all of them.", len(own), all, cmd.Root().DisplayName(), path), width))
+}
+
+// help explains a command and the flags of the names, all without names.
+func help(cmd *cobra.Command, width int, names ...string) string {
 	var b strings.Builder
 	text := cmd.Long
 	if text == "" {
@@ -46,7 +80,7 @@ func help(cmd *cobra.Command, width int) string {
 			}
 		}
 	}
-	b.WriteString(settings.Help(cmd.Flags(), width))
+	b.WriteString(settings.Help(cmd.Flags(), width, names...))
 	return b.String()
 }
 

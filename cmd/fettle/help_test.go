@@ -53,3 +53,19 @@ func TestExamplesAreBrokenAsAShellReadsThem(t *testing.T) {
 		shellLine("fettle train --dataset a.json --output_dir runs/a", 34))
 	require.Equal(t, "  fettle chat", shellLine("fettle chat", 60))
 }
+
+func TestOfManyFlagsHelpExplainsTheCommonOnes(t *testing.T) {
+	short, whole := must(t, "train", "--help"), must(t, "help", "train")
+	for _, name := range []string{"dataset", "lora_rank", "learning_rate", "output_dir", "config"} {
+		require.Contains(t, short, "\n  --"+name+" ")
+	}
+	require.NotContains(t, short, "adam_beta2")
+	require.Regexp(t, `These are \d+ of \d+ flags: fettle help train explains all of them\.`, short)
+	require.Contains(t, whole, "adam_beta2")
+	require.NotContains(t, whole, "These are")
+	require.Contains(t, must(t, "plan", "--help"), "--probe", "a flag of the command alone")
+	require.NotContains(t, must(t, "chat", "--help"), "These are", "all of a few")
+	code, _, stderr := call("", "train", "--help-all")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "fettle help train explains all flags")
+}

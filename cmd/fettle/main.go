@@ -76,6 +76,7 @@ func newRoot() *cobra.Command {
 		Long: `fettle tunes LLaMA models with LoRA and LLaMA-Adapter and runs the result:
 one program, no Python, no GPU, no network.
 
+fettle COMMAND --help explains a command, fettle help COMMAND all of its flags.
 Flags are spelled --learning_rate or --learning-rate; every setting can also
 come from a YAML file (--config) or the environment (FETTLE_LEARNING_RATE).
 

@@ -36,7 +36,7 @@ func wrongData() []wrongInput {
 		{onto + "short.csv", 65, "a text with a comma stands in quotes"},
 		{onto + "wide.csv", 65, "a text with a comma stands in quotes"},
 		{onto + "gzip.json.gz", 65, `want an object {…}, got "not gzip"`},
-		{onto + "picture.png", 65, "want JSON, JSON lines, CSV, TSV, parquet or plain text"},
+		{onto + "picture.png", 65, "want JSON, JSON lines, CSV, TSV or text in UTF-8, or a parquet file"},
 		{onto + "data.xlsx", 65, "save a spreadsheet as CSV"},
 		{onto + "data.parquet", 65, "it ends too early"},
 		{onto + "page.json", 65, "download the raw file"},

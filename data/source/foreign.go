@@ -1,8 +1,6 @@
 package source
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 
 	"fettle/internal/identify"
@@ -38,9 +36,6 @@ const headBytes = 512
 func refuseForeign(head []byte, prose bool) error {
 	c := identify.Head(head)
 	what := advice(c)
-	if c == identify.Unknown && !prose && bytes.IndexByte(head, 0) >= 0 {
-		return errors.New("it is binary, not a data set: want JSON, JSON lines, CSV, TSV, parquet or plain text")
-	}
 	if what == "" || prose && c == identify.WebPage {
 		return nil
 	}

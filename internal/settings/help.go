@@ -22,11 +22,12 @@ type Section struct {
 	Flags []*pflag.Flag
 }
 
-// Sections lists the flags that help shows under the headings of their groups.
-func Sections(flags *pflag.FlagSet) (all []Section) {
+// Sections lists the flags that help shows under the headings of their groups: those of the names, or all if there are
+// no names.
+func Sections(flags *pflag.FlagSet, names ...string) (all []Section) {
 	order, sorted := groups(), map[string][]*pflag.Flag{}
 	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
+		if f.Hidden || len(names) > 0 && !slices.Contains(names, f.Name) {
 			return
 		}
 		group := ""
@@ -51,10 +52,11 @@ func Sections(flags *pflag.FlagSet) (all []Section) {
 	return all
 }
 
-// Help explains flags under their headings, in lines of at most width columns.
-func Help(flags *pflag.FlagSet, width int) string {
+// Help explains flags under their headings, in lines of at most width columns: those of the names, or all if there are
+// no names.
+func Help(flags *pflag.FlagSet, width int, names ...string) string {
 	var b strings.Builder
-	for _, section := range Sections(flags) {
+	for _, section := range Sections(flags, names...) {
 		fmt.Fprintf(&b, "\n%s:\n", section.Title)
 		for _, f := range section.Flags {
 			b.WriteString(flagHelp(f, width) + "\n")
