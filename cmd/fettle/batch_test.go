@@ -102,6 +102,13 @@ func TestUnfinishedAnswersAreContinued(t *testing.T) {
 			require.Contains(t, stderr, fmt.Sprintf("holds %d of 6 answers: going on", begun))
 		}
 	}
+	first, _, _ := strings.Cut(string(want), "\n")
+	part := filepath.Join(dir, "part.jsonl")
+	require.NoError(t, os.WriteFile(part, []byte(first+"\n"+strings.Repeat("cut off ", 1000)), 0o644))
+	must(t, batchOf(base, in, part)...)
+	got, err := os.ReadFile(part)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got), "nothing of a cut line stays")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "no lock is left behind")

@@ -141,13 +141,12 @@ func (c *chatter) ask(message string) error {
 // answer answers the last turn, and lets the base do so too where answers are compared.
 func (c *chatter) answer() error {
 	seen := c.seen()
-	n := len(seen.Turns)
 	prompt, forgotten, err := c.Fit(&seen, c.sampling.MaxNewTokens)
 	if err != nil {
 		return err
 	}
 	if c.before += forgotten; forgotten > 0 {
-		c.note("The first %d of %d turns no longer fit the model's context.", forgotten, n)
+		c.note("The model no longer sees the first %d turns, which do not fit its context.", c.before)
 	}
 	if c.both {
 		fmt.Fprintln(c.out, "tuned:")
