@@ -63,8 +63,8 @@ for (const view of views) {
         `<div><div><span>python</span></div><pre><code>def f(x):\n    return "&lt;i&gt;" + x  # ${"long ".repeat(40)}</code></pre></div>` +
         '<p>snake_case_name 2 * 3 * 4 <a href="https://example.org/x">https://example.org/x</a>).</p>' +
         `<hr><p>${"Donaudampfschifffahrt".repeat(12)}</p>`);
-      await page.locator(".block .copy").click();
-      assert.match(await page.locator(".block .copy").textContent(), /Copied|Not copied/);
+      await Promise.all([page.locator(".block .copy", { hasText: /Copied|Not copied/ }).waitFor(),
+        page.locator(".block .copy").click()]);
     }), []);
   });
 }
