@@ -138,12 +138,10 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	}
 	defer end()
 	held := world.HeldOut()
-	fmt.Fprintf(out, `fettle contains a small LLaMA, pre-trained on texts about an invented world (people, animals,
-colours, opposites, sums) without a single question. This run tunes it to answer: %s questions
-with answers (%s) show the form. It is tested on %d questions about other facts,
-which only the pre-training texts state.
-
-`, human.Count(len(rows)), set, len(held))
+	fmt.Fprintf(out, "fettle contains a small LLaMA, pre-trained on texts about an invented world (people, animals, "+
+		"colours, opposites, sums) without a single question. This run tunes it to answer: %s questions with answers "+
+		"(%s) show the form. It is tested on %d questions about other facts, which only the pre-training texts state.\n\n",
+		human.Count(len(rows)), set, len(held))
 	from := source{Model: c.ModelName, Recipe: c.Recipe, Compute: c.Compute}
 	before, err := from.quiz(cmd.Context(), held)
 	if err != nil {
@@ -164,9 +162,13 @@ which only the pre-training texts state.
 		return err
 	}
 	fmt.Fprintln(out, "\nThe same questions before and after:")
+	room := 70
+	if machine.IsTerminal(out) {
+		room = max(machine.Width(out)-13, 8)
+	}
 	for i := 0; i < len(held); i += len(held) / 6 {
-		fmt.Fprintf(out, "  %s\n    before  %s\n    after   %s\n", held[i].Instruction, firstLine(before.answers[i]),
-			firstLine(after.answers[i]))
+		fmt.Fprintf(out, "  %s\n    before  %s\n    after   %s\n", held[i].Instruction,
+			human.Cut(firstLine(before.answers[i]), room), human.Cut(firstLine(after.answers[i]), room))
 	}
 	fmt.Fprintf(out, "\nBefore: %s\nAfter:  %s\n", before.score(), after.score())
 	fmt.Fprintf(out, `

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/data/recipe"
+	"fettle/internal/human"
 	"fettle/model/chat"
 	"fettle/model/generate"
 )
@@ -102,6 +103,9 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 	a, err := m.Converse().Ask(cmd.Context(), q, writer(cmd.OutOrStdout()))
 	if err != nil {
 		return err
+	}
+	if a.Reason == generate.Cancelled && cmd.Context().Err() != nil {
+		return stopped(fmt.Sprintf("generate: stopped after %s of the answer", human.Plural(a.Tokens, "token")))
 	}
 	if !ask.Raw {
 		fmt.Fprintln(cmd.OutOrStdout())

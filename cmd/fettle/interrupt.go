@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
+
+	"fettle/internal/console"
 )
 
 // holds counts the parts of a program that end by themselves after an interrupt, because they have something to save.
@@ -47,7 +48,7 @@ func (h *holds) now() (bool, string) {
 const patience = time.Second
 
 // interruptible does work until it has ended, or an interrupt has come and nothing holds on.
-func interruptible(ctx context.Context, say io.Writer, work func(context.Context) error) error {
+func interruptible(ctx context.Context, say *console.Console, work func(context.Context) error) error {
 	h := &holds{}
 	ended := make(chan error, 1)
 	go func() { ended <- work(context.WithValue(ctx, holdsKey{}, h)) }()
@@ -56,8 +57,12 @@ func interruptible(ctx context.Context, say io.Writer, work func(context.Context
 		return err
 	case <-ctx.Done():
 	}
-	if _, word := h.now(); word != "" {
-		fmt.Fprintln(say, word)
+	on, word := h.now()
+	if !on || word != "" {
+		say.Interrupted()
+	}
+	if word != "" {
+		fmt.Fprintln(say.Err(), word)
 	}
 	for {
 		select {
@@ -76,8 +81,5 @@ func inWords(err error, command string) error {
 	if !errors.Is(err, context.Canceled) {
 		return err
 	}
-	if name := strings.TrimPrefix(command, "fettle "); name != command {
-		command = name
-	}
-	return stopped(fmt.Sprintf("%s: stopped before it was done; the same command begins again", command))
+	return stopped(strings.TrimPrefix(command+": ", ": ") + "stopped before it was done; the same command starts again")
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -34,11 +35,10 @@ func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	}
 	root.SetOut(say.Out())
 	root.SetErr(say.Err())
-	err := interruptible(ctx, say.Err(), func(ctx context.Context) error {
+	err := interruptible(ctx, say, func(ctx context.Context) error {
 		return mapped.Call(func() error { return carryOut(ctx, root, args) })
 	})
 	if ctx.Err() != nil {
-		say.Interrupted()
 		err = inWords(err, commandOf(root, args))
 	}
 	say.FreshLine()
@@ -48,9 +48,9 @@ func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 // commandOf names the command of a command line.
 func commandOf(root *cobra.Command, args []string) string {
 	if cmd, _, err := root.Find(args); err == nil {
-		return cmd.CommandPath()
+		return strings.TrimPrefix(cmd.CommandPath(), root.CommandPath()+" ")
 	}
-	return root.Name()
+	return ""
 }
 
 // unknownCommand names the word that cobra's error is about, and the command nearest to it.

@@ -86,7 +86,7 @@ answers, the one with index i is sampled with seed + i.`,
 		for _, name := range e.Models() {
 			fmt.Fprintf(out, "  %s: %s\n", name, e.Card(name))
 		}
-		return serve.New(e, options).Serve(cmd.Context(), l)
+		return serveUntilStopped(cmd, serve.New(e, options), l)
 	}
 	return cmd
 }

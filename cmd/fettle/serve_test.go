@@ -19,6 +19,7 @@ import (
 	"fettle/internal/tinymodel"
 	"fettle/model/chat"
 	"fettle/model/serve"
+	"fettle/train"
 )
 
 // served opens a model as serve does.
@@ -99,7 +100,7 @@ func overHTTP(t *testing.T, args ...string) string {
 	go func() { ended <- root.ExecuteContext(ctx) }()
 	t.Cleanup(func() {
 		stop()
-		require.NoError(t, <-ended)
+		require.ErrorIs(t, <-ended, train.ErrStopped)
 	})
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadString('\n')

@@ -120,13 +120,20 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 			return err
 		}
 	}
+	m.Stop = cmd.Context().Err
 	content := func(path string) error { return f.write(m, path) }
+	release := hold(cmd.Context(), fmt.Sprintf("Stopping: nothing will be left of %s.", to.Output))
+	defer release()
 	if f.file {
 		if err = os.MkdirAll(filepath.Dir(to.Output), 0o755); err == nil {
 			err = content(to.Output)
 		}
 	} else {
 		err = convert.NewDirectory(to.Output, to.Force, content)
+	}
+	release()
+	if err != nil && cmd.Context().Err() != nil {
+		return stopped(fmt.Sprintf("%s: stopped; nothing was written to %s", cmd.Name(), to.Output))
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", to.Output, err)

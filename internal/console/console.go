@@ -41,21 +41,25 @@ func (c *Console) JSON(resultOnOut bool) {
 	c.err.json, c.out.json = true, !resultOnOut
 }
 
-// FreshLine ends a line that was begun on a terminal, and the status line.
-func (c *Console) FreshLine() {
+// FreshLine ends the status line, or a line that was begun on a terminal, and reports whether there was one.
+func (c *Console) FreshLine() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	begun := c.standing != nil || c.inside != nil
 	c.settle()
 	c.end()
+	return begun
 }
 
 // Interrupted begins a line of its own behind the ^C that a terminal echoes.
 func (c *Console) Interrupted() {
-	c.FreshLine()
+	if c.FreshLine() {
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err.terminal {
-		io.WriteString(c.err.to, "\r\x1b[K") // of a ^C on a line of its own
+	if c.err.Live() {
+		io.WriteString(c.err.to, "\n")
 	}
 }
 

@@ -24,6 +24,8 @@ type Model struct {
 	// Files holds the files that a directory has beside config.json and the weights, by name: of the tokenizer, the chat
 	// template, the settings of generation.
 	Files map[string][]byte
+
+	Stop func() error // asked while tensors are written, whose writing ends with its error; may be nil
 }
 
 // floats are the types of weights that a directory in Hugging Face's layout has, by their names in config.json.

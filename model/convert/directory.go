@@ -48,7 +48,7 @@ func (m Model) Directory(dir string, o DirectoryOptions) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(shards)) {
 		content := func(w io.Writer) error {
-			return safetensors.Write(w, shards[name], map[string]string{"format": "pt"})
+			return safetensors.Write(w, m.stoppable(shards[name]), map[string]string{"format": "pt"})
 		}
 		if err := atomicfile.Write(filepath.Join(dir, name), content); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)

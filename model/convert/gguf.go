@@ -54,7 +54,7 @@ func (m Model) GGUF(path string, o GGUFOptions) error {
 	if err := room(filepath.Dir(path), lazy); err != nil {
 		return err
 	}
-	return gguf.Write(path, keys, lazy)
+	return gguf.Write(path, keys, m.stoppable(lazy))
 }
 
 const fileType = "general.file_type"

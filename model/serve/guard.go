@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -28,13 +29,15 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		watched := &watched{ResponseWriter: w}
 		defer func() {
 			if fault := recover(); fault != nil {
-				s.o.Log.Error().Str("id", id).Str("stack", string(debug.Stack())).Msg("fault")
+				s.o.Log.Error().Str("id", id).Str("stack", string(debug.Stack())).Msgf("Request %s is a fault of the server", id)
 				if watched.status == 0 {
 					fail(watched, http.StatusInternalServerError, "", "a fault of the server; its log has the request "+id)
 				}
 			}
+			took := time.Since(began)
 			s.o.Log.Info().Str("id", id).Str("method", r.Method).Str("path", r.URL.Path).Int("status", watched.status).
-				Dur("took", time.Since(began)).Msg("request")
+				Dur("took", took).Msgf("%s %s: %s in %s", r.Method, shown(r.URL.Path),
+				answered(watched.status), roughly(took))
 		}()
 		h := watched.Header()
 		h.Set("X-Request-Id", id)
@@ -92,6 +95,29 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 // knownOrigin reports whether a page of this origin may send requests: the server's own, or one of Options.Origins.
 func (s *Server) knownOrigin(origin string, r *http.Request) bool {
 	return guard.OwnOrigin(r) || slices.Contains(s.o.Origins, origin)
+}
+
+// answered words a status, of which a client that has gone gets none.
+func answered(status int) string {
+	if status == 0 {
+		return "the client has gone"
+	}
+	return strconv.Itoa(status) + " " + http.StatusText(status)
+}
+
+// shown is a path without what could move the cursor of a terminal.
+func shown(path string) string {
+	quoted := strconv.QuoteToGraphic(path)
+	return quoted[1 : len(quoted)-1]
+}
+
+// roughly rounds a time to three digits.
+func roughly(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 // watched records the status of a response.

@@ -71,7 +71,7 @@ func (s *Server) classify(r *http.Request, err error) (int, failure) {
 		return status, newFailure(status, "", "the request is too large")
 	}
 	if r.Context().Err() == nil {
-		s.o.Log.Error().Err(err).Str("path", r.URL.Path).Msg("answer")
+		s.o.Log.Error().Err(err).Str("path", r.URL.Path).Msgf("A request to %s could not be answered", r.URL.Path)
 	}
 	const status = http.StatusInternalServerError
 	return status, newFailure(status, "", "the answer could not be computed; the server's log says why")

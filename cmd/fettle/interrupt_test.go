@@ -1,0 +1,82 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/console"
+	"fettle/internal/tinymodel"
+	"fettle/train"
+)
+
+// Ctrl-C ends every command on a line of its own, in words, with the exit code of what can be started again.
+func TestAnInterruptEndsEveryCommand(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 128, Layers: 4, MaxPositions: 4096}), rows(t, 24)
+	run := training(base, set, filepath.Join(t.TempDir(), "run"), "--num_train_epochs", "2000")
+	for name, c := range map[string]struct {
+		args  []string
+		until string // the interrupt comes when this is shown; "": after a second
+		said  string
+	}{
+		"train, in a step": {run, "step 3/", "fettle: train: stopped after step "},
+		"demo, before it learns": {[]string{"demo", "--output_dir", filepath.Join(t.TempDir(), "demo")},
+			"pre-training texts state.", "fettle: demo: stopped before it was done"},
+		"plan, in its probe": {append([]string{"plan", "--probe", "100000"}, run[1:]...), "Loading the weights",
+			"fettle: plan: stopped before it was done"},
+		"bench": {[]string{"bench", "train", "--shape", base, "--steps", "1000000"}, "",
+			"fettle: bench train: stopped before it was done"},
+		"generate, in an answer": {[]string{"generate", "--model_name_or_path", base, "--raw", "--prompt", "a",
+			"--max_new_tokens", "4000", "--temperature", "2"}, "b", "fettle: generate: stopped after "},
+		"serve": {[]string{"serve", "--model_name_or_path", base, "--port", "0"}, "Ctrl-C ends", "fettle: serve: stopped"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := onTerminal(t, 200, c.args...)
+			if c.until == "" {
+				time.Sleep(time.Second)
+			}
+			s.see(c.until)
+			s.send("\x03")
+			shown := s.see(c.said)
+			require.True(t, strings.HasSuffix(shown, "\n"+c.said), "%q", shown)
+			ended, rest := s.end()
+			require.Equal(t, exitStopped, ended, rest)
+			require.NotContains(t, rest, "context canceled")
+		})
+	}
+}
+
+func TestOnlyWhatHoldsOnIsWaitedFor(t *testing.T) {
+	var ctx context.Context
+	var cancel func()
+	var shown strings.Builder
+	say := console.New(&shown, &shown)
+	for name, c := range map[string]struct {
+		work func(context.Context) error
+		want error
+	}{
+		"it goes on for ever": {func(context.Context) error { cancel(); select {} }, context.Canceled},
+		"it saves": {func(ctx context.Context) error {
+			defer hold(ctx, "Saving.")()
+			cancel()
+			time.Sleep(patience * 3 / 2)
+			return train.ErrStopped
+		}, train.ErrStopped},
+		"it ends by itself": {func(ctx context.Context) error { cancel(); return ctx.Err() }, context.Canceled},
+	} {
+		ctx, cancel = context.WithCancel(t.Context())
+		require.ErrorIs(t, interruptible(ctx, say, c.work), c.want, name)
+		cancel()
+	}
+	require.Equal(t, "Saving.\n", shown.String())
+	err := inWords(errors.Join(errors.New("read"), context.Canceled), "merge")
+	require.EqualError(t, err, "merge: stopped before it was done; the same command starts again")
+	require.Equal(t, exitStopped, code(err))
+}
