@@ -70,16 +70,6 @@ func TestTypedMessagesAreEdited(t *testing.T) {
 	}, asked(t, path))
 }
 
-func TestAnInterruptedAnswerIsNoSuccess(t *testing.T) {
-	s := onTerminal(t, 60, "generate", "--model_name_or_path", tiny(t, tinymodel.Config{MaxPositions: 1 << 17}), "--raw",
-		"--prompt", "say a", "--max_new_tokens", "100000", "--temperature", "1.5")
-	s.see("a")
-	s.send("\x03")
-	code, rest := s.end()
-	require.Equal(t, exitStopped, code, rest)
-	require.Contains(t, rest, "fettle: generate: stopped after ")
-}
-
 func TestHistoryIsKeptForTheNextChat(t *testing.T) {
 	base, path := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "history")
 	s := chatOnTerminal(t, base, "--history", path)
