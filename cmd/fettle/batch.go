@@ -104,6 +104,7 @@ func countOf(n int, noun string) string {
 
 // into appends the answers that a file lacks.
 func (b *batch) into(ctx context.Context, path string) error {
+	goOnUnread()
 	lock := flock.New(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock"))
 	if ok, err := lock.TryLock(); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +21,7 @@ func main() { os.Exit(run(invoked(os.Args[0]), os.Args[1:], os.Stdin, os.Stdout,
 // run runs the program, which the user calls by name, and returns its exit code. The first interrupt asks the command
 // to stop where it can be continued, the second kills it.
 func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	root := newRoot()
@@ -88,7 +87,8 @@ Exit codes:
   70 a fault of the program
   73 the output directory, or the port, is in use
   74 an input/output error, such as a full disk
-  75 stopped with the state kept; the same command continues
+  75 stopped, by Ctrl-C or the signals TERM, HUP and USR1, with the state kept;
+     the same command continues
   77 refused for safety, or for lack of memory or disk`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

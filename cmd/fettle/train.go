@@ -65,6 +65,7 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 
 // runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights.
 func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board) error {
+	goOnUnread()
 	if err := overwrites(c); err != nil {
 		return err
 	}
