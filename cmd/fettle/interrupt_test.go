@@ -4,7 +4,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +16,8 @@ import (
 
 	"fettle/internal/console"
 	"fettle/internal/tinymodel"
+	"fettle/model/chat"
+	"fettle/model/tokenizer"
 	"fettle/train"
 )
 
@@ -21,6 +25,7 @@ import (
 func TestAnInterruptEndsEveryCommand(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 128, Layers: 4, MaxPositions: 4096}), rows(t, 24)
 	run := training(base, set, filepath.Join(t.TempDir(), "run"), "--num_train_epochs", "2000")
+	babbler := babbling(t)
 	for name, c := range map[string]struct {
 		args  []string
 		until string // the interrupt comes when this is shown; "": after a second
@@ -33,8 +38,8 @@ func TestAnInterruptEndsEveryCommand(t *testing.T) {
 			"fettle: plan: stopped before it was done"},
 		"bench": {[]string{"bench", "train", "--shape", base, "--steps", "1000000"}, "",
 			"fettle: bench train: stopped before it was done"},
-		"generate, in an answer": {[]string{"generate", "--model_name_or_path", base, "--raw", "--prompt", "a",
-			"--max_new_tokens", "4000", "--temperature", "2"}, "b", "fettle: generate: stopped after "},
+		"generate, in an answer": {[]string{"generate", "--model_name_or_path", babbler, "--raw", "--prompt", "a",
+			"--max_new_tokens", "16000"}, "bbb", "fettle: generate: stopped after "},
 		"serve": {[]string{"serve", "--model_name_or_path", base, "--port", "0"}, "Ctrl-C ends", "fettle: serve: stopped"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,6 +56,25 @@ func TestAnInterruptEndsEveryCommand(t *testing.T) {
 			require.NotContains(t, rest, "context canceled")
 		})
 	}
+}
+
+// babbling returns a model that answers "bbb…" without end.
+func babbling(t *testing.T) string {
+	dir := tiny(t, tinymodel.Config{Hidden: 128, Intermediate: 256, Layers: 8, MaxPositions: 1 << 14})
+	tok, err := tokenizer.Load(dir)
+	require.NoError(t, err)
+	b, ok := tok.ID("b")
+	require.True(t, ok)
+	var others []int32
+	for id := range int32(tinymodel.TokenizerSize) {
+		if id != b {
+			others = append(others, id)
+		}
+	}
+	text, err := json.Marshal(map[string]any{"suppress_tokens": others})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, chat.GenerationFile), text, 0o600))
+	return dir
 }
 
 func TestOnlyWhatHoldsOnIsWaitedFor(t *testing.T) {
