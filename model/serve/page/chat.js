@@ -42,8 +42,12 @@ function notify(sentence, { error = false, action = "", act = null } = {}) {
 $("notice").querySelector(".close").addEventListener("click", () => notify(""));
 
 function keep() {
-  chat.changed = Date.now();
+  const was = chat.id;
   if (!store.save(chat)) notify("The browser's store is full: delete conversations to keep new ones.", { error: true });
+  if (chat.id !== was) {
+    history.replaceState(null, "", "#" + chat.id);
+    notify("Another page went on with this conversation: both are kept.");
+  }
   drawList();
 }
 
@@ -100,7 +104,7 @@ function forget(gone) {
     { action: "Undo", act: () => {
       for (const one of gone) {
         deleted.delete(one.id);
-        store.save(one);
+        store.save(one, one.changed);
       }
       drawList();
     } });
@@ -232,6 +236,7 @@ async function work(answers) {
     running = null;
     send.textContent = "Send";
     state();
+    if (chat.turns.at(-1)?.sides.some(side => side.versions[side.shown].error)) renew();
     if (document.activeElement === document.body) talk.focus({ preventScroll: true }); // its button was drawn anew
   }
 }
@@ -261,7 +266,10 @@ function question() {
 }
 
 function retry(turn, side) {
-  if (!cards.has(side.model)) { notify(`${side.model} is not served here.`, { error: true }); return; }
+  if (!cards.has(side.model)) {
+    notify(`${side.model} is not served here: edit the message to ask ${chat.model}.`, { error: true });
+    return;
+  }
   const fixed = settings.chosen().request.seed;
   const seed = fixed === undefined ? crypto.getRandomValues(new Uint32Array(1))[0] : fixed + side.versions.length;
   work([signal => ask(turn, side, signal, seed)]);
@@ -328,22 +336,57 @@ for (const id of ["model", "other"]) {
   });
 }
 addEventListener("pagehide", () => { if (running && !deleted.has(chat.id)) store.save(chat); });
-store.watch(() => drawList());
+
+// What another page does to the conversation is seen here as well, unless this page is at work on it.
+store.watch(id => {
+  const there = id === chat.id && !running && !document.querySelector(".question textarea") ? store.get(id) : null;
+  if (there) {
+    const left = talk.scrollTop;
+    chat = there;
+    draw();
+    talk.scrollTop = left;
+  }
+  drawList();
+});
+
+// offer fills the lists of models.
+function offer(found) {
+  cards = new Map(found.map(card => [card.id, card]));
+  $("model").replaceChildren(...[...cards.keys()].map(name => new Option(name, name)));
+  $("other").replaceChildren(new Option("no comparison", ""), ...[...cards.keys()].map(name => new Option("beside " + name, name)));
+  $("beside").hidden = cards.size < 2;
+}
 
 // begin learns which models there are.
 async function begin() {
   try {
-    cards = new Map((await api.models(unlock)).map(card => [card.id, card]));
+    offer(await api.models(unlock));
   } catch (error) {
     notify(error.message, { error: true, action: "Try again", act: begin });
     return;
   }
   notify(store.lasting ? "" : "This browser keeps nothing: conversations last until the page is closed.");
-  $("model").replaceChildren(...[...cards.keys()].map(name => new Option(name, name)));
-  $("other").replaceChildren(new Option("no comparison", ""), ...[...cards.keys()].map(name => new Option("beside " + name, name)));
-  $("beside").hidden = cards.size < 2;
   const named = store.list().find(one => "#" + one.id === location.hash);
   choose(named ?? Object.assign(chat, { model: cards.has(chat.model) ? chat.model : first() }));
+}
+
+// renew looks after a failure whether the server was started again with other models.
+async function renew() {
+  try {
+    const found = await api.models(() => null), names = found.map(card => card.id);
+    if (running || !found.length || String(names) === String([...cards.keys()])) return;
+    offer(found);
+    if (!cards.has(chat.other)) chat.other = "";
+    if (!cards.has(chat.model)) {
+      notify(`${chat.model} is not served here any more; ${first()} answers now.`);
+      chat.model = first();
+    }
+    $("model").value = chat.model;
+    $("other").value = chat.other;
+    settings.show(cards.get(chat.model));
+    $("about").textContent = about(cards.get(chat.model));
+    state();
+  } catch { /* the failure has been told */ }
 }
 
 // tell shows on the button how many settings are changed: a seed that was forgotten repeats its answers for ever.

@@ -3,10 +3,11 @@
 
 const prefix = "fettle.chat.", settingsKey = "fettle.settings";
 
+// working returns the browser's store, or, where it is forbidden, one that lasts until the page is closed. A full one
+// works: it can be read, and what is deleted makes room.
 function working() {
   try {
-    localStorage.setItem("fettle.try", "1");
-    localStorage.removeItem("fettle.try");
+    localStorage.getItem("fettle.try");
     return localStorage;
   } catch {
     const kept = new Map();
@@ -17,7 +18,7 @@ function working() {
   }
 }
 
-const disk = working();
+const disk = working(), unkept = new Map(); // conversations by id that the store had no room for
 
 // lasting tells whether what is saved outlives the page.
 export const lasting = !disk.gone;
@@ -31,20 +32,29 @@ function read(key) {
   }
 }
 
+const object = x => typeof x === "object" && x !== null;
+
 function sound(chat) {
-  return chat && typeof chat.id === "string" && Array.isArray(chat.turns) && chat.turns.every(t =>
-    typeof t.question === "string" && Array.isArray(t.sides) && t.sides.every(s =>
-      typeof s.model === "string" && Array.isArray(s.versions) && s.versions.length > 0));
+  return object(chat) && typeof chat.id === "string" && Array.isArray(chat.turns) && chat.turns.every(t =>
+    object(t) && typeof t.question === "string" && Array.isArray(t.sides) && t.sides.every(s =>
+      object(s) && typeof s.model === "string" && Array.isArray(s.versions) && object(s.versions[s.shown]) &&
+      s.versions.every(v => object(v) && typeof v.text === "string")));
+}
+
+// get returns the kept conversation of this id, or null.
+export function get(id) {
+  const chat = unkept.get(id) ?? read(prefix + id);
+  return sound(chat) ? chat : null;
 }
 
 // list returns the conversations, the last changed first.
 export function list() {
-  const all = [];
+  const all = [...unkept.values()];
   for (let i = 0; i < disk.length; i++) {
-    const name = disk.key(i);
-    if (!name.startsWith(prefix)) continue;
-    const chat = read(name);
-    if (sound(chat)) all.push(chat);
+    const name = disk.key(i), id = name.slice(prefix.length);
+    if (!name.startsWith(prefix) || unkept.has(id)) continue;
+    const chat = get(id);
+    if (chat) all.push(chat);
   }
   return all.sort((a, b) => b.changed - a.changed);
 }
@@ -60,17 +70,26 @@ export function title(chat) {
   return line.length > 60 ? line.slice(0, 59) + "…" : line || "New chat";
 }
 
-// save keeps a conversation. It returns false where the store is full.
-export function save(chat) {
+// save keeps a conversation. One that another page changed in the meantime stays as that page left it, and this one
+// gets an id of its own. It returns false where the store is full: the conversation then lasts until the page is closed.
+export function save(chat, changed = Date.now()) {
+  const there = get(chat.id);
+  if (there && there.changed !== chat.changed) chat.id = make().id;
+  chat.changed = changed;
   try {
     disk.setItem(prefix + chat.id, JSON.stringify(chat));
+    unkept.delete(chat.id);
     return true;
   } catch {
+    unkept.set(chat.id, chat);
     return false;
   }
 }
 
-export function remove(id) { disk.removeItem(prefix + id); }
+export function remove(id) {
+  unkept.delete(id);
+  disk.removeItem(prefix + id);
+}
 
 // settings returns the kept settings: texts by name.
 export function settings() {
