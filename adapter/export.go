@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -134,7 +133,7 @@ func (s *Set) loraOnly() (LoRA, error) {
 // writeFiles writes files into a directory, which it creates, each of them whole or not at all, and the record,
 // with the adapter's own entries.
 func (s *Set) writeFiles(dir string, o Output, files map[string]atomicfile.Content) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := atomicfile.MkdirAll(atomicfile.OS{}, dir); err != nil {
 		return err
 	}
 	if o.Record.Type != "" {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -236,7 +235,7 @@ func (s *Set) Save(dir string) error {
 	if err != nil {
 		return fmt.Errorf("save adapter %s: %w", dir, err)
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := atomicfile.MkdirAll(atomicfile.OS{}, dir); err != nil {
 		return fmt.Errorf("save adapter: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {

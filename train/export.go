@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -58,7 +57,7 @@ func (r *run) export() error {
 		}
 	}
 	board := filepath.Join(r.config.OutputDir, report.TensorBoardFile)
-	if err := os.MkdirAll(filepath.Dir(board), 0o755); err != nil {
+	if err := atomicfile.MkdirAll(r.disk, filepath.Dir(board)); err != nil {
 		return err
 	}
 	events := report.TensorBoard(r.log.History, float64(r.start.Unix())-r.state.Elapsed)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -51,7 +50,7 @@ func Run(ctx context.Context, c Config, job Job) (Result, error) {
 
 // runOn is Run with the output directory on a disk.
 func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, error) {
-	if err := os.MkdirAll(c.OutputDir, 0o755); err != nil {
+	if err := atomicfile.MkdirAll(d, c.OutputDir); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
 	unlock, err := lock(c.OutputDir)

@@ -33,9 +33,21 @@ func Write(path string, content Content) error {
 		path = target
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return writeFile(path, os.O_WRONLY, content, false)
+		return writeInPlace(path, content)
 	}
 	return Replace(OS{}, path, content)
+}
+
+func writeInPlace(path string, content Content) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	err = content(f)
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	return err
 }
 
 // Replace writes content to a new file on d and renames it to path.
@@ -66,4 +78,24 @@ func replace(d Disk, path string, create func(temporary string) error) error {
 		return err
 	}
 	return d.SyncDir(filepath.Dir(path))
+}
+
+// MkdirAll makes a directory and those above it that are missing, and makes their names durable.
+func MkdirAll(d Disk, dir string) error {
+	var made []string
+	for at := filepath.Clean(dir); ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); err == nil || filepath.Dir(at) == at {
+			break
+		}
+		made = append(made, at)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, path := range made {
+		if err := d.SyncDir(filepath.Dir(path)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

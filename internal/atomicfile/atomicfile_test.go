@@ -169,3 +169,26 @@ func TestAMissingDirectoryIsNamedWithTheFile(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorContains(t, err, "write "+path)
 }
+
+// synced lists the directories that are synced.
+type synced struct {
+	OS
+	dirs *[]string
+}
+
+func (s synced) SyncDir(path string) error {
+	*s.dirs = append(*s.dirs, path)
+	return s.OS.SyncDir(path)
+}
+
+func TestNamesOfNewDirectoriesAreSynced(t *testing.T) {
+	top := t.TempDir()
+	var dirs []string
+	d := synced{dirs: &dirs}
+	require.NoError(t, MkdirAll(d, filepath.Join(top, "runs", "x")))
+	require.ElementsMatch(t, []string{top, filepath.Join(top, "runs")}, dirs)
+	require.NoError(t, MkdirAll(d, filepath.Join(top, "runs", "x")))
+	require.Len(t, dirs, 2, "nothing was made")
+	require.NoError(t, os.WriteFile(filepath.Join(top, "file"), nil, 0o644))
+	require.Error(t, MkdirAll(d, filepath.Join(top, "file", "below")))
+}

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"io"
 	"os"
 )
 
@@ -20,7 +21,11 @@ type OS struct{}
 func (OS) MkdirTemp(dir, pattern string) (string, error) { return os.MkdirTemp(dir, pattern) }
 
 func (OS) WriteFile(path string, content Content) error {
-	return writeFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, content, true)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	return Fill(f, content)
 }
 
 // SyncDir makes the names in a directory durable, where the system can.
@@ -45,13 +50,16 @@ func (OS) Rename(from, to string) error { return os.Rename(from, to) }
 
 func (OS) RemoveAll(path string) error { return os.RemoveAll(path) }
 
-func writeFile(path string, flags int, content Content, sync bool) error {
-	f, err := os.OpenFile(path, flags, 0o644)
-	if err != nil {
-		return err
-	}
-	err = content(f)
-	if err == nil && sync {
+// File is a new file.
+type File interface {
+	io.WriteCloser
+	Sync() error
+}
+
+// Fill writes content to f, syncs and closes it.
+func Fill(f File, content Content) error {
+	err := content(f)
+	if err == nil {
 		err = f.Sync()
 	}
 	if e := f.Close(); err == nil {

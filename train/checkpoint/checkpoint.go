@@ -25,7 +25,7 @@ func Name(step int) string { return fmt.Sprintf("%s%06d", prefix, step) }
 // renamed at the end, so that the checkpoint is there whole or not at all whenever the machine stops.
 func Write(d atomicfile.Disk, dir string, step int, files map[string]atomicfile.Content) error {
 	final := filepath.Join(dir, Name(step))
-	temporary, err := d.MkdirTemp(dir, ".tmp-")
+	temporary, err := d.MkdirTemp(dir, atomicfile.TemporaryPrefix)
 	if err != nil {
 		return err
 	}
@@ -67,23 +67,34 @@ func write(d atomicfile.Disk, temporary, final string, files map[string]atomicfi
 }
 
 // Prune removes the oldest checkpoints of dir until keep are left; 0 keeps all. The newest and the best are never
-// removed. Each checkpoint is renamed before it is removed, so that half of one is never taken for a whole.
+// removed. They are renamed, and the new names synced, before anything is removed, so that half of a checkpoint never
+// has the name of a whole one.
 func Prune(d atomicfile.Disk, dir string, keep int, best string) error {
 	names := List(dir)
 	if keep == 0 || len(names) <= keep {
 		return nil
 	}
 	surplus := len(names) - keep
+	var gone []string
 	for _, name := range names[:len(names)-1] {
 		if name == best || surplus == 0 {
 			continue
 		}
 		surplus--
-		gone := filepath.Join(dir, ".del-"+name)
-		if err := d.Rename(filepath.Join(dir, name), gone); err != nil {
+		to := filepath.Join(dir, ".del-"+name)
+		if err := d.Rename(filepath.Join(dir, name), to); err != nil {
 			return fmt.Errorf("remove old checkpoint: %w", err)
 		}
-		if err := d.RemoveAll(gone); err != nil {
+		gone = append(gone, to)
+	}
+	if gone == nil {
+		return nil
+	}
+	if err := d.SyncDir(dir); err != nil {
+		return fmt.Errorf("remove old checkpoint: %w", err)
+	}
+	for _, path := range gone {
+		if err := d.RemoveAll(path); err != nil {
 			return fmt.Errorf("remove old checkpoint: %w", err)
 		}
 	}
@@ -92,10 +103,10 @@ func Prune(d atomicfile.Disk, dir string, keep int, best string) error {
 
 // Sweep removes the temporary files of interrupted runs.
 func Sweep(d atomicfile.Disk, dir string) {
-	for _, pattern := range []string{".tmp-*", ".del-*"} {
-		left, _ := filepath.Glob(filepath.Join(dir, pattern))
-		for _, path := range left {
-			d.RemoveAll(path)
+	entries, _ := os.ReadDir(dir)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), atomicfile.TemporaryPrefix) || strings.HasPrefix(e.Name(), ".del-") {
+			d.RemoveAll(filepath.Join(dir, e.Name()))
 		}
 	}
 }
