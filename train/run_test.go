@@ -314,6 +314,8 @@ func TestOtherRunsAreRefused(t *testing.T) {
 		{"other rate", func(c *Config, _ *Job) { c.LearningRate = 1 }, "learning_rate was 0.01, is 1"},
 		{"other batch", func(c *Config, _ *Job) { c.BatchSize = 3 }, "sequences of a step were 4, are 6"},
 		{"other data", func(_ *Config, j *Job) { j.Inputs.Training = "u" }, "the training data changed"},
+		{"other evaluation data", func(_ *Config, j *Job) { j.Inputs.Evaluation = "u" }, "the evaluation data changed"},
+		{"other tokenizer", func(_ *Config, j *Job) { j.Inputs.Tokenizer = "u" }, "the tokenizer changed"},
 		{"other base", func(_ *Config, j *Job) { j.Inputs.Base = "u" }, "the base model changed"},
 		{"other weights", func(_ *Config, j *Job) { j.Inputs.Content = "u" }, "the base model's weights changed"},
 		{"no resume", func(c *Config, _ *Job) { c.Resume = "none" }, "already holds a run"},

@@ -98,7 +98,11 @@ type Log struct {
 // OpenLog opens a run's log and drops the rows beyond the limits: the run computes them again, to the same values.
 func OpenLog(d atomicfile.Disk, dir string, last Limits) (*Log, error) {
 	path, l := filepath.Join(dir, LogFile), &Log{}
-	old, err := os.ReadFile(path)
+	var old []byte
+	info, err := os.Stat(path)
+	if err == nil && info.Mode().IsRegular() { // a pipe or a device holds no earlier rows
+		old, err = os.ReadFile(path)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
