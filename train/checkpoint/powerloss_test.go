@@ -67,7 +67,9 @@ func intact(dir string, said []string) error {
 }
 
 // lose loses the power at every moment of a life on a disk that control makes worse.
-func lose(t *testing.T, life int, lazy func(int) bool, control func(*powerloss.Disk) atomicfile.Disk) (syncs, states int, err error) {
+func lose(
+	t *testing.T, life int, lazy func(int) bool, control func(*powerloss.Disk) atomicfile.Disk,
+) (syncs, states int, err error) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege on Windows")
 	}
@@ -79,8 +81,10 @@ func lose(t *testing.T, life int, lazy func(int) bool, control func(*powerloss.D
 	return d.Syncs(), states, err
 }
 
+func same(d *powerloss.Disk) atomicfile.Disk { return d }
+
 func TestPowerLossNeverLosesNorDamagesACheckpoint(t *testing.T) {
-	_, states, err := lose(t, 5, nil, func(d *powerloss.Disk) atomicfile.Disk { return d })
+	_, states, err := lose(t, 5, nil, same)
 	require.NoError(t, err)
 	t.Logf("%d different states", states)
 	require.Greater(t, states, 300)
@@ -88,9 +92,9 @@ func TestPowerLossNeverLosesNorDamagesACheckpoint(t *testing.T) {
 
 // Each sync of a life is left out in turn: every one of them is needed.
 func TestPowerLossFindsEachSyncThatIsLeftOut(t *testing.T) {
-	all, _, _ := lose(t, 3, nil, func(d *powerloss.Disk) atomicfile.Disk { return d })
+	all, _, _ := lose(t, 3, nil, same)
 	for n := 1; n <= all; n++ {
-		_, _, err := lose(t, 3, func(sync int) bool { return sync == n }, func(d *powerloss.Disk) atomicfile.Disk { return d })
+		_, _, err := lose(t, 3, func(sync int) bool { return sync == n }, same)
 		require.Error(t, err, "sync %d of %d", n, all)
 	}
 }
