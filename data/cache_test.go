@@ -102,3 +102,28 @@ func TestCleanedSetsHaveACacheOfTheirOwn(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, found, 2)
 }
+
+// Each byte of a cached set is covered by its checksum: a damaged one is made anew, never used.
+func TestADamagedCacheIsNeverUsed(t *testing.T) {
+	r, err := recipe.Find("alpaca")
+	require.NoError(t, err)
+	path, dir := datatest.Write(t, "a.jsonl", `{"instruction": "a", "output": "b"}`), t.TempDir()
+	want, err := datatest.Load(datatest.Spelled{}, r, path, data.Options{Cache: dir})
+	require.NoError(t, err)
+	found, err := filepath.Glob(filepath.Join(dir, "*"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	sound, err := os.ReadFile(found[0])
+	require.NoError(t, err)
+	for at := 0; at < len(sound); at += 7 {
+		damaged := append([]byte{}, sound...)
+		damaged[at] ^= 1
+		require.NoError(t, os.WriteFile(found[0], damaged, 0o644))
+		s, err := datatest.Load(datatest.Spelled{}, r, path, data.Options{Cache: dir})
+		require.NoError(t, err)
+		require.Equal(t, want, s, "byte %d", at)
+		again, err := os.ReadFile(found[0])
+		require.NoError(t, err)
+		require.Equal(t, sound, again, "byte %d", at)
+	}
+}

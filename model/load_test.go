@@ -1,6 +1,7 @@
 package model_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -106,6 +107,15 @@ func TestWrongModelsAreRefusedWithAReason(t *testing.T) {
 			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Shards: 2}, 1))
 			require.NoError(t, os.Remove(filepath.Join(dir, "model-00002-of-00002.safetensors")))
 		}, "of its 2 parts these are missing: model-00002-of-00002.safetensors"},
+		{"a shard outside the directory", func(t *testing.T, dir string) {
+			require.NoError(t, tinymodel.Write(dir, tinymodel.Config{Shards: 2}, 1))
+			const shard = "model-00002-of-00002.safetensors"
+			require.NoError(t, os.Rename(filepath.Join(dir, shard), filepath.Join(filepath.Dir(dir), shard)))
+			index := filepath.Join(dir, "model.safetensors.index.json")
+			text, err := os.ReadFile(index)
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(index, bytes.ReplaceAll(text, []byte(shard), []byte("../"+shard)), 0o644))
+		}, `shard "../model-00002-of-00002.safetensors" is not a file name`},
 		{"another name", func(t *testing.T, dir string) {
 			require.NoError(t,
 				os.Rename(filepath.Join(dir, "model.safetensors"), filepath.Join(dir, "weights.bin")))

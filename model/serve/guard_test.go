@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -83,13 +84,13 @@ func TestLargeAndExcessRequestsAreRefused(t *testing.T) {
 	}
 	count := map[int]int{}
 	for range 46 {
-		count[<-codes]++
+		count[receive(t, codes)]++
 	}
 	close(p.hold)
-	all.Wait()
 	for range 4 {
-		count[<-codes]++
+		count[receive(t, codes)]++
 	}
+	all.Wait()
 	require.Equal(t, map[int]int{http.StatusOK: 4, http.StatusTooManyRequests: 46}, count)
 }
 
@@ -119,8 +120,44 @@ func TestSlowClientsAreDisconnected(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		stop()
-		require.NoError(t, <-ended)
+		require.NoError(t, receive(t, ended))
 	})
+}
+
+// A client that takes nothing of its answer's events holds the engine for no longer than a write may take.
+func TestClientsThatDoNotReadAreDisconnected(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &parrot{done: make(chan error, 1)}
+	s := New(p, Options{})
+	s.limits.write = 200 * time.Millisecond
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(ctx, l) }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.(*net.TCPConn).SetReadBuffer(4096))
+	body := `{"stream": true, "prompt": "` + strings.Repeat("x", 200_000) + `"}`
+	fmt.Fprintf(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\n\r\n%s", len(body), body)
+	require.ErrorIs(t, receive(t, p.done), os.ErrDeadlineExceeded)
+	stop()
+	require.NoError(t, receive(t, ended))
+}
+
+// patience is the longest time that a test waits for a server.
+const patience = 30 * time.Second
+
+// receive returns the next value of a channel that must come within patience.
+func receive[T any](t *testing.T, from <-chan T) T {
+	select {
+	case v := <-from:
+		return v
+	case <-time.After(patience):
+		require.FailNow(t, "nothing happens any more")
+		panic("unreachable")
+	}
 }
 
 func TestOpenAddressesNeedAToken(t *testing.T) {
@@ -147,13 +184,11 @@ func TestStoppingLetsAnswersEnd(t *testing.T) {
 		r.Body.Close()
 		answered <- r.StatusCode
 	}()
-	for len(s.busy) == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	require.Eventually(t, func() bool { return len(s.busy) > 0 }, patience, time.Millisecond)
 	stop()
 	close(p.hold)
-	require.Equal(t, http.StatusOK, <-answered)
-	require.NoError(t, <-ended)
+	require.Equal(t, http.StatusOK, receive(t, answered))
+	require.NoError(t, receive(t, ended))
 }
 
 func TestLogsHoldNoMessageText(t *testing.T) {
