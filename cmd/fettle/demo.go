@@ -152,7 +152,12 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	if err := runTraining(cmd, c, nil, board); err != nil {
 		return err
 	}
-	from.Adapter = c.OutputDir
+	flag, result := resultFlag(c), "adapter"
+	if c.Type == adapter.TypeFull {
+		from.Model, result = c.OutputDir, "model"
+	} else {
+		from.Adapter = c.OutputDir
+	}
 	after, err := from.quiz(cmd.Context(), held)
 	if err != nil {
 		return err
@@ -172,12 +177,13 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	}
 	fmt.Fprintf(out, "\nBefore: %s\nAfter:  %s\n", before.score(), after.score())
 	fmt.Fprintf(out, `
-Time: %.0f seconds. The adapter is in %s. Next:
+Time: %.0f seconds. The %s is in %s. Next:
   %s
   %s
   %s
-`, time.Since(began).Seconds(), c.OutputDir, commandLine(cmd, "chat", "--adapter_name_or_path", c.OutputDir),
-		commandLine(cmd, "generate", "--adapter_name_or_path", c.OutputDir, "--prompt", "Where does Lena live?"),
+`, time.Since(began).Seconds(), result, c.OutputDir,
+		commandLine(cmd, "chat", flag, c.OutputDir),
+		commandLine(cmd, "generate", flag, c.OutputDir, "--prompt", "Where does Lena live?"),
 		commandLine(cmd, "inspect", "--model_name_or_path", builtin.Name, "--dataset", listed(set), "--recipe", c.Recipe))
 	if name := cmd.Root().DisplayName(); strings.HasPrefix(name, "go run ") {
 		fmt.Fprintf(out, "%s installs it as the command fettle, in the directory bin of go env GOPATH.\n",

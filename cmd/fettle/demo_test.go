@@ -34,6 +34,16 @@ func TestTrainWithoutModelRunsTheDemonstration(t *testing.T) {
 	}
 }
 
+func TestDemonstrationOfAWholeModelSaysHowToUseIt(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	out := filepath.Join(t.TempDir(), "run")
+	said := must(t, "train", "--output_dir", out, "--max_steps", "2", "--finetuning_type", "full")
+	require.Less(t, share(t, said), 20, "two steps teach little")
+	require.Contains(t, said, "The model is in "+out)
+	require.Contains(t, said, "chat --model_name_or_path "+out)
+	require.NotEmpty(t, must(t, "generate", "--model_name_or_path", out, "--prompt", "Where does Lena live?"))
+}
+
 func TestDemonstrationElicitsFactsOfTheBase(t *testing.T) {
 	if os.Getenv("FETTLE_LONG") == "" {
 		t.Skip("takes two minutes; set FETTLE_LONG=1")

@@ -63,13 +63,17 @@ func (m *runData) older(c train.Config, than time.Time) bool {
 
 // further returns the command that trains the result of a run further, with its settings, in a directory of its own.
 func further(cmd *cobra.Command, c train.Config) string {
-	flag := "--adapter_name_or_path"
-	if c.Type == adapter.TypeFull {
-		flag = "--model_name_or_path"
-	}
-	args := []string{"train", "--config", filepath.Join(c.OutputDir, "config.yaml"), flag, c.OutputDir, "--output_dir",
-		unused(c.OutputDir)}
+	args := []string{"train", "--config", filepath.Join(c.OutputDir, "config.yaml"), resultFlag(c), c.OutputDir,
+		"--output_dir", unused(c.OutputDir)}
 	return commandLine(cmd, args...)
+}
+
+// resultFlag returns the flag that takes the result of a run: a model where all weights are trained.
+func resultFlag(c train.Config) string {
+	if c.Type == adapter.TypeFull {
+		return "--model_name_or_path"
+	}
+	return "--adapter_name_or_path"
 }
 
 // unused returns the name of a directory beside another one that does not exist: runs/a-2 beside runs/a.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strings"
 	"time"
 
 	"fettle/internal/chart"
@@ -153,7 +154,11 @@ func (p Page) Now() (all [][2]string) {
 	}
 	if n := len(h.Steps); n > 0 {
 		losses := chart.Smooth(p.curve(func(s StepRow) float64 { return s.Loss }))
-		add(fmt.Sprintf("%.4f", losses[n-1].Y), fmt.Sprintf("training loss, mean of %d steps", chart.Around(n)+1))
+		label := "training loss of the last step"
+		if k := chart.Around(n); k > 0 {
+			label = fmt.Sprintf("training loss, mean of %s steps", human.Count(k+1))
+		}
+		add(fmt.Sprintf("%.4f", losses[n-1].Y), label)
 		if w.Phase == Running {
 			add(fmt.Sprintf("%.2e", h.Steps[n-1].LearningRate), "learning rate")
 		}
@@ -161,7 +166,7 @@ func (p Page) Now() (all [][2]string) {
 		add(human.Count(int(speeds[n-1].Y)), "tokens a second")
 	}
 	if w.Steps > 0 {
-		add(fmt.Sprintf("%.2f of %.4g", w.Epoch, w.Epochs), "epochs")
+		add(fmt.Sprintf("%.2f of %s", w.Epoch, strings.TrimSuffix(fmt.Sprintf("%.2f", w.Epochs), ".00")), "epochs")
 		add(human.Duration(w.Elapsed), "training time")
 	}
 	if w.Phase == Running && w.Step > 0 {
