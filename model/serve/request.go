@@ -89,6 +89,10 @@ func (s *Server) read(r *http.Request) (*body, error) {
 		switch {
 		case errors.As(err, &large):
 			return nil, err
+		case err == io.EOF:
+			return nil, Wrong{"", "the body is empty, want a JSON object: {\"messages\": …}"}
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return nil, Wrong{"", "the body is not JSON: it ends in the middle of a value"}
 		case errors.As(err, &kind):
 			return nil, Wrong{"", "the body is a JSON " + kind.Value + ", want an object: {\"messages\": …}"}
 		}

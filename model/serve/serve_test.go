@@ -195,7 +195,8 @@ func TestWrongRequestsGetErrorsInOpenAIsShape(t *testing.T) {
 		status     int
 		want       string
 	}{
-		{"/v1/chat/completions", `{`, 400, "the body is not JSON"},
+		{"/v1/chat/completions", `{`, 400, "the body is not JSON: it ends in the middle of a value"},
+		{"/v1/chat/completions", "", 400, "the body is empty, want a JSON object"},
 		{"/v1/chat/completions", `[]`, 400, "the body is a JSON array"},
 		{"/v1/chat/completions", chat("") + `x`, 400, "something follows"},
 		{"/v1/chat/completions", strings.Repeat("[", 20000), 400, "the body is not JSON"},
