@@ -76,7 +76,7 @@ func TestCommandsOfChatsChangeTheConversation(t *testing.T) {
 	require.Contains(t, said[12], "you: /two\n")
 	require.Contains(t, said[14], "(7 messages)")
 	require.Len(t, said, 16)
-	d, err := firstConversation(path)
+	d, _, err := firstConversation(path)
 	require.NoError(t, err)
 	require.Equal(t, "Be\nbrief.", d.System)
 	require.Equal(t, []string{"one", "/two", "three"}, []string{d.Turns[0].Text, d.Turns[2].Text, d.Turns[4].Text})
@@ -96,6 +96,7 @@ func TestConversationsAreLoadedFromDataSets(t *testing.T) {
 	require.Contains(t, said[0], "you: hello\nmodel: hi\nyou: how are you\n")
 	require.Contains(t, said[0], "/retry answers it")
 	require.Equal(t, piped(t, base, "hello\n")[0] != said[1], true, "the earlier turns count")
+	require.Contains(t, piped(t, base, "/load "+set+"\n/save\n/save "+set+"\n")[2], "set.json exists", "it has other rows")
 	require.Contains(t, piped(t, base, "/load "+file(t, "a.txt", "once upon a time")+"\n")[0], "holds no messages")
 }
 
@@ -126,7 +127,7 @@ func TestLongConversationsAreSavedWhole(t *testing.T) {
 	said := piped(t, base, strings.Repeat("some words of a message\n", 6)+"/save "+path+"\n")
 	require.Contains(t, strings.Join(said, ""), "no longer sees the first 2 turns")
 	require.Contains(t, strings.Join(said, ""), "no longer sees the first 4 turns", "what was forgotten stays forgotten")
-	d, err := firstConversation(path)
+	d, _, err := firstConversation(path)
 	require.NoError(t, err)
 	require.Len(t, d.Turns, 12)
 }

@@ -24,7 +24,7 @@ type savedMessage struct {
 }
 
 // save writes the whole conversation, also the turns that the model no longer sees. It replaces the file that this chat
-// has written or read, and no other.
+// has written, or read whole, and no other.
 func (c *chatter) save(path string) error {
 	if path = atHome(path); path == "" {
 		path = c.file
@@ -66,7 +66,7 @@ func (c *chatter) load(path string) error {
 	if path == "" {
 		return errors.New("/load needs a file: /load talk.jsonl")
 	}
-	d, err := firstConversation(path)
+	d, more, err := firstConversation(path)
 	if err != nil {
 		return err
 	}
@@ -82,6 +82,9 @@ func (c *chatter) load(path string) error {
 		}
 	}
 	c.dialogue, c.before, c.file = recipe.Conversation{System: d.System, Silent: d.Silent, Turns: d.Turns}, 0, path
+	if more {
+		c.file = "" // its other rows must not be replaced
+	}
 	for _, t := range d.Turns {
 		who := "model"
 		if t.Asks() {
@@ -98,29 +101,34 @@ func (c *chatter) load(path string) error {
 	return nil
 }
 
-// firstConversation reads the first row of a file.
-func firstConversation(path string) (d recipe.Conversation, err error) {
+// firstConversation reads the first row of a file, and reports whether more rows follow.
+func firstConversation(path string) (d recipe.Conversation, more bool, err error) {
 	r, err := datasource.Open(datasource.File{Path: path}, nil)
 	if err != nil {
-		return d, err
+		return d, false, err
 	}
 	for record, err := range r.Records() {
+		if len(d.Turns) > 0 {
+			return d, true, nil
+		}
 		if err != nil {
-			return d, err
+			return d, false, err
 		}
 		row, err := record.Row()
 		if err != nil {
-			return d, err
+			return d, false, err
 		}
 		if d, _, err = r.Conversation(row); err != nil {
-			return d, err
+			return d, false, err
 		}
-		break
+		if len(d.Turns) == 0 {
+			break
+		}
 	}
 	if len(d.Turns) == 0 {
-		return d, fmt.Errorf("read %s: its first row holds no messages", path)
+		return d, false, fmt.Errorf("read %s: its first row holds no messages", path)
 	}
-	return d, nil
+	return d, false, nil
 }
 
 // atHome replaces ~/ at the beginning of a path, as a shell does.
