@@ -82,8 +82,12 @@ func (b *batch) answered(path string, file io.Reader) (done int, end int64, err 
 	lines := bufio.NewReader(file)
 	for p, readErr := range b.prompts() {
 		line, err := lines.ReadBytes('\n')
-		if err == io.EOF {
-			return done, end, nil // a line without its end is written again
+		if err == io.EOF { // a line without its end is written again
+			if done == 0 && !begins(line, p) {
+				return 0, 0, refused("%s holds something else than answers of fettle generate: take another output_file, or "+
+					"delete this one", path)
+			}
+			return done, end, nil
 		}
 		if err != nil {
 			return 0, 0, fmt.Errorf("read %s: %w", path, err)
@@ -101,6 +105,14 @@ func (b *batch) answered(path string, file io.Reader) (done int, end int64, err 
 			b.ask.InputFile, b.rows)
 	}
 	return done, end, nil
+}
+
+// begins reports whether a line that was cut off may be the answer to a row.
+func begins(line []byte, p datasource.Prompt) bool {
+	answer := answered{Row: p.Fields}.line()
+	fields := answer[:bytes.LastIndex(answer, []byte(`"`+generatedKey+`"`))] // the row's
+	n := min(len(line), len(fields))
+	return bytes.Equal(line[:n], fields[:n])
 }
 
 // matches compares a line of answers with the row that it should answer.

@@ -85,21 +85,13 @@ func answerFile(
 		return err
 	}
 	if bad > 0 {
-		fmt.Fprintf(b.notes, "%s of %s cannot be answered; their lines say why.\n", countOf(bad, "row"),
+		fmt.Fprintf(b.notes, "%s of %s cannot be answered; their lines say why.\n", human.Plural(bad, "row"),
 			human.Count(b.rows))
 	}
 	if ask.OutputFile == "" {
 		return b.answerFrom(cmd.Context(), 0, cmd.OutOrStdout())
 	}
 	return b.into(cmd.Context(), ask.OutputFile)
-}
-
-// countOf writes a number with its noun.
-func countOf(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return human.Count(n) + " " + noun + "s"
 }
 
 // into appends the answers that a file lacks.
@@ -124,10 +116,10 @@ func (b *batch) into(ctx context.Context, path string) error {
 	}
 	switch {
 	case done == b.rows:
-		fmt.Fprintf(b.notes, "%s holds all %s already.\n", path, countOf(done, "answer"))
+		fmt.Fprintf(b.notes, "%s holds all %s already.\n", path, human.Plural(done, "answer"))
 		return nil
 	case done > 0:
-		fmt.Fprintf(b.notes, "%s holds %s of %s: going on.\n", path, human.Count(done), countOf(b.rows, "answer"))
+		fmt.Fprintf(b.notes, "%s holds %s of %s: going on.\n", path, human.Count(done), human.Plural(b.rows, "answer"))
 	}
 	if err := out.Truncate(end); err != nil { // a line that a crash has cut off
 		return fmt.Errorf("write %s: %w", path, err)
@@ -249,7 +241,7 @@ func (b *batch) answerFrom(ctx context.Context, first int, out io.Writer) error 
 
 // interrupted says how far the answers are.
 func (b *batch) interrupted(done int) string {
-	text := fmt.Sprintf("generate: stopped after %s of %s", human.Count(done), countOf(b.rows, "answer"))
+	text := fmt.Sprintf("generate: stopped after %s of %s", human.Count(done), human.Plural(b.rows, "answer"))
 	if b.ask.OutputFile != "" {
 		text += "; the same command goes on"
 	}

@@ -111,7 +111,7 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 		fmt.Fprintln(cmd.OutOrStdout())
 	}
 	if a.Reason == generate.Cancelled {
-		return stopped(fmt.Sprintf("generate: stopped after %s of the answer", countOf(a.Tokens, "token")))
+		return stopped(fmt.Sprintf("generate: stopped after %s of the answer", human.Plural(a.Tokens, "token")))
 	}
 	if a.Reason == generate.ContextFull {
 		fmt.Fprintf(cmd.ErrOrStderr(), "The answer ends where the model's context of %d tokens is full.\n",

@@ -5,15 +5,15 @@ import (
 	"io"
 	"time"
 
+	"fettle/internal/console"
 	"fettle/internal/human"
-	"fettle/internal/machine"
 	"fettle/model/generate"
 )
 
 // tally shows how far the answers to a file are: a line that is updated on a terminal, otherwise one now and then.
 type tally struct {
 	out         io.Writer
-	terminal    bool
+	line        *console.Stream // nil: the output has no line to update
 	first, rows int
 	done        int // of them since first
 	tokens      int
@@ -22,8 +22,11 @@ type tally struct {
 }
 
 func newTally(out io.Writer, first, rows int) *tally {
-	return &tally{out: out, terminal: machine.IsTerminal(out), first: first, rows: rows, began: time.Now(),
-		said: time.Now()}
+	t := &tally{out: out, first: first, rows: rows, began: time.Now(), said: time.Now()}
+	if to, ok := out.(*console.Stream); ok && to.Live() {
+		t.line = to
+	}
+	return t
 }
 
 // add counts an answer.
@@ -37,7 +40,7 @@ func (t *tally) add(a answered) {
 		t.cut++
 	}
 	every := time.Minute
-	if t.terminal {
+	if t.line != nil {
 		every = 200 * time.Millisecond
 	}
 	if time.Since(t.said) < every {
@@ -45,10 +48,10 @@ func (t *tally) add(a answered) {
 	}
 	t.said = time.Now()
 	left := time.Duration(float64(time.Since(t.began)) / float64(t.done) * float64(t.rows-t.first-t.done))
-	line := fmt.Sprintf("%s of %s, %s tokens/s, %s left", human.Count(t.first+t.done), countOf(t.rows, "answer"),
-		t.speed(), left.Round(time.Second))
-	if t.terminal {
-		fmt.Fprintf(t.out, "\r\x1b[K%.*s", machine.Width(t.out)-1, line)
+	line := fmt.Sprintf("%s of %s, %s tokens/s, %s left", human.Count(t.first+t.done), human.Plural(t.rows, "answer"),
+		t.speed(), human.Duration(left))
+	if t.line != nil {
+		t.line.Status(line)
 	} else {
 		fmt.Fprintln(t.out, line)
 	}
@@ -60,14 +63,14 @@ func (t *tally) speed() string {
 
 // end removes the line that is updated.
 func (t *tally) end() {
-	if t.terminal {
-		fmt.Fprint(t.out, "\r\x1b[K")
+	if t.line != nil {
+		t.line.Clear()
 	}
 }
 
 // sum tells what was done.
 func (t *tally) sum(path string) {
-	text := fmt.Sprintf("%s in %s, %s tokens/s", countOf(t.done, "answer"),
+	text := fmt.Sprintf("%s in %s, %s tokens/s", human.Plural(t.done, "answer"),
 		max(time.Since(t.began).Round(time.Second), time.Second), t.speed())
 	if path != "" {
 		text += fmt.Sprintf(", in %s", path)
