@@ -55,7 +55,7 @@ func TestSettingsThatDoNotFitTheDataAreNamed(t *testing.T) {
 		{"a step shorter", func(c *Config) { c.WarmupSteps, c.MaxSteps = 19, 20 }, plain, "", ""},
 		{"warm-up of all steps", func(c *Config) { c.WarmupRatio = 1 }, plain, "warmup_ratio", "is 1: the warm-up takes 750"},
 		{"every rate is 0", func(c *Config) { c.MaxSteps = 1 }, plain, "warmup_ratio",
-			"is 0.03: the warm-up takes 1 of 1 steps, every learning rate is 0 and nothing is learned"},
+			"is 0.03: the warm-up takes 1 of 1 step, every learning rate is 0 and nothing is learned"},
 		{"constant has no warm-up", func(c *Config) { c.MaxSteps, c.Schedule, c.WarmupSteps = 5, "constant", 100 }, plain,
 			"", ""},
 		{"constant_with_warmup has", func(c *Config) {

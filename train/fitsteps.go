@@ -1,6 +1,10 @@
 package train
 
-import "math"
+import (
+	"math"
+
+	"fettle/internal/human"
+)
 
 // mostRate is the largest learning rate without a warning: published runs have 1e-5 … 1e-2.
 const mostRate = 0.1
@@ -22,11 +26,12 @@ func (c Config) fitRates(m *misfits, total int) {
 	switch {
 	case c.LearningRate == 0 || rates.Warmup < total:
 	case peak == 0:
-		m.add(true, key, "is %v: the warm-up takes %d of %d steps, every learning rate is 0 and nothing is learned: set "+
-			"warmup_steps and warmup_ratio to 0", value, rates.Warmup, total)
+		m.add(true, key, "is %v: the warm-up takes %d of %s, every learning rate is 0 and nothing is learned: set "+
+			"warmup_steps and warmup_ratio to 0", value, rates.Warmup, human.Plural(total, "step"))
 	default:
-		m.add(true, key, "is %v: the warm-up takes %d steps and the run has %d, so that the learning rate ends at %.2g and "+
-			"never reaches %v: set warmup_steps to %d", value, rates.Warmup, total, peak, c.LearningRate, (total+9)/10)
+		m.add(true, key, "is %v: the warm-up takes %s and the run has %d, so that the learning rate ends at %.2g and "+
+			"never reaches %v: set warmup_steps to %d", value,
+			human.Plural(rates.Warmup, "step"), total, peak, c.LearningRate, (total+9)/10)
 	}
 	if rates.name != "warmup_stable_decay" {
 		return
@@ -60,8 +65,8 @@ func (c Config) fitIntervals(m *misfits, total int, n Counts) {
 		{"sample_steps", c.SampleSteps, usual.SampleSteps, len(c.SamplePrompts) > 0, "samples come before and after only"},
 	} {
 		stated := i.every != i.usual || n.Stated != nil && n.Stated(i.key)
-		m.add(i.acts && i.every > total && stated, i.key, "is %d and the run has %d steps: %s; set it to %d, or "+
-			"to 0", i.every, total, i.what, third)
+		m.add(i.acts && i.every > total && stated, i.key, "is %d and the run has %s: %s; set it to %d, or "+
+			"to 0", i.every, human.Plural(total, "step"), i.what, third)
 	}
 }
 

@@ -56,6 +56,7 @@ func code(err error) int {
 		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
 		{train.ErrNotFinite, exitData}, {mapped.ErrCut, exitIO},
 		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},
+		{syscall.EPIPE, exitIO},
 		{fs.ErrPermission, exitIO},
 		{fs.ErrNotExist, exitMissing}, {syscall.EADDRINUSE, exitBusy},
 	} {

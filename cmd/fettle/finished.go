@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,14 +32,15 @@ func (m *runData) finished(cmd *cobra.Command, c train.Config, inputs *train.Inp
 	if err != nil || !at.Finished || inputs == nil && !m.older(c, at.Saved) {
 		return false, err
 	}
-	out := cmd.OutOrStdout()
+	out := &strings.Builder{}
 	fmt.Fprintf(out, "The run in %s was already finished, %s: %s of %s steps, %.4g epochs.", c.OutputDir,
 		at.Saved.Format(time.DateTime), human.Count(at.Step), human.Count(at.Steps), at.Epochs)
 	if at.EvalAfter > 0 {
 		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", at.EvalBefore, at.EvalAfter)
 	}
 	fmt.Fprintf(out, " Nothing was done.\nTo train its result further:\n  %s\n", further(cmd, c))
-	return true, nil
+	_, err = io.WriteString(cmd.OutOrStdout(), out.String())
+	return true, err
 }
 
 // older reports whether the files of the data were last changed before a time.

@@ -55,7 +55,7 @@ settings with which the run could not begin are adapted.`,
 			return err
 		}
 		if from.Output == "-" {
-			_, err := fmt.Fprint(cmd.OutOrStdout(), text)
+			_, err := fmt.Fprint(bare(cmd.OutOrStdout()), text) // a wrapped comment would be no YAML
 			return err
 		}
 		if err := writeNew(from.Output, text, from.Force); err != nil {

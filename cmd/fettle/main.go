@@ -34,13 +34,20 @@ func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	}
 	root.SetOut(say.Out())
 	root.SetErr(say.Err())
+	name = commandOf(root, args)
+	if makesFiles(name) {
+		goOnUnread()
+	}
 	err := interruptible(ctx, say, func(ctx context.Context) error {
 		return mapped.Call(func() error { return carryOut(ctx, root, args) })
 	})
 	if ctx.Err() != nil {
-		err = inWords(err, commandOf(root, args))
+		err = inWords(err, name)
 	}
 	say.FreshLine()
+	if err == nil && !makesFiles(name) {
+		err = say.Lost()
+	}
 	return report(say.Err(), err)
 }
 
@@ -87,8 +94,7 @@ Exit codes:
   70 a fault of the program
   73 the output directory, or the port, is in use
   74 an input/output error, such as a full disk
-  75 stopped, by Ctrl-C or the signals TERM, HUP and USR1, with the state kept;
-     the same command continues
+  75 stopped, by Ctrl-C or a signal, with the state kept: the same command goes on
   77 refused for safety, or for lack of memory or disk`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

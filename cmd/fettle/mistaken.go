@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"fettle/adapter"
+	"fettle/internal/builtin"
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
 )
@@ -51,6 +52,9 @@ func checkAdapter(name string) error {
 		return nil
 	}
 	const key = "adapter_name_or_path"
+	if name == builtin.Name && !isDir(name) {
+		return usage(fmt.Errorf("%s %s is the built-in model, not an adapter: give it as --model_name_or_path", key, name))
+	}
 	dir, _, err := adapter.Locate(name)
 	if err != nil {
 		return usage(err)

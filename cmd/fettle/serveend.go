@@ -16,7 +16,6 @@ func serveUntilStopped(cmd *cobra.Command, s *serve.Server, l net.Listener) erro
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, syscall.SIGTERM)
 	defer signal.Stop(asked)
-	goOnUnread()
 	defer hold(cmd.Context(), "The server ends with the answers that it has begun; Ctrl-C again ends it at once.")()
 	if err := s.Serve(cmd.Context(), l); err != nil {
 		return err

@@ -15,5 +15,10 @@ func endings() []os.Signal {
 		signal.Ignored)
 }
 
+// makesFiles reports whether the result of a command, by its name, is in files, so that what it prints may go unread.
+func makesFiles(command string) bool {
+	return slices.Contains([]string{"train", "demo", "merge", "export", "convert", "serve"}, command)
+}
+
 // goOnUnread lets the program go on when nobody reads any more what it prints.
 func goOnUnread() { signal.Ignore(syscall.SIGPIPE) }

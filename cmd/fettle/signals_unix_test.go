@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -70,4 +71,31 @@ func TestNohupIsRespected(t *testing.T) {
 			require.NoError(t, p.Signal(syscall.SIGTERM))
 		})
 	require.Equal(t, exitStopped, code)
+}
+
+// The demonstration examines its model and says so before the run begins.
+func TestTheDemonstrationGoesOnWhenNobodyReadsIt(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "run")
+	cmd := exec.Command(os.Args[0], "demo", "--max_steps", "1", "--output_dir", dir)
+	cmd.Env = append(os.Environ(), "FETTLE_TEST_RUN=1")
+	cmd.Stdout, cmd.Stderr = w, w
+	require.NoError(t, r.Close())
+	require.NoError(t, cmd.Run())
+	require.NoError(t, w.Close())
+	require.FileExists(t, filepath.Join(dir, "adapter_model.safetensors"))
+}
+
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestAResultThatIsLostIsAnError(t *testing.T) {
+	for _, args := range [][]string{{"version"}, {"--help"}, {"help", "train"}, {"plan", "--probe", "0"}, {"inspect"},
+		{"init", "--output", "-"}} {
+		var stderr strings.Builder
+		require.Equal(t, exitIO, run("fettle", args, strings.NewReader(""), fullDisk{}, &stderr), args)
+		require.Contains(t, stderr.String(), "the disk is full", args)
+	}
 }

@@ -165,7 +165,7 @@ func (c *chatter) set(rest string) error {
 		case f.Key != key && !slices.Contains(f.Aliases, key):
 			continue
 		case !has:
-			c.note("%s is %s: %s.", f.Key, shown(f), f.Help)
+			c.note("%s is %s (%s).", f.Key, shown(f), f.Help)
 			return nil
 		}
 		if err := f.Set(strings.TrimSpace(value)); err != nil {

@@ -51,7 +51,7 @@ func TestCommandsOfChatsAreChecked(t *testing.T) {
 		"/set temprature 0":    `unknown setting "temprature", did you mean "temperature"`,
 		"/set temperature hot": `temperature: "hot" is not a number`,
 		"/set temperature -1":  "temperature is -1",
-		"/set top_p":           "top_p is 0.95: sample among",
+		"/set top_p":           "top_p is 0.95 (sample among",
 		"/set TOP-P=0.5":       "top_p is 0.5.",
 		"/set --top_k 3":       "top_k is not used: temperature is 0",
 		"/set stop a,b":        `stop is ["a" "b"].`,

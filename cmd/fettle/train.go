@@ -65,7 +65,6 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 
 // runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights.
 func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board) error {
-	goOnUnread()
 	if err := overwrites(c); err != nil {
 		return err
 	}
@@ -164,7 +163,9 @@ func quantization(m *model.Model) string {
 }
 
 // summarize prints the result of a run.
-func summarize(out io.Writer, c train.Config, base *model.Config, r train.Result) {
+func summarize(to io.Writer, c train.Config, base *model.Config, r train.Result) {
+	out := &strings.Builder{} // one text, so that a terminal wraps it as one
+	defer func() { io.WriteString(to, out.String()) }()
 	fmt.Fprintf(out, "\n%s done.", human.Plural(r.Steps, "step"))
 	if r.EvalAfter > 0 {
 		fmt.Fprintf(out, " Held-out loss: %.4f before, %.4f after.", r.EvalBefore, r.EvalAfter)

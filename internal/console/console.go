@@ -17,6 +17,7 @@ type Console struct {
 	mu       sync.Mutex
 	out, err *Stream
 	standing *Stream // the stream with the status line; nil: there is none
+	lost     error   // of the first text that the standard output did not take
 	inside   *Stream // the stream whose last line on the terminal has no end yet; nil: there is none
 }
 
@@ -39,6 +40,13 @@ func (c *Console) JSON(resultOnOut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.err.json, c.out.json = true, !resultOnOut
+}
+
+// Lost returns the error of the first text that the standard output did not take, nil if it took all.
+func (c *Console) Lost() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lost
 }
 
 // FreshLine ends the status line, or a line that was begun on a terminal, and reports whether there was one.
@@ -126,6 +134,15 @@ func (s *Stream) Write(p []byte) (int, error) {
 	c := s.console
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n, err := s.write(p)
+	if s == c.out && c.lost == nil {
+		c.lost = err
+	}
+	return n, err
+}
+
+func (s *Stream) write(p []byte) (int, error) {
+	c := s.console
 	if len(p) == 0 {
 		return 0, nil
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -112,4 +113,17 @@ func TestResultsStayAsTheyAreBesideJSON(t *testing.T) {
 	c.Err().Write([]byte("It was warm.\n"))
 	require.Equal(t, "Lena lives in Naples.\n", out.String())
 	require.True(t, json.Valid([]byte(errs.String())))
+}
+
+// full takes nothing, as a full disk does.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestALostTextIsRemembered(t *testing.T) {
+	c := New(full{}, &strings.Builder{})
+	c.Err().Write([]byte("taken\n"))
+	require.NoError(t, c.Lost())
+	c.Out().Write([]byte("lost\n"))
+	require.ErrorIs(t, c.Lost(), syscall.ENOSPC)
 }
