@@ -154,7 +154,7 @@ func writeNew(path, text string, force bool) error {
 	if _, err := os.Lstat(path); err == nil && !force {
 		return fault.Mark(fmt.Errorf("init: %s exists; --force replaces it", path), fault.Refused)
 	}
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	err := atomicfile.MkdirAll(atomicfile.OS{}, filepath.Dir(path))
 	if err == nil {
 		err = atomicfile.Write(path, atomicfile.Bytes([]byte(text)))
 	}

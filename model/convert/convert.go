@@ -103,7 +103,7 @@ func (m Model) releasing() []checkpoint.Computed {
 // A directory that is there already must be empty, unless replace is set.
 func NewDirectory(dir string, replace bool, write func(temporary string) error) error {
 	around := filepath.Dir(dir)
-	if err := os.MkdirAll(around, 0o755); err != nil {
+	if err := atomicfile.MkdirAll(atomicfile.OS{}, around); err != nil {
 		return err
 	}
 	temporary, err := os.MkdirTemp(around, atomicfile.TemporaryPrefix)
