@@ -3,11 +3,14 @@ package data_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"fettle/data"
+	"fettle/data/encode"
 	"fettle/data/internal/datatest"
 	"fettle/data/recipe"
 	"fettle/data/source"
@@ -126,4 +129,65 @@ func TestADamagedCacheIsNeverUsed(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, sound, again, "byte %d", at)
 	}
+}
+
+func TestCacheKnowsContentsAndWeightsOfFiles(t *testing.T) {
+	r, err := recipe.Find("alpaca")
+	require.NoError(t, err)
+	path, dir := datatest.Write(t, "a.jsonl", `{"instruction": "a", "output": "b"}`), t.TempDir()
+	get := func(f source.File) *data.Set {
+		s, err := data.Load(datatest.Spelled{}, r, []source.File{f}, data.Options{Cache: dir})
+		require.NoError(t, err)
+		want, err := data.Load(datatest.Spelled{}, r, []source.File{f}, data.Options{})
+		require.NoError(t, err)
+		require.Equal(t, want, s)
+		return s
+	}
+	require.Len(t, get(source.File{Path: path, Weight: 1}).Examples, 1)
+	require.Len(t, get(source.File{Path: path, Weight: 3}).Examples, 3)
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(`{"instruction": "a", "output": "c"}`), 0o644))
+	require.NoError(t, os.Chtimes(path, info.ModTime(), info.ModTime()), "of the same size and time")
+	require.Contains(t, datatest.Marked(get(source.File{Path: path, Weight: 1}).Examples[0]), "c¶⟧")
+}
+
+// folded encodes as with another normalizer, renamed has other texts for its control tokens.
+type (
+	folded  struct{ datatest.Spelled }
+	renamed struct{ datatest.Spelled }
+)
+
+func (f folded) Encode(text string) []int32 { return f.Spelled.Encode(strings.ToLower(text)) }
+func (f folded) EncodeSpecial(text string) []int32 {
+	return f.Spelled.EncodeSpecial(strings.ToLower(text))
+}
+func (r renamed) Piece(id int32) string { return "-" + r.Spelled.Piece(id) }
+
+// The files beside a tokenizer's own can change what it does; so can another build of the program.
+func TestCacheKnowsTokenizersAndProgramsByWhatTheyDo(t *testing.T) {
+	r, err := recipe.Find("alpaca")
+	require.NoError(t, err)
+	path, dir := datatest.Write(t, "a.jsonl", `{"instruction": "a", "output": "b"}`), t.TempDir()
+	load := func(tok encode.Tokenizer) int {
+		_, err := datatest.Load(tok, r, path, data.Options{Cache: dir})
+		require.NoError(t, err)
+		found, err := filepath.Glob(filepath.Join(dir, "*"))
+		require.NoError(t, err)
+		return len(found)
+	}
+	plain := datatest.Spelled{File: "a"}
+	require.Equal(t, 1, load(plain))
+	require.Equal(t, 2, load(folded{plain}), "another normalizer")
+	require.Equal(t, 3, load(renamed{plain}), "other texts")
+	require.Equal(t, 3, load(plain))
+	program, err := os.Executable()
+	require.NoError(t, err)
+	info, err := os.Stat(program)
+	require.NoError(t, err)
+	if os.Chtimes(program, info.ModTime(), info.ModTime().Add(-time.Second)) != nil {
+		t.Skip("the test's own file cannot be touched")
+	}
+	defer os.Chtimes(program, info.ModTime(), info.ModTime())
+	require.Equal(t, 4, load(plain), "another build")
 }

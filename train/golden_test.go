@@ -16,7 +16,7 @@ import (
 	"fettle/train/checkpoint"
 )
 
-var update = flag.Bool("update", false, "write the checkpoints of the current format into testdata, if they are missing")
+var update = flag.Bool("update", false, "write checkpoints of the current format into testdata if they are missing")
 
 // goldenConfig returns the settings of the run that the checkpoints in testdata are of.
 func goldenConfig(t *testing.T) Config {
