@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (r *run) facts() [][2]string {
 	facts := [][2]string{
 		{"method", r.config.Type},
 		{"trainable parameters", human.Count(r.job.Adapter.Size())},
-		{"base", r.job.Record.Base},
+		{"base", cmp.Or(r.job.Record.Base, r.config.ModelName)},
 		{"recipe", r.config.Recipe},
 		{"compute", r.job.Record.Compute},
 		{"examples", fmt.Sprintf("%s, %s learned tokens in an epoch", human.Count(len(r.job.Training)),

@@ -85,7 +85,7 @@ func (c Config) checkOptimization(p *problems) {
 	p.atLeast("gradient_accumulation_steps", c.Accumulation, 1)
 	p.add(c.MaxSteps < -1, "max_steps is %d, want 0 or -1 (by num_train_epochs) or more", c.MaxSteps)
 	p.add(c.MaxSteps <= 0 && !(c.Epochs > 0), "num_train_epochs is %v, want more than 0", c.Epochs)
-	p.add(!(c.LearningRate >= 0 && c.LearningRate < 10), "learning_rate is %v, want 0 … 10", c.LearningRate)
+	p.add(!(c.LearningRate >= 0 && c.LearningRate <= 10), "learning_rate is %v, want 0 … 10", c.LearningRate)
 	_, err := newSchedule(c, 1)
 	p.add(err != nil, "%w", err)
 	p.add(!(c.WarmupSteps >= 0 && c.WarmupSteps < 1<<31) ||

@@ -62,11 +62,15 @@ const (
 	columnH = 200 // that answer to the pointer
 )
 
-// NewPlot draws curves over the steps 0 to last. format writes a value, as "%.4f" does.
+// NewPlot draws curves over the steps 0 to last, without their points that are not finite. format writes a value, as
+// "%.4f" does.
 func NewPlot(title, format string, last int, curves ...Curve) Plot {
 	p := Plot{Title: title}
+	curves = slices.Clone(curves)
 	low, high, steps := math.Inf(1), math.Inf(-1), float64(max(last, 1))
-	for _, c := range curves {
+	for i, c := range curves {
+		c.Points = Finite(c.Points)
+		curves[i] = c
 		for _, point := range c.Points {
 			low, high, steps = min(low, point.Y), max(high, point.Y), max(steps, point.X)
 		}

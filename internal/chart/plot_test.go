@@ -98,6 +98,8 @@ func TestChartsAreWellFormed(t *testing.T) {
 	for _, c := range []interface{ html() (string, error) }{
 		plotOf(NewPlot("<nothing>", "%f", 0, Curve{Name: "a"})),
 		plotOf(NewPlot("One", "%f", 1, Curve{Name: "<a>", Points: []Point{{1, 3}}})),
+		plotOf(NewPlot("Lost", "%f", 2, Curve{Name: "a", Points: []Point{{0, math.NaN()}, {1, 3}, {2, math.Inf(1)}}})),
+		plotOf(NewPlot("All lost", "%f", 1, Curve{Name: "a", Points: []Point{{1, math.NaN()}}})),
 		plotOf(NewPlot("Two", "%f", 2, Curve{Name: "a", Points: falling(2)})),
 		barsOf(NewBars("<Lengths>", "by", "tokens", []int{1, 5, 500})),
 		barsOf(NewBars("One", "by", "tokens", []int{0})),

@@ -1,7 +1,21 @@
 package chart
 
+import (
+	"math"
+	"slices"
+)
+
 // Point is a point of a curve: a step and a value.
 type Point struct{ X, Y float64 }
+
+// Finite returns the points whose value is finite.
+func Finite(points []Point) []Point {
+	lost := func(p Point) bool { return math.IsNaN(p.Y) || math.IsInf(p.Y, 0) }
+	if !slices.ContainsFunc(points, lost) {
+		return points
+	}
+	return slices.DeleteFunc(slices.Clone(points), lost)
+}
 
 // Around returns how many neighbours on each side go into a mean of Smooth, of n points.
 func Around(n int) int { return n / 40 }

@@ -152,18 +152,18 @@ func (p Page) Now() (all [][2]string) {
 	} else if n > 1 {
 		add(fmt.Sprintf("%.4f → %.4f", h.Evals[0].EvalLoss, h.Evals[n-1].EvalLoss), "held-out loss, before and now")
 	}
-	if n := len(h.Steps); n > 0 {
-		losses := chart.Smooth(p.curve(func(s StepRow) float64 { return s.Loss }))
+	if means := chart.Smooth(p.curve(func(s StepRow) float64 { return s.Loss })); len(means) > 0 {
 		label := "training loss of the last step"
-		if k := chart.Around(n); k > 0 {
+		if k := chart.Around(len(means)); k > 0 {
 			label = fmt.Sprintf("training loss, mean of %s steps", human.Count(k+1))
 		}
-		add(fmt.Sprintf("%.4f", losses[n-1].Y), label)
-		if w.Phase == Running {
-			add(fmt.Sprintf("%.2e", h.Steps[n-1].LearningRate), "learning rate")
-		}
-		speeds := chart.Smooth(p.curve(func(s StepRow) float64 { return s.TokensPerSecond }))
-		add(human.Count(int(speeds[n-1].Y)), "tokens a second")
+		add(fmt.Sprintf("%.4f", means[len(means)-1].Y), label)
+	}
+	if n := len(h.Steps); n > 0 && w.Phase == Running {
+		add(fmt.Sprintf("%.2e", h.Steps[n-1].LearningRate), "learning rate")
+	}
+	if means := chart.Smooth(p.curve(func(s StepRow) float64 { return s.TokensPerSecond })); len(means) > 0 {
+		add(human.Count(int(means[len(means)-1].Y)), "tokens a second")
 	}
 	if w.Steps > 0 {
 		add(fmt.Sprintf("%.2f of %s", w.Epoch, strings.TrimSuffix(fmt.Sprintf("%.2f", w.Epochs), ".00")), "epochs")
@@ -180,7 +180,7 @@ func (p Page) curve(value func(StepRow) float64) []chart.Point {
 	for i, s := range p.History.Steps {
 		points[i] = chart.Point{X: float64(s.Step), Y: value(s)}
 	}
-	return points
+	return chart.Finite(points)
 }
 
 // Loss draws the losses.

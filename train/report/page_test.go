@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,6 +37,13 @@ func TestAPageRunsItsOwnScriptAndNothingElse(t *testing.T) {
 			return trained(3).Controlled(Control{Token: "a&b", Script: "let a = 1 < 2;"})
 		},
 		"before the first step": Page{}.HTML,
+		"of steps that were not finite": func() ([]byte, error) {
+			p := trained(3)
+			for i := range p.History.Steps {
+				p.History.Steps[i].Loss, p.History.Steps[i].TokensPerSecond = math.NaN(), math.Inf(1)
+			}
+			return p.HTML()
+		},
 	} {
 		raw, err := page()
 		require.NoError(t, err)
@@ -65,6 +73,9 @@ func TestAPageSaysHowFarTheRunIs(t *testing.T) {
 	}
 	require.Contains(t, now(), "held-out loss, before and now: 2.5000 → 1.5000\n")
 	require.Contains(t, now(), "left, about: 1 min 5 s\n")
+	require.Contains(t, now(), "training loss of the last step: 0.6667\n")
+	p.Status.Epoch, p.Status.Epochs = 0.1067, 0.10666666
+	require.Contains(t, now(), "epochs: 0.11 of 0.11\n")
 	p.Exam = &Exam{Before: Score{0, 116}}
 	require.Contains(t, now(), "right answers, before and after: 0\u00a0% → …\n")
 	p.Exam.After, p.Status.Phase = Score{113, 116}, Finished
