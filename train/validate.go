@@ -65,7 +65,8 @@ func (c Config) checkModel(p *problems) {
 }
 
 func (c Config) checkData(p *problems) {
-	p.add(len(c.Dataset) == 0, "dataset is missing: the file to learn from")
+	p.add(len(c.Dataset) == 0, "dataset is missing: the file to learn from; the built-in fettle-questions is one "+
+		"to try with")
 	p.oneOf("dataset_format", c.DatasetFormat, source.Formats()...)
 	p.oneOf("over_long", c.OverLong, "auto", "truncate", "drop", "truncate_prompt", "proportional", "split",
 		"error")

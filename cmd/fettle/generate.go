@@ -104,9 +104,6 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 	if err != nil {
 		return err
 	}
-	if a.Reason == generate.Cancelled && cmd.Context().Err() != nil {
-		return stopped(fmt.Sprintf("generate: stopped after %s of the answer", human.Plural(a.Tokens, "token")))
-	}
 	if !ask.Raw {
 		fmt.Fprintln(cmd.OutOrStdout())
 	}

@@ -84,7 +84,9 @@ func TestConfigOfInitRuns(t *testing.T) {
 			t.Chdir(t.TempDir())
 			said := must(t, append([]string{"init", "--model_name_or_path", c.model, "--num_train_epochs", "1"}, c.flags...)...)
 			require.Contains(t, said, c.want)
-			must(t, "train", "--config", "config.yaml")
+			code, _, stderr := call("", "train", "--config", "config.yaml")
+			require.Zero(t, code, stderr)
+			require.NotContains(t, stderr, "_steps is ", "of a value that init chose")
 		})
 	}
 }

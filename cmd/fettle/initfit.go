@@ -82,6 +82,7 @@ func (f *fitting) fit() error {
 		}
 	}
 	f.steps(m)
+	f.intervals(m)
 	resolved = f.resolved(resolved)
 	if err := m.check(resolved); err != nil {
 		return err
@@ -103,6 +104,7 @@ func (f *fitting) read() (train.Config, *runData, error) {
 func (f *fitting) resolved(before train.Config) train.Config {
 	before.BatchSize, before.Accumulation = f.config.BatchSize, f.config.Accumulation
 	before.WarmupSteps, before.WarmupRatio = f.config.WarmupSteps, f.config.WarmupRatio
+	before.SaveSteps, before.LoggingSteps = f.config.SaveSteps, f.config.LoggingSteps
 	return before
 }
 
@@ -157,6 +159,17 @@ func (f *fitting) steps(m *runData) {
 	steps := train.NewWorkload(*c, m.training.Examples, nil).Steps
 	if warm := c.WarmupSteps; warm > 1 && warm > float64(steps)/4 && !f.given("warmup_steps") {
 		change(f, "warmup_steps", &c.WarmupSteps, float64(steps/20), fmt.Sprintf("not %v, as the run has %d", warm, steps))
+	}
+}
+
+// intervals shortens what is done every so many steps, where the run has fewer.
+func (f *fitting) intervals(m *runData) {
+	c := f.config
+	steps := train.NewWorkload(*c, m.training.Examples, nil).Steps
+	for key, at := range map[string]*int{"save_steps": &c.SaveSteps, "logging_steps": &c.LoggingSteps} {
+		if *at > steps && !f.given(key) {
+			*at = max(1, steps/3)
+		}
 	}
 }
 

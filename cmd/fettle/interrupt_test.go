@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,6 +58,25 @@ func TestAnInterruptEndsEveryCommand(t *testing.T) {
 			require.NotContains(t, rest, "context canceled")
 		})
 	}
+}
+
+// In a pipe that both streams share, what is said about the stop begins a line, too.
+func TestAStoppedAnswerEndsItsLine(t *testing.T) {
+	cmd := exec.Command(os.Args[0], "generate", "--model_name_or_path", babbling(t), "--recipe", "alpaca", "--prompt", "a",
+		"--max_new_tokens", "15000")
+	cmd.Env = append(os.Environ(), "FETTLE_TEST_RUN=1")
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	cmd.Stderr = cmd.Stdout
+	require.NoError(t, cmd.Start())
+	_, err = io.ReadFull(out, make([]byte, 3))
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	rest, err := io.ReadAll(out)
+	require.NoError(t, err)
+	require.Regexp(t, `^b*\nfettle: generate: stopped after [1-9][\d,]* tokens? of the answer\n$`, string(rest))
+	require.Error(t, cmd.Wait())
+	require.Equal(t, exitStopped, cmd.ProcessState.ExitCode())
 }
 
 // babbling returns a model that answers "bbb…" without end.

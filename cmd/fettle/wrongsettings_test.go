@@ -146,7 +146,7 @@ func wrongValues() []wrongInput {
 func wrongCombinations() []wrongInput {
 	return []wrongInput{
 		{"train --dataset rows.json", 64, "model_name_or_path is missing: the directory or file of the base model"},
-		{"train --model_name_or_path model", 64, "dataset is missing: the file to learn from"},
+		{"train --model_name_or_path model", 64, "the built-in fettle-questions is one to try with"},
 		{runs + "--lora_rank 4 --lora_r 8", 64, "leave one out"},
 		{runs + "--finetuning_type full --lora_rank 4", 64, "it belongs to lora"},
 		{runs + "--finetuning_type full --quantization nf4", 64, "leave them out"},

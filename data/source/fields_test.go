@@ -119,7 +119,7 @@ func TestRowsThatCannotBeReadSayWhy(t *testing.T) {
 		{"null in a message", `{"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": null}]}`,
 			`"messages", message 2: "content" is null`},
 		{"a misspelt answer", `{"instruction": "q", "outputs": "a"}`, `did you mean "outputs"`},
-		{"a misspelt question", `{"intruction": "q", "summary": "a"}`, `does "intruction" stand for "instruction"`},
+		{"a misspelt question", `{"intruction": "q", "summary": "a"}`, `perhaps "intruction" stands for "instruction"`},
 		{"a choice that is not there", `{"question": "q", "choices": ["x", "y"], "answer": 2}`,
 			`"answer" is 2, there are 2 choices, counted from 0`},
 		{"pictures", `{"instruction": "q", "output": "a", "images": ["a.png"]}`,

@@ -77,8 +77,8 @@ func (r *Reader) detect() (format, error) {
 				}
 			}
 		}
-		return format{}, f.errorf("no format has the fields %s%s; name a format (%s) or map the fields "+
-			"(instruction=…, output=…)", f.quoted(), f.misspelt(), strings.Join(Formats()[1:], ", "))
+		return format{}, f.errorf("no format has the fields %s%s; name the right ones with --columns "+
+			"instruction=…,output=…, or their dataset_format (%s)", f.quoted(), f.misspelt(), strings.Join(Formats()[1:], ", "))
 	}
 	return format{}, first
 }
@@ -94,7 +94,7 @@ func (f fields) misspelt() string {
 	}
 	for _, key := range slices.Sorted(maps.Keys(f.Fields)) {
 		if near := suggest.Nearest(strings.ToLower(key), allNames(rowFields)); near != "" && !strings.EqualFold(near, key) {
-			return fmt.Sprintf("; does %q stand for %q?", key, near)
+			return fmt.Sprintf("; perhaps %q stands for %q", key, near)
 		}
 	}
 	return ""

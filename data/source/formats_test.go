@@ -71,7 +71,7 @@ func TestBadTablesNameFileAndRow(t *testing.T) {
 		{"python.csv", "prompt,completion\n\"[{'role': 'user', 'content': 'q'}]\",a\n",
 			`python.csv:2: "prompt" holds a list as Python prints it`},
 		{"head.csv", "instruction,output\n", "the data set is empty"},
-		{"keys.csv", "a,b\n1,2\n", `no format has the fields "a", "b"; name a format`},
+		{"keys.csv", "a,b\n1,2\n", `no format has the fields "a", "b"; name the right ones with --columns`},
 		{"a.parquet", "PAR1 and then nothing", "broken parquet"},
 		{"b.parquet", "", "the data set is empty"},
 		{"a.txt", "fine\n\xff\xfe\n", "not UTF-8"},

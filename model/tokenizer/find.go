@@ -48,7 +48,8 @@ func loadDir(dir string) (*Tokenizer, error) {
 type missing struct{ dir string }
 
 func (m *missing) Error() string {
-	return "neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in " + m.dir
+	return "neither tokenizer.model (SentencePiece's or tiktoken's) nor tokenizer.json in " + m.dir +
+		": copy that of the model there"
 }
 
 // Is makes a missing tokenizer a missing file.
