@@ -76,7 +76,8 @@ func interruptible(ctx context.Context, say *console.Console, work func(context.
 	}
 }
 
-// inWords says of an interrupted command that it was, instead of how its parts found out.
+// inWords says of a command that was stopped, by an interrupt or from its dashboard, that it was, instead of how its
+// parts found out.
 func inWords(err error, command string) error {
 	if !errors.Is(err, context.Canceled) {
 		return err

@@ -41,14 +41,11 @@ func run(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) 
 	err := interruptible(ctx, say, func(ctx context.Context) error {
 		return mapped.Call(func() error { return carryOut(ctx, root, args) })
 	})
-	if ctx.Err() != nil {
-		err = inWords(err, name)
-	}
 	say.FreshLine()
 	if err == nil && !makesFiles(name) {
 		err = say.Lost()
 	}
-	return report(say.Err(), err)
+	return report(say.Err(), inWords(err, name))
 }
 
 // commandOf names the command of a command line.

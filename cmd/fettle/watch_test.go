@@ -65,11 +65,6 @@ func TestADashboardStopsItsRunWithTheStateKept(t *testing.T) {
 	require.NoError(t, err)
 	go io.Copy(io.Discard, printed)
 
-	page, err := http.Get(first)
-	require.NoError(t, err)
-	text, err := io.ReadAll(page.Body)
-	require.NoError(t, err)
-	token := regexp.MustCompile(`data-token="(\w+)"`).FindStringSubmatch(string(text))[1]
 	events, err := http.Get(first + "events")
 	require.NoError(t, err)
 	defer events.Body.Close()
@@ -91,13 +86,37 @@ func TestADashboardStopsItsRunWithTheStateKept(t *testing.T) {
 		}
 	}()
 	<-begun
-	stop, err := http.NewRequest(http.MethodPost, first+"stop", nil)
-	require.NoError(t, err)
-	stop.Header.Set("X-Fettle-Token", token)
-	answer, err := http.DefaultClient.Do(stop)
-	require.NoError(t, err)
-	require.Equal(t, http.StatusNoContent, answer.StatusCode)
+	stopBy(t, first)
 	require.Equal(t, exitStopped, <-code, stderr.String())
 	require.Contains(t, <-followed, `"phase":"stopped"`, "the page learns how the run ended")
 	require.NotEmpty(t, checkpoint.List(out))
+}
+
+// stopBy asks a dashboard to stop its run.
+func stopBy(t *testing.T, url string) {
+	page, err := http.Get(url)
+	require.NoError(t, err)
+	text, err := io.ReadAll(page.Body)
+	require.NoError(t, err)
+	stop, err := http.NewRequest(http.MethodPost, url+"stop", nil)
+	require.NoError(t, err)
+	stop.Header.Set("X-Fettle-Token", regexp.MustCompile(`data-token="(\w+)"`).FindStringSubmatch(string(text))[1])
+	answer, err := http.DefaultClient.Do(stop)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNoContent, answer.StatusCode)
+}
+
+func TestADashboardStopsTheDemonstrationBeforeItLearns(t *testing.T) {
+	printed, write := io.Pipe()
+	code := make(chan int, 1)
+	var stderr bytes.Buffer
+	args := []string{"demo", "--output_dir", filepath.Join(t.TempDir(), "demo"), "--dashboard", "0"}
+	go func() { code <- execute(args, strings.NewReader(""), write, &stderr); write.Close() }()
+	var url string
+	_, err := fmt.Fscanf(printed, "Dashboard: %s\n", &url)
+	require.NoError(t, err)
+	stopBy(t, url) // what is printed next waits for its reader
+	go io.Copy(io.Discard, printed)
+	require.Equal(t, exitStopped, <-code, stderr.String())
+	require.Contains(t, stderr.String(), "fettle: demo: stopped")
 }
