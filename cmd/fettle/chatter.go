@@ -31,6 +31,8 @@ type chatter struct {
 	file     string // the dialogue was saved to, or loaded from
 	in       *lineedit.Reader
 	out      io.Writer
+
+	interrupts chan os.Signal // that nothing has taken yet
 }
 
 // The ends of a chat: by a command, and by Ctrl-C.
@@ -47,6 +49,9 @@ func (c *chatter) run(ctx context.Context) error {
 	}
 	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
 	defer stop()
+	c.interrupts = make(chan os.Signal, 1) // one between two messages must not end the program either
+	signal.Notify(c.interrupts, os.Interrupt)
+	defer signal.Stop(c.interrupts)
 	interrupted := false
 	for {
 		fmt.Fprintln(c.out)
@@ -79,13 +84,31 @@ func (c *chatter) run(ctx context.Context) error {
 
 // read waits for the next message.
 func (c *chatter) read(ctx context.Context) (string, error) {
-	waiting, stop := signal.NotifyContext(ctx, os.Interrupt)
+	waiting, stop := c.untilInterrupt(ctx)
 	defer stop()
 	text, err := c.in.Read(waiting)
 	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
 		err = lineedit.ErrInterrupted
 	}
 	return text, err
+}
+
+// untilInterrupt returns a context that the next interrupt cancels. stop ends that, and must be called.
+func (c *chatter) untilInterrupt(ctx context.Context) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		select {
+		case <-c.interrupts:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() {
+		cancel()
+		<-over
+	}
 }
 
 // quotes begin and end a message of several lines, or one that looks like a command.
@@ -181,8 +204,10 @@ func (c *chatter) seen() recipe.Conversation {
 
 // say prints an answer as it comes. Ctrl-C stops it; the text up to there stays.
 func (c *chatter) say(who *chat.Conversation, prompt []int32) (chat.Answer, error) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
+	ctx, stopWaiting := c.untilInterrupt(ctx)
+	defer stopWaiting()
 	a, err := who.Ask(ctx, chat.Question{Prompt: prompt, Sampling: c.used}, screen(c.out))
 	fmt.Fprintln(c.out)
 	switch {
