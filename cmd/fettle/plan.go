@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"fettle/internal/human"
+	"fettle/internal/machine"
 	"fettle/train"
 	"fettle/train/plan"
 )
@@ -152,6 +154,9 @@ func (p planReport) print(out io.Writer, c train.Config) {
 	}
 	fmt.Fprintln(out)
 	for _, line := range p.parts() {
+		if human.Columns(line) > machine.Width(out) { // a narrow terminal has no room for columns
+			line = human.Wrap("  "+strings.Join(strings.Fields(line), " "), machine.Width(out))
+		}
 		fmt.Fprintln(out, line)
 	}
 	if p.Fits {

@@ -2,16 +2,43 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 
 	"fettle/adapter"
 	"fettle/internal/identify"
 	"fettle/train"
 	"fettle/train/checkpoint"
 )
+
+// finishing returns the commands that continue a run. Its settings hold paths as they were typed, relative to where it
+// was begun: elsewhere the first command goes there. It returns "" if that place is not known.
+func finishing(cmd *cobra.Command, run string) string {
+	config := filepath.Join(run, "config.yaml")
+	text, err := os.ReadFile(config)
+	var ran struct {
+		Output string `yaml:"output_dir"`
+	}
+	if err != nil || yaml.Unmarshal(text, &ran) != nil || ran.Output == "" {
+		return ""
+	}
+	if sameFile(ran.Output, run) {
+		return "  " + commandLine(cmd, "train", "--config", config)
+	}
+	abs, err := filepath.Abs(run)
+	root, found := strings.CutSuffix(abs, string(filepath.Separator)+filepath.Clean(ran.Output))
+	if err != nil || !found {
+		return ""
+	}
+	return "  cd " + quote(root+string(filepath.Separator), runtime.GOOS) + "\n  " +
+		commandLine(cmd, "train", "--config", filepath.Join(ran.Output, "config.yaml"))
+}
 
 // settle completes the paths of a source: without a model and an adapter it is the newest run, and a run without a
 // result is its newest checkpoint. It says so on standard error.
@@ -78,8 +105,8 @@ func reached(cmd *cobra.Command, name string, kind identify.Kind) (string, error
 		return name, nil // explained where it is opened
 	}
 	note := ""
-	if config := filepath.Join(path, "config.yaml"); isThere(config) {
-		note = "; this finishes the run:\n  " + commandLine(cmd, "train", "--config", config)
+	if lines := finishing(cmd, path); lines != "" {
+		note = "; this finishes the run:\n" + lines
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "%s has no result yet. Using its last checkpoint, %s%s\n", path,
 		filepath.Base(newest), note)

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
@@ -79,6 +80,28 @@ func TestAStoppedRunIsUsedFromItsLastCheckpoint(t *testing.T) {
 	code, _, stderr := call("", append(ask, "--adapter_name_or_path", begun)...)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "has saved nothing yet")
+}
+
+// The settings of a run name its files from where it was begun.
+func TestAStoppedRunIsFinishedFromElsewhere(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	t.Chdir(home)
+	run := filepath.Join("runs", "it's one")
+	must(t, training(base, set, run, "--save_steps", "2")...)
+	stop(t, run)
+	finish := "  fettle train --config " + quote(filepath.Join(run, "config.yaml"), runtime.GOOS) + "\n"
+	ask := []string{"generate", "--prompt", "a", "--max_new_tokens", "4", "--adapter_name_or_path"}
+	_, _, stderr := call("", append(ask, run)...)
+	require.Contains(t, stderr, "this finishes the run:\n"+finish)
+	t.Chdir("runs")
+	_, _, stderr = call("", append(ask, "it's one")...)
+	require.Contains(t, stderr, "this finishes the run:\n  cd "+quote(home+string(filepath.Separator), runtime.GOOS)+
+		"\n"+finish)
+	require.NoError(t, os.Rename("it's one", "moved"))
+	_, _, stderr = call("", append(ask, "moved")...)
+	require.NotContains(t, stderr, "finishes the run")
 }
 
 func TestATrainersRunIsUsedFromItsLastCheckpoint(t *testing.T) {
