@@ -152,7 +152,7 @@ func TestCacheKnowsContentsAndWeightsOfFiles(t *testing.T) {
 	require.Contains(t, datatest.Marked(get(source.File{Path: path, Weight: 1}).Examples[0]), "c¶⟧")
 }
 
-// folded encodes as with another normalizer, renamed has other texts for its control tokens.
+// folded encodes as with another normalizer, renamed has other texts for its plain tokens.
 type (
 	folded  struct{ datatest.Spelled }
 	renamed struct{ datatest.Spelled }
@@ -162,7 +162,12 @@ func (f folded) Encode(text string) []int32 { return f.Spelled.Encode(strings.To
 func (f folded) EncodeSpecial(text string) []int32 {
 	return f.Spelled.EncodeSpecial(strings.ToLower(text))
 }
-func (r renamed) Piece(id int32) string { return "-" + r.Spelled.Piece(id) }
+func (r renamed) Piece(id int32) string {
+	if r.Control(id) {
+		return r.Spelled.Piece(id)
+	}
+	return "-" + r.Spelled.Piece(id)
+}
 
 // The files beside a tokenizer's own can change what it does; so can another build of the program.
 func TestCacheKnowsTokenizersAndProgramsByWhatTheyDo(t *testing.T) {

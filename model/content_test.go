@@ -88,3 +88,32 @@ func TestWeightsThatAreNotFiniteAreRefused(t *testing.T) {
 	_, err := model.New(c, tensors, ref.New())
 	require.NoError(t, err)
 }
+
+// A vector of more than 8 KiB has bytes that the fingerprint does not hold.
+func TestEveryByteOfVectorsCounts(t *testing.T) {
+	c, err := model.ParseConfig([]byte(`{"hidden_size": 4096, "intermediate_size": 8, "num_hidden_layers": 1,
+		"num_attention_heads": 1, "num_key_value_heads": 1, "head_dim": 8, "vocab_size": 8,
+		"max_position_embeddings": 8, "model_type": "llama"}`))
+	require.NoError(t, err)
+	tensors := map[string]checkpoint.Tensor{}
+	for _, w := range c.Tensors() {
+		tensors[w.Name] = checkpoint.FromFloat32s(w.Name, w.Shape, make([]float32, w.Size()))
+	}
+	load := func() *model.Model {
+		m, err := model.New(c, tensors, ref.New())
+		require.NoError(t, err)
+		return m
+	}
+	want := load()
+	for name, x := range tensors {
+		for _, at := range []int{0, len(x.Data) / 2, len(x.Data) - 1} {
+			x.Data[at] ^= 1
+			m := load()
+			require.NotEqual(t, want.Content(), m.Content(), "%s, byte %d", name, at)
+			if at != len(x.Data)/2 {
+				require.NotEqual(t, want.Fingerprint(), m.Fingerprint(), "%s, byte %d", name, at)
+			}
+			x.Data[at] ^= 1
+		}
+	}
+}
