@@ -20,7 +20,7 @@ export async function visit(browser, address, view, name, act = async () => {}, 
     permissions: [],
   });
   const wrong = [], page = await context.newPage();
-  page.setDefaultTimeout(15000);
+  page.setDefaultTimeout(30000);
   page.on("console", m => {
     if (["error", "warning"].includes(m.type()) && !expected.test(m.text())) wrong.push(`console: ${m.text()}`);
   });
