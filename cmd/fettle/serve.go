@@ -82,7 +82,8 @@ answers, the one with index i is sampled with seed + i.`,
 			options.Seed = &sampling.Seed
 		}
 		out := cmd.OutOrStdout()
-		fmt.Fprintf(out, "Chat at http://%s/, the API is under http://%s/v1. Ctrl-C ends. Models:\n", l.Addr(), l.Addr())
+		at := openable(l.Addr())
+		fmt.Fprintf(out, "Chat at http://%s/, the API is under http://%s/v1. Ctrl-C ends. Models:\n", at, at)
 		for _, name := range e.Models() {
 			fmt.Fprintf(out, "  %s: %s\n", name, e.Card(name))
 		}
@@ -91,9 +92,19 @@ answers, the one with index i is sampled with seed + i.`,
 	return cmd
 }
 
+// openable returns the address with which a browser on this machine reaches a server: one on all addresses has none.
+func openable(at net.Addr) string {
+	tcp, ok := at.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return at.String()
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
+}
+
 // listener opens the address. Without a token it refuses one that other machines reach.
 func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(s.Host, strconv.Itoa(s.Port)))
+	at := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
+	l, err := net.Listen("tcp", at)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return nil, usage(fmt.Errorf("serve: %w: give another --port, or --port 0 for any free one", err))
@@ -102,7 +113,7 @@ func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
 	}
 	if token == "" && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		l.Close()
-		return nil, fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", l.Addr(),
+		return nil, fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", at,
 			serve.ErrExposed), fault.Refused)
 	}
 	return l, nil

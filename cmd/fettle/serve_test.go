@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -161,6 +162,13 @@ func TestT27ManyClientsAreAnsweredAsOne(t *testing.T) {
 	}
 	all.Wait()
 	require.Equal(t, append(want, want...), got)
+}
+
+func TestServerOnAllAddressesIsNamedByOneThatOpens(t *testing.T) {
+	for host, want := range map[string]string{"0.0.0.0": "127.0.0.1:80", "::": "127.0.0.1:80", "::1": "[::1]:80",
+		"10.0.0.7": "10.0.0.7:80"} {
+		require.Equal(t, want, openable(&net.TCPAddr{IP: net.ParseIP(host), Port: 80}))
+	}
 }
 
 func TestServeRefusesAnOpenAddressWithoutAKey(t *testing.T) {
