@@ -145,16 +145,8 @@ func (r *Reader) prompt(row Row) (c recipe.Conversation, err error) {
 
 // readQuestion reads one question with what stands before and beside it.
 func readQuestion(f fields) (recipe.Conversation, error) {
-	c := recipe.Conversation{Source: f.Source}
-	if err := f.addHistory(&c); err != nil {
-		return c, err
-	}
-	if key, raw := f.lookup("instruction"); isList(raw) {
-		f.mark(key)
-		if err := f.addMessages(&c, key, raw); err != nil {
-			return c, err
-		}
-	} else if err := f.addInstruction(&c); err != nil {
+	c, err := f.question()
+	if err != nil {
 		return c, err
 	}
 	options, err := f.choices()

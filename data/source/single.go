@@ -45,22 +45,30 @@ func (f fields) instance() (fields, bool, error) {
 
 // readSingle reads one question with its answer, which is a field of that meaning.
 func readSingle(f fields, answer string) (recipe.Conversation, error) {
-	c := recipe.Conversation{Source: f.Source}
-	if err := f.addHistory(&c); err != nil {
-		return c, err
-	}
-	if key, raw := f.lookup("instruction"); isList(raw) {
-		f.mark(key)
-		if err := f.addMessages(&c, key, raw); err != nil {
-			return c, err
-		}
-	} else if err := f.addInstruction(&c); err != nil {
+	c, err := f.question()
+	if err != nil {
 		return c, err
 	}
 	if err := f.addAnswerTo(&c, answer); err != nil {
 		return c, err
 	}
 	return c, f.addBeside(&c)
+}
+
+// question reads a question with what stands before it.
+func (f fields) question() (recipe.Conversation, error) {
+	c := recipe.Conversation{Source: f.Source}
+	if err := f.addHistory(&c); err != nil {
+		return c, err
+	}
+	key, raw := f.lookup("instruction")
+	if !isList(raw) {
+		err := f.addInstruction(&c)
+		return c, err
+	}
+	f.mark(key)
+	err := f.addMessages(&c, key, raw)
+	return c, err
 }
 
 // addHistory appends earlier questions and answers.
