@@ -1,5 +1,5 @@
 // Package look holds the one style sheet of fettle's pages: the chat page, reports, inspections and the dashboard.
-// look.css names its classes in comments. A page that is one file puts Style into a style element, and Hash into its
+// look.css names its classes in comments. A page that is one file puts CSS into a style element, and Hash into its
 // content security policy; a server sends CSS as a file.
 package look
 
@@ -15,9 +15,6 @@ var css string
 
 // CSS returns the style sheet.
 func CSS() string { return css }
-
-// Style returns the style sheet for a style element of a template.
-func Style() template.CSS { return template.CSS(css) }
 
 // Icon returns a picture of the letter f for a link element, as a data URL: pages load nothing for it.
 func Icon() template.URL {
