@@ -123,5 +123,19 @@ func mistaken(key, name string, p identify.Path, want string) error {
 	case p.Use != "":
 		return input(fmt.Errorf("%s %s is %s: give %s", key, name, p.What, p.Use))
 	}
+	if dir := filepath.Dir(name); !isDir(name) && dir != "." && identify.Holds(dir, kindOf(key)) {
+		return input(fmt.Errorf("%s %s is %s: give %s", key, name, p.What, dir))
+	}
 	return input(fmt.Errorf("%s %s is %s, want %s", key, name, p.What, want))
+}
+
+// kindOf returns what the path of a setting leads to.
+func kindOf(key string) identify.Kind {
+	switch key {
+	case "adapter_name_or_path":
+		return identify.Adapter
+	case "resume":
+		return identify.Checkpoint
+	}
+	return identify.Model
 }

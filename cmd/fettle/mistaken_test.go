@@ -89,3 +89,22 @@ func TestPathsGivenForOthersAreNamed(t *testing.T) {
 		})
 	}
 }
+
+func TestAFileBesideAModelNamesItsDirectory(t *testing.T) {
+	base, set, dir := tiny(t, tinymodel.Config{}), rows(t, 14), t.TempDir()
+	run := filepath.Join(dir, "run")
+	must(t, training(base, set, run)...)
+	write(t, base, "notes.md", "of the model")
+	for file, flag := range map[string]string{
+		filepath.Join(base, "notes.md"):   "--model_name_or_path",
+		filepath.Join(run, "config.yaml"): "--adapter_name_or_path",
+		filepath.Join(run, "fettle.json"): "--adapter_name_or_path",
+	} {
+		code, _, stderr := call("", "generate", "--prompt", "a", flag, file)
+		require.Equal(t, exitData, code, file)
+		require.Contains(t, stderr, ": give "+filepath.Dir(file)+"\n", file)
+	}
+	code, _, stderr := call("", "generate", "--prompt", "a", "--adapter_name_or_path", "fettle-tiny")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "fettle-tiny is the built-in model, not an adapter: give it as --model_name_or_path")
+}
