@@ -128,8 +128,8 @@ func (s *Stream) JSON() bool {
 // Below returns the writer that the stream writes to.
 func (s *Stream) Below() io.Writer { return s.to }
 
-// Write writes a text behind the status line. Whole lines are wrapped on a terminal; lines that begin with a space,
-// such as commands and tables, stay whole.
+// Write writes a text below the status line, or a line that the other stream has begun. Whole
+// lines are wrapped on a terminal; lines that begin with a space, such as commands and tables, stay whole.
 func (s *Stream) Write(p []byte) (int, error) {
 	c := s.console
 	c.mu.Lock()
@@ -154,6 +154,9 @@ func (s *Stream) write(p []byte) (int, error) {
 		return len(p), err
 	}
 	c.settle()
+	if c.inside != s {
+		c.end()
+	}
 	text, whole := string(p), p[len(p)-1] == '\n'
 	if whole && c.inside == nil {
 		text = wrap(text, s.width())

@@ -45,6 +45,13 @@ func TestPiecesOfALineAreNotWrapped(t *testing.T) {
 	require.Equal(t, "Once upon a time\nthere\nwas\n", shown.String())
 }
 
+func TestNothingIsGluedToTheLineOfAnotherStream(t *testing.T) {
+	c, shown := terminal(80)
+	c.Out().Write([]byte("Once upon"))
+	c.Err().Write([]byte("3 tokens/s\n"))
+	require.Equal(t, "Once upon\n3 tokens/s\n", shown.String())
+}
+
 func TestTheStatusLineFitsTheTerminal(t *testing.T) {
 	forms := []string{"step 10/20  loss 1.25  3 s left", "step 10/20  loss 1.25", "step 10/20"}
 	for columns, want := range map[int]string{
