@@ -24,7 +24,7 @@ func readMessages(f fields) (recipe.Conversation, error) {
 	if err := f.addMessages(&c, key, raw); err != nil {
 		return c, err
 	}
-	return c, f.addBeside(&c)
+	return f.addBeside(c)
 }
 
 // addMessages appends the messages of a field: a list, or one by itself.
@@ -117,12 +117,12 @@ func (f fields) addQuestion(c *recipe.Conversation) error {
 	return nil
 }
 
-// addBeside reads the fields beside messages. A system message among them comes first.
-func (f fields) addBeside(c *recipe.Conversation) error {
+// addBeside returns a conversation with the fields beside its messages. A system message among them comes first.
+func (f fields) addBeside(c recipe.Conversation) (recipe.Conversation, error) {
 	if key, raw := f.lookup("system"); raw != nil && !isNull(raw) {
 		text, ok := scalar(raw)
 		if !ok {
-			return f.errorf("%q is %.20s, want a text", key, raw)
+			return c, f.errorf("%q is %.20s, want a text", key, raw)
 		}
 		if c.System == "" || text == c.System {
 			c.System, c.Silent = text, c.Silent && text == ""
@@ -132,8 +132,8 @@ func (f fields) addBeside(c *recipe.Conversation) error {
 	if _, raw := f.value("tools"); !empty(raw) {
 		c.Tools = string(unquoted(raw))
 	}
-	f.addVerdict(c)
-	return nil
+	f.addVerdict(&c)
+	return c, nil
 }
 
 // addVerdict reads KTO's label of the last answer.

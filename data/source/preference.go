@@ -18,7 +18,7 @@ func readPreference(f fields) (recipe.Conversation, error) {
 			return c, err
 		}
 		f.markPrompt(c)
-		return c, f.addBeside(&c)
+		return f.addBeside(c)
 	}
 	if key, list := f.lookup("messages"); isList(unquoted(list)) {
 		f.mark(key)
@@ -28,7 +28,7 @@ func readPreference(f fields) (recipe.Conversation, error) {
 		if err := f.addAnswerTo(&c, "chosen"); err != nil {
 			return c, err
 		}
-		return c, f.addBeside(&c)
+		return f.addBeside(c)
 	}
 	if f.hasAny("instruction") || f.hasAny("input") {
 		return readSingle(f, "chosen")
@@ -40,7 +40,7 @@ func readPreference(f fields) (recipe.Conversation, error) {
 	if err := addTranscript(&c, f, chosen, "\n\nHuman:", "\n\nAssistant:"); err != nil {
 		return c, err
 	}
-	return c, f.addBeside(&c)
+	return f.addBeside(c)
 }
 
 // asks reports whether a list of messages is a whole conversation: its first message is not an answer.

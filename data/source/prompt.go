@@ -154,5 +154,5 @@ func readQuestion(f fields) (recipe.Conversation, error) {
 		return c, err
 	}
 	options.addTo(&c)
-	return c, f.addBeside(&c)
+	return f.addBeside(c)
 }

@@ -52,7 +52,7 @@ func readSingle(f fields, answer string) (recipe.Conversation, error) {
 	if err := f.addAnswerTo(&c, answer); err != nil {
 		return c, err
 	}
-	return c, f.addBeside(&c)
+	return f.addBeside(c)
 }
 
 // question reads a question with what stands before it.
