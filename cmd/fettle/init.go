@@ -282,9 +282,9 @@ func written(c train.Config, r recipe.Recipe, p recipe.Preset, notes []string) (
 		}
 		fmt.Fprintf(&b, "#   %s\n", note)
 	}
-	group := ""
+	group, idle := "", c.Idle()
 	for _, f := range settings.Fields(&c) {
-		if isAnother(f.Key, c.Type) {
+		if isAnother(f.Key, c.Type) || slices.ContainsFunc(idle, func(i train.Idle) bool { return i.Key == f.Key }) {
 			continue
 		}
 		if f.Group != group {

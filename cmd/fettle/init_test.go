@@ -33,6 +33,7 @@ func TestInitWritesAConfigThatTrains(t *testing.T) {
 		require.Contains(t, string(text), want)
 	}
 	require.NotContains(t, string(text), "gate_activation", "another method's")
+	require.NotContains(t, string(text), "\nsave_dtype", "of full tuning")
 	must(t, "train", "--config", config)
 	must(t, "inspect", "--config", config)
 

@@ -17,6 +17,7 @@ type holds struct {
 	lock  sync.Mutex
 	parts int
 	word  string // what is said when the interrupt comes
+	done  string // what an interrupt leaves
 }
 
 type holdsKey struct{}
@@ -35,6 +36,25 @@ func hold(ctx context.Context, word string) (release func()) {
 		defer h.lock.Unlock()
 		h.parts, h.word = h.parts-1, ""
 	})
+}
+
+// achieved says what an interrupt leaves from here on, other than nothing.
+func achieved(ctx context.Context, what string) {
+	if h, ok := ctx.Value(holdsKey{}).(*holds); ok {
+		h.lock.Lock()
+		defer h.lock.Unlock()
+		h.done = what
+	}
+}
+
+// left returns the error of an interrupted command.
+func (h *holds) left() error {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	if h.done != "" {
+		return stopped(h.done)
+	}
+	return context.Canceled
 }
 
 // now returns whether a part holds on, and its word.
@@ -70,7 +90,7 @@ func interruptible(ctx context.Context, say *console.Console, work func(context.
 			return err
 		case <-time.After(patience):
 			if on, _ := h.now(); !on {
-				return context.Canceled
+				return h.left()
 			}
 		}
 	}

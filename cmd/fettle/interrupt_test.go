@@ -114,6 +114,11 @@ func TestOnlyWhatHoldsOnIsWaitedFor(t *testing.T) {
 			time.Sleep(patience * 3 / 2)
 			return train.ErrStopped
 		}, train.ErrStopped},
+		"it has written something": {func(ctx context.Context) error {
+			achieved(ctx, "x is written")
+			cancel()
+			select {}
+		}, train.ErrStopped},
 		"it ends by itself": {func(ctx context.Context) error { cancel(); return ctx.Err() }, context.Canceled},
 	} {
 		ctx, cancel = context.WithCancel(t.Context())

@@ -139,6 +139,7 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 		return fmt.Errorf("write %s: %w", to.Output, err)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "Wrote %s, %s.\n", to.Output, human.Bytes(bytesAt(to.Output)))
+	achieved(cmd.Context(), fmt.Sprintf("%s: stopped; %s is written, its certificate is not", cmd.Name(), to.Output))
 	if note := otherTokens(m.chat.Tokenizer, to.Output); note != "" {
 		fmt.Fprintln(cmd.OutOrStdout(), note)
 	}

@@ -108,6 +108,24 @@ func TestNamesOfAVocabularysControlTokensAreFound(t *testing.T) {
 	require.Contains(t, s.Report.String(), "<reponame> in")
 }
 
+// Paths of other directories are whole.
+func TestADirectoryIsNamedOnce(t *testing.T) {
+	var r lint.Report
+	for _, source := range []string{"/a/b/x.json:1", "/a/b/y.json:2", "/a/c/z.json:3"} {
+		r.Add("empty-answer", source, "there is no answer")
+	}
+	r.Add("html", "/a/c/z.json:4", "a tag")
+	r.Settle()
+	var places []string
+	for line := range strings.Lines(r.String()) {
+		if text, ok := strings.CutPrefix(line, "    "); ok && !strings.HasPrefix(text, "→") {
+			place, _, _ := strings.Cut(text, ": ")
+			places = append(places, place)
+		}
+	}
+	require.Equal(t, []string{"/a/b/x.json:1", "y.json:2", "/a/c/z.json:3", "z.json:4"}, places)
+}
+
 func TestCleanSetsPass(t *testing.T) {
 	s, err := datatest.LoadAlpaca(datatest.Write(t, "a.jsonl", datatest.TwoRows), data.Options{})
 	require.NoError(t, err)

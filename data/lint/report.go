@@ -5,6 +5,7 @@ package lint
 
 import (
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -117,9 +118,10 @@ func (r *Report) Errors(allow []string) ([]Finding, error) {
 	return out, nil
 }
 
-// String lists each broken rule with its first rows and advice.
+// String lists each broken rule with its first rows and advice. Files that follow in the same directory go without it.
 func (r *Report) String() string {
 	var b strings.Builder
+	dir := ""
 	for _, rule := range Rules() {
 		count := r.Counts[rule.Name]
 		if count == 0 {
@@ -129,7 +131,13 @@ func (r *Report) String() string {
 		shown := 0
 		for _, f := range r.Findings {
 			if f.Rule == rule.Name && shown < 3 {
-				fmt.Fprintf(&b, "    %s\n", strings.TrimPrefix(f.Source+": "+f.Text, ": "))
+				place := f.Source
+				if in := filepath.Dir(place); place != "" && in == dir {
+					place = filepath.Base(place)
+				} else if place != "" {
+					dir = in
+				}
+				fmt.Fprintf(&b, "    %s\n", strings.TrimPrefix(place+": "+f.Text, ": "))
 				shown++
 			}
 		}
