@@ -30,7 +30,7 @@ func missingParts(dir string) string {
 	for _, e := range entries {
 		if m := shardName.FindStringSubmatch(e.Name()); m != nil {
 			have[e.Name()] = true
-			like = m[1] + "-%05d-of-" + m[3] + "." + m[4]
+			like = strings.ReplaceAll(m[1], "%", "%%") + "-%05d-of-" + m[3] + "." + m[4]
 			last, _ = strconv.Atoi(m[3])
 		}
 	}
