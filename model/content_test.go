@@ -12,6 +12,7 @@ import (
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/compute/ref"
+	"fettle/internal/tinymodel"
 	"fettle/model"
 )
 
@@ -60,6 +61,26 @@ func TestEveryByteOfTheWeightsCounts(t *testing.T) {
 		}
 	}
 	require.Equal(t, want.Content(), load().Content())
+}
+
+// Weights in a mapped file are hashed when the hash is asked for, others while they are loaded.
+func TestMappedWeightsHaveTheSameHash(t *testing.T) {
+	for _, c := range []tinymodel.Config{{Hidden: 64, Heads: 4}, {Tied: true}, {Shards: 3, DType: checkpoint.BF16}} {
+		dir := t.TempDir()
+		require.NoError(t, tinymodel.Write(dir, c, 5))
+		s, err := model.Open(dir)
+		require.NoError(t, err)
+		for _, dev := range devices(t) {
+			for _, quantization := range []string{"none", "int8"} {
+				want, err := model.NewAs(s.Config, s.Tensors, dev, quantization)
+				require.NoError(t, err)
+				got, err := model.LoadAs(dir, dev, quantization)
+				require.NoError(t, err)
+				require.Equal(t, want.Content(), got.Content())
+				require.Equal(t, want.Content(), got.Content(), "asked again")
+			}
+		}
+	}
 }
 
 func TestWeightsThatAreNotFiniteAreRefused(t *testing.T) {

@@ -164,7 +164,8 @@ func (m *Model) Bias(s Site) []float32 { return m.weights.blocks[s.Layer].bias[s
 // same one.
 func (m *Model) Fingerprint() string { return m.weights.fingerprint }
 
-// Content is the SHA-256 of the fingerprint and of all bytes of all weights, as they were when the model was loaded.
+// Content is the SHA-256 of the fingerprint and of all bytes of all weights. The first call reads those that lie in
+// mapped files.
 func (m *Model) Content() string { return m.weights.content.sum(m.weights.fingerprint) }
 
 func (m *Model) delta(l int, p Place) Delta {

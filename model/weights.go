@@ -24,7 +24,7 @@ type weights struct {
 
 	parts       map[*compute.Matrix]checkpoint.Tensor // matrices to join before they are prepared
 	fingerprint string
-	content     content
+	content     *content
 	shared      bool // with other weights, array by array: see Model.Own
 }
 
@@ -43,7 +43,7 @@ type loader struct {
 	taken   map[string]bool
 	release releaser // may be nil
 	parts   map[*compute.Matrix]checkpoint.Tensor
-	content content
+	content *content
 	err     error
 }
 
@@ -125,7 +125,7 @@ func newWeights(c *Config, tensors map[string]checkpoint.Tensor, release release
 	}
 	tie(c, tensors)
 	l := &loader{tensors: tensors, taken: map[string]bool{}, release: release}
-	l.parts, l.content = map[*compute.Matrix]checkpoint.Tensor{}, content{}
+	l.parts, l.content = map[*compute.Matrix]checkpoint.Tensor{}, &content{sums: map[string][sha256.Size]byte{}}
 	w, rotations := &weights{blocks: make([]blockWeights, c.Layers), parts: l.parts}, newRopes(c)
 	w.embed = l.matrix(embedName, c.Vocab, c.Hidden)
 	for i := range w.blocks {
@@ -183,8 +183,7 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 	var errs []error
 	for i := range w.blocks {
 		for p, m := range w.blocks[i].proj {
-			w.join(m)
-			if err := w.content.add(m); err != nil {
+			if err := w.content.add(m, w.join(m)); err != nil {
 				return err
 			}
 			if quantization != "none" {
@@ -200,20 +199,21 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 			errs = append(errs, dev.Prepare(m))
 		}
 	}
-	for _, m := range []*compute.Matrix{w.embed, w.head} {
-		w.join(m)
-		errs = append(errs, w.content.add(m))
+	for _, m := range slices.Compact([]*compute.Matrix{w.embed, w.head}) {
+		errs = append(errs, w.content.add(m, w.join(m)))
 	}
 	return errors.Join(append(errs, dev.Prepare(w.head))...)
 }
 
 // join puts a matrix together whose files hold it in parts: one after another, so that the joined model need never be
-// in memory as a whole.
-func (w *weights) join(m *compute.Matrix) {
-	if t, ok := w.parts[m]; ok {
+// in memory as a whole. It reports whether the matrix lies in a mapped file instead.
+func (w *weights) join(m *compute.Matrix) (inFile bool) {
+	t, ok := w.parts[m]
+	if ok {
 		m.Raw = t.Joined().Data
 		delete(w.parts, m)
 	}
+	return !ok && m.Release != nil
 }
 
 // fingerprint computes Model.Fingerprint from the tensors that were taken.

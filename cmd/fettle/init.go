@@ -82,7 +82,7 @@ func (f *fitting) initial(s *settings.Settings, presetName string) (string, erro
 	c, own := f.config, f.standIn(s)
 	known := unnamed(*c) == ""
 	if known {
-		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join("runs", "new")) // for now
+		c.OutputDir = cmp.Or(c.OutputDir, filepath.Join("runs", "new")) // until the recipe gives a name
 		if err := c.Validate(); err != nil {
 			return "", usage(err)
 		}
