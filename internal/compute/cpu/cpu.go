@@ -28,6 +28,9 @@ type Options struct {
 	// All else, products of trainable arrays too, is float32.
 	Compute string
 
+	// Stored keeps even small matrices as they are stored, instead of float32: for tests, whose matrices are small.
+	Stored bool
+
 	// Level forces a lower level of the processor's instructions, for tests and comparisons; "" is $FETTLE_CPU if set,
 	// else the best.
 	Level string
@@ -50,6 +53,9 @@ func New(o Options) (compute.Device, error) {
 		return nil, err
 	}
 	d := &device{core: l, threads: o.Threads, widenUpTo: keepFloat32UpTo, free: &pool{}}
+	if o.Stored {
+		d.widenUpTo = 0
+	}
 	switch o.Compute {
 	case "", compute.ModeAuto:
 		d.bf16 = l.Auto

@@ -7,41 +7,29 @@ import (
 
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
+	"fettle/internal/compute/cpu/kernel"
 	"fettle/internal/compute/devicetest"
-	"fettle/internal/compute/ref"
+	"fettle/internal/selftest"
 )
 
 func newDevice(t *testing.T, o cpu.Options) compute.Device {
 	t.Helper()
+	o.Stored = true // tests are small
 	dev, err := cpu.New(o)
 	require.NoError(t, err)
-	return cpu.AsStored(dev) // tests are small
-}
-
-// judges returns the plain devices of each way to compute at a level.
-func judges(level string) map[string]devicetest.Judge {
-	rest := ref.New()
-	if cpu.MultipliesPairsFaster(level) {
-		rest = ref.NewBF16()
-	}
-	return map[string]devicetest.Judge{
-		"f32":  {Device: ref.New(), Product: 1e-5, Loss: 1e-5},
-		"bf16": {Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3},
-		"int8": {Device: ref.NewInt8(rest), Product: 1e-5, Loss: 4e-3},
-	}
+	return dev
 }
 
 func TestEqualsRef(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long; TestBitsDoNotDependOnThreads runs the same cases")
 	}
-	for _, level := range cpu.Levels() {
-		for mode, judge := range judges(level) {
-			t.Run(level+" "+mode, func(t *testing.T) {
-				t.Parallel()
-				devicetest.Run(t, newDevice(t, cpu.Options{Compute: mode, Threads: 2, Level: level}), judge)
-			})
-		}
+	for _, a := range selftest.Arithmetics() {
+		t.Run(a.String(), func(t *testing.T) {
+			t.Parallel()
+			o := cpu.Options{Compute: a.Mode, Threads: 2, Level: a.Level.Name}
+			require.NoError(t, devicetest.Run(newDevice(t, o), a.Judge()))
+		})
 	}
 }
 
@@ -54,10 +42,10 @@ func TestWordsOfEveryKindEqualRef(t *testing.T) {
 	dev := func(codes int) compute.Device {
 		return cpu.WithCodes(newDevice(t, cpu.Options{Compute: "int8", Threads: 2, Level: "plain"}), codes)
 	}
-	judge := judges("plain")["int8"]
-	devicetest.Run(t, dev(2), judge)
-	devicetest.Run(t, dev(4), judge)
-	devicetest.SameBits(t, dev(2), dev(4))
+	judge := selftest.Arithmetic{Level: kernel.Plain(), Mode: "int8"}.Judge()
+	require.NoError(t, devicetest.Run(dev(2), judge))
+	require.NoError(t, devicetest.Run(dev(4), judge))
+	require.NoError(t, devicetest.SameBits(dev(2), dev(4)))
 }
 
 // TestFewRowsOfCodesHaveTheBitsOfMany compares one row and two, which have a
@@ -98,11 +86,9 @@ func TestSmallMatricesAreWidenedExactly(t *testing.T) {
 	for _, level := range cpu.Levels() {
 		for _, kind := range []compute.DType{compute.BF16, compute.F16} {
 			var results [2][]float32
-			widened := func(d compute.Device) compute.Device { return d }
-			for i, keep := range []func(compute.Device) compute.Device{cpu.AsStored, widened} {
-				dev, err := cpu.New(cpu.Options{Compute: "f32", Level: level})
+			for i, stored := range []bool{true, false} {
+				dev, err := cpu.New(cpu.Options{Compute: "f32", Level: level, Stored: stored})
 				require.NoError(t, err)
-				dev = keep(dev)
 				w := devicetest.Matrix(out, in, kind, devicetest.Normal(3, out*in))
 				require.NoError(t, dev.Prepare(w))
 				y, dx := make([]float32, n*out), make([]float32, n*in)
@@ -117,15 +103,15 @@ func TestSmallMatricesAreWidenedExactly(t *testing.T) {
 
 func TestGradientsAreDerivatives(t *testing.T) {
 	for _, level := range cpu.Levels() {
-		devicetest.Gradients(t, newDevice(t, cpu.Options{Compute: "f32", Threads: 2, Level: level}))
+		require.NoError(t, devicetest.Gradients(newDevice(t, cpu.Options{Compute: "f32", Threads: 2, Level: level})))
 	}
 }
 
 func TestBitsDoNotDependOnThreads(t *testing.T) {
-	for mode := range judges("") {
+	for _, mode := range []string{"f32", "bf16", "int8"} {
 		one := newDevice(t, cpu.Options{Threads: 1, Compute: mode})
 		for _, threads := range []int{2, 3, 5} {
-			devicetest.SameBits(t, one, newDevice(t, cpu.Options{Threads: threads, Compute: mode}))
+			require.NoError(t, devicetest.SameBits(one, newDevice(t, cpu.Options{Threads: threads, Compute: mode})))
 		}
 	}
 }
@@ -138,7 +124,7 @@ func TestStripsChangeNoBit(t *testing.T) {
 	}
 	for _, level := range cpu.Levels() {
 		o := cpu.Options{Threads: 2, Compute: "f32", Level: level}
-		devicetest.SameBits(t, newDevice(t, o), cpu.InStrips(newDevice(t, o)))
+		require.NoError(t, devicetest.SameBits(newDevice(t, o), cpu.InStrips(newDevice(t, o))))
 	}
 }
 

@@ -13,16 +13,10 @@ func Levels() (names []string) {
 	return names
 }
 
-// MultipliesPairsFaster reports whether compute auto takes bf16 at a level of this machine.
-func MultipliesPairsFaster(level string) bool {
-	l, err := kernel.Choose(level)
-	return err == nil && l.Auto
-}
-
-// AsStored makes dev keep even small matrices as they are stored.
-func AsStored(dev compute.Device) compute.Device {
-	dev.(*device).widenUpTo = 0
-	return dev
+// Spoil replaces the kernels of dev by those that spoil returns.
+func Spoil(dev compute.Device, spoil func(kernel.Level) kernel.Level) {
+	d := dev.(*device)
+	d.core = spoil(d.core)
 }
 
 // WithCodes makes dev, of level plain, multiply bytes in words of so many codes.

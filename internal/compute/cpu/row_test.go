@@ -22,9 +22,8 @@ func TestOneRowHasTheBitsOfMany(t *testing.T) {
 		for _, mode := range []string{"f32", "bf16", "int8"} {
 			for _, kind := range kinds() {
 				for _, shape := range [][2]int{{1, 1}, {33, 5}, {70, 66}, {32, 130}, {40, 1101}} {
-					dev, err := New(Options{Compute: mode, Level: l.Name, Threads: 2})
+					dev, err := New(Options{Compute: mode, Level: l.Name, Threads: 2, Stored: true})
 					require.NoError(t, err)
-					AsStored(dev)
 					w := devicetest.Drawn(3, shape[0], shape[1], kind)
 					n, k := w.N, w.K
 					require.NoError(t, dev.Prepare(w))

@@ -10,8 +10,8 @@ import (
 // Cases lists all calls the suite makes.
 func Cases() []Case {
 	return concat(
-		products(), orders(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(), losses(),
-		rowOperations(), normWeights(), logits(), optimizers(),
+		allProducts(), orders(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(),
+		losses(), rowOperations(), normWeights(), logits(), optimizers(),
 	)
 }
 
@@ -22,14 +22,35 @@ func concat(lists ...[]Case) (all []Case) {
 	return all
 }
 
-// products: every tail of rows, columns and reduction, of every type, with
-// and without Prepare; widths are rounded up to whole blocks.
-func products() (cases []Case) {
-	shapes := [][2]int{
+// Quick lists some of the cases, among them calls of every kernel of every level: for a check of a machine in a
+// fraction of a second for each device.
+func Quick() []Case {
+	return concat(
+		products([][2]int{{33, 65}, {70, 1100}, {1100, 70}}, 1, 3, 15), products([][2]int{{33, 40}}, 100),
+		every(9, orders()), every(5, gemms()), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(),
+		every(11, attentions()), losses(), rowOperations(), normWeights(), logits(), optimizers(),
+	)
+}
+
+// every returns each n-th of the cases.
+func every(n int, all []Case) (some []Case) {
+	for i := 0; i < len(all); i += n {
+		some = append(some, all[i])
+	}
+	return some
+}
+
+// allProducts: every tail of rows, columns and reduction.
+func allProducts() []Case {
+	return products([][2]int{
 		{1, 1}, {1, 2}, {2, 3}, {3, 1}, {5, 7}, {16, 16}, {17, 31}, {32, 32}, {33, 65}, {48, 64},
 		{100, 130}, {31, 600}, {70, 1100}, {1100, 70},
-	}
-	rows := []int{0, 1, 2, 3, 5, 8, 13, 14, 15, 29}
+	}, 0, 1, 2, 3, 5, 8, 13, 14, 15, 29)
+}
+
+// products of matrices of these shapes, of every type, with these numbers of rows, with and without Prepare; widths are
+// rounded up to whole blocks.
+func products(shapes [][2]int, rows ...int) (cases []Case) {
 	seed := uint64(0)
 	for _, s := range shapes {
 		for _, typ := range types {

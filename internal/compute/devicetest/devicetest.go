@@ -1,11 +1,10 @@
-// Package devicetest compares a compute.Device with a plain one.
+// Package devicetest compares a compute.Device with a plain one: in tests, and on a user's machine, whose processor or
+// memory may be at fault.
 package devicetest
 
 import (
+	"fmt"
 	"math"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"fettle/internal/compute"
 )
@@ -39,54 +38,85 @@ type Judge struct {
 	Product, Loss float64
 }
 
-// Run compares dev with the judge on every case, and requires that rows are independent and that NaN and infinities
+// Run compares dev with the judge on every case, and checks that rows are independent and that NaN and infinities
 // propagate.
-func Run(t *testing.T, dev compute.Device, judge Judge) {
-	for _, c := range Cases() {
-		limit := [...]float64{Exact: exact, Bits: 0, Product: judge.Product, Loss: judge.Loss}[c.Kind]
-		want, got := c.Run(judge), c.Run(dev)
-		require.Equal(t, len(want), len(got), c.Name)
-		for i := range want {
-			near(t, want[i], got[i], limit, c.Name)
+func Run(dev compute.Device, judge Judge) error {
+	if err := NewExam(Cases(), judge).Pass(dev); err != nil {
+		return err
+	}
+	for _, property := range []struct {
+		name string
+		of   func(compute.Device) error
+	}{{"rows stand alone", rowsStandAlone}, {"not finite", notFinite}, {"short slices", shortSlices}} {
+		if err := property.of(dev); err != nil {
+			return fmt.Errorf("%s: %w", property.name, err)
 		}
 	}
-	t.Run("rows stand alone", func(t *testing.T) { rowsStandAlone(t, dev) })
-	t.Run("not finite", func(t *testing.T) { notFinite(t, dev) })
-	t.Run("short slices", func(t *testing.T) { shortSlices(t, dev) })
+	return nil
 }
 
-// SameBits requires that two devices agree on every case to the last bit.
-func SameBits(t *testing.T, a, b compute.Device) {
+// Exam holds cases with the answers of a judge.
+type Exam struct {
+	judge Judge
+	cases []Case
+	want  [][][]float32
+}
+
+// NewExam asks the judge.
+func NewExam(cases []Case, judge Judge) *Exam {
+	e := &Exam{judge: judge, cases: cases}
+	for _, c := range cases {
+		e.want = append(e.want, c.Run(judge))
+	}
+	return e
+}
+
+// Pass returns an error for the first case in which dev differs from the judge by more than its bounds.
+func (e *Exam) Pass(dev compute.Device) error {
+	limits := [...]float64{Exact: exact, Bits: 0, Product: e.judge.Product, Loss: e.judge.Loss}
+	for i, c := range e.cases {
+		for j, got := range c.Run(dev) {
+			if err := near(e.want[i][j], got, limits[c.Kind], c.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// SameBits returns an error unless two devices agree on every case to the last bit.
+func SameBits(a, b compute.Device) error {
 	for _, c := range Cases() {
 		x, y := c.Run(a), c.Run(b)
 		for i := range x {
-			requireSameBits(t, x[i], y[i], c.Name)
+			if err := sameBits(x[i], y[i], c.Name); err != nil {
+				return err
+			}
 		}
 	}
+	return nil
 }
 
-// near requires |want−got| ≤ limit·max|want| everywhere.
-func near(t *testing.T, want, got []float32, limit float64, what string) {
-	t.Helper()
-	require.Equal(t, len(want), len(got), what)
+// near returns an error unless |want−got| ≤ limit·max|want| everywhere.
+func near(want, got []float32, limit float64, what string) error {
 	var top float64
 	for _, v := range want {
 		top = math.Max(top, math.Abs(float64(v)))
 	}
 	for i := range want {
 		if diff := math.Abs(float64(want[i]) - float64(got[i])); !(diff <= limit*top) {
-			require.Failf(t, "differs", "%s: element %d of %d: got %g, want %g ± %g",
-				what, i, len(want), got[i], want[i], limit*top)
+			return fmt.Errorf("%s: element %d of %d: got %g, want %g ± %g", what, i, len(want), got[i], want[i], limit*top)
 		}
 	}
+	return nil
 }
 
-func requireSameBits(t *testing.T, want, got []float32, what string) {
-	t.Helper()
-	require.Equal(t, len(want), len(got), what)
+// sameBits returns an error unless all elements are equal to the last bit.
+func sameBits(want, got []float32, what string) error {
 	for i := range want {
 		if math.Float32bits(want[i]) != math.Float32bits(got[i]) {
-			require.Failf(t, "bits differ", "%s: element %d of %d: got %g, want %g", what, i, len(want), got[i], want[i])
+			return fmt.Errorf("%s: element %d of %d: got %g, want the same bits as of %g", what, i, len(want), got[i], want[i])
 		}
 	}
+	return nil
 }

@@ -1,16 +1,14 @@
 package devicetest
 
 import (
+	"fmt"
 	"math"
-	"testing"
-
-	"github.com/stretchr/testify/require"
 
 	"fettle/internal/compute"
 )
 
 // rowsStandAlone requires the same bits however the rows of a batch are cut.
-func rowsStandAlone(t *testing.T, dev compute.Device) {
+func rowsStandAlone(dev compute.Device) error {
 	const n, vocab, heads, dh = 37, 75, 53, 10
 	src := newSource(7)
 	for _, typ := range types {
@@ -42,18 +40,25 @@ func rowsStandAlone(t *testing.T, dev compute.Device) {
 		}
 		for _, sizes := range splits {
 			for i, got := range all(sizes...) {
-				requireSameBits(t, want[i], got, "split")
+				if err := sameBits(want[i], got, "split"); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	for _, bound := range bounds {
-		decodingEqualsPrefill(t, dev, bound)
-		prefixEqualsWhole(t, dev, bound)
+		if err := decodingEqualsPrefill(dev, bound); err != nil {
+			return err
+		}
+		if err := prefixEqualsWhole(dev, bound); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // decodingEqualsPrefill requires the bits of a whole sequence from its pieces.
-func decodingEqualsPrefill(t *testing.T, dev compute.Device, a compute.Attention) {
+func decodingEqualsPrefill(dev compute.Device, a compute.Attention) error {
 	const n = 150
 	a.Heads, a.KVHeads, a.HeadDim, a.Scale = 4, 2, 24, 0.2
 	src := newSource(8)
@@ -71,13 +76,16 @@ func decodingEqualsPrefill(t *testing.T, dev compute.Device, a compute.Attention
 			}
 			dev.Attend(got[past*96:], q[past*96:], k, v, []compute.Segment{{Len: m, Past: past}}, a)
 		}
-		requireSameBits(t, want, got, "decoding")
+		if err := sameBits(want, got, "decoding"); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // prefixEqualsWhole requires that sharing a prefix changes no bit of the rows behind it, forward, and that packing
 // changes no bit of a gradient.
-func prefixEqualsWhole(t *testing.T, dev compute.Device, a compute.Attention) {
+func prefixEqualsWhole(dev compute.Device, a compute.Attention) error {
 	const n, p = 90, 33
 	a.Heads, a.KVHeads, a.HeadDim, a.Scale = 4, 2, 24, 0.2
 	src := newSource(9)
@@ -85,7 +93,9 @@ func prefixEqualsWhole(t *testing.T, dev compute.Device, a compute.Attention) {
 	want, got := make([]float32, n*96), make([]float32, n*96)
 	dev.Attend(want, q, k, v, []compute.Segment{{Len: n}}, a)
 	dev.Attend(got, q, k, v, []compute.Segment{{Len: p}, {Row: p, Len: n - p, Key: p, PrefixLen: p}}, a)
-	requireSameBits(t, want, got, "prefix")
+	if err := sameBits(want, got, "prefix"); err != nil {
+		return err
+	}
 
 	segs := []compute.Segment{{Len: p}, {Row: p, Len: n - p, Key: p}}
 	dev.Attend(want, q, k, v, segs, a)
@@ -98,12 +108,15 @@ func prefixEqualsWhole(t *testing.T, dev compute.Device, a compute.Attention) {
 	}
 	packed, single := grads(segs), grads(segs[:1], segs[1:])
 	for i := range packed {
-		requireSameBits(t, packed[i], single[i], "packed gradient")
+		if err := sameBits(packed[i], single[i], "packed gradient"); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // notFinite requires that NaN and infinities reach all results that depend on them and nothing else.
-func notFinite(t *testing.T, dev compute.Device) {
+func notFinite(dev compute.Device) error {
 	const n, out = 5, 40
 	for _, bad := range []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))} {
 		src := newSource(10)
@@ -121,7 +134,9 @@ func notFinite(t *testing.T, dev compute.Device) {
 			y := make([]float32, n*out)
 			dev.MatMul(y, x, w, n)
 			for i, v := range y {
-				require.Equal(t, i/out == 2 || floats && i%out == 11, !finite(v), "%v %v: y[%d] = %g", bad, typ, i, v)
+				if !finite(v) != (i/out == 2 || floats && i%out == 11) {
+					return fmt.Errorf("%v %v: y[%d] = %g", bad, typ, i, v)
+				}
 			}
 			y, dx := make([]float32, n*out), make([]float32, n*k)
 			for i := range y {
@@ -130,8 +145,12 @@ func notFinite(t *testing.T, dev compute.Device) {
 			y[3*out] = bad
 			dev.MatMulT(dx, y, w, n)
 			for i := range n {
-				require.Equal(t, i == 3 || floats, !finite(dx[i*k+3]), "%v %v: dx[%d,3] = %g", bad, typ, i, dx[i*k+3])
-				require.Equal(t, i == 3, !finite(dx[i*k+9]), "%v %v: dx[%d,9] = %g", bad, typ, i, dx[i*k+9])
+				if !finite(dx[i*k+3]) != (i == 3 || floats) {
+					return fmt.Errorf("%v %v: dx[%d,3] = %g", bad, typ, i, dx[i*k+3])
+				}
+				if !finite(dx[i*k+9]) != (i == 3) {
+					return fmt.Errorf("%v %v: dx[%d,9] = %g", bad, typ, i, dx[i*k+9])
+				}
 			}
 		}
 		const k = 33
@@ -139,14 +158,19 @@ func notFinite(t *testing.T, dev compute.Device) {
 		x[2*k+7] = bad
 		dev.RMSNorm(y, x, w, n, 1e-5)
 		for i := range n {
-			require.Equal(t, i == 2, !finite(y[i*k+7]), "%v: rmsnorm row %d", bad, i)
+			if !finite(y[i*k+7]) != (i == 2) {
+				return fmt.Errorf("%v: rmsnorm row %d", bad, i)
+			}
 		}
-		unseenIsUntouched(t, dev, bad)
+		if err := unseenIsUntouched(dev, bad); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // unseenIsUntouched requires that a bad key or value spoils only rows that see it.
-func unseenIsUntouched(t *testing.T, dev compute.Device, bad float32) {
+func unseenIsUntouched(dev compute.Device, bad float32) error {
 	const n, at = 70, 40
 	for _, window := range []int{0, 7, 29} {
 		a := compute.Attention{Heads: 2, KVHeads: 1, HeadDim: 8, Scale: 0.3, Window: window}
@@ -156,28 +180,46 @@ func unseenIsUntouched(t *testing.T, dev compute.Device, bad float32) {
 		dev.Attend(out, q, k, v, []compute.Segment{{Len: n}}, a)
 		for i := range n {
 			sees := i >= at && (window == 0 || i < at+window)
-			require.Equal(t, sees, !finite(out[i*16]), "%v: row %d", bad, i)
-			require.True(t, finite(out[i*16+1]), "%v: row %d", bad, i)
+			if !finite(out[i*16]) != sees {
+				return fmt.Errorf("%v: row %d", bad, i)
+			}
+			if !finite(out[i*16+1]) {
+				return fmt.Errorf("%v: row %d", bad, i)
+			}
 		}
 	}
+	return nil
 }
 
 func finite(v float32) bool { return v-v == 0 }
 
 // shortSlices requires a panic with a constant message on a caller's mistake.
-func shortSlices(t *testing.T, dev compute.Device) {
+func shortSlices(dev compute.Device) error {
 	w := newSource(12).matrix(3, 4, compute.F32)
 	x := make([]float32, 100)
-	const message = "compute: slice too short"
-	require.PanicsWithValue(t, message, func() { dev.MatMul(x[:5], x, w, 2) })
-	require.PanicsWithValue(t, message, func() { dev.MatMulT(x, x[:5], w, 2) })
-	require.PanicsWithValue(t, message, func() { dev.RMSNorm(x[:5], x, x[:3], 2, 0) })
-	require.PanicsWithValue(t, message, func() { dev.SwiGLU(x[:5], x[:4], x) })
-	require.PanicsWithValue(t, message, func() { dev.Embed(x[:5], w, []int32{0, 1}) })
-	require.PanicsWithValue(t, message, func() { dev.Copy(x[:5], x[:4]) })
-	require.PanicsWithValue(t, message, func() { dev.Gather(x[:5], x, []int32{0, 1}, 3) })
-	require.PanicsWithValue(t, message, func() { dev.ScatterAdd(x, x[:5], []int32{0, 1}, 3) })
-	require.PanicsWithValue(t, message, func() { dev.Dropout(x[:5], 3, []int32{0, 1}, 0.5, 1) })
-	require.PanicsWithValue(t, message, func() { dev.RMSNormWeightBackward(x[:3], x[:5], x, 2, 0) })
-	require.PanicsWithValue(t, message, func() { dev.AdamW(x[:5], x, x[:4], x, compute.AdamWStep{Step: 1}) })
+	for name, call := range map[string]func(){
+		"MatMul":                func() { dev.MatMul(x[:5], x, w, 2) },
+		"MatMulT":               func() { dev.MatMulT(x, x[:5], w, 2) },
+		"RMSNorm":               func() { dev.RMSNorm(x[:5], x, x[:3], 2, 0) },
+		"SwiGLU":                func() { dev.SwiGLU(x[:5], x[:4], x) },
+		"Embed":                 func() { dev.Embed(x[:5], w, []int32{0, 1}) },
+		"Copy":                  func() { dev.Copy(x[:5], x[:4]) },
+		"Gather":                func() { dev.Gather(x[:5], x, []int32{0, 1}, 3) },
+		"ScatterAdd":            func() { dev.ScatterAdd(x, x[:5], []int32{0, 1}, 3) },
+		"Dropout":               func() { dev.Dropout(x[:5], 3, []int32{0, 1}, 0.5, 1) },
+		"RMSNormWeightBackward": func() { dev.RMSNormWeightBackward(x[:3], x[:5], x, 2, 0) },
+		"AdamW":                 func() { dev.AdamW(x[:5], x, x[:4], x, compute.AdamWStep{Step: 1}) },
+	} {
+		if said := panics(call); said != "compute: slice too short" {
+			return fmt.Errorf("%s: panics with %v", name, said)
+		}
+	}
+	return nil
+}
+
+// panics returns what a call panics with, nil if it does not.
+func panics(call func()) (said any) {
+	defer func() { said = recover() }()
+	call()
+	return nil
 }

@@ -3,6 +3,8 @@ package ref_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"fettle/internal/compute"
 	"fettle/internal/compute/devicetest"
 	"fettle/internal/compute/ref"
@@ -10,8 +12,8 @@ import (
 
 func TestRefIsADevice(t *testing.T) {
 	for _, dev := range []compute.Device{ref.New(), ref.NewBF16(), ref.NewInt8(ref.New())} {
-		devicetest.Run(t, dev, devicetest.Judge{Device: dev})
+		require.NoError(t, devicetest.Run(dev, devicetest.Judge{Device: dev}))
 	}
 }
 
-func TestGradientsAreDerivatives(t *testing.T) { devicetest.Gradients(t, ref.New()) }
+func TestGradientsAreDerivatives(t *testing.T) { require.NoError(t, devicetest.Gradients(ref.New())) }
