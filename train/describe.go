@@ -72,6 +72,7 @@ func (r *run) ended(err error) {
 	} else {
 		r.publish(report.Failed, err.Error())
 	}
+	r.noteEnd(err)
 	r.job.Board.Write(r.disk, r.config.OutputDir)
 }
 

@@ -64,6 +64,7 @@ func (r *run) export() error {
 	if err := atomicfile.Replace(r.disk, board, atomicfile.Bytes(events)); err != nil {
 		return err
 	}
+	r.noteResult(files)
 	r.publish(report.Finished, "")
 	if err := r.job.Board.Write(r.disk, r.config.OutputDir); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"fettle/data"
 	"fettle/internal/checkpoint"
 	"fettle/model"
+	"fettle/train/journal"
 	"fettle/train/report"
 )
 
@@ -30,6 +31,10 @@ type Job struct {
 
 	// Sample answers an instruction of sample_prompts with the current adapter; it must not change the run. May be nil.
 	Sample func(ctx context.Context, prompt string) (string, error)
+
+	Program journal.Program // for the journal, as Machine
+	Machine journal.Machine
+	Made    []string // files of the output directory that the caller has made for the run
 
 	Board *report.Board // shows the run while it goes on; may be nil
 

@@ -14,6 +14,7 @@ import (
 	"fettle/internal/compute"
 	"fettle/model"
 	"fettle/train/checkpoint"
+	"fettle/train/journal"
 )
 
 // The values of on_nan: what follows a step whose loss, gradient or new weights are not finite.
@@ -59,6 +60,7 @@ func (r *run) survive(err error) error {
 	} else if bad.updated {
 		return fmt.Errorf("%w; on_nan skip cannot take the step back, rollback can", err)
 	}
+	r.note(journal.Entry{Event: journal.Skipped, Step: bad.step, Reason: bad.what + ": not a finite number"})
 	r.state.Step, r.state.Skipped = bad.step, r.state.Skipped+bad.step-first
 	r.job.Log.Warn().Msgf("%v; on_nan %s: going on with the weights of step %d, without the %d steps behind it", err,
 		r.config.OnNaN, first, bad.step-first)

@@ -21,12 +21,15 @@ func (r *run) startingPoint() (string, error) {
 		if from == "" && begun {
 			return "", fmt.Errorf("%w: none of the checkpoints in %s is sound", ErrRefused, dir)
 		}
+		if from == "" {
+			return "", pruned(dir)
+		}
 		return from, nil
 	case "none":
 		if begun {
 			return "", errBegun(dir)
 		}
-		return "", nil
+		return "", pruned(dir)
 	}
 	if err := sound(r.config.Resume); err != nil {
 		return "", fmt.Errorf("resume from %s: %w", r.config.Resume, err)
@@ -34,11 +37,11 @@ func (r *run) startingPoint() (string, error) {
 	return r.config.Resume, nil
 }
 
-// resume restores the run's state from a checkpoint.
-func (r *run) resume() error {
-	from, err := r.startingPoint()
+// resume restores the run's state from a checkpoint and returns its path, "" for a new run.
+func (r *run) resume() (from string, err error) {
+	from, err = r.startingPoint()
 	if from == "" || err != nil {
-		return err
+		return "", err
 	}
 	c := r.config
 	if r.auto {
@@ -46,20 +49,20 @@ func (r *run) resume() error {
 	}
 	s, err := readState(from, c, r.job.Inputs, r.steps)
 	if err != nil {
-		return fmt.Errorf("resume from %s: %w", from, err)
+		return "", fmt.Errorf("resume from %s: %w", from, err)
 	}
 	r.state, r.config.SharePrefix = s, s.Config.SharePrefix
 	if err := r.restore(from, s); err != nil {
-		return err
+		return "", err
 	}
 	w, dir := &r.state.Watch, r.config.OutputDir
 	if _, err := os.Stat(filepath.Join(dir, w.best())); err != nil { // the run began in another directory
 		w.BestStep, w.BestLoss = 0, 0
 	}
 	if err := w.point(r.disk, dir); err != nil { // the run may have been interrupted before this
-		return err
+		return "", err
 	}
 	r.job.Log.Info().Str("checkpoint", from).Int("step", s.Step).Msgf("The run is continuing from %s, step %s of %s.",
 		from, human.Count(s.Step), human.Count(r.steps.total))
-	return nil
+	return from, nil
 }

@@ -53,7 +53,7 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 	if err := atomicfile.MkdirAll(d, c.OutputDir); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	unlock, err := lock(c.OutputDir)
+	unlock, err := Lock(c.OutputDir)
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
@@ -106,10 +106,10 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 
 func (r *run) train(ctx context.Context) error {
 	checkpoint.Sweep(r.disk, r.config.OutputDir)
-	if err := r.resume(); err != nil {
+	from, err := r.resume()
+	if err != nil {
 		return err
 	}
-	var err error
 	last := report.Limits{Steps: r.state.Step, Evals: r.state.Evaluated, Samples: r.state.Sampled}
 	if r.log, err = report.OpenLog(r.disk, r.config.OutputDir, last); err != nil {
 		return err
@@ -121,6 +121,7 @@ func (r *run) train(ctx context.Context) error {
 			return err
 		}
 	}
+	r.noteBeginning(from)
 	r.publish(report.Running, "")
 	defer r.keepPage()()
 	for {

@@ -9,6 +9,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/train/checkpoint"
+	"fettle/train/journal"
 )
 
 // ErrLonger reports a run that cannot be continued to more steps, as its learning rates depend on their number.
@@ -62,6 +63,9 @@ func (c Config) newest() (string, error) {
 	case c.Resume != "auto" && c.Resume != "none":
 		return c.Resume, nil
 	case len(names) == 0:
+		if err := pruned(c.OutputDir); err != nil {
+			return "", fmt.Errorf("train: %w", err)
+		}
 		return "", nil
 	case c.Resume == "none":
 		return "", fmt.Errorf("train: %w", errBegun(c.OutputDir))
@@ -73,6 +77,17 @@ func (c Config) newest() (string, error) {
 func errBegun(dir string) error {
 	return fmt.Errorf("%w: %s already holds a run: --resume auto continues it; to begin anew take another output_dir, or "+
 		"delete this one", ErrRefused, dir)
+}
+
+// pruned refuses to begin a run in the directory of one whose checkpoints were removed to keep its result alone.
+func pruned(dir string) error {
+	all, _ := journal.Read(dir)
+	if _, err := os.Stat(filepath.Join(dir, adapter.RecordFile)); err != nil || len(all) == 0 ||
+		all[len(all)-1].Event != journal.Pruned {
+		return nil
+	}
+	return fmt.Errorf("%w: %s holds the result of a run whose checkpoints were removed, so that it cannot continue: take "+
+		"another output_dir, or remove this one with fettle runs rm", ErrRefused, dir)
 }
 
 // ended reports whether all steps are done or early stopping ended the run.

@@ -63,8 +63,11 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 	return cmd
 }
 
-// runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights.
-func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board) error {
+// runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights. made
+// names files that the command has written to the run's directory.
+func runTraining(
+	cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board, made ...string,
+) error {
 	if err := overwrites(c); err != nil {
 		return err
 	}
@@ -114,7 +117,7 @@ func runTraining(cmd *cobra.Command, c train.Config, stated func(key string) boo
 	debug.FreeOSMemory() // garbage of reading data and weights
 	logModel(log, c, base, set)
 	job := newJob(c, m, base, set)
-	job.Board = board
+	job.Board, job.Program, job.Machine, job.Made = board, thisProgram(), thisMachine(), made
 	job.Model.Keep(c.KeptActivations())
 	if job.Beside, err = m.beside(c, base); err != nil {
 		return err

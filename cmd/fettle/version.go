@@ -1,11 +1,18 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"fettle/internal/machine"
+	"fettle/train/journal"
 )
 
 // version is the next release.
@@ -25,13 +32,53 @@ func newVersion() *cobra.Command {
 
 // versionLine names the version, the commit that was built, the compiler and the system.
 func versionLine() string {
-	revision := ""
+	p := built()
+	if p.Commit != "" {
+		p.Version += " " + p.Commit[:min(12, len(p.Commit))]
+	}
+	return fmt.Sprintf("fettle %s %s %s/%s", p.Version, p.Go, runtime.GOOS, runtime.GOARCH)
+}
+
+// built tells what this program was built of.
+func built() journal.Program {
+	p := journal.Program{Version: version, Go: runtime.Version()}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				revision = " " + s.Value[:min(12, len(s.Value))]
+			switch s.Key {
+			case "vcs.revision":
+				p.Commit = s.Value
+			case "vcs.modified":
+				p.Modified = s.Value == "true"
 			}
 		}
 	}
-	return fmt.Sprintf("fettle %s%s %s %s/%s", version, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return p
+}
+
+// thisProgram is built with the hash of the program's file, as far as it can be read.
+func thisProgram() journal.Program {
+	p := built()
+	name := "/proc/self/exe" // on Linux: even if the file was replaced meanwhile
+	f, err := os.Open(name)
+	if err != nil {
+		if name, err = os.Executable(); err == nil {
+			f, err = os.Open(name)
+		}
+	}
+	if err != nil {
+		return p
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err == nil {
+		p.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	}
+	return p
+}
+
+// thisMachine describes the machine.
+func thisMachine() journal.Machine {
+	host, _ := os.Hostname()
+	return journal.Machine{Host: host, System: runtime.GOOS + "/" + runtime.GOARCH, Processor: machine.Processor(),
+		Threads: runtime.GOMAXPROCS(0)}
 }

@@ -67,8 +67,7 @@ func write(d atomicfile.Disk, temporary, final string, files map[string]atomicfi
 }
 
 // Prune removes the oldest checkpoints of dir until keep are left; 0 keeps all. The newest and the best are never
-// removed. They are renamed, and the new names synced, before anything is removed, so that half of a checkpoint never
-// has the name of a whole one.
+// removed, nor has half of a checkpoint ever the name of a whole one (see Remove).
 func Prune(d atomicfile.Disk, dir string, keep int, best string) error {
 	names := List(dir)
 	if keep == 0 || len(names) <= keep {
@@ -81,31 +80,52 @@ func Prune(d atomicfile.Disk, dir string, keep int, best string) error {
 			continue
 		}
 		surplus--
-		to := filepath.Join(dir, ".del-"+name)
+		gone = append(gone, name)
+	}
+	if err := Remove(d, dir, gone); err != nil {
+		return fmt.Errorf("remove old checkpoint: %w", err)
+	}
+	return nil
+}
+
+// removedPrefix begins the names of what is being removed. A crash may leave some.
+const removedPrefix = ".del-"
+
+// Remove removes what has the names from a run's directory. All of it is renamed, and the new names synced, before
+// anything is removed.
+func Remove(d atomicfile.Disk, dir string, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var gone []string
+	for _, name := range names {
+		to := filepath.Join(dir, removedPrefix+name)
 		if err := d.Rename(filepath.Join(dir, name), to); err != nil {
-			return fmt.Errorf("remove old checkpoint: %w", err)
+			return err
 		}
 		gone = append(gone, to)
 	}
-	if gone == nil {
-		return nil
-	}
 	if err := d.SyncDir(dir); err != nil {
-		return fmt.Errorf("remove old checkpoint: %w", err)
+		return err
 	}
 	for _, path := range gone {
 		if err := d.RemoveAll(path); err != nil {
-			return fmt.Errorf("remove old checkpoint: %w", err)
+			return err
 		}
 	}
 	return nil
+}
+
+// IsLitter reports whether a name is one that interrupted runs and removals leave.
+func IsLitter(name string) bool {
+	return strings.HasPrefix(name, atomicfile.TemporaryPrefix) || strings.HasPrefix(name, removedPrefix)
 }
 
 // Sweep removes the temporary files of interrupted runs.
 func Sweep(d atomicfile.Disk, dir string) {
 	entries, _ := os.ReadDir(dir)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), atomicfile.TemporaryPrefix) || strings.HasPrefix(e.Name(), ".del-") {
+		if IsLitter(e.Name()) {
 			d.RemoveAll(filepath.Join(dir, e.Name()))
 		}
 	}
