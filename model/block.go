@@ -183,9 +183,13 @@ type at struct {
 
 // project computes y = x·Wᵀ + b, adapted, for projections that share their input.
 func (m *Model) project(l int, x []float32, b *Batch, outputs ...at) error {
+	w := &m.weights.blocks[l]
+	var products [3]compute.Product
+	for i, o := range outputs {
+		products[i] = compute.Product{Y: o.y, W: w.proj[o.place]}
+	}
+	m.dev.MatMuls(x, len(b.Tokens), products[:len(outputs)]...)
 	for _, o := range outputs {
-		w := &m.weights.blocks[l]
-		m.dev.MatMul(o.y, x, w.proj[o.place], len(b.Tokens))
 		if bias := w.bias[o.place]; bias != nil {
 			m.dev.AddRow(o.y, bias)
 		}

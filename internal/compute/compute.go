@@ -39,6 +39,12 @@ func (s Segment) Behind(n int) Segment {
 	return s
 }
 
+// Product is one of several products of the same rows: y (n, N), w (N, K).
+type Product struct {
+	Y []float32
+	W *Matrix
+}
+
 // Device computes the operations of a LLaMA. A caller's mistake (a slice that is too short) panics with a constant
 // message; nothing else panics. Methods whose name ends in Backward, and MatMulT, add to the gradients they write (+=);
 // all others overwrite.
@@ -52,6 +58,9 @@ type Device interface {
 
 	// MatMul computes y = x·Wᵀ: y (n, N), x (n, K), w (N, K).
 	MatMul(y, x []float32, w *Matrix, n int)
+
+	// MatMuls computes y = x·Wᵀ for each product: products that have their input in common.
+	MatMuls(x []float32, n int, products ...Product)
 
 	// MatMulT computes dx += dy·W: dx (n, K), dy (n, N), w (N, K).
 	MatMulT(dx, dy []float32, w *Matrix, n int)

@@ -35,10 +35,34 @@ func Call(f func() error) (err error) {
 	return f()
 }
 
+// Failure keeps a failed read of functions that share a piece of work, for whoever waits for them.
+type Failure struct{ failed atomic.Pointer[fault] }
+
+// Call calls f(i). The goroutine must have asked for panics by debug.SetPanicOnFault.
+func (f *Failure) Call(call func(i int), i int) {
+	defer func() {
+		if r := recover(); r != nil {
+			failed, ok := r.(fault)
+			if !ok {
+				panic(r)
+			}
+			f.failed.Store(&failed)
+		}
+	}()
+	call(i)
+}
+
+// Raise panics with a failed read, if there was one.
+func (f *Failure) Raise() {
+	if failed := f.failed.Load(); failed != nil {
+		panic(*failed)
+	}
+}
+
 // Group runs functions that share a piece of work. A failed read in one of them is one of the goroutine that waits.
 type Group struct {
-	all    sync.WaitGroup
-	failed atomic.Pointer[fault]
+	all     sync.WaitGroup
+	failure Failure
 }
 
 // Go calls f on a goroutine of its own.
@@ -50,23 +74,10 @@ func (g *Group) Go(f func()) {
 }
 
 // Do calls f.
-func (g *Group) Do(f func()) {
-	defer func() {
-		if r := recover(); r != nil {
-			failed, ok := r.(fault)
-			if !ok {
-				panic(r)
-			}
-			g.failed.Store(&failed)
-		}
-	}()
-	f()
-}
+func (g *Group) Do(f func()) { g.failure.Call(func(int) { f() }, 0) }
 
 // Wait waits for all functions to end.
 func (g *Group) Wait() {
 	g.all.Wait()
-	if failed := g.failed.Load(); failed != nil {
-		panic(*failed)
-	}
+	g.failure.Raise()
 }

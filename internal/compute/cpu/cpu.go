@@ -44,6 +44,7 @@ type device struct {
 	int8      bool // compute int8
 	widenUpTo int  // see keepFloat32UpTo
 	free      *pool
+	crew      *crew
 }
 
 // New returns a device for this machine's processor.
@@ -52,7 +53,7 @@ func New(o Options) (compute.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{core: l, threads: o.Threads, widenUpTo: keepFloat32UpTo, free: &pool{}}
+	d := &device{core: l, threads: o.Threads, widenUpTo: keepFloat32UpTo, free: &pool{}, crew: &crew{}}
 	if o.Stored {
 		d.widenUpTo = 0
 	}

@@ -20,7 +20,7 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		d.matMulInt8(y, x, p, n)
 		return
 	}
-	if n == 1 && d.oneRow(y, x, w) {
+	if n == 1 && d.oneRow(x, []compute.Product{{Y: y, W: w}}) {
 		return
 	}
 	if d.int8Scales(w) != nil {

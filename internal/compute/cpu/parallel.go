@@ -1,11 +1,5 @@
 package cpu
 
-import (
-	"sync/atomic"
-
-	"fettle/internal/mapped"
-)
-
 // elements of a work item of elementwise operations.
 const elements = 16384
 
@@ -19,18 +13,9 @@ func (d *device) each(n int, f func(i int)) {
 		}
 		return
 	}
-	var next atomic.Int64
-	work := func() {
-		for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-			f(i)
-		}
+	if !d.crew.do(threads, n, f) {
+		new(crew).do(threads, n, f)
 	}
-	var all mapped.Group
-	for range threads - 1 {
-		all.Go(work)
-	}
-	all.Do(work)
-	all.Wait()
 }
 
 // chunks calls f(lo, hi) for consecutive runs of at most size of n things.

@@ -2,94 +2,184 @@ package cpu
 
 import (
 	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
 )
 
 // Products of a single row, as decoding has them, read the weights once and do little with them: their kernels take
 // the words in their stored layout. The sums equal those of the tiles, to the bit.
 
-// oneRow computes MatMul for one row, and reports false where there is no kernel for these weights.
-func (d *device) oneRow(y, x []float32, w *compute.Matrix) bool {
-	continueSums := d.rowSums(w)
-	if continueSums == nil {
-		return false
+// MatMuls computes a product for each of several matrices. With one row, their panels are one piece of work.
+func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
+	if n == 1 && d.oneRow(x, products) {
+		return
 	}
+	for _, p := range products {
+		d.MatMul(p.Y, x, p.W, n)
+	}
+}
+
+// rowOf is one of several products of a row. Its work items are numbered from first on among those of all.
+type rowOf struct {
+	product
+	y       []float32
+	first   int
+	perItem int // panels
+	sums    func(work *rowWork, j, lo, hi int)
+}
+
+// rowWork is what a thread needs for its sums.
+type rowWork struct {
+	*device
+	x           []float32     // rounded and padded
+	pairs       []kernel.Word // x in bfloat16, where products are of pairs
+	total, part []float32     // the sums of a panel, those of a block
+	sums        []float32     // the one of both that is continued
+	largest     []float32     // magnitudes of NF4
+	t           kernel.Tile
+}
+
+// oneRow computes MatMuls for one row, and reports false where there is no kernel for some weights.
+func (d *device) oneRow(x []float32, products []compute.Product) bool {
+	const enough = 1 << 16 // weights of a work item
+	rows := make([]rowOf, len(products))
+	items := 0
+	for i, p := range products {
+		r := &rows[i]
+		if !d.rowSums(r, p.W) {
+			return false
+		}
+		r.y, r.first = p.Y[:p.W.N], items
+		r.perItem = max(1, enough/(panel*max(1, p.W.K)))
+		items += upTo(upTo(p.W.N, panel), r.perItem)
+	}
+	k := products[0].W.K
 	const most = 8 // elements of a word
-	padded := d.free.get(w.K + most)
+	padded := d.free.get(k + most)
 	defer d.free.put(padded)
-	copy(padded, x[:w.K])
-	d.round(padded[:w.K])
-	clear(padded[w.K:])
-	g := product{steps: w.K, depth: depthF32}
-	const enough = 1 << 18 // weights of a work item
-	d.chunks((w.N+panel-1)/panel, max(1, enough/(panel*w.K)), func(from, to int) {
-		sums, total := d.free.get(panel), d.free.get(panel)
-		defer d.free.put(sums)
-		defer d.free.put(total)
-		for j := from; j < to; j++ {
-			clear(total)
-			continueSums(total, padded, j, 0, g.block(1))
-			for b := 1; b < g.blocks(); b++ {
-				clear(sums)
-				continueSums(sums, padded, j, g.block(b), g.block(b+1))
-				d.core.Add(total, sums)
-			}
-			copy(y[j*panel:w.N], total)
+	copy(padded, x[:k])
+	d.round(padded[:k])
+	clear(padded[k:])
+	var pairs []kernel.Word
+	if d.bf16 {
+		pairs = d.free.words((k + 1) / 2)
+		defer d.free.putWords(pairs)
+		d.core.PackBF16(&kernel.Pack{Dst: pairs, LDD: 1, Src: kernel.Words(padded), LDS: k, Rows: 1, Cols: k})
+	}
+	d.each(items, func(i int) {
+		r := &rows[0]
+		for j := 1; j < len(rows) && i >= rows[j].first; j++ {
+			r = &rows[j]
+		}
+		scratch := d.free.get(3 * panel)
+		defer d.free.put(scratch)
+		w := rowWork{
+			device: d, x: padded, pairs: pairs,
+			total: scratch[:panel], part: scratch[panel : 2*panel], largest: scratch[2*panel:],
+		}
+		from := (i - r.first) * r.perItem
+		for j := from; j < min(upTo(len(r.y), panel), from+r.perItem); j++ {
+			w.panel(r, j)
 		}
 	})
 	return true
 }
 
-// rowSums returns a function that continues the sums of panel j of w by elements lo … hi-1, or nil where tiles do
-// better or have sums of another kind.
-func (d *device) rowSums(w *compute.Matrix) func(sums, x []float32, j, lo, hi int) {
-	if d.core.RowBF16 == nil || d.bf16 || w.Raw != nil {
-		return nil
+// panel computes panel j of r, block by block.
+func (w *rowWork) panel(r *rowOf, j int) {
+	for b := range r.blocks() {
+		w.sums = w.part
+		if b == 0 {
+			w.sums = w.total
+		}
+		clear(w.sums)
+		r.sums(w, j, r.block(b), r.block(b+1))
+		if b > 0 {
+			w.core.Add(w.total, w.part)
+		}
 	}
-	upTo := func(n, per int) int { return (n + per - 1) / per }
-	switch p := w.Packed.(type) {
-	case *panels:
-		row := d.core.RowBF16
-		switch p.kind {
-		case compute.F32:
-			return nil
-		case compute.F16:
-			row = d.core.RowF16
+	copy(r.y[j*panel:], w.total)
+}
+
+// upTo returns how many times per, rounded up, make n.
+func upTo(n, per int) int { return (n + per - 1) / per }
+
+// rowSums fills in how the sums of a panel of w are continued by steps lo … hi-1, and reports false where tiles do
+// better or have sums of another kind.
+func (d *device) rowSums(r *rowOf, w *compute.Matrix) bool {
+	if d.core.RowBF16 == nil || w.Raw != nil {
+		return false
+	}
+	r.steps, r.depth = w.K, depthF32
+	p, isPanels := w.Packed.(*panels)
+	switch {
+	case d.bf16 && isPanels:
+		r.steps, r.depth = (w.K+1)/2, depthBF16
+		r.sums = func(w *rowWork, j, lo, hi int) { w.tile(w.core.TileBF16, w.pairs[lo:], p.panel(j, lo), hi-lo) }
+	case d.bf16:
+		return false
+	case isPanels:
+		r.sums = d.rowSumsOf(p)
+	case d.rounds:
+		return false
+	default:
+		r.sums = d.rowSumsQuantized(w.Packed)
+	}
+	return r.sums != nil
+}
+
+// tile continues sums by steps words of one row.
+func (w *rowWork) tile(kernelOf func(*kernel.Tile), a, b []kernel.Word, steps int) {
+	w.t = kernel.Tile{
+		C: kernel.Words(w.sums), LDC: panel, A: a, LDA: 1, B: b, LDB: panel,
+		Steps: steps, Rows: 1, Cols: panel, Mode: kernel.ModeContinue,
+	}
+	kernelOf(&w.t)
+}
+
+// rowSumsOf continues sums with weights that are not quantized.
+func (d *device) rowSumsOf(p *panels) func(w *rowWork, j, lo, hi int) {
+	row := d.core.RowBF16
+	switch p.kind {
+	case compute.F32:
+		return func(w *rowWork, j, lo, hi int) {
+			w.tile(w.core.TileF32, kernel.Words(w.x[lo:hi]), p.panel(j, lo), hi-lo)
 		}
-		return func(sums, x []float32, j, lo, hi int) {
-			words := upTo(hi-lo, 2)
-			row(sums, x[lo:][:2*words], p.panel(j, lo/2)[:words*panel], nil)
-		}
+	case compute.F16:
+		row = d.core.RowF16
+	}
+	return func(w *rowWork, j, lo, hi int) {
+		words := upTo(hi-lo, 2)
+		row(w.sums, w.x[lo:][:2*words], p.panel(j, lo/2)[:words*panel], nil)
+	}
+}
+
+// rowSumsQuantized continues sums with quantized weights.
+func (d *device) rowSumsQuantized(packed any) func(w *rowWork, j, lo, hi int) {
+	switch p := packed.(type) {
 	case *bytePanels:
-		if d.rounds || d.int8 {
+		if d.int8 {
 			return nil
 		}
-		return func(sums, x []float32, j, lo, hi int) {
+		return func(w *rowWork, j, lo, hi int) {
 			words := upTo(hi-lo, 4)
-			d.core.RowInt8(sums, x[lo:][:4*words], p.data[j*p.pitch+lo/4*panel:][:words*panel], p.scale[j*panel:])
+			data := p.data[j*p.pitch+lo/4*panel:][:words*panel]
+			w.core.RowInt8(w.sums, w.x[lo:][:4*words], data, p.scale[j*panel:])
 		}
 	case *blockPanels:
-		if d.rounds {
-			return nil
-		}
-		return func(sums, x []float32, j, lo, hi int) { p.rowSums(d, sums, x, j, lo, hi) }
+		return func(w *rowWork, j, lo, hi int) { p.rowSums(w.device, w.sums, w.x, j, lo, hi) }
 	case *nf4Panels:
-		if d.rounds {
-			return nil
-		}
-		return func(sums, x []float32, j, lo, hi int) { d.rowSumsNF4(p, sums, x, j, lo, hi) }
+		return func(w *rowWork, j, lo, hi int) { w.sumsNF4(p, j, lo, hi) }
 	}
 	return nil
 }
 
-// rowSumsNF4 continues the sums of panel j of p by elements lo … hi-1, block by block of magnitudes.
-func (d *device) rowSumsNF4(p *nf4Panels, sums, x []float32, j, lo, hi int) {
-	largest := d.free.get(panel)
-	defer d.free.put(largest)
+// sumsNF4 continues the sums of panel j of p by elements lo … hi-1, block by block of magnitudes.
+func (w *rowWork) sumsNF4(p *nf4Panels, j, lo, hi int) {
 	for lo < hi {
 		next := min(hi, lo/compute.NF4Block*compute.NF4Block+compute.NF4Block)
-		p.largest(largest, j, lo/compute.NF4Block)
-		words := (next - lo + 7) / 8
-		d.core.RowNF4(sums, x[lo:][:8*words], p.data[j*p.pitch+lo/8*panel:][:words*panel], largest)
+		p.largest(w.largest, j, lo/compute.NF4Block)
+		words := upTo(next-lo, 8)
+		w.core.RowNF4(w.sums, w.x[lo:][:8*words], p.data[j*p.pitch+lo/8*panel:][:words*panel], w.largest)
 		lo = next
 	}
 }

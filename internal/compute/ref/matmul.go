@@ -15,6 +15,13 @@ func (device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	}
 }
 
+// MatMuls: one after the other.
+func (d device) MatMuls(x []float32, n int, products ...compute.Product) {
+	for _, p := range products {
+		d.MatMul(p.Y, x, p.W, n)
+	}
+}
+
 // MatMulT: dx[i,k] += Σ_o dy[i,o]·w[o,k].
 func (device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	compute.Need(len(dx), n*w.K)

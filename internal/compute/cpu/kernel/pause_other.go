@@ -1,0 +1,6 @@
+//go:build !amd64 || purego
+
+package kernel
+
+// Pause does nothing here.
+func Pause() {}
