@@ -170,6 +170,365 @@ loop2:
 	JNE loop2
 	VZEROUPPER
 	RET
+DATA rowByte0<>+0(SB)/1, $128
+DATA rowByte0<>+1(SB)/1, $128
+DATA rowByte0<>+2(SB)/1, $128
+DATA rowByte0<>+3(SB)/1, $0
+DATA rowByte0<>+4(SB)/1, $128
+DATA rowByte0<>+5(SB)/1, $128
+DATA rowByte0<>+6(SB)/1, $128
+DATA rowByte0<>+7(SB)/1, $4
+DATA rowByte0<>+8(SB)/1, $128
+DATA rowByte0<>+9(SB)/1, $128
+DATA rowByte0<>+10(SB)/1, $128
+DATA rowByte0<>+11(SB)/1, $8
+DATA rowByte0<>+12(SB)/1, $128
+DATA rowByte0<>+13(SB)/1, $128
+DATA rowByte0<>+14(SB)/1, $128
+DATA rowByte0<>+15(SB)/1, $12
+DATA rowByte0<>+16(SB)/1, $128
+DATA rowByte0<>+17(SB)/1, $128
+DATA rowByte0<>+18(SB)/1, $128
+DATA rowByte0<>+19(SB)/1, $0
+DATA rowByte0<>+20(SB)/1, $128
+DATA rowByte0<>+21(SB)/1, $128
+DATA rowByte0<>+22(SB)/1, $128
+DATA rowByte0<>+23(SB)/1, $4
+DATA rowByte0<>+24(SB)/1, $128
+DATA rowByte0<>+25(SB)/1, $128
+DATA rowByte0<>+26(SB)/1, $128
+DATA rowByte0<>+27(SB)/1, $8
+DATA rowByte0<>+28(SB)/1, $128
+DATA rowByte0<>+29(SB)/1, $128
+DATA rowByte0<>+30(SB)/1, $128
+DATA rowByte0<>+31(SB)/1, $12
+DATA rowByte0<>+32(SB)/1, $128
+DATA rowByte0<>+33(SB)/1, $128
+DATA rowByte0<>+34(SB)/1, $128
+DATA rowByte0<>+35(SB)/1, $0
+DATA rowByte0<>+36(SB)/1, $128
+DATA rowByte0<>+37(SB)/1, $128
+DATA rowByte0<>+38(SB)/1, $128
+DATA rowByte0<>+39(SB)/1, $4
+DATA rowByte0<>+40(SB)/1, $128
+DATA rowByte0<>+41(SB)/1, $128
+DATA rowByte0<>+42(SB)/1, $128
+DATA rowByte0<>+43(SB)/1, $8
+DATA rowByte0<>+44(SB)/1, $128
+DATA rowByte0<>+45(SB)/1, $128
+DATA rowByte0<>+46(SB)/1, $128
+DATA rowByte0<>+47(SB)/1, $12
+DATA rowByte0<>+48(SB)/1, $128
+DATA rowByte0<>+49(SB)/1, $128
+DATA rowByte0<>+50(SB)/1, $128
+DATA rowByte0<>+51(SB)/1, $0
+DATA rowByte0<>+52(SB)/1, $128
+DATA rowByte0<>+53(SB)/1, $128
+DATA rowByte0<>+54(SB)/1, $128
+DATA rowByte0<>+55(SB)/1, $4
+DATA rowByte0<>+56(SB)/1, $128
+DATA rowByte0<>+57(SB)/1, $128
+DATA rowByte0<>+58(SB)/1, $128
+DATA rowByte0<>+59(SB)/1, $8
+DATA rowByte0<>+60(SB)/1, $128
+DATA rowByte0<>+61(SB)/1, $128
+DATA rowByte0<>+62(SB)/1, $128
+DATA rowByte0<>+63(SB)/1, $12
+GLOBL rowByte0<>(SB), RODATA|NOPTR, $64
+DATA rowByte1<>+0(SB)/1, $128
+DATA rowByte1<>+1(SB)/1, $128
+DATA rowByte1<>+2(SB)/1, $128
+DATA rowByte1<>+3(SB)/1, $1
+DATA rowByte1<>+4(SB)/1, $128
+DATA rowByte1<>+5(SB)/1, $128
+DATA rowByte1<>+6(SB)/1, $128
+DATA rowByte1<>+7(SB)/1, $5
+DATA rowByte1<>+8(SB)/1, $128
+DATA rowByte1<>+9(SB)/1, $128
+DATA rowByte1<>+10(SB)/1, $128
+DATA rowByte1<>+11(SB)/1, $9
+DATA rowByte1<>+12(SB)/1, $128
+DATA rowByte1<>+13(SB)/1, $128
+DATA rowByte1<>+14(SB)/1, $128
+DATA rowByte1<>+15(SB)/1, $13
+DATA rowByte1<>+16(SB)/1, $128
+DATA rowByte1<>+17(SB)/1, $128
+DATA rowByte1<>+18(SB)/1, $128
+DATA rowByte1<>+19(SB)/1, $1
+DATA rowByte1<>+20(SB)/1, $128
+DATA rowByte1<>+21(SB)/1, $128
+DATA rowByte1<>+22(SB)/1, $128
+DATA rowByte1<>+23(SB)/1, $5
+DATA rowByte1<>+24(SB)/1, $128
+DATA rowByte1<>+25(SB)/1, $128
+DATA rowByte1<>+26(SB)/1, $128
+DATA rowByte1<>+27(SB)/1, $9
+DATA rowByte1<>+28(SB)/1, $128
+DATA rowByte1<>+29(SB)/1, $128
+DATA rowByte1<>+30(SB)/1, $128
+DATA rowByte1<>+31(SB)/1, $13
+DATA rowByte1<>+32(SB)/1, $128
+DATA rowByte1<>+33(SB)/1, $128
+DATA rowByte1<>+34(SB)/1, $128
+DATA rowByte1<>+35(SB)/1, $1
+DATA rowByte1<>+36(SB)/1, $128
+DATA rowByte1<>+37(SB)/1, $128
+DATA rowByte1<>+38(SB)/1, $128
+DATA rowByte1<>+39(SB)/1, $5
+DATA rowByte1<>+40(SB)/1, $128
+DATA rowByte1<>+41(SB)/1, $128
+DATA rowByte1<>+42(SB)/1, $128
+DATA rowByte1<>+43(SB)/1, $9
+DATA rowByte1<>+44(SB)/1, $128
+DATA rowByte1<>+45(SB)/1, $128
+DATA rowByte1<>+46(SB)/1, $128
+DATA rowByte1<>+47(SB)/1, $13
+DATA rowByte1<>+48(SB)/1, $128
+DATA rowByte1<>+49(SB)/1, $128
+DATA rowByte1<>+50(SB)/1, $128
+DATA rowByte1<>+51(SB)/1, $1
+DATA rowByte1<>+52(SB)/1, $128
+DATA rowByte1<>+53(SB)/1, $128
+DATA rowByte1<>+54(SB)/1, $128
+DATA rowByte1<>+55(SB)/1, $5
+DATA rowByte1<>+56(SB)/1, $128
+DATA rowByte1<>+57(SB)/1, $128
+DATA rowByte1<>+58(SB)/1, $128
+DATA rowByte1<>+59(SB)/1, $9
+DATA rowByte1<>+60(SB)/1, $128
+DATA rowByte1<>+61(SB)/1, $128
+DATA rowByte1<>+62(SB)/1, $128
+DATA rowByte1<>+63(SB)/1, $13
+GLOBL rowByte1<>(SB), RODATA|NOPTR, $64
+DATA rowByte2<>+0(SB)/1, $128
+DATA rowByte2<>+1(SB)/1, $128
+DATA rowByte2<>+2(SB)/1, $128
+DATA rowByte2<>+3(SB)/1, $2
+DATA rowByte2<>+4(SB)/1, $128
+DATA rowByte2<>+5(SB)/1, $128
+DATA rowByte2<>+6(SB)/1, $128
+DATA rowByte2<>+7(SB)/1, $6
+DATA rowByte2<>+8(SB)/1, $128
+DATA rowByte2<>+9(SB)/1, $128
+DATA rowByte2<>+10(SB)/1, $128
+DATA rowByte2<>+11(SB)/1, $10
+DATA rowByte2<>+12(SB)/1, $128
+DATA rowByte2<>+13(SB)/1, $128
+DATA rowByte2<>+14(SB)/1, $128
+DATA rowByte2<>+15(SB)/1, $14
+DATA rowByte2<>+16(SB)/1, $128
+DATA rowByte2<>+17(SB)/1, $128
+DATA rowByte2<>+18(SB)/1, $128
+DATA rowByte2<>+19(SB)/1, $2
+DATA rowByte2<>+20(SB)/1, $128
+DATA rowByte2<>+21(SB)/1, $128
+DATA rowByte2<>+22(SB)/1, $128
+DATA rowByte2<>+23(SB)/1, $6
+DATA rowByte2<>+24(SB)/1, $128
+DATA rowByte2<>+25(SB)/1, $128
+DATA rowByte2<>+26(SB)/1, $128
+DATA rowByte2<>+27(SB)/1, $10
+DATA rowByte2<>+28(SB)/1, $128
+DATA rowByte2<>+29(SB)/1, $128
+DATA rowByte2<>+30(SB)/1, $128
+DATA rowByte2<>+31(SB)/1, $14
+DATA rowByte2<>+32(SB)/1, $128
+DATA rowByte2<>+33(SB)/1, $128
+DATA rowByte2<>+34(SB)/1, $128
+DATA rowByte2<>+35(SB)/1, $2
+DATA rowByte2<>+36(SB)/1, $128
+DATA rowByte2<>+37(SB)/1, $128
+DATA rowByte2<>+38(SB)/1, $128
+DATA rowByte2<>+39(SB)/1, $6
+DATA rowByte2<>+40(SB)/1, $128
+DATA rowByte2<>+41(SB)/1, $128
+DATA rowByte2<>+42(SB)/1, $128
+DATA rowByte2<>+43(SB)/1, $10
+DATA rowByte2<>+44(SB)/1, $128
+DATA rowByte2<>+45(SB)/1, $128
+DATA rowByte2<>+46(SB)/1, $128
+DATA rowByte2<>+47(SB)/1, $14
+DATA rowByte2<>+48(SB)/1, $128
+DATA rowByte2<>+49(SB)/1, $128
+DATA rowByte2<>+50(SB)/1, $128
+DATA rowByte2<>+51(SB)/1, $2
+DATA rowByte2<>+52(SB)/1, $128
+DATA rowByte2<>+53(SB)/1, $128
+DATA rowByte2<>+54(SB)/1, $128
+DATA rowByte2<>+55(SB)/1, $6
+DATA rowByte2<>+56(SB)/1, $128
+DATA rowByte2<>+57(SB)/1, $128
+DATA rowByte2<>+58(SB)/1, $128
+DATA rowByte2<>+59(SB)/1, $10
+DATA rowByte2<>+60(SB)/1, $128
+DATA rowByte2<>+61(SB)/1, $128
+DATA rowByte2<>+62(SB)/1, $128
+DATA rowByte2<>+63(SB)/1, $14
+GLOBL rowByte2<>(SB), RODATA|NOPTR, $64
+
+// func rowInt8AVX512(sums, x []float32, words []Word, scale []float32)
+TEXT ·rowInt8AVX512(SB), NOSPLIT, $0-96
+	MOVQ sums_base+0(FP), DX
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	MOVQ words_base+48(FP), DI
+	MOVQ scale_base+72(FP), R8
+	TESTQ CX, CX
+	JEQ done4
+	VMOVUPS 0(DX), Z0
+	VMOVUPS 0(R8), Z29
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(R8), Z30
+	MOVL $0x33800000, AX
+	VPBROADCASTD AX, Z4
+	VMULPS Z4, Z29, Z29
+	VMULPS Z4, Z30, Z30
+	VPTERNLOGD $0xff, Z31, Z31, Z31
+	VPSLLD $24, Z31, Z31
+	VMOVDQU32 rowByte0<>(SB), Z26
+	VMOVDQU32 rowByte1<>(SB), Z27
+	VMOVDQU32 rowByte2<>(SB), Z28
+
+loop3:
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2112(DI)
+	VMOVDQU32 (DI), Z2
+	VMOVDQU32 64(DI), Z3
+	VPSHUFB Z26, Z2, Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS Z29, Z4, Z4
+	VFMADD231PS.BCST 0(SI), Z4, Z0
+	VPSHUFB Z26, Z3, Z5
+	VCVTDQ2PS Z5, Z5
+	VMULPS Z30, Z5, Z5
+	VFMADD231PS.BCST 0(SI), Z5, Z1
+	VPSHUFB Z27, Z2, Z6
+	VCVTDQ2PS Z6, Z6
+	VMULPS Z29, Z6, Z6
+	VFMADD231PS.BCST 4(SI), Z6, Z0
+	VPSHUFB Z27, Z3, Z7
+	VCVTDQ2PS Z7, Z7
+	VMULPS Z30, Z7, Z7
+	VFMADD231PS.BCST 4(SI), Z7, Z1
+	VPSHUFB Z28, Z2, Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS Z29, Z8, Z8
+	VFMADD231PS.BCST 8(SI), Z8, Z0
+	VPSHUFB Z28, Z3, Z9
+	VCVTDQ2PS Z9, Z9
+	VMULPS Z30, Z9, Z9
+	VFMADD231PS.BCST 8(SI), Z9, Z1
+	VPANDD Z31, Z2, Z10
+	VCVTDQ2PS Z10, Z10
+	VMULPS Z29, Z10, Z10
+	VFMADD231PS.BCST 12(SI), Z10, Z0
+	VPANDD Z31, Z3, Z11
+	VCVTDQ2PS Z11, Z11
+	VMULPS Z30, Z11, Z11
+	VFMADD231PS.BCST 12(SI), Z11, Z1
+	ADDQ $128, DI
+	ADDQ $16, SI
+	SUBQ $4, CX
+	JNE loop3
+	VMOVUPS Z0, 0(DX)
+	VMOVUPS Z1, 64(DX)
+
+done4:
+	VZEROUPPER
+	RET
+
+// func rowNF4AVX512(sums, x []float32, words []Word, scale []float32)
+TEXT ·rowNF4AVX512(SB), NOSPLIT, $0-96
+	MOVQ sums_base+0(FP), DX
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	MOVQ words_base+48(FP), DI
+	MOVQ scale_base+72(FP), R8
+	TESTQ CX, CX
+	JEQ done6
+	VMOVUPS 0(DX), Z0
+	VMOVUPS 0(R8), Z29
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 64(R8), Z30
+	VMOVUPS levels<>(SB), Z31
+
+loop5:
+	PREFETCHT0 2048(DI)
+	PREFETCHT0 2112(DI)
+	VMOVDQU32 (DI), Z2
+	VMOVDQU32 64(DI), Z3
+	VPERMPS Z31, Z2, Z4
+	VMULPS Z29, Z4, Z4
+	VFMADD231PS.BCST 0(SI), Z4, Z0
+	VPERMPS Z31, Z3, Z5
+	VMULPS Z30, Z5, Z5
+	VFMADD231PS.BCST 0(SI), Z5, Z1
+	VPSRLD $4, Z2, Z6
+	VPERMPS Z31, Z6, Z6
+	VMULPS Z29, Z6, Z6
+	VFMADD231PS.BCST 4(SI), Z6, Z0
+	VPSRLD $4, Z3, Z7
+	VPERMPS Z31, Z7, Z7
+	VMULPS Z30, Z7, Z7
+	VFMADD231PS.BCST 4(SI), Z7, Z1
+	VPSRLD $8, Z2, Z8
+	VPERMPS Z31, Z8, Z8
+	VMULPS Z29, Z8, Z8
+	VFMADD231PS.BCST 8(SI), Z8, Z0
+	VPSRLD $8, Z3, Z9
+	VPERMPS Z31, Z9, Z9
+	VMULPS Z30, Z9, Z9
+	VFMADD231PS.BCST 8(SI), Z9, Z1
+	VPSRLD $12, Z2, Z10
+	VPERMPS Z31, Z10, Z10
+	VMULPS Z29, Z10, Z10
+	VFMADD231PS.BCST 12(SI), Z10, Z0
+	VPSRLD $12, Z3, Z11
+	VPERMPS Z31, Z11, Z11
+	VMULPS Z30, Z11, Z11
+	VFMADD231PS.BCST 12(SI), Z11, Z1
+	VPSRLD $16, Z2, Z12
+	VPERMPS Z31, Z12, Z12
+	VMULPS Z29, Z12, Z12
+	VFMADD231PS.BCST 16(SI), Z12, Z0
+	VPSRLD $16, Z3, Z13
+	VPERMPS Z31, Z13, Z13
+	VMULPS Z30, Z13, Z13
+	VFMADD231PS.BCST 16(SI), Z13, Z1
+	VPSRLD $20, Z2, Z14
+	VPERMPS Z31, Z14, Z14
+	VMULPS Z29, Z14, Z14
+	VFMADD231PS.BCST 20(SI), Z14, Z0
+	VPSRLD $20, Z3, Z15
+	VPERMPS Z31, Z15, Z15
+	VMULPS Z30, Z15, Z15
+	VFMADD231PS.BCST 20(SI), Z15, Z1
+	VPSRLD $24, Z2, Z16
+	VPERMPS Z31, Z16, Z16
+	VMULPS Z29, Z16, Z16
+	VFMADD231PS.BCST 24(SI), Z16, Z0
+	VPSRLD $24, Z3, Z17
+	VPERMPS Z31, Z17, Z17
+	VMULPS Z30, Z17, Z17
+	VFMADD231PS.BCST 24(SI), Z17, Z1
+	VPSRLD $28, Z2, Z18
+	VPERMPS Z31, Z18, Z18
+	VMULPS Z29, Z18, Z18
+	VFMADD231PS.BCST 28(SI), Z18, Z0
+	VPSRLD $28, Z3, Z19
+	VPERMPS Z31, Z19, Z19
+	VMULPS Z30, Z19, Z19
+	VFMADD231PS.BCST 28(SI), Z19, Z1
+	ADDQ $128, DI
+	ADDQ $32, SI
+	SUBQ $8, CX
+	JNE loop5
+	VMOVUPS Z0, 0(DX)
+	VMOVUPS Z1, 64(DX)
+
+done6:
+	VZEROUPPER
+	RET
 
 // func transposeInt8AVX512(p *Pack)
 TEXT ·transposeInt8AVX512(SB), NOSPLIT, $0-8
@@ -182,7 +541,7 @@ TEXT ·transposeInt8AVX512(SB), NOSPLIT, $0-8
 	ADDQ DI, R8
 	XORQ R10, R10
 
-half3:
+half7:
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
@@ -200,52 +559,52 @@ half3:
 	VPXORD Z15, Z15, Z15
 	VMOVUPS 0(SI)(R10*1), Z0
 	CMPQ DX, $1
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 128(SI)(R10*1), Z1
 	CMPQ DX, $2
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 256(SI)(R10*1), Z2
 	CMPQ DX, $3
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 384(SI)(R10*1), Z3
 	CMPQ DX, $4
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 512(SI)(R10*1), Z4
 	CMPQ DX, $5
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 640(SI)(R10*1), Z5
 	CMPQ DX, $6
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 768(SI)(R10*1), Z6
 	CMPQ DX, $7
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 896(SI)(R10*1), Z7
 	CMPQ DX, $8
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1024(SI)(R10*1), Z8
 	CMPQ DX, $9
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1152(SI)(R10*1), Z9
 	CMPQ DX, $10
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1280(SI)(R10*1), Z10
 	CMPQ DX, $11
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1408(SI)(R10*1), Z11
 	CMPQ DX, $12
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1536(SI)(R10*1), Z12
 	CMPQ DX, $13
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1664(SI)(R10*1), Z13
 	CMPQ DX, $14
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1792(SI)(R10*1), Z14
 	CMPQ DX, $15
-	JEQ loaded4
+	JEQ loaded8
 	VMOVUPS 1920(SI)(R10*1), Z15
 
-loaded4:
+loaded8:
 	VUNPCKLPS Z1, Z0, Z16
 	VUNPCKHPS Z1, Z0, Z17
 	VUNPCKLPS Z3, Z2, Z18
@@ -400,7 +759,7 @@ loaded4:
 	ADDQ $128, R8
 	ADDQ $64, R10
 	CMPQ R10, $128
-	JLT half3
+	JLT half7
 	VZEROUPPER
 	RET
 
@@ -412,19 +771,19 @@ TEXT ·magnitudeAVX512(SB), NOSPLIT, $0-28
 	MOVL $0x7fffffff, R11
 	VPBROADCASTD R11, Z31
 	SUBQ $16, BX
-	JLT tail6
+	JLT tail10
 
-loop5:
+loop9:
 	VMOVUPS (DI), Z1
 	VPANDD Z31, Z1, Z1
 	VMAXPS Z1, Z0, Z0
 	ADDQ $64, DI
 	SUBQ $16, BX
-	JGE loop5
+	JGE loop9
 
-tail6:
+tail10:
 	ADDQ $16, BX
-	JEQ done7
+	JEQ done11
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -434,7 +793,7 @@ tail6:
 	VPANDD Z31, Z1, Z1
 	VMAXPS Z1, Z0, Z0
 
-done7:
+done11:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
@@ -458,9 +817,9 @@ TEXT ·toBytesAVX512(SB), NOSPLIT, $0-52
 	MOVL $128, R11
 	VPBROADCASTD R11, Z30
 	SUBQ $16, BX
-	JLT tail9
+	JLT tail13
 
-loop8:
+loop12:
 	VMOVUPS (DI), Z0
 	VMULPS Z31, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -469,11 +828,11 @@ loop8:
 	ADDQ $16, SI
 	ADDQ $64, DI
 	SUBQ $16, BX
-	JGE loop8
+	JGE loop12
 
-tail9:
+tail13:
 	ADDQ $16, BX
-	JEQ done10
+	JEQ done14
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -486,7 +845,7 @@ tail9:
 	VPMOVUSDB Z0, (SI)
 	ADDQ $16, SI
 
-done10:
+done14:
 	VZEROUPPER
 	RET
 
@@ -499,9 +858,9 @@ TEXT ·fromInt32AVX512(SB), NOSPLIT, $0-100
 	MOVQ y_len+8(FP), BX
 	VBROADCASTSS r+96(FP), Z31
 	SUBQ $16, BX
-	JLT tail12
+	JLT tail16
 
-loop11:
+loop15:
 	VMOVUPS (SI), Z0
 	VMOVUPS (R8), Z1
 	VMOVUPS (R9), Z2
@@ -515,11 +874,11 @@ loop11:
 	ADDQ $64, R8
 	ADDQ $64, R9
 	SUBQ $16, BX
-	JGE loop11
+	JGE loop15
 
-tail12:
+tail16:
 	ADDQ $16, BX
-	JEQ done13
+	JEQ done17
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -534,7 +893,7 @@ tail12:
 	VMULPS Z2, Z0, Z0
 	VMOVUPS Z0, K1, (DI)
 
-done13:
+done17:
 	VZEROUPPER
 	RET
 
@@ -547,9 +906,9 @@ TEXT ·addInt32AVX512(SB), NOSPLIT, $0-100
 	MOVQ y_len+8(FP), BX
 	VBROADCASTSS r+96(FP), Z31
 	SUBQ $16, BX
-	JLT tail15
+	JLT tail19
 
-loop14:
+loop18:
 	VMOVUPS (SI), Z0
 	VMOVUPS (R8), Z1
 	VMOVUPS (R9), Z2
@@ -564,11 +923,11 @@ loop14:
 	ADDQ $64, R8
 	ADDQ $64, R9
 	SUBQ $16, BX
-	JGE loop14
+	JGE loop18
 
-tail15:
+tail19:
 	ADDQ $16, BX
-	JEQ done16
+	JEQ done20
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -584,6 +943,6 @@ tail15:
 	VFMADD213PS Z3, Z2, Z0
 	VMOVUPS Z0, K1, (DI)
 
-done16:
+done20:
 	VZEROUPPER
 	RET

@@ -187,6 +187,12 @@ func rowInt8AVX2(sums, x []float32, words []Word, scale []float32)
 func rowNF4AVX2(sums, x []float32, words []Word, scale []float32)
 
 //go:noescape
+func rowInt8AVX512(sums, x []float32, words []Word, scale []float32)
+
+//go:noescape
+func rowNF4AVX512(sums, x []float32, words []Word, scale []float32)
+
+//go:noescape
 func tilePairsAVX2(t *Tile)
 
 //go:noescape

@@ -13,7 +13,7 @@ func levelsOf(c *cpuid.CPUInfo) (all []Level) {
 		l := Plain()
 		l.Name = "avx512"
 		l.TileF32, l.PackF32 = tileF32AVX512, packF32AVX512
-		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
+		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX512, rowNF4AVX512
 		l.Blocks, l.SplitHalves = blocksAVX512(), splitHalvesAVX2
 		l.TransposeBF16, l.TransposeBF16F32 = transposeBF16AVX512, transposeBF16F32AVX512
 		l.TransposeF16F32, l.TransposeInt8 = transposeF16F32AVX512, transposeInt8AVX512

@@ -21,6 +21,7 @@ func bytesAVX512() []byte {
 		a.i("VPSRLD $%d, Z%d, Z%d", 4*i, from, to)
 		a.i("VPERMPS Z31, Z%d, Z%d", to, to)
 	})
+	a.rowsAVX512()
 	a.transposeInt8()
 	a.codes()
 	return a.Bytes()
