@@ -95,11 +95,12 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 		return err
 	}
 	m.place(l, s, b, past != nil)
-	k = s.k
-	if past != nil {
-		k, v = past.append(dev, l, s.k, s.v)
+	if past == nil {
+		dev.Attend(s.attn, s.q, s.k, s.v, b.Segments, w.Attention)
+	} else {
+		past.layers[l].Append(s.k, s.v, past.rows, n)
+		dev.AttendCached(s.attn, s.q, past.layers[l], n, w.Attention)
 	}
-	dev.Attend(s.attn, s.q, k, v, b.Segments, w.Attention)
 	if d := m.delta(l, Attention); d != nil {
 		s.heads = s.adapted
 		dev.Copy(s.heads, s.attn)

@@ -18,33 +18,10 @@ type Session struct {
 	logits   []float32
 }
 
-// cache holds rotated keys and values (rows, G·Dh) by layer.
+// cache holds rotated keys and values by layer.
 type cache struct {
-	k, v [][]float32
-	rows int // cached
-	kw   int // G·Dh
-}
-
-// append adds new rows to a layer and returns all of its rows.
-func (c *cache) append(dev compute.Device, l int, k, v []float32) (ks, vs []float32) {
-	for _, rows := range []struct {
-		all *[]float32
-		new []float32
-	}{{&c.k[l], k}, {&c.v[l], v}} {
-		at := c.rows * c.kw
-		extend(dev, rows.all, at, len(rows.new))
-		dev.Copy((*rows.all)[at:], rows.new)
-	}
-	return c.k[l], c.v[l]
-}
-
-// extend resizes s to at+n elements, keeping the first at; memory that is too small at least doubles.
-func extend(dev compute.Device, s *[]float32, at, n int) {
-	if old := *s; cap(old) < at+n {
-		*s = make([]float32, at+n, max(at+n, 2*cap(old)))
-		dev.Copy((*s)[:at], old)
-	}
-	*s = (*s)[:at+n]
+	layers []compute.Cache
+	rows   int // cached
 }
 
 // NewSession starts an empty sequence of at most capacity tokens (0: as many as the model has positions). Memory grows
@@ -56,10 +33,11 @@ func (m *Model) NewSession(capacity int) *Session {
 	}
 	view := *m
 	view.work = work{}
-	return &Session{
-		m: &view, capacity: capacity, logits: make([]float32, c.Vocab),
-		cache: cache{k: make([][]float32, c.Layers), v: make([][]float32, c.Layers), kw: c.KVHeads * c.HeadDim},
+	s := &Session{m: &view, capacity: capacity, logits: make([]float32, c.Vocab)}
+	for l := range c.Layers {
+		s.cache.layers = append(s.cache.layers, m.dev.NewCache(m.weights.blocks[l].Attention))
 	}
+	return s
 }
 
 // Len returns the number of tokens decoded so far.

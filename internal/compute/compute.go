@@ -39,6 +39,13 @@ func (s Segment) Behind(n int) Segment {
 	return s
 }
 
+// Cache holds the keys and values of one sequence in one layer, as its device likes them.
+type Cache interface {
+	// Append makes k and v (n, G·Dh) the rows from row at on, at most the number of rows there are. Rows behind them
+	// are dropped.
+	Append(k, v []float32, at, n int)
+}
+
 // Product is one of several products of the same rows: y (n, N), w (N, K).
 type Product struct {
 	Y []float32
@@ -100,6 +107,12 @@ type Device interface {
 	// Attend computes, for every query row and head of every segment, out = softmax(scale·q·kᵀ)·v, with scores capped,
 	// over the keys that the segment and the window let it see. q, out (rows, H·Dh); k, v (key rows, G·Dh).
 	Attend(out, q, k, v []float32, segs []Segment, a Attention)
+
+	// NewCache returns an empty cache of keys and values for attention of this shape.
+	NewCache(a Attention) Cache
+
+	// AttendCached computes Attend for n query rows that are the last rows of a cache of this device. q, out (n, H·Dh).
+	AttendCached(out, q []float32, c Cache, n int, a Attention)
 
 	// AttendBackward adds the gradients of q, k and v. out is Attend's result.
 	AttendBackward(dq, dk, dv, dout, out, q, k, v []float32, segs []Segment, a Attention)

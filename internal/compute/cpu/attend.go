@@ -55,34 +55,40 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 			continue
 		}
 		s = s.Behind(h.first(s, 0))
-		keys, values := d.transposeRows(&h, k, s), d.gatherRows(&h, v, s, true)
-		queries := d.gatherQueries(&h, q, s, h.Scale)
-		rows, step := s.Len*h.group, d.blockRows()
-		if !d.finite(&h, v, s) {
-			step = h.group
-		}
-		blocks := (rows + step - 1) / step
-		d.each(h.KVHeads*blocks, func(item int) {
-			t := d.newAttentionWork(&h, s, item/blocks)
-			defer d.endAttentionWork(t)
-			lo := item % blocks * step
-			hi := min(rows, lo+step)
-			for at := lo; at < hi; at += d.blockRows() {
-				t.begin(at, min(hi, at+d.blockRows()))
-				t.scores(t.p, t.own(queries), keys)
-				t.exponentials(nil)
-				t.multiplyValues(t.p, &values)
-				for r := range t.n {
-					y := t.result[r*t.wide:][:t.HeadDim]
-					d.core.Scale(y, 1/t.sums[r])
-					copy(t.row(out, r), y)
-				}
-			}
-		})
-		d.free.put(keys)
-		d.free.put(queries)
-		d.endGathered(&values)
+		keys := d.transposeRows(&h, k, s)
+		d.attend(&h, out, q, keys, v, s)
+		d.free.put(keys.floats)
 	}
+}
+
+// attend computes the rows of one segment.
+func (d *device) attend(h *heads, out, q []float32, keys keyPanels, v []float32, s compute.Segment) {
+	values := d.gatherRows(h, v, s, true)
+	defer d.endGathered(&values)
+	queries := d.gatherQueries(h, q, s, h.Scale)
+	defer d.free.put(queries)
+	rows, step := s.Len*h.group, d.blockRows()
+	if !d.finite(h, v, s) {
+		step = h.group
+	}
+	blocks := (rows + step - 1) / step
+	d.each(h.KVHeads*blocks, func(item int) {
+		t := d.newAttentionWork(h, s, item/blocks)
+		defer d.endAttentionWork(t)
+		lo := item % blocks * step
+		hi := min(rows, lo+step)
+		for at := lo; at < hi; at += d.blockRows() {
+			t.begin(at, min(hi, at+d.blockRows()))
+			t.scores(t.p, t.own(queries), keys)
+			t.exponentials(nil)
+			t.multiplyValues(t.p, &values)
+			for r := range t.n {
+				y := t.result[r*t.wide:][:t.HeadDim]
+				d.core.Scale(y, 1/t.sums[r])
+				copy(t.row(out, r), y)
+			}
+		}
+	})
 }
 
 // finite reports whether the rows of v are finite that some queries of s see, and others do not.

@@ -54,7 +54,7 @@ func (d *device) AttendBackward(
 		})
 		d.Add(dk[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[0])
 		d.Add(dv[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[1])
-		for _, x := range [][]float32{keys, values, queries, douts, deltas, prefix[0], prefix[1]} {
+		for _, x := range [][]float32{keys.floats, values.floats, queries, douts, deltas, prefix[0], prefix[1]} {
 			d.free.put(x)
 		}
 		d.endGathered(&rows)
@@ -104,7 +104,7 @@ func (d *device) endBack(b *back) {
 }
 
 // scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the exponentials' sums.
-func (b *back) scoreGradients(keys, values []float32) {
+func (b *back) scoreGradients(keys, values keyPanels) {
 	b.scores(b.p, b.queries, keys)
 	b.exponentials(b.slopes)
 	b.scores(b.grads, b.douts, values)

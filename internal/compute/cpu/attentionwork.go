@@ -79,7 +79,7 @@ func (t *attentionWork) tiles(f func(at, n, from, keys int)) {
 }
 
 // scores writes x·keysᵀ (n, span) to dst, x (n, wide), as far as rows see.
-func (t *attentionWork) scores(dst, x, keys []float32) {
+func (t *attentionWork) scores(dst, x []float32, keys keyPanels) {
 	t.tiles(func(at, n, _, _ int) {
 		t.pk = kernel.Pack{
 			Dst: t.transposed[at*t.HeadDim:], LDD: n,
@@ -87,10 +87,9 @@ func (t *attentionWork) scores(dst, x, keys []float32) {
 		}
 		t.core.PackF32(&t.pk)
 	})
-	all := (visible(t.s, t.s.Len-1) + panel - 1) / panel // panels of a head
 	t.t = kernel.Tile{LDC: t.span, LDB: panel, Steps: t.HeadDim}
 	for j := t.from(0) / panel * panel; j < t.seen(t.n-1); j += panel {
-		t.t.B = kernel.Words(keys[(t.head*all+j/panel)*t.HeadDim*panel:])
+		t.t.B = kernel.Words(keys.at(t.head, j/panel))
 		t.tiles(func(at, n, from, keys int) {
 			if j >= keys || j+panel <= from {
 				return

@@ -61,17 +61,27 @@ func (d *device) byHead(dst []float32, stride int, x []float32, h *heads, n, gro
 	})
 }
 
-// transposeRows transposes the rows of k or v that s sees into panels of 32 keys: (key heads, panels, Dh, 32).
-func (d *device) transposeRows(h *heads, k []float32, s compute.Segment) []float32 {
+// keyPanels holds rows of k or v transposed, in panels of 32 keys (Dh, 32) for every key head.
+type keyPanels struct {
+	floats     []float32
+	head, next int // distance from head to head, from panel to panel
+}
+
+// at returns panel j of a head, and what follows.
+func (p *keyPanels) at(head, j int) []float32 { return p.floats[head*p.head+j*p.next:] }
+
+// transposeRows transposes the rows of k or v that s sees.
+func (d *device) transposeRows(h *heads, k []float32, s compute.Segment) keyPanels {
 	g := d.gatherRows(h, k, s, false)
 	defer d.endGathered(&g)
 	count := visible(s, s.Len-1)
 	panels := (count + panel - 1) / panel
-	transposed := d.free.get(h.KVHeads * panels * h.HeadDim * panel)
+	size := h.HeadDim * panel
+	transposed := keyPanels{d.free.get(h.KVHeads * panels * size), panels * size, size}
 	d.each(h.KVHeads*((panels+7)/8), func(item int) {
 		head := item % h.KVHeads
 		for j := item / h.KVHeads * 8; j < min(panels, (item/h.KVHeads+1)*8); j++ {
-			dst := transposed[(head*panels+j)*h.HeadDim*panel:][:h.HeadDim*panel]
+			dst := transposed.at(head, j)[:size]
 			for _, run := range g.runs {
 				// The panel's keys in this run, sixteen at a time at most.
 				lo, hi := max(j*panel, run.from), min((j+1)*panel, run.from+run.n)

@@ -1,0 +1,62 @@
+package cpu
+
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
+
+// cache holds values in rows, and keys transposed as attention reads them, so that no key is transposed twice:
+// (panels, key heads, Dh, 32).
+type cache struct {
+	*device
+	h            heads
+	rows         int
+	keys, values []float32
+}
+
+func (d *device) NewCache(a compute.Attention) compute.Cache {
+	return &cache{device: d, h: newHeads(a)}
+}
+
+func (c *cache) Append(k, v []float32, at, n int) {
+	compute.Need(len(k), n*c.h.kw)
+	compute.Need(len(v), n*c.h.kw)
+	compute.Need(c.rows, at)
+	c.rows = at + n
+	extend(&c.keys, upTo(c.rows, panel)*panel*c.h.kw)
+	extend(&c.values, c.rows*c.h.kw)
+	c.Copy(c.values[at*c.h.kw:], v)
+	panels := c.panels()
+	c.each(c.h.KVHeads, func(head int) {
+		for lo := at; lo < c.rows; {
+			hi := min(c.rows, lo/16*16+16)
+			c.core.PackF32(&kernel.Pack{
+				Dst: kernel.Words(panels.at(head, lo/panel)[lo%panel:]), LDD: panel,
+				Src: kernel.Words(k[(lo-at)*c.h.kw+head*c.h.HeadDim:]), LDS: c.h.kw, Rows: hi - lo, Cols: c.h.HeadDim,
+			})
+			lo = hi
+		}
+	})
+}
+
+func (c *cache) panels() keyPanels {
+	return keyPanels{c.keys, c.h.HeadDim * panel, c.h.kw * panel}
+}
+
+// extend makes s n long and keeps what it holds; memory that is too small at least doubles.
+func extend(s *[]float32, n int) {
+	if cap(*s) < n {
+		*s = append(make([]float32, 0, max(n, 2*cap(*s))), *s...)
+	}
+	*s = (*s)[:n]
+}
+
+// AttendCached is Attend without the work on keys that are there.
+func (d *device) AttendCached(out, q []float32, cached compute.Cache, n int, a compute.Attention) {
+	c, h := cached.(*cache), newHeads(a)
+	s := compute.Segment{Len: n, Past: c.rows - n}
+	segs := []compute.Segment{s}
+	h.needSegments(q, c.values, segs)
+	h.needSegments(out, c.values, segs)
+	d.attend(&h, out, q, c.panels(), c.values, s)
+}
