@@ -16,6 +16,10 @@ type Session struct {
 	capacity int
 	x        []float32
 	logits   []float32
+
+	// Interrupted, if not nil, is asked before each block. Its error ends the call, whose last tokens are then not in the
+	// sequence.
+	Interrupted func() error
 }
 
 // cache holds rotated keys and values by layer.
@@ -139,6 +143,11 @@ func (s *Session) step(tokens []int32) error {
 		return err
 	}
 	for l := range m.config.Layers {
+		if s.Interrupted != nil {
+			if err := s.Interrupted(); err != nil {
+				return err
+			}
+		}
 		st := m.stateOf(l, 0)
 		st.x = x
 		if err := m.forward(l, st, x, b, &s.cache); err != nil {

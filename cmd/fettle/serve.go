@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
+	"net/netip"
 	"strconv"
-	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,16 +20,18 @@ import (
 type serveSettings struct {
 	Host     string   `yaml:"host" group:"server" help:"address to listen on; one that other machines can reach needs a key"`
 	Port     int      `yaml:"port" help:"0: any free one"`
-	KeyFile  string   `yaml:"api_key_file" path:"read" help:"file with the API key of the clients; alternatively set FETTLE_API_KEY"`
+	KeyFile  string   `yaml:"api_key_file" path:"read" help:"file with the API keys of the clients, one a line, each behind its client's name if it has one; alternatively set FETTLE_API_KEY to one"`
 	Hosts    []string `yaml:"allowed_hosts" help:"names under which the server is reached, beside its address and localhost"`
 	Origins  []string `yaml:"allowed_origins" help:"other web pages that may send requests, such as https://example.org"`
+	Proxies  []string `yaml:"trusted_proxies" help:"addresses of proxies, or networks such as 10.0.0.0/8, whose X-Forwarded-For tells clients apart"`
 	Truncate bool     `yaml:"truncate" help:"leave out the oldest messages of chats that do not fit, where a request does not say"`
-	Queue    int      `yaml:"queue" help:"requests that may wait; further ones get status 429"`
+	Queue    int      `yaml:"queue" help:"requests that may wait; further ones get status 429, those of the client with most first"`
+	Timeout  float64  `yaml:"request_timeout" help:"seconds that a request may wait and be answered"`
 }
 
 func newServe() *cobra.Command {
 	from, sampling := servedModels{Compute: "auto"}, chat.DefaultSampling()
-	listen := serveSettings{Host: "127.0.0.1", Port: 8080, Queue: 100}
+	listen := serveSettings{Host: "127.0.0.1", Port: 8080, Queue: 100, Timeout: 600}
 	cmd := &cobra.Command{
 		Use:     "serve",
 		Aliases: []string{"api"},
@@ -48,7 +50,11 @@ name. Fields beside OpenAI's: top_k, min_p, repetition_penalty, and truncate: tr
 which leaves out the oldest messages of a chat that does not fit the context or
 whose prompt takes one instruction; messages_left_out in the answer counts them.
 Without a seed every answer is sampled anew; "seed" in the answer repeats it. Of n
-answers, the one with index i is sampled with seed + i.`,
+answers, the one with index i is sampled with seed + i.
+
+One answer at a time is computed; the clients that wait take turns, each an API key
+where there are several, else an address. --max_new_tokens, where it is given, also
+bounds the max_tokens of requests.`,
 		Example: "  fettle serve --adapter_name_or_path runs/alpaca-lora\n" +
 			"  fettle serve --adapter_name_or_path old=runs/first --adapter_name_or_path new=runs/second",
 		Args: cobra.NoArgs,
@@ -65,7 +71,7 @@ answers, the one with index i is sampled with seed + i.`,
 		if err != nil {
 			return err
 		}
-		l, err := listen.listener(options.Token) // before the weights are loaded
+		l, err := listen.listener(len(options.Keys) > 0) // before the weights are loaded
 		if err != nil {
 			return err
 		}
@@ -80,6 +86,9 @@ answers, the one with index i is sampled with seed + i.`,
 		}
 		if s.Given("seed") {
 			options.Seed = &sampling.Seed
+		}
+		if s.Given("max_new_tokens") {
+			options.MaxTokens = sampling.MaxNewTokens
 		}
 		out := cmd.OutOrStdout()
 		at := openable(l.Addr())
@@ -101,8 +110,8 @@ func openable(at net.Addr) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port))
 }
 
-// listener opens the address. Without a token it refuses one that other machines reach.
-func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
+// listener opens the address. Without a key it refuses one that other machines reach.
+func (s serveSettings) listener(locked bool) (net.Listener, error) {
 	at := net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 	l, err := net.Listen("tcp", at)
 	switch {
@@ -111,7 +120,7 @@ func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
 	case err != nil:
 		return nil, usage(fmt.Errorf("serve: %w; --host 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses", err))
 	}
-	if token == "" && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
+	if !locked && !l.Addr().(*net.TCPAddr).IP.IsLoopback() {
 		l.Close()
 		return nil, fault.Mark(fmt.Errorf("serve on %s: %w: set FETTLE_API_KEY or api_key_file", at,
 			serve.ErrExposed), fault.Refused)
@@ -120,24 +129,40 @@ func (s serveSettings) listener(token serve.Secret) (net.Listener, error) {
 }
 
 func (s serveSettings) options(cmd *cobra.Command) (serve.Options, error) {
-	key := os.Getenv("FETTLE_API_KEY")
-	if s.KeyFile != "" {
-		text, err := os.ReadFile(s.KeyFile)
-		if err != nil {
-			return serve.Options{}, fmt.Errorf("serve: read key: %w", err)
-		}
-		if key = strings.TrimSpace(string(text)); key == "" {
-			return serve.Options{}, input(fmt.Errorf("serve: read key: %s is empty: write the key into it", s.KeyFile))
-		}
+	keys, err := readKeys(s.KeyFile)
+	if err != nil {
+		return serve.Options{}, err
 	}
-	if s.Port < 0 || s.Port > 65535 {
+	proxies, err := s.proxies()
+	if err != nil {
+		return serve.Options{}, err
+	}
+	const week = 7 * 24 * 3600
+	switch {
+	case s.Port < 0 || s.Port > 65535:
 		return serve.Options{}, usage(fmt.Errorf("port is %d, want 0 to 65535", s.Port))
-	}
-	if s.Queue < 1 {
-		return serve.Options{}, usage(fmt.Errorf("queue is %d, want 1 or more", s.Queue))
+	case s.Queue < 1 || s.Queue > 1_000_000:
+		return serve.Options{}, usage(fmt.Errorf("queue is %d, want 1 to 1,000,000", s.Queue))
+	case !(s.Timeout >= 0.001 && s.Timeout <= week):
+		return serve.Options{}, usage(fmt.Errorf("request_timeout is %v, want 0.001 to %d seconds", s.Timeout, week))
 	}
 	return serve.Options{
-		Token: serve.Secret(key), Hosts: s.Hosts, Origins: s.Origins, Queue: s.Queue, Truncate: s.Truncate,
-		Log: newLog(cmd.ErrOrStderr()),
+		Keys: keys, Hosts: s.Hosts, Origins: s.Origins, Proxies: proxies, Queue: s.Queue, Truncate: s.Truncate,
+		Timeout: time.Duration(s.Timeout * float64(time.Second)), Log: newLog(cmd.ErrOrStderr()),
 	}, nil
+}
+
+// proxies reads the networks of trusted_proxies; an address is a network of its own.
+func (s serveSettings) proxies() (all []netip.Prefix, err error) {
+	for _, text := range s.Proxies {
+		network, err := netip.ParsePrefix(text)
+		if at, wrong := netip.ParseAddr(text); wrong == nil {
+			network, err = at.Unmap().Prefix(at.Unmap().BitLen())
+		}
+		if err != nil {
+			return nil, usage(fmt.Errorf("trusted_proxies: %q is neither an address nor a network such as 10.0.0.0/8", text))
+		}
+		all = append(all, network)
+	}
+	return all, nil
 }

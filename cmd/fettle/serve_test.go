@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -89,6 +90,9 @@ func TestServeExplainsWrongRequests(t *testing.T) {
 	}
 }
 
+// longest is the longest time that a test waits for a server.
+const longest = 30 * time.Second
+
 // overHTTP runs serve until the test ends and returns its address.
 func overHTTP(t *testing.T, args ...string) string {
 	ctx, stop := context.WithCancel(t.Context())
@@ -98,10 +102,18 @@ func overHTTP(t *testing.T, args ...string) string {
 	root.SetOut(in)
 	root.SetErr(io.Discard)
 	ended := make(chan error, 1)
-	go func() { ended <- root.ExecuteContext(ctx) }()
+	go func() {
+		ended <- root.ExecuteContext(ctx)
+		in.Close()
+	}()
 	t.Cleanup(func() {
 		stop()
-		require.ErrorIs(t, <-ended, train.ErrStopped)
+		select {
+		case err := <-ended:
+			require.ErrorIs(t, err, train.ErrStopped)
+		case <-time.After(longest):
+			require.Fail(t, "the server does not end")
+		}
 	})
 	lines := bufio.NewReader(out)
 	line, err := lines.ReadString('\n')
@@ -112,22 +124,23 @@ func overHTTP(t *testing.T, args ...string) string {
 	return url
 }
 
-func post(t *testing.T, url, body string) string {
-	r, err := http.Post(url, "application/json", strings.NewReader(body))
+// content returns the content of a response.
+func content(t *testing.T, r *http.Response, err error) string {
 	require.NoError(t, err)
+	defer r.Body.Close()
 	text, err := io.ReadAll(r.Body)
 	require.NoError(t, err)
-	require.NoError(t, r.Body.Close())
 	return string(text)
 }
 
+func post(t *testing.T, url, body string) string {
+	r, err := (&http.Client{Timeout: longest}).Post(url, "application/json", strings.NewReader(body))
+	return content(t, r, err)
+}
+
 func get(t *testing.T, url string) string {
-	r, err := http.Get(url)
-	require.NoError(t, err)
-	text, err := io.ReadAll(r.Body)
-	require.NoError(t, err)
-	require.NoError(t, r.Body.Close())
-	return string(text)
+	r, err := (&http.Client{Timeout: longest}).Get(url)
+	return content(t, r, err)
 }
 
 func TestServeOverHTTP(t *testing.T) {
@@ -180,7 +193,7 @@ func TestServeRefusesAnOpenAddressWithoutAKey(t *testing.T) {
 		code int
 		want string
 	}{
-		{[]string{"--host", "0.0.0.0", "--port", "0"}, exitRefused, "needs a token: set FETTLE_API_KEY"},
+		{[]string{"--host", "0.0.0.0", "--port", "0"}, exitRefused, "needs a key: set FETTLE_API_KEY"},
 		{[]string{"--api_key_file", empty}, exitData, "is empty"},
 		{[]string{"--api_key_file", "none"}, exitMissing, "none"},
 		{[]string{"--port", "70000"}, exitUsage, "port is 70000"},
@@ -191,4 +204,73 @@ func TestServeRefusesAnOpenAddressWithoutAKey(t *testing.T) {
 		require.Equal(t, c.code, code, "%v: %s", c.args, stderr)
 		require.Contains(t, stderr, c.want)
 	}
+}
+
+func TestKeysOfClientsHaveNames(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.WriteFile(path, []byte("# ours\r\n\nann  k:1\nk2\n"), 0o600))
+	keys, err := readKeys(path)
+	require.NoError(t, err)
+	require.Equal(t, []serve.Key{{Name: "ann", Secret: "k:1"}, {Name: "4", Secret: "k2"}}, keys)
+	for text, want := range map[string]string{
+		"a b c": ":1 has 3 words", "a 1\na 2": ":2: there are two keys called a", "a 1\nb 1": ":2: the key stands twice",
+		"# none": "is empty",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := readKeys(path)
+		require.ErrorContains(t, err, want)
+	}
+	t.Setenv("FETTLE_API_KEY", " sesame\n")
+	keys, err = readKeys("")
+	require.NoError(t, err)
+	require.Equal(t, []serve.Key{{Secret: "sesame"}}, keys)
+}
+
+func TestServesBoundsAreThoseOfItsFlags(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	url := overHTTP(t, "--model_name_or_path", base, "--max_new_tokens", "3")
+	require.Contains(t, post(t, url+"/v1/completions", `{"prompt": "a", "max_tokens": 4}`), "allows at most 3")
+	require.Contains(t, post(t, url+"/v1/completions", `{"prompt": "a", "max_tokens": 3}`), `"choices"`)
+	url = overHTTP(t, "--model_name_or_path", base)
+	require.Contains(t, post(t, url+"/v1/completions", `{"prompt": "a", "max_tokens": 300}`), `"choices"`,
+		"where nothing is said, the default of requests is no bound")
+	proxies := []string{"10.0.0.0/8", "::ffff:127.0.0.1"}
+	o, err := serveSettings{Queue: 1, Timeout: 1.5, Proxies: proxies}.options(newServe())
+	require.NoError(t, err)
+	require.Equal(t, 1500*time.Millisecond, o.Timeout)
+	require.Equal(t, "[10.0.0.0/8 127.0.0.1/32]", fmt.Sprint(o.Proxies))
+}
+
+// counted is done as soon as it has been asked so many times.
+type counted struct {
+	context.Context
+	left, after int
+}
+
+func (c *counted) Err() error {
+	if c.left--; c.left < 0 {
+		c.after++
+		return context.Canceled
+	}
+	return nil
+}
+
+// In the middle of a prompt's first piece, between two blocks, and nothing of it changes the next answer.
+func TestAClientThatGoesEndsTheReadingOfItsPrompt(t *testing.T) {
+	base := tiny(t, tinymodel.Config{})
+	e, fresh := served(t, source{Model: base, Compute: "f32"}), served(t, source{Model: base, Compute: "f32"})
+	r := serve.Request{Model: e.Models()[0], Prompt: strings.Repeat("a b ", 50)}
+	none := 0
+	for _, r := range []serve.Request{r, {Model: r.Model, Prompt: r.Prompt, Echo: true, Logprobs: &none}} {
+		for n := range 4 {
+			ctx := &counted{Context: t.Context(), left: n}
+			_, err := e.Answer(ctx, r, func(string) error { return nil })
+			require.ErrorIs(t, err, context.Canceled)
+			require.Less(t, ctx.after, 5, "it ends where it learns that")
+		}
+	}
+	next := serve.Request{Model: r.Model, Prompt: r.Prompt + "c"}
+	want, _ := reply(t, fresh, next)
+	got, _ := reply(t, e, next)
+	require.Equal(t, want, got)
 }

@@ -134,7 +134,10 @@ func wrongAnswers() []wrongInput {
 			"--host 127.0.0.1 is this machine alone, 0.0.0.0 all its addresses"},
 		{"serve --model_name_or_path model --api_key_file key.txt", 65, "write the key into it"},
 		{"serve --model_name_or_path model --api_key_file none.txt", 66, "did you mean note.txt"},
-		{"serve --model_name_or_path model --queue 0", 64, "want 1 or more"},
+		{"serve --model_name_or_path model --api_key_file words.txt", 65, "want a key, or a name and its key"},
+		{"serve --model_name_or_path model --queue 0", 64, "want 1 to 1,000,000"},
+		{"serve --model_name_or_path model --request_timeout 0", 64, "want 0.001 to 604800 seconds"},
+		{"serve --model_name_or_path model --trusted_proxies nginx", 64, "neither an address nor a network"},
 		{"bench matmul --shape 8b", 64, "want 13b, 1b, 7b, tiny, a config.json or a model"},
 		{"bench train --tokens 0", 64, "want 1 or more"},
 	}

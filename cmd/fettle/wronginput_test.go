@@ -72,7 +72,7 @@ func wrongFiles() map[string]string {
 		"pointer.json":      "version https://git-lfs.github.com/spec/v1\noid sha256:77\nsize 9\n",
 		"dataset_info.json": `{"good": {"file_name": "rows.json"}, "lost": {"file_name": "lost.json"}}`,
 		"broken.jinja":      "{% for m in messages %}{{ m.content }}", "empty.jinja": "",
-		"key.txt": "\n", "note.txt": "hello\n",
+		"key.txt": "\n", "words.txt": "a b c\n", "note.txt": "hello\n",
 		"page/config.json": "<!doctype html>", "broken/config.json": `{"hidden_size": }`,
 		"typed/config.json": `{"model_type": "llama", "hidden_size": "big"}`, "empty/readme.md": "",
 		"meta/consolidated.00.pth": "", "fake.gguf": "GGUF", "llama.gguf": "not a model",

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,4 +46,43 @@ func TestLoopbackIsThisMachineAlone(t *testing.T) {
 		require.Equal(t, is, guard.Loopback(&net.TCPAddr{IP: net.ParseIP(ip)}), ip)
 	}
 	require.False(t, guard.Loopback(&net.UnixAddr{}))
+}
+
+func TestTheSchemeOfATokenIsOfAnyCase(t *testing.T) {
+	for header, want := range map[string]string{
+		"Bearer sesame": "sesame", "bearer sesame": "sesame", "BEARER   sesame  ": "sesame", "bEaReR\tsesame": "sesame",
+		"sesame": "", "Basic sesame": "", "Bearersesame": "", "Bearer": "", "Bearer ": "", "": "",
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Authorization", header)
+		require.Equal(t, want, guard.Bearer(r), header)
+	}
+}
+
+func TestAClientIsWhoTrustedProxiesSay(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("127.0.0.1/32")}
+	for _, c := range []struct {
+		reason, from, want string
+		forwarded          []string
+	}{
+		{"an address without its port", "192.0.2.7:4711", "192.0.2.7", nil},
+		{"a stranger's word does not count", "192.0.2.7:1", "192.0.2.7", []string{"1.1.1.1"}},
+		{"a proxy's does", "10.0.0.2:1", "1.1.1.1", []string{"1.1.1.1"}},
+		{"what the client said of itself does not", "10.0.0.2:1", "1.1.1.1", []string{"8.8.8.8, 1.1.1.1"}},
+		{"proxies behind each other", "127.0.0.1:1", "1.1.1.1", []string{"8.8.8.8,1.1.1.1", "10.9.9.9"}},
+		{"with a port", "10.0.0.2:1", "1.1.1.1", []string{"1.1.1.1:999"}},
+		{"no address", "10.0.0.2:1", "10.0.0.2", []string{"unknown"}},
+		{"none at all", "10.0.0.2:1", "10.0.0.2", nil},
+		{"all are proxies", "10.0.0.2:1", "10.0.0.3", []string{"10.0.0.3"}},
+		{"version 4 in version 6", "[::ffff:192.0.2.7]:1", "192.0.2.7", nil},
+		{"a network of version 6", "[2001:db8:1:2:3::4]:1", "2001:db8:1:2::/64", nil},
+		{"the same through a proxy", "10.0.0.2:1", "2001:db8:1:2::/64", []string{"2001:db8:1:2:9::9"}},
+		{"machines of one link", "[fe80::7%eth0]:1", "fe80::7%eth0", nil},
+		{"this machine", "[::1]:1", "::1", nil},
+		{"a socket without addresses", "@", "@", []string{"1.1.1.1"}},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr, r.Header["X-Forwarded-For"] = c.from, c.forwarded
+		require.Equal(t, c.want, guard.Client(r, proxies), c.reason)
+	}
 }

@@ -4,6 +4,7 @@ package mapped
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -35,31 +36,41 @@ func Call(f func() error) (err error) {
 	return f()
 }
 
-// Failure keeps a failed read of functions that share a piece of work, for whoever waits for them.
-type Failure struct{ failed atomic.Pointer[fault] }
+// Failure keeps a panic, such as a failed read, of functions that share a piece of work, for whoever waits for them.
+type Failure struct{ failed atomic.Pointer[any] }
+
+// Panic is a panic in such a function, other than a failed read.
+type Panic struct {
+	Value any
+	stack []byte
+}
+
+func (p *Panic) Error() string { return fmt.Sprintf("%v\n%s", p.Value, p.stack) }
+
+// Trace returns the stack of the function.
+func (p *Panic) Trace() string { return string(p.stack) }
 
 // Call calls f(i). The goroutine must have asked for panics by debug.SetPanicOnFault.
 func (f *Failure) Call(call func(i int), i int) {
 	defer func() {
 		if r := recover(); r != nil {
-			failed, ok := r.(fault)
-			if !ok {
-				panic(r)
+			if _, ok := r.(fault); !ok {
+				r = &Panic{r, debug.Stack()}
 			}
-			f.failed.Store(&failed)
+			f.failed.CompareAndSwap(nil, &r)
 		}
 	}()
 	call(i)
 }
 
-// Raise panics with a failed read, if there was one.
+// Raise panics as the first function did that panicked, if one did.
 func (f *Failure) Raise() {
 	if failed := f.failed.Load(); failed != nil {
 		panic(*failed)
 	}
 }
 
-// Group runs functions that share a piece of work. A failed read in one of them is one of the goroutine that waits.
+// Group runs functions that share a piece of work. A panic in one of them is one of the goroutine that waits.
 type Group struct {
 	all     sync.WaitGroup
 	failure Failure

@@ -80,8 +80,23 @@ func TestOtherErrorsAndPanicsStayWhatTheyAre(t *testing.T) {
 	require.Panics(t, func() {
 		_ = mapped.Call(func() error {
 			var g mapped.Group
-			g.Do(func() { _ = make([]int, 1)[len(os.Args):] })
+			g.Do(func() { _ = make([]int, 1)[len(os.Args)+1:] })
+			g.Wait()
 			return nil
 		})
 	})
+}
+
+func TestPanicsOfOthersArePanicsOfWhoWaits(t *testing.T) {
+	defer func() {
+		p, ok := recover().(*mapped.Panic)
+		require.True(t, ok, "with the stack of where it happened")
+		require.Equal(t, "own", p.Value)
+		require.Contains(t, p.Trace(), "TestPanicsOfOthersArePanicsOfWhoWaits.func")
+		require.Contains(t, p.Error(), p.Trace())
+	}()
+	var g mapped.Group
+	g.Go(func() { panic("own") })
+	g.Do(func() {})
+	g.Wait()
 }

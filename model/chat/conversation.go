@@ -80,6 +80,8 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 	c.session.Truncate(reused)
 	all := append([]int32(nil), q.Prompt...)
 	defer func() { c.decoded = all[:min(len(all), c.session.Len())] }()
+	c.session.Interrupted = ctx.Err
+	defer func() { c.session.Interrupted = nil }()
 	began := time.Now()
 	score := c.newScorer(q)
 	if reused, err = score.prompt(ctx, q, reused); err != nil {

@@ -93,6 +93,9 @@ func (e *Engine) Answer(ctx context.Context, r serve.Request, emit func(text str
 		a, err = c.Ask(ctx, q, emit)
 		return err
 	})
+	if err == nil && a.Reason == generate.Cancelled {
+		err = ctx.Err()
+	}
 	result.PromptTokens, result.NewTokens, result.Logprobs = len(q.Prompt), a.Tokens, a.Logprobs
 	result.Reading, result.Writing = a.Waited, a.Elapsed-a.Waited
 	result.Cut = a.Reason == generate.MaxTokens || a.Reason == generate.ContextFull

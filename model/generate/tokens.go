@@ -52,6 +52,10 @@ func Tokens(
 				if logits, err = d.Decode(all[decoded:end]); err == nil {
 					err = CheckLogits(logits[:s.Vocab.rows(len(logits))])
 				}
+				if err != nil && err == ctx.Err() { // the decoder has asked too
+					*reason = Cancelled
+					return
+				}
 				if err != nil {
 					yield(0, err)
 					return

@@ -1,11 +1,11 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 )
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
@@ -22,31 +22,6 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) unknown(name string) string {
 	return fmt.Sprintf("no model %q here, there is %s", name, strings.Join(s.engine.Models(), ", "))
-}
-
-// admit reads a request and waits until no other is being answered; requests returns the answers that the body asks
-// for. Where admit returns false, it has written the error.
-func (s *Server) admit(w http.ResponseWriter, r *http.Request, requests func(*body) ([]Request, error)) (
-	asked []Request, b *body, release func(), ok bool,
-) {
-	b, err := s.read(r)
-	if err == nil && !slices.Contains(s.engine.Models(), *b.Model) {
-		fail(w, http.StatusNotFound, "model", s.unknown(*b.Model))
-		return nil, nil, nil, false
-	}
-	if err == nil {
-		asked, err = requests(b)
-	}
-	if err != nil {
-		s.refuse(w, r, err)
-		return nil, nil, nil, false
-	}
-	if release, ok = s.acquire(r.Context()); !ok {
-		w.Header().Set("Retry-After", "5")
-		fail(w, http.StatusTooManyRequests, "", "too many requests are waiting; try again in a few seconds")
-		return nil, nil, nil, false
-	}
-	return asked, b, release, true
 }
 
 // form is the shape of an endpoint's responses.
@@ -74,28 +49,86 @@ func (s *Server) completion(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// answer answers a request, if it is a right one and there is room. requests returns the answers that its body asks
+// for.
 func (s *Server) answer(
 	w http.ResponseWriter, r *http.Request, requests func(*body) ([]Request, error), f form,
 ) {
-	asked, b, release, ok := s.admit(w, r, requests)
-	if !ok {
+	b, err := s.read(r)
+	if err == nil && !slices.Contains(s.engine.Models(), *b.Model) {
+		fail(w, http.StatusNotFound, "model", s.unknown(*b.Model))
 		return
 	}
-	defer release()
+	var asked []Request
+	if err == nil {
+		asked, err = requests(b)
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	t := s.turns.enter(s.client(r), cancel)
+	if t == nil {
+		s.refuse(w, r, errFull)
+		return
+	}
+	defer s.turns.leave(t)
+	ctx, done := context.WithTimeoutCause(ctx, s.o.Timeout, errLate)
+	defer done()
+	left := len(asked)
+	compute := func(q Request, emit func(string) error) (Result, error) {
+		result, err := s.compute(ctx, t, q, emit)
+		if left--; left == 0 || err != nil {
+			s.turns.leave(t) // others need not wait until the client has read its answer
+		}
+		return result, err
+	}
 	if b.Stream != nil && *b.Stream {
-		s.stream(w, r, b, asked, f)
+		s.stream(w, r, cancel, b, asked, f, compute)
 		return
 	}
-	s.whole(w, r, b, asked, f)
+	s.whole(w, r, b, asked, f, compute)
 }
 
+// compute has the engine compute one answer, in a turn of its own. An answer that has begun when the request's time is
+// over ends as if its tokens were used up; one that has not is an error.
+func (s *Server) compute(
+	ctx context.Context, t *ticket, q Request, emit func(string) error,
+) (result Result, err error) {
+	if err := s.turns.take(ctx, t); err != nil {
+		return result, err
+	}
+	defer s.turns.pass(t)
+	defer func() {
+		if value := recover(); value != nil {
+			err = newPanicked(value)
+		}
+	}()
+	result, err = s.engine.Answer(ctx, q, emit)
+	if err == nil || ctx.Err() == nil {
+		return result, err
+	}
+	if err = context.Cause(ctx); err == errLate && result.NewTokens > 0 {
+		s.o.Log.Warn().Msgf("An answer ended after %d tokens: its request took longer than %v", result.NewTokens, s.o.Timeout)
+		result.Cut, err = true, nil
+	}
+	return result, err
+}
+
+// computer computes one answer.
+type computer func(q Request, emit func(text string) error) (Result, error)
+
 // whole answers the requests one after another and responds when the last answer is complete.
-func (s *Server) whole(w http.ResponseWriter, r *http.Request, b *body, asked []Request, f form) {
+func (s *Server) whole(
+	w http.ResponseWriter, r *http.Request, b *body, asked []Request, f form, compute computer,
+) {
 	out := newReply(f.id, f.object, asked[0])
 	out.Usage = &usage{}
 	for i, q := range asked {
 		var text strings.Builder
-		result, err := s.engine.Answer(r.Context(), q, func(piece string) error {
+		result, err := compute(q, func(piece string) error {
 			text.WriteString(piece)
 			return nil
 		})
@@ -109,6 +142,5 @@ func (s *Server) whole(w http.ResponseWriter, r *http.Request, b *body, asked []
 		out.Choices, out.LeftOut, out.Timings = append(out.Choices, c), result.LeftOut, newTimings(result)
 		out.Usage.add(result, i%b.answers() != 0)
 	}
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.limits.write))
 	respond(w, http.StatusOK, out)
 }

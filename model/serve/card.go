@@ -53,6 +53,7 @@ type entry struct {
 	Object  string `json:"object"`
 	Created int64  `json:"created"`
 	Owner   string `json:"owned_by"`
+	Most    int    `json:"max_completion_tokens,omitempty"` // see Options.MaxTokens
 	Card
 }
 
@@ -62,7 +63,7 @@ func (s *Server) entry(name string) entry {
 	if made.IsZero() {
 		made = s.begun
 	}
-	return entry{ID: name, Object: "model", Created: made.Unix(), Owner: "fettle", Card: card}
+	return entry{ID: name, Object: "model", Created: made.Unix(), Owner: "fettle", Most: s.o.MaxTokens, Card: card}
 }
 
 func (s *Server) models(w http.ResponseWriter, _ *http.Request) {

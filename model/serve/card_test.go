@@ -25,7 +25,7 @@ func TestTimingsCountTokensAfterTheFirst(t *testing.T) {
 
 func TestAPromptThatIsTooLongHasItsCode(t *testing.T) {
 	s := New(&parrot{}, Options{})
-	status, f := s.classify(nil, TooLong{Wrong{"messages", "long"}})
+	status, f := s.classify(nil, nil, TooLong{Wrong{"messages", "long"}})
 	require.Equal(t, http.StatusBadRequest, status)
 	require.Equal(t, "context_length_exceeded", *f.Error.Code)
 	require.Equal(t, "messages", *f.Error.Param)

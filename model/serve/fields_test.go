@@ -12,7 +12,7 @@ import (
 // asked sends a chat with more fields and returns what the engine was asked.
 func asked(t *testing.T, more string) Request {
 	p := &parrot{}
-	w := post(New(p, Options{}), "/v1/chat/completions", `{"messages": [{"role": "user", "content": "a"}]`+more+`}`)
+	w := post(t, New(p, Options{}), "/v1/chat/completions", `{"messages": [{"role": "user", "content": "a"}]`+more+`}`)
 	require.Equal(t, http.StatusOK, w.Code, "%s: %s", more, w.Body)
 	return p.last
 }
@@ -37,9 +37,9 @@ func TestTheServerMayTruncateChatsThatDoNotSay(t *testing.T) {
 		p := &parrot{}
 		s := New(p, Options{Truncate: true})
 		chat := `{"messages": [{"role": "user", "content": "a"}]` + body + `}`
-		require.Equal(t, http.StatusOK, post(s, "/v1/chat/completions", chat).Code)
+		require.Equal(t, http.StatusOK, post(t, s, "/v1/chat/completions", chat).Code)
 		require.Equal(t, want, p.last.Truncate, body)
-		require.Equal(t, http.StatusOK, post(s, "/v1/completions", `{"prompt": "a"}`).Code)
+		require.Equal(t, http.StatusOK, post(t, s, "/v1/completions", `{"prompt": "a"}`).Code)
 		require.False(t, p.last.Truncate)
 	}
 }
@@ -92,7 +92,7 @@ func TestFieldsThatWouldBeIgnoredAreRefused(t *testing.T) {
 		{"Temperature", `1`, `did you mean \"temperature\"`},
 		{"zzz", `1`, "unknown field zzz"},
 	} {
-		w := post(New(&parrot{}, Options{}), "/v1/chat/completions",
+		w := post(t, New(&parrot{}, Options{}), "/v1/chat/completions",
 			`{"messages": [{"role": "user", "content": "a"}], "`+c.field+`": `+c.value+`}`)
 		require.Equal(t, http.StatusBadRequest, w.Code, "%s %s", c.field, c.value)
 		e := parse(t, w.Body.String())["error"].(map[string]any)
@@ -112,22 +112,22 @@ func TestFieldsThatWouldBeIgnoredAreRefused(t *testing.T) {
 		{"/v1/completions", `{"prompt": "b", "max_tokens": 0}`, "max_tokens"},
 		{"/v1/completions", `{"prompt": "b", "n": 2, "best_of": 4}`, "best_of"},
 	} {
-		w := post(New(&parrot{}, Options{}), c.path, c.body)
+		w := post(t, New(&parrot{}, Options{}), c.path, c.body)
 		require.Equal(t, http.StatusBadRequest, w.Code, c.body)
 		require.Equal(t, c.param, parse(t, w.Body.String())["error"].(map[string]any)["param"], c.body)
 	}
-	require.Equal(t, http.StatusOK, post(New(&parrot{}, Options{}), "/v1/completions",
+	require.Equal(t, http.StatusOK, post(t, New(&parrot{}, Options{}), "/v1/completions",
 		`{"prompt": "b", "n": 2, "best_of": 2, "echo": false, "suffix": "", "logprobs": null}`).Code)
 }
 
 func TestEchoAndLogprobsReachTheEngine(t *testing.T) {
 	p := &parrot{}
-	require.Equal(t, http.StatusOK, post(New(p, Options{}), "/v1/completions",
+	require.Equal(t, http.StatusOK, post(t, New(p, Options{}), "/v1/completions",
 		`{"prompt": "b", "echo": true, "logprobs": 3, "max_tokens": 0}`).Code)
 	require.True(t, p.last.Echo)
 	require.Equal(t, 3, *p.last.Logprobs)
 	require.Zero(t, *p.last.MaxTokens)
-	require.Equal(t, http.StatusOK, post(New(p, Options{}), "/v1/completions",
+	require.Equal(t, http.StatusOK, post(t, New(p, Options{}), "/v1/completions",
 		`{"prompt": "b", "echo": false, "logprobs": false}`).Code)
 	require.False(t, p.last.Echo)
 	require.Nil(t, p.last.Logprobs)
@@ -161,7 +161,7 @@ func TestWrongTypesAreExplainedInWords(t *testing.T) {
 		if c.field != "messages" {
 			fields += `, "messages": [{"role": "user", "content": "a"}]`
 		}
-		w := post(New(&parrot{}, Options{}), "/v1/chat/completions", "{"+fields+"}")
+		w := post(t, New(&parrot{}, Options{}), "/v1/chat/completions", "{"+fields+"}")
 		require.Equal(t, http.StatusBadRequest, w.Code, fields)
 		e := parse(t, w.Body.String())["error"].(map[string]any)
 		require.Contains(t, e["message"], c.want)
@@ -180,7 +180,7 @@ func TestFieldsThatStandTwiceAndNullPromptsAreRefused(t *testing.T) {
 		{"completions", `{"prompt": [1, null]}`, "prompt"},
 		{"completions", `{"prompt": [[1], [2, null]]}`, "prompt"},
 	} {
-		w := post(New(&parrot{}, Options{}), "/v1/"+c.path, c.body)
+		w := post(t, New(&parrot{}, Options{}), "/v1/"+c.path, c.body)
 		require.Equal(t, http.StatusBadRequest, w.Code, c.body)
 		require.Equal(t, c.param, parse(t, w.Body.String())["error"].(map[string]any)["param"], c.body)
 	}
@@ -192,26 +192,26 @@ func TestSeedsAreDrawnReturnedAndCounted(t *testing.T) {
 	p := &parrot{}
 	s := New(p, Options{})
 	for range 20 {
-		got := parse(t, post(s, "/v1/completions", `{"prompt": "a"}`).Body.String())
+		got := parse(t, post(t, s, "/v1/completions", `{"prompt": "a"}`).Body.String())
 		require.EqualValues(t, p.last.Seed, got["seed"])
 		seeds[got["seed"]] = true
 	}
 	require.Greater(t, len(seeds), 15, "drawn anew")
 	for _, seed := range []string{"0", "7", "-1", "9007199254740991"} {
-		require.Contains(t, post(s, "/v1/completions", `{"prompt": "a", "seed": `+seed+`}`).Body.String(),
+		require.Contains(t, post(t, s, "/v1/completions", `{"prompt": "a", "seed": `+seed+`}`).Body.String(),
 			`"seed":`+seed)
 	}
 	fixed := uint64(5)
 	s5 := New(p, Options{Seed: &fixed})
-	require.Contains(t, post(s5, "/v1/completions", `{"prompt": "a"}`).Body.String(), `"seed":5`)
+	require.Contains(t, post(t, s5, "/v1/completions", `{"prompt": "a"}`).Body.String(), `"seed":5`)
 
 	body := `{"prompt": ["a", "b"], "n": 3, "seed": 10}`
-	got := parse(t, post(s, "/v1/completions", body).Body.String())
+	got := parse(t, post(t, s, "/v1/completions", body).Body.String())
 	require.Len(t, got["choices"], 6)
 	require.EqualValues(t, 10, got["seed"])
 	require.EqualValues(t, 15, p.last.Seed, "every choice has its own")
 	require.EqualValues(t, 14, got["usage"].(map[string]any)["prompt_tokens"], "each prompt counts once")
-	stream := post(s, "/v1/completions", `{"prompt": ["a", "b"], "n": 3, "seed": 10, "stream": true}`).Body.String()
+	stream := post(t, s, "/v1/completions", `{"prompt": ["a", "b"], "n": 3, "seed": 10, "stream": true}`).Body.String()
 	for _, part := range []string{`"index":0,"text":"a"`, `"index":5,"text":"b"`, `"seed":10`, "data: [DONE]"} {
 		require.Contains(t, stream, part)
 	}

@@ -2,13 +2,10 @@ package serve
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
 	"mime"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,17 +23,21 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; con
 func (s *Server) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began, id := time.Now(), newID("req-")
-		watched := &watched{ResponseWriter: w}
+		watched := &watched{ResponseWriter: w, wait: s.limits.write}
 		defer func() {
-			if fault := recover(); fault != nil {
-				s.o.Log.Error().Str("id", id).Str("stack", string(debug.Stack())).Msgf("Request %s is a fault of the server", id)
-				if watched.status == 0 {
-					fail(watched, http.StatusInternalServerError, "", "a fault of the server; its log has the request "+id)
+			if value := recover(); value != nil {
+				if err := newPanicked(value); watched.status == 0 {
+					s.refuse(watched, r, err)
+				} else {
+					s.classify(watched, r, err)
 				}
 			}
-			took := time.Since(began)
+			took, k := time.Since(began), ""
+			if key, ok := s.key(r); ok && len(s.o.Keys) > 1 {
+				k = " with key " + key.Name
+			}
 			s.o.Log.Info().Str("id", id).Str("method", r.Method).Str("path", r.URL.Path).Int("status", watched.status).
-				Dur("took", took).Msgf("%s %s: %s in %s", r.Method, shown(r.URL.Path),
+				Dur("took", took).Msgf("%s %s%s: %s in %s", r.Method, shown(r.URL.Path), k,
 				answered(watched.status), roughly(took))
 		}()
 		h := watched.Header()
@@ -73,12 +74,10 @@ func (s *Server) admitted(w http.ResponseWriter, r *http.Request) bool {
 			return false
 		}
 	}
-	if strings.HasPrefix(r.URL.Path, "/v1/") && s.o.Token != "" {
-		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(s.o.Token))
-		if subtle.ConstantTimeCompare(a[:], b[:]) == 0 {
+	if strings.HasPrefix(r.URL.Path, "/v1/") && len(s.o.Keys) > 0 {
+		if _, ok := s.key(r); !ok {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			fail(w, http.StatusUnauthorized, "", "a token is required: Authorization: Bearer …")
+			fail(w, http.StatusUnauthorized, "", "a key is required: Authorization: Bearer …")
 			return false
 		}
 	}
@@ -120,10 +119,11 @@ func roughly(d time.Duration) time.Duration {
 	return d.Round(unit)
 }
 
-// watched records the status of a response.
+// watched records the status of a response, and disconnects clients that do not take a piece of it in time.
 type watched struct {
 	http.ResponseWriter
 	status int
+	wait   time.Duration
 }
 
 func (w *watched) WriteHeader(status int) {
@@ -137,6 +137,7 @@ func (w *watched) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
+	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.wait))
 	return w.ResponseWriter.Write(b)
 }
 

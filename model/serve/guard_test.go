@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +21,8 @@ import (
 func TestOnlyPermittedRequestsPass(t *testing.T) {
 	const page, json = "https://example.org", "application/json"
 	open := Options{Hosts: []string{"tuner.lan"}, Origins: []string{page}}
-	locked := Options{Token: "sesame"}
+	locked := Options{Keys: []Key{{"", "sesame"}}}
+	many := Options{Keys: []Key{{"ann", "sesame"}, {"ben", "linseed"}}}
 	for _, c := range []struct {
 		name                      string
 		o                         Options
@@ -46,6 +47,13 @@ func TestOnlyPermittedRequestsPass(t *testing.T) {
 		{"no token", locked, "localhost", "", json, "", 401},
 		{"another token", locked, "localhost", "", json, "Bearer sesam", 401},
 		{"the token", locked, "localhost", "", json, "Bearer sesame", 200},
+		{"in the case of others", locked, "localhost", "", json, "bearer  sesame ", 200},
+		{"the token alone", locked, "localhost", "", json, "sesame", 401},
+		{"another scheme", locked, "localhost", "", json, "Basic sesame", 401},
+		{"an empty token", locked, "localhost", "", json, "Bearer ", 401},
+		{"the first of several", many, "localhost", "", json, "Bearer sesame", 200},
+		{"the last of several", many, "localhost", "", json, "Bearer linseed", 200},
+		{"none of several", many, "localhost", "", json, "Bearer ann", 401},
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/v1/completions", strings.NewReader(`{"prompt": "a"}`))
 		r.Host = c.host
@@ -54,8 +62,7 @@ func TestOnlyPermittedRequestsPass(t *testing.T) {
 				r.Header.Set(key, value)
 			}
 		}
-		w := httptest.NewRecorder()
-		New(&parrot{}, c.o).ServeHTTP(w, r)
+		w := answer(t, New(&parrot{}, c.o), r)
 		require.Equal(t, c.status, w.Code, "%s: %s", c.name, w.Body)
 		if c.origin == page {
 			require.Equal(t, page, w.Header().Get("Access-Control-Allow-Origin"))
@@ -68,14 +75,14 @@ func TestOnlyPermittedRequestsPass(t *testing.T) {
 func TestLargeAndExcessRequestsAreRefused(t *testing.T) {
 	p := &parrot{hold: make(chan struct{})}
 	s := New(p, Options{Queue: 3})
-	w := post(s, "/v1/completions", `{"prompt": "`+strings.Repeat("x", 2<<20)+`"}`)
+	w := post(t, s, "/v1/completions", `{"prompt": "`+strings.Repeat("x", 2<<20)+`"}`)
 	require.Equal(t, http.StatusRequestEntityTooLarge, w.Code)
 
 	codes := make(chan int, 50)
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() {
-			w := post(s, "/v1/completions", `{"prompt": "a"}`)
+			w := post(t, s, "/v1/completions", `{"prompt": "a"}`)
 			if w.Code == http.StatusTooManyRequests {
 				require.NotEmpty(t, w.Header().Get("Retry-After"))
 			}
@@ -95,17 +102,11 @@ func TestLargeAndExcessRequestsAreRefused(t *testing.T) {
 }
 
 func TestSlowClientsAreDisconnected(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
 	s := New(&parrot{}, Options{})
 	s.limits.header, s.limits.read = 100*time.Millisecond, 200*time.Millisecond
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
+	at := listen(t, s)
 	for i := range 20 {
-		c, err := net.Dial("tcp", l.Addr().String())
-		require.NoError(t, err)
-		defer c.Close()
+		c := dial(t, at)
 		if i%2 == 0 {
 			fmt.Fprint(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nX-")
 		} else {
@@ -113,50 +114,53 @@ func TestSlowClientsAreDisconnected(t *testing.T) {
 				"Content-Length: 100\r\n\r\n{")
 		}
 		defer func() {
-			require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
-			_, err := io.ReadAll(c)
+			text, err := io.ReadAll(c)
 			require.NoError(t, err, "the server hung up")
+			if i%2 == 1 {
+				require.Contains(t, string(text), "408 Request Timeout")
+			}
 		}()
 	}
-	t.Cleanup(func() {
-		stop()
-		require.NoError(t, receive(t, ended))
-	})
 }
 
-// A client that takes nothing of its answer's events holds the engine for no longer than a write may take.
-func TestClientsThatDoNotReadAreDisconnected(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func TestLargeHeadersAreRefused(t *testing.T) {
+	c := dial(t, listen(t, New(&parrot{}, Options{})))
+	go fmt.Fprintf(c, "GET /health HTTP/1.1\r\nHost: localhost\r\nX-A: %s\r\n\r\n", strings.Repeat("x", 64<<10))
+	line, err := bufio.NewReader(c).ReadString('\n')
 	require.NoError(t, err)
-	p := &parrot{done: make(chan error, 1)}
+	require.Contains(t, line, "431")
+}
+
+// deaf sends a request and reads nothing.
+func deaf(t *testing.T, at, body string) {
+	c := dial(t, at)
+	require.NoError(t, c.SetReadBuffer(4096))
+	_, err := fmt.Fprintf(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
+		"Content-Length: %d\r\n\r\n%s", len(body), body)
+	require.NoError(t, err)
+}
+
+func TestClientsThatDoNotReadAreDisconnected(t *testing.T) {
+	p := &parrot{done: make(chan error, 1), endless: true}
 	s := New(p, Options{})
 	s.limits.write = 200 * time.Millisecond
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, l) }()
-	c, err := net.Dial("tcp", l.Addr().String())
-	require.NoError(t, err)
-	defer c.Close()
-	require.NoError(t, c.(*net.TCPConn).SetReadBuffer(4096))
-	body := `{"stream": true, "prompt": "` + strings.Repeat("x", 200_000) + `"}`
-	fmt.Fprintf(c, "POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"+
-		"Content-Length: %d\r\n\r\n%s", len(body), body)
-	require.ErrorIs(t, receive(t, p.done), os.ErrDeadlineExceeded)
-	stop()
-	require.NoError(t, receive(t, ended))
+	deaf(t, listen(t, s), `{"stream": true, "prompt": "x"}`)
+	require.Error(t, receive(t, p.done))
 }
 
-// patience is the longest time that a test waits for a server.
-const patience = 30 * time.Second
-
-// receive returns the next value of a channel that must come within patience.
-func receive[T any](t *testing.T, from <-chan T) T {
-	select {
-	case v := <-from:
-		return v
-	case <-time.After(patience):
-		require.FailNow(t, "nothing happens any more")
-		panic("unreachable")
+// Whether in events or whole, an answer that nobody reads is computed and out of the others' way.
+func TestClientsThatDoNotReadHoldNobodyUp(t *testing.T) {
+	for _, body := range []string{
+		`{"stream": true, "prompt": "` + strings.Repeat("x", 50_000) + `"}`,
+		`{"n": 60, "prompt": "` + strings.Repeat("x", 200_000) + `"}`,
+	} {
+		s := New(&parrot{}, Options{})
+		s.limits.write, s.limits.grace = time.Hour, time.Millisecond
+		at := listen(t, s)
+		deaf(t, at, body)
+		require.Eventually(t, func() bool { return inside(s) > 0 }, patience, time.Millisecond)
+		require.Eventually(t, func() bool { return inside(s) == 0 }, patience, time.Millisecond, "it has left")
+		require.Contains(t, ask(t, at, `{"prompt": "next"}`), `"text":"next"`)
 	}
 }
 
@@ -171,38 +175,31 @@ func TestStoppingLetsAnswersEnd(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
-	ended, answered := make(chan error, 1), make(chan int, 1)
+	ended, answered := make(chan error, 1), make(chan string, 1)
 	s := New(p, Options{})
 	go func() { ended <- s.Serve(ctx, l) }()
-	go func() {
-		body := strings.NewReader(`{"prompt": "a"}`)
-		r, err := http.Post("http://"+l.Addr().String()+"/v1/completions", "application/json", body)
-		if err != nil {
-			answered <- 0
-			return
-		}
-		r.Body.Close()
-		answered <- r.StatusCode
-	}()
-	require.Eventually(t, func() bool { return len(s.busy) > 0 }, patience, time.Millisecond)
+	go func() { answered <- ask(t, l.Addr().String(), `{"prompt": "a"}`) }()
+	require.Eventually(t, func() bool { return inside(s) > 0 }, patience, time.Millisecond)
 	stop()
 	close(p.hold)
-	require.Equal(t, http.StatusOK, receive(t, answered))
+	require.Contains(t, receive(t, answered), `"text":"a"`)
 	require.NoError(t, receive(t, ended))
 }
 
 func TestLogsHoldNoMessageText(t *testing.T) {
 	var log bytes.Buffer
-	o := Options{Token: "canary-token", Log: zerolog.New(&log)}
+	o := Options{Keys: []Key{{"ann", "canary-token"}, {"ben", "canary-2"}}, Log: zerolog.New(&log)}
 	for _, prompt := range []string{"canary-prompt", "fault", "broken", "wrong"} {
 		body := strings.NewReader(`{"prompt": "` + prompt + `"}`)
 		r := httptest.NewRequest(http.MethodPost, "http://localhost/v1/completions", body)
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "Bearer canary-token")
-		New(&parrot{}, o).ServeHTTP(httptest.NewRecorder(), r)
+		answer(t, New(&parrot{}, o), r)
 	}
 	require.Equal(t, 4, strings.Count(log.String(), `"path":"/v1/completions","status"`), log.String())
 	require.NotContains(t, log.String(), "canary")
 	require.NotContains(t, log.String(), "secret prompt")
-	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", o, o, o, o.Token), "canary-token")
+	require.Contains(t, log.String(), "is a fault of the server: panic with a string")
+	require.Contains(t, log.String(), "POST /v1/completions with key ann: 200 OK")
+	require.NotContains(t, fmt.Sprintf("%v %+v %#v %s", o, o, o, o.Keys), "canary-token")
 }

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -168,10 +169,7 @@ func readContent(name string, raw json.RawMessage) (string, error) {
 	if len(raw) == 0 || json.Unmarshal(raw, &whole) == nil {
 		return whole, nil
 	}
-	var parts []struct {
-		Type string
-		Text *string
-	}
+	var parts []map[string]json.RawMessage
 	if json.Unmarshal(raw, &parts) != nil {
 		return "", Wrong{name, fmt.Sprintf("%s is %s, want a text or a list of {\"type\": \"text\", \"text\": …}", name,
 			short(raw))}
@@ -179,13 +177,16 @@ func readContent(name string, raw json.RawMessage) (string, error) {
 	var b strings.Builder
 	for i, p := range parts {
 		part := fmt.Sprintf("%s[%d]", name, i)
-		if p.Type != "text" {
-			return "", Wrong{part, fmt.Sprintf("%s is of type %q, this server reads text only", part, p.Type)}
+		var kind string
+		var text *string
+		if json.Unmarshal(p["type"], &kind) != nil || kind != "text" {
+			return "", Wrong{part, fmt.Sprintf("%s is of type %s, this server reads text only", part,
+				cmp.Or(short(p["type"]), "none"))}
 		}
-		if p.Text == nil {
+		if json.Unmarshal(p["text"], &text) != nil || text == nil {
 			return "", Wrong{part, part + " has no text"}
 		}
-		b.WriteString(*p.Text)
+		b.WriteString(*text)
 	}
 	return b.String(), nil
 }

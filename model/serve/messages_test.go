@@ -10,7 +10,7 @@ import (
 func TestMessagesAreReadWhole(t *testing.T) {
 	const call = `[{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{\"x\": 1}"}}]`
 	p := &parrot{}
-	w := post(New(p, Options{}), "/v1/chat/completions", `{"messages": [
+	w := post(t, New(p, Options{}), "/v1/chat/completions", `{"messages": [
 		{"role": "developer", "content": "s"},
 		{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b", "cache_control": {}}]},
 		{"role": "assistant", "content": null, "refusal": null, "annotations": [], "audio": null, "tool_calls": `+call+`},
@@ -33,12 +33,12 @@ func TestSystemMessagesMayBeEmptyAndNotMissing(t *testing.T) {
 	const user = `{"role": "user", "content": "a"}`
 	for _, system := range []string{`{"role": "system", "content": ""}`, `{"role": "developer", "content": ""}`} {
 		p := &parrot{}
-		w := post(New(p, Options{}), "/v1/chat/completions", `{"messages": [`+system+`, `+user+`]}`)
+		w := post(t, New(p, Options{}), "/v1/chat/completions", `{"messages": [`+system+`, `+user+`]}`)
 		require.Equal(t, http.StatusOK, w.Code, w.Body)
 		require.Equal(t, []Message{{Role: "system"}, {Role: "user", Content: "a"}}, p.last.Messages)
 	}
 	for _, system := range []string{`{"role": "system"}`, `{"role": "system", "content": null}`} {
-		w := post(New(&parrot{}, Options{}), "/v1/chat/completions", `{"messages": [`+system+`, `+user+`]}`)
+		w := post(t, New(&parrot{}, Options{}), "/v1/chat/completions", `{"messages": [`+system+`, `+user+`]}`)
 		require.Equal(t, http.StatusBadRequest, w.Code, system)
 	}
 }
@@ -69,7 +69,7 @@ func TestPartsOfMessagesThatWouldBeLostAreRefused(t *testing.T) {
 		{`{"role": "assistant", "content": "a", "prefix": true}`, "messages[0].prefix", "not begun"},
 		{`{"role": "user", "contents": "a"}`, "messages[0].contents", `unknown field messages[0].contents`},
 	} {
-		w := post(New(&parrot{}, Options{}), "/v1/chat/completions", `{"messages": [`+c.message+`]}`)
+		w := post(t, New(&parrot{}, Options{}), "/v1/chat/completions", `{"messages": [`+c.message+`]}`)
 		require.Equal(t, http.StatusBadRequest, w.Code, c.message)
 		e := parse(t, w.Body.String())["error"].(map[string]any)
 		require.Contains(t, e["message"], c.want)

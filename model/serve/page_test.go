@@ -13,11 +13,9 @@ import (
 )
 
 func TestTheChatPageLoadsNothingFromElsewhere(t *testing.T) {
-	s := New(&parrot{}, Options{Token: "secret"})
+	s := New(&parrot{}, Options{Keys: []Key{{"", "secret"}}})
 	get := func(name string) *httptest.ResponseRecorder {
-		w := httptest.NewRecorder()
-		s.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "http://localhost/"+name, nil))
-		return w
+		return answer(t, s, httptest.NewRequest(http.MethodGet, "http://localhost/"+name, nil))
 	}
 	files, err := fs.ReadDir(pages, "page")
 	require.NoError(t, err)

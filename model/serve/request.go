@@ -8,8 +8,10 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // body holds the fields of a request that the server carries out.
@@ -74,6 +76,9 @@ func (t *texts) UnmarshalJSON(text []byte) error {
 	return json.Unmarshal(text, (*[]string)(t))
 }
 
+// errSlow reports a body that did not arrive in time.
+var errSlow = errors.New("the body did not arrive in time")
+
 // read decodes and checks a request's body.
 func (s *Server) read(r *http.Request) (*body, error) {
 	var whole json.RawMessage
@@ -83,12 +88,17 @@ func (s *Server) read(r *http.Request) (*body, error) {
 	if err == nil {
 		err = json.Unmarshal(whole, &raw)
 	}
+	if err == nil && raw == nil {
+		return nil, Wrong{"", "the body is null, want a JSON object: {\"messages\": …}"}
+	}
 	if err != nil {
 		var large *http.MaxBytesError
 		var kind *json.UnmarshalTypeError
 		switch {
 		case errors.As(err, &large):
 			return nil, err
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, errSlow
 		case err == io.EOF:
 			return nil, Wrong{"", "the body is empty, want a JSON object: {\"messages\": …}"}
 		case errors.Is(err, io.ErrUnexpectedEOF):
@@ -100,6 +110,9 @@ func (s *Server) read(r *http.Request) (*body, error) {
 	}
 	if _, err := d.Token(); err != io.EOF {
 		return nil, Wrong{"", "something follows the JSON of the body"}
+	}
+	if !utf8.Valid(whole) {
+		return nil, Wrong{"", "the body is not JSON: it is not encoded in UTF-8"}
 	}
 	if field := repeated(json.NewDecoder(bytes.NewReader(whole)), ""); field != "" {
 		return nil, Wrong{field, field + " stands twice in the request: send it once"}
@@ -135,11 +148,11 @@ func (s *Server) read(r *http.Request) (*body, error) {
 	if b.messages, err = readMessages(b.Messages); err != nil {
 		return nil, err
 	}
-	return &b, b.check()
+	return &b, b.check(s.o.MaxTokens)
 }
 
-// check returns an error that names the first field out of its range.
-func (b *body) check() error {
+// check returns an error that names the first field out of its range; most bounds max_tokens, unless it is 0.
+func (b *body) check(most int) error {
 	within := func(v *float64, lo, hi float64) bool { return v == nil || *v >= lo && *v <= hi }
 	number := func(v *int, lo, hi int) bool { return v == nil || *v >= lo && *v <= hi }
 	switch {
@@ -151,6 +164,12 @@ func (b *body) check() error {
 	case !number(b.MaxCompletionTokens, 1, 1<<20):
 		return Wrong{"max_completion_tokens",
 			fmt.Sprintf("max_completion_tokens is %d, want 1 or more", *b.MaxCompletionTokens)}
+	case most > 0 && !number(b.MaxTokens, 0, most):
+		return Wrong{"max_tokens", fmt.Sprintf("max_tokens is %d, this server allows at most %d (its --max_new_tokens)",
+			*b.MaxTokens, most)}
+	case most > 0 && !number(b.MaxCompletionTokens, 0, most):
+		return Wrong{"max_completion_tokens", fmt.Sprintf("max_completion_tokens is %d, this server allows at most %d (its "+
+			"--max_new_tokens)", *b.MaxCompletionTokens, most)}
 	case !within(b.Temperature, 0, 2):
 		return Wrong{"temperature", fmt.Sprintf("temperature is %v, want 0 to 2", *b.Temperature)}
 	case !within(b.TopP, 0, 1) || b.TopP != nil && *b.TopP == 0:

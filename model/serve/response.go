@@ -1,8 +1,10 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -30,6 +32,10 @@ func newFailure(status int, param, message string) failure {
 		code = "model_not_found"
 	case status == http.StatusNotFound:
 		code = "unknown_url"
+	case status == http.StatusServiceUnavailable:
+		f.Error.Type, code = "server_error", "overloaded"
+	case status == http.StatusGatewayTimeout:
+		f.Error.Type, code = "server_error", "request_timeout"
 	case status >= 500:
 		f.Error.Type = "server_error"
 	}
@@ -47,34 +53,60 @@ func fail(w http.ResponseWriter, status int, param, message string) {
 	respond(w, status, newFailure(status, param, message))
 }
 
-// refuse responds with the status and message of err.
+// refuse responds with the status and message of err, unless the client has gone.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status, f := s.classify(r, err)
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	status, f := s.classify(w, r, err)
+	switch status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "5")
+	case http.StatusGatewayTimeout:
+		w.Header().Set("X-Should-Retry", "false") // OpenAI's clients would send it again, to the same end
+	}
 	respond(w, status, f)
 }
 
 // classify returns the status and the body for an error. Errors that are not the client's are logged, not shown.
-func (s *Server) classify(r *http.Request, err error) (int, failure) {
+func (s *Server) classify(w http.ResponseWriter, r *http.Request, err error) (int, failure) {
 	var long TooLong
 	var wrong Wrong
 	var large *http.MaxBytesError
+	var fault panicked
+	is := func(status int, param, message string) (int, failure) {
+		return status, newFailure(status, param, message)
+	}
 	switch {
 	case errors.As(err, &long):
-		f := newFailure(http.StatusBadRequest, long.Param, long.Message)
+		status, f := is(http.StatusBadRequest, long.Param, long.Message)
 		code := "context_length_exceeded"
 		f.Error.Code = &code
-		return http.StatusBadRequest, f
+		return status, f
 	case errors.As(err, &wrong):
-		return http.StatusBadRequest, newFailure(http.StatusBadRequest, wrong.Param, wrong.Message)
+		return is(http.StatusBadRequest, wrong.Param, wrong.Message)
 	case errors.As(err, &large):
-		const status = http.StatusRequestEntityTooLarge
-		return status, newFailure(status, "", "the request is too large")
+		return is(http.StatusRequestEntityTooLarge, "", fmt.Sprintf("the request is larger than %d bytes", large.Limit))
+	case errors.Is(err, errSlow):
+		return is(http.StatusRequestTimeout, "", fmt.Sprintf("the body did not arrive within %v", s.limits.read))
+	case errors.Is(err, errFull), errors.Is(err, errCrowded):
+		return is(http.StatusTooManyRequests, "", err.Error())
+	case errors.Is(err, errWaited):
+		return is(http.StatusServiceUnavailable, "", fmt.Sprintf("the request waited %v for its turn, as long as it may "+
+			"(--request_timeout); try again later", s.o.Timeout))
+	case errors.Is(err, errLate):
+		return is(http.StatusGatewayTimeout, "", fmt.Sprintf("the request took %v, as long as it may (--request_timeout): "+
+			"ask for fewer answers, shorter ones, or with a shorter prompt", s.o.Timeout))
+	case errors.As(err, &fault):
+		id := w.Header().Get("X-Request-Id")
+		s.o.Log.Error().Str("id", id).Str("stack", fault.stack).Msgf("Request %s is a fault of the server: %s", id,
+			fault.what)
+		return is(http.StatusInternalServerError, "", "a fault of the server; its log has the request "+id)
 	}
-	if r.Context().Err() == nil {
+	if r.Context().Err() == nil && !errors.Is(err, errDeaf) {
 		s.o.Log.Error().Err(err).Str("path", r.URL.Path).Msgf("A request to %s could not be answered", r.URL.Path)
 	}
-	const status = http.StatusInternalServerError
-	return status, newFailure(status, "", "the answer could not be computed; the server's log says why")
+	return is(http.StatusInternalServerError, "", "the answer could not be computed; the server's log says why")
 }
 
 func respond(w http.ResponseWriter, status int, v any) {

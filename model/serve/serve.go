@@ -9,7 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"sync/atomic"
+	"net/netip"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -26,8 +26,8 @@ type Engine interface {
 	// Card describes the model of a name.
 	Card(name string) Card
 
-	// Answer passes the answer to emit piece by piece. It ends early if emit fails or ctx is done. A mistake in the
-	// request is returned as a Wrong.
+	// Answer passes the answer to emit piece by piece. It ends early if emit fails or ctx is done, soon even while it
+	// reads a long prompt, with their error and the result so far. A mistake in the request is returned as a Wrong.
 	Answer(ctx context.Context, r Request, emit func(text string) error) (Result, error)
 }
 
@@ -91,39 +91,31 @@ type TooLong struct{ Wrong }
 // Unwrap returns the mistake.
 func (t TooLong) Unwrap() error { return t.Wrong }
 
-// Secret is a string that prints, formats and marshals as ***.
-type Secret string
-
-func (Secret) String() string { return "***" }
-
-// GoString returns ***, for %#v.
-func (Secret) GoString() string { return "***" }
-
-// MarshalText returns ***, for JSON and logs.
-func (Secret) MarshalText() ([]byte, error) { return []byte("***"), nil }
-
-// Options limit who may send requests, and how many. Zero stands for the default in brackets.
+// Options limit who may send requests, how many, and what they may ask for. Zero stands for the default in brackets.
 type Options struct {
-	Token   Secret   // if set, required as bearer token
-	Hosts   []string // names of the server, besides its addresses and localhost
-	Origins []string // other web pages that may send requests, such as https://example.org
-	Queue   int      // requests that may wait while one is answered; more are refused [100]
-	MaxBody int64    // largest request body in bytes [1 MiB]
-	Seed    *uint64  // of requests without a seed [a new one for each]
-	Log     zerolog.Logger
+	Keys    []Key          // if there are any, one is required
+	Hosts   []string       // names of the server, besides its addresses and localhost
+	Origins []string       // other web pages that may send requests, such as https://example.org
+	Proxies []netip.Prefix // whose X-Forwarded-For is believed
 
-	Truncate bool // of chats that do not say
+	Queue     int           // requests that may wait while one is answered; more are refused [100]
+	MaxBody   int64         // largest request body in bytes [1 MiB]
+	MaxTokens int           // largest max_tokens of a request [what fits the context]
+	Timeout   time.Duration // of a request, waiting and being answered [10 minutes]
+
+	Seed     *uint64 // of requests without a seed [a new one for each]
+	Truncate bool    // of chats that do not say
+	Log      zerolog.Logger
 }
 
-// ErrExposed reports an address that other machines can reach, without a token.
-var ErrExposed = errors.New("an address that others can reach needs a token")
+// ErrExposed reports an address that other machines can reach, without a key.
+var ErrExposed = errors.New("an address that others can reach needs a key")
 
 // Server is an http.Handler; Serve runs it on a listener.
 type Server struct {
 	engine  Engine
 	o       Options
-	busy    chan struct{} // holds an element while a request is answered
-	waiting atomic.Int64
+	turns   *turns
 	handler http.Handler
 	limits  limits
 	begun   time.Time
@@ -141,7 +133,10 @@ func New(e Engine, o Options) *Server {
 	if o.MaxBody == 0 {
 		o.MaxBody = 1 << 20
 	}
-	s := &Server{engine: e, o: o, busy: make(chan struct{}, 1), begun: time.Now()}
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Minute
+	}
+	s := &Server{engine: e, o: o, turns: newTurns(o.Queue + 1), begun: time.Now()}
 	s.limits = limits{
 		header: 5 * time.Second, read: 30 * time.Second, idle: time.Minute, write: 30 * time.Second,
 		grace: 10 * time.Second,
@@ -182,7 +177,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 
 // Serve answers on a listener until ctx is done; then requests have ten seconds to end.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	if s.o.Token == "" && !guard.Loopback(l.Addr()) {
+	if len(s.o.Keys) == 0 && !guard.Loopback(l.Addr()) {
 		l.Close()
 		return fmt.Errorf("serve on %s: %w", l.Addr(), ErrExposed)
 	}
@@ -206,26 +201,4 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		server.Close()
 	}
 	return nil
-}
-
-// acquire waits until no request is being answered; release lets the next one in. It returns false if too many wait
-// already or the client has gone.
-func (s *Server) acquire(ctx context.Context) (release func(), ok bool) {
-	release = func() { <-s.busy }
-	select {
-	case s.busy <- struct{}{}:
-		return release, true
-	default:
-	}
-	if s.waiting.Add(1) > int64(s.o.Queue) {
-		s.waiting.Add(-1)
-		return nil, false
-	}
-	defer s.waiting.Add(-1)
-	select {
-	case s.busy <- struct{}{}:
-		return release, true
-	case <-ctx.Done():
-		return nil, false
-	}
 }

@@ -1,56 +1,28 @@
 package serve
 
 import (
-	"encoding/json"
-	"fmt"
+	"context"
 	"net/http"
-	"time"
 )
 
-// events writes server-sent events.
-type events struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	wait    time.Duration // the longest time to write one event
-	begun   bool
-}
-
-// send writes an event.
-func (e *events) send(v any) error {
-	if !e.begun {
-		e.begun = true
-		e.w.Header().Set("Content-Type", "text/event-stream")
-		e.w.Header().Set("Cache-Control", "no-cache")
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return e.write(string(text))
-}
-
-func (e *events) write(data string) error {
-	e.control.SetWriteDeadline(time.Now().Add(e.wait))
-	if _, err := fmt.Fprintf(e.w, "data: %s\n\n", data); err != nil {
-		return err
-	}
-	return e.control.Flush()
-}
-
 // stream answers the requests one after another in server-sent events, one for each piece of text. An error before the
-// first piece becomes an ordinary response, a later one an event.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, b *body, asked []Request, f form) {
+// first piece becomes an ordinary response, a later one an event. cancel ends the request.
+func (s *Server) stream(
+	w http.ResponseWriter, r *http.Request, cancel context.CancelCauseFunc, b *body, asked []Request, f form,
+	compute computer,
+) {
 	out := newReply(f.id, f.chunk, asked[0])
-	e := events{w: w, control: http.NewResponseController(w), wait: s.limits.write}
+	e := newEvents(w, cancel)
+	defer e.end()
 	var total usage
 	for i, q := range asked {
-		result, err := s.streamOne(r, &e, &out, i, q, f)
+		result, err := streamOne(e, &out, i, q, f, compute)
 		if err != nil {
 			if !e.begun {
 				s.refuse(w, r, err)
 				return
 			}
-			_, failed := s.classify(r, err)
+			_, failed := s.classify(w, r, err)
 			e.send(failed)
 			return
 		}
@@ -58,15 +30,13 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, b *body, asked [
 	}
 	if b.StreamOptions != nil && b.StreamOptions.IncludeUsage {
 		out.Choices, out.Usage = []choice{}, &total
-		if e.send(out) != nil {
-			return
-		}
+		e.send(out)
 	}
 	e.write("[DONE]")
 }
 
 // streamOne streams answer i.
-func (s *Server) streamOne(r *http.Request, e *events, out *reply, i int, q Request, f form) (Result, error) {
+func streamOne(e *events, out *reply, i int, q Request, f form, compute computer) (Result, error) {
 	begun := f.first == nil
 	out.Timings = nil
 	event := func(c choice) error {
@@ -81,7 +51,7 @@ func (s *Server) streamOne(r *http.Request, e *events, out *reply, i int, q Requ
 		begun = true
 		return event(*f.first)
 	}
-	result, err := s.engine.Answer(r.Context(), q, func(piece string) error {
+	result, err := compute(q, func(piece string) error {
 		if err := begin(); err != nil {
 			return err
 		}

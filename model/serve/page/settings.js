@@ -68,6 +68,8 @@ const lines = text => text.split("\n").filter(line => line !== "");
 
 // show puts a model's own settings behind empty fields.
 export function show(card) {
+  fields.get("max_tokens").spec.max = card?.max_completion_tokens ?? 1048576;
+  check("max_tokens");
   for (const [name, { spec, input }] of fields) {
     const own = card?.defaults?.[name];
     input.placeholder = spec.empty ?? (own === undefined ? "none" : String(own));
