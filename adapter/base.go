@@ -24,8 +24,7 @@ func ReadBase(name string) (string, error) {
 		}
 		return s.base, nil
 	}
-	path = filepath.Join(path, ConfigFile)
-	text, err := readfile.Whole(path, readfile.Index)
+	text, err := readfile.WholeIn(path, ConfigFile, readfile.Settings)
 	var common struct {
 		Base string `json:"base_model_name_or_path"`
 	}
@@ -36,7 +35,7 @@ func ReadBase(name string) (string, error) {
 		err = json.Unmarshal(text, &common)
 	}
 	if err != nil {
-		return "", fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
+		return "", fmt.Errorf("read %s: %w", filepath.Join(path, ConfigFile), plainjson.In(text, err))
 	}
 	return common.Base, nil
 }

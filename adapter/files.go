@@ -80,7 +80,7 @@ func continued(stored, requested Method) (Method, bool, error) {
 }
 
 func readMethod(dir string) (m Method, base string, err error) {
-	text, err := readfile.Whole(filepath.Join(dir, ConfigFile), readfile.Settings)
+	text, err := readfile.WholeIn(dir, ConfigFile, readfile.Settings)
 	if err != nil {
 		return nil, "", err
 	}
@@ -167,7 +167,7 @@ func (s *Set) Restore(dir string) error {
 	weights, _, _, err := s.save()
 	var f *tensorFile
 	if err == nil {
-		f, err = openTensors(filepath.Join(dir, weights))
+		f, err = openTensors(dir, weights)
 	}
 	if err == nil {
 		defer f.Close()

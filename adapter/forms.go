@@ -175,7 +175,7 @@ func peftFile(dir string) string {
 func openPEFT(dir string) (*stored, error) {
 	method, base, err := readMethod(dir)
 	tensors := func(c *model.Config) (*tensorFile, error) {
-		f, err := openTensors(filepath.Join(dir, WeightsFile))
+		f, err := openTensors(dir, WeightsFile)
 		if err == nil {
 			err = f.separate(c)
 		}

@@ -47,7 +47,10 @@ func holdsLitGPT(path string) bool {
 
 // openLitGPT reads an adapter of LitGPT, a LLaMA-Adapter of version 1 or a LoRA.
 func openLitGPT(path string) (*stored, error) {
-	file := litFile(path)
+	file, err := named(path, litFile(path))
+	if err != nil {
+		return nil, err
+	}
 	f, err := openAny(file, pth.Open)
 	if err != nil {
 		return nil, err
@@ -62,7 +65,7 @@ func openLitGPT(path string) (*stored, error) {
 			return nil, err
 		}
 	}
-	settings, err := readLitGPT(filepath.Join(filepath.Dir(file), litSettings))
+	settings, err := readLitGPT(filepath.Dir(file))
 	if err != nil {
 		return nil, err
 	}
@@ -92,9 +95,9 @@ type litConfig struct {
 	Head       bool     `yaml:"lora_head"`
 }
 
-// readLitGPT reads a run's settings; none where there is no file.
-func readLitGPT(path string) (c litConfig, err error) {
-	text, err := readfile.Whole(path, readfile.Settings)
+// readLitGPT reads a run's settings in a directory; none where there is no file.
+func readLitGPT(dir string) (c litConfig, err error) {
+	text, err := readfile.WholeIn(dir, litSettings, readfile.Settings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}

@@ -82,12 +82,13 @@ func holdsMLX(path string) bool {
 	if err != nil || !info.Mode().IsRegular() || filepath.Dir(config) != filepath.Dir(weights) {
 		return false
 	}
-	c, err := readMLX(config)
+	c, err := readMLX(filepath.Dir(config))
 	return err != nil || c.PEFT == nil // a broken file is explained where it is read
 }
 
-func readMLX(path string) (c mlxConfig, err error) {
-	text, err := readfile.Whole(path, readfile.Settings)
+// readMLX reads the configuration in a directory of mlx-lm.
+func readMLX(dir string) (c mlxConfig, err error) {
+	text, err := readfile.WholeIn(dir, ConfigFile, readfile.Settings)
 	if err == nil {
 		err = identify.Damage(text)
 	}
@@ -103,13 +104,16 @@ func readMLX(path string) (c mlxConfig, err error) {
 // openMLX reads a LoRA of mlx-lm.
 func openMLX(path string) (*stored, error) {
 	config, weights := mlxFiles(path)
-	c, err := readMLX(config)
+	c, err := readMLX(filepath.Dir(config))
 	if err != nil {
 		return nil, err
 	}
 	scale, err := c.scale()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", ConfigFile, err)
+	}
+	if weights, err = named(path, weights); err != nil {
+		return nil, err
 	}
 	f, err := safetensors.Open(weights)
 	if err != nil {

@@ -109,15 +109,15 @@ func recordOf(path string) (where string, text []byte, err error) {
 	case err != nil:
 		return path, nil, err
 	case info.IsDir():
-		where = filepath.Join(path, RecordFile)
+		path = filepath.Join(path, RecordFile)
 	case identify.File(path) == identify.GGUF:
 		text, err = ggufRecordOf(path)
 		return path, text, err
 	case FormOf(path) != unknownForm:
-		where = filepath.Join(filepath.Dir(path), RecordFile)
+		path = filepath.Join(filepath.Dir(path), RecordFile)
 	default: // a model's file
 		return path, nil, fs.ErrNotExist
 	}
-	text, err = readfile.Whole(where, readfile.Settings)
-	return where, text, err
+	text, err = readfile.WholeIn(filepath.Dir(path), RecordFile, readfile.Settings)
+	return path, text, err
 }

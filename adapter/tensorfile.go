@@ -3,15 +3,16 @@ package adapter
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/pth"
 	"fettle/internal/checkpoint/safetensors"
+	"fettle/internal/readfile"
 )
 
 // tensorFile is an open file of an adapter's weights, under the names that PEFT saves.
@@ -28,17 +29,27 @@ func (f *tensorFile) Close() {
 	}
 }
 
-// openTensors opens a file of weights or, where there is none, the one in PyTorch's format that stands for it.
-func openTensors(path string) (*tensorFile, error) {
+// openTensors opens a directory's file of weights or, where there is none, the one in PyTorch's format that stands for
+// it.
+func openTensors(dir, name string) (*tensorFile, error) {
+	if bin := inPyTorch(name); !exists(filepath.Join(dir, name)) && exists(filepath.Join(dir, bin)) {
+		name = bin
+	}
+	path, err := readfile.Inside(dir, name)
+	if err != nil {
+		return nil, err
+	}
 	var f *checkpoint.Tensors
-	stored, err := safetensors.Open(path)
-	if bin := inPyTorch(path); errors.Is(err, fs.ErrNotExist) && exists(bin) {
+	if filepath.Ext(name) == ".bin" {
 		var pickled *pth.File
-		if pickled, err = pth.Open(bin); err == nil {
+		if pickled, err = pth.Open(path); err == nil {
 			f = &pickled.Tensors
 		}
-	} else if err == nil {
-		f = &stored.Tensors
+	} else {
+		var stored *safetensors.File
+		if stored, err = safetensors.Open(path); err == nil {
+			f = &stored.Tensors
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -52,6 +63,15 @@ func openTensors(path string) (*tensorFile, error) {
 		}
 	}
 	return file, nil
+}
+
+// named returns the file of weights of an adapter at a path: the path itself, which is the user's word, or a file
+// Inside it.
+func named(path, file string) (string, error) {
+	if file == path {
+		return path, nil
+	}
+	return readfile.Inside(path, filepath.Base(file))
 }
 
 // inPyTorch returns the name in PyTorch's format of a file of safetensors.

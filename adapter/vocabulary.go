@@ -3,7 +3,6 @@ package adapter
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -120,7 +119,7 @@ func Resized(name string, c *model.Config) (*model.Config, error) {
 	if err != nil || FormOf(path) != PEFT {
 		return c, err
 	}
-	f, err := openTensors(filepath.Join(path, WeightsFile))
+	f, err := openTensors(path, WeightsFile)
 	if err != nil {
 		return nil, fmt.Errorf("load adapter %s: %w", path, err)
 	}

@@ -13,6 +13,7 @@ import (
 	"fettle/data/encode"
 	"fettle/data/recipe"
 	"fettle/data/source"
+	"fettle/internal/readfile"
 )
 
 // cacheMagic changes with the layout of cached sets, and with what the tokens of a record are.
@@ -89,7 +90,7 @@ func cacheKey(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Opti
 		fmt.Fprintf(h, "%s\n", text)
 	}
 	for _, f := range files {
-		in, err := os.Open(f.Path)
+		in, err := readfile.Open(f.Path)
 		if err != nil {
 			return "", fmt.Errorf("read data set: %w", err)
 		}

@@ -8,11 +8,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"fettle/internal/atomicfile"
+	"fettle/internal/readfile"
 )
 
 // writeCache writes a set whole or not at all.
@@ -84,7 +84,7 @@ func sourceBytes(examples []Example) int {
 
 // readCache reads a file of writeCache; anything else is an error.
 func readCache(path string) (*Set, error) {
-	all, err := os.ReadFile(path)
+	all, err := readfile.Whole(path, readfile.Set)
 	if err != nil {
 		return nil, err
 	}

@@ -84,8 +84,9 @@ func (w *whole) UnmarshalJSON(text []byte) error {
 
 // readConfigFile reads and checks dir/config.json.
 func readConfigFile(dir string) (*Config, error) {
-	path := filepath.Join(dir, "config.json")
-	text, err := readfile.Whole(path, readfile.Settings)
+	const name = "config.json"
+	path := filepath.Join(dir, name)
+	text, err := readfile.WholeIn(dir, name, readfile.Settings)
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}

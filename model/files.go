@@ -25,19 +25,18 @@ var layouts = []struct{ file, index string }{
 // openTensors maps the checkpoint of a Hugging Face directory.
 func openTensors(dir string, to extent) (map[string]checkpoint.Tensor, error) {
 	for _, l := range layouts {
-		index := filepath.Join(dir, l.index)
-		text, err := readfile.Whole(index, readfile.Index)
+		text, err := readfile.WholeIn(dir, l.index, readfile.Index)
 		if err == nil {
-			return openShards(dir, index, text, to)
+			return openShards(dir, filepath.Join(dir, l.index), text, to)
 		}
 		if !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-		if path := filepath.Join(dir, l.file); exists(path) {
-			return openFile(path, dir, to)
+		if exists(filepath.Join(dir, l.file)) {
+			return openFile(dir, l.file, to)
 		}
 	}
-	return openFile(filepath.Join(dir, layouts[0].file), dir, to)
+	return openFile(dir, layouts[0].file, to)
 }
 
 func exists(path string) bool {
@@ -61,11 +60,11 @@ func openShards(dir, index string, text []byte, to extent) (map[string]checkpoin
 	all := map[string]checkpoint.Tensor{}
 	for _, name := range slices.Sorted(maps.Keys(file.WeightMap)) {
 		shard := file.WeightMap[name]
-		if filepath.Base(shard) != shard {
-			return nil, fmt.Errorf("read %s: shard %q is not a file name", index, shard)
+		if err := readfile.Beside(shard); err != nil {
+			return nil, fmt.Errorf("read %s: shard %w", index, err)
 		}
 		if shards[shard] == nil {
-			if shards[shard], err = openFile(filepath.Join(dir, shard), dir, to); err != nil {
+			if shards[shard], err = openFile(dir, shard, to); err != nil {
 				return nil, err
 			}
 		}
@@ -78,10 +77,14 @@ func openShards(dir, index string, text []byte, to extent) (map[string]checkpoin
 	return all, nil
 }
 
-func openFile(path, dir string, to extent) (map[string]checkpoint.Tensor, error) {
+// openFile maps a file of a directory.
+func openFile(dir, name string, to extent) (map[string]checkpoint.Tensor, error) {
+	path, err := readfile.Inside(dir, name)
+	if err != nil {
+		return nil, err
+	}
 	var all map[string]checkpoint.Tensor
 	var noted map[string]string
-	var err error
 	if filepath.Ext(path) == ".bin" {
 		var f *pth.File
 		if f, err = openPickle(path, to); err == nil {

@@ -9,6 +9,7 @@ import (
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // openGGUF opens a file of llama.cpp or, of one in parts, the first of them.
@@ -45,9 +46,12 @@ func openParts(path string) (*gguf.File, error) {
 		return nil, fmt.Errorf("read %s: it is part %d of %d: give the first one, named NAME-00001-of-%05d.gguf", path,
 			number+1, count, count)
 	}
-	stem := strings.TrimSuffix(path, fmt.Sprintf("-00001-of-%05d.gguf", count))
+	stem := strings.TrimSuffix(filepath.Base(path), fmt.Sprintf("-00001-of-%05d.gguf", count))
 	for i := 2; i <= count; i++ {
-		name := fmt.Sprintf("%s-%05d-of-%05d.gguf", stem, i, count)
+		name, err := readfile.Inside(filepath.Dir(path), fmt.Sprintf("%s-%05d-of-%05d.gguf", stem, i, count))
+		if err != nil {
+			return nil, err
+		}
 		part, err := gguf.Open(name)
 		if os.IsNotExist(err) {
 			return nil, fmt.Errorf("%w: a part of %s", err, filepath.Base(path))

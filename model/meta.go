@@ -10,6 +10,7 @@ import (
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/pth"
+	"fettle/internal/readfile"
 )
 
 // openMeta opens a directory of Meta's: params.json and a consolidated.NN.pth for each of the processors that the
@@ -85,7 +86,11 @@ func openRanks(dir string, to extent) ([]*pth.File, error) {
 		if want := fmt.Sprintf("consolidated.%02d.pth", i); name != want {
 			return nil, fmt.Errorf("read %s: %s is missing before %s: was the model downloaded whole?", dir, want, name)
 		}
-		f, err := openPickle(filepath.Join(dir, name), to)
+		path, err := readfile.Inside(dir, name)
+		if err != nil {
+			return nil, err
+		}
+		f, err := openPickle(path, to)
 		if err != nil {
 			return nil, err
 		}

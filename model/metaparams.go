@@ -37,7 +37,7 @@ type metaParams struct {
 
 func readParams(dir string) (p metaParams, err error) {
 	path := filepath.Join(dir, paramsFile)
-	text, err := readfile.Whole(path, readfile.Settings)
+	text, err := readfile.WholeIn(dir, paramsFile, readfile.Settings)
 	if err == nil {
 		err = identify.Damage(text)
 	}

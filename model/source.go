@@ -3,12 +3,14 @@ package model
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"strings"
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/compute"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // Source is a model on disk in any of the layouts of identify.ModelAt. Its files stay open for as long as the program
@@ -52,6 +54,11 @@ func open(path string, to extent) (*Source, error) {
 	from, ok := openers[layout]
 	if !ok {
 		layout, from = identify.HuggingFace, openHuggingFace // which names what is missing
+	}
+	if layout == identify.GGUFModel && at != path {
+		if _, err := readfile.Inside(path, filepath.Base(at)); err != nil {
+			return nil, err
+		}
 	}
 	s, err := from(at, to)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"fettle/adapter"
 	"fettle/internal/builtin"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/model/tokenizer"
@@ -103,7 +104,7 @@ func tokenizerDir(dirs []string) string {
 // ownGeneration returns the settings of generation that an adapter has of its own, as a file. There may be none.
 func ownGeneration(name string) (map[string][]byte, error) {
 	for _, dir := range partDirs(name, "") {
-		text, err := os.ReadFile(filepath.Join(dir, chat.GenerationFile))
+		text, err := readfile.WholeIn(dir, chat.GenerationFile, readfile.Settings)
 		if dir == "" || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -161,7 +162,7 @@ func tokenizerFiles(dir string, more ...string) (map[string][]byte, error) {
 		return files, nil
 	}
 	for _, name := range slices.Concat(tokenizer.Files(), tokenizer.SideFiles(), more) {
-		text, err := os.ReadFile(filepath.Join(dir, name))
+		text, err := readfile.WholeIn(dir, name, readfile.Tokenizer)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -9,13 +9,13 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"fettle/adapter"
 	datasource "fettle/data/source"
+	"fettle/internal/readfile"
 	"fettle/model/chat"
 )
 
@@ -192,7 +192,7 @@ func hashOf(name string) (string, error) {
 	sum := sha256.New()
 	fmt.Fprintln(sum, scale)
 	for _, path := range paths {
-		f, err := os.Open(path)
+		f, err := readfile.Open(path)
 		if err != nil {
 			return "", err
 		}

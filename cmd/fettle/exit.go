@@ -12,6 +12,7 @@ import (
 	"fettle/internal/fault"
 	"fettle/internal/mapped"
 	"fettle/internal/plainerror"
+	"fettle/internal/readfile"
 	"fettle/train"
 )
 
@@ -54,6 +55,7 @@ func code(err error) int {
 		code int
 	}{
 		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
+		{readfile.ErrOutside, exitRefused},
 		{train.ErrNotFinite, exitData}, {mapped.ErrCut, exitIO},
 		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},
 		{syscall.EPIPE, exitIO},
@@ -71,6 +73,9 @@ func code(err error) int {
 		return exitData
 	case fault.Refused:
 		return exitRefused
+	}
+	if errors.Is(err, readfile.ErrUnfit) {
+		return exitData
 	}
 	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) {
 		return exitIO

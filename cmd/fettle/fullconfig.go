@@ -1,11 +1,11 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 
 	"fettle/adapter"
 	"fettle/internal/checkpoint"
+	"fettle/internal/readfile"
 	"fettle/model"
 	"fettle/model/convert"
 	"fettle/train"
@@ -30,7 +30,7 @@ func (m *runData) keepConfig(job *train.Job, c train.Config) error {
 	}
 	var text []byte
 	if filepath.Base(where) == "config.json" && isThere(where) {
-		text, err = os.ReadFile(where)
+		text, err = readfile.WholeIn(filepath.Dir(where), filepath.Base(where), readfile.Settings)
 	} else { // a base in another layout, whose file may be large
 		text, err = job.Model.Config().JSON()
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"fettle/internal/readfile"
 )
 
 // callBy makes help, examples and commandLine call the program by the name that the user has called it by.
@@ -88,7 +90,7 @@ func byGoRun(name string) bool {
 // where itself in any other directory.
 func packageFrom(dir, module, where string) string {
 	for top := dir; ; top = filepath.Dir(top) {
-		text, err := os.ReadFile(filepath.Join(top, "go.mod"))
+		text, err := readfile.Whole(filepath.Join(top, "go.mod"), readfile.Settings)
 		if err != nil && filepath.Dir(top) != top {
 			continue
 		}

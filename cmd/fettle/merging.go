@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/compute/ref"
+	"fettle/internal/readfile"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/model/convert"
@@ -233,7 +233,7 @@ func (m *made) recordMerged(s mergeSettings, adapters []adapter.MergedAdapter) {
 func (s mergeSettings) named(weights []float64) ([]adapter.MergedAdapter, error) {
 	var all []adapter.MergedAdapter
 	for i, path := range s.Adapters {
-		f, err := os.Open(adapter.WeightsOf(path))
+		f, err := readfile.Open(adapter.WeightsOf(path))
 		if err != nil {
 			return nil, input(err)
 		}
@@ -301,7 +301,7 @@ func (m *made) withoutTokenizer(dirs []string) error {
 	maps.Copy(m.Files, template.Files())
 	g, err := chat.ReadGeneration(dirs...)
 	if err == nil && filepath.Base(g.Path) == chat.GenerationFile {
-		m.Files[chat.GenerationFile], err = os.ReadFile(g.Path)
+		m.Files[chat.GenerationFile], err = readfile.Whole(g.Path, readfile.Settings)
 	}
 	if err != nil {
 		return err

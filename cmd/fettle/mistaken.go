@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -12,6 +11,7 @@ import (
 	"fettle/internal/builtin"
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // missing is an error about something that is not there.
@@ -110,7 +110,7 @@ func unfinished(key, dir string) error {
 
 // mistaken explains a path that holds none of what its setting is for.
 func mistaken(key, name string, p identify.Path, want string) error {
-	if f, err := os.Open(name); err == nil {
+	if f, err := readfile.Open(name); err == nil {
 		f.Close()
 	} else if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%s %s: it may not be read: %w", key, name, fs.ErrPermission)

@@ -4,15 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"unicode/utf8"
 
 	"fettle/internal/machine"
+	"fettle/internal/readfile"
 )
-
-// longestPrompt is the number of bytes of the longest prompt that is read.
-const longestPrompt = 1 << 26
 
 // read replaces a prompt @FILE by the text of the file, and - , or none where something is piped in, by standard input.
 // @@ at the beginning stands for @.
@@ -25,7 +22,7 @@ func (a *generateSettings) read(stdin io.Reader, given bool) error {
 		a.Prompt = name
 		return nil
 	case isFile:
-		f, err := os.Open(atHome(name))
+		f, err := readfile.Open(atHome(name))
 		if err != nil {
 			return fmt.Errorf("--prompt %s names a file (@@ begins a prompt with @): %w", a.Prompt, err)
 		}
@@ -46,12 +43,12 @@ func (a *generateSettings) read(stdin io.Reader, given bool) error {
 
 // readFrom reads a text without its last line end.
 func (a *generateSettings) readFrom(in io.Reader, name string) error {
-	text, err := io.ReadAll(io.LimitReader(in, longestPrompt+1))
+	text, err := io.ReadAll(io.LimitReader(in, readfile.Text+1))
 	switch {
 	case err != nil:
 		return input(fmt.Errorf("read the prompt: %w", err))
-	case len(text) > longestPrompt:
-		return input(fmt.Errorf("read the prompt from %s: it is longer than %d MiB", name, longestPrompt>>20))
+	case len(text) > readfile.Text:
+		return input(fmt.Errorf("read the prompt from %s: it is longer than %d MiB", name, readfile.Text>>20))
 	case !utf8.Valid(text):
 		return input(fmt.Errorf("read the prompt from %s: it is not UTF-8", name))
 	}

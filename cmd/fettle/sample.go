@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
+	"fettle/internal/readfile"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/train"
@@ -57,7 +57,7 @@ func readPrompts(list []string) ([]string, error) {
 			prompts = append(prompts, p)
 			continue
 		}
-		text, err := os.ReadFile(path)
+		text, err := readfile.Whole(path, readfile.Settings)
 		if err != nil {
 			return nil, fmt.Errorf("sample_prompts: %w", err)
 		}

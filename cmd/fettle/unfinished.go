@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 	"fettle/train"
 	"fettle/train/checkpoint"
 )
@@ -21,7 +21,7 @@ import (
 // was begun: elsewhere the first command goes there. It returns "" if that place is not known.
 func finishing(cmd *cobra.Command, run string) string {
 	config := filepath.Join(run, "config.yaml")
-	text, err := os.ReadFile(config)
+	text, err := readfile.Whole(config, readfile.Settings)
 	var ran struct {
 		Output string `yaml:"output_dir"`
 	}

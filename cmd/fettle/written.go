@@ -15,6 +15,7 @@ import (
 	"fettle/internal/atomicfile"
 	"fettle/internal/compute"
 	"fettle/internal/human"
+	"fettle/internal/readfile"
 	"fettle/model"
 	"fettle/model/convert"
 	"fettle/model/tokenizer"
@@ -158,7 +159,7 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 func (w writeSettings) sample(m *made) (convert.Sample, error) {
 	name, text := "a built-in text", convert.BuiltinText
 	if w.Text != "" {
-		data, err := os.ReadFile(w.Text)
+		data, err := readfile.Whole(w.Text, readfile.Text)
 		if err != nil {
 			return convert.Sample{}, input(fmt.Errorf("certificate_data: %w", err))
 		}

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -36,11 +35,13 @@ func cutCSV(path string, in io.Reader, comma rune, put func(Record) bool) error 
 		return fmt.Errorf("read %s: broken CSV: %w", path, err)
 	}
 	header = append([]string(nil), header...)
+	seen := map[string]bool{}
 	for i := range header {
 		header[i] = strings.TrimSpace(header[i])
-		if header[i] != "" && slices.Contains(header[:i], header[i]) {
+		if seen[header[i]] {
 			return fmt.Errorf("read %s:1: two columns are called %q", path, header[i])
 		}
+		seen[header[i]] = header[i] != ""
 	}
 	for {
 		bounded.left = longestRecord

@@ -32,6 +32,15 @@ type Record struct {
 	err    error // why it cannot be read; the records behind it still can
 }
 
+// Size returns the number of its bytes.
+func (r Record) Size() int {
+	n := len(r.raw)
+	for name, value := range r.fields {
+		n += len(name) + len(value)
+	}
+	return n
+}
+
 // records cuts a file into records. Memory does not grow with the file. m, if not
 // nil, counts the bytes.
 func records(path string, m *Meter) iter.Seq2[Record, error] { return cutRecords(path, m, cutText) }

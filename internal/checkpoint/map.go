@@ -7,13 +7,14 @@ import (
 	"os"
 
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // Map maps the file at path into memory, or reads it where that is not possible. It refuses a stand-in for a file, such
 // as a pointer of git LFS. A mapped file must keep its length until release is called; the bytes are not valid
 // afterwards. The release of a file that was read is nil.
 func Map(path string) (data []byte, release func() error, err error) {
-	f, err := os.Open(path)
+	f, err := readfile.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -21,9 +22,6 @@ func Map(path string) (data []byte, release func() error, err error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, fmt.Errorf("open %s: not a regular file", path)
 	}
 	if data, release, err = load(f, info.Size()); err != nil {
 		return nil, nil, fmt.Errorf("open %s: %w", path, err)

@@ -8,7 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"fettle/internal/readfile"
 )
 
 // Content is the kind of a file, by its first bytes.
@@ -76,10 +77,7 @@ func Head(head []byte) Content {
 
 // File identifies a file. What cannot be read is Unknown.
 func File(path string) Content {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return Unknown
-	}
-	f, err := os.Open(path)
+	f, err := readfile.Open(path)
 	if err != nil {
 		return Unknown
 	}

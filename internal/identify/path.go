@@ -237,7 +237,7 @@ func Checkpoints(dir string) []string {
 }
 
 func isPEFT(dir string) bool {
-	text, err := readfile.Whole(filepath.Join(dir, "adapter_config.json"), readfile.Settings)
+	text, err := readfile.WholeIn(dir, "adapter_config.json", readfile.Settings)
 	if err != nil {
 		return false
 	}

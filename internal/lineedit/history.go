@@ -2,11 +2,14 @@ package lineedit
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"fettle/internal/readfile"
 )
 
 // Bounds of a history: a file that grows beyond twice the number of messages is cut when it is read.
@@ -25,12 +28,11 @@ type history struct {
 // readHistory reads the newest messages of a file.
 func readHistory(path string) *history {
 	h := &history{path: path}
-	f, err := os.Open(path)
+	text, err := readfile.Whole(path, readfile.Text)
 	if err != nil {
 		return h
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(bytes.NewReader(text))
 	lines.Buffer(nil, 8*longestMessage)
 	for lines.Scan() {
 		var message string

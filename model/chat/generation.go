@@ -53,7 +53,7 @@ func ReadGeneration(paths ...string) (g Generation, err error) {
 			}
 		}
 		path := filepath.Join(dir, GenerationFile)
-		text, err := readfile.Whole(path, readfile.Settings)
+		text, err := readfile.WholeIn(dir, GenerationFile, readfile.Settings)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // The keys of a GGUF file that this package reads.
@@ -26,6 +27,11 @@ const (
 // the keys of a GGUF file, which is the path or the only one in a directory without another model.
 func parts(path string) (dir string, keys gguf.Metadata, err error) {
 	if layout, at := identify.ModelAt(path); layout == identify.GGUFModel {
+		if at != path {
+			if _, err := readfile.Inside(path, filepath.Base(at)); err != nil {
+				return "", nil, err
+			}
+		}
 		f, err := gguf.Open(at)
 		if err != nil {
 			return "", nil, fmt.Errorf("read %s: %w", at, err)

@@ -56,10 +56,10 @@ func ReadTemplate(paths ...string) (t Template, err error) {
 			}
 		}
 		if t, err = templateFiles(dir); err == nil && t.Path == "" {
-			t, err = configTemplate(filepath.Join(dir, "chat_template.json"))
+			t, err = configTemplate(dir, "chat_template.json")
 		}
 		if err == nil && t.Path == "" {
-			t, err = configTemplate(filepath.Join(dir, "tokenizer_config.json"))
+			t, err = configTemplate(dir, "tokenizer_config.json")
 		}
 		if err != nil || t.Path != "" {
 			return t, err
@@ -73,7 +73,7 @@ func templateFiles(dir string) (t Template, err error) {
 		name string
 		into *string
 	}{{toolTemplateFileToo, &t.ToolUse}, {toolTemplateFile, &t.ToolUse}, {templateFile, &t.Default}} {
-		text, err := readfile.Whole(filepath.Join(dir, filepath.FromSlash(f.name)), readfile.Settings)
+		text, err := readfile.WholeIn(dir, f.name, readfile.Settings)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -92,9 +92,11 @@ func templateFiles(dir string) (t Template, err error) {
 	return Template{}, nil
 }
 
-// configTemplate reads the chat_template of a JSON file: a text, or a list of {"name", "template"} with a default.
-func configTemplate(path string) (t Template, err error) {
-	text, err := readfile.Whole(path, readfile.Settings)
+// configTemplate reads the chat_template of a JSON file of a directory: a text, or a list of {"name", "template"} with
+// a default.
+func configTemplate(dir, name string) (t Template, err error) {
+	path := filepath.Join(dir, name)
+	text, err := readfile.WholeIn(dir, name, readfile.Settings)
 	if errors.Is(err, fs.ErrNotExist) {
 		return t, nil
 	}

@@ -25,7 +25,7 @@ func (m Model) config(as checkpoint.Type) ([]byte, error) {
 		return edited(text, []change{{"torch_dtype", dtypeName(as)}})
 	}
 	path := filepath.Join(m.Source.Path, configFile)
-	text, err := readfile.Whole(path, readfile.Settings)
+	text, err := readfile.WholeIn(m.Source.Path, configFile, readfile.Settings)
 	if err != nil {
 		return nil, err
 	}

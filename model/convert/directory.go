@@ -135,7 +135,7 @@ func (m Model) sourceShards() (map[string]string, error) {
 			break // the weights are those of this file
 		}
 		path := filepath.Join(m.Source.Path, name)
-		text, err := readfile.Whole(path, readfile.Index)
+		text, err := readfile.WholeIn(m.Source.Path, name, readfile.Index)
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		}

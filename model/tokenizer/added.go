@@ -60,24 +60,29 @@ func (t *Tokenizer) place(file []addedToken, beside side) ([]addedToken, error) 
 	t.own = len(t.pieces)
 	limit := len(t.pieces) + maxAdded
 	p := placing{t: t, at: map[int32]int{}}
+	ids, texts := map[int32]bool{}, map[string]bool{}
+	for _, a := range file {
+		ids[a.ID], texts[a.Content] = true, true
+	}
 	// The flags of a token that a side file names replace those of another list, if that one is not the whole.
 	ruling := file
 	if beside.whole {
 		ruling = beside.added
 	}
-	declared := func(text string) bool {
-		return slices.ContainsFunc(ruling, func(a addedToken) bool { return a.Content == text && a.ID != nameless })
+	declared := map[string]bool{}
+	for _, a := range ruling {
+		declared[a.Content] = declared[a.Content] || a.ID != nameless
 	}
 	for i, a := range slices.Concat(file, beside.added) {
 		a.Special = a.Special || beside.special[a.Content]
 		// added_tokens.json adds to tokenizer.json what that lacks.
-		repeats := func(b addedToken) bool { return a.ID == b.ID || a.Content == b.Content }
-		if a.Content == "" || i >= len(file) && !beside.whole && a.ID != nameless && slices.ContainsFunc(file, repeats) {
+		repeats := ids[a.ID] || texts[a.Content]
+		if a.Content == "" || i >= len(file) && !beside.whole && a.ID != nameless && repeats {
 			continue
 		}
 		if a.ID == nameless && i >= len(file) {
 			known := false
-			if a.ID, known = p.find(a.Content); known && (!a.shaped || declared(a.Content)) {
+			if a.ID, known = p.find(a.Content); known && (!a.shaped || declared[a.Content]) {
 				p.placed[p.at[a.ID]].Special = true
 				continue
 			}
@@ -103,6 +108,10 @@ type placing struct {
 	t      *Tokenizer
 	placed []addedToken
 	at     map[int32]int // indices of placed by id
+
+	// Of the tokens placed, and of the other pieces, ids by their texts, the first of equal ones. Nil until find is
+	// called: behind tokens that are only named, all are.
+	texts, others map[string]int32
 }
 
 func (p *placing) has(id int32) bool {
@@ -112,15 +121,22 @@ func (p *placing) has(id int32) bool {
 
 // find returns the id of an added token's text, and whether it has been placed; a new id if the vocabulary lacks it.
 func (p *placing) find(text string) (id int32, placed bool) {
-	for _, a := range p.placed {
-		if a.Content == text {
-			return a.ID, true
+	if p.texts == nil {
+		p.texts, p.others = map[string]int32{}, map[string]int32{}
+		for _, a := range slices.Backward(p.placed) {
+			p.texts[a.Content] = a.ID
+		}
+		for id, piece := range slices.Backward(p.t.pieces) {
+			if !p.has(int32(id)) {
+				p.others[piece.name] = int32(id)
+			}
 		}
 	}
-	for id, piece := range p.t.pieces {
-		if piece.name == text && !p.has(int32(id)) {
-			return int32(id), false
-		}
+	if id, ok := p.texts[text]; ok {
+		return id, true
+	}
+	if id, ok := p.others[text]; ok {
+		return id, false
 	}
 	return int32(len(p.t.pieces)), false
 }
@@ -142,6 +158,9 @@ func (p *placing) place(a addedToken) {
 	} else {
 		p.at[a.ID] = len(p.placed)
 		p.placed = append(p.placed, a)
+		if p.texts != nil {
+			p.texts[a.Content] = a.ID
+		}
 	}
 	switch {
 	case q.kind == unknown || q.name != a.Content: // another name for a piece
@@ -157,7 +176,7 @@ func (p *placing) place(a addedToken) {
 // seek builds the finders for the added tokens that place returned and for the vocabulary's own control pieces. Text to
 // be found in normalized text is normalized itself.
 func (t *Tokenizer) seek(placed []addedToken) {
-	t.added = map[string]int32{}
+	t.added, t.late = map[string]int32{}, map[string]string{}
 	var raw, normalized []addedToken
 	for _, a := range placed {
 		t.added[a.Content] = a.ID
@@ -170,7 +189,9 @@ func (t *Tokenizer) seek(placed []addedToken) {
 			a.Content = t.normalize(name)
 		}
 		if a.Special {
-			t.late = append(t.late, lateControl{name, a.Content})
+			if _, ok := t.late[a.Content]; !ok {
+				t.late[a.Content] = name
+			}
 		}
 		if a.Content != "" {
 			normalized = append(normalized, a)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // loadDir reads the tokenizer of a model directory.
@@ -23,7 +24,7 @@ func loadDir(dir string) (*Tokenizer, error) {
 	}
 	var problems []error
 	for _, name := range names {
-		t, err := readFile(filepath.Join(dir, name), beside)
+		t, err := readFileIn(dir, name, beside)
 		if err == nil {
 			return t, nil
 		}
@@ -42,6 +43,15 @@ func loadDir(dir string) (*Tokenizer, error) {
 		}
 	}
 	return nil, fmt.Errorf("load tokenizer: %w", &missing{dir})
+}
+
+// readFileIn reads a tokenizer file of a directory.
+func readFileIn(dir, name string, beside side) (*Tokenizer, error) {
+	path, err := readfile.Inside(dir, name)
+	if err != nil {
+		return nil, fmt.Errorf("load tokenizer: %w", err)
+	}
+	return readFile(path, beside)
 }
 
 // missing is the error of a directory without a tokenizer.
@@ -83,7 +93,7 @@ func besideWeights(path string) (*Tokenizer, error) {
 			return nil, fmt.Errorf("load tokenizer: %w", err)
 		}
 		if len(found) == 1 {
-			return readFile(filepath.Join(dir, found[0]), beside)
+			return readFileIn(dir, found[0], beside)
 		}
 		several = append(several, found...)
 	}

@@ -49,14 +49,21 @@ func (x *textIndex) slot(text string) (slot int, ok bool) {
 	return slot, false
 }
 
-// ruleIndex finds merges by their two pieces; another such hash table.
+// ruleIndex finds merges by their two pieces; another such hash table. Its multiplier is random, so that no file can be
+// made whose pairs share their slots.
 type ruleIndex struct {
-	pairs []uint64 // left piece plus 1, right piece
-	rules []rule
+	pairs      []uint64 // left piece plus 1, right piece
+	rules      []rule
+	multiplier uint64
+	shift      int
 }
 
 func newRuleIndex(n int) *ruleIndex {
-	return &ruleIndex{make([]uint64, slotsFor(n)), make([]rule, slotsFor(n))}
+	slots := slotsFor(n)
+	return &ruleIndex{
+		pairs: make([]uint64, slots), rules: make([]rule, slots),
+		multiplier: maphash.String(maphash.MakeSeed(), "") | 1, shift: 64 - bits.TrailingZeros(uint(slots)),
+	}
 }
 
 // find returns the rule of two pieces.
@@ -75,8 +82,7 @@ func (x *ruleIndex) add(left, right int32, r rule) {
 func (x *ruleIndex) slot(left, right int32) (slot int, ok bool) {
 	key := pairKey(left, right)
 	mask := len(x.pairs) - 1
-	const golden = 0x9e3779b97f4a7c15 // 2^64 over the golden ratio: its product spreads the key's bits upwards
-	for slot = int(key*golden>>20) & mask; x.pairs[slot] != 0; slot = (slot + 1) & mask {
+	for slot = int(key * x.multiplier >> x.shift); x.pairs[slot] != 0; slot = (slot + 1) & mask {
 		if x.pairs[slot] == key {
 			return slot, true
 		}

@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// lateControl is a control token that is found in normalized text, as those of older files are.
-type lateControl struct{ name, normalized string }
-
 // lateControls returns the permission for control tokens in a normalized text, given that for the text as it was: a
 // name in the one is the same in the other, counted from the beginning. Where normalizing adds or removes names, the
 // whole text needs the permission.
@@ -15,11 +12,10 @@ func (t *Tokenizer) lateControls(text, normalized string, special permit) permit
 	type places struct{ before, after []int }
 	found := map[string]places{}
 	return func(from, to int) bool {
-		i := slices.IndexFunc(t.late, func(c lateControl) bool { return c.normalized == normalized[from:to] })
-		if i < 0 {
+		name, ok := t.late[normalized[from:to]]
+		if !ok {
 			return false
 		}
-		name := t.late[i].name
 		p, ok := found[name]
 		if !ok {
 			p = places{occurrences(text, name), occurrences(normalized, name)}

@@ -36,7 +36,7 @@ func Load(path string) (*Tokenizer, error) {
 	if info.IsDir() {
 		t, err := loadDir(path)
 		if layout, file := identify.ModelAt(path); layout == identify.GGUFModel && errors.Is(err, fs.ErrNotExist) {
-			return readGGUF(file)
+			return readFileIn(path, filepath.Base(file), side{})
 		}
 		return t, err
 	}

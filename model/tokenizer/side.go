@@ -64,17 +64,17 @@ type sideNames struct {
 // the package's documentation states.
 func readSide(dir string) (side, error) {
 	s := side{special: map[string]bool{}}
-	if err := readJSON(filepath.Join(dir, "tokenizer_config.json"), &s.sideConfig); err != nil {
+	if err := readJSON(dir, "tokenizer_config.json", &s.sideConfig); err != nil {
 		return s, err
 	}
 	s.whole = s.Decoder != nil
 	more := []json.RawMessage{s.More}
 	var old map[string]int32
 	if !s.whole {
-		if err := readJSON(filepath.Join(dir, "special_tokens_map.json"), &s.sideNames); err != nil {
+		if err := readJSON(dir, "special_tokens_map.json", &s.sideNames); err != nil {
 			return s, err
 		}
-		if err := readJSON(filepath.Join(dir, "added_tokens.json"), &old); err != nil {
+		if err := readJSON(dir, "added_tokens.json", &old); err != nil {
 			return s, err
 		}
 		more = append(more, s.More)
@@ -90,6 +90,9 @@ func readSide(dir string) (side, error) {
 		return s, err
 	}
 	for text, id := range old {
+		if id < 0 {
+			return s, fmt.Errorf("added_tokens.json: token %q: id %d, want 0 or more", text, id)
+		}
 		control := s.special[text] || spelledAsControl(text)
 		s.added = append(s.added, addedToken{ID: id, Content: text, Special: control, Normalized: !s.special[text]})
 	}
@@ -104,7 +107,7 @@ func readSide(dir string) (side, error) {
 func (s *side) decoder() error {
 	for key, text := range s.Decoder {
 		id, err := strconv.ParseInt(key, 10, 32)
-		if err != nil {
+		if err != nil || id < 0 {
 			return fmt.Errorf("tokenizer_config.json: added token %q: want a token id", key)
 		}
 		var token addedToken
@@ -129,15 +132,16 @@ func (n sideNames) names(more []json.RawMessage) ([]addedToken, error) {
 		list = append(list, several...)
 	}
 	var all []addedToken
+	seen := map[string]bool{"": true}
 	for _, text := range list {
 		a, err := namedToken(text)
 		if err != nil {
 			return nil, err
 		}
-		again := slices.ContainsFunc(all, func(b addedToken) bool { return b.Content == a.Content })
-		if a.Content != "" && !again {
+		if !seen[a.Content] {
 			all = append(all, a)
 		}
+		seen[a.Content] = true
 	}
 	return all, nil
 }
@@ -224,9 +228,9 @@ func (s side) prefix(f *jsonFile) {
 	}
 }
 
-// readJSON decodes a file into a value, if the file exists.
-func readJSON(path string, into any) error {
-	text, err := readfile.Whole(path, readfile.Tokenizer)
+// readJSON decodes a file of a directory into a value, if the file exists.
+func readJSON(dir, name string, into any) error {
+	text, err := readfile.WholeIn(dir, name, readfile.Tokenizer)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -237,7 +241,7 @@ func readJSON(path string, into any) error {
 		err = json.Unmarshal([]byte(strings.TrimPrefix(string(text), "\ufeff")), into)
 	}
 	if err != nil {
-		return fmt.Errorf("read %s: %w", path, plainjson.In(text, err))
+		return fmt.Errorf("read %s: %w", filepath.Join(dir, name), plainjson.In(text, err))
 	}
 	return nil
 }

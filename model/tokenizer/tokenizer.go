@@ -36,9 +36,9 @@ type Tokenizer struct {
 	// encode appends the tokens of normalized text, never a control token. start is true for the beginning of the text
 	// that the caller encodes.
 	encode          func(out []int32, text string, start bool) []int32
-	raw, normalized finder           // find added tokens before and after normalizing
-	late            []lateControl    // the control tokens that are found after
-	added           map[string]int32 // ids of added tokens and control pieces
+	raw, normalized finder            // find added tokens before and after normalizing
+	late            map[string]string // names of the control tokens that are found after, by their normalized text
+	added           map[string]int32  // ids of added tokens and control pieces
 
 	byteLevel bool // words are merged as bytes
 

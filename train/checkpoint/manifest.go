@@ -124,7 +124,7 @@ func sizeOf(path, sum string) (entry, error) {
 }
 
 func hashFile(path string) (entry, error) {
-	f, err := os.Open(path)
+	f, err := readfile.Open(path)
 	if err != nil {
 		return entry{}, err
 	}

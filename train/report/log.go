@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"fettle/internal/atomicfile"
+	"fettle/internal/readfile"
 )
 
 // LogFile is the name of a run's log in its output directory.
@@ -101,7 +102,7 @@ func OpenLog(d atomicfile.Disk, dir string, last Limits) (*Log, error) {
 	var old []byte
 	info, err := os.Stat(path)
 	if err == nil && info.Mode().IsRegular() { // a pipe or a device holds no earlier rows
-		old, err = os.ReadFile(path)
+		old, err = readfile.Whole(path, readfile.Log)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -22,6 +22,7 @@ type (
 type machine struct {
 	data  []byte
 	at    int
+	steps int // operations so far
 	stack []any
 	marks []int // heights of the stack
 	memo  map[uint64]any
@@ -30,7 +31,12 @@ type machine struct {
 	reduce     func(f global, args tuple) (any, error)
 }
 
+// maxSteps bounds the operations of a pickle, and the elements of the dicts that its functions make: a byte may stand
+// for a value of many. The largest models have some hundred thousand.
+const maxSteps = 4_000_000
+
 var (
+	errSteps     = fmt.Errorf("the pickle has more than %d operations or values", maxSteps)
 	errTruncated = errors.New("the pickle ends in the middle")
 	errStack     = errors.New("the pickle takes more values than it made")
 )
@@ -48,6 +54,9 @@ func (m *machine) load() (any, error) {
 		}
 		if err := m.step(op); err != nil {
 			return nil, err
+		}
+		if m.steps++; m.steps > maxSteps {
+			return nil, errSteps
 		}
 	}
 }

@@ -27,6 +27,7 @@ import (
 type File struct {
 	checkpoint.Tensors
 	copied    uint64 // bytes of tensors that are not windows into the file
+	pairs     int    // of the ordered dicts
 	unchecked bool   // data that do not match their checksum are taken
 }
 
@@ -73,6 +74,9 @@ func parse(data []byte, unchecked bool) (*File, error) {
 		if !ok {
 			return nil, errors.New("PyTorch checkpoint: the name of a tensor is no text")
 		}
+		if _, twice := f.ByName[name]; twice {
+			return nil, fmt.Errorf("PyTorch checkpoint: tensor %.200s stands there twice", name)
+		}
 		if f.ByName[name], err = t.named(name, 2*uint64(len(data))); err != nil {
 			return nil, fmt.Errorf("PyTorch checkpoint: %w", err)
 		}
@@ -108,10 +112,12 @@ func (f *File) archive(data []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries := map[string]*zip.File{}
+	entries, err := index(z.File, uint64(len(data)))
+	if err != nil {
+		return nil, err
+	}
 	prefix := ""
 	for _, e := range z.File {
-		entries[e.Name] = e
 		if dir, name := path.Split(e.Name); name == "data.pkl" && prefix == "" {
 			prefix = dir
 		}
@@ -145,6 +151,29 @@ func (f *File) archive(data []byte) (any, error) {
 		return s, s.fits(uint64(len(s.data)))
 	}}
 	return m.load()
+}
+
+// maxEntries bounds the entries of an archive. The largest models have a few thousand.
+const maxEntries = 100_000
+
+// index returns the entries by name. It refuses archives that PyTorch does not write: entries of one name, or that
+// share bytes, each of which would be read anew.
+func index(list []*zip.File, size uint64) (map[string]*zip.File, error) {
+	if len(list) > maxEntries {
+		return nil, fmt.Errorf("the archive has %d entries, want at most %d", len(list), maxEntries)
+	}
+	entries, total := make(map[string]*zip.File, len(list)), uint64(0)
+	for _, e := range list {
+		if entries[e.Name] != nil {
+			return nil, fmt.Errorf("the archive has two entries %q", e.Name)
+		}
+		entries[e.Name] = e
+		if e.CompressedSize64 > size-total {
+			return nil, errors.New("the entries of the archive have more bytes than the file")
+		}
+		total += e.CompressedSize64
+	}
+	return entries, nil
 }
 
 // entry returns the bytes of an entry, which must not be compressed, as a window into the archive.

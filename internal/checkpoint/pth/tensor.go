@@ -46,7 +46,7 @@ func (f *File) apply(fn global, args tuple) (any, error) {
 			return args[0], nil
 		}
 	case "collections.OrderedDict":
-		return orderedDict(args)
+		return f.orderedDict(args)
 	case "torch.device", "torch.Size", "builtins.set", "__builtin__.set", "argparse.Namespace":
 		return inert{}, nil
 	}
@@ -54,7 +54,7 @@ func (f *File) apply(fn global, args tuple) (any, error) {
 }
 
 // orderedDict makes a dict of a list of pairs, or an empty one.
-func orderedDict(args tuple) (*dict, error) {
+func (f *File) orderedDict(args tuple) (*dict, error) {
 	d := &dict{}
 	if len(args) == 0 {
 		return d, nil
@@ -62,6 +62,9 @@ func orderedDict(args tuple) (*dict, error) {
 	pairs, ok := args[0].(*list)
 	if !ok {
 		return nil, errors.New("an OrderedDict is not made of pairs")
+	}
+	if f.pairs += len(pairs.items); f.pairs > maxSteps {
+		return nil, errSteps
 	}
 	for _, p := range pairs.items {
 		var pair []any

@@ -58,7 +58,7 @@ func TestOpenNamesTheFile(t *testing.T) {
 	_, err := Open(filepath.Join(dir, "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = Open(dir)
-	require.ErrorContains(t, err, "not a regular file")
+	require.ErrorContains(t, err, "is a directory, want a file")
 	path := filepath.Join(dir, "short")
 	for text, want := range map[string]string{
 		"abc":                  "safetensors: 3 bytes, want at least 8",
