@@ -20,6 +20,7 @@ type Saved struct {
 	At                    time.Time
 	Evaluation            string // hash of the examples that were evaluated
 	Inputs                Inputs
+	Config                Config
 	Ended                 bool // all steps are done, or early stopping ended the run
 }
 
@@ -33,7 +34,7 @@ func ReadSaved(dir string) (Saved, error) {
 	saved := Saved{
 		Step: s.Step, Loss: s.Loss, EvalBefore: s.EvalBefore, EvalAfter: s.EvalLast, Lowest: s.Watch.Lowest,
 		BestStep: s.Watch.BestStep, BestLoss: s.Watch.BestLoss, Skipped: s.Skipped, NotFinite: s.NotFinite,
-		Elapsed: seconds(s.Elapsed), Evaluation: s.Watch.Set, Inputs: s.Inputs,
+		Elapsed: seconds(s.Elapsed), Evaluation: s.Watch.Set, Inputs: s.Inputs, Config: c,
 	}
 	if info, err := os.Stat(filepath.Join(dir, stateFile)); err == nil {
 		saved.At = info.ModTime()

@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"fettle/adapter"
 	"fettle/internal/readfile"
+	"fettle/train/report"
 )
 
 // A checkpoint's files beside the adapter's own.
@@ -147,4 +149,9 @@ func peek(dir string) (s state, err error) {
 		return s, fmt.Errorf("%s: %w", stateFile, err)
 	}
 	return s, nil
+}
+
+// CheckpointFiles lists the files of a checkpoint beside those of the adapter.
+func CheckpointFiles() []string {
+	return []string{stateFile, optimizerFile, report.TrainerStateFile, adapter.RecordFile}
 }

@@ -1,4 +1,4 @@
-// The report of a run, the page of inspect, and the dashboard of a run that goes on.
+// The report of a run, the page of inspect, runs side by side, and the dashboard of a run that goes on.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -9,14 +9,17 @@ import { pathToFileURL } from "node:url";
 import { open, views, visit } from "./browser.mjs";
 
 let browser, dir;
+const unlike = join(tmpdir(), `a run with a longer name than most, 名前 ${process.pid}`);
 before(async () => {
   [browser, dir] = [await open(), mkdtempSync(join(tmpdir(), "fettle-report-"))];
   execFileSync(process.env.FETTLE, ["inspect", "--model_name_or_path", "fettle-tiny", "--dataset",
     join(process.env.RUN, "instructions.json"), "--recipe", "gpt4all", "--html", join(dir, "inspect.html")]);
+  execFileSync(process.env.FETTLE, ["train", "--output_dir", unlike, "--max_steps", "30", "--learning_rate", "1e-3"]);
+  execFileSync(process.env.FETTLE, ["runs", "compare", process.env.RUN, unlike, "--html", join(dir, "compare.html")]);
 });
 after(async () => {
   await browser?.close();
-  rmSync(dir, { recursive: true, force: true });
+  for (const made of [dir, unlike]) rmSync(made, { recursive: true, force: true });
 });
 
 const file = (...path) => pathToFileURL(join(...path)).href;
@@ -55,6 +58,22 @@ for (const view of views) {
     assert.deepEqual(await visit(browser, file(dir, "inspect.html"), view, "inspect", async page => {
       const [pointed] = await values(page, page.locator("svg.chart").first());
       assert.match(pointed, /^\d+( to \d+)? tokens: [\d,]+$/);
+    }), []);
+  });
+}
+
+for (const view of views) {
+  test(`runs side by side at ${view.width} px, ${view.scheme}`, async () => {
+    assert.deepEqual(await visit(browser, file(dir, "compare.html"), view, "compare", async page => {
+      assert.match(await page.locator("#results").textContent(), /state\s*finished\s*finished/);
+      assert.match(await page.locator("#differences").textContent(), /learning_rate\s*0.002\s*0.001/);
+      assert.match(await page.locator("#same").textContent(), /base, tokenizer, training data/);
+      const [pointed, last] = await values(page, page.locator("#loss svg.chart"));
+      assert.match(pointed, /^step \d+\npage-run \d+\.\d{4}/);
+      assert.match(last, /^step \d+\npage-run \d+\.\d{4}$/);
+      await page.locator("#loss svg.chart").focus();
+      for (const key of ["Home", "ArrowRight"]) await page.keyboard.press(key);
+      assert.match(await page.locator("#loss .tip").textContent(), /^step 2\npage-run .*\na run with .* \d+\.\d{4}$/);
     }), []);
   });
 }

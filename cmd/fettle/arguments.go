@@ -20,6 +20,7 @@ import (
 
 // carryOut runs the command of a command line.
 func carryOut(ctx context.Context, root *cobra.Command, args []string) error {
+	args = alone(root, args)
 	if cmd, rest, err := root.Find(args); err == nil && !cmd.HasSubCommands() && hasSettings(cmd) {
 		rest, err = settings.Arguments(cmd.Flags(), rest, wordsOf(cmd))
 		if err != nil {
@@ -49,6 +50,7 @@ func hasSettings(cmd *cobra.Command) bool {
 // wordsOf explains the words that a command does not take.
 func wordsOf(cmd *cobra.Command) settings.Words {
 	return settings.Words{
+		Operands: cmd.ValidArgsFunction != nil,
 		Known: func(name string) string {
 			if strings.HasPrefix(name, "help") {
 				return fmt.Sprintf(": %s help %s explains all flags", cmd.Root().DisplayName(), cmd.Name())

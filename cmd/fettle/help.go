@@ -61,7 +61,7 @@ func help(cmd *cobra.Command, width int, names ...string) string {
 	if cmd.HasSubCommands() {
 		fmt.Fprintf(&b, "  %s command [flags]\n", cmd.CommandPath())
 	} else {
-		fmt.Fprintf(&b, "  %s [flags]\n", cmd.CommandPath())
+		fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
 	}
 	if len(cmd.Aliases) > 0 {
 		fmt.Fprintf(&b, "\nAlso called: %s\n", strings.Join(cmd.Aliases, ", "))

@@ -27,7 +27,8 @@ import (
 func TestAnInterruptEndsEveryCommand(t *testing.T) {
 	base, set := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 128, Layers: 4, MaxPositions: 4096}), rows(t, 24)
 	run := training(base, set, filepath.Join(t.TempDir(), "run"), "--num_train_epochs", "2000")
-	babbler := babbling(t)
+	babbler, stopped := babbling(t), filepath.Join(t.TempDir(), "run")
+	must(t, training(base, set, stopped, "--max_steps", "1")...)
 	for name, c := range map[string]struct {
 		args  []string
 		until string // the interrupt comes when this is shown; "": after a second
@@ -42,6 +43,8 @@ func TestAnInterruptEndsEveryCommand(t *testing.T) {
 			"fettle: bench train: stopped before it was done"},
 		"generate, in an answer": {[]string{"generate", "--model_name_or_path", babbler, "--raw", "--prompt", "a",
 			"--max_new_tokens", "16000"}, "bbb", "fettle: generate: stopped after "},
+		"runs rm, while it asks": {[]string{"runs", "rm", stopped}, "[y/N]",
+			"fettle: runs rm: stopped before it was done"},
 		"serve": {[]string{"serve", "--model_name_or_path", base, "--port", "0"}, "Ctrl-C ends", "fettle: serve: stopped"},
 	} {
 		t.Run(name, func(t *testing.T) {

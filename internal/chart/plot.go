@@ -17,6 +17,18 @@ type Curve struct {
 	Marked   bool // each point is marked
 }
 
+// colours is the number of colours of package look; further curves are dashed.
+const colours = 4
+
+// Most is the number of curves that a plot can tell apart.
+const Most = 2 * colours
+
+// drawn is a curve with its colour.
+type drawn struct {
+	class string
+	Curve
+}
+
 // Plot is a chart of curves over steps. Places are in percent of its width and height.
 type Plot struct {
 	Title   string
@@ -88,28 +100,25 @@ func NewPlot(title, format string, last int, curves ...Curve) Plot {
 		p.X = append(p.X, Tick{100 * v / steps, whole(v)})
 	}
 	at := func(point Point) (float64, float64) { return 100 * point.X / steps, 100 - 100*y.part(point.Y) }
-	var shown []Curve
+	var shown []drawn
 	var summary []string
 	for i, c := range curves {
 		if len(c.Points) == 0 {
 			continue
 		}
-		class, drawn := fmt.Sprint("s", i+1), []Curve{c}
-		if k := Around(len(c.Points)); c.Smoothed && k > 0 {
-			mean := fmt.Sprintf("mean of %s steps", whole(float64(2*k+1)))
-			p.Legend = append(p.Legend, Key{class + " raw", c.Name}, Key{class, mean})
-			drawn = append(drawn, Curve{Name: mean, Points: Smooth(c.Points)})
-		} else {
-			p.Legend = append(p.Legend, Key{class, c.Name})
+		class, dash := fmt.Sprint("s", i%colours+1), ""
+		if i >= colours {
+			dash = " dashed"
 		}
-		for k, d := range drawn {
-			pale := ""
-			if k < len(drawn)-1 {
-				pale = " raw"
-			}
-			p.Lines = append(p.Lines, line(class+pale, d.Points, at))
-			d.Name = class + " " + d.Name
-			shown = append(shown, d)
+		if k := Around(len(c.Points)); c.Smoothed && k > 0 {
+			mean := Curve{Name: fmt.Sprintf("mean of %s steps", whole(float64(2*k+1))), Points: Smooth(c.Points)}
+			p.Legend = append(p.Legend, Key{class + " raw", c.Name}, Key{class + dash, mean.Name})
+			p.Lines = append(p.Lines, line(class+" raw", c.Points, at), line(class+dash, mean.Points, at))
+			shown = append(shown, drawn{class, c}, drawn{class, mean})
+		} else {
+			p.Legend = append(p.Legend, Key{class + dash, c.Name})
+			p.Lines = append(p.Lines, line(class+dash, c.Points, at))
+			shown = append(shown, drawn{class, c})
 		}
 		if c.Marked || len(c.Points) == 1 {
 			for _, point := range thin(c.Points, columns/8) {
@@ -137,7 +146,7 @@ func line(class string, points []Point, at func(Point) (float64, float64)) Line 
 }
 
 // hits divides the plot into columns around steps that have values; a column says the values of its middle step.
-func hits(curves []Curve, format string, at func(Point) (float64, float64)) (all []Hit) {
+func hits(curves []drawn, format string, at func(Point) (float64, float64)) (all []Hit) {
 	seen := map[float64]bool{}
 	var steps []float64
 	for _, c := range curves {
@@ -171,10 +180,9 @@ func hits(curves []Curve, format string, at func(Point) (float64, float64)) (all
 			if !found {
 				continue
 			}
-			class, name, _ := strings.Cut(c.Name, " ")
 			_, y := at(c.Points[j])
-			h.Text += fmt.Sprintf("\n%s "+format, name, c.Points[j].Y)
-			h.Marks = append(h.Marks, Mark{class, middle, y})
+			h.Text += fmt.Sprintf("\n%s "+format, c.Name, c.Points[j].Y)
+			h.Marks = append(h.Marks, Mark{c.class, middle, y})
 		}
 		all = append(all, h)
 	}

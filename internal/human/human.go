@@ -4,7 +4,9 @@ package human
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Count writes a whole number with commas between thousands: 30,720.
@@ -51,4 +53,31 @@ func Duration(d time.Duration) string {
 		return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
 	}
 	return fmt.Sprintf("%d s", int(d.Seconds()))
+}
+
+// Ago writes how long before now something was, in one unit: now, 5 min ago, 3 h ago, 2 days ago; the day where that is
+// more than 30 days, or in the future by a clock that went wrong.
+func Ago(at, now time.Time) string {
+	d := now.Sub(at)
+	switch {
+	case d < -time.Minute || d >= 30*24*time.Hour:
+		return at.Format(time.DateOnly)
+	case d < time.Minute:
+		return "now"
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days ago", int(d.Hours()/24))
+}
+
+// Plain writes a name without the characters by which it could control a terminal.
+func Plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control) {
+			return '?'
+		}
+		return r
+	}, name)
 }

@@ -2,6 +2,7 @@ package human
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -20,4 +21,20 @@ func TestSizesHaveTheirUnit(t *testing.T) {
 	} {
 		require.Equal(t, want, Bytes(n))
 	}
+}
+
+func TestTimesAreToldByTheirAge(t *testing.T) {
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	for ago, want := range map[time.Duration]string{
+		-30 * time.Second: "now", 0: "now", 59 * time.Second: "now", time.Minute: "1 min ago", 90 * time.Minute: "1 h ago",
+		47 * time.Hour: "47 h ago", 48 * time.Hour: "2 days ago", 31 * 24 * time.Hour: "2026-02-28",
+		-2 * time.Hour: "2026-03-31",
+	} {
+		require.Equal(t, want, Ago(now.Add(-ago), now), ago)
+	}
+}
+
+func TestPlainNamesControlNoTerminal(t *testing.T) {
+	require.Equal(t, "a?[31m?b ü 名", Plain("a\x1b[31m\nb ü 名"))
+	require.Equal(t, "x?y", Plain("x\u202ey"), "text that runs to the left")
 }

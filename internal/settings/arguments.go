@@ -11,6 +11,7 @@ import (
 
 // Words explains the words of a command line that are no flag of its command, and no value of one.
 type Words struct {
+	Operands  bool                     // the command takes words that belong to no flag
 	Known     func(name string) string // what to do instead of a flag of other programs; "": it is no such flag
 	Elsewhere func(name string) string // where a flag belongs that is not nearly one of the command; "": nowhere
 	Stray     func(text string) string // what to do instead of words that belong to no flag
@@ -32,9 +33,13 @@ func Arguments(flags *pflag.FlagSet, args []string, words Words) ([]string, erro
 		switch {
 		case name == "--help", name == "-h":
 			return []string{"--help"}, nil
+		case word == "--" && words.Operands:
+			r.joined, r.rest = append(append(r.joined, word), r.rest...), nil
 		case word == "--":
 			r.stray(r.rest...)
 			r.rest = nil
+		case !looksLikeFlag(word) && words.Operands:
+			r.joined = append(r.joined, word)
 		case !looksLikeFlag(word):
 			stray := []string{word}
 			for r.hasValue() {
@@ -106,6 +111,8 @@ func (r *reader) flag(name, value string, equals bool) {
 		}
 	case !r.hasValue():
 		r.joined = append(r.joined, name)
+	case flag.Value.Type() == "bool" && r.words.Operands && !isTruth(r.rest[0]):
+		r.joined = append(r.joined, name)
 	case flag.Value.Type() == "bool":
 		word := r.next()
 		if _, err := truth(word); err != nil {
@@ -115,6 +122,11 @@ func (r *reader) flag(name, value string, equals bool) {
 	default:
 		r.joined = append(r.joined, name+"="+r.next())
 	}
+}
+
+func isTruth(word string) bool {
+	_, err := truth(word)
+	return err == nil
 }
 
 // unknown names a flag that the command does not have, the flag of the same name if there is one.

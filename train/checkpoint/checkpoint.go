@@ -91,6 +91,9 @@ func Prune(d atomicfile.Disk, dir string, keep int, best string) error {
 // removedPrefix begins the names of what is being removed. A crash may leave some.
 const removedPrefix = ".del-"
 
+// Removed returns the name that something has while it is removed.
+func Removed(name string) string { return removedPrefix + name }
+
 // Remove removes what has the names from a run's directory. All of it is renamed, and the new names synced, before
 // anything is removed.
 func Remove(d atomicfile.Disk, dir string, names []string) error {
@@ -99,7 +102,7 @@ func Remove(d atomicfile.Disk, dir string, names []string) error {
 	}
 	var gone []string
 	for _, name := range names {
-		to := filepath.Join(dir, removedPrefix+name)
+		to := filepath.Join(dir, Removed(name))
 		if err := d.Rename(filepath.Join(dir, name), to); err != nil {
 			return err
 		}

@@ -88,3 +88,25 @@ func TestLitterIsSweptAndNothingElse(t *testing.T) {
 	}
 	require.Equal(t, []string{".hidden", Name(2)}, names)
 }
+
+func TestAGlanceReadsSmallFilesAndSizesAlone(t *testing.T) {
+	top := t.TempDir()
+	require.NoError(t, Write(atomicfile.OS{}, top, 1, map[string]atomicfile.Content{
+		"small": atomicfile.Bytes([]byte("zero")), "weights": atomicfile.Bytes(make([]byte, 100_000)),
+	}))
+	dir := filepath.Join(top, Name(1))
+	files, err := Files(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"small", "weights", manifestFile}, files)
+	weights := filepath.Join(dir, "weights")
+	changed := make([]byte, 100_000)
+	changed[50_000] = 1
+	require.NoError(t, os.WriteFile(weights, changed, 0o644))
+	require.ErrorContains(t, Verify(dir), "weights is damaged")
+	require.NoError(t, Glance(dir))
+	require.NoError(t, os.Truncate(weights, 99_999))
+	require.ErrorContains(t, Glance(dir), "weights is damaged")
+	require.NoError(t, os.WriteFile(weights, changed, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "small"), []byte("zerO"), 0o644))
+	require.ErrorContains(t, Glance(dir), "small is damaged")
+}

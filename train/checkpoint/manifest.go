@@ -70,11 +70,9 @@ func verify(dir string, most int) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
-		var is entry
 		path := filepath.Join(dir, name)
-		if m.Files[name].Size > most {
-			is, err = sizeOf(path, m.Files[name].SHA256)
-		} else {
+		is, err := sizeOf(path, m.Files[name].SHA256)
+		if is == m.Files[name] && is.Size <= most {
 			is, err = hashFile(path)
 		}
 		if err != nil {

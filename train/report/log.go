@@ -1,9 +1,11 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -87,6 +89,43 @@ func take[Row any](line []byte, rows *[]Row, counts func(Row) bool) bool {
 	}
 	*rows = append(*rows, row)
 	return true
+}
+
+// ReadLog returns the rows of a run's log.
+func ReadLog(dir string) (History, error) { return readRows(dir, math.MaxInt64) }
+
+// tailSize is more than an evaluation with samples writes.
+const tailSize = 64 << 10
+
+// Tail returns the last rows of a run's log: those in its last 64 KiB.
+func Tail(dir string) (History, error) { return readRows(dir, tailSize) }
+
+// readRows reads the rows that begin in the last bytes of a log.
+func readRows(dir string, last int64) (h History, err error) {
+	f, err := readfile.Open(filepath.Join(dir, LogFile))
+	if err != nil {
+		return h, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return h, err
+	}
+	from := max(0, info.Size()-last)
+	r := bufio.NewReader(io.NewSectionReader(f, from, info.Size()-from))
+	for first := from > 0; ; first = false {
+		line, err := r.ReadSlice('\n')
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return h, nil // the last line has no end yet
+		}
+		for errors.Is(err, bufio.ErrBufferFull) { // a long answer to a sample prompt
+			_, err = r.ReadSlice('\n')
+			line = nil
+		}
+		if !first {
+			h.add(line, unlimited)
+		}
+	}
 }
 
 // Log appends rows to metrics.jsonl and keeps them in memory. A row that cannot be written is lost; that never

@@ -115,24 +115,46 @@ func (c Control) script() string {
 	return chart.Script() + c.Script
 }
 
+// table pairs the names of runs with rows, for a template.
+func table(names []string, rows []Row) any {
+	return struct {
+		Names []string
+		Rows  []Row
+	}{names, rows}
+}
+
+// frame is what a page has beside its content.
+type frame struct {
+	Style   template.CSS
+	Script  template.JS
+	Policy  string
+	Control Control
+}
+
+// render carries out a template of a text for a page.
 func (p Page) render(name string, c Control) ([]byte, error) {
+	return render(pageText, name, struct {
+		Page
+		frame
+	}{p, c.frame()})
+}
+
+func (c Control) frame() frame {
+	return frame{template.CSS(style()), template.JS(c.script()), c.Policy(), c}
+}
+
+func render(text, name string, content any) ([]byte, error) {
 	t, err := template.New("report").Funcs(template.FuncMap{
 		"add":   func(a, b int) int { return a + b },
 		"shade": func(g float32) string { return fmt.Sprintf("g%.0f", 5*min(1, math.Abs(float64(g)))) },
 		"sign":  func(g float32) string { return map[bool]string{true: "minus", false: "plus"}[g < 0] },
-		"count": human.Count, "icon": look.Icon,
-	}).Parse(pageText)
+		"count": human.Count, "icon": look.Icon, "table": table,
+	}).Parse(text)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
-	err = t.ExecuteTemplate(&out, name, struct {
-		Page
-		Style   template.CSS
-		Script  template.JS
-		Policy  string
-		Control Control
-	}{p, template.CSS(style()), template.JS(c.script()), c.Policy(), c})
+	err = t.ExecuteTemplate(&out, name, content)
 	return out.Bytes(), err
 }
 
