@@ -6,31 +6,29 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
 )
 
-// cutParquet reads the rows of a parquet file; a record's line is its row.
-func cutParquet(path string, f *os.File, m *Meter, put func(Record) bool) (err error) {
+// cutParquet reads the rows of a parquet file of so many bytes; a record's line is its row.
+func cutParquet(path string, f io.ReaderAt, size int64, m *Meter, put func(Record) bool) (err error) {
 	defer func() { // the library panics on some broken files
 		if r := recover(); r != nil {
 			err = fmt.Errorf("read %s: broken parquet: %v", path, r)
 		}
 	}()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	if info.Size() == 0 {
+	if size == 0 {
 		return nil
 	}
-	if err := checkFooter(f, info.Size()); err != nil {
+	if err := checkFooter(f, size); err != nil {
 		return fmt.Errorf("read %s: broken parquet: %w", path, err)
 	}
-	file, err := parquet.OpenFile(f, info.Size(), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	file, err := parquet.OpenFile(f, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
+		return fmt.Errorf("read %s: broken parquet: %w", path, err)
+	}
+	if err := checkPages(f, size, file.Metadata().RowGroups); err != nil {
 		return fmt.Errorf("read %s: broken parquet: %w", path, err)
 	}
 	r := parquet.NewGenericReader[map[string]any](file, file.Schema())
@@ -55,7 +53,7 @@ func cutParquet(path string, f *os.File, m *Meter, put func(Record) bool) (err e
 			}
 			line++
 		}
-		m.count(int64(float64(info.Size()) * float64(n) / float64(max(r.NumRows(), 1))))
+		m.count(int64(float64(size) * float64(n) / float64(max(r.NumRows(), 1))))
 		if err == io.EOF {
 			return nil
 		} else if err != nil {

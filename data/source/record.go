@@ -104,7 +104,11 @@ func cutFile(path string, m *Meter, prose cutter, put func(Record) bool) error {
 		if err := refuseForeign(head[:n], true); err != nil {
 			return fmt.Errorf("read %s: %w", path, err)
 		}
-		return cutParquet(path, f, m, put)
+		info, err := f.Stat()
+		if err != nil {
+			return fmt.Errorf("read %s: %w", path, err)
+		}
+		return cutParquet(path, f, info.Size(), m, put)
 	}
 	in, err := plainText(m.watch(f))
 	if err != nil {
