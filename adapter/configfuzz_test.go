@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"fettle/internal/budget"
 )
 
 // FuzzConfig reads any bytes as adapter_config.json: an error, or settings that
@@ -26,6 +28,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer budget.Of(t, len(text))()
 		m, base, err := decodeMethod(text)
 		if err != nil {
 			require.NotEmpty(t, err.Error())

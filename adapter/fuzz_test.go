@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
+	"fettle/internal/budget"
 	"fettle/internal/compute/ref"
 	"fettle/internal/tinymodel"
 	"fettle/model"
@@ -31,23 +32,28 @@ func FuzzFiles(f *testing.F) {
 		"rank_pattern": {"q_proj": 3}}`), []byte{}, []byte{})
 	f.Add([]byte(`{"peft_type": "ADAPTION_PROMPT", "adapter_len": -1, "adapter_layers": 99}`),
 		[]byte("\x08\x00\x00\x00\x00\x00\x00\x00{}      "), []byte("{"))
+	dir, again := f.TempDir(), f.TempDir()
 	f.Fuzz(func(t *testing.T, config, weights, record []byte) {
-		dir := t.TempDir()
-		for name, text := range map[string][]byte{
-			adapter.ConfigFile: config, adapter.WeightsFile: weights, adapter.RecordFile: record,
-		} {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o644))
-		}
+		defer budget.Of(t, len(config)+len(weights)+len(record))()
+		place(t, dir, map[string]string{
+			adapter.ConfigFile: string(config), adapter.WeightsFile: string(weights), adapter.RecordFile: string(record),
+		})
 		s, err := adapter.Load(dir, m)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return
 		}
 		want := written(t, s)
-		again := t.TempDir()
-		require.NoError(t, s.Save(again))
+		place(t, again, want)
 		s, err = adapter.Load(again, m)
 		require.NoError(t, err)
 		require.Equal(t, want, written(t, s))
 	})
+}
+
+// place writes files into a directory, without waiting for the disk as Save does.
+func place(t testing.TB, dir string, files map[string]string) {
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
+	"fettle/internal/budget"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/pth"
 	"fettle/internal/compute/ref"
@@ -113,18 +114,21 @@ func FuzzForms(f *testing.F) {
 		require.NoError(f, err)
 		f.Add(text)
 	}
+	dir := f.TempDir()
+	path, again := filepath.Join(dir, "adapter"), filepath.Join(dir, "again")
+	require.NoError(f, os.Mkdir(again, 0o700))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		path := filepath.Join(t.TempDir(), "adapter")
-		require.NoError(t, os.WriteFile(path, raw, 0o644))
+		defer budget.Of(t, len(raw))()
+		require.NoError(t, os.WriteFile(path, raw, 0o600))
 		s, err := adapter.Load(path, m)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return
 		}
-		dir := t.TempDir()
-		require.NoError(t, s.Save(dir))
-		again, err := adapter.Load(dir, m)
+		want := written(t, s)
+		place(t, again, want)
+		s, err = adapter.Load(again, m)
 		require.NoError(t, err)
-		require.Equal(t, written(t, s), written(t, again))
+		require.Equal(t, want, written(t, s))
 	})
 }

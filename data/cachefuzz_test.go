@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"fettle/internal/budget"
 )
 
 // FuzzCache decodes any bytes, with a correct sum, as a cached set: an error, or a set
@@ -31,6 +33,7 @@ func FuzzCache(f *testing.F) {
 	f.Add([]byte("\xff\xff\xff\xff{}"))
 	f.Add([]byte("\x1d\x00\x00\x00{\"Count\":-1,\"SourceBytes\":-5}"))
 	f.Fuzz(func(t *testing.T, body []byte) {
+		defer budget.Of(t, len(body))()
 		s, err := decodeCache(summed(append([]byte(cacheMagic), body...)), "")
 		if err != nil {
 			return

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/model"
 )
 
@@ -191,6 +192,7 @@ func FuzzReadConfig(f *testing.F) {
 			"num_key_value_heads": 8, "head_dim": 4, "vocab_size": 512, ` + keys + `}`))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer budget.Of(t, len(text))()
 		c, err := readConfig(t, text)
 		if err != nil {
 			return

@@ -46,23 +46,14 @@ func exists(path string) bool {
 
 // openShards maps the files that an index names.
 func openShards(dir, index string, text []byte, to extent) (map[string]checkpoint.Tensor, error) {
-	var file struct {
-		WeightMap map[string]string `json:"weight_map"`
-	}
-	err := identify.Damage(text)
-	if err == nil {
-		err = json.Unmarshal(text, &file)
-	}
+	parts, err := readIndex(index, text)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", index, err)
+		return nil, err
 	}
 	shards := map[string]map[string]checkpoint.Tensor{}
 	all := map[string]checkpoint.Tensor{}
-	for _, name := range slices.Sorted(maps.Keys(file.WeightMap)) {
-		shard := file.WeightMap[name]
-		if err := readfile.Beside(shard); err != nil {
-			return nil, fmt.Errorf("read %s: shard %w", index, err)
-		}
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		shard := parts[name]
 		if shards[shard] == nil {
 			if shards[shard], err = openFile(dir, shard, to); err != nil {
 				return nil, err
@@ -75,6 +66,26 @@ func openShards(dir, index string, text []byte, to extent) (map[string]checkpoin
 		all[name] = t
 	}
 	return all, nil
+}
+
+// readIndex returns the file of each tensor, which lies beside the index.
+func readIndex(index string, text []byte) (map[string]string, error) {
+	var file struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	err := identify.Damage(text)
+	if err == nil {
+		err = json.Unmarshal(text, &file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", index, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(file.WeightMap)) {
+		if err := readfile.Beside(file.WeightMap[name]); err != nil {
+			return nil, fmt.Errorf("read %s: shard %w", index, err)
+		}
+	}
+	return file.WeightMap, nil
 }
 
 // openFile maps a file of a directory.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/internal/checkpoint"
 	"fettle/internal/checkpoint/gguf"
 	"fettle/internal/compute/ref"
@@ -36,6 +37,7 @@ func FuzzGGUF(f *testing.F) {
 		f.Add(out.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer budget.Of(t, len(data))()
 		file, err := gguf.Parse(data)
 		if err != nil {
 			return

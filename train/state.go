@@ -144,6 +144,10 @@ func peek(dir string) (s state, err error) {
 	if err != nil {
 		return s, err
 	}
+	return parseState(text)
+}
+
+func parseState(text []byte) (s state, err error) {
 	s.Config.SharePrefix = "false" // of checkpoints from before there was the setting
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", stateFile, err)

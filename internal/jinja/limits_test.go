@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/internal/jinja"
 )
 
@@ -98,6 +99,7 @@ func FuzzTemplates(f *testing.F) {
 		f.Add(string(source))
 	}
 	f.Fuzz(func(t *testing.T, source string) {
+		defer budget.Of(t, len(source))()
 		tmpl, err := jinja.Parse(source)
 		if err != nil {
 			return

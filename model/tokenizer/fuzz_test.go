@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/internal/validtext"
 	"fettle/model/tokenizer"
 )
@@ -26,6 +27,7 @@ func FuzzJSON(f *testing.F) {
 		{"type": "Split", "pattern": {"Regex": "(a|b)*?c"}, "behavior": "MergedWithPrevious"},
 		"normalizer": {"type": "NFKD"}}`)
 	f.Fuzz(func(t *testing.T, file string) {
+		defer budget.Of(t, len(file))()
 		use(t, "{"+strings.TrimPrefix(file, "{"))
 	})
 }
@@ -36,6 +38,7 @@ func FuzzTiktoken(f *testing.F) {
 	f.Add(ranks(300))
 	f.Add("IQ== 0\nIg== 1\r\n\n")
 	f.Fuzz(func(t *testing.T, file string) {
+		defer budget.Of(t, len(file))()
 		use(t, file)
 		use(t, ranks(256)+file)
 	})

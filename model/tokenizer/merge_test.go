@@ -12,12 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"fettle/internal/budget"
 	"fettle/internal/validtext"
 )
 
 // toy is a vocabulary of letters, some of their pairs and words, and bytes.
 func toy(t testing.TB, trim bool) *Tokenizer {
-	var file []byte
+	tok, err := Parse(toyFile(trim))
+	require.NoError(t, err)
+	return tok
+}
+
+func toyFile(trim bool) (file []byte) {
 	add := func(name string, score float32, k kind) {
 		var p []byte
 		p = protowire.AppendString(protowire.AppendTag(p, 1, protowire.BytesType), name)
@@ -45,10 +51,7 @@ func toy(t testing.TB, trim bool) *Tokenizer {
 		flag = 1
 	}
 	normalizer := protowire.AppendVarint(protowire.AppendTag(nil, 4, protowire.VarintType), flag)
-	file = protowire.AppendBytes(protowire.AppendTag(file, 3, protowire.BytesType), normalizer)
-	tok, err := Parse(file)
-	require.NoError(t, err)
-	return tok
+	return protowire.AppendBytes(protowire.AppendTag(file, 3, protowire.BytesType), normalizer)
 }
 
 // pairs is how toy merges.
@@ -167,11 +170,19 @@ func TestSideFiles(t *testing.T) {
 	require.ErrorContains(t, err, "far outside the vocabulary")
 }
 
+// FuzzParse reads any bytes as tokenizer.model: an error, or a tokenizer whose text makes no control token.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{})
+	f.Add(toyFile(false))
+	f.Add(toyFile(true))
 	f.Fuzz(func(t *testing.T, file []byte) {
+		defer budget.Of(t, len(file))()
 		if tok, err := Parse(file); err == nil {
-			tok.Decode(tok.Encode("some text é\n"))
+			ids := tok.Encode("some text é\n<s>")
+			for _, id := range ids {
+				require.False(t, tok.Control(id))
+			}
+			tok.Decode(ids)
 		}
 	})
 }

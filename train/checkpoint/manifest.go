@@ -60,6 +60,11 @@ func readManifest(dir string) (m manifest, err error) {
 	if m.Format != formatVersion {
 		return manifest{}, fmt.Errorf("%s: format %d, this program reads %d", manifestFile, m.Format, formatVersion)
 	}
+	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
+		if err := readfile.Beside(name); err != nil {
+			return manifest{}, fmt.Errorf("%s: %w", manifestFile, err)
+		}
+	}
 	return m, nil
 }
 

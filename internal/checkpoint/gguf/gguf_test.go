@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/internal/checkpoint"
 )
 
@@ -179,6 +180,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(sample())
 	f.Add(begin(1, 1).put("k", uint32(9), uint32(8), uint64(1), "x").Bytes())
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer budget.Of(t, len(data))()
 		file, err := Parse(data)
 		if err != nil {
 			return

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/internal/checkpoint"
 )
 
@@ -143,6 +144,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(write(h))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
+		defer budget.Of(t, len(data))()
 		file, err := Parse(data)
 		if err != nil {
 			return

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/internal/checkpoint"
 )
 
@@ -309,6 +310,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(data)
 	f.Add(legacy(data, []string{"0"}, six, 4))
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer budget.Of(t, len(text))()
 		if file, err := Parse(text); err == nil {
 			for _, name := range file.Names() {
 				tensor, _ := file.Tensor(name)

@@ -2,11 +2,13 @@ package safetensors
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/budget"
 	"fettle/internal/checkpoint"
 )
 
@@ -118,25 +120,40 @@ func TestParseAcceptsAnyOrderAndPadding(t *testing.T) {
 	require.Empty(t, f.Metadata())
 }
 
+// What is accepted tiles the data, is read by encoding/json as the same, and survives a round trip.
 func FuzzParse(f *testing.F) {
 	f.Add(file("{}", ""))
+	f.Add(file(`{"a":{"dtype":"BF16","shape":[2,1],"data_offsets":[4,8]}, "\u0062":{"dtype":"F32","shape":[],`+
+		`"data_offsets":[0,4]},"c":{"shape":[0,9],"data_offsets":[8,8],"dtype":"I64"}} `, "abcdefgh"))
 	f.Add(encode(f, sample(), map[string]string{"format": "pt"}))
 	f.Add(file(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},`+
 		`"b":{"dtype":"U8","shape":[4],"data_offsets":[2,6]}}`, "abcdefgh"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
+		defer budget.Of(t, len(raw))()
 		file, err := Parse(raw)
 		if err != nil {
 			return
 		}
-		// What is accepted tiles the data and survives a round trip.
+		n := 8 + int(binary.LittleEndian.Uint64(raw))
+		plain := map[string]struct {
+			Type    string `json:"dtype"`
+			Shape   []int  `json:"shape"`
+			Offsets [2]int `json:"data_offsets"`
+		}{}
+		require.NoError(t, json.Unmarshal(raw[8:n], &plain))
+		delete(plain, "__metadata__")
+		require.Len(t, plain, len(file.Names()))
 		var list []checkpoint.Tensor
 		size := 0
 		for _, name := range file.Names() {
 			tensor, _ := file.Tensor(name)
 			list, size = append(list, tensor), size+len(tensor.Data)
+			want := plain[name]
+			require.Equal(t, string(raw[n+want.Offsets[0]:n+want.Offsets[1]]), string(tensor.Data), name)
+			require.Equal(t, append([]int{}, want.Shape...), append([]int{}, tensor.Shape...), name)
 			_, _ = checkpoint.Float32s(tensor)
 		}
-		require.Equal(t, len(raw)-8-int(binary.LittleEndian.Uint64(raw)), size)
+		require.Equal(t, len(raw)-n, size)
 		again, err := Parse(encode(t, list, file.Metadata()))
 		require.NoError(t, err)
 		require.Equal(t, file.Names(), again.Names())
