@@ -80,6 +80,8 @@ func TestLargeAndExcessRequestsAreRefused(t *testing.T) {
 
 	codes := make(chan int, 50)
 	var all sync.WaitGroup
+	end := sync.OnceFunc(func() { close(p.hold) })
+	t.Cleanup(func() { end(); all.Wait() })
 	for range 50 {
 		all.Go(func() {
 			w := post(t, s, "/v1/completions", `{"prompt": "a"}`)
@@ -93,7 +95,7 @@ func TestLargeAndExcessRequestsAreRefused(t *testing.T) {
 	for range 46 {
 		count[receive(t, codes)]++
 	}
-	close(p.hold)
+	end()
 	for range 4 {
 		count[receive(t, codes)]++
 	}
@@ -167,7 +169,9 @@ func TestClientsThatDoNotReadHoldNobodyUp(t *testing.T) {
 func TestOpenAddressesNeedAToken(t *testing.T) {
 	l, err := net.Listen("tcp", "0.0.0.0:0")
 	require.NoError(t, err)
-	require.ErrorIs(t, New(&parrot{}, Options{}).Serve(t.Context(), l), ErrExposed)
+	ctx, done := context.WithTimeout(t.Context(), patience)
+	defer done()
+	require.ErrorIs(t, New(&parrot{}, Options{}).Serve(ctx, l), ErrExposed)
 }
 
 func TestStoppingLetsAnswersEnd(t *testing.T) {
