@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
 	"fettle/model/serve"
 )
@@ -26,7 +27,8 @@ func Example() {
 	s := httptest.NewServer(serve.New(shout{}, serve.Options{}))
 	defer s.Close()
 	body := strings.NewReader(`{"messages": [{"role": "user", "content": "hello"}]}`)
-	r, err := http.Post(s.URL+"/v1/chat/completions", "application/json", body)
+	client := http.Client{Timeout: 10 * time.Second}
+	r, err := client.Post(s.URL+"/v1/chat/completions", "application/json", body)
 	if err != nil {
 		panic(err)
 	}

@@ -160,8 +160,8 @@ func TestClientsThatDoNotReadHoldNobodyUp(t *testing.T) {
 		s.limits.write, s.limits.grace = time.Hour, time.Millisecond
 		at := listen(t, s)
 		deaf(t, at, body)
-		require.Eventually(t, func() bool { return inside(s) > 0 }, patience, time.Millisecond)
-		require.Eventually(t, func() bool { return inside(s) == 0 }, patience, time.Millisecond, "it has left")
+		await(t, func() bool { return inside(s) > 0 })
+		await(t, func() bool { return inside(s) == 0 }, "it has left")
 		require.Contains(t, ask(t, at, `{"prompt": "next"}`), `"text":"next"`)
 	}
 }
@@ -169,7 +169,7 @@ func TestClientsThatDoNotReadHoldNobodyUp(t *testing.T) {
 func TestOpenAddressesNeedAToken(t *testing.T) {
 	l, err := net.Listen("tcp", "0.0.0.0:0")
 	require.NoError(t, err)
-	ctx, done := context.WithTimeout(t.Context(), patience)
+	ctx, done := context.WithTimeout(t.Context(), patience())
 	defer done()
 	require.ErrorIs(t, New(&parrot{}, Options{}).Serve(ctx, l), ErrExposed)
 }
@@ -183,7 +183,7 @@ func TestStoppingLetsAnswersEnd(t *testing.T) {
 	s := New(p, Options{})
 	go func() { ended <- s.Serve(ctx, l) }()
 	go func() { answered <- ask(t, l.Addr().String(), `{"prompt": "a"}`) }()
-	require.Eventually(t, func() bool { return inside(s) > 0 }, patience, time.Millisecond)
+	await(t, func() bool { return inside(s) > 0 })
 	stop()
 	close(p.hold)
 	require.Contains(t, receive(t, answered), `"text":"a"`)

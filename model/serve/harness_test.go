@@ -7,14 +7,34 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// patience is the longest time that a test waits for a server. Whatever hangs fails by name.
-const patience = 20 * time.Second
+// hung says that a test has waited in vain.
+var hung atomic.Bool
+
+// patience is the longest time that a test waits for a server, which then fails by name. A server that hangs does so in
+// many tests: after the first, the others wait no longer than it takes to see that.
+func patience() time.Duration {
+	if hung.Load() {
+		return time.Second
+	}
+	return 10 * time.Second
+}
+
+// await waits until a condition is true.
+func await(t *testing.T, condition func() bool, why ...any) {
+	t.Helper()
+	if !assert.Eventually(t, condition, patience(), time.Millisecond, why...) {
+		hung.Store(true)
+		t.FailNow()
+	}
+}
 
 // receive returns the next value of a channel that must come within patience.
 func receive[T any](t testing.TB, from <-chan T) T {
@@ -22,7 +42,8 @@ func receive[T any](t testing.TB, from <-chan T) T {
 	select {
 	case v := <-from:
 		return v
-	case <-time.After(patience):
+	case <-time.After(patience()):
+		hung.Store(true)
 		require.FailNow(t, "nothing happens any more")
 		panic("unreachable")
 	}
@@ -39,7 +60,8 @@ func answer(t testing.TB, s http.Handler, r *http.Request) *httptest.ResponseRec
 	select {
 	case <-done:
 		return w
-	case <-time.After(patience):
+	case <-time.After(patience()):
+		hung.Store(true)
 		t.Error("the server does not answer")
 		return &httptest.ResponseRecorder{}
 	}
@@ -74,16 +96,16 @@ func listen(t *testing.T, s *Server) string {
 
 // dial opens a connection that ends with the test, or with patience.
 func dial(t *testing.T, at string) *net.TCPConn {
-	c, err := net.DialTimeout("tcp", at, patience)
+	c, err := net.DialTimeout("tcp", at, patience())
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
-	require.NoError(t, c.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, c.SetDeadline(time.Now().Add(patience())))
 	return c.(*net.TCPConn)
 }
 
 // ask returns the whole response to a completion's request, or why there is none.
 func ask(t *testing.T, at, body string) string {
-	client := http.Client{Timeout: patience}
+	client := http.Client{Timeout: patience()}
 	defer client.CloseIdleConnections()
 	r, err := client.Post("http://"+at+"/v1/completions", "application/json", strings.NewReader(body))
 	if err != nil {

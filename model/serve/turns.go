@@ -91,7 +91,7 @@ func (t *turns) crowdOut(n int) bool {
 	return true
 }
 
-// take waits for a request's turn, or until ctx is done.
+// take waits for a request's turn, or until ctx is done: then it must leave.
 func (t *turns) take(ctx context.Context, k *ticket) error {
 	t.mu.Lock()
 	if ctx.Err() == nil {
@@ -109,14 +109,13 @@ func (t *turns) take(ctx context.Context, k *ticket) error {
 		case <-ctx.Done():
 		}
 	}
-	t.pass(k)
 	if err := context.Cause(ctx); err != errLate || k.served {
 		return err
 	}
 	return errWaited
 }
 
-// pass ends a request's turn or its waiting for one.
+// pass ends a request's turn.
 func (t *turns) pass(k *ticket) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

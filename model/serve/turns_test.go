@@ -58,7 +58,7 @@ func newCrowd(t *testing.T, s *Server) *crowd {
 func (c *crowd) send(name, ip, more string, prompts ...string) {
 	n := inside(c.s)
 	c.sendMore(c.Context(), name, ip, more, prompts...)
-	require.Eventually(c, func() bool { return inside(c.s) == n+1 }, patience, time.Millisecond)
+	await(c.T, func() bool { return inside(c.s) == n+1 })
 }
 
 func (c *crowd) sendMore(ctx context.Context, name, ip, more string, prompts ...string) {
@@ -75,12 +75,12 @@ func (c *crowd) sendMore(ctx context.Context, name, ip, more string, prompts ...
 
 // response waits for the response to a request.
 func (c *crowd) response(name string) (w *httptest.ResponseRecorder) {
-	require.Eventually(c, func() bool {
+	await(c.T, func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		w = c.responses[name]
 		return w != nil
-	}, patience, time.Millisecond, name)
+	}, name)
 	return w
 }
 
@@ -92,7 +92,7 @@ func order(t *testing.T, e *relay, n int) (all []string) {
 		all = append(all, receive(t, e.begun))
 		select {
 		case e.end <- struct{}{}:
-		case <-time.After(patience):
+		case <-time.After(patience()):
 			require.FailNow(t, "no answer is computed")
 		}
 	}
@@ -202,7 +202,7 @@ func TestAClientThatGoesWhileItWaitsLeavesTheQueue(t *testing.T) {
 	c.send("g", greedy, "", "g")
 	ctx, gone := context.WithCancel(t.Context())
 	c.sendMore(ctx, "a", ann, "", "a")
-	require.Eventually(t, func() bool { return inside(c.s) == 2 }, patience, time.Millisecond)
+	await(t, func() bool { return inside(c.s) == 2 })
 	gone()
 	require.Empty(t, c.response("a").Body)
 	require.Equal(t, 1, inside(c.s))
@@ -223,7 +223,7 @@ func TestAClientThatGoesFreesItsTurn(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "a", receive(t, e.begun))
 		require.NoError(t, conn.Close())
-		require.Eventually(t, func() bool { return inside(s) == 0 }, patience, time.Millisecond)
+		await(t, func() bool { return inside(s) == 0 })
 	}
 	close(e.end)
 	require.Contains(t, ask(t, at, `{"prompt": "next", "stream": true}`), "[DONE]")
