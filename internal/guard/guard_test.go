@@ -18,7 +18,8 @@ func TestAServerKnowsItsOwnNames(t *testing.T) {
 	for host, known := range map[string]bool{
 		"localhost": true, "LOCALHOST:8080": true, "localhost.": true, "127.0.0.1:1": true, "[::1]:8080": true,
 		"192.168.1.5": true, "box.lan:80": true, "evil.example": false, "localhost.evil.example": false,
-		"192.168.1.6": false, "": false, "127.0.0.1.evil.example": false,
+		"evil-box.lan": false,
+		"192.168.1.6":  false, "": false, "127.0.0.1.evil.example": false,
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Host = host

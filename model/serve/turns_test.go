@@ -206,7 +206,8 @@ func TestAClientThatGoesWhileItWaitsLeavesTheQueue(t *testing.T) {
 	gone()
 	require.Empty(t, c.response("a").Body)
 	require.Equal(t, 1, inside(c.s))
-	require.Equal(t, []string{"g"}, order(t, e, 1))
+	c.send("b", ben, "", "b")
+	require.Equal(t, []string{"g", "b"}, order(t, e, 2))
 	c.all.Wait()
 	require.Empty(t, e.begun, "nothing is computed for it")
 }
