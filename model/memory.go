@@ -139,3 +139,15 @@ func Workload(c *Config, t Training) compute.Workload {
 	}
 	return w
 }
+
+// Decoding computes the bytes that a Session takes for a sequence of so many tokens, and lists the largest calls that
+// it makes of a device.
+func Decoding(c *Config, tokens int) (bytes int64, calls compute.Workload) {
+	const float = 4
+	rows := min(tokens, prefillRows)
+	cached := int64(tokens) * int64(2*c.Layers*c.KVHeads*c.HeadDim)
+	bytes = float * (cached + int64(tokens)*int64(c.rotary()) + int64(rows)*int64(stateFloats(c)+c.Hidden) + int64(c.Vocab))
+	calls = Workload(c, Training{Rows: rows, Longest: rows})
+	calls.Past = tokens - rows
+	return bytes, calls
+}

@@ -45,9 +45,14 @@ func LoadAs(path string, dev compute.Device, quantization string) (*Model, error
 	if err != nil {
 		return nil, fmt.Errorf("load model: %w", err)
 	}
+	return s.Load(dev, quantization)
+}
+
+// Load is LoadAs for a source that is open.
+func (s *Source) Load(dev compute.Device, quantization string) (*Model, error) {
 	m, err := build(s.Config, s.Tensors, dev, quantization, release)
 	if err != nil {
-		return nil, fmt.Errorf("load model %s: %w", path, err)
+		return nil, fmt.Errorf("load model %s: %w", s.Path, err)
 	}
 	return m, nil
 }

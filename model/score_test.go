@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/internal/tinymodel"
+	"fettle/model"
 )
 
 // Decoded at once, token by token, scored in pieces, and again after a part was taken back: a position's logits are the
@@ -45,4 +46,23 @@ func TestLogitsDoNotDependOnHowTheyWereReached(t *testing.T) {
 		require.Equal(t, want[len(want)-1], z)
 	}
 	require.ErrorContains(t, m.NewSession(3).Score(tokens, nil), "more than the context")
+}
+
+// A session takes the memory that it was asked to reserve, and never more than its capacity.
+func TestSessionsTakeNoMoreThanTheirCapacity(t *testing.T) {
+	m := load(t, tinymodel.Config{MaxPositions: 256}, fast(t, 1))
+	tokens := make([]int32, 100)
+	for _, reserve := range []int{0, 60, 1000} {
+		s := m.NewSession(100)
+		s.Reserve(reserve)
+		for i := range tokens {
+			_, err := s.Decode(tokens[i : i+1])
+			require.NoError(t, err)
+			if rows := model.Reserved(s); i < reserve {
+				require.Equal(t, min(reserve, 100), rows)
+			} else {
+				require.LessOrEqual(t, rows, min(100, i+1+(i+1)/4))
+			}
+		}
+	}
 }

@@ -14,6 +14,7 @@ type Session struct {
 	m        *Model
 	cache    cache
 	capacity int
+	reserved int // rows that the cache has memory for
 	x        []float32
 	logits   []float32
 
@@ -42,6 +43,17 @@ func (m *Model) NewSession(capacity int) *Session {
 		s.cache.layers = append(s.cache.layers, m.dev.NewCache(m.weights.blocks[l].Attention))
 	}
 	return s
+}
+
+// Reserve takes the memory for n tokens, as far as they fit, as growing to it piece by piece takes more.
+func (s *Session) Reserve(n int) {
+	if n = min(n, s.capacity); n <= s.reserved {
+		return
+	}
+	s.reserved = n
+	for _, c := range s.cache.layers {
+		c.Reserve(n)
+	}
 }
 
 // Len returns the number of tokens decoded so far.
@@ -131,6 +143,9 @@ func (s *Session) advice() string {
 // step runs the blocks on tokens and leaves the last block's output in s.x.
 func (s *Session) step(tokens []int32) error {
 	m, n, past := s.m, len(tokens), s.cache.rows
+	if past+n > s.reserved {
+		s.Reserve(max(past+n, s.reserved+s.reserved/4))
+	}
 	b := &Batch{Tokens: tokens, Segments: []compute.Segment{{Len: n, Past: past}}, Samples: []uint64{0}}
 	for i := range tokens {
 		b.Positions = append(b.Positions, int32(past+i))

@@ -60,7 +60,7 @@ type Config struct {
 	Quantized   string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none (as stored), int8 or nf4 (QLoRA)"`
 	SharePrefix string `yaml:"share_prefix" words:"true=true,false=false" help:"compute a prefix that sequences of a micro-batch have in common once: true, false or auto (with bf16 and int8, without dropout); equal up to rounding, which depends on per_device_train_batch_size"`
 	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" bare:"true" words:"true=all,false=none,offload=all,offload_disk=all,unsloth=all" help:"recompute activations: auto, all (least memory) or none (fastest)"`
-	MaxMemory   string `yaml:"max_memory" help:"memory limit such as 8G; a run that needs more is refused. auto: the available memory; --allow memory ignores it"`
+	MaxMemory   string `yaml:"max_memory" help:"memory limit such as 8G; a run that needs more is refused. auto: the available memory; none, or --allow memory: no limit"`
 	ActivationM int    `yaml:"activation_memory_mb" help:"memory for kept activations in MiB, with recompute: auto"`
 
 	OutputDir    string  `yaml:"output_dir" path:"written" group:"output" help:"directory of the run"`

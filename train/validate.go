@@ -112,7 +112,7 @@ func (c Config) checkCompute(p *problems) {
 		p.add(dropout > 0, "%w", errSharedDropout(dropout))
 	}
 	p.oneOf("recompute", c.Recompute, "auto", "all", "none")
-	if c.MaxMemory != "auto" {
+	if c.MaxMemory != "auto" && c.MaxMemory != "none" {
 		_, err := Bytes(c.MaxMemory)
 		p.add(err != nil, "max_memory: %v", err)
 	}

@@ -88,8 +88,6 @@ func insteadOf(flags *pflag.FlagSet, name string) string {
 		{"gpu_layers n_gpu_layers ngl gpu device device_map gpu_memory_utilization tensor_parallel_size num_gpu",
 			"models run on the processor: leave it out"},
 		{"dtype torch_dtype load_in_4bit load_in_8bit quant", "write --compute or --quantization"},
-		{"ctx_size num_ctx max_model_len max_kv_size context_length n_ctx",
-			"the context is as long as the model's positions: leave it out"},
 		{"num_thread threads_batch cpu_threads n_threads", "write --threads"},
 		{"num_beams early_stopping length_penalty no_repeat_ngram_size", "beams are not searched: leave it out"},
 		{"do_sample greedy", "--temperature 0 always takes the most probable token, and any other samples"},

@@ -23,6 +23,8 @@ type source struct {
 	Recipe    string `yaml:"recipe" path:"named" group:"prompt" alias:"template,chat_template" help:"prompt template: a recipe, chat_template (the model's own) or a file.jinja; default: the one recorded with the adapter"`
 	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none, int8 or nf4; auto: as the adapter was trained"`
+
+	roomSettings `yaml:",inline"`
 }
 
 // complete checks the paths and finds the base of an adapter that was given without one.
@@ -53,12 +55,9 @@ func (s source) openOn(load func(name, mode, quantization string) (*model.Model,
 	if err := s.complete(); err != nil {
 		return nil, err
 	}
-	record, err := adapter.ReadRecord(s.Adapter, directoryOf(s.Model))
+	record, err := s.recorded()
 	if err != nil {
-		return nil, input(err)
-	}
-	if s.Quantized == "" || s.Quantized == "auto" {
-		s.Quantized = record.Quantization
+		return nil, err
 	}
 	if r := s.Recipe; r != "" && r != chat.OwnTemplate && !strings.HasSuffix(r, ".jinja") {
 		if _, _, err := chat.FindRecipe(r, nil); err != nil { // before the weights are loaded
@@ -88,6 +87,15 @@ func (s source) openOn(load func(name, mode, quantization string) (*model.Model,
 		return nil, err
 	}
 	return out, out.ChooseRecipe(s.Recipe, chat.Recorded{Recipe: record.Recipe, Hash: record.Template}, dirs...)
+}
+
+// recorded reads the record of the adapter or model, and replaces an automatic quantization by the one it names.
+func (s *source) recorded() (adapter.Record, error) {
+	record, err := adapter.ReadRecord(s.Adapter, directoryOf(s.Model))
+	if s.Quantized == "" || s.Quantized == "auto" {
+		s.Quantized = record.Quantization
+	}
+	return record, input(err)
 }
 
 // loadAdapter loads an adapter, with the method requested if there is one, for its own base or for any.
@@ -130,15 +138,15 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	stored, err := model.StoredType(dir)
+	s, err := model.Open(dir)
 	if err != nil {
-		return nil, input(err)
+		return nil, input(fmt.Errorf("load model: %w", err))
 	}
-	dev, err := deviceFor(stored, mode)
+	dev, err := deviceFor(s.Stored(), mode)
 	if err != nil {
 		return nil, err
 	}
-	m, err := model.LoadAs(dir, dev, compute.ResolveQuantization(mode, quantization, stored))
+	m, err := s.Load(dev, compute.ResolveQuantization(mode, quantization, s.Stored()))
 	return m, input(err)
 }
 

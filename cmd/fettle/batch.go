@@ -197,7 +197,7 @@ func (b *batch) tokens(p datasource.Prompt) (prompt []int32, err error) {
 			return nil, wrong(err)
 		}
 	}
-	if n, most := len(prompt), b.Weights.Config().MaxPositions; n == 0 || n >= most {
+	if n, most := len(prompt), b.Capacity(); n == 0 || n >= most {
 		return nil, wrong(fmt.Errorf("the prompt has %d tokens, want 1 to %d for a context of %d", n, most-1, most))
 	}
 	return prompt, nil

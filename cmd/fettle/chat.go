@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -14,6 +15,7 @@ import (
 	"fettle/internal/lineedit"
 	"fettle/internal/machine"
 	"fettle/model/chat"
+	"fettle/train/plan"
 )
 
 // chatSettings holds the settings of chat beside those of model and answer.
@@ -62,7 +64,8 @@ func startChat(
 	if err := from.complete(); err != nil {
 		return err
 	}
-	m, err := from.open()
+	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
+	m, err := from.openFor(sampling.MaxNewTokens+usualPrompt, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -236,7 +237,7 @@ func (q quizResult) score() string {
 // quiz asks every question and compares the answers letter by letter.
 func (s source) quiz(ctx context.Context, rows []world.Row) (quizResult, error) {
 	var q quizResult
-	m, err := s.open()
+	m, err := s.openFor(usualPrompt, io.Discard)
 	if err != nil {
 		return q, err
 	}

@@ -21,12 +21,6 @@ const (
 	allowDisk   = "disk"
 )
 
-// Origins of the memory limit.
-const (
-	maxMemory = "max_memory"
-	available = "available"
-)
-
 // estimate holds the memory and disk that a run needs, and those that are available.
 type estimate struct {
 	Base     string         `json:"base"`
@@ -34,8 +28,8 @@ type estimate struct {
 	Shares   bool           `json:"share_prefix"`
 	Memory   plan.Memory    `json:"memory"`
 	Total    int64          `json:"memory_total"`
-	Limit    int64          `json:"memory_limit"` // 0: not known
-	From     string         `json:"memory_limit_from"`
+	Limit    int64          `json:"memory_limit"`
+	From     string         `json:"memory_limit_from"` // "": no limit is known
 	Disk     int64          `json:"disk"`
 	Free     int64          `json:"disk_free"` // 0: not known
 	Fits     bool           `json:"fits"`
@@ -72,18 +66,15 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 		out: c.OutputDir, Base: from.String(), notes: from.notes(c)}
 	b.Memory = plan.Estimate(c, base, b.Workload, tokens)
 	b.Total, b.Disk = b.Memory.Total(), plan.Storage(c, m.shape, b.Workload.Steps)
-	if c.MaxMemory != "auto" {
-		if b.Limit, err = train.Bytes(c.MaxMemory); err != nil {
-			return nil, usage(err)
-		}
-		b.From = maxMemory
-	} else if left, ok := machine.AvailableMemory(); ok {
-		b.Limit, b.From = left, available
+	limits, err := newMemoryLimits(c.MaxMemory)
+	if err != nil {
+		return nil, err
 	}
+	b.Limit, b.From = limits.of(b.Memory.Need(base))
 	if left, ok := machine.AvailableDisk(existing(c.OutputDir)); ok {
 		b.Free = left + sizeOf(c.OutputDir)
 	}
-	b.Fits = b.Limit == 0 || b.Total <= b.Limit
+	b.Fits = b.From == "" || b.Total <= b.Limit
 	if !b.Fits {
 		b.Changes, b.Changed = plan.Fit(c, base, training, held, tokens, b.Limit)
 	}
@@ -97,17 +88,23 @@ func unread(c train.Config, m *runData) (b plan.Base, from described, err error)
 		b.Device, err = scratchDevice(c.Compute)
 		return b, from, err
 	}
-	where, err := locatedModel(c.ModelName)
-	if err != nil {
-		return b, from, err
-	}
-	source, err := model.Describe(where)
-	if err != nil {
-		return b, from, input(fmt.Errorf("load model: %w", err))
-	}
-	from.source, b.Stored, b.Types = source, source.Stored(), source.Types()
-	b.Device, err = deviceFor(b.Stored, c.Compute)
+	b, from.source, err = unreadBase(c.ModelName, c.Compute)
+	b.Config = m.shape
 	return b, from, err
+}
+
+// unreadBase describes a model without reading its weights, and makes the device it will be on.
+func unreadBase(name, mode string) (b plan.Base, source *model.Source, err error) {
+	where, err := locatedModel(name)
+	if err != nil {
+		return b, nil, err
+	}
+	if source, err = model.Describe(where); err != nil {
+		return b, nil, input(fmt.Errorf("load model: %w", err))
+	}
+	b = plan.Base{Config: source.Config, Stored: source.Stored(), Types: source.Types(), Mapped: plan.Mapped(source)}
+	b.Device, err = deviceFor(b.Stored, mode)
+	return b, source, err
 }
 
 // check refuses a run that cannot fit, and says what would.
@@ -116,7 +113,7 @@ func (b *estimate) check() error {
 	if err == nil || !b.lacksMemory() {
 		return err
 	}
-	lines := append(b.parts(), b.advice()...)
+	lines := append(parts(b.Memory), b.advice()...)
 	lines = append(lines, "--allow memory continues anyway; fettle plan shows more")
 	return fmt.Errorf("%w\n%s", err, strings.Join(lines, "\n"))
 }
@@ -136,24 +133,6 @@ func (b *estimate) refusal() error {
 }
 
 func (b *estimate) lacksMemory() bool { return !b.Fits && !slices.Contains(b.allow, allowMemory) }
-
-// parts lists the memory by use.
-func (b *estimate) parts() []string {
-	var lines []string
-	for _, p := range []struct {
-		what  string
-		bytes int64
-	}{
-		{"base weights", b.Memory.Weights}, {"trainable parameters, gradients, moments", b.Memory.Trainable},
-		{"activations", b.Memory.Activations},
-		{"logits", b.Memory.Loss}, {"graphs and scratch of the adapter", b.Memory.Modules}, {"data", b.Memory.Data},
-		{"scratch of products", b.Memory.Scratch},
-		{"program, memory not yet reused", b.Memory.Program},
-	} {
-		lines = append(lines, fmt.Sprintf("  %-40s %10s", p.what, human.Bytes(p.bytes)))
-	}
-	return lines
-}
 
 // advice lists the settings that would make it fit, as lines to paste into a config.
 func (b *estimate) advice() []string {

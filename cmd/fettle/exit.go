@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/console"
 	"fettle/internal/fault"
 	"fettle/internal/mapped"
@@ -57,6 +58,7 @@ func code(err error) int {
 		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
 		{readfile.ErrOutside, exitRefused},
 		{train.ErrNotFinite, exitData}, {mapped.ErrCut, exitIO},
+		{checkpoint.ErrAddresses, exitRefused},
 		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},
 		{syscall.EPIPE, exitIO},
 		{fs.ErrPermission, exitIO},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +12,7 @@ import (
 	"fettle/internal/human"
 	"fettle/model/chat"
 	"fettle/model/generate"
+	"fettle/train/plan"
 )
 
 // generateSettings holds the settings of generate beside those of model and answer.
@@ -74,7 +76,8 @@ same bits as by itself.`,
 		if err := from.complete(); err != nil {
 			return err
 		}
-		m, err := from.open()
+		defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
+		m, err := from.openFor(sampling.MaxNewTokens+usualPrompt, cmd.ErrOrStderr())
 		if err != nil {
 			return err
 		}
@@ -112,7 +115,7 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 	}
 	if a.Reason == generate.ContextFull {
 		fmt.Fprintf(cmd.ErrOrStderr(), "The answer ends where the model's context of %d tokens is full.\n",
-			m.Weights.Config().MaxPositions)
+			m.Capacity())
 	}
 	if ask.Verbose {
 		if m.Adapter != "" {

@@ -149,11 +149,11 @@ func (p planReport) print(out io.Writer, c train.Config) {
 		fmt.Fprintf(out, "; available: %s", human.Bytes(p.Free))
 	}
 	fmt.Fprintf(out, "\nmemory: %s", human.Bytes(p.Total))
-	if p.Limit > 0 {
+	if p.From != "" {
 		fmt.Fprintf(out, "; %s: %s", p.From, human.Bytes(p.Limit))
 	}
 	fmt.Fprintln(out)
-	for _, line := range p.parts() {
+	for _, line := range parts(p.Memory) {
 		if human.Columns(line) > machine.Width(out) { // a narrow terminal has no room for columns
 			line = human.Wrap("  "+strings.Join(strings.Fields(line), " "), machine.Width(out))
 		}

@@ -140,15 +140,21 @@ func peakOf(t testing.TB, program string, args ...string) int64 {
 	}
 }
 
+// builtProgram builds the program, which lacks the memory of the tests.
+func builtProgram(t *testing.T) string {
+	program := filepath.Join(t.TempDir(), "fettle")
+	said, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
+	require.NoError(t, err, string(said))
+	return program
+}
+
 // The estimate of memory against the peak of real runs, and of time against
 // the clock. It takes minutes: FETTLE_LONG=1.
 func TestPlanForeseesThePeak(t *testing.T) {
 	if os.Getenv("FETTLE_LONG") == "" {
 		t.Skip("takes minutes; set FETTLE_LONG=1")
 	}
-	program := filepath.Join(t.TempDir(), "fettle") // without the memory of the tests
-	said, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput()
-	require.NoError(t, err, string(said))
+	program := builtProgram(t)
 	write := func(c tinymodel.Config) string {
 		dir := t.TempDir()
 		require.NoError(t, tinymodel.Write(dir, c, 7))

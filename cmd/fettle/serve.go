@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"fettle/internal/fault"
 	"fettle/model/chat"
 	"fettle/model/serve"
+	"fettle/train/plan"
 )
 
 // serveSettings holds the settings of serve beside those of model and answer.
@@ -80,6 +82,7 @@ bounds the max_tokens of requests.`,
 		if err != nil {
 			return err
 		}
+		defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
 		e, err := engineOf(list, sampling, s.Given, cmd.ErrOrStderr())
 		if err != nil {
 			return err

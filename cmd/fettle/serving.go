@@ -25,6 +25,8 @@ type servedModels struct {
 	Recipe    string   `yaml:"recipe" path:"true" group:"prompt" alias:"template,chat_template" help:"prompt template: a recipe, chat_template (the model's own) or a file.jinja; default: the one recorded with each adapter"`
 	Compute   string   `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string   `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none, int8 or nf4; auto: as each adapter was trained"`
+
+	roomSettings `yaml:",inline"`
 }
 
 // named is a model to serve, under a name of the user's or "".
@@ -45,7 +47,7 @@ func (s servedModels) sources(cmd *cobra.Command) ([]named, error) {
 		if !cut || isThere(path) || strings.ContainsAny(name, `/\`) {
 			name, rest = "", path
 		}
-		m := named{source{s.Model, rest, s.OtherBase, s.Recipe, s.Compute, s.Quantized}, name}
+		m := named{source{s.Model, rest, s.OtherBase, s.Recipe, s.Compute, s.Quantized, s.roomSettings}, name}
 		if err := m.settle(cmd); err != nil {
 			return nil, err
 		}
@@ -83,11 +85,16 @@ func engineOf(list []named, s chat.Sampling, given func(key string) bool, out io
 	loaded, taken := &bases{loaded: map[string]*model.Model{}}, map[string]bool{}
 	var tuned, bare []chat.Served
 	known := map[string]string{} // the names of bases
+	context, err := roomFor(list, true, s.MaxNewTokens+usualPrompt, out)
+	if err != nil {
+		return nil, err
+	}
 	for _, from := range list {
 		m, err := from.openOn(loaded.load)
 		if err != nil {
 			return nil, err
 		}
+		m.Context = context
 		one := chat.Served{Model: m, Sampling: s, Made: from.made()}
 		if one.Name, err = choose(taken, from.names()...); err != nil {
 			return nil, err

@@ -105,6 +105,11 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 	if err := to.check(f.file, append([]string{where}, s.Adapters...)...); err != nil {
 		return err
 	}
+	if to.Certify == "yes" {
+		if err := certificateFits(s.Model); err != nil {
+			return err
+		}
+	}
 	m, err := s.make()
 	if err != nil {
 		return err

@@ -44,6 +44,9 @@ type Cache interface {
 	// Append makes k and v (n, G·Dh) the rows from row at on, at most the number of rows there are. Rows behind them
 	// are dropped.
 	Append(k, v []float32, at, n int)
+
+	// Reserve takes the memory for n rows.
+	Reserve(n int)
 }
 
 // Product is one of several products of the same rows: y (n, N), w (N, K).

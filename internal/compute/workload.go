@@ -6,9 +6,10 @@ type Workload struct {
 	// entry for each width, with the most rows it comes in.
 	Inputs []Size
 
-	// Attention describes the heads, Longest the rows of the longest segment.
+	// Attention describes the heads, Longest the rows of the longest segment, Past the cached rows that it sees.
 	Attention Attention
 	Longest   int
+	Past      int
 
 	// Logits describes CrossEntropy with gradients: n rows, N of the vocabulary.
 	Logits Size

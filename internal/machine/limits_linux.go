@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"fmt"
 	"os"
 	"path"
 	"strconv"
@@ -9,72 +10,100 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AvailableMemory returns the bytes that this process can still take: MemAvailable of /proc/meminfo, or less if a
-// control group (version 2 or 1) allows less. File caches count as free. ok is false if the system does not report it.
-func AvailableMemory() (bytes int64, ok bool) {
-	meminfo, _ := os.ReadFile("/proc/meminfo")
-	groups, _ := os.ReadFile("/proc/self/cgroup")
-	return available(string(meminfo), string(groups), func(name string) string {
-		text, _ := os.ReadFile(name)
-		return string(text)
+// Limits lists the bounds on this process: the machine's available memory, what its control groups (version 2 or 1) and
+// those above them leave, and its resource limits on addresses and on data.
+func Limits() []Limit {
+	return limitsOf(system{
+		read: func(name string) string {
+			text, _ := os.ReadFile(name)
+			return string(text)
+		},
+		limit: func(resource int) uint64 {
+			var r unix.Rlimit
+			if unix.Getrlimit(resource, &r) != nil {
+				return unix.RLIM_INFINITY
+			}
+			return r.Cur
+		},
 	})
 }
 
-// available computes AvailableMemory from the contents of the files.
-func available(meminfo, groups string, read func(name string) string) (bytes int64, ok bool) {
-	for line := range strings.Lines(meminfo) {
-		if rest, found := strings.CutPrefix(line, "MemAvailable:"); found {
-			if kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64); err == nil {
-				bytes, ok = kib<<10, true
-			}
+// system is what Limits asks.
+type system struct {
+	read  func(name string) string // a file's content, "" if there is none
+	limit func(resource int) uint64
+}
+
+func limitsOf(s system) []Limit {
+	var all []Limit
+	if kib, ok := valueOf(s.read("/proc/meminfo"), "MemAvailable:"); ok {
+		all = append(all, Limit{Left: kib << 10})
+	}
+	for line := range strings.Lines(s.read("/proc/self/cgroup")) {
+		if part := strings.SplitN(strings.TrimSpace(line), ":", 3); len(part) == 3 {
+			all = append(all, s.groups(part[1], part[2])...)
 		}
 	}
-	for line := range strings.Lines(groups) {
-		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(part) != 3 {
-			continue
+	status := s.read("/proc/self/status")
+	for _, r := range []struct {
+		name, used string
+		resource   int
+		of         Kind
+	}{{"ulimit -v", "VmSize:", unix.RLIMIT_AS, Address}, {"ulimit -d", "VmData:", unix.RLIMIT_DATA, Private}} {
+		if most := s.limit(r.resource); most < 1<<60 {
+			kib, _ := valueOf(status, r.used)
+			all = append(all, Limit{Name: r.name, Left: int64(most) - kib<<10, Of: r.of})
 		}
-		root, limit, usage, cache := "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"
-		if part[1] != "" {
-			if !strings.Contains(","+part[1]+",", ",memory,") {
-				continue
-			}
-			root, cache = "/sys/fs/cgroup/memory", "total_inactive_file"
-			limit, usage = "memory.limit_in_bytes", "memory.usage_in_bytes"
+	}
+	return all
+}
+
+// groups lists the limits of a control group and of those above it. controllers are those of a hierarchy of version 1,
+// "" of version 2.
+func (s system) groups(controllers, group string) (all []Limit) {
+	roots, used := []string{"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}, "memory.current"
+	files, caches := []string{"memory.max", "memory.high"}, []string{"inactive_file", "active_file", "slab_reclaimable"}
+	if controllers != "" {
+		if !strings.Contains(","+controllers+",", ",memory,") {
+			return nil
 		}
-		for dir := path.Join("/", part[2]); ; dir = path.Dir(dir) { // every group above sets limits too
-			most, err := strconv.ParseInt(strings.TrimSpace(read(root+path.Join(dir, limit))), 10, 64)
-			if err == nil && most < 1<<60 {
-				used, _ := strconv.ParseInt(strings.TrimSpace(read(root+path.Join(dir, usage))), 10, 64)
-				left := most - used + valueOf(read(root+path.Join(dir, "memory.stat")), cache)
-				if !ok || left < bytes {
-					bytes, ok = left, true
+		roots, used = []string{"/sys/fs/cgroup/memory"}, "memory.usage_in_bytes"
+		files, caches = []string{"memory.limit_in_bytes"}, []string{"total_inactive_file", "total_active_file"}
+	}
+	for _, root := range roots {
+		for at := path.Join("/", group); ; at = path.Dir(at) {
+			dir := root + strings.TrimSuffix(at, "/") + "/"
+			for _, file := range files {
+				most, err := strconv.ParseInt(strings.TrimSpace(s.read(dir+file)), 10, 64)
+				if err != nil || most >= 1<<60 {
+					continue
 				}
+				left := most
+				if now, err := strconv.ParseInt(strings.TrimSpace(s.read(dir+used)), 10, 64); err == nil {
+					left -= now
+				}
+				stat := s.read(dir + "memory.stat")
+				for _, key := range caches {
+					bytes, _ := valueOf(stat, key)
+					left += bytes
+				}
+				all = append(all, Limit{Name: fmt.Sprintf("control group %s, %s", at, file), Left: min(left, most)})
 			}
-			if dir == "/" {
+			if at == "/" {
 				break
 			}
 		}
 	}
-	return bytes, ok
+	return all
 }
 
-// valueOf finds "key value" among lines.
-func valueOf(text, key string) int64 {
+// valueOf finds the number behind a key at the beginning of a line.
+func valueOf(text, key string) (n int64, ok bool) {
 	for line := range strings.Lines(text) {
-		if name, value, found := strings.Cut(strings.TrimSpace(line), " "); found && name == key {
-			v, _ := strconv.ParseInt(value, 10, 64)
-			return v
+		if fields := strings.Fields(line); len(fields) > 1 && fields[0] == key {
+			n, err := strconv.ParseInt(fields[1], 10, 64)
+			return n, err == nil
 		}
 	}
-	return 0
-}
-
-// AvailableDisk returns the bytes that can be written below a directory that exists.
-func AvailableDisk(dir string) (bytes int64, ok bool) {
-	var s unix.Statfs_t
-	if unix.Statfs(dir, &s) != nil {
-		return 0, false
-	}
-	return int64(s.Bavail) * int64(s.Bsize), true
+	return 0, false
 }

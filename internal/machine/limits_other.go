@@ -1,9 +1,9 @@
-//go:build !linux
+//go:build !linux && !darwin && !windows
 
 package machine
 
-// AvailableMemory is not implemented on this system.
-func AvailableMemory() (bytes int64, ok bool) { return 0, false }
+// Limits is not implemented on this system.
+func Limits() []Limit { return nil }
 
 // AvailableDisk is not implemented on this system.
 func AvailableDisk(string) (bytes int64, ok bool) { return 0, false }

@@ -32,6 +32,15 @@ type Model struct {
 	OwnPrompt  bool           // the recipe is the model's own chat template, chosen by default
 	NoPrompt   error          // why the model's chat template cannot be used
 	Generation Generation     // the model's own settings
+	Context    int            // tokens that prompt and answer can have together; 0: the model's positions
+}
+
+// Capacity returns the tokens that prompt and answer can have together.
+func (m *Model) Capacity() int {
+	if most := m.Weights.Config().MaxPositions; m.Context <= 0 || m.Context > most {
+		return most
+	}
+	return m.Context
 }
 
 // Prompt renders an instruction and its input in the recipe.

@@ -45,11 +45,8 @@ type Conversation struct {
 
 // Converse begins a conversation.
 func (m *Model) Converse() *Conversation {
-	return &Conversation{Model: m, session: m.Weights.NewSession(0)}
+	return &Conversation{Model: m, session: m.Weights.NewSession(m.Capacity())}
 }
-
-// Capacity returns the tokens that prompt and answer can have together.
-func (c *Conversation) Capacity() int { return c.session.Capacity() }
 
 // Ask answers a question and writes the text as it comes.
 func (c *Conversation) Ask(ctx context.Context, q Question, write func(text string) error) (a Answer, err error) {
@@ -78,6 +75,7 @@ func (c *Conversation) Ask(ctx context.Context, q Question, write func(text stri
 		reused++
 	}
 	c.session.Truncate(reused)
+	c.session.Reserve(len(q.Prompt) + limit)
 	all := append([]int32(nil), q.Prompt...)
 	defer func() { c.decoded = all[:min(len(all), c.session.Len())] }()
 	c.session.Interrupted = ctx.Err

@@ -14,6 +14,7 @@ type Base struct {
 	Stored compute.DType            // of the weights in the file
 	Types  map[string]compute.DType // of those that are stored in another one, by name
 	Device compute.Device
+	Mapped int64 // bytes of the files that its weights lie in
 }
 
 // stored returns the type of a weight in the file.

@@ -43,12 +43,24 @@ func (c *cache) panels() keyPanels {
 	return keyPanels{c.keys, c.h.HeadDim * panel, c.h.kw * panel}
 }
 
+func (c *cache) Reserve(n int) {
+	reserve(&c.keys, upTo(n, panel)*panel*c.h.kw)
+	reserve(&c.values, n*c.h.kw)
+}
+
 // extend makes s n long and keeps what it holds; memory that is too small at least doubles.
 func extend(s *[]float32, n int) {
 	if cap(*s) < n {
-		*s = append(make([]float32, 0, max(n, 2*cap(*s))), *s...)
+		reserve(s, max(n, 2*cap(*s)))
 	}
 	*s = (*s)[:n]
+}
+
+// reserve gives s memory for n elements.
+func reserve(s *[]float32, n int) {
+	if cap(*s) < n {
+		*s = append(make([]float32, 0, n), *s...)
+	}
 }
 
 // AttendCached is Attend without the work on keys that are there.

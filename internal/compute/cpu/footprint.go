@@ -30,7 +30,7 @@ func (d *device) Kept(n, k int, t compute.DType) int64 {
 }
 
 // Scratch: the packed other factor of products, logits of a chunk with their packed vocabulary block, and
-// the layouts of q, k, v and their gradients of one segment.
+// the layouts of q, k, v and their gradients of one segment, and of what it sees in a cache, with the scores.
 func (d *device) Scratch(w compute.Workload) int64 {
 	const word = 4
 	words := 0
@@ -44,5 +44,8 @@ func (d *device) Scratch(w compute.Workload) int64 {
 	}
 	q, kv := w.Attention.Heads*w.Attention.HeadDim, w.Attention.KVHeads*w.Attention.HeadDim
 	words += w.Longest * (2*q + 3*kv)
+	if w.Past > 0 { // values of sequences that grow, of which the pool keeps the shorter layouts too, and scores
+		words += 2*w.Past*kv + d.threads*d.blockRows()*(w.Past+w.Longest)
+	}
 	return word * int64(words)
 }

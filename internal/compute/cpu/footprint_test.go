@@ -72,6 +72,23 @@ func TestScratchBoundsThePool(t *testing.T) {
 	require.Less(t, held, 2*dev.Scratch(w)+8<<20)
 	require.Greater(t, 2*held, dev.Scratch(w))
 
+	past := 3 * n // a cache that grows in three steps
+	cached := dev.NewCache(a)
+	for have := 0; have <= past; have += n {
+		cached.Append(k, k, have, n)
+		dev.AttendCached(y, q, cached, n, a)
+	}
+	held = 0
+	for _, list := range dev.(*device).free.free {
+		for _, s := range list {
+			held += 4 * int64(cap(s))
+		}
+	}
+	w.Past = past
+	require.Less(t, held, 2*dev.Scratch(w)+8<<20)
+	require.Greater(t, 2*held, dev.Scratch(w))
+	w.Past = 0
+
 	parts := dev.Scratch(compute.Workload{Inputs: w.Inputs}) + dev.Scratch(compute.Workload{Logits: w.Logits})
 	require.Equal(t, dev.Scratch(w), parts+dev.Scratch(compute.Workload{Attention: a, Longest: n}))
 }

@@ -1,6 +1,10 @@
 package ref
 
-import "fettle/internal/compute"
+import (
+	"slices"
+
+	"fettle/internal/compute"
+)
 
 // cache holds rows of keys and values as they are.
 type cache struct {
@@ -15,6 +19,11 @@ func (device) NewCache(a compute.Attention) compute.Cache {
 func (c *cache) Append(k, v []float32, at, n int) {
 	c.k = append(c.k[:at*c.width], k[:n*c.width]...)
 	c.v = append(c.v[:at*c.width], v[:n*c.width]...)
+}
+
+func (c *cache) Reserve(n int) {
+	c.k = slices.Grow(c.k, max(0, n*c.width-len(c.k)))
+	c.v = slices.Grow(c.v, max(0, n*c.width-len(c.v)))
 }
 
 // AttendCached: Attend of the rows of the cache.
