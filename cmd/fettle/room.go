@@ -79,7 +79,7 @@ type roomSettings struct {
 // usualPrompt is the room in tokens for prompts that are not known yet, and for the template around one.
 const usualPrompt = 256
 
-// openFor is open, for prompts and answers of so many tokens together at least: the context is as long as memory allows.
+// openFor is open, for prompts and answers of so many tokens together at least. The context is as long as memory allows.
 func (s source) openFor(least int, out io.Writer) (*chat.Model, error) {
 	if err := s.complete(); err != nil {
 		return nil, err
