@@ -146,7 +146,8 @@ func Decoding(c *Config, tokens int) (bytes int64, calls compute.Workload) {
 	const float = 4
 	rows := min(tokens, prefillRows)
 	cached := int64(tokens) * int64(2*c.Layers*c.KVHeads*c.HeadDim)
-	bytes = float * (cached + int64(tokens)*int64(c.rotary()) + int64(rows)*int64(stateFloats(c)+c.Hidden) + int64(c.Vocab))
+	working := int64(rows)*int64(stateFloats(c)+c.Hidden) + int64(c.Vocab)
+	bytes = float * (cached + int64(tokens)*int64(c.rotary()) + working)
 	calls = Workload(c, Training{Rows: rows, Longest: rows})
 	calls.Past = tokens - rows
 	return bytes, calls

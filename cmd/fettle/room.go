@@ -79,7 +79,8 @@ type roomSettings struct {
 // usualPrompt is the room in tokens for prompts that are not known yet, and for the template around one.
 const usualPrompt = 256
 
-// openFor is open, for prompts and answers of so many tokens together at least. The context is as long as memory allows.
+// openFor is open, for prompts and answers of so many tokens together at least. The context is as long as memory
+// allows.
 func (s source) openFor(least int, out io.Writer) (*chat.Model, error) {
 	if err := s.complete(); err != nil {
 		return nil, err
@@ -165,8 +166,8 @@ func (a *answering) positions() (most int) {
 func (a *answering) room(s roomSettings, least int, out io.Writer) (context int, err error) {
 	most := a.positions()
 	if s.MaxContext < 0 || s.MaxContext > most {
-		return 0, usage(fmt.Errorf("max_context is %d, want 1 … %d, the model's positions, or 0: as many as fit", s.MaxContext,
-			most))
+		return 0, usage(fmt.Errorf("max_context is %d, want 1 … %d, the model's positions, or 0: as many as fit",
+			s.MaxContext, most))
 	}
 	limits, err := newMemoryLimits(s.MaxMemory)
 	if err != nil {

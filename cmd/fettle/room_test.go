@@ -63,7 +63,8 @@ func TestTheContextIsAsLongAsMemoryAllows(t *testing.T) {
 
 	said, code = ask(need(10000))
 	require.Zero(t, code, said)
-	require.Contains(t, said, fmt.Sprintf("The context is %s tokens, not %s: more would not fit into memory; max_memory: %s",
+	require.Contains(t, said, fmt.Sprintf("The context is %s tokens, not %s: "+
+		"more would not fit into memory; max_memory: %s",
 		human.Count(10000&^255), human.Count(1<<20), human.Bytes(need(10000))))
 
 	said, code = ask(need(300))
