@@ -11,8 +11,8 @@ import (
 )
 
 // ErrAddresses is the error of a file that this process cannot map: it may not have so many addresses.
-var ErrAddresses = errors.New("the limit on this process's addresses (ulimit -v, or a job's virtual memory) leaves no " +
-	"room")
+var ErrAddresses = errors.New("the limit on this process's addresses (ulimit -v, or a job's virtual memory) leaves " +
+	"no room")
 
 // Map maps the file at path into memory, or reads it where that is not possible. It refuses a stand-in for a file, such
 // as a pointer of git LFS. A mapped file must keep its length until release is called; the bytes are not valid
