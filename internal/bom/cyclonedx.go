@@ -61,7 +61,9 @@ func (p program) cyclonedx(version string, parts []part) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	purl := func(path, version string) string { return "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B") }
+	purl := func(path, version string) string {
+		return "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
+	}
 	url := purl(p.info.Path, version)
 	whole := component{Type: "application", Ref: url, Name: p.info.Main.Path, Version: version, URL: url,
 		Hashes: []hash{{"SHA-256", sum}}, Licences: []licence{{"Apache-2.0"}}}
