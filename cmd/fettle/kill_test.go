@@ -22,7 +22,7 @@ import (
 func TestMain(m *testing.M) {
 	if os.Getenv("FETTLE_TEST_RUN") != "" {
 		if after, err := time.ParseDuration(os.Getenv("KILLED_AFTER")); err == nil {
-			killMyself(after, os.Getenv("KILLED_STACKS"))
+			killMyself(after, os.Getenv("KILLED_IN"), os.Getenv("KILLED_STACKS"))
 		}
 		os.Exit(execute(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
