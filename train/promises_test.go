@@ -120,8 +120,9 @@ func TestMetricsThatCannotBeWrittenNeverStopARun(t *testing.T) {
 func TestAFullDiskKeepsTheCheckpointBefore(t *testing.T) {
 	c := config(t.TempDir())
 	full := errors.New("no space left")
-	_, err := runOn(context.Background(), &filling{left: 1, err: full}, c, job(t, lora, 1))
+	result, err := runOn(context.Background(), &filling{left: 1, err: full}, c, job(t, lora, 1))
 	require.ErrorIs(t, err, full)
+	require.Equal(t, 4, result.Steps, "the run ends with the checkpoint that finds no room")
 	names := checkpoint.List(c.OutputDir)
 	require.Equal(t, []string{checkpoint.Name(2)}, names)
 	require.NoError(t, sound(filepath.Join(c.OutputDir, names[0])))
