@@ -29,8 +29,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// outcome returns the results that do not depend on interruptions: the weights' bytes, the metrics without times, and the
-// best checkpoint.
+// outcome returns the results that do not depend on interruptions: the weights' bytes, the metrics without times, and
+// the best checkpoint.
 func outcome(t *testing.T, dir string) string {
 	files, err := filepath.Glob(filepath.Join(dir, "*.safetensors"))
 	require.NoError(t, err)

@@ -121,7 +121,8 @@ func TestTwoHundredKillsEndWithTheSameBits(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(met)) {
 				by = append(by, fmt.Sprintf("%s %d", name, met[name]))
 			}
-			t.Logf("%d kills of %d runs, bits equal, %.0f s: %s", killed, runs, time.Since(began).Seconds(), strings.Join(by, ", "))
+			t.Logf("%d kills of %d runs, bits equal, %.0f s: %s", killed, runs, time.Since(began).Seconds(),
+				strings.Join(by, ", "))
 			for _, name := range []string{"load", "step", "evaluation", "checkpoint", "prune", "export"} {
 				require.Positive(t, met[name], "no kill hit: %s", name)
 			}

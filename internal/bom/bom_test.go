@@ -53,7 +53,9 @@ func module(t *testing.T, files map[string]string) string {
 }
 
 func TestLicencesOfLinkedPackagesAreFound(t *testing.T) {
-	root := module(t, map[string]string{"LICENSE": mit, "a/COPYING": bsd, "a/b/b.go": "", "c/LICENSE": "GNU General Public", "d/d.go": ""})
+	root := module(t, map[string]string{
+		"LICENSE": mit, "a/COPYING": bsd, "a/b/b.go": "", "c/LICENSE": "GNU General Public", "d/d.go": "",
+	})
 	p, err := newPart(&debug.Module{Path: "example.org/m", Version: "v1.0.0"},
 		folders{root, []string{filepath.Join(root, "a/b"), filepath.Join(root, "d")}})
 	require.NoError(t, err)
@@ -74,7 +76,8 @@ func TestModulesWithoutALicenceAreRefused(t *testing.T) {
 
 // of is a program that consists of this tree's kernels and the modules.
 func of(modules ...*debug.Module) program {
-	return program{"kernels", &buildinfo.BuildInfo{GoVersion: "go1.26", Path: "fettle/internal/compute/cpu/kernel", Deps: modules}}
+	const kernels = "fettle/internal/compute/cpu/kernel"
+	return program{"kernels", &buildinfo.BuildInfo{GoVersion: "go1.26", Path: kernels, Deps: modules}}
 }
 
 func TestEveryModuleIsListed(t *testing.T) {
@@ -100,14 +103,15 @@ func TestTheBillNamesEveryPart(t *testing.T) {
 	p := of()
 	p.file = filepath.Join(module(t, map[string]string{"program": "abc"}), "program")
 	written, err := p.cyclonedx("1.2.3", []part{
-		{path: "example.org/m", version: "v2.0.0+incompatible", sum: "h1:x", texts: []text{{"LICENSE", mit, []string{"MIT"}}}},
+		{path: "example.org/m", version: "v2.0.0+incompatible", sum: "h1:x",
+			texts: []text{{"LICENSE", mit, []string{"MIT"}}}},
 		{path: "std", version: "go1.26", texts: []text{{"LICENSE", bsd, []string{"BSD-3-Clause"}}}},
 	})
 	require.NoError(t, err)
 	var d document
 	require.NoError(t, json.Unmarshal(written, &d))
-	require.Equal(t, []hash{{"SHA-256", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}, // FIPS 180-2's abc
-		d.Metadata.Component.Hashes)
+	require.Equal(t, []hash{{"SHA-256", // of FIPS 180-2
+		"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}, d.Metadata.Component.Hashes)
 	require.Equal(t, "pkg:golang/example.org/m@v2.0.0%2Bincompatible", d.Components[0].URL)
 	require.Equal(t, []licence{{"MIT"}}, d.Components[0].Licences)
 	require.Equal(t, []string{d.Components[0].Ref, d.Components[1].Ref}, d.Dependencies[0].On)
