@@ -72,8 +72,8 @@ func (p program) cyclonedx(version string, parts []part) ([]byte, error) {
 			whole.Properties = append(whole.Properties, property{"go:build:" + key, value})
 		}
 	}
-	d := document{Schema: "http://cyclonedx.org/schema/bom-1.6.schema.json", Format: "CycloneDX", SpecVersion: "1.6", Version: 1,
-		Metadata: metadata{whole}, Dependencies: []dependency{{Ref: url}}}
+	d := document{Schema: "http://cyclonedx.org/schema/bom-1.6.schema.json", Format: "CycloneDX", SpecVersion: "1.6",
+		Version: 1, Metadata: metadata{whole}, Dependencies: []dependency{{Ref: url}}}
 	for _, part := range parts {
 		url := purl(part.path, part.version)
 		c := component{Type: "library", Ref: url, Name: part.path, Version: part.version, URL: url,

@@ -20,8 +20,9 @@ var phrases = []struct{ licence, phrase string }{
 }
 
 // foreign are phrases of licences that ask for more.
-var foreign = []string{"gnu general public", "gnu lesser", "gnu affero", "mozilla public", "eclipse public", "non-commercial",
-	"noncommercial", "creative commons", "business source", "server side public", "all advertising materials"}
+var foreign = []string{"gnu general public", "gnu lesser", "gnu affero", "mozilla public", "eclipse public",
+	"non-commercial", "noncommercial", "creative commons", "business source", "server side public",
+	"all advertising materials"}
 
 // read holds, by the SHA-256 of their text, licences that were read by a person.
 var read = map[string][]string{

@@ -63,7 +63,7 @@ func (p part) licences() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// parts returns Go's library and the modules in the program, by path, with the licences of the packages that are linked.
+// parts returns Go's library and the modules in the program, by path, with the licences of linked packages.
 func (p program) parts() ([]part, error) {
 	linked, err := p.linked()
 	if err != nil {
@@ -73,7 +73,8 @@ func (p program) parts() ([]part, error) {
 	for _, m := range p.info.Deps {
 		folders, ok := linked[m.Path]
 		if !ok {
-			return nil, fmt.Errorf("module %s is in %s, and no package of it here: build the program from this tree", m.Path, p.file)
+			return nil, fmt.Errorf("module %s is in %s, and no package of it here: build the program from this tree",
+				m.Path, p.file)
 		}
 		delete(linked, m.Path)
 		part, err := newPart(m, folders)
@@ -83,7 +84,8 @@ func (p program) parts() ([]part, error) {
 		parts = append(parts, part)
 	}
 	for path := range linked {
-		return nil, fmt.Errorf("packages of %s are linked here, and not in %s: build the program from this tree", path, p.file)
+		return nil, fmt.Errorf("packages of %s are linked here, and not in %s: build the program from this tree",
+			path, p.file)
 	}
 	root, err := goroot()
 	if err != nil {
