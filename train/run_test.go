@@ -233,8 +233,8 @@ func (f failing) RemoveAll(path string) error {
 	return f.OS.RemoveAll(path)
 }
 
-// Each call of the disk fails in turn: the run returns the error, unless litter was to be removed, and the next one ends
-// with the same bits.
+// Each call of the disk fails in turn: the run returns the error, unless litter was to be removed, and the next one
+// ends with the same bits.
 func TestEveryDiskFailureIsSurvived(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")

@@ -3,7 +3,7 @@
 //	go run ./internal/bom -program fettle -version 0.1.0 -sbom fettle.cdx.json -notices THIRD_PARTY_LICENSES
 //
 // Modules, versions and system are read from the program itself, packages and licences from their sources. A module
-// without a licence, or with one that fettle's own does not allow, is an error. The output depends on the program alone.
+// without a licence, or with one that fettle's own does not allow, is an error. The output depends on nothing else.
 package main
 
 import (
