@@ -5,8 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
+
+	"fettle/internal/readfile"
 )
 
 // document is a bill of materials, CycloneDX 1.6: https://cyclonedx.org/docs/1.6/json/
@@ -90,7 +91,7 @@ func (p program) cyclonedx(version string, parts []part) ([]byte, error) {
 }
 
 func sha256of(file string) (string, error) {
-	f, err := os.Open(file)
+	f, err := readfile.Open(file)
 	if err != nil {
 		return "", err
 	}

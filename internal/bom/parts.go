@@ -15,6 +15,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+
+	"fettle/internal/readfile"
 )
 
 // program is a built program: its file and what Go's linker recorded in it.
@@ -166,7 +168,7 @@ func newPart(m *debug.Module, in folders) (part, error) {
 			if !e.Type().IsRegular() || !licenceFile.MatchString(e.Name()) {
 				continue
 			}
-			content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+			content, err := readfile.Whole(filepath.Join(dir, e.Name()), readfile.Settings)
 			if err != nil {
 				return part{}, err
 			}
