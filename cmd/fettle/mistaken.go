@@ -31,6 +31,9 @@ func locatedAs(key, name string) (string, error) {
 	where, err := located(name)
 	if err != nil || identify.Holds(where, identify.Model) {
 		_, at := identify.ModelAt(where)
+		if err == nil && at != where {
+			_, err = readfile.Inside(where, filepath.Base(at))
+		}
 		return at, err
 	}
 	p := identify.Of(where)

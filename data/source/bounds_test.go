@@ -2,10 +2,13 @@ package source_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,4 +42,27 @@ func TestPipesAreNoDataSets(t *testing.T) {
 	}
 	_, err := datatest.LoadAlpaca(pipe, data.Options{Cutoff: 100})
 	require.ErrorContains(t, err, "is a pipe, want a file")
+}
+
+// Each column was compared with all before it: a file of 3 MB took minutes.
+func TestHeadersOfManyColumnsTakeLinearTime(t *testing.T) {
+	var header strings.Builder
+	header.WriteString("instruction,output")
+	const n = 1 << 17
+	for i := range n {
+		fmt.Fprintf(&header, ",c%d", i)
+	}
+	cells := "\na,b" + strings.Repeat(",", n) + "\n"
+	path := datatest.Write(t, "x.csv", header.String()+cells)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := datatest.LoadAlpaca(path, data.Options{Cutoff: 1000})
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		require.NoError(t, err)
+	case <-time.After(15 * time.Second):
+		require.Fail(t, "it takes the square of the columns")
+	}
 }

@@ -77,11 +77,7 @@ func DatasetInfo(path, name string) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: data set %s: %w", path, name, err)
 	}
-	at := f.Path
-	if !filepath.IsAbs(at) {
-		at = filepath.Join(filepath.Dir(path), at)
-	}
-	files, err := inDirectory(f, at)
+	files, err := inDirectory(f, filepath.Join(filepath.Dir(path), filepath.FromSlash(f.Path)))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: data set %s: %w", path, name, err)
 	}
@@ -111,6 +107,8 @@ func infoFile(raw json.RawMessage, name string) (File, error) {
 	switch {
 	case e.FileName == "":
 		return f, fmt.Errorf("no file_name; only local files are read")
+	case readfile.Local(e.FileName) != nil:
+		return f, fmt.Errorf("file_name %w: give the file itself as --dataset", readfile.Local(e.FileName))
 	case !ok:
 		return f, suggest.Unknown("formatting", e.Formatting, []string{"alpaca", "sharegpt", "openai"})
 	case e.Ranking:

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"fettle/data/internal/datatest"
 	"fettle/data/recipe"
 	"fettle/data/source"
+	"fettle/internal/readfile"
 )
 
 // entry writes a dataset_info.json with the entry "e" and files beside it, and loads them in the recipe vicuna without
@@ -204,9 +206,19 @@ func TestAnEntryMayNameADirectory(t *testing.T) {
 	require.ErrorContains(t, err, "are of different kinds")
 }
 
-func TestAnEntryMayNameAPathFromTheRoot(t *testing.T) {
+func TestAnEntryNamesWhatIsBesideIt(t *testing.T) {
 	path := datatest.Write(t, "r.jsonl", rows(2))
-	s, err := entry(t, fmt.Sprintf(`{"file_name": %q}`, path), nil)
-	require.NoError(t, err)
-	require.Equal(t, "0 1", strings.Join(answers(s), " "))
+	for _, name := range []string{
+		path, "../r.jsonl", "d/../../r.jsonl", `C:\r.jsonl`, `..\r.jsonl`, "r.jsonl\x00.json", "/dev/zero",
+	} {
+		_, err := entry(t, fmt.Sprintf(`{"file_name": %s}`, quoted(name)), map[string]string{"d/r.jsonl": rows(1)})
+		require.ErrorIs(t, err, readfile.ErrOutside, name)
+		require.ErrorContains(t, err, "give the file itself as --dataset")
+	}
+}
+
+// quoted is a text as JSON.
+func quoted(text string) string {
+	raw, _ := json.Marshal(text)
+	return string(raw)
 }

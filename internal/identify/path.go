@@ -46,10 +46,13 @@ func Of(path string) Path {
 		return Path{Kind: HubName, What: remote.What}
 	case err != nil:
 		return Path{Kind: Missing, What: "missing"}
-	case !info.IsDir():
-		return file(path)
+	case info.IsDir():
+		return directory(path)
 	}
-	return directory(path)
+	if kind := readfile.Kind(info); kind != "" {
+		return Path{Kind: Other, What: kind}
+	}
+	return file(path)
 }
 
 func isDir(path string) bool {
@@ -238,13 +241,11 @@ func Checkpoints(dir string) []string {
 
 func isPEFT(dir string) bool {
 	text, err := readfile.WholeIn(dir, "adapter_config.json", readfile.Settings)
-	if err != nil {
-		return false
-	}
 	var config struct {
 		Type *string `json:"peft_type"`
 	}
-	return json.Unmarshal(text, &config) != nil || config.Type != nil // a broken file is explained where it is read
+	// A broken file is explained where it is read.
+	return err != nil || json.Unmarshal(text, &config) != nil || config.Type != nil
 }
 
 // namesIn lists what a directory holds.

@@ -16,6 +16,7 @@ import (
 
 	"fettle/internal/identify"
 	"fettle/internal/plainjson"
+	"fettle/internal/readfile"
 )
 
 // Text returns the message of err, with plain words in place of those of each error of Go's library that it wraps.
@@ -109,6 +110,8 @@ func path(name, op string, err error) string {
 		return name + ": it is a directory, want a file"
 	case errors.Is(err, fs.ErrExist):
 		return name + ": it exists"
+	case errors.Is(err, readfile.ErrUnfit), errors.Is(err, readfile.ErrOutside):
+		return name + ": " + err.Error()
 	}
 	if text := errno(err); text != "" {
 		return name + ": " + text

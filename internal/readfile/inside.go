@@ -45,8 +45,8 @@ func Inside(dir, name string) (string, error) {
 	if within(root, to) || blob.MatchString(to) {
 		return path, nil
 	}
-	return "", outside(fmt.Sprintf("%s is a link to %s, outside of %s: if you made it yourself, put the file itself "+
-		"there, as a hard link or a copy", path, to, dir))
+	return "", wrong(path, outside(fmt.Sprintf("it is a link to %s, outside of %s: if you made it yourself, put the file "+
+		"itself there, as a hard link or a copy", to, dir)))
 }
 
 // target returns the absolute path without links.
@@ -67,7 +67,7 @@ func within(dir, path string) bool {
 // Local returns an error unless a name, with / between its parts, is of a file below its directory on every system.
 func Local(name string) error {
 	if !filepath.IsLocal(filepath.FromSlash(name)) || strings.ContainsAny(name, "\\:\x00") {
-		return outside(fmt.Sprintf("%q is not the name of a file in the same directory", name))
+		return outside(fmt.Sprintf("%.200q leads out of the directory that names it", name))
 	}
 	return nil
 }
@@ -86,5 +86,5 @@ func Beside(name string) error {
 	if err := Local(name); err != nil || !strings.Contains(name, "/") {
 		return err
 	}
-	return outside(fmt.Sprintf("%q is not the name of a file in the same directory", name))
+	return outside(fmt.Sprintf("%.200q is not the name of a file in the same directory", name))
 }

@@ -46,19 +46,29 @@ func Regular(path string) error {
 	if err != nil {
 		return err
 	}
-	kind := "a device"
+	if kind := Kind(info); kind != "" {
+		return wrong(path, unfit(fmt.Sprintf("it is %s, want a file", kind)))
+	}
+	return nil
+}
+
+// Kind names what is no regular file, as a phrase; "" for one.
+func Kind(info fs.FileInfo) string {
 	switch mode := info.Mode(); {
 	case mode.IsRegular():
-		return nil
+		return ""
 	case mode.IsDir():
-		kind = "a directory"
+		return "a directory"
 	case mode&fs.ModeNamedPipe != 0:
-		kind = "a pipe"
+		return "a pipe"
 	case mode&fs.ModeSocket != 0:
-		kind = "a socket"
+		return "a socket"
 	}
-	return unfit(fmt.Sprintf("%s is %s, want a file", path, kind))
+	return "a device"
 }
+
+// wrong returns the error about a path, in the form of the system's.
+func wrong(path string, why error) error { return &fs.PathError{Op: "open", Path: path, Err: why} }
 
 // Whole returns the content of a regular file of at most so many bytes.
 func Whole(path string, most int64) ([]byte, error) {
@@ -71,7 +81,7 @@ func Whole(path string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	tooLarge := unfit(fmt.Sprintf("%s has more than %s, the most that such a file may have", path, size(most)))
+	tooLarge := wrong(path, unfit("it has more than "+size(most)+", the most that such a file may have"))
 	if info.Size() > most {
 		return nil, tooLarge
 	}

@@ -46,7 +46,7 @@ func TestSizesAreBounded(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, nil, 0o600))
 	require.NoError(t, os.Truncate(path, 1<<40)) // a terabyte that takes no disk: it must not be read to be refused
 	_, err := readfile.Whole(path, readfile.Settings)
-	require.EqualError(t, err, path+" has more than 16 MiB, the most that such a file may have")
+	require.EqualError(t, err, "open "+path+": it has more than 16 MiB, the most that such a file may have")
 	require.ErrorIs(t, err, readfile.ErrUnfit)
 	if text, err := readfile.Whole("/proc/self/status", 1<<20); err == nil { // which says that it has no bytes
 		require.Contains(t, string(text), "VmRSS")

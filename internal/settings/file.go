@@ -35,8 +35,13 @@ func (s *Settings) fromFile() ([]Entry, error) {
 	if err != nil {
 		return nil, fmt.Errorf("config %s%w", name, err)
 	}
-	return mapping(top, name, from)
+	merges := maxMerges
+	return mapping(top, name, from, &merges)
 }
+
+// maxMerges bounds the mappings that a file merges (<<): by aliases, a few lines may stand for any number of them, or
+// for themselves.
+const maxMerges = 1000
 
 // document parses a file and returns its mapping of keys to values, nil if it is empty. Its errors begin with a line.
 func document(text []byte) (*yaml.Node, error) {
@@ -84,8 +89,9 @@ func syntaxError(text []byte, err error) error {
 	return fmt.Errorf(":%s: not YAML: %s; want settings, one a line, such as learning_rate: 1e-4", m[1], m[2])
 }
 
-// mapping lists the entries of a mapping, and those that it merges (<<) where it has no key of that name itself.
-func mapping(top *yaml.Node, name string, from Strength) (list []Entry, err error) {
+// mapping lists the entries of a mapping, and those that it merges (<<) where it has no key of that name itself, merges
+// mappings at most.
+func mapping(top *yaml.Node, name string, from Strength, merges *int) (list []Entry, err error) {
 	if top == nil {
 		return nil, nil
 	}
@@ -115,7 +121,10 @@ func mapping(top *yaml.Node, name string, from Strength) (list []Entry, err erro
 		if m.Kind != yaml.MappingNode || m == top {
 			return nil, fmt.Errorf("config %s:%d: <<: want a mapping to merge", name, m.Line)
 		}
-		more, err := mapping(m, name, from)
+		if *merges--; *merges < 0 {
+			return nil, fmt.Errorf("config %s:%d: <<: more than %d mappings are merged", name, m.Line, maxMerges)
+		}
+		more, err := mapping(m, name, from, merges)
 		if err != nil {
 			return nil, err
 		}

@@ -82,12 +82,17 @@ func (x *ruleIndex) add(left, right int32, r rule) {
 func (x *ruleIndex) slot(left, right int32) (slot int, ok bool) {
 	key := pairKey(left, right)
 	mask := len(x.pairs) - 1
-	for slot = int(key * x.multiplier >> x.shift); x.pairs[slot] != 0; slot = (slot + 1) & mask {
+	for slot = x.home(left, right); x.pairs[slot] != 0; slot = (slot + 1) & mask {
 		if x.pairs[slot] == key {
 			return slot, true
 		}
 	}
 	return slot, false
+}
+
+// home returns the slot at which the search for a pair begins.
+func (x *ruleIndex) home(left, right int32) int {
+	return int(pairKey(left, right) * x.multiplier >> x.shift)
 }
 
 // pairKey returns two ids as one number, which is not 0. No piece has the id -1.
