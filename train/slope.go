@@ -37,9 +37,9 @@ func (s Slope) Right() bool { return s.Error() <= slopeTolerance }
 func (s Slope) Tells() bool { return s.Noise <= 0.01*s.Size }
 
 // Slopes compares the gradient that training computes on examples with central differences of the loss, for every kind
-// of parameter along three directions of random elements: their gradient, and twice random signs. It moves parameters that are
-// all zero a little first, so that no gradient vanishes with them, and leaves all as they were. begun is told of each
-// kind before it, and of how many there are.
+// of parameter along three directions of random elements: their gradient, and twice random signs. It moves parameters
+// that are all zero a little first, so that no gradient vanishes with them, and leaves all as they were. begun is told
+// of each kind before it, and of how many there are.
 func Slopes(ctx context.Context, c Config, job Job, examples []data.Example, begun func(kind string, of int)) (
 	[]Slope, error,
 ) {

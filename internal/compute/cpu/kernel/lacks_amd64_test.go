@@ -1,0 +1,43 @@
+//go:build amd64 && !purego
+
+package kernel
+
+import (
+	"testing"
+
+	"github.com/klauspost/cpuid/v2"
+	"github.com/stretchr/testify/require"
+)
+
+// A processor has a level if, and only if, it lacks no feature for it.
+func TestLevelsAndLacksAgree(t *testing.T) {
+	everything := func() *cpuid.CPUInfo {
+		c := &cpuid.CPUInfo{VendorID: cpuid.AMD}
+		for _, n := range needs() {
+			c.Enable(n.features...)
+		}
+		return c
+	}
+	check := func(c *cpuid.CPUInfo, without string) {
+		missing := map[string]bool{}
+		for _, l := range lacksOf(c) {
+			missing[l.Level] = true
+			require.Contains(t, l.Features, without)
+		}
+		for _, n := range needs() {
+			has := false
+			for _, l := range levelsOf(c) {
+				has = has || l.Name == n.level
+			}
+			require.Equal(t, !missing[n.level], has, "%s without %s", n.level, without)
+		}
+	}
+	check(everything(), "")
+	for _, n := range needs() {
+		for _, f := range n.features {
+			c := everything()
+			c.Disable(f)
+			check(c, f.String())
+		}
+	}
+}
