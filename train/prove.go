@@ -7,8 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+
+	"fettle/internal/readfile"
 )
 
 // Steps of ProveResume, and the one after which it stops.
@@ -97,12 +98,12 @@ func sameTensors(a, b string) error {
 
 // sameFile compares two files piece by piece.
 func sameFile(name, a, b string) error {
-	x, err := os.Open(a)
+	x, err := readfile.Open(a)
 	if err != nil {
 		return err
 	}
 	defer x.Close()
-	y, err := os.Open(b)
+	y, err := readfile.Open(b)
 	if err != nil {
 		return err
 	}

@@ -22,16 +22,20 @@ type Slope struct {
 	Noise      float64 // error of Difference that the rounding of the loss to float32 makes
 }
 
-// slopeTolerance bounds the difference of both derivatives, relative to Size.
-const slopeTolerance = 1e-3
+// SlopeTolerance bounds the difference of both derivatives, relative to Size.
+const SlopeTolerance = 1e-3
 
 // Error returns the difference of both derivatives beyond Noise, relative to Size.
 func (s Slope) Error() float64 {
-	return max(0, math.Abs(s.Gradient-s.Difference)-s.Noise) / max(s.Size, s.Noise)
+	beyond := math.Abs(s.Gradient-s.Difference) - s.Noise
+	if beyond <= 0 {
+		return 0
+	}
+	return beyond / max(s.Size, s.Noise)
 }
 
 // Right reports whether the gradient is that of the loss, as far as differences tell.
-func (s Slope) Right() bool { return s.Error() <= slopeTolerance }
+func (s Slope) Right() bool { return s.Error() <= SlopeTolerance }
 
 // Tells reports whether differences are accurate enough to tell.
 func (s Slope) Tells() bool { return s.Noise <= 0.01*s.Size }
@@ -92,6 +96,12 @@ func Slopes(ctx context.Context, c Config, job Job, examples []data.Example, beg
 		}
 	}
 	return all, nil
+}
+
+// SlopePasses returns about how many forward passes Slopes takes.
+func SlopePasses(params []*adapter.Param) int {
+	kinds, _ := kindsOf(params)
+	return 3 + 3*2*len(kinds)
 }
 
 // stirred is the deviation of parameters that are moved away from zero.

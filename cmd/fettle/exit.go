@@ -10,6 +10,7 @@ import (
 
 	"fettle/internal/checkpoint"
 	"fettle/internal/console"
+	"fettle/internal/doctor"
 	"fettle/internal/fault"
 	"fettle/internal/mapped"
 	"fettle/internal/plainerror"
@@ -56,9 +57,9 @@ func code(err error) int {
 		code int
 	}{
 		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
-		{readfile.ErrOutside, exitRefused},
+		{readfile.ErrOutside, exitRefused}, {checkpoint.ErrAddresses, exitRefused},
 		{train.ErrNotFinite, exitData}, {mapped.ErrCut, exitIO},
-		{checkpoint.ErrAddresses, exitRefused},
+		{doctor.ErrComputes, exitFault}, {doctor.ErrDisk, exitIO},
 		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},
 		{syscall.EPIPE, exitIO},
 		{fs.ErrPermission, exitIO},

@@ -40,7 +40,7 @@ func speak(cmd *cobra.Command, s *settings.Settings) error {
 
 // resultsOnOut lists the commands whose standard output is a result and no log.
 func resultsOnOut() []string {
-	return []string{"generate", "chat", "plan", "inspect", "init", "version", "ls", "show", "compare"}
+	return []string{"generate", "chat", "plan", "inspect", "init", "doctor", "version", "ls", "show", "compare"}
 }
 
 // asksJSON reports whether a command line or the environment asks for JSON: mistakes in settings are told so as well.

@@ -101,6 +101,6 @@ Exit codes:
 	root.SetHelpFunc(printHelp)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err) })
 	root.AddCommand(newTrain(), newGenerate(), newChat(), newPlan(), newInspect(), newInit(), newServe(), newMerge(),
-		newExport(), newConvert(), newDemo(), newRuns(), newBench(), newVersion())
+		newExport(), newConvert(), newDemo(), newRuns(), newBench(), newDoctor(), newVersion())
 	return root
 }

@@ -40,13 +40,19 @@ func File(name string, text []byte) (string, error) {
 	})
 }
 
+// Cache returns the program's directory in the user's cache, whether it exists or not.
+func Cache() (string, error) {
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "fettle"), err
+}
+
 // inCache calls put with a directory in the user's cache or, if that fails, with one among the temporary files: the
 // user's own one or, where its name is taken, a new one.
 func inCache(put func(root string) (string, error)) (path string, err error) {
 	temporary := filepath.Join(os.TempDir(), fmt.Sprintf("fettle-%d", os.Getuid()))
 	roots := []string{temporary}
-	if cache, err := os.UserCacheDir(); err == nil {
-		roots = []string{filepath.Join(cache, "fettle"), temporary}
+	if cache, err := Cache(); err == nil {
+		roots = []string{cache, temporary}
 	}
 	for _, root := range roots {
 		if err = private(root); err == nil {

@@ -112,8 +112,9 @@ func FileSystem(dir string) string {
 	}
 	names := map[uint32]string{
 		unix.EXT4_SUPER_MAGIC: "ext4", unix.XFS_SUPER_MAGIC: "xfs", unix.BTRFS_SUPER_MAGIC: "btrfs",
-		unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.NFS_SUPER_MAGIC: "nfs", unix.OVERLAYFS_SUPER_MAGIC: "overlay",
-		unix.FUSE_SUPER_MAGIC: "fuse", unix.SMB_SUPER_MAGIC: "smb", unix.CIFS_SUPER_MAGIC: "cifs", unix.SMB2_SUPER_MAGIC: "smb",
+		unix.TMPFS_MAGIC: "tmpfs", unix.RAMFS_MAGIC: "ramfs", unix.NFS_SUPER_MAGIC: "nfs",
+		unix.OVERLAYFS_SUPER_MAGIC: "overlay", unix.FUSE_SUPER_MAGIC: "fuse", unix.SMB_SUPER_MAGIC: "smb",
+		unix.CIFS_SUPER_MAGIC: "cifs", unix.SMB2_SUPER_MAGIC: "smb",
 		unix.V9FS_MAGIC: "9p", unix.F2FS_SUPER_MAGIC: "f2fs", unix.MSDOS_SUPER_MAGIC: "vfat", unix.CEPH_SUPER_MAGIC: "ceph",
 		unix.SQUASHFS_MAGIC: "squashfs", unix.AFS_SUPER_MAGIC: "afs", 0x2fc12fc1: "zfs", 0x0bd00bd0: "lustre",
 		0x47504653: "gpfs", 0x19830326: "beegfs", 0x2011bab0: "exfat", 0x5346544e: "ntfs",

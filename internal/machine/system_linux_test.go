@@ -20,7 +20,8 @@ func TestTheSystemDescribesItself(t *testing.T) {
 	require.Equal(t, want, systemOf(read))
 
 	files = map[string]string{
-		"/proc/self/cgroup": "4:memory:/x\n1:cpuacct,cpu:/y\n0::/\n", "/proc/1/environ": "A=b\x00container=systemd-nspawn\x00",
+		"/proc/self/cgroup":                     "4:memory:/x\n1:cpuacct,cpu:/y\n0::/\n",
+		"/proc/1/environ":                       "A=b\x00container=systemd-nspawn\x00",
 		"/sys/fs/cgroup/cpu/y/cpu.cfs_quota_us": "50000\n", "/sys/fs/cgroup/cpu/y/cpu.cfs_period_us": "100000\n",
 		"/sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1\n", "/sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
 	}
