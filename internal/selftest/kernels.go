@@ -33,12 +33,16 @@ func (a Arithmetic) String() string { return a.Level.Name + " " + a.Mode }
 
 // Judge returns the plain device that computes the same, and how far the fast one may be from it.
 func (a Arithmetic) Judge() devicetest.Judge {
+	pairs := devicetest.Judge{Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3}
+	if a.Level.AMX != nil {
+		pairs.Device, pairs.Product = ref.NewAMX(), 0
+	}
 	switch rest := ref.New(); a.Mode {
 	case compute.ModeBF16:
-		return devicetest.Judge{Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3}
+		return pairs
 	case compute.ModeInt8:
 		if a.Level.Auto {
-			rest = ref.NewBF16()
+			rest = pairs.Device
 		}
 		return devicetest.Judge{Device: ref.NewInt8(rest), Product: 1e-5, Loss: 4e-3}
 	default:
@@ -48,7 +52,8 @@ func (a Arithmetic) Judge() devicetest.Judge {
 
 // judge tells arithmetics apart whose judges differ.
 func (a Arithmetic) judge() string {
-	return fmt.Sprint(a.Mode, a.Mode == compute.ModeInt8 && a.Level.Auto)
+	pairs := a.Mode == compute.ModeBF16 || a.Mode == compute.ModeInt8 && a.Level.Auto
+	return fmt.Sprint(a.Mode, pairs, pairs && a.Level.AMX != nil)
 }
 
 // Kernels compares the kernels of every level of this machine with the plain device, about a fifth of a second for each

@@ -32,3 +32,35 @@ func InStrips(dev compute.Device) compute.Device {
 	}
 	return dev
 }
+
+// Poison fills dev's scratch memory with NaN.
+func Poison(dev compute.Device) {
+	free, all := dev.(*device).free, [][]kernel.Word(nil)
+	for size := 1; size < 1<<19; size *= 2 {
+		for range 3 {
+			words := free.words(size)
+			words = words[:cap(words)]
+			for i := range words {
+				words[i] = 0xffffffff
+			}
+			all = append(all, words)
+		}
+	}
+	for _, words := range all {
+		free.putWords(words)
+	}
+}
+
+// TwinsOfAMX returns level plain with the twins of tile registers, for WithAMX.
+func TwinsOfAMX() kernel.Level {
+	l := kernel.Plain()
+	l.Name, l.AMX, l.BF16, l.Codes = "twins of AMX", kernel.PlainAMX(), true, 4
+	return l
+}
+
+// WithAMX makes dev, of level plain, multiply in tile registers, by their twins.
+func WithAMX(dev compute.Device) compute.Device {
+	d := dev.(*device)
+	d.core, d.bf16, d.rounds = TwinsOfAMX(), d.bf16 || d.rounds, false
+	return dev
+}

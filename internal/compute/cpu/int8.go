@@ -30,6 +30,10 @@ type int8Product struct {
 
 // matMulInt8 computes MatMul for Int8 weights.
 func (d *device) matMulInt8(y, x []float32, w *bytePanels, n int) {
+	if d.core.AMX != nil && n > amxFew {
+		d.matMulInt8AMX(y, x, w, n)
+		return
+	}
 	d.runInt8(&int8Product{
 		rows: n, cols: w.n, k: w.k, c: y, finish: d.core.FromInt32, offset: w.byRow, scale: w.scale,
 		row: func(_ []float32, i int) []float32 { return x[i*w.k:][:w.k] },
@@ -39,13 +43,13 @@ func (d *device) matMulInt8(y, x []float32, w *bytePanels, n int) {
 
 // matMulTInt8 computes MatMulT for Int8 weights.
 func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
+	if d.core.AMX != nil && n > amxFew {
+		d.matMulTInt8AMX(dx, dy, w, n)
+		return
+	}
 	d.runInt8(&int8Product{
 		rows: n, cols: w.k, k: w.n, c: dx, finish: d.core.AddInt32, offset: w.byColumn, scale: w.one,
-		row: func(dst []float32, i int) []float32 {
-			copy(dst, dy[i*w.n:][:w.n])
-			d.core.Multiply(dst[:w.n], w.scale)
-			return dst[:w.n]
-		},
+		row: func(dst []float32, i int) []float32 { return d.scaledRow(dst, dy, w, i) },
 		b: func(scratch []kernel.Word, j, _ int) ([]kernel.Word, int) {
 			pitch := (w.n + panel - 1) / panel * 8 * panel
 			for o := 0; o < w.n; o += panel {
@@ -57,6 +61,13 @@ func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 			return scratch, pitch
 		},
 	})
+}
+
+// scaledRow writes row i of dy times the scales of w.
+func (d *device) scaledRow(dst, dy []float32, w *bytePanels, i int) []float32 {
+	copy(dst, dy[i*w.n:][:w.n])
+	d.core.Multiply(dst[:w.n], w.scale)
+	return dst[:w.n]
 }
 
 // steps returns how many words of four bytes the reduction has.

@@ -20,6 +20,10 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		d.matMulInt8(y, x, p, n)
 		return
 	}
+	if d.bf16 && d.core.AMX != nil {
+		d.matMulAMX(y, x, w, n)
+		return
+	}
 	if n == 1 && d.oneRow(x, []compute.Product{{Y: y, W: w}}) {
 		return
 	}
@@ -73,6 +77,10 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	compute.Need(len(dy), n*w.N)
 	if p := d.intWeights(w); p != nil {
 		d.matMulTInt8(dx, dy, p, n)
+		return
+	}
+	if d.bf16 && d.core.AMX != nil {
+		d.matMulTAMX(dx, dy, w, n)
 		return
 	}
 	if scale := d.int8Scales(w); scale != nil {

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"time"
@@ -33,6 +34,9 @@ func MeasurePeak() (Peak, error) {
 // peaks returns a probe for everything that the level has a peak of.
 func peaks(l *kernel.Level, p *Peak) []probe {
 	all := []probe{multiplyAdds(l, &p.F32), bandwidth(l, &p.Memory)}
+	if l.AMX != nil && l.AMX.PeakBF16 != nil {
+		return append(all, tiles(&p.BF16, l.AMX.PeakBF16, panel), tiles(&p.Int8, l.AMX.PeakInt8, 2*panel))
+	}
 	if l.BF16 {
 		all = append(all, products(&p.BF16, l.TileBF16, 2))
 	}
@@ -65,6 +69,24 @@ func multiplyAdds(l *kernel.Level, rate *float64) probe {
 func pairs(l *kernel.Level, rate *float64) probe {
 	const rounds = 1024
 	return probe{rate, rounds * kernel.PairsRound, func() { l.PeakPairs(rounds) }}.lasting()
+}
+
+// tiles probes products in tile registers, whose steps take deep elements. Numbers are random: on zeros it is faster.
+func tiles(rate *float64, multiply func(*kernel.AMXStrip), deep int) probe {
+	const steps = 4096
+	owner, random := new([16]byte), rand.New(rand.NewPCG(1, 2))
+	words := kernel.Allocate(owner, 2*kernel.AMXStep)
+	for i := range words { // bfloat16 of about one, or any bytes
+		words[i] = kernel.Word(random.Uint32()&0x80ff80ff | 0x3f003f00)
+		if deep > panel {
+			words[i] = kernel.Word(random.Uint32())
+		}
+	}
+	s := &kernel.AMXStrip{X: words[:kernel.AMXStep], W: words[kernel.AMXStep:], Steps: steps}
+	return probe{rate, float64(2*deep*panel*panel) * steps, func() {
+		multiply(s)
+		runtime.KeepAlive(owner)
+	}}.lasting()
 }
 
 // products probes a tile whose words hold per elements, in the first cache.

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu/kernel"
 )
@@ -10,6 +12,10 @@ import (
 
 // MatMuls computes a product for each of several matrices. With one row, their panels are one piece of work.
 func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
+	if d.bf16 && d.core.AMX != nil && 0 < n && n <= amxFew && !slices.ContainsFunc(products, d.inBytes) {
+		d.fewRowsAMX(x, n, products...)
+		return
+	}
 	if n == 1 && d.oneRow(x, products) {
 		return
 	}
@@ -100,13 +106,16 @@ func (w *rowWork) panel(r *rowOf, j int) {
 	copy(r.y[j*panel:], w.total)
 }
 
+// inBytes reports whether p is a product of codes.
+func (d *device) inBytes(p compute.Product) bool { return d.intWeights(p.W) != nil }
+
 // upTo returns how many times per, rounded up, make n.
 func upTo(n, per int) int { return (n + per - 1) / per }
 
 // rowSums fills in how the sums of a panel of w are continued by steps lo … hi-1, and reports false where tiles do
 // better or have sums of another kind.
 func (d *device) rowSums(r *rowOf, w *compute.Matrix) bool {
-	if d.core.RowBF16 == nil || w.Raw != nil {
+	if d.core.RowBF16 == nil || w.Raw != nil || d.bf16 && d.core.AMX != nil {
 		return false
 	}
 	r.steps, r.depth = w.K, depthF32

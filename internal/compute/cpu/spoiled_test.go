@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/compute/cpu/kernel"
 	"fettle/internal/selftest"
@@ -19,14 +20,24 @@ import (
 // kernels of each level, all with FETTLE_LONG.
 func TestTheSelfTestFindsEveryWrongKernel(t *testing.T) {
 	e := selftest.NewExaminer()
-	for _, level := range kernel.Levels() {
-		if os.Getenv("FETTLE_LONG") != "" || level.Name != "plain" {
+	levels, long := kernel.Levels(), os.Getenv("FETTLE_LONG") != ""
+	if long {
+		levels = append(levels, cpu.TwinsOfAMX())
+	}
+	for _, level := range levels {
+		if long || level.Name != "plain" {
 			t.Run(level.Name, func(t *testing.T) { findsWrongKernels(t, e, level) })
 		}
 	}
 }
 
 func findsWrongKernels(t *testing.T, e *selftest.Examiner, level kernel.Level) {
+	device := func(mode string) compute.Device {
+		if level.Name == cpu.TwinsOfAMX().Name {
+			return cpu.WithAMX(newDevice(t, cpu.Options{Compute: mode, Level: "plain"}))
+		}
+		return newDevice(t, cpu.Options{Compute: mode, Level: level.Name})
+	}
 	var ways []selftest.Arithmetic
 	for _, mode := range []string{"f32", "bf16", "int8"} {
 		ways = append(ways, selftest.Arithmetic{Level: level, Mode: mode})
@@ -38,7 +49,7 @@ func findsWrongKernels(t *testing.T, e *selftest.Examiner, level kernel.Level) {
 		}
 		called, found := false, false
 		for _, a := range ways {
-			dev := newDevice(t, cpu.Options{Compute: a.Mode, Level: level.Name})
+			dev := device(a.Mode)
 			cpu.Spoil(dev, func(l kernel.Level) kernel.Level { return spoiled(l, name, &called) })
 			if found = e.Examine(dev, a) != nil; found {
 				break
@@ -55,7 +66,7 @@ func findsWrongKernels(t *testing.T, e *selftest.Examiner, level kernel.Level) {
 		require.Contains(t, unused(level), name, "no case of the self-test calls it")
 	}
 	for _, a := range ways {
-		require.NoError(t, e.Examine(newDevice(t, cpu.Options{Compute: a.Mode, Level: level.Name}), a))
+		require.NoError(t, e.Examine(device(a.Mode), a))
 	}
 }
 
@@ -77,16 +88,24 @@ func unused(l kernel.Level) []string {
 	if l.StripRows == 0 {
 		names = append(names, "StripF32", "Part")
 	}
+	if l.AMX != nil {
+		names = append(names, "TileBF16", "TransposeBF16", "AMX PeakBF16", "AMX PeakInt8")
+	}
 	return names
 }
 
-// kernelsOf names the kernels of a level: fields, and fields of blocks.
+// kernelsOf names the kernels of a level: fields, those of AMX, and fields of blocks.
 func kernelsOf(l kernel.Level) (names []string) {
-	v := reflect.ValueOf(l)
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.Func && !f.IsNil() {
-			names = append(names, v.Type().Field(i).Name)
+	add := func(prefix string, v reflect.Value) {
+		for i := range v.NumField() {
+			if f := v.Field(i); f.Kind() == reflect.Func && !f.IsNil() {
+				names = append(names, prefix+v.Type().Field(i).Name)
+			}
 		}
+	}
+	add("", reflect.ValueOf(l))
+	if l.AMX != nil {
+		add("AMX ", reflect.ValueOf(*l.AMX))
 	}
 	for typ := range l.Blocks {
 		names = append(names, fmt.Sprint("Row ", typ), fmt.Sprint("Dequantize ", typ))
@@ -103,6 +122,13 @@ func spoiled(l kernel.Level, name string, called *bool) kernel.Level {
 	}
 	blocks := map[string]int{"Row": 0, "Dequantize": 1}
 	which, typ, _ := strings.Cut(name, " ")
+	if which == "AMX" {
+		amx := *l.AMX
+		f := reflect.ValueOf(&amx).Elem().FieldByName(typ)
+		f.Set(wrong(f, called))
+		l.AMX = &amx
+		return l
+	}
 	all := reflect.MakeMap(reflect.TypeOf(l.Blocks))
 	for key, pair := range l.Blocks {
 		if key.String() == typ {
@@ -120,6 +146,10 @@ func wrong(f reflect.Value, called *bool) reflect.Value {
 	right := reflect.ValueOf(f.Interface())
 	return reflect.MakeFunc(f.Type(), func(in []reflect.Value) []reflect.Value {
 		*called = true
+		var rows []kernel.Word
+		if m, ok := in[0].Interface().(*kernel.AMXRows); ok {
+			rows = slices.Clone(m.X)
+		}
 		out := right.Call(in)
 		if len(out) == 1 {
 			if v := out[0]; v.Kind() == reflect.Float32 || v.Kind() == reflect.Float64 {
@@ -131,6 +161,14 @@ func wrong(f reflect.Value, called *bool) reflect.Value {
 			args.C[0] ^= 1 << 20
 		case *kernel.Pack:
 			args.Dst[0] ^= 1 << 20
+		case *kernel.AMXStrip:
+			args.C[0] ^= 1 << 20
+		case *kernel.AMXRows:
+			if slices.Equal(rows, args.X) {
+				args.Tiles[0] ^= 1 << 20
+			} else {
+				args.X[0] ^= 1 << 20
+			}
 		case *kernel.Blocks:
 			spoil(args.Dst)
 		case []float32:

@@ -34,6 +34,9 @@ func (d bf16) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	d.device.MatMul(y, rounded(x[:n*w.K]), weights(w), n)
 }
 
+// MatMuls: one after the other.
+func (d bf16) MatMuls(x []float32, n int, products ...compute.Product) { matMuls(d, x, n, products) }
+
 // MatMulT rounds both factors.
 func (d bf16) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	compute.Need(len(dy), n*w.N)

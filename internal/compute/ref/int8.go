@@ -43,6 +43,11 @@ func (d int8Device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	}
 }
 
+// MatMuls: one after the other.
+func (d int8Device) MatMuls(x []float32, n int, products ...compute.Product) {
+	matMuls(d, x, n, products)
+}
+
 // MatMulT: dx[i,k] += scale(g)·Σ_o q(g)[o]·Q[o,k] with g[o] = dy[i,o]·Scale[o].
 func (d int8Device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 	q, ok := w.Packed.(*compute.Int8Weights)

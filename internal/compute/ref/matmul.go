@@ -16,7 +16,10 @@ func (device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 }
 
 // MatMuls: one after the other.
-func (d device) MatMuls(x []float32, n int, products ...compute.Product) {
+func (d device) MatMuls(x []float32, n int, products ...compute.Product) { matMuls(d, x, n, products) }
+
+// matMuls computes products by d's own MatMul.
+func matMuls(d compute.Device, x []float32, n int, products []compute.Product) {
 	for _, p := range products {
 		d.MatMul(p.Y, x, p.W, n)
 	}

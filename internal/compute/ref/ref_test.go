@@ -16,4 +16,9 @@ func TestRefIsADevice(t *testing.T) {
 	}
 }
 
+func TestAMXIsBF16InAnotherOrder(t *testing.T) {
+	exam := devicetest.NewExam(devicetest.Quick(), devicetest.Judge{Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3})
+	require.NoError(t, exam.Pass(ref.NewAMX()))
+}
+
 func TestGradientsAreDerivatives(t *testing.T) { require.NoError(t, devicetest.Gradients(ref.New())) }

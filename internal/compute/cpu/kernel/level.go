@@ -29,6 +29,8 @@ type Level struct {
 
 	StripRows int // rows from which on StripF32 is faster than TileF32; 0: never
 
+	AMX *AMX // products in tile registers, which replace those of pairs, and of bytes where rows are many; or nil
+
 	// Products: tiles, and layouts for them.
 	TileF32, TileBF16, TileInt8                      func(*Tile)
 	TilePairs, TileBytes                             func(*Tile)

@@ -2,13 +2,26 @@
 
 package kernel
 
-import "github.com/klauspost/cpuid/v2"
+import (
+	"sync"
+
+	"github.com/klauspost/cpuid/v2"
+)
 
 // fast returns the levels with assembly that this machine has, the best first.
-func fast() []Level { return levelsOf(&cpuid.CPU) }
+func fast() []Level { return levelsOf(&cpuid.CPU, amxWorks) }
 
-// levelsOf returns the levels with assembly that a processor has, the best first.
-func levelsOf(c *cpuid.CPUInfo) (all []Level) {
+// amxWorks asks the system for tile registers, once for the whole process, and tries the kernels.
+var amxWorks = sync.OnceValue(func() bool { return permitTiles() && assemblyAMX().equalsTwins() })
+
+// tileFeatures returns what level amx needs beyond avx512bf16.
+func tileFeatures() []cpuid.FeatureID {
+	return []cpuid.FeatureID{cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8, cpuid.AVX512VBMI}
+}
+
+// levelsOf returns the levels with assembly that a processor has, the best first; amxWorks reports whether tile
+// registers may be used.
+func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool) (all []Level) {
 	if c.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.FMA3, cpuid.F16C) {
 		l := Plain()
 		l.Name = "avx512"
@@ -28,6 +41,11 @@ func levelsOf(c *cpuid.CPUInfo) (all []Level) {
 			m.Name, m.BF16, m.Auto, m.Codes = "avx512bf16", true, fasterInBF16(c), 4
 			m.TileBF16, m.TileInt8 = tileBF16AVX512, tileInt8AVX512
 			m.PackBF16, m.PairBF16 = packBF16AVX512, pairBF16AVX512
+			if c.Supports(tileFeatures()...) && amxWorks() {
+				tiles := m
+				tiles.Name, tiles.Auto, tiles.AMX = "amx", true, assemblyAMX()
+				all = append(all, tiles)
+			}
 			all = append(all, m)
 		}
 		all = append(all, l)
@@ -58,8 +76,8 @@ func levelsOf(c *cpuid.CPUInfo) (all []Level) {
 }
 
 // fasterInBF16 reports whether products of bfloat16 pairs are faster than of float32 on a processor that has both. On
-// AMD's they run at twice the speed; on Intel's at half of it (82 against 161 GFLOP/s a core, Emerald Rapids), as the
-// fast products there are AMX's, for which there is no kernel yet.
+// AMD's they run at twice the speed; on Intel's at half of it (82 against 161 GFLOP/s a core, Emerald Rapids): the fast
+// products there are AMX's.
 func fasterInBF16(c *cpuid.CPUInfo) bool { return !c.IsVendor(cpuid.Intel) }
 
 // either calls a kernel where it can do the work, else its twin.

@@ -16,25 +16,28 @@ func TestAutoTakesTheFasterProducts(t *testing.T) {
 	avx512 := slices.Concat(avx2, features{cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL})
 	vnni := slices.Concat(avx512, features{cpuid.AVX512VNNI})
 	pairs := slices.Concat(vnni, features{cpuid.AVX512BF16})
-	amx := slices.Concat(pairs, features{cpuid.AMXTILE, cpuid.AMXBF16})
+	amx := slices.Concat(pairs, features{cpuid.AMXTILE, cpuid.AMXBF16, cpuid.AMXINT8, cpuid.AVX512VBMI})
 	for _, c := range []struct {
 		why      string
 		vendor   cpuid.Vendor
 		features features
+		works    bool // tile registers
 		level    string
 		bf16     bool
 	}{
-		{"Zen 3 has no pairs", cpuid.AMD, avx2, "avx2", false},
-		{"Ice Lake has no pairs", cpuid.Intel, vnni, "avx512", false},
-		{"Zen 4 multiplies pairs twice as fast", cpuid.AMD, pairs, "avx512bf16", true},
-		{"Cooper Lake has pairs but no AMX", cpuid.Intel, pairs, "avx512bf16", false},
-		{"Sapphire Rapids has AMX, but there is no kernel for it yet", cpuid.Intel, amx, "avx512bf16", false},
+		{"Zen 3 has no pairs", cpuid.AMD, avx2, false, "avx2", false},
+		{"Ice Lake has no pairs", cpuid.Intel, vnni, false, "avx512", false},
+		{"Zen 4 multiplies pairs twice as fast", cpuid.AMD, pairs, false, "avx512bf16", true},
+		{"Cooper Lake has pairs but no AMX", cpuid.Intel, pairs, true, "avx512bf16", false},
+		{"Sapphire Rapids has AMX", cpuid.Intel, amx, true, "amx", true},
+		{"the system, or a kernel that computes something else, forbids it", cpuid.Intel, amx, false, "avx512bf16", false},
 	} {
 		processor := cpuid.CPUInfo{VendorID: c.vendor}
 		processor.Enable(c.features...)
-		best := levelsOf(&processor)[0]
+		best := levelsOf(&processor, func() bool { return c.works })[0]
 		require.Equal(t, c.level, best.Name, c.why)
 		require.Equal(t, c.bf16, best.Auto, c.why)
 		require.True(t, best.BF16 || !best.Auto, c.why)
+		require.Equal(t, c.level == "amx", best.AMX != nil, c.why)
 	}
 }

@@ -14,6 +14,8 @@ import (
 // files generates all files, by name.
 func files() map[string][]byte {
 	return map[string][]byte{
+		"amx_rows_amd64.s":      rowsAMX(),
+		"amx_strips_amd64.s":    stripsAMX(),
 		"blocks_avx2_amd64.s":   blocksOf(false),
 		"blocks_avx512_amd64.s": blocksOf(true),
 		"bytes_avx2_amd64.s":    bytesAVX2(),
