@@ -32,7 +32,14 @@ type Record struct {
 	Compute        string `json:"compute"`
 	Quantization   string `json:"quantization,omitempty"`
 
-	Merged []MergedAdapter `json:"merged,omitempty"` // adapters that a model's weights hold
+	Computed []Stretch       `json:"computed_by,omitempty"` // of a run that changed its arithmetic
+	Merged   []MergedAdapter `json:"merged,omitempty"`      // adapters that a model's weights hold
+}
+
+// Stretch is the part of a run that one arithmetic computed, up to the next one.
+type Stretch struct {
+	After int    `json:"after_step"`
+	By    string `json:"by"` // device and processor
 }
 
 // MergedAdapter names an adapter in the weights of a model.

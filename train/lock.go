@@ -1,10 +1,13 @@
 package train
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -15,31 +18,83 @@ import (
 // LockFile is the name of the file in a run's directory whose lock the run holds.
 const LockFile = ".lock"
 
+// OwnerFile is there while a run goes on, on file systems without locks.
+const OwnerFile = ".lock-owner"
+
 // Lock takes the output directory for this process until unlock is called or the process ends, however it ends. The
-// lock file says who has it; the error is ErrBusy if another process does.
+// lock file says who has it; the error is ErrBusy if another process does. On a file system without locks OwnerFile is
+// the lock, which only unlock removes.
 func Lock(dir string) (unlock func() error, err error) {
-	path := filepath.Join(dir, LockFile)
+	return take(dir, tryLock, func(string) {})
+}
+
+// tryLock takes the lock of a file if it is free.
+func tryLock(path string) (unlock func() error, ok bool, err error) {
 	l := flock.New(path)
-	ok, err := l.TryLock()
-	if err == nil && !ok { // Held holds it for a moment
+	if ok, err = l.TryLock(); err == nil && !ok { // Held holds it for a moment
 		time.Sleep(50 * time.Millisecond)
 		ok, err = l.TryLock()
+	}
+	return l.Unlock, ok, err
+}
+
+// take is Lock by a function such as tryLock, with one that warns.
+func take(
+	dir string, try func(path string) (unlock func() error, ok bool, err error), warn func(text string),
+) (unlock func() error, err error) {
+	path := filepath.Join(dir, LockFile)
+	unlock, ok, err := try(path)
+	switch {
+	case errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported):
+		warn(fmt.Sprintf("The file system of %s has no locks (%v). %s stands for one: a run that is killed leaves it "+
+			"behind.", dir, err, OwnerFile))
+		return takeFile(dir)
+	case err != nil:
+		return nil, fmt.Errorf("lock %s: %w", dir, err)
+	case !ok:
+		return nil, busy(dir, path)
+	}
+	if o := owner(filepath.Join(dir, OwnerFile)); o.Process != 0 { // of a machine that has no locks there
+		unlock()
+		return nil, busy(dir, filepath.Join(dir, OwnerFile))
+	}
+	_ = os.WriteFile(path, []byte(self().line()), 0o600)
+	return unlock, nil
+}
+
+// takeFile is take by a file that must not be there.
+func takeFile(dir string) (unlock func() error, err error) {
+	path := filepath.Join(dir, OwnerFile)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil, busy(dir, path)
+	}
+	if err == nil {
+		_, err = f.WriteString(self().line())
+		err = errors.Join(err, f.Sync(), f.Close())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	if !ok {
-		about := ""
-		if o := owner(path); o.Process != 0 {
-			about = ": " + o.String()
-		}
-		return nil, fmt.Errorf("%s: %w%s. Where no such process runs, on a network disk, remove %s", dir, ErrBusy,
-			about, path)
+	return func() error { return os.Remove(path) }, nil
+}
+
+// busy says who has a directory by the file at path, and what to do.
+func busy(dir, path string) error {
+	o := owner(path)
+	who := o.String()
+	if o.Process == 0 {
+		who = "its lock file does not say which process"
 	}
-	host, _ := os.Hostname()
-	about := fmt.Sprintf("%d %s %s\n", os.Getpid(), host, time.Now().UTC().Format(time.RFC3339))
-	_ = os.WriteFile(path, []byte(about), 0o600)
-	return l.Unlock, nil
+	advice := "stop it, or choose another output_dir"
+	switch here := self(); {
+	case o.Process != 0 && o.Host != here.Host:
+		advice = fmt.Sprintf("stop it on %s, or choose another output_dir. If no such process runs there, its lock was left "+
+			"behind on a shared file system: remove %s", o.Host, path)
+	case o.Process != 0 && !runs(o.Process):
+		advice = fmt.Sprintf("no such process runs here any more, so that the lock was left behind: remove %s", path)
+	}
+	return fmt.Errorf("%s: %w: %s: %s", dir, ErrBusy, who, advice)
 }
 
 // Owner is the process that holds a lock.
@@ -49,9 +104,18 @@ type Owner struct {
 	Since   string `json:"since,omitempty"`
 }
 
+// self is this process.
+func self() Owner {
+	host, _ := os.Hostname()
+	return Owner{os.Getpid(), host, time.Now().UTC().Format(time.RFC3339)}
+}
+
 func (o Owner) String() string {
 	return fmt.Sprintf("process %d on %s, since %s", o.Process, o.Host, o.Since)
 }
+
+// line is what a lock file holds.
+func (o Owner) line() string { return fmt.Sprintf("%d %s %s\n", o.Process, o.Host, o.Since) }
 
 // owner reads a lock file. It is only advice: some systems let nobody else read it.
 func owner(path string) (o Owner) {
@@ -63,9 +127,22 @@ func owner(path string) (o Owner) {
 	return o
 }
 
+// runs reports whether a process of this machine may be running.
+func runs(process int) bool {
+	p, err := os.FindProcess(process)
+	if err != nil {
+		return false
+	}
+	err = p.Signal(syscall.Signal(0))
+	return !errors.Is(err, os.ErrProcessDone) && !errors.Is(err, syscall.ESRCH)
+}
+
 // Held reports whether a process holds the lock of a run's directory, and which. The error says why that cannot be
 // known.
 func Held(dir string) (o Owner, held bool, err error) {
+	if o = owner(filepath.Join(dir, OwnerFile)); o.Process != 0 {
+		return o, true, nil
+	}
 	path := filepath.Join(dir, LockFile)
 	if _, err := os.Stat(path); err != nil {
 		return o, false, nil
@@ -73,6 +150,8 @@ func Held(dir string) (o Owner, held bool, err error) {
 	l := flock.New(path, flock.SetFlag(os.O_RDONLY))
 	free, err := l.TryRLock()
 	switch {
+	case errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported): // OwnerFile is the lock
+		return o, false, nil
 	case err != nil:
 		return o, false, err
 	case free:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"fettle/internal/human"
 	"fettle/train/checkpoint"
@@ -15,11 +16,15 @@ func (r *run) startingPoint() (string, error) {
 	begun := len(checkpoint.List(dir)) > 0
 	switch r.config.Resume {
 	case "auto":
+		var damaged []string
 		from := checkpoint.Newest(dir, sound, func(name string, err error) {
 			r.job.Log.Warn().Str("checkpoint", name).Err(err).Msgf("%s is passed over", name)
+			damaged = append(damaged, fmt.Sprintf("%s (%v)", name, err))
 		})
 		if from == "" && begun {
-			return "", fmt.Errorf("%w: none of the checkpoints in %s is sound", ErrRefused, dir)
+			return "", fmt.Errorf("%w: none of the checkpoints in %s is sound: %s. Put one back from a copy and give the same "+
+				"command again, or begin anew: take another output_dir, or delete these checkpoints", ErrRefused, dir,
+				strings.Join(damaged, ", "))
 		}
 		if from == "" {
 			return "", pruned(dir)
@@ -32,7 +37,8 @@ func (r *run) startingPoint() (string, error) {
 		return "", pruned(dir)
 	}
 	if err := sound(r.config.Resume); err != nil {
-		return "", fmt.Errorf("resume from %s: %w", r.config.Resume, err)
+		return "", fmt.Errorf("resume from %s: %w; --resume auto takes the newest checkpoint that is sound", r.config.Resume,
+			err)
 	}
 	return r.config.Resume, nil
 }
@@ -59,7 +65,7 @@ func (r *run) resume() (from string, err error) {
 	if _, err := os.Stat(filepath.Join(dir, w.best())); err != nil { // the run began in another directory
 		w.BestStep, w.BestLoss = 0, 0
 	}
-	if err := w.point(r.disk, dir); err != nil { // the run may have been interrupted before this
+	if err := r.point(*w); err != nil { // the run may have been interrupted before this
 		return "", err
 	}
 	r.job.Log.Info().Str("checkpoint", from).Int("step", s.Step).Msgf("The run is continuing from %s, step %s of %s.",

@@ -40,6 +40,7 @@ type run struct {
 	evalSet   string // hash of the evaluation set
 	learned   int    // tokens of an epoch
 	auto      bool   // share_prefix is auto: a continued run keeps its first resolution
+	unpointed bool   // it was said that there is no link to the best checkpoint
 }
 
 // Run trains until all steps are done, something fails, or ctx is cancelled; then it saves the last finished step and
@@ -53,7 +54,7 @@ func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, e
 	if err := atomicfile.MkdirAll(d, c.OutputDir); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
-	unlock, err := Lock(c.OutputDir)
+	unlock, err := take(c.OutputDir, tryLock, func(text string) { job.Log.Warn().Msg(text) })
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
@@ -110,6 +111,7 @@ func (r *run) train(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.keepArithmetic(from)
 	last := report.Limits{Steps: r.state.Step, Evals: r.state.Evaluated, Samples: r.state.Sampled}
 	if r.log, err = report.OpenLog(r.disk, r.config.OutputDir, last); err != nil {
 		return err

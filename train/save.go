@@ -40,10 +40,21 @@ func (r *run) save() error {
 			return err
 		}
 	}
-	if err := best.point(r.disk, dir); err != nil {
+	if err := r.point(best); err != nil {
 		return err
 	}
 	return checkpoint.Prune(r.disk, dir, r.config.SaveLimit, best.best())
+}
+
+// point updates the link to the best checkpoint, or says once that something else has its name.
+func (r *run) point(w watch) error {
+	ours, err := w.point(r.disk, r.config.OutputDir)
+	if !ours && !r.unpointed {
+		r.unpointed = true
+		r.job.Log.Warn().Msgf("%s is no link to a checkpoint and stays as it is. The best checkpoint is %s.",
+			filepath.Join(r.config.OutputDir, bestLink), w.best())
+	}
+	return err
 }
 
 // adapterFiles returns the adapter's own files, its record and the files beside it.

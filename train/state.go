@@ -35,9 +35,10 @@ type state struct {
 	Unended    *watch  `json:"watch_before_end,omitempty"` // Watch without the evaluation that was due at the end alone
 	Examples   int     `json:"examples,omitempty"`
 
-	Definitions int    `json:"definitions"` // of settings, see definitions
-	Config      Config `json:"config"`
-	Inputs      Inputs `json:"inputs"`
+	Definitions int               `json:"definitions"`           // of settings, see definitions
+	Computed    []adapter.Stretch `json:"computed_by,omitempty"` // states of before have none
+	Config      Config            `json:"config"`
+	Inputs      Inputs            `json:"inputs"`
 }
 
 // Inputs identify the base, tokenizer and data of a run, which continues only with the same ones.

@@ -3,10 +3,15 @@ package train
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"fettle/data"
 	"fettle/internal/atomicfile"
+	"fettle/internal/readfile"
 	"fettle/train/checkpoint"
 )
 
@@ -62,12 +67,31 @@ func (w *watch) best() string {
 	return checkpoint.Name(w.BestStep)
 }
 
-// point updates the link to the best checkpoint.
-func (w *watch) point(d atomicfile.Disk, dir string) error {
+// point updates the link to the best checkpoint. Something else of this name stays, and ours is false.
+func (w *watch) point(d atomicfile.Disk, dir string) (ours bool, err error) {
+	path := filepath.Join(dir, bestLink)
 	if w.BestStep == 0 {
-		return nil
+		return true, nil
 	}
-	return atomicfile.ReplaceLink(d, filepath.Join(dir, bestLink), w.best())
+	if !isBestLink(path) {
+		return false, nil
+	}
+	return true, atomicfile.ReplaceLink(d, path, w.best())
+}
+
+// isBestLink reports whether there is a link to a checkpoint at path, a file in its stead, or nothing.
+func isBestLink(path string) bool {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return errors.Is(err, fs.ErrNotExist)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return true
+	case !info.Mode().IsRegular():
+		return false
+	}
+	text, err := readfile.Whole(path, 1<<10)
+	return err == nil && checkpoint.IsName(strings.TrimSpace(string(text)))
 }
 
 // setHash identifies an evaluation set.

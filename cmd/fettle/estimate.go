@@ -60,10 +60,16 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	if c, err = c.ResolveSharePrefix(dev.Name(), base.Config, adapter.Dropout(method)); err != nil {
 		return nil, err
 	}
+	notes := from.notes(c)
+	if warning, err := otherCompute(c, base); err != nil {
+		return nil, err
+	} else if warning != "" {
+		notes = append(notes, warning)
+	}
 	training, held := m.training.Examples, m.evaluation.Examples
 	tokens := m.training.Tokens + m.evaluation.Tokens
 	b := &estimate{Workload: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow,
-		out: c.OutputDir, Base: from.String(), notes: from.notes(c)}
+		out: c.OutputDir, Base: from.String(), notes: notes}
 	b.Memory = plan.Estimate(c, base, b.Workload, tokens)
 	b.Total, b.Disk = b.Memory.Total(), plan.Storage(c, m.shape, b.Workload.Steps)
 	limits, err := newMemoryLimits(c.MaxMemory)
@@ -88,7 +94,7 @@ func unread(c train.Config, m *runData) (b plan.Base, from described, err error)
 		b.Device, err = scratchDevice(c.Compute)
 		return b, from, err
 	}
-	b, from.source, err = unreadBase(c.ModelName, c.Compute)
+	b, from.source, err = unreadBase(c.ModelName, computeOf(c))
 	b.Config = m.shape
 	return b, from, err
 }

@@ -121,6 +121,7 @@ func answer(cmd *cobra.Command, m *chat.Model, ask generateSettings, sampling ch
 		if m.Adapter != "" {
 			fmt.Fprintf(cmd.ErrOrStderr(), "adapter: %s\n", m.Adapter)
 		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "computed by %s\n", m.Weights.Device().Name())
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s after %d tokens, %.1f tokens/s; prompt of %d tokens; %s\n",
 			a.Reason, a.Tokens, a.Speed(), len(prompt), describe(sampling))
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"fettle/internal/world"
 	"fettle/model"
 	"fettle/train"
+	"fettle/train/plan"
 )
 
 // baseShape finds the dimensions of a run's base, and the directory of its tokenizer, without its weights.
@@ -46,7 +48,7 @@ func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error
 // openBase loads the base of a run, or initializes it.
 func openBase(c train.Config) (*model.Model, error) {
 	if c.Shape == "" {
-		return loadModel(c.ModelName, c.Compute, c.Quantized)
+		return loadModel(c.ModelName, computeOf(c), c.Quantized)
 	}
 	shape, _, err := baseShape(c)
 	if err != nil {
@@ -58,6 +60,28 @@ func openBase(c train.Config) (*model.Model, error) {
 	}
 	m, err := model.Drawn(shape, c.Seed, c.Spread, dev)
 	return m, input(err)
+}
+
+// computeOf returns the compute of a run, where auto is what it chose when the run began.
+func computeOf(c train.Config) string {
+	if c.Compute == compute.ModeAuto && c.Shape == "" {
+		return cmp.Or(c.FirstCompute(), c.Compute)
+	}
+	return c.Compute
+}
+
+// otherCompute warns of a run whose compute: auto chose otherwise when it began than it would on this processor.
+func otherCompute(c train.Config, b plan.Base) (warning string, err error) {
+	kept := computeOf(c)
+	if kept == c.Compute {
+		return "", nil
+	}
+	here, err := deviceFor(b.Stored, c.Compute)
+	if err != nil || here.Name() == b.Device.Name() {
+		return "", err
+	}
+	return fmt.Sprintf("compute: auto chose %s when the run began and would choose otherwise on this processor (%s). The run "+
+		"keeps %s (%s), which may be slow here.", kept, here.Name(), kept, b.Device.Name()), nil
 }
 
 // scratchDevice makes the device for new weights, which are float32.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"fettle/internal/atomicfile"
@@ -20,6 +21,13 @@ const prefix = "checkpoint-"
 
 // Name returns the directory name of a step, such as checkpoint-000200.
 func Name(step int) string { return fmt.Sprintf("%s%06d", prefix, step) }
+
+// IsName reports whether a name is one that Name gives, and not that of a directory of another program's, which is never
+// pruned.
+func IsName(name string) bool {
+	step, err := strconv.Atoi(strings.TrimPrefix(name, prefix))
+	return err == nil && Name(step) == name
+}
 
 // Write puts files into dir/checkpoint-step. Everything is written and synced under a temporary name first and
 // renamed at the end, so that the checkpoint is there whole or not at all whenever the machine stops.
@@ -139,7 +147,7 @@ func List(dir string) []string {
 	entries, _ := os.ReadDir(dir)
 	var names []string
 	for _, e := range entries {
-		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) {
+		if e.IsDir() && IsName(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

@@ -60,7 +60,7 @@ func (d *dir) sort(r *Removal) {
 		path := filepath.Join(d.path, name)
 		info, err := os.Lstat(path)
 		switch {
-		case err != nil, name == train.LockFile:
+		case err != nil, name == train.LockFile, name == train.OwnerFile:
 			continue
 		case checkpoint.IsLitter(name): // swept at the end
 		case d.isCheckpoint(name, info):

@@ -123,7 +123,7 @@ func (d *dir) isRun() bool {
 // bare reports whether there is nothing but a lock file and what interrupted runs and removals leave.
 func (d *dir) bare() bool {
 	return len(d.names) > 0 && !slices.ContainsFunc(d.names, func(name string) bool {
-		return name != train.LockFile && !checkpoint.IsLitter(name)
+		return name != train.LockFile && name != train.OwnerFile && !checkpoint.IsLitter(name)
 	})
 }
 
