@@ -127,8 +127,8 @@ func TestWhatIsCalledBestStaysAsItIs(t *testing.T) {
 		"--load_best_model_at_end", "true")
 	code, _, stderr := call("", append(flags, "--max_steps", "4")...)
 	require.Zero(t, code, stderr)
-	require.Equal(t, 1, strings.Count(stderr, filepath.Join(run, "best")+" is no link to a checkpoint and stays as it is. "+
-		"The best checkpoint is checkpoint-00000"), stderr)
+	require.Equal(t, 1, strings.Count(stderr, filepath.Join(run, "best")+
+		" is no link to a checkpoint and stays as it is. The best checkpoint is checkpoint-00000"), stderr)
 	text, err := os.ReadFile(mine)
 	require.NoError(t, err)
 	require.Equal(t, "mine", string(text))
@@ -153,8 +153,8 @@ func TestDamagedCheckpointsAreNamedWithWhatToDo(t *testing.T) {
 	}
 	code, _, stderr := call("", append(flags, "6")...)
 	require.Equal(t, exitRefused, code, stderr)
-	for _, want := range append(names, "none of the checkpoints in "+run+" is sound", "adapter_model.safetensors is damaged",
-		"Put one back from a copy", "take another output_dir, or delete these checkpoints") {
+	for _, want := range append(names, "none of the checkpoints in "+run+" is sound",
+		"adapter_model.safetensors is damaged", "Put one back from a copy", "take another output_dir, or delete these checkpoints") {
 		require.Contains(t, stderr, want)
 	}
 	code, _, stderr = call("", append(flags, "6", "--resume", filepath.Join(run, names[1]))...)

@@ -80,8 +80,8 @@ func otherCompute(c train.Config, b plan.Base) (warning string, err error) {
 	if err != nil || here.Name() == b.Device.Name() {
 		return "", err
 	}
-	return fmt.Sprintf("compute: auto chose %s when the run began and would choose otherwise on this processor (%s). The run "+
-		"keeps %s (%s), which may be slow here.", kept, here.Name(), kept, b.Device.Name()), nil
+	return fmt.Sprintf("compute: auto chose %s when the run began and would choose otherwise on this processor (%s). "+
+		"The run keeps %s (%s), which may be slow here.", kept, here.Name(), kept, b.Device.Name()), nil
 }
 
 // scratchDevice makes the device for new weights, which are float32.

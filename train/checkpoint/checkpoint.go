@@ -22,8 +22,8 @@ const prefix = "checkpoint-"
 // Name returns the directory name of a step, such as checkpoint-000200.
 func Name(step int) string { return fmt.Sprintf("%s%06d", prefix, step) }
 
-// IsName reports whether a name is one that Name gives, and not that of a directory of another program's, which is never
-// pruned.
+// IsName reports whether a name is one that Name gives. Directories with other names are another program's, which are
+// never pruned.
 func IsName(name string) bool {
 	step, err := strconv.Atoi(strings.TrimPrefix(name, prefix))
 	return err == nil && Name(step) == name
