@@ -61,7 +61,8 @@ func TestTheOwnerOfALockIsExplained(t *testing.T) {
 		{"of this machine", here.line(), []string{here.String(), "stop it, or choose another output_dir"}},
 		{"of a process that is gone", gone.line(), []string{gone.String(), "no such process runs here any more", "remove "}},
 		{"of another machine", "77 node12 2026-01-02T03:04:05Z\n", []string{
-			"process 77 on node12, since 2026-01-02T03:04:05Z", "stop it on node12", "If no such process runs there", "shared file system: remove "}},
+			"process 77 on node12, since 2026-01-02T03:04:05Z", "stop it on node12",
+			"If no such process runs there", "shared file system: remove "}},
 		{"empty", "", []string{"its lock file does not say which process", "choose another output_dir"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

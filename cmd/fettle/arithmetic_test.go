@@ -154,7 +154,8 @@ func TestDamagedCheckpointsAreNamedWithWhatToDo(t *testing.T) {
 	code, _, stderr := call("", append(flags, "6")...)
 	require.Equal(t, exitRefused, code, stderr)
 	for _, want := range append(names, "none of the checkpoints in "+run+" is sound",
-		"adapter_model.safetensors is damaged", "Put one back from a copy", "take another output_dir, or delete these checkpoints") {
+		"adapter_model.safetensors is damaged", "Put one back from a copy",
+		"take another output_dir, or delete these checkpoints") {
 		require.Contains(t, stderr, want)
 	}
 	code, _, stderr = call("", append(flags, "6", "--resume", filepath.Join(run, names[1]))...)
