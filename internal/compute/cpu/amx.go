@@ -17,6 +17,9 @@ const (
 	// amxDepth is the number of steps of a strip, at most: its weights, 32 KB, stay in the first cache.
 	amxDepth = 16
 
+	// amxSums is the number of words, at most, that sums of several chunks take: wider products are cut.
+	amxSums = 1 << 23
+
 	// amxChunk is the number of steps, at most, that all strips are passed by before the next: the rows' part of them,
 	// 1 MB, stays in the second cache, and sums stay in tiles meanwhile.
 	amxChunk = 32
@@ -71,18 +74,22 @@ func (d *device) runAMX(g *amxProduct) {
 func (d *device) runRowsAMX(g *amxProduct, lo, hi int) {
 	part := amxPart{device: d, amxProduct: g, lo: lo, hi: hi, blocks: upTo(hi-lo, amxPanel)}
 	chunks, panels := upTo(g.steps, amxChunk), upTo(g.cols, amxPanel)
+	together := panels
 	part.a = d.free.words(part.blocks * min(g.steps, amxChunk) * kernel.AMXStep)
 	defer d.free.putWords(part.a)
 	if chunks > 1 {
-		part.sums = d.free.words(panels * part.blocks * kernel.AMXBlock)
+		together = min(panels, max(1, d.amxSums/(part.blocks*kernel.AMXBlock)))
+		part.sums = d.free.words(together * part.blocks * kernel.AMXBlock)
 		defer d.free.putWords(part.sums)
 	}
 	size := max(1, panels/(4*d.threads), 1+1<<23/((hi-lo)*min(g.steps, amxChunk)*amxPanel*amxPanel))
-	for i := range chunks {
-		part.s0, part.s1 = i*g.steps/chunks, (i+1)*g.steps/chunks
-		part.last = i == chunks-1
-		d.chunks(2*part.blocks, max(1, elements/(amxFew*amxPanel*(part.s1-part.s0))), part.layOut)
-		d.chunks(panels, size, part.pass)
+	for part.first = 0; part.first < panels; part.first += together {
+		for i := range chunks {
+			part.s0, part.s1 = i*g.steps/chunks, (i+1)*g.steps/chunks
+			part.last = i == chunks-1
+			d.chunks(2*part.blocks, max(1, elements/(amxFew*amxPanel*(part.s1-part.s0))), part.layOut)
+			d.chunks(min(together, panels-part.first), size, part.pass)
+		}
 	}
 }
 
@@ -91,6 +98,7 @@ type amxPart struct {
 	*device
 	*amxProduct
 	lo, hi, blocks int // rows
+	first          int // panel of those whose sums are kept together
 	s0, s1         int // steps
 	last           bool
 	a, sums        []kernel.Word
@@ -116,8 +124,9 @@ func (p *amxPart) layOut(from, to int) {
 	}
 }
 
-// pass takes the rows over panels from … to-1.
+// pass takes the rows over panels from … to-1, counted from the first.
 func (p *amxPart) pass(from, to int) {
+	from, to = p.first+from, p.first+to
 	scratch, release := p.scratchAMX()
 	defer release()
 	size := p.blocks * kernel.AMXBlock
@@ -130,7 +139,7 @@ func (p *amxPart) pass(from, to int) {
 	for j := from; j < to; j++ {
 		s.C = sums[:size]
 		if p.sums != nil {
-			s.C = p.sums[j*size:][:size]
+			s.C = p.sums[(j-p.first)*size:][:size]
 		}
 		for i := range p.strips() {
 			s0, s1 := p.start(i), p.start(i+1)

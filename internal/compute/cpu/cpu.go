@@ -43,6 +43,7 @@ type device struct {
 	rounds    bool // compute bf16 in float32
 	int8      bool // compute int8
 	widenUpTo int  // see keepFloat32UpTo
+	amxSums   int  // see amxSums
 	free      *pool
 	crew      *crew
 }
@@ -53,7 +54,8 @@ func New(o Options) (compute.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{core: l, threads: o.Threads, widenUpTo: keepFloat32UpTo, free: &pool{}, crew: &crew{}}
+	d := &device{core: l, threads: o.Threads, free: &pool{}, crew: &crew{}}
+	d.widenUpTo, d.amxSums = keepFloat32UpTo, amxSums
 	if o.Stored {
 		d.widenUpTo = 0
 	}

@@ -58,9 +58,9 @@ func TwinsOfAMX() kernel.Level {
 	return l
 }
 
-// WithAMX makes dev, of level plain, multiply in tile registers, by their twins.
+// WithAMX makes dev, of level plain, multiply in tile registers, by their twins, and keep the sums of few panels.
 func WithAMX(dev compute.Device) compute.Device {
 	d := dev.(*device)
-	d.core, d.bf16, d.rounds = TwinsOfAMX(), d.bf16 || d.rounds, false
+	d.core, d.bf16, d.rounds, d.amxSums = TwinsOfAMX(), d.bf16 || d.rounds, false, 3*kernel.AMXBlock
 	return dev
 }
