@@ -14,9 +14,12 @@ func FuzzState(f *testing.F) {
 	c, in := config("runs/x"), Inputs{Base: "b", Training: "t"}
 	text, err := json.Marshal(state{Step: 3, Evaluated: -1, Config: c, Inputs: in})
 	require.NoError(f, err)
+	late, err := json.Marshal(state{Step: 3, Watch: watch{BestStep: 4}, Config: c, Inputs: in})
+	require.NoError(f, err)
+	over, err := json.Marshal(state{Step: 7, Config: c, Inputs: in})
+	require.NoError(f, err)
 	for _, s := range []string{
-		string(text), `{"step": -1, "config": null}`, `{"step": 1000000000000}`, `{"config": {"Seed": -1}}`, "", "null",
-		`{"watch": {"best_step": -1}}`,
+		string(text), string(late), string(over), `{"step": -1, "config": null}`, `{"step": 1000000000000}`, `{"config": {"Seed": -1}}`, "", "null",
 	} {
 		f.Add([]byte(s))
 	}

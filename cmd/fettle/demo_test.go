@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -46,15 +45,12 @@ func TestDemonstrationOfAWholeModelSaysHowToUseIt(t *testing.T) {
 
 func TestDemonstrationElicitsFactsOfTheBase(t *testing.T) {
 	if os.Getenv("FETTLE_LONG") == "" {
-		t.Skip("takes two minutes; set FETTLE_LONG=1")
+		t.Skip("takes minutes; set FETTLE_LONG=1")
 	}
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	for _, method := range []string{"lora", "llama-adapter"} {
-		for seed := range 3 {
-			said := must(t, "train", "--output_dir", filepath.Join(t.TempDir(), "run"), "--adapter", method, "--seed",
-				fmt.Sprint(42+seed))
-			t.Logf("%s, seed %d: %d %%", method, 42+seed, share(t, said))
-			require.GreaterOrEqual(t, share(t, said), 80)
-		}
+	for _, c := range []struct{ method, seed string }{{"lora", "42"}, {"lora", "43"}, {"llama-adapter", "42"}} {
+		said := must(t, "train", "--output_dir", filepath.Join(t.TempDir(), "run"), "--adapter", c.method, "--seed", c.seed)
+		t.Logf("%s, seed %s: %d %%", c.method, c.seed, share(t, said))
+		require.GreaterOrEqual(t, share(t, said), 80)
 	}
 }

@@ -26,6 +26,7 @@ func FuzzRecipe(f *testing.F) {
 		f.Add(string(source), "q", "a")
 	}
 	f.Add(marked, "q <|x|>", "")
+	f.Add("{{ messages[0].content }}", "q", "an answer that it omits")
 	f.Add(`{% for m in messages %}<|x|>{{ m.content | trim }}</s>{% endfor %}`, " q\n", "a </s>")
 	tok := datatest.Spelled{Controls: []string{"<|x|>", "<|im_end|>"}}
 	f.Fuzz(func(t *testing.T, source, question, answer string) {

@@ -24,6 +24,8 @@ func FuzzHandler(f *testing.F) {
 		"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: bearer sesame\r\n\r\n",
 		"GET /v1/models/fine HTTP/1.0\r\nHost: box.lan\r\nAuthorization: Bearer sesam\r\n\r\n",
 		"OPTIONS /v1/models HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\n\r\n",
+		"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nOrigin: http://evil.example\r\nAuthorization: Bearer sesame\r\n\r\n",
+		"GET /v1/models HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer sesam\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
 		"HEAD //v1/models HTTP/1.1\r\nHost: localhost.\r\n\r\n", "CONNECT localhost:1 HTTP/1.1\r\n\r\n",
 		"GET http://evil.example/v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n",
