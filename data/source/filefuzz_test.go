@@ -21,7 +21,7 @@ import (
 // FuzzCSV cuts any bytes into rows: as many as there are behind the header, with the cells that encoding/csv finds.
 func FuzzCSV(f *testing.F) {
 	for _, seed := range []string{
-		"instruction,output\na,b\n", "output;instruction\r\n\"a\nb\";\"c\"\"d\"\r\n", "a\tb\n\n1\t2\t3\n4\t5", "a,a\n",
+		"instruction,output\n a ,b\n", "output;instruction\r\n\"a\nb\";\"c\"\"d\"\r\n", "a\tb\n\n1\t2\t3\n4\t5", "a,a\n",
 		"messages\n\"[{\"\"role\"\": \"\"user\"\"}]\"\n\"[{'role': 'user'}]\"\n", "a,\n\"b\nc\"d,\"\n",
 	} {
 		f.Add([]byte(seed))

@@ -19,7 +19,8 @@ func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{
 		`[{"text": "a"}, {"text": "[{\\\"}"}]`, ` [ {"text":"a","b":[1,{"c":null}]}` + "\r\n ,null] ",
 		"{\"a\": \"}\\n\"}\n\n{\"a\": {\"b\": []}}\n", `{"version": 1, "data": [{"a": 1}, {"a": 2}], "n": [1]}`,
-		"{\"a\n{\"a\": 1}", "\"text\" \"more\"", "1, 2\nNaN\n{\"a\": NaN}", `{"data": [{"a": 1}], "b": [{"c": 2}]}`,
+		"{\"a\n{\"a\": 1}", "[{\"a\":\n1},\n\n{\"b\": 2}]", "\"text\" \"more\"", "1, 2\nNaN\n{\"a\": NaN}",
+		`{"data": [{"a": 1}], "b": [{"c": 2}]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -29,10 +30,13 @@ func FuzzJSON(f *testing.F) {
 		in.Reset(bytes.NewReader(text))
 		var rows []map[string]json.RawMessage
 		broken := false
-		line, rest := 1, text
+		line, rest, array := 1, text, bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("["))
 		err := cutJSON("a.json", in, func(r Record) bool {
 			at := bytes.Index(rest, r.raw)
 			require.GreaterOrEqual(t, at, 0, "%q is not in %q", r.raw, rest)
+			if begin := len(text) - len(rest) + at; array {
+				require.Equal(t, 1+bytes.Count(text[:begin], []byte("\n")), r.line)
+			}
 			rest = rest[at+len(r.raw):]
 			require.GreaterOrEqual(t, r.line, line)
 			line = r.line
