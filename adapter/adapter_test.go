@@ -162,6 +162,9 @@ func slope(t *testing.T, m *model.Model, s *adapter.Set) float64 {
 }
 
 func TestGradientsMatchDifferences(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	for name, c := range methods {
 		t.Run(name, func(t *testing.T) {
 			base := load(t, ref.New())

@@ -174,6 +174,9 @@ func TestGraphsOfAllSizesShareOneMemory(t *testing.T) {
 }
 
 func TestGraphsForgetTheLeastRecentlyUsed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	s := newGraphs(ref.New())
 	f := loraForm{2, 2, 1, 1, false}
 	first, err := s.of(f, 1, false)

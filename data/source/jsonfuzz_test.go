@@ -20,7 +20,7 @@ func FuzzJSON(f *testing.F) {
 		`[{"text": "a"}, {"text": "[{\\\"}"}]`, ` [ {"text":"a","b":[1,{"c":null}]}` + "\r\n ,null] ",
 		"{\"a\": \"}\\n\"}\n\n{\"a\": {\"b\": []}}\n", `{"version": 1, "data": [{"a": 1}, {"a": 2}], "n": [1]}`,
 		"{\"a\n{\"a\": 1}", "[{\"a\":\n1},\n\n{\"b\": 2}]", "\"text\" \"more\"", "1, 2\nNaN\n{\"a\": NaN}",
-		`{"data": [{"a": 1}], "b": [{"c": 2}]}`,
+		`{"data": [{"a": 1}], "b": [{"c": 2}]}`, "[]",
 	} {
 		f.Add([]byte(seed))
 	}
@@ -75,6 +75,9 @@ func plainRows(text []byte) (rows []map[string]json.RawMessage) {
 			}
 			rows = append(rows, row)
 		}
+	}
+	if len(rows) == 0 {
+		return nil
 	}
 	for i, row := range rows {
 		if row == nil { // null is no record

@@ -12,6 +12,9 @@ import (
 
 // TestKeptIsTheMemoryOfPreparedMatrices counts the arrays that Prepare makes.
 func TestKeptIsTheMemoryOfPreparedMatrices(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	for _, mode := range compute.Modes() {
 		dev, err := New(Options{Compute: mode})
 		require.NoError(t, err)
