@@ -108,7 +108,9 @@ func TestTheWorstProblemGivesTheExitCode(t *testing.T) {
 		code int
 	}{
 		{nil, 0}, {[]error{input(errors.New("d"))}, exitData}, {[]error{usage(errors.New("d")), refused}, exitRefused},
-		{[]error{refused, disk}, exitIO}, {[]error{refused, disk, wrong}, exitFault}, {[]error{errors.New("e")}, exitFault},
+		{[]error{refused, disk}, exitIO},
+		{[]error{disk, refused}, exitIO}, {[]error{refused, disk, wrong}, exitFault}, {[]error{wrong, disk}, exitFault},
+		{[]error{errors.New("e")}, exitFault},
 	} {
 		d := newDoctoring(&cobra.Command{}, doctorSettings{JSON: true})
 		for _, err := range c.errs {
