@@ -22,9 +22,11 @@ const (
 const ProofSteps = 2 * proofSteps
 
 // ProveResume runs a few steps without an interruption, and the same steps with one, below dir, and returns an error
-// unless both save the same bits. fresh returns the same job every time, as the first command of a run does.
-func ProveResume(ctx context.Context, c Config, dir string, fresh func() (Job, error)) error {
+// unless both save the same bits. fresh returns the same job every time, as the first command of a run does. done is
+// told how many of ProofSteps are done.
+func ProveResume(ctx context.Context, c Config, dir string, fresh func() (Job, error), done func(steps int)) error {
 	c = c.short()
+	all := 0
 	whole, parts := filepath.Join(dir, "whole"), filepath.Join(dir, "parts")
 	once := func(ctx context.Context, to string, after func(step int)) error {
 		job, err := fresh()
@@ -34,16 +36,16 @@ func ProveResume(ctx context.Context, c Config, dir string, fresh func() (Job, e
 		steps := 0
 		job.Evaluation, job.Settings, job.Sample = nil, nil, nil
 		job.Status = func(...string) {
-			if steps++; after != nil {
-				after(steps)
-			}
+			steps, all = steps+1, all+1
+			done(all)
+			after(steps)
 		}
 		c := c
 		c.OutputDir = to
 		_, err = Run(ctx, c, job)
 		return err
 	}
-	if err := once(ctx, whole, nil); err != nil {
+	if err := once(ctx, whole, func(int) {}); err != nil {
 		return err
 	}
 	stopping, stop := context.WithCancel(ctx)

@@ -78,7 +78,10 @@ func TestResumingIsProven(t *testing.T) {
 	for _, method := range provable() {
 		c := config("")
 		c.Type = method.Name()
-		require.NoError(t, ProveResume(t.Context(), c, t.TempDir(), func() (Job, error) { return job(t, method, 2), nil }))
+		steps := 0
+		fresh := func() (Job, error) { return job(t, method, 2), nil }
+		require.NoError(t, ProveResume(t.Context(), c, t.TempDir(), fresh, func(n int) { steps = n }))
+		require.Equal(t, ProofSteps, steps)
 	}
 }
 
@@ -91,6 +94,6 @@ func TestAWrongResumeIsFound(t *testing.T) {
 			slices.Reverse(j.Training)
 		}
 		return j, nil
-	})
+	}, func(int) {})
 	require.ErrorContains(t, err, "adapter_model.safetensors differs between the run that was stopped")
 }

@@ -198,7 +198,7 @@ func (r *run) slope(ctx context.Context, l line, loss float64) (s Slope, err err
 		return s, nil // along a gradient of zeros
 	}
 	step := l.step(loss)
-	if err := r.differences(ctx, l, step, loss, &s); err != nil || s.Right() {
+	if err := r.differences(ctx, l, step, loss, &s); err != nil || s.Error() <= SlopeTolerance/10 {
 		return s, err
 	}
 	half := s // Richardson: cancels the error of order step²

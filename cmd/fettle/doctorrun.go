@@ -329,7 +329,8 @@ func (d *doctoring) resume(ctx context.Context, p proof) error {
 	d.now("a stop")
 	p.base = nil
 	debug.FreeOSMemory()
-	switch err := train.ProveResume(ctx, p.config, filepath.Join(dir, "run"), p.job); {
+	shown := func(steps int) { d.now(fmt.Sprintf("a stop, %d of %d steps", steps, train.ProofSteps)) }
+	switch err := train.ProveResume(ctx, p.config, filepath.Join(dir, "run"), p.job, shown); {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err != nil:

@@ -68,12 +68,15 @@ func (r *Report) place(p Place) {
 	}
 }
 
-// Brief writes a short time in milliseconds or seconds.
+// Brief writes a time that may be short.
 func Brief(d time.Duration) string {
-	if d < time.Second {
+	switch {
+	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
-	return fmt.Sprintf("%.1f s", d.Seconds())
+	return human.Duration(d)
 }
 
 // existing returns the nearest directory at or above a path that exists.

@@ -12,7 +12,9 @@ func TestTheSystemDescribesItself(t *testing.T) {
 		"/proc/meminfo": "MemTotal:  8388608 kB\nMemFree: 1 kB\n",
 		"/sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
 		"/proc/self/cgroup":                           "0::/a/b\n", "/.dockerenv": "",
-		"/sys/fs/cgroup/a/cpu.max": "150000 100000\n", "/sys/fs/cgroup/cpu.max": "400000 100000\n", "/sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
+		"/sys/fs/cgroup/a/cpu.max":   "150000 100000\n",
+		"/sys/fs/cgroup/cpu.max":     "400000 100000\n",
+		"/sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
 	}
 	read := func(name string) (string, bool) { text, ok := files[name]; return text, ok }
 	want := System{Kernel: "6.1.0-9-amd64", Name: "Debian 12", Container: "docker", Groups: "version 2", Memory: 8 << 30,
