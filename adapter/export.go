@@ -145,7 +145,7 @@ func (s *Set) writeFiles(dir string, o Output, files map[string]atomicfile.Conte
 		files[RecordFile] = atomicfile.Bytes(text)
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := atomicfile.Write(filepath.Join(dir, name), files[name]); err != nil {
+		if err := atomicfile.Replace(atomicfile.OS{}, filepath.Join(dir, name), files[name]); err != nil {
 			return err
 		}
 	}

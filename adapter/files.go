@@ -239,7 +239,7 @@ func (s *Set) Save(dir string) error {
 		return fmt.Errorf("save adapter: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := atomicfile.Write(filepath.Join(dir, name), files[name]); err != nil {
+		if err := atomicfile.Replace(atomicfile.OS{}, filepath.Join(dir, name), files[name]); err != nil {
 			return fmt.Errorf("save adapter: %w", err)
 		}
 	}

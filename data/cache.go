@@ -32,16 +32,14 @@ func cached(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Option
 		return nil, err
 	}
 	path := filepath.Join(o.Cache, key+".fettle")
-	s, err := readCache(path)
-	if err == nil {
+	if s, err := readCache(path); err == nil {
 		return s, nil
-	} else if errors.Is(err, readfile.ErrUnfit) {
-		return nil, fmt.Errorf("cache data set: %w", err)
 	}
 	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
 		return nil, fmt.Errorf("cache data set: %w", err)
 	}
-	if s, err = load(tok, r, files, o); err != nil {
+	s, err := load(tok, r, files, o)
+	if err != nil {
 		return nil, err
 	}
 	if err := writeCache(path, s); err != nil {

@@ -17,7 +17,7 @@ import (
 
 // writeCache writes a set whole or not at all.
 func writeCache(path string, s *Set) error {
-	return atomicfile.Write(path, func(w io.Writer) error {
+	return atomicfile.Replace(atomicfile.OS{}, path, atomicfile.Private(func(w io.Writer) error {
 		sum := sha256.New()
 		b := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<16)
 		if err := encodeCache(b, s); err != nil {
@@ -28,7 +28,7 @@ func writeCache(path string, s *Set) error {
 		}
 		_, err := w.Write(sum.Sum(nil))
 		return err
-	})
+	}))
 }
 
 // encodeCache writes a cached set without the SHA-256 at its end. Examples have one

@@ -105,7 +105,7 @@ func (b *batch) into(ctx context.Context, path string) error {
 	}
 	defer os.Remove(lock.Path())
 	defer lock.Unlock()
-	out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
+	out, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

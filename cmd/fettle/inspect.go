@@ -137,7 +137,8 @@ func inspectedBase(notes io.Writer) func(c train.Config) (*model.Config, string,
 func writePage(v inspect.View, path string, shown []data.Example, c train.Config, s *data.Set) error {
 	err := os.MkdirAll(filepath.Dir(path), 0o755)
 	if err == nil {
-		err = atomicfile.Write(path, func(w io.Writer) error { return v.HTML(w, shown, c.Recipe, c.Dataset, s) })
+		page := func(w io.Writer) error { return v.HTML(w, shown, c.Recipe, c.Dataset, s) }
+		err = atomicfile.Write(path, atomicfile.Private(page))
 	}
 	if err != nil {
 		return fmt.Errorf("inspect: write %s: %w", path, err)

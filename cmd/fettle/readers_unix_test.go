@@ -164,8 +164,7 @@ func TestARunPassesOverWhatIsNoFile(t *testing.T) {
 	require.NoError(t, os.Remove(kept[0]))
 	require.NoError(t, syscall.Mkfifo(kept[0], 0o600))
 	code, said := promptly(t, args(first, "3")...)
-	require.Equal(t, exitData, code, said)
-	require.Contains(t, said, "cache data set: "+kept[0]+": it is a pipe, want a file")
+	require.Zero(t, code, said)
 }
 
 // A model or an adapter from a stranger must not make another file of this machine a part of what is read.

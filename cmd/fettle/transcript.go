@@ -50,7 +50,7 @@ func (c *chatter) save(path string) error {
 	if err := e.Encode(s); err != nil {
 		return err
 	}
-	if err := atomicfile.Write(path, atomicfile.Bytes([]byte(text.String()))); err != nil {
+	if err := atomicfile.Write(path, atomicfile.Private(atomicfile.Bytes([]byte(text.String())))); err != nil {
 		return err
 	}
 	c.file = path

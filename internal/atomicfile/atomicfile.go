@@ -8,6 +8,7 @@ package atomicfile
 import (
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -26,6 +27,20 @@ func Bytes(data []byte) Content {
 	}
 }
 
+// Private is content that only the owner of its file may read: what users wrote, and what a model answered.
+func Private(content Content) Content {
+	return func(w io.Writer) error {
+		if f, ok := w.(*os.File); ok {
+			if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+				if err := f.Chmod(0o600); err != nil {
+					return err
+				}
+			}
+		}
+		return content(w)
+	}
+}
+
 // Write replaces the file at path. At a symbolic link it replaces the file that the link leads to. It writes in place
 // where there is something else than a regular file, as a pipe or a terminal.
 func Write(path string, content Content) error {
@@ -36,6 +51,17 @@ func Write(path string, content Content) error {
 		return writeInPlace(path, content)
 	}
 	return Replace(OS{}, path, content)
+}
+
+// Append opens a file that is added to, and read by its owner alone, or makes it. It follows no link to another file,
+// which in a directory that others can write to may be theirs.
+func Append(path string) (*os.File, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+		if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
+			return nil, fmt.Errorf("%s is a link to another file, to which nothing is appended: remove it", path)
+		}
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 }
 
 func writeInPlace(path string, content Content) error {

@@ -50,7 +50,7 @@ func (m Model) Directory(dir string, o DirectoryOptions) error {
 		content := func(w io.Writer) error {
 			return safetensors.Write(w, m.stoppable(shards[name]), map[string]string{"format": "pt"})
 		}
-		if err := atomicfile.Write(filepath.Join(dir, name), content); err != nil {
+		if err := atomicfile.Replace(atomicfile.OS{}, filepath.Join(dir, name), content); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
 	}
@@ -67,7 +67,7 @@ func (m Model) Directory(dir string, o DirectoryOptions) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := atomicfile.Write(filepath.Join(dir, name), atomicfile.Bytes(files[name])); err != nil {
+		if err := atomicfile.Replace(atomicfile.OS{}, filepath.Join(dir, name), atomicfile.Bytes(files[name])); err != nil {
 			return err
 		}
 	}

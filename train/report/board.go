@@ -87,7 +87,7 @@ func (b *Board) Write(d atomicfile.Disk, dir string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Replace(d, filepath.Join(dir, PageFile), atomicfile.Bytes(text))
+	return atomicfile.Replace(d, filepath.Join(dir, PageFile), atomicfile.Private(atomicfile.Bytes(text)))
 }
 
 // Keep writes the page again and again while it changes, until ctx is done. Between two times it rests for at least

@@ -153,11 +153,11 @@ func OpenLog(d atomicfile.Disk, dir string, last Limits) (*Log, error) {
 		}
 	}
 	if !bytes.Equal(kept, old) {
-		if err := atomicfile.Replace(d, path, atomicfile.Bytes(kept)); err != nil {
+		if err := atomicfile.Replace(d, path, atomicfile.Private(atomicfile.Bytes(kept))); err != nil {
 			return nil, err
 		}
 	}
-	l.f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o644)
+	l.f, err = atomicfile.Append(path)
 	return l, err
 }
 
