@@ -33,7 +33,7 @@ func (k *AMX) equalsTwins() bool {
 		m := AMXRows{
 			X: slices.Clone(words), LD: 3 * Panel, Tiles: slices.Clone(tiles), Count: 7, Cols: 21, R: scales, Scale: scales,
 		}
-		if i == 4 || i == 5 {
+		if i == 4 || i == 5 { // parts of chunks: panels, not columns
 			m.LD, m.Cols = 7*Panel, 2
 		}
 		move(&m)
