@@ -31,7 +31,7 @@ func TestWordsWithoutAFlagAreToldTheirFlag(t *testing.T) {
 		{"a question", []string{"generate", "Where", "is Lena's cat?"}, `write --prompt 'Where is Lena'\''s cat?'`},
 		{"anything else", []string{"version", "1"}, "a setting is written as --name value"},
 		{"a flag of another command", []string{"chat", "--learning_rate", "1"},
-			"a flag of fettle demo, init, inspect, plan, train, not of fettle chat"},
+			"a flag of fettle demo, doctor, init, inspect, plan, train, not of fettle chat"},
 		{"a flag of llama.cpp", []string{"chat", "-ngl", "99"}, "models run on the processor: leave it out"},
 		{"a letter", []string{"generate", "-m", base}, "write --model_name_or_path"},
 		{"a letter of a command that has another flag for it", []string{"serve", "-p", "80"}, "write --port"},
