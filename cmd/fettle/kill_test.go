@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,7 +51,7 @@ func outcome(t *testing.T, dir string) string {
 	}
 	best, err := os.Readlink(filepath.Join(dir, "best"))
 	require.NoError(t, err)
-	return string(weights) + b.String() + best
+	return fmt.Sprintf("%x\n%s%s", sha256.Sum256(weights), b.String(), best)
 }
 
 // A run is killed, or interrupted, at random moments, each attempt with another
