@@ -51,10 +51,8 @@ func (r *run) export() error {
 		return err
 	}
 	files[report.TrainerStateFile] = atomicfile.Bytes(log)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := atomicfile.Replace(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
-			return err
-		}
+	if err := r.place(files); err != nil {
+		return err
 	}
 	board := filepath.Join(r.config.OutputDir, report.TensorBoardFile)
 	if err := atomicfile.MkdirAll(r.disk, filepath.Dir(board)); err != nil {
@@ -72,6 +70,17 @@ func (r *run) export() error {
 	if steps := r.log.Steps; len(steps) > 0 {
 		r.job.Steps.Info().Float64("first_loss", steps[0].Loss).Float64("last_loss", steps[len(steps)-1].Loss).
 			Msg(report.Sparkline(steps))
+	}
+	return nil
+}
+
+// place writes the result, the list of its steps last: where that tells this step, all of the result is there.
+func (r *run) place(files map[string]atomicfile.Content) error {
+	last := func(name string) bool { return name == report.TrainerStateFile }
+	for _, name := range append(slices.DeleteFunc(slices.Sorted(maps.Keys(files)), last), report.TrainerStateFile) {
+		if err := atomicfile.Replace(r.disk, filepath.Join(r.config.OutputDir, name), files[name]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,15 +1,19 @@
 package train
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"fettle/adapter"
+	"fettle/internal/readfile"
 	"fettle/train/checkpoint"
 	"fettle/train/journal"
+	"fettle/train/report"
 )
 
 // ErrLonger reports a run that cannot be continued to more steps, as its learning rates depend on their number.
@@ -47,7 +51,7 @@ func (c Config) Stands(in *Inputs) (Standing, error) {
 	if info, err := os.Stat(filepath.Join(from, stateFile)); err == nil {
 		at.Saved = info.ModTime()
 	}
-	if s.ended(c, p) && s.resultIsThat(c) {
+	if s.ended(c, p) && s.resultIsThat(c, from) {
 		at.Finished, at.EvalBefore, at.EvalAfter = true, s.EvalBefore, s.EvalLast
 		if c.LoadBest && s.Watch.BestStep > 0 {
 			at.EvalAfter = s.Watch.BestLoss
@@ -95,13 +99,25 @@ func (s state) ended(c Config, p *steps) bool {
 	return s.Step == p.total || c.Patience > 0 && s.Watch.Stale >= c.Patience
 }
 
-// resultIsThat reports whether the result of a finished run is there and is the one that the config asks for.
-func (s state) resultIsThat(c Config) bool {
+// resultIsThat reports whether the result of a finished run, whose last checkpoint is from, is there, all of it, and is
+// the one that the config asks for. An export over an earlier result may have been interrupted.
+func (s state) resultIsThat(c Config, from string) bool {
 	if s.Config.LoadBest != c.LoadBest || s.Config.SaveDType != c.SaveDType {
 		return false
 	}
-	_, err := os.Stat(filepath.Join(c.OutputDir, adapter.RecordFile))
-	return err == nil
+	var result struct {
+		Step int `json:"global_step"`
+	}
+	text, _ := readfile.Whole(filepath.Join(c.OutputDir, report.TrainerStateFile), readfile.Text)
+	files, err := os.ReadDir(from)
+	if err != nil || json.Unmarshal(text, &result) != nil || result.Step != s.Step {
+		return false
+	}
+	own := []string{stateFile, optimizerFile, checkpoint.ManifestFile}
+	return !slices.ContainsFunc(files, func(f os.DirEntry) bool {
+		_, err := os.Stat(filepath.Join(c.OutputDir, f.Name()))
+		return err != nil && !slices.Contains(own, f.Name())
+	})
 }
 
 // allow returns an error that says why a run may not continue from the state of a checkpoint in dir. It expresses

@@ -59,7 +59,7 @@ func write(d atomicfile.Disk, temporary, final string, files map[string]atomicfi
 	if err != nil {
 		return err
 	}
-	if err := d.WriteFile(filepath.Join(temporary, manifestFile), atomicfile.Bytes(text)); err != nil {
+	if err := d.WriteFile(filepath.Join(temporary, ManifestFile), atomicfile.Bytes(text)); err != nil {
 		return err
 	}
 	if err := d.SyncDir(temporary); err != nil {

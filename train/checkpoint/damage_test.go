@@ -58,7 +58,7 @@ func TestDamageOfEveryKindIsNoticed(t *testing.T) {
 
 // edit changes a manifest; sign makes its own hash right again.
 func edit(t *testing.T, dir string, sign bool, change func(*manifest)) {
-	path := filepath.Join(dir, manifestFile)
+	path := filepath.Join(dir, ManifestFile)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var m manifest
@@ -97,7 +97,7 @@ func TestAGlanceReadsSmallFilesAndSizesAlone(t *testing.T) {
 	dir := filepath.Join(top, Name(1))
 	files, err := Files(dir)
 	require.NoError(t, err)
-	require.Equal(t, []string{"small", "weights", manifestFile}, files)
+	require.Equal(t, []string{"small", "weights", ManifestFile}, files)
 	weights := filepath.Join(dir, "weights")
 	changed := make([]byte, 100_000)
 	changed[50_000] = 1

@@ -17,7 +17,7 @@ import (
 func FuzzManifest(f *testing.F) {
 	top := f.TempDir()
 	dir := filepath.Join(top, Name(1))
-	path := filepath.Join(dir, manifestFile)
+	path := filepath.Join(dir, ManifestFile)
 	require.NoError(f, os.WriteFile(filepath.Join(top, "outside"), []byte("zero"), 0o600))
 	require.NoError(f, Write(atomicfile.OS{}, top, 1, map[string]atomicfile.Content{
 		"a": atomicfile.Bytes([]byte("zero")), "b": atomicfile.Bytes([]byte("one")),
@@ -29,7 +29,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add(text, true)
 	for _, files := range []map[string]entry{
 		nil, {"a": right.Files["a"]}, {"../outside": right.Files["a"], "b": right.Files["b"]}, {"": {}, ".": {}},
-		{"a": right.Files["b"], "b": right.Files["a"]}, {manifestFile: right.Files["a"], "b": right.Files["b"]},
+		{"a": right.Files["b"], "b": right.Files["a"]}, {ManifestFile: right.Files["a"], "b": right.Files["b"]},
 	} {
 		other, err := json.Marshal(manifest{Format: formatVersion, Files: files})
 		require.NoError(f, err)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	manifestFile  = "MANIFEST.json"
+	ManifestFile  = "MANIFEST.json"
 	formatVersion = 1
 )
 
@@ -43,26 +43,26 @@ func Glance(dir string) error { return verify(dir, 64<<10) }
 // Files lists the files of a checkpoint, as far as its manifest can be read.
 func Files(dir string) ([]string, error) {
 	m, err := readManifest(dir)
-	return append(slices.Sorted(maps.Keys(m.Files)), manifestFile), err
+	return append(slices.Sorted(maps.Keys(m.Files)), ManifestFile), err
 }
 
 func readManifest(dir string) (m manifest, err error) {
-	text, err := readfile.Whole(filepath.Join(dir, manifestFile), readfile.Settings)
+	text, err := readfile.Whole(filepath.Join(dir, ManifestFile), readfile.Settings)
 	if err != nil {
 		return m, err
 	}
 	if err := json.Unmarshal(text, &m); err != nil {
-		return manifest{}, fmt.Errorf("%s: %w", manifestFile, err)
+		return manifest{}, fmt.Errorf("%s: %w", ManifestFile, err)
 	}
 	if m.Self != m.digest() {
-		return manifest{}, fmt.Errorf("%s is damaged", manifestFile)
+		return manifest{}, fmt.Errorf("%s is damaged", ManifestFile)
 	}
 	if m.Format != formatVersion {
-		return manifest{}, fmt.Errorf("%s: format %d, this program reads %d", manifestFile, m.Format, formatVersion)
+		return manifest{}, fmt.Errorf("%s: format %d, this program reads %d", ManifestFile, m.Format, formatVersion)
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Files)) {
 		if err := readfile.Beside(name); err != nil {
-			return manifest{}, fmt.Errorf("%s: %w", manifestFile, err)
+			return manifest{}, fmt.Errorf("%s: %w", ManifestFile, err)
 		}
 	}
 	return m, nil
