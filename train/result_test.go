@@ -19,13 +19,18 @@ func TestAResultIsThereWholeOrNotAtAll(t *testing.T) {
 	for _, method := range []adapter.Method{lora, adapter.Full{}} {
 		t.Run(method.Name(), func(t *testing.T) {
 			c := config(t.TempDir())
+			// with is a run with a file whose name comes late.
+			with := func(text string) Job {
+				j := job(t, method, 1)
+				j.Beside = map[string][]byte{"vocab.json": []byte(text)}
+				return j
+			}
 			c.Schedule, c.MaxSteps = "constant", 4
-			finish(t, c, job(t, method, 1))
+			finish(t, c, with("4"))
 			earlier := t.TempDir()
 			require.NoError(t, os.CopyFS(filepath.Join(earlier, "run"), os.DirFS(c.OutputDir)))
 			c.MaxSteps = 6
-			want := finish(t, c, job(t, method, 1))
-			again := job(t, method, 1)
+			want, again := finish(t, c, with("6")), with("6")
 			unfinished := 0
 			for n := 1; ; n++ {
 				// The checkpoint of step 6 and the result of step 4: an export that did not begin.
@@ -40,6 +45,9 @@ func TestAResultIsThereWholeOrNotAtAll(t *testing.T) {
 				require.NoError(t, wrong)
 				if at.Finished {
 					require.Equal(t, want, outcome(t, c.OutputDir), "call %d: %s", n, failed)
+					text, err := os.ReadFile(filepath.Join(c.OutputDir, "vocab.json"))
+					require.NoError(t, err)
+					require.Equal(t, "6", string(text), "call %d: %s", n, failed)
 				} else {
 					require.Error(t, err)
 					unfinished++
