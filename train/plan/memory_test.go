@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,15 @@ func TestEstimateCountsEveryArray(t *testing.T) {
 	full := more(func(c *train.Config) { c.Type = "full" })
 	require.EqualValues(t, 20*b.Config.Parameters(), full.Weights+full.Trainable+4*65*4096+4*32000*4096,
 		"packed, values, gradients, two moments; the embedding is not packed")
+}
+
+func TestTheTotalHasEveryPart(t *testing.T) {
+	var m Memory
+	parts := reflect.ValueOf(&m).Elem()
+	for i := range parts.NumField() {
+		parts.Field(i).SetInt(1 << i)
+	}
+	require.EqualValues(t, 1<<parts.NumField()-1, m.Total())
 }
 
 func TestFitChangesResultsLast(t *testing.T) {
