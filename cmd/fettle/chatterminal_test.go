@@ -24,6 +24,13 @@ func chatOnTerminal(t *testing.T, base string, more ...string) *terminal {
 	return s
 }
 
+// answered waits for an answer and the prompt behind it. Before, the terminal still edits lines itself: Ctrl-D and
+// backspace would be its own.
+func (s *terminal) answered() {
+	s.see("(The answer is cut after 3 tokens")
+	s.see("> ")
+}
+
 // asked returns the user's messages of a saved conversation.
 func asked(t *testing.T, path string) (messages []string) {
 	text, err := os.ReadFile(path)
@@ -55,10 +62,11 @@ func TestTypedMessagesAreEdited(t *testing.T) {
 	} {
 		s.send(keys)
 		if keys[0] != '/' {
-			s.see("(The answer is cut after 3 tokens")
+			s.answered()
 		}
 	}
 	s.see("Saved to")
+	s.see("> ")
 	s.send("\x04")
 	code, _ := s.end()
 	require.Zero(t, code)
@@ -74,7 +82,7 @@ func TestHistoryIsKeptForTheNextChat(t *testing.T) {
 	base, path := tiny(t, tinymodel.Config{}), filepath.Join(t.TempDir(), "history")
 	s := chatOnTerminal(t, base, "--history", path)
 	s.send("remember me\r")
-	s.see("(The answer is cut")
+	s.answered()
 	s.send("\x04")
 	s.end()
 	s = chatOnTerminal(t, base, "--history", path)
