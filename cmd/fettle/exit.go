@@ -15,6 +15,7 @@ import (
 	"fettle/internal/mapped"
 	"fettle/internal/plainerror"
 	"fettle/internal/readfile"
+	"fettle/internal/validtext"
 	"fettle/train"
 )
 
@@ -41,7 +42,7 @@ func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	text := plainerror.Text(err)
+	text := shortened(plainerror.Text(err))
 	if to, ok := stderr.(*console.Stream); ok && to.JSON() {
 		log := newLog(stderr)
 		log.Error().Int("exit_code", code(err)).Msg(text)
@@ -49,6 +50,17 @@ func report(stderr io.Writer, err error) int {
 	}
 	fmt.Fprintf(stderr, "fettle: %s\n", strings.ReplaceAll(text, "\n", "\n  "))
 	return code(err)
+}
+
+// longestError bounds a message, into which a file may have put all it has.
+const longestError = 8 << 10
+
+// shortened cuts a message that is too long.
+func shortened(text string) string {
+	if len(text) <= longestError {
+		return text
+	}
+	return validtext.Of(text[:longestError]) + " …"
 }
 
 func code(err error) int {

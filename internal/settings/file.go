@@ -39,6 +39,9 @@ func (s *Settings) fromFile() ([]Entry, error) {
 	return mapping(top, name, from, &merges)
 }
 
+// maxKeys bounds the settings of a mapping. The program has some hundred, and looks for the nearest of each unknown one.
+const maxKeys = 2000
+
 // maxMerges bounds the mappings that a file merges (<<): by aliases, a few lines may stand for any number of them, or
 // for themselves.
 const maxMerges = 1000
@@ -94,6 +97,9 @@ func syntaxError(text []byte, err error) error {
 func mapping(top *yaml.Node, name string, from Strength, merges *int) (list []Entry, err error) {
 	if top == nil {
 		return nil, nil
+	}
+	if n := len(top.Content) / 2; n > maxKeys {
+		return nil, fmt.Errorf("config %s:%d: %d settings, want at most %d", name, top.Line, n, maxKeys)
 	}
 	lines := map[string]int{}
 	var merged []*yaml.Node

@@ -25,3 +25,13 @@ func TestMergesAreBounded(t *testing.T) {
 		})
 	}
 }
+
+// For each unknown key the nearest known one is looked for.
+func TestKeysOfAFileAreBounded(t *testing.T) {
+	var text strings.Builder
+	for i := range maxKeys + 1 {
+		fmt.Fprintf(&text, "key_%d: 1\n", i)
+	}
+	_, _, err := load(t, "--config", written(t, text.String()))
+	require.ErrorContains(t, err, "2001 settings, want at most 2000")
+}
