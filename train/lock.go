@@ -43,6 +43,9 @@ func take(
 	dir string, try func(path string) (unlock func() error, ok bool, err error), warn func(text string),
 ) (unlock func() error, err error) {
 	path := filepath.Join(dir, LockFile)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() { // another's, which must not be written to
+		return nil, fmt.Errorf("lock %s: %s is a link, or no file: remove it", dir, path)
+	}
 	unlock, ok, err := try(path)
 	switch {
 	case errors.Is(err, syscall.ENOLCK) || errors.Is(err, errors.ErrUnsupported):

@@ -75,9 +75,9 @@ func TestLinksThatOthersLaidAreNotFollowed(t *testing.T) {
 	lay(kept[0])
 	files, err := os.ReadDir(probe)
 	require.NoError(t, err)
-	appended := []string{"metrics.jsonl", "journal.jsonl"}
+	appended := []string{"metrics.jsonl", "journal.jsonl", train.LockFile}
 	for _, f := range files {
-		if f.Type().IsRegular() && !slices.Contains(appended, f.Name()) && f.Name() != train.LockFile {
+		if f.Type().IsRegular() && !slices.Contains(appended, f.Name()) {
 			lay(filepath.Join(out, f.Name()))
 		}
 	}
@@ -89,10 +89,11 @@ func TestLinksThatOthersLaidAreNotFollowed(t *testing.T) {
 	for _, name := range appended {
 		again := filepath.Join(t.TempDir(), "run")
 		require.NoError(t, os.Mkdir(again, 0o700))
-		lay(filepath.Join(again, name))
+		empty := file(t, "victim", "") // a file with other rows is replaced, not added to
+		require.NoError(t, os.Symlink(empty, filepath.Join(again, name)))
 		call("", args(again)...)
-		text, err := os.ReadFile(victim)
+		text, err := os.ReadFile(empty)
 		require.NoError(t, err)
-		require.Equal(t, "mine", string(text))
+		require.Empty(t, string(text), name)
 	}
 }

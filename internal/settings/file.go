@@ -39,7 +39,7 @@ func (s *Settings) fromFile() ([]Entry, error) {
 	return mapping(top, name, from, &merges)
 }
 
-// maxKeys bounds the settings of a mapping. The program has some hundred, and looks for the nearest of each unknown one.
+// maxKeys bounds the settings of a mapping. The program has hundreds, and looks for the nearest to each unknown one.
 const maxKeys = 2000
 
 // maxMerges bounds the mappings that a file merges (<<): by aliases, a few lines may stand for any number of them, or
