@@ -152,6 +152,9 @@ func TestClientsThatDoNotReadAreDisconnected(t *testing.T) {
 
 // Whether in events or whole, an answer that nobody reads is computed and out of the others' way.
 func TestClientsThatDoNotReadHoldNobodyUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("50,000 events take their time under the race detector")
+	}
 	for _, body := range []string{
 		`{"stream": true, "prompt": "` + strings.Repeat("x", 50_000) + `"}`,
 		`{"n": 60, "prompt": "` + strings.Repeat("x", 200_000) + `"}`,
