@@ -20,8 +20,8 @@ const (
 
 // LLaMAAdapter lets the top layers attend to Len vectors of an adaption prompt. Zhang et al. 2023, arXiv:2303.16199.
 type LLaMAAdapter struct {
-	Len            int    `yaml:"adapter_len" alias:"adapter_prompt_length" json:"PromptLen" group:"method" help:"vectors of LLaMA-Adapter's prompt"`
-	Layers         int    `yaml:"adapter_layers" alias:"adapter_layer" json:"PromptLayers" group:"method" help:"layers with a prompt, from the top; 0: all but two"`
+	Len            int    `yaml:"adapter_len" most:"65536" alias:"adapter_prompt_length" json:"PromptLen" group:"method" help:"vectors of LLaMA-Adapter's prompt"`
+	Layers         int    `yaml:"adapter_layers" most:"65536" alias:"adapter_layer" json:"PromptLayers" group:"method" help:"layers with a prompt, from the top; 0: all but two"`
 	Gate           string `yaml:"gate" json:"Gate" group:"method" help:"LLaMA-Adapter's gates: per_head (official; PEFT cannot read them) or scalar (PEFT's, one per layer)"`
 	GateActivation string `yaml:"gate_activation" json:"GateActive" group:"method" help:"tanh (official; PEFT cannot read them) or none (PEFT's)"`
 }

@@ -13,6 +13,7 @@ import (
 	"fettle/data/encode"
 	"fettle/data/recipe"
 	"fettle/data/source"
+	"fettle/internal/atomicfile"
 	"fettle/internal/readfile"
 )
 
@@ -31,12 +32,18 @@ func cached(tok encode.Tokenizer, r recipe.Recipe, files []source.File, o Option
 	} else if err != nil {
 		return nil, err
 	}
+	if target, err := filepath.EvalSymlinks(o.Cache); err == nil {
+		o.Cache = target
+	}
+	if err := atomicfile.PrivateDir(o.Cache); errors.Is(err, atomicfile.ErrShared) {
+		return nil, fmt.Errorf("data_cache: %w, as what others put there would be taken for data; or name another directory",
+			err)
+	} else if err != nil {
+		return nil, fmt.Errorf("cache data set: %w", err)
+	}
 	path := filepath.Join(o.Cache, key+".fettle")
 	if s, err := readCache(path); err == nil {
 		return s, nil
-	}
-	if err := os.MkdirAll(o.Cache, 0o755); err != nil {
-		return nil, fmt.Errorf("cache data set: %w", err)
 	}
 	s, err := load(tok, r, files, o)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // absent is the explanation of a file of weights that is not there.
@@ -55,7 +56,7 @@ func missingParts(dir string) string {
 // instead states what a directory has in place of the weights that are missing.
 func instead(dir string) string {
 	matches := func(pattern string) []string {
-		found, _ := filepath.Glob(filepath.Join(dir, pattern))
+		found, _ := readfile.Matches(filepath.Join(dir, pattern))
 		return found
 	}
 	if name := identify.Unended(dir); name != "" {

@@ -27,7 +27,7 @@ type Config struct {
 	Fix           bool     `yaml:"fix" help:"repair findings of the linter where that is safe"`
 	Allow         []string `yaml:"allow" help:"rules of the linter to ignore; see fettle inspect"`
 	DataCache     string   `yaml:"data_cache" path:"written" help:"directory for encoded data; empty: no cache"`
-	Cutoff        int      `yaml:"max_seq_length" alias:"cutoff_len,sequence_len,max_length,max_seq_len" help:"longest sequence in tokens; 0: the recipe's"`
+	Cutoff        int      `yaml:"max_seq_length" most:"16777216" alias:"cutoff_len,sequence_len,max_length,max_seq_len" help:"longest sequence in tokens; 0: the recipe's"`
 	OverLong      string   `yaml:"over_long" alias:"overlong,excess_length_strategy" help:"longer sequences: truncate (as the recipes), drop, truncate_prompt, proportional (round by round, as LLaMA-Factory does), split or error; auto: truncate, but split plain text"`
 	TrainOn       string   `yaml:"train_on" help:"learned tokens: recipe (as its original), assistant, last_turn, completion or all"`
 	ValSize       float64  `yaml:"val_size" alias:"val_set_size,val_split_fraction" help:"examples held out for evaluation: a number, or a fraction below 1"`
@@ -39,9 +39,9 @@ type Config struct {
 
 	adapter.Methods `yaml:",inline"`
 
-	BatchSize    int      `yaml:"per_device_train_batch_size" group:"optimization" alias:"micro_batch_size" help:"sequences in a micro-batch"`
-	Accumulation int      `yaml:"gradient_accumulation_steps" alias:"grad_accumulation_steps" help:"micro-batches in an optimizer step"`
-	Epochs       float64  `yaml:"num_train_epochs" alias:"num_epochs,epochs" help:"passes over the data"`
+	BatchSize    int      `yaml:"per_device_train_batch_size" most:"65536" group:"optimization" alias:"micro_batch_size" help:"sequences in a micro-batch"`
+	Accumulation int      `yaml:"gradient_accumulation_steps" most:"1048576" alias:"grad_accumulation_steps" help:"micro-batches in an optimizer step"`
+	Epochs       float64  `yaml:"num_train_epochs" most:"1000000" alias:"num_epochs,epochs" help:"passes over the data"`
 	MaxSteps     int      `yaml:"max_steps" help:"optimizer steps, instead of num_train_epochs; 0: by epochs"`
 	LearningRate float64  `yaml:"learning_rate" help:"peak learning rate"`
 	Schedule     string   `yaml:"lr_scheduler_type" alias:"lr_scheduler" help:"linear, cosine, cosine_with_restarts, cosine_with_min_lr, cosine_warmup_with_min_lr, polynomial, constant (without warm-up), constant_with_warmup, inverse_sqrt or warmup_stable_decay, as in Hugging Face's trainer"`
@@ -61,7 +61,7 @@ type Config struct {
 	SharePrefix string `yaml:"share_prefix" words:"true=true,false=false" help:"compute a prefix that sequences of a micro-batch have in common once: true, false or auto (with bf16 and int8, without dropout); equal up to rounding, which depends on per_device_train_batch_size"`
 	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" bare:"true" words:"true=all,false=none,offload=all,offload_disk=all,unsloth=all" help:"recompute activations: auto, all (least memory) or none (fastest)"`
 	MaxMemory   string `yaml:"max_memory" help:"memory limit such as 8G; a run that needs more is refused. auto: the available memory; none, or --allow memory: no limit"`
-	ActivationM int    `yaml:"activation_memory_mb" help:"memory for kept activations in MiB, with recompute: auto"`
+	ActivationM int    `yaml:"activation_memory_mb" most:"16777216" help:"memory for kept activations in MiB, with recompute: auto"`
 
 	OutputDir    string  `yaml:"output_dir" path:"written" group:"output" help:"directory of the run"`
 	EvalSteps    int     `yaml:"eval_steps" help:"steps between evaluations; 0: before and after only. eval_loss is a mean over learned tokens"`
@@ -79,7 +79,7 @@ type Config struct {
 
 	SamplePrompts []string `yaml:"sample_prompts" whole:"true" help:"instructions to answer during the run; @FILE: one on each line"`
 	SampleSteps   int      `yaml:"sample_steps" help:"steps between answers; 0: before and after only"`
-	SampleTokens  int      `yaml:"sample_max_new_tokens" help:"longest answer in tokens"`
+	SampleTokens  int      `yaml:"sample_max_new_tokens" most:"16777216" help:"longest answer in tokens"`
 }
 
 // Defaults returns the settings of a run that do not depend on its model and data.

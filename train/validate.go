@@ -111,6 +111,7 @@ func (c Config) checkCompute(p *problems) {
 		dropout := adapter.Dropout(m)
 		p.add(dropout > 0, "%w", errSharedDropout(dropout))
 	}
+	p.atLeast("activation_memory_mb", c.ActivationM, 0)
 	p.oneOf("recompute", c.Recompute, "auto", "all", "none")
 	if c.MaxMemory != "auto" && c.MaxMemory != "none" {
 		_, err := Bytes(c.MaxMemory)

@@ -185,7 +185,7 @@ func hashOf(name string) (string, error) {
 	if isDir(path) {
 		paths = nil
 		for _, pattern := range []string{"*.safetensors", "*.bin", "*.pth", "*.npz"} {
-			more, _ := filepath.Glob(filepath.Join(path, pattern))
+			more, _ := readfile.Matches(filepath.Join(path, pattern))
 			paths = append(paths, more...)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -197,7 +196,7 @@ Time: %.0f seconds. The %s is in %s. Next:
 func writeRows(path string, rows []world.Row) error {
 	text, err := json.MarshalIndent(rows, "", " ")
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
+		err = atomicfile.MkdirAll(atomicfile.OS{}, filepath.Dir(path))
 	}
 	if err == nil {
 		err = atomicfile.Write(path, atomicfile.Bytes(append(text, '\n')))

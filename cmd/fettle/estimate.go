@@ -10,6 +10,7 @@ import (
 	"fettle/adapter"
 	"fettle/internal/human"
 	"fettle/internal/machine"
+	"fettle/internal/readfile"
 	"fettle/model"
 	"fettle/train"
 	"fettle/train/plan"
@@ -173,7 +174,7 @@ func existing(path string) string {
 
 // sizeOf returns the bytes of the checkpoints in a run's directory.
 func sizeOf(dir string) (bytes int64) {
-	files, _ := filepath.Glob(filepath.Join(dir, "checkpoint-*", "*"))
+	files, _ := readfile.Matches(filepath.Join(dir, "checkpoint-*", "*"))
 	for _, path := range files {
 		if info, err := os.Stat(path); err == nil {
 			bytes += info.Size()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"syscall"
 
+	"fettle/internal/atomicfile"
 	"fettle/internal/checkpoint"
 	"fettle/internal/console"
 	"fettle/internal/doctor"
@@ -69,7 +70,7 @@ func code(err error) int {
 		code int
 	}{
 		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
-		{readfile.ErrOutside, exitRefused}, {checkpoint.ErrAddresses, exitRefused},
+		{readfile.ErrOutside, exitRefused}, {checkpoint.ErrAddresses, exitRefused}, {atomicfile.ErrShared, exitRefused},
 		{train.ErrNotFinite, exitData}, {mapped.ErrCut, exitIO},
 		{doctor.ErrComputes, exitFault}, {doctor.ErrDisk, exitIO},
 		{syscall.ENOSPC, exitIO}, {syscall.EFBIG, exitIO}, {syscall.EIO, exitIO}, {syscall.EROFS, exitIO},

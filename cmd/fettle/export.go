@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -230,7 +229,7 @@ func (s mergeSettings) exportAdapter(cmd *cobra.Command, as formatSettings, to w
 	}
 	if !file {
 		err = convert.NewDirectory(to.Output, to.Force, write)
-	} else if err = os.MkdirAll(filepath.Dir(to.Output), 0o755); err == nil {
+	} else if err = atomicfile.MkdirAll(atomicfile.OS{}, filepath.Dir(to.Output)); err == nil {
 		err = write(to.Output)
 	}
 	if err != nil {

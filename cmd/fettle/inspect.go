@@ -135,7 +135,7 @@ func inspectedBase(notes io.Writer) func(c train.Config) (*model.Config, string,
 
 // writePage writes the page to a file.
 func writePage(v inspect.View, path string, shown []data.Example, c train.Config, s *data.Set) error {
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	err := atomicfile.MkdirAll(atomicfile.OS{}, filepath.Dir(path))
 	if err == nil {
 		page := func(w io.Writer) error { return v.HTML(w, shown, c.Recipe, c.Dataset, s) }
 		err = atomicfile.Write(path, atomicfile.Private(page))

@@ -17,7 +17,7 @@ import (
 
 // planSettings holds the settings of plan beside a run's.
 type planSettings struct {
-	Probe int  `yaml:"probe" group:"output" help:"micro-batches to run for an estimate of time, which loads the weights; 0: none"`
+	Probe int  `yaml:"probe" most:"1000000" group:"output" help:"micro-batches to run for an estimate of time, which loads the weights; 0: none"`
 	JSON  bool `yaml:"json" help:"print JSON"`
 }
 

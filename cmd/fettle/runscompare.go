@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -83,10 +82,10 @@ curves side by side, of at most %d runs.`, pages.MostCompared),
 func writeComparison(path string, c pages.Comparison) error {
 	text, err := c.HTML()
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(path), 0o755)
+		err = atomicfile.MkdirAll(atomicfile.OS{}, filepath.Dir(path))
 	}
 	if err == nil {
-		err = atomicfile.Write(path, atomicfile.Bytes(text))
+		err = atomicfile.Write(path, atomicfile.Private(atomicfile.Bytes(text)))
 	}
 	if err != nil {
 		return fmt.Errorf("runs compare: write %s: %w", path, err)

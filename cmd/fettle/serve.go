@@ -27,8 +27,8 @@ type serveSettings struct {
 	Origins  []string `yaml:"allowed_origins" help:"other web pages that may send requests, such as https://example.org"`
 	Proxies  []string `yaml:"trusted_proxies" help:"addresses of proxies, or networks such as 10.0.0.0/8, whose X-Forwarded-For tells clients apart"`
 	Truncate bool     `yaml:"truncate" help:"leave out the oldest messages of chats that do not fit, where a request does not say"`
-	Queue    int      `yaml:"queue" help:"requests that may wait; further ones get status 429, those of the client with most first"`
-	Timeout  float64  `yaml:"request_timeout" help:"seconds that a request may wait and be answered"`
+	Queue    int      `yaml:"queue" most:"1000000" help:"requests that may wait; further ones get status 429, those of the client with most first"`
+	Timeout  float64  `yaml:"request_timeout" most:"31536000" help:"seconds that a request may wait and be answered"`
 }
 
 func newServe() *cobra.Command {

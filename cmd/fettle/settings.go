@@ -33,7 +33,7 @@ func otherVariables() []string {
 
 // processor holds the settings that all commands have.
 type processor struct {
-	Threads int `yaml:"threads" group:"compute" alias:"num_threads" help:"cores to use; 0: all. Results do not depend on it"`
+	Threads int `yaml:"threads" most:"65536" group:"compute" alias:"num_threads" help:"cores to use; 0: all. Results do not depend on it"`
 }
 
 // addSettings gives a command a flag for every field of the configs, whose values are the defaults. The built-in

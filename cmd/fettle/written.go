@@ -131,7 +131,7 @@ func (s mergeSettings) write(cmd *cobra.Command, to writeSettings, f form) error
 	release := hold(cmd.Context(), fmt.Sprintf("Stopping: nothing will be left of %s.", to.Output))
 	defer release()
 	if f.file {
-		if err = os.MkdirAll(filepath.Dir(to.Output), 0o755); err == nil {
+		if err = atomicfile.MkdirAll(atomicfile.OS{}, filepath.Dir(to.Output)); err == nil {
 			err = content(to.Output)
 		}
 	} else {

@@ -124,7 +124,7 @@ func wrongAnswers() []wrongInput {
 		{"generate --model_name_or_path model --raw --top_p 2", 64, "want 0"},
 		{"generate --model_name_or_path model --raw --top_k -1", 64, "want 0 or more"},
 		{"generate --model_name_or_path model --raw --min_p 2", 64, "want 0 ≤ p ≤ 1"},
-		{"generate --model_name_or_path model --raw --max_new_tokens 0", 64, "want 1 or more"},
+		{"generate --model_name_or_path model --raw --max_new_tokens 0", 64, "want 1 … 16777216"},
 		{"generate --model_name_or_path model --raw --repetition_penalty 0", 64, "want more than 0"},
 		{"generate --model_name_or_path model --recipe alpacca --prompt hello", 64, `did you mean "alpaca"`},
 		{"chat --model_name_or_path model", 64, "pass --recipe (alpaca, alpaca-lora, vicuna, ..., or a file.jinja)"},

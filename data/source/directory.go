@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"fettle/internal/identify"
+	"fettle/internal/readfile"
 )
 
 // directoryError explains a directory that was given as a data set: what it is, or the pattern of the files to give.
@@ -26,7 +27,7 @@ func directoryError(dir string) error {
 	for _, below := range []string{"", "data", "*"} {
 		for _, ending := range endings {
 			pattern := filepath.Join(dir, below, "*"+ending)
-			if files, _ := filepath.Glob(pattern); len(files) > 0 {
+			if files, _ := readfile.Matches(pattern); len(files) > 0 {
 				return fmt.Errorf("%s is a directory: give its files, %s (%d)", dir, pattern, len(files))
 			}
 		}

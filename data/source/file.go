@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
+
+	"fettle/internal/readfile"
 )
 
 // File is one file of a data set, or several by a pattern.
@@ -43,7 +44,7 @@ func Expand(files []File) ([]File, error) {
 			out = append(out, f)
 			continue
 		}
-		paths, err := filepath.Glob(f.Path)
+		paths, err := readfile.Matches(f.Path)
 		if err != nil || len(paths) == 0 {
 			return nil, fmt.Errorf("read data set: %w", missing("no file matches "+f.Path))
 		}

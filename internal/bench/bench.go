@@ -18,9 +18,9 @@ type Settings struct {
 	DType     string `yaml:"dtype" help:"how random weights are stored: bf16, f16, f32, or as a type of GGUF: q4_0, q4_1, q5_0, q5_1, q8_0, q2_k … q6_k, iq4_nl, iq4_xs"`
 	Compute   string `yaml:"compute" group:"compute" help:"products of frozen weights: auto, f32, bf16 or int8"`
 	Quantized string `yaml:"quantization" help:"none, int8 or nf4"`
-	Tokens    int    `yaml:"tokens" group:"workload" help:"rows of a product, tokens of a step or of a prompt"`
-	Steps     int    `yaml:"steps" help:"measured repetitions, after one to warm up; for generate, decoded tokens"`
-	Threads   int    `yaml:"threads" group:"compute" help:"0: all cores"`
+	Tokens    int    `yaml:"tokens" most:"1048576" group:"workload" help:"rows of a product, tokens of a step or of a prompt"`
+	Steps     int    `yaml:"steps" most:"1000000" help:"measured repetitions, after one to warm up; for generate, decoded tokens"`
+	Threads   int    `yaml:"threads" most:"65536" group:"compute" help:"0: all cores"`
 	JSON      bool   `yaml:"json" group:"output" help:"write one JSON object"`
 }
 

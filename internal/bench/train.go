@@ -17,12 +17,12 @@ import (
 // Training are the settings of the benchmark of training steps.
 type Training struct {
 	Adapter   string   `yaml:"adapter" group:"method" alias:"finetuning_type" help:"lora or llama-adapter"`
-	Rank      int      `yaml:"lora_rank" alias:"lora_r,r" help:"rank of LoRA"`
+	Rank      int      `yaml:"lora_rank" most:"65536" alias:"lora_r,r" help:"rank of LoRA"`
 	Targets   []string `yaml:"lora_target_modules" alias:"lora_target,target_modules" help:"projections with LoRA"`
-	Len       int      `yaml:"adapter_len" help:"vectors of LLaMA-Adapter's prompt"`
-	Layers    int      `yaml:"adapter_layers" help:"layers with a prompt, from the top; 0: all but two"`
-	Sequences int      `yaml:"sequences" group:"workload" help:"sequences that the tokens are cut into, packed; with dataset, sequences of a step"`
-	Learned   float64  `yaml:"learned" help:"fraction of the tokens that are learned, at the end of each sequence"`
+	Len       int      `yaml:"adapter_len" most:"65536" help:"vectors of LLaMA-Adapter's prompt"`
+	Layers    int      `yaml:"adapter_layers" most:"65536" help:"layers with a prompt, from the top; 0: all but two"`
+	Sequences int      `yaml:"sequences" most:"65536" group:"workload" help:"sequences that the tokens are cut into, packed; with dataset, sequences of a step"`
+	Learned   float64  `yaml:"learned" most:"1" help:"fraction of the tokens that are learned, at the end of each sequence"`
 	Recompute string   `yaml:"recompute" group:"compute" alias:"gradient_checkpointing" words:"true=all,false=none" help:"activations: none (kept) or all (recomputed)"`
 	Dataset   []string `yaml:"dataset" path:"true" group:"workload" alias:"datasets,data_path,data" help:"files to learn instead of random tokens, in a fixed random order; tokens and learned are ignored then"`
 	Recipe    string   `yaml:"recipe" path:"true" help:"recipe of the dataset's prompts and loss masks"`
@@ -37,6 +37,12 @@ func (s Training) real() bool { return len(s.Dataset) > 0 }
 func (s Training) Check(tokens int) error {
 	real := s.real()
 	switch {
+	case s.Rank < 1:
+		return wrong("lora_rank is %d, want 1 or more", s.Rank)
+	case s.Len < 1:
+		return wrong("adapter_len is %d, want 1 or more", s.Len)
+	case s.Layers < 0:
+		return wrong("adapter_layers is %d, want 0 (as many as the method has) or more", s.Layers)
 	case s.Sequences < 1 || !real && s.Sequences > tokens/2:
 		return wrong("sequences is %d, want 1 to %d for %d tokens", s.Sequences, tokens/2, tokens)
 	case real != (s.Tokenizer != ""):

@@ -7,9 +7,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -55,7 +53,7 @@ func inCache(put func(root string) (string, error)) (path string, err error) {
 		roots = []string{cache, temporary}
 	}
 	for _, root := range roots {
-		if err = private(root); err == nil {
+		if err = atomicfile.PrivateDir(root); err == nil {
 			if path, err = put(root); err == nil {
 				return path, nil
 			}
@@ -68,21 +66,6 @@ func inCache(put func(root string) (string, error)) (path string, err error) {
 		return "", fmt.Errorf("unpack built-in files: %w", err)
 	}
 	return path, nil
-}
-
-// private makes a directory that others cannot write to, and returns an error where there is something else.
-func private(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	info, err := os.Lstat(dir)
-	if err == nil && (!info.IsDir() || !ours(info)) {
-		err = fmt.Errorf("%s is not a directory that this user alone can write to", dir)
-	}
-	return err
 }
 
 // unpack writes the files to a directory below root, named after a hash of their names and contents.

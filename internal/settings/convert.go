@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,9 @@ func (f Field) parse(text string) error {
 	if to, ok := f.Value.Addr().Interface().(*float64); ok && err == nil && (math.IsNaN(*to) || math.IsInf(*to, 0)) {
 		return fmt.Errorf("%s is not a finite number", text)
 	}
+	if err == nil && f.beyond() {
+		return fmt.Errorf("%s is too large a number: at most %s", text, strconv.FormatFloat(f.Most, 'f', -1, 64))
+	}
 	switch _, comma := strings.CutPrefix(strings.Trim(plain, "0123456789"), ","); {
 	case err == nil:
 		return nil
@@ -105,6 +109,31 @@ func (f Field) parse(text string) error {
 		return fmt.Errorf("%q is not %s: write %s", text, want, strings.Replace(plain, ",", ".", 1))
 	}
 	return fmt.Errorf("%s is not %s", quoted(text), want)
+}
+
+// most reads the tag of the largest number that a setting may be.
+func most(v reflect.Value, tag string) float64 {
+	if n, err := strconv.ParseFloat(tag, 64); err == nil {
+		return n
+	}
+	switch v.Kind() {
+	case reflect.Int:
+		return 1<<31 - 1
+	case reflect.Float64:
+		return 1e9
+	}
+	return math.Inf(1)
+}
+
+// beyond reports whether the setting is a number that is too large, or too large a negative one.
+func (f Field) beyond() bool {
+	switch {
+	case f.Value.CanInt():
+		return math.Abs(float64(f.Value.Int())) > f.Most
+	case f.Value.CanFloat():
+		return math.Abs(f.Value.Float()) > f.Most
+	}
+	return false
 }
 
 // truth reads the truth values of YAML 1.1, Python and Go.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"fettle/internal/readfile"
 )
 
 // Path is the use of a field that names files or directories. In all of them, ~/ begins a path in the home directory,
@@ -106,7 +108,7 @@ func exists(path string) bool {
 	if _, err := os.Lstat(path); err == nil {
 		return true
 	}
-	if matches, _ := filepath.Glob(path); len(matches) > 0 {
+	if matches, _ := readfile.Matches(path); len(matches) > 0 {
 		return true
 	}
 	at := strings.LastIndexByte(path, ':')

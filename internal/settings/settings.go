@@ -39,6 +39,7 @@ type Field struct {
 	Path    Path              // names of files or directories; "": no such names
 	Words   map[string]string // words, in lower case, that stand for a value
 	Bare    string            // the value of the flag without one; "": it needs one
+	Most    float64           // the largest a number may be
 	Value   reflect.Value
 }
 
@@ -54,7 +55,7 @@ func fieldsOf(v reflect.Value, group string) []Field {
 		f := Field{
 			Key: tag.Get("yaml"), Help: tag.Get("help"), Group: tag.Get("group"), Whole: tag.Get("whole") != "",
 			Pairs: tag.Get("pairs") != "", Path: Path(tag.Get("path")), Words: map[string]string{}, Bare: tag.Get("bare"),
-			Value: v.Field(i),
+			Value: v.Field(i), Most: most(v.Field(i), tag.Get("most")),
 		}
 		for pair := range strings.SplitSeq(tag.Get("words"), ",") {
 			if word, value, ok := strings.Cut(pair, "="); ok {

@@ -10,7 +10,7 @@ import (
 
 // Sampling holds the settings of an answer.
 type Sampling struct {
-	MaxNewTokens int      `yaml:"max_new_tokens" group:"sampling" alias:"max_tokens" help:"longest answer in tokens; the model's generation_config.json, if it has one, sets other defaults for this and the next settings"`
+	MaxNewTokens int      `yaml:"max_new_tokens" most:"16777216" group:"sampling" alias:"max_tokens" help:"longest answer in tokens; the model's generation_config.json, if it has one, sets other defaults for this and the next settings"`
 	Temperature  float64  `yaml:"temperature" help:"0: always the most probable token"`
 	TopK         int      `yaml:"top_k" help:"sample among the k most probable tokens; 0: all"`
 	TopP         float64  `yaml:"top_p" help:"sample among the most probable tokens that together have this probability"`
@@ -25,6 +25,9 @@ type Sampling struct {
 	Absent []int32           `yaml:"-"` // tokens that are never sampled, beside those that the tokenizer lacks
 	JSON   bool              `yaml:"-"` // the answer is a JSON object
 }
+
+// mostTokens is the largest max_new_tokens; no model has so many positions.
+const mostTokens = 1 << 24
 
 // DefaultSampling returns the default settings of generate, chat and serve.
 func DefaultSampling() Sampling {
@@ -57,8 +60,8 @@ func (s Sampling) sampler(v generate.Vocabulary) (*generate.Sampler, error) {
 	if err := sampler.Check(); err != nil {
 		return nil, fault.Mark(err, fault.Usage)
 	}
-	if s.MaxNewTokens < 1 {
-		return nil, fault.Mark(fmt.Errorf("max_new_tokens is %d, want 1 or more", s.MaxNewTokens), fault.Usage)
+	if s.MaxNewTokens < 1 || s.MaxNewTokens > mostTokens {
+		return nil, fault.Mark(fmt.Errorf("max_new_tokens is %d, want 1 … %d", s.MaxNewTokens, mostTokens), fault.Usage)
 	}
 	return sampler, nil
 }
