@@ -142,5 +142,5 @@ func TestTheDoctorFindsNothingWrongHere(t *testing.T) {
 	said := must(t, "doctor")
 	require.Contains(t, said, "\nok       kernels: ")
 	require.Contains(t, said, "\nok       built-in model: ")
-	require.Contains(t, said, "0 problems")
+	require.Contains(t, said, "\nNothing is wrong.\n")
 }
