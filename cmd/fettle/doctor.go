@@ -63,6 +63,9 @@ user or host, and no secret. Paths elsewhere and settings are as you gave them.`
 		if wrong != nil {
 			_ = s.Load() // as far as settings are right
 		}
+		if err := replaces("output_file", how.OutputFile, append(inputsOf(c), s.Config())...); err != nil {
+			return err
+		}
 		how.JSON = how.JSON || speaksJSON(cmd)
 		d := newDoctoring(cmd, how)
 		d.machine(c, s.Config())

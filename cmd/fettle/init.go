@@ -49,6 +49,9 @@ settings with which the run could not begin are adapted.`,
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
+		if err := replaces("output", from.Output, inputsOf(c)...); err != nil {
+			return err
+		}
 		f := &fitting{config: &c, given: s.Given, out: cmd.ErrOrStderr()}
 		text, err := f.initial(s, from.Preset)
 		if err != nil {

@@ -56,6 +56,9 @@ Rules of the linter (--allow RULE lets a run continue anyway):
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
+		if err := replaces("html", look.HTML, inputsOf(c)...); err != nil {
+			return err
+		}
 		look.JSON = look.JSON || look.HTML == "" && speaksJSON(cmd)
 		if look.Samples < 0 {
 			return usage(fmt.Errorf("samples is %d, want 0 or more", look.Samples))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"fettle/adapter"
 	"fettle/train"
@@ -32,6 +33,47 @@ func overwrites(c train.Config) error {
 		}
 	}
 	return nil
+}
+
+// replaces returns an error for a file to be written, named by a setting, that is one of the inputs, or that lies in
+// one of them and is no page or text such as was written there before.
+func replaces(key, path string, inputs ...string) error {
+	if path == "" || path == "-" || !isThere(path) {
+		return nil
+	}
+	for _, in := range inputs {
+		if in == "" {
+			continue
+		}
+		if sameFile(path, in) {
+			return usage(fmt.Errorf("%s %s is an input of the command, and would be replaced: name another file", key, path))
+		}
+		again := slices.Contains([]string{".html", ".txt", ".yaml", ".yml"}, filepath.Ext(path))
+		for dir := filepath.Dir(lasting(path)); isDir(in) && !again && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			if sameFile(dir, in) {
+				return usage(fmt.Errorf("%s %s is a file of the input %s, and would be replaced: name another file", key, path,
+					in))
+			}
+		}
+	}
+	return nil
+}
+
+// inputsOf lists the files and directories that a run reads.
+func inputsOf(c train.Config) []string {
+	all := []string{c.ModelName, c.Shape, c.Tokenizer, c.Adapter, c.Recipe}
+	for _, path := range slices.Concat(c.Dataset, c.EvalDataset) {
+		if file, _, is := strings.Cut(path, ".json:"); is { // an entry of dataset_info.json
+			path = file + ".json"
+		}
+		all = append(all, path)
+	}
+	for _, prompt := range c.SamplePrompts {
+		if path, is := strings.CutPrefix(prompt, "@"); is {
+			all = append(all, path)
+		}
+	}
+	return all
 }
 
 // sameFile reports whether two paths lead to one file or directory that exists.

@@ -52,6 +52,9 @@ curves side by side, of at most %d runs.`, pages.MostCompared),
 		case n > pages.MostCompared && how.HTML != "":
 			return usage(fmt.Errorf("%d runs are named, and a page can tell %d apart: name fewer", n, pages.MostCompared))
 		}
+		if err := replaces("html", how.HTML, words...); err != nil {
+			return err
+		}
 		c, out := history.Compare(runs), cmd.OutOrStdout()
 		if how.HTML != "" {
 			if err := writeComparison(how.HTML, c); err != nil {

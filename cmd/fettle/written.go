@@ -52,6 +52,9 @@ func (w writeSettings) check(file bool, inputs ...string) error {
 	case !file && isThere(w.Output) && !isDir(w.Output):
 		return usage(fmt.Errorf("output_dir %s is a file, and a directory is written: give another name", w.Output))
 	}
+	if err := replaces("output_dir", w.Output, w.Text); err != nil {
+		return err
+	}
 	out := lasting(w.Output)
 	for _, in := range inputs {
 		if path, _, err := adapter.Locate(in); err == nil {
