@@ -147,7 +147,7 @@ func Held(dir string) (o Owner, held bool, err error) {
 		return o, true, nil
 	}
 	path := filepath.Join(dir, LockFile)
-	if _, err := os.Stat(path); err != nil {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() { // nor can a run hold another's, see take
 		return o, false, nil
 	}
 	l := flock.New(path, flock.SetFlag(os.O_RDONLY))

@@ -98,6 +98,9 @@ func answerFile(
 func (b *batch) into(ctx context.Context, path string) error {
 	goOnUnread()
 	lock := flock.New(filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lock"))
+	if info, err := os.Lstat(lock.Path()); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("write %s: %s is a link, or no file: remove it", path, lock.Path())
+	}
 	if ok, err := lock.TryLock(); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	} else if !ok {

@@ -168,15 +168,15 @@ func (d *doctoring) machine(c train.Config, config string) {
 
 // places lists the directories that runs write to.
 func places(c train.Config) []doctor.Place {
-	all := []doctor.Place{{Name: "output_dir", Dir: c.OutputDir, Must: true}}
+	all := []doctor.Place{{Name: "output_dir", Dir: c.OutputDir, Must: true, Made: true}}
 	if c.OutputDir == "" {
 		all[0] = doctor.Place{Name: "this directory", Dir: ".", Must: true}
 	}
 	if c.DataCache != "" {
-		all = append(all, doctor.Place{Name: "data_cache", Dir: c.DataCache, Must: true})
+		all = append(all, doctor.Place{Name: "data_cache", Dir: c.DataCache, Must: true, Made: true})
 	}
 	if cache, err := builtin.Cache(); err == nil {
-		all = append(all, doctor.Place{Name: "cache", Dir: cache})
+		all = append(all, doctor.Place{Name: "cache", Dir: cache, Made: true})
 	}
 	return append(all, doctor.Place{Name: "temporary files", Dir: os.TempDir()})
 }

@@ -13,6 +13,7 @@ import (
 	"fettle/internal/console"
 	"fettle/internal/doctor"
 	"fettle/internal/fault"
+	"fettle/internal/human"
 	"fettle/internal/mapped"
 	"fettle/internal/plainerror"
 	"fettle/internal/readfile"
@@ -43,7 +44,7 @@ func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
-	text := shortened(plainerror.Text(err))
+	text := harmless(shortened(plainerror.Text(err)))
 	if to, ok := stderr.(*console.Stream); ok && to.JSON() {
 		log := newLog(stderr)
 		log.Error().Int("exit_code", code(err)).Msg(text)
@@ -62,6 +63,16 @@ func shortened(text string) string {
 		return text
 	}
 	return validtext.Of(text[:longestError]) + " …"
+}
+
+// harmless replaces what a terminal would take for a command, and leaves lines as they are. Names of files and what
+// they hold may be a stranger's.
+func harmless(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = human.Plain(strings.ReplaceAll(line, "\t", " "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func code(err error) int {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"fettle/internal/human"
 	"fettle/internal/readfile"
 )
 
@@ -49,6 +51,17 @@ func quote(word, system string) string {
 	}
 	if plainWord.MatchString(word) {
 		return word
+	}
+	if human.Plain(word) != word { // as bash, zsh and ksh have it: no terminal takes it for a command of its own
+		var b strings.Builder
+		for _, c := range []byte(word) {
+			if c < ' ' || c > '~' || c == '\'' || c == '\\' {
+				fmt.Fprintf(&b, `\%03o`, c)
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		return "$'" + b.String() + "'"
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

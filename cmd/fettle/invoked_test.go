@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/internal/human"
 	"fettle/internal/tinymodel"
 )
 
@@ -107,6 +109,19 @@ func TestTheProgramIsCalledAsItsUserCalledIt(t *testing.T) {
 	require.Equal(t, `'my tools/fettle'`, invoked("my tools/fettle"))
 	require.Equal(t, `"my tools\fettle.exe"`, quote(`my tools\fettle.exe`, "windows"))
 	require.Equal(t, `C:\runs\a`, quote(`C:\runs\a`, "windows"))
+
+	// What a terminal would obey is written so that it is not, and so that a shell reads the same word.
+	for _, word := range []string{"a\x1b[31m'\\b\nc ", "\u202eü", "\t"} {
+		require.Equal(t, human.Plain(quote(word, "linux")), quote(word, "linux"))
+		if bash, err := exec.LookPath("bash"); err == nil {
+			said, err := exec.Command(bash, "-c", "printf %s "+quote(word, "linux")).Output()
+			require.NoError(t, err)
+			require.Equal(t, word, string(said))
+		}
+	}
+	var said strings.Builder
+	report(&said, errors.New("read x\x1b]0;y\a\u202e:\nz"))
+	require.Equal(t, "fettle: read x?]0;y??:\n  z\n", said.String())
 
 	require.Equal(t, "fettle chat --adapter_name_or_path ./-run", commandLine(newRoot(), "chat",
 		"--adapter_name_or_path", "-run"))

@@ -165,6 +165,12 @@ func TestARunPassesOverWhatIsNoFile(t *testing.T) {
 	require.NoError(t, syscall.Mkfifo(kept[0], 0o600))
 	code, said := promptly(t, args(first, "3")...)
 	require.Zero(t, code, said)
+
+	prompts, answers := file(t, "prompts.jsonl", `{"prompt": "a"}`+"\n"), filepath.Join(t.TempDir(), "answers.jsonl")
+	require.NoError(t, syscall.Mkfifo(filepath.Join(filepath.Dir(answers), ".answers.jsonl.lock"), 0o600))
+	code, said = promptly(t, batchOf(base, prompts, answers)...)
+	require.NotZero(t, code)
+	require.Contains(t, said, "is a link, or no file")
 }
 
 // A model or an adapter from a stranger must not make another file of this machine a part of what is read.

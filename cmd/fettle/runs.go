@@ -89,6 +89,9 @@ func runsAt(cmd *cobra.Command, words []string) ([]string, error) {
 
 // runAt returns the directory of the run that a word names: a path, or a name in the directory runs.
 func runAt(word string) (string, error) {
+	if word == "" { // an unset variable of a shell, which would be the current directory
+		return "", usage(errors.New("the name of a run is empty: . names the current directory"))
+	}
 	path := filepath.Clean(word)
 	if _, err := os.Lstat(path); err != nil && !filepath.IsAbs(path) {
 		if inside := filepath.Join(runsDir, path); isThere(inside) {

@@ -200,6 +200,12 @@ func TestRunsAreRemovedOnceSomebodyAgrees(t *testing.T) {
 	code, _, stderr = call("", "train", "--config", filepath.Join(a, "config.yaml"), "--output_dir", a)
 	require.Equal(t, exitRefused, code)
 	require.Contains(t, stderr, "whose checkpoints were removed")
+	t.Run("of the variables of a shell that are not set", func(t *testing.T) {
+		t.Chdir(a)
+		code, _, stderr := call("", "runs", "rm", "--yes", "")
+		require.Equal(t, exitUsage, code)
+		require.Contains(t, stderr, "the name of a run is empty")
+	})
 	require.Contains(t, must(t, "runs", "rm", "--yes", "a [1]", "b"), "Removed ")
 	require.NoDirExists(t, a)
 	left, err := os.ReadDir(filepath.Join(runsDir, "b"))

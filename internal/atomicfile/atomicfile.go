@@ -11,10 +11,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // TemporaryPrefix begins the names of temporary directories. A crash may leave one.
 const TemporaryPrefix = ".tmp-"
+
+// IsTemporary reports whether a name is one that temporary directories get: the prefix and digits. Users may have names
+// of their own with this prefix.
+func IsTemporary(name string) bool {
+	number, ok := strings.CutPrefix(name, TemporaryPrefix)
+	return ok && number != "" && strings.Trim(number, "0123456789") == ""
+}
 
 // Content writes a file's bytes. Large files are never held in memory as a whole.
 type Content = func(io.Writer) error

@@ -21,6 +21,7 @@ type Place struct {
 	Name string // for people
 	Dir  string // or the nearest one above it that exists
 	Must bool   // a run cannot do without it
+	Made bool   // a run makes it where it is missing
 }
 
 // Disk adds what each of some places is on, and whether it works there as runs need it: a short test in a temporary
@@ -33,8 +34,11 @@ func (r *Report) Disk(places ...Place) {
 }
 
 func (r *Report) place(p Place) {
-	where := existing(p.Dir)
-	took, skew, err := tryDisk(where)
+	where, err := existing(p)
+	var took, skew time.Duration
+	if err == nil {
+		took, skew, err = tryDisk(where)
+	}
 	if err != nil {
 		err = fmt.Errorf("%s: %w: %w", p.Dir, ErrDisk, err)
 		if !p.Must {
@@ -79,17 +83,18 @@ func Brief(d time.Duration) string {
 	return human.Duration(d)
 }
 
-// existing returns the nearest directory at or above a path that exists.
-func existing(path string) string {
-	for {
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
-			return path
+// existing returns a place, or the nearest directory above it that exists if a run makes the place.
+func existing(p Place) (string, error) {
+	for path := p.Dir; ; path = filepath.Dir(path) {
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && !info.IsDir():
+			return "", fmt.Errorf("%s is a file, want a directory", path)
+		case err == nil:
+			return path, nil
+		case !p.Made || filepath.Dir(path) == path:
+			return "", err
 		}
-		up := filepath.Dir(path)
-		if up == path {
-			return path
-		}
-		path = up
 	}
 }
 

@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -16,7 +17,8 @@ import (
 )
 
 func TestReportsNameNobody(t *testing.T) {
-	p := Private{Home: "/data/people/ada", User: "ada", Host: "enigma.example.org", Secrets: []string{"s3cret"}}
+	p := Private{Homes: []string{"/data/people/ada", "/srv/ada/", "/"}, User: "ada",
+		Host: "enigma.example.org", Secrets: []string{"s3cret"}}
 	for text, want := range map[string]string{
 		"/data/people/ada/run: full":             "~/run: full",
 		"/data/people/adam/run":                  "/data/people/adam/run",
@@ -27,11 +29,17 @@ func TestReportsNameNobody(t *testing.T) {
 		"process 7 on enigma":                    "process 7 on HOST",
 		"enigmatic data of adaptation":           "enigmatic data of adaptation",
 		"FETTLE_X=s3cret":                        "FETTLE_X=***",
+		"/srv/ada/x and http://me:pass@proxy:80": "~/x and http://***@proxy:80",
 	} {
 		require.Equal(t, want, p.Hide(text))
 	}
 	require.Equal(t, "/root/x localhost", Private{User: "root", Host: "localhost"}.Hide("/root/x localhost"))
+	t.Setenv("HOME", "")
+	if u, err := user.Current(); err == nil {
+		require.Contains(t, ReadPrivate().Homes, u.HomeDir, "where the environment does not name it")
+	}
 	require.True(t, Secret("FETTLE_API_KEY"))
+	require.True(t, Secret("FETTLE_PROMPT"))
 	require.False(t, Secret("FETTLE_CPU"))
 }
 
@@ -97,20 +105,30 @@ func TestTheTightestLimitIsNoted(t *testing.T) {
 func TestDisksAreTriedAndLeftAsTheyWere(t *testing.T) {
 	dir := t.TempDir()
 	r := report(t)
-	r.Disk(Place{"output_dir", filepath.Join(dir, "not", "yet"), true})
+	r.Disk(Place{"output_dir", filepath.Join(dir, "not", "yet"), true, true})
 	require.NotEqual(t, Problem, r.Findings[0].State)
 	require.Contains(t, r.Findings[0].Text, "lock work")
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, left)
 
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	r = report(t)
+	r.Disk(Place{"output_dir", file, true, true}, Place{"output_dir", filepath.Join(file, "x"), true, true},
+		Place{"temporary files", filepath.Join(dir, "none"), false, false})
+	require.Contains(t, r.Findings[0].Text, "is a file, want a directory")
+	require.Equal(t, Problem, r.Findings[0].State)
+	require.Equal(t, Problem, r.Findings[1].State)
+	require.Equal(t, Note, r.Findings[2].State, "nobody makes the directory of temporary files")
+	r = report(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("no directory here that nobody can write to")
 	}
-	r.Disk(Place{"output_dir", "/proc/self", true}, Place{"cache", "/proc/self", false})
-	require.Equal(t, Problem, r.Findings[1].State)
-	require.ErrorIs(t, r.Findings[1].Err, ErrDisk)
-	require.Equal(t, Note, r.Findings[2].State)
+	r.Disk(Place{"output_dir", "/proc/self", true, true}, Place{"cache", "/proc/self", false, true})
+	require.Equal(t, Problem, r.Findings[0].State)
+	require.ErrorIs(t, r.Findings[0].Err, ErrDisk)
+	require.Equal(t, Note, r.Findings[1].State)
 }
 
 func TestFindingsFitTheirWidth(t *testing.T) {
@@ -126,6 +144,8 @@ func TestFindingsFitTheirWidth(t *testing.T) {
 		require.Contains(t, text, "\n         → do this")
 	}
 	require.True(t, strings.HasPrefix(f.Lines(false, 80, plain), "problem  "))
+	f = Finding{Name: "settings", State: Problem, Text: "2 are wrong:\n  a\x1b[31m\n  b\n"}
+	require.Equal(t, "problem  settings: 2 are wrong: a?[31m; b\n", f.Lines(false, 80, plain))
 }
 
 func TestProblemsKeepTheirError(t *testing.T) {

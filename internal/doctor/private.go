@@ -9,23 +9,29 @@ import (
 
 // Private holds what a report must not tell.
 type Private struct {
-	Home, User, Host string
-	Secrets          []string // values, such as keys
+	User, Host string
+	Homes      []string // of the user, by the environment and by the system
+	Secrets    []string // values, such as keys
 }
 
 // ReadPrivate asks the system.
 func ReadPrivate(secrets ...string) Private {
 	p := Private{Secrets: secrets}
-	p.Home, _ = os.UserHomeDir()
+	if home, err := os.UserHomeDir(); err == nil {
+		p.Homes = []string{home}
+	}
 	p.Host, _ = os.Hostname()
 	if u, err := user.Current(); err == nil {
-		p.User = u.Username
+		p.User, p.Homes = u.Username, append(p.Homes, u.HomeDir)
 	}
 	return p
 }
 
 // homes matches home directories of any user.
 var homes = regexp.MustCompile(`(?:/home|/Users|[A-Za-z]:\\Users)[/\\][^/\\\s:,"']+`)
+
+// login matches names and passwords in addresses.
+var login = regexp.MustCompile(`://[^/\s@]+@`)
 
 // Hide replaces home directories by ~, the host's name by HOST, the user's, in paths, by USER, and secrets by ***.
 func (p Private) Hide(text string) string {
@@ -34,8 +40,11 @@ func (p Private) Hide(text string) string {
 			text = strings.ReplaceAll(text, secret, "***")
 		}
 	}
-	if len(p.Home) > 1 {
-		text = regexp.MustCompile(regexp.QuoteMeta(p.Home)+`\b`).ReplaceAllLiteralString(text, "~")
+	text = login.ReplaceAllLiteralString(text, "://***@")
+	for _, home := range p.Homes {
+		if home = strings.TrimRight(home, `/\`); len(home) > 1 {
+			text = regexp.MustCompile(regexp.QuoteMeta(home)+`\b`).ReplaceAllLiteralString(text, "~")
+		}
 	}
 	text = homes.ReplaceAllLiteralString(text, "~")
 	if name := p.User[strings.LastIndexByte(p.User, '\\')+1:]; name != "" && name != "root" {
@@ -51,7 +60,7 @@ func (p Private) Hide(text string) string {
 
 // Secret reports whether a variable's value is nobody's business, by its name.
 func Secret(name string) bool {
-	for _, word := range []string{"KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL"} {
+	for _, word := range []string{"KEY", "TOKEN", "SECRET", "PASS", "CREDENTIAL", "AUTH", "BEARER", "PROMPT"} {
 		if strings.Contains(strings.ToUpper(name), word) {
 			return true
 		}

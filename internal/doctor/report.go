@@ -93,10 +93,25 @@ func (f Finding) Lines(first bool, width int, paint func(State, string) string) 
 	if first {
 		fmt.Fprintf(&b, "\n%s\n", f.Section)
 	}
-	text := human.Hang(string(f.State), f.Name+": "+strings.Join(strings.Fields(f.Text), " "), column, width)
+	text := human.Hang(string(f.State), f.Name+": "+oneLine(f.Text), column, width)
 	b.WriteString(paint(f.State, text[:len(f.State)]) + text[len(f.State):] + "\n")
 	if f.Advice != "" {
-		b.WriteString(human.Hang(strings.Repeat(" ", column), "→ "+f.Advice, column+2, width) + "\n")
+		b.WriteString(human.Hang(strings.Repeat(" ", column), "→ "+oneLine(f.Advice), column+2, width) + "\n")
 	}
 	return b.String()
+}
+
+// oneLine joins the lines of a text and leaves nothing in it that a terminal would take for a command.
+func oneLine(text string) string {
+	var all []string
+	for line := range strings.Lines(text) {
+		line = strings.Join(strings.Fields(line), " ")
+		if n := len(all); n > 0 && line != "" && !strings.HasSuffix(all[n-1], ":") && !strings.HasSuffix(all[n-1], ";") {
+			all[n-1] += ";"
+		}
+		if line != "" {
+			all = append(all, line)
+		}
+	}
+	return human.Plain(strings.Join(all, " "))
 }

@@ -129,7 +129,7 @@ func Remove(d atomicfile.Disk, dir string, names []string) error {
 
 // IsLitter reports whether a name is one that interrupted runs and removals leave.
 func IsLitter(name string) bool {
-	return strings.HasPrefix(name, atomicfile.TemporaryPrefix) || strings.HasPrefix(name, removedPrefix)
+	return atomicfile.IsTemporary(name) || strings.HasPrefix(name, removedPrefix)
 }
 
 // Sweep removes the temporary files of interrupted runs.

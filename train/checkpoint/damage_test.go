@@ -74,7 +74,8 @@ func edit(t *testing.T, dir string, sign bool, change func(*manifest)) {
 
 func TestLitterIsSweptAndNothingElse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run [1]") // no pattern
-	for _, name := range []string{".tmp-123/half", ".del-checkpoint-000001/half", Name(2) + "/whole", ".hidden/x"} {
+	for _, name := range []string{".tmp-123/half", ".del-checkpoint-000001/half", Name(2) + "/whole", ".hidden/x",
+		".tmp-/mine", ".tmp-12-mine/x", ".tmp-mine/x"} {
 		path := filepath.Join(dir, filepath.FromSlash(name))
 		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		require.NoError(t, os.WriteFile(path, nil, 0o644))
@@ -86,7 +87,7 @@ func TestLitterIsSweptAndNothingElse(t *testing.T) {
 	for _, e := range entries {
 		names = append(names, e.Name())
 	}
-	require.Equal(t, []string{".hidden", Name(2)}, names)
+	require.Equal(t, []string{".hidden", ".tmp-", ".tmp-12-mine", ".tmp-mine", Name(2)}, names)
 }
 
 func TestAGlanceReadsSmallFilesAndSizesAlone(t *testing.T) {

@@ -210,6 +210,7 @@ func TestFindPassesOverWhatIsNoRun(t *testing.T) {
 	trained(t, run, 2, false)
 	copied(t, run, top, "group/ünter/b")
 	copied(t, run, top, ".hidden/c")
+	copied(t, run, top, "unlocked")
 	copied(t, run, t.TempDir(), "elsewhere")
 	outside := copied(t, run, t.TempDir(), "outside")
 	require.NoError(t, os.Symlink("a [1]", filepath.Join(top, "latest")))
@@ -226,6 +227,9 @@ func TestFindPassesOverWhatIsNoRun(t *testing.T) {
 		require.NoError(t, os.MkdirAll(filepath.Join(top, "piped"), 0o755))
 		write(t, "", top, "piped", report.LogFile)
 		require.NoError(t, exec.Command("mkfifo", filepath.Join(top, "piped", settingsFile)).Run())
+		lock := filepath.Join(top, "unlocked", train.LockFile)
+		require.NoError(t, os.RemoveAll(lock))
+		require.NoError(t, exec.Command("mkfifo", lock).Run(), "a lock that nobody can hold")
 	}
 	found, err := Find(top)
 	require.NoError(t, err)
@@ -236,8 +240,13 @@ func TestFindPassesOverWhatIsNoRun(t *testing.T) {
 		names[rel] = r.State
 	}
 	require.Equal(t, map[string]State{
-		"a [1]": Stopped, "group/ünter/b": Stopped, "away": Stopped, "piped": Stopped,
+		"a [1]": Stopped, "group/ünter/b": Stopped, "away": Stopped, "piped": Stopped, "unlocked": Stopped,
 	}, names)
+	sizes := map[string]int64{}
+	for _, r := range found.Runs {
+		sizes[filepath.Base(r.Path)] = r.Bytes
+	}
+	require.Equal(t, size(outside), sizes["away"], "what the link leads to")
 	others := map[string]string{}
 	for _, o := range found.Others {
 		others[filepath.Base(o.Path)] = o.What

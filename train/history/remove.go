@@ -156,5 +156,9 @@ func (r *Removal) Do(d atomicfile.Disk) error {
 	if len(r.Stays) > 0 {
 		return nil
 	}
-	return os.Remove(r.Path) // fails if something came meanwhile
+	dir, err := filepath.Abs(r.Path) // "." has no name to remove
+	if err != nil {
+		return err
+	}
+	return os.Remove(dir) // fails if something came meanwhile
 }

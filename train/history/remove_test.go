@@ -104,6 +104,16 @@ func TestLinksToRunsAreNotRemoved(t *testing.T) {
 	}
 }
 
+func TestTheRunOfTheCurrentDirectoryIsRemoved(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	trained(t, run, 2, false)
+	t.Chdir(run)
+	r, err := NewRemoval(".", true)
+	require.NoError(t, err)
+	require.NoError(t, r.Do(atomicfile.OS{}))
+	require.NoDirExists(t, run)
+}
+
 var errDisk = errors.New("the disk fails")
 
 // failing fails its call number left, and all after it, as if the machine had stopped.

@@ -157,9 +157,8 @@ func (d *dir) run() Run {
 	r := Run{Path: d.path, Method: text(d.settings["finetuning_type"]), Recipe: text(d.settings["recipe"])}
 	r.Method, r.Recipe = cmp.Or(r.Method, d.record.Type, d.saved.Config.Type), cmp.Or(r.Recipe, d.record.Recipe)
 	r.Base = base(d.settings, d.record)
-	if target, err := os.Readlink(d.path); err == nil {
-		r.Link = target
-	}
+	r.Link, _ = os.Readlink(d.path)
+	target, _ := filepath.EvalSymlinks(d.path)
 	s := d.saved
 	r.Step, r.Steps, r.Epoch, r.Loss = s.Step, cmp.Or(s.Steps, d.last().Steps), s.Epochs, s.Loss
 	r.EvalLoss, r.BestLoss, r.Seconds = s.EvalAfter, s.Lowest, s.Elapsed.Seconds()
@@ -174,7 +173,7 @@ func (d *dir) run() Run {
 	if r.State == Running {
 		d.follow(&r)
 	}
-	r.Changed, r.Bytes = d.changed(r.State), size(d.path)
+	r.Changed, r.Bytes = d.changed(r.State), size(cmp.Or(target, d.path))
 	return r
 }
 
