@@ -86,14 +86,21 @@ func (c *crowd) response(name string) (w *httptest.ResponseRecorder) {
 
 const greedy, ann, ben = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
-// order ends answers one after another and returns the prompts in the order in which they began, the current one first.
-func order(t *testing.T, e *relay, n int) (all []string) {
+// order ends answers one after another, each when all other requests wait for their turns, and returns the prompts in
+// the order in which they began, the current one first.
+func (c *crowd) order(e *relay, n int) (all []string) {
+	turns := c.s.turns
 	for range n {
-		all = append(all, receive(t, e.begun))
+		all = append(all, receive(c.T, e.begun))
+		await(c.T, func() bool {
+			turns.mu.Lock()
+			defer turns.mu.Unlock()
+			return turns.having != nil && len(turns.waiting)+1 == turns.inside
+		})
 		select {
 		case e.end <- struct{}{}:
 		case <-time.After(patience()):
-			require.FailNow(t, "no answer is computed")
+			require.FailNow(c, "no answer is computed")
 		}
 	}
 	return all
@@ -106,7 +113,7 @@ func TestClientsTakeTurnsForEachAnswer(t *testing.T) {
 	c.send("h", greedy, `, "n": 2`, "h")
 	c.send("a", ann, "", "a1", "a2")
 	c.send("b", ben, "", "b")
-	require.Equal(t, []string{"g1", "a1", "b", "h", "a2", "g2", "h", "g3", "g4"}, order(t, e, 9),
+	require.Equal(t, []string{"g1", "a1", "b", "h", "a2", "g2", "h", "g3", "g4"}, c.order(e, 9),
 		"clients in turn, and within one its requests")
 	c.all.Wait()
 	for name, texts := range map[string]string{"g": "g1 g2 g3 g4", "h": "h h", "a": "a1 a2", "b": "b"} {
@@ -126,11 +133,11 @@ func TestClientsThatComeAnewQueueUp(t *testing.T) {
 	c := newCrowd(t, New(e, Options{}))
 	c.send("b", ben, "", "b1", "b2")
 	c.send("g", greedy, "", "g1", "g2")
-	require.Equal(t, []string{"b1"}, order(t, e, 1))
+	require.Equal(t, []string{"b1"}, c.order(e, 1))
 	require.Equal(t, "g1", receive(t, e.begun))
 	c.send("a", ann, "", "a")
 	e.begun <- "g1"
-	require.Equal(t, []string{"g1", "b2", "a", "g2"}, order(t, e, 4))
+	require.Equal(t, []string{"g1", "b2", "a", "g2"}, c.order(e, 4))
 	c.all.Wait()
 }
 
@@ -169,7 +176,7 @@ func TestAFullQueueMakesRoomForOtherClients(t *testing.T) {
 	c.sendMore(t.Context(), "a2", ann, "", "a2")
 	require.Equal(t, http.StatusTooManyRequests, c.response("a2").Code, "no client has more than its own would then")
 
-	require.Equal(t, []string{"g", "a", "b", "g", "more", "more"}, order(t, e, 6))
+	require.Equal(t, []string{"g", "a", "b", "g", "more", "more"}, c.order(e, 6))
 	c.all.Wait()
 	for _, name := range []string{"a", "b", "g0", "g1"} {
 		require.Equal(t, http.StatusOK, c.response(name).Code, name)
@@ -183,7 +190,7 @@ func TestRequestsBetweenTurnsMakeRoomToo(t *testing.T) {
 	for i := range 3 {
 		c.send(fmt.Sprint("g", i), greedy, `, "stream": true`, "g", "more")
 	}
-	require.Equal(t, []string{"g", "g", "g"}, order(t, e, 3))
+	require.Equal(t, []string{"g", "g", "g"}, c.order(e, 3))
 	require.Equal(t, "more", receive(t, e.begun))
 	c.sendMore(t.Context(), "a", ann, "", "a")
 	w := c.response("g2")
@@ -191,7 +198,7 @@ func TestRequestsBetweenTurnsMakeRoomToo(t *testing.T) {
 	require.Contains(t, w.Body.String(), `data: {"error":{"message":"other clients need the places`)
 	require.NotContains(t, w.Body.String(), "[DONE]")
 	e.begun <- "more"
-	require.Equal(t, []string{"more", "a", "more"}, order(t, e, 3))
+	require.Equal(t, []string{"more", "a", "more"}, c.order(e, 3))
 	require.Equal(t, http.StatusOK, c.response("a").Code)
 	c.all.Wait()
 }
@@ -207,7 +214,7 @@ func TestAClientThatGoesWhileItWaitsLeavesTheQueue(t *testing.T) {
 	require.Empty(t, c.response("a").Body)
 	require.Equal(t, 1, inside(c.s))
 	c.send("b", ben, "", "b")
-	require.Equal(t, []string{"g", "b"}, order(t, e, 2))
+	require.Equal(t, []string{"g", "b"}, c.order(e, 2))
 	c.all.Wait()
 	require.Empty(t, e.begun, "nothing is computed for it")
 }
@@ -260,7 +267,7 @@ func TestRequestsHaveAnEnd(t *testing.T) {
 		require.Equal(t, http.StatusServiceUnavailable, w.Code)
 		require.Contains(t, w.Body.String(), `"code":"overloaded"`)
 		require.Equal(t, "5", w.Header().Get("Retry-After"))
-		require.Equal(t, []string{"g"}, order(t, e, 1))
+		require.Equal(t, []string{"g"}, c.order(e, 1))
 		c.all.Wait()
 	})
 }
