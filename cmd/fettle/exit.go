@@ -101,7 +101,7 @@ func code(err error) int {
 	case fault.Refused:
 		return exitRefused
 	}
-	if errors.Is(err, readfile.ErrUnfit) {
+	if errors.Is(err, readfile.ErrUnfit) || errors.As(err, new(checkpoint.RangeError)) {
 		return exitData
 	}
 	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) {

@@ -59,10 +59,11 @@ func inCache(put func(root string) (string, error)) (path string, err error) {
 			}
 		}
 	}
-	if root, failed := os.MkdirTemp("", "fettle-"); failed == nil {
-		path, err = put(root)
-	}
+	root, err := os.MkdirTemp("", "fettle-")
 	if err != nil {
+		return "", fmt.Errorf("unpack built-in files: no place for them; set TMPDIR to one you can write to: %w", err)
+	}
+	if path, err = put(root); err != nil {
 		return "", fmt.Errorf("unpack built-in files: %w", err)
 	}
 	return path, nil

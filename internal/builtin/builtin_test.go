@@ -141,3 +141,13 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		require.NoError(t, os.Remove(path))
 	}
 }
+
+func TestWithoutADirectoryItIsSaidWhatToSet(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	t.Setenv("HOME", "")
+	t.Setenv("XDG_CACHE_HOME", "")
+	t.Setenv("TMPDIR", filepath.Join(file, "below"))
+	_, err := builtin.Dir()
+	require.ErrorContains(t, err, "set TMPDIR to one you can write to")
+}

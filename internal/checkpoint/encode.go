@@ -11,6 +11,13 @@ import (
 	"fettle/internal/compute"
 )
 
+// RangeError is the error of numbers that are not finite, or that a type cannot hold.
+type RangeError string
+
+func (e RangeError) Error() string { return string(e) }
+
+func rangef(format string, args ...any) error { return RangeError(fmt.Sprintf(format, args...)) }
+
 // Encode writes src to dst as elements of type F32, F16, BF16 or a quantized type of GGUF, rounded to nearest, ties to
 // even, or as package block quantizes. dst has the length that the type requires for len(src) elements, which are whole
 // rows. Numbers that are not finite, or beyond the type's range, are an error.
@@ -34,7 +41,7 @@ func Encode(t Type, dst []byte, src []float32) error {
 		for i, x := range src {
 			h := float16.Fromfloat32(x)
 			if h.IsInf(0) {
-				return fmt.Errorf("encode as F16: element %d is %v, want at most 65504 in magnitude", i, x)
+				return rangef("encode as F16: element %d is %v, want at most 65504 in magnitude; BF16 and F32 hold it", i, x)
 			}
 			le.PutUint16(dst[2*i:], h.Bits())
 		}
@@ -42,7 +49,7 @@ func Encode(t Type, dst []byte, src []float32) error {
 		for i, x := range src {
 			b := compute.ToBF16(x)
 			if b&0x7f80 == 0x7f80 {
-				return fmt.Errorf("encode as BF16: element %d is %v, which rounds to infinity", i, x)
+				return rangef("encode as BF16: element %d is %v, which rounds to infinity; F32 holds it", i, x)
 			}
 			le.PutUint16(dst[2*i:], b)
 		}
@@ -53,8 +60,8 @@ func Encode(t Type, dst []byte, src []float32) error {
 		}
 		// Beyond some 2³⁰ no scale is enough; where a fit overflows it may have none at all.
 		if blocks.Encode(dst, src); largest > 1<<30 || !blocks.Finite(dst) {
-			const message = "encode as %s: its numbers, up to %v in magnitude, need a scale beyond 65504"
-			return fmt.Errorf(message, t, largest)
+			const message = "encode as %s: its numbers, up to %v in magnitude, need a scale beyond 65504; BF16 and F32 hold them"
+			return rangef(message, t, largest)
 		}
 	}
 	return nil
@@ -70,5 +77,5 @@ func magnitude(src []float32) (float32, error) {
 		return x, nil
 	}
 	i := slices.IndexFunc(src, func(x float32) bool { return x-x != 0 })
-	return 0, fmt.Errorf("element %d is %v, want a finite number", i, src[i])
+	return 0, rangef("element %d is %v, want a finite number", i, src[i])
 }

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"fettle/internal/checkpoint"
 	"fettle/internal/rng"
 	"fettle/model"
 )
@@ -117,6 +118,9 @@ func Certify(s Sample, before, after func() (*model.Model, error)) (Certificate,
 	c.KL, c.Top1 = c.KL/n, float64(agree)/n
 	c.PerplexityBefore, c.PerplexityAfter = math.Exp(nll/n), math.Exp(nllAfter/n)
 	for _, x := range []float64{c.MaxDifference, c.KL, c.PerplexityAfter} {
+		if before := c.PerplexityBefore; math.IsNaN(before) || math.IsInf(before, 0) {
+			return c, checkpoint.RangeError("the logits of the model that was written are not finite, nor were they before")
+		}
 		if math.IsNaN(x) || math.IsInf(x, 0) {
 			return c, fmt.Errorf("the written model's logits are not finite (perplexity %v before, %v after)",
 				c.PerplexityBefore, c.PerplexityAfter)
