@@ -14,10 +14,18 @@ import (
 	"fettle/adapter"
 	"fettle/internal/powerloss"
 	"fettle/train/checkpoint"
+	"fettle/train/report"
 )
 
+// saved returns the step of a checkpoint, 0 for none.
+func saved(path string) (step int) {
+	fmt.Sscanf(filepath.Base(path), "checkpoint-%d", &step)
+	return step
+}
+
 // A whole run on a disk that loses what is not synced: at every moment the newest checkpoint is as new as the run knew
-// it to be saved, a finished run's adapter is there, and runs that continue end with the same bits.
+// it to be saved, with the rows of the log up to it, the best one is there, a finished run's adapter is there, and runs
+// that continue end with the same bits.
 func TestPowerLossNeverLosesARun(t *testing.T) {
 	if testing.Short() {
 		t.Skip("long")
@@ -27,12 +35,13 @@ func TestPowerLossNeverLosesARun(t *testing.T) {
 	}
 	set := func() Config {
 		c := config(t.TempDir())
-		c.Epochs, c.SaveSteps, c.SaveLimit = 1, 1, 2
+		c.Epochs, c.SaveSteps, c.EvalSteps, c.SaveLimit = 1, 1, 1, 1 // so that the best checkpoints before are removed
 		c.SamplePrompts, c.SampleSteps = []string{"a"}, 1
 		return c
 	}
 	newJob := func() Job {
 		j := job(t, lora, 1)
+		j.Evaluation = j.Training // whose loss falls
 		j.Sample = func(context.Context, string) (string, error) { return "b", nil }
 		return j
 	}
@@ -49,6 +58,9 @@ func TestPowerLossNeverLosesARun(t *testing.T) {
 	_, err := runOn(context.Background(), d, c, j)
 	require.NoError(t, err)
 	require.Equal(t, want, outcome(t, c.OutputDir))
+	best, err := os.Readlink(filepath.Join(c.OutputDir, bestLink))
+	require.NoError(t, err)
+	require.Equal(t, checkpoint.Name(3), best, "it moves")
 	d.Acknowledge("finished")
 	result, err := os.ReadFile(filepath.Join(c.OutputDir, adapter.WeightsFile))
 	require.NoError(t, err)
@@ -60,6 +72,13 @@ func TestPowerLossNeverLosesARun(t *testing.T) {
 			if what != "finished" && filepath.Base(newest) < what {
 				return fmt.Errorf("%s was saved, the newest is %q", what, newest)
 			}
+		}
+		rows, err := report.ReadLog(dir)
+		if step := saved(newest); step > 0 && (err != nil || len(rows.Steps) < step) {
+			return fmt.Errorf("%s is there, and %d rows of the log: %v", newest, len(rows.Steps), err)
+		}
+		if best, err := os.Readlink(filepath.Join(dir, bestLink)); err == nil && sound(filepath.Join(dir, best)) != nil {
+			return fmt.Errorf("the best checkpoint, %s, is gone", best)
 		}
 		if slices.Contains(said, "finished") {
 			left, err := os.ReadFile(filepath.Join(dir, adapter.WeightsFile))

@@ -9,6 +9,7 @@ import (
 type Disk interface {
 	MkdirTemp(dir, pattern string) (string, error)
 	WriteFile(path string, content Content) error // creates and syncs; the file must not exist
+	Append(path string) (File, error)             // see Append
 	SyncDir(path string) error
 	Symlink(target, path string) error
 	Rename(from, to string) error
@@ -26,6 +27,14 @@ func (OS) WriteFile(path string, content Content) error {
 		return err
 	}
 	return Fill(f, content)
+}
+
+func (OS) Append(path string) (File, error) {
+	f, err := Append(path)
+	if err != nil { // not a File that holds a nil
+		return nil, err
+	}
+	return f, nil
 }
 
 // SyncDir makes the names in a directory durable, where the system can.

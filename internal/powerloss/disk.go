@@ -141,6 +141,21 @@ func (d *Disk) WriteFile(path string, content atomicfile.Content) error {
 	return atomicfile.Fill(&file{f, d, at}, content)
 }
 
+func (d *Disk) Append(path string) (atomicfile.File, error) {
+	f, err := atomicfile.Append(path)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := d.find(path)
+	if at == nil {
+		at = &inode{}
+		d.name(filepath.Dir(path), map[string]*inode{filepath.Base(path): at})
+	}
+	return &file{f, d, at}, nil
+}
+
 func (d *Disk) SyncDir(path string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -169,12 +169,13 @@ func survive(tree map[string][]byte, disk map[*inode]*left, decided map[choice]i
 	}
 }
 
-// content returns what is left of a file: what was synced, all, the first half, or zeros in the second.
+// content returns what is left of a file: what was synced, with all that was written since, its first half, or zeros in
+// the second.
 func content(l *left, way int) []byte {
 	if l == nil {
 		return []byte{}
 	}
-	half := len(l.written) / 2
+	half := (len(l.content) + len(l.written)) / 2
 	switch way {
 	case 1:
 		return append([]byte{}, l.written...)

@@ -131,7 +131,7 @@ func readRows(dir string, last int64) (h History, err error) {
 // Log appends rows to metrics.jsonl and keeps them in memory. A row that cannot be written is lost; that never
 // stops a run.
 type Log struct {
-	f *os.File
+	f atomicfile.File
 	History
 }
 
@@ -157,7 +157,12 @@ func OpenLog(d atomicfile.Disk, dir string, last Limits) (*Log, error) {
 			return nil, err
 		}
 	}
-	l.f, err = atomicfile.Append(path)
+	if l.f, err = d.Append(path); err != nil {
+		return nil, err
+	}
+	if old == nil { // its name is durable before there is a checkpoint
+		err = d.SyncDir(dir)
+	}
 	return l, err
 }
 
