@@ -17,9 +17,10 @@ func BenchmarkDecodeBlocks(b *testing.B) {
 	const n, k, bytes = 5632, 2048, 300 << 20
 	kinds := append([]compute.DType{compute.BF16, compute.NF4}, compute.BlockTypes()...)
 	for _, typ := range kinds {
-		for _, threads := range []int{1, 2} {
-			b.Run(fmt.Sprintf("%v/%d", typ, threads), func(b *testing.B) {
-				dev, _ := New(Options{Compute: "f32", Threads: threads})
+		for i := range 4 {
+			mode, threads := []string{compute.ModeF32, compute.ModeInt8}[i%2], 1+i/2
+			b.Run(fmt.Sprintf("%v/%s/%d", typ, mode, threads), func(b *testing.B) {
+				dev, _ := New(Options{Compute: mode, Threads: threads})
 				var all []*compute.Matrix
 				first := devicetest.Drawn(3, n, k, typ)
 				for range bytes / int(typ.Bytes(n, k)) {

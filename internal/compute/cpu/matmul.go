@@ -20,15 +20,25 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		d.matMulInt8(y, x, p, n)
 		return
 	}
-	if d.bf16 && d.core.AMX != nil {
-		d.matMulAMX(y, x, w, n)
+	if p := d.inCodes(w); p != nil && n > 1 {
+		codes := d.codeRows(x, n, w.K)
+		d.matMulCodes(y, codes, p, n)
+		d.free.putWords(codes)
 		return
 	}
 	if n == 1 && d.oneRow(x, []compute.Product{{Y: y, W: w}}) {
 		return
 	}
-	if d.int8Scales(w) != nil {
+	if d.bf16 && d.core.AMX != nil {
+		d.matMulAMX(y, x, w, n)
+		return
+	}
+	switch _, blocks := w.Type.Block(); {
+	case d.int8Scales(w) != nil:
 		x = d.fakeQuantize(x, n, w.K, nil)
+		defer d.free.put(x)
+	case d.int8 && blocks:
+		x = d.fakeCodes(x, n, w.K)
 		defer d.free.put(x)
 	}
 	g := product{rows: n, cols: w.N, c: y, ldc: w.N}

@@ -1,6 +1,9 @@
 package cpu
 
-import "fettle/internal/compute"
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
 
 // Where the processor has no products of bfloat16 or bytes, compute bf16 and int8 multiply the rounded factors as
 // float32: the same sums, up to their rounding, at the speed of float32.
@@ -54,5 +57,16 @@ func (d *device) fakeQuantize(x []float32, n, k int, scale []float32) []float32 
 			}
 		}
 	})
+	return out
+}
+
+// fakeCodes returns x (n, k) with runs rounded to bytes of their own scales, as float32. The caller puts the result
+// back to the pool.
+func (d *device) fakeCodes(x []float32, n, k int) []float32 {
+	codes, out := d.codeRows(x, n, k), d.free.get(n*k)
+	defer d.free.putWords(codes)
+	for i := range n * k / kernel.Run {
+		kernel.RunValues(out[i*kernel.Run:], codes[i*kernel.RunWords:])
+	}
 	return out
 }

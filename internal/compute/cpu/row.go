@@ -38,6 +38,7 @@ type rowWork struct {
 	*device
 	x           []float32     // rounded and padded
 	pairs       []kernel.Word // x in bfloat16, where products are of pairs
+	codes       []kernel.Word // x in codes, where some are of those
 	total, part []float32     // the sums of a panel, those of a block
 	sums        []float32     // the one of both that is continued
 	largest     []float32     // magnitudes of NF4
@@ -71,6 +72,11 @@ func (d *device) oneRow(x []float32, products []compute.Product) bool {
 		defer d.free.putWords(pairs)
 		d.core.PackBF16(&kernel.Pack{Dst: pairs, LDD: 1, Src: kernel.Words(padded), LDS: k, Rows: 1, Cols: k})
 	}
+	var codes []kernel.Word
+	if slices.ContainsFunc(products, func(p compute.Product) bool { return d.inCodes(p.W) != nil }) {
+		codes = d.codeRows(x, 1, k)
+		defer d.free.putWords(codes)
+	}
 	d.each(items, func(i int) {
 		r := &rows[0]
 		for j := 1; j < len(rows) && i >= rows[j].first; j++ {
@@ -79,7 +85,7 @@ func (d *device) oneRow(x []float32, products []compute.Product) bool {
 		scratch := d.free.get(3 * panel)
 		defer d.free.put(scratch)
 		w := rowWork{
-			device: d, x: padded, pairs: pairs,
+			device: d, x: padded, pairs: pairs, codes: codes,
 			total: scratch[:panel], part: scratch[panel : 2*panel], largest: scratch[2*panel:],
 		}
 		from := (i - r.first) * r.perItem
@@ -106,8 +112,10 @@ func (w *rowWork) panel(r *rowOf, j int) {
 	copy(r.y[j*panel:], w.total)
 }
 
-// inBytes reports whether p is a product of codes.
-func (d *device) inBytes(p compute.Product) bool { return d.intWeights(p.W) != nil }
+// inBytes reports whether p is a product of whole numbers.
+func (d *device) inBytes(p compute.Product) bool {
+	return d.intWeights(p.W) != nil || d.inCodes(p.W) != nil
+}
 
 // upTo returns how many times per, rounded up, make n.
 func upTo(n, per int) int { return (n + per - 1) / per }
@@ -115,6 +123,11 @@ func upTo(n, per int) int { return (n + per - 1) / per }
 // rowSums fills in how the sums of a panel of w are continued by steps lo … hi-1, and reports false where tiles do
 // better or have sums of another kind.
 func (d *device) rowSums(r *rowOf, w *compute.Matrix) bool {
+	if p := d.inCodes(w); p != nil {
+		r.steps, r.depth = w.K, w.K
+		r.sums = func(w *rowWork, j, _, _ int) { w.sumsCodes(p, j) }
+		return true
+	}
 	if d.core.RowBF16 == nil || w.Raw != nil || d.bf16 && d.core.AMX != nil {
 		return false
 	}
@@ -175,11 +188,21 @@ func (d *device) rowSumsQuantized(packed any) func(w *rowWork, j, lo, hi int) {
 			w.core.RowInt8(w.sums, w.x[lo:][:4*words], data, p.scale[j*panel:])
 		}
 	case *blockPanels:
+		if d.int8 {
+			return nil
+		}
 		return func(w *rowWork, j, lo, hi int) { p.rowSums(w.device, w.sums, w.x, j, lo, hi) }
 	case *nf4Panels:
 		return func(w *rowWork, j, lo, hi int) { w.sumsNF4(p, j, lo, hi) }
 	}
 	return nil
+}
+
+// sumsCodes adds the sums of panel j of p.
+func (w *rowWork) sumsCodes(p *blockPanels, j int) {
+	room := w.free.get(kernel.BlockScales)
+	defer w.free.put(room)
+	p.addCodes(w.sums, w.codes, room, j, 1)
 }
 
 // sumsNF4 continues the sums of panel j of p by elements lo … hi-1, block by block of magnitudes.

@@ -109,6 +109,9 @@ func kernelsOf(l kernel.Level) (names []string) {
 	}
 	for typ := range l.Blocks {
 		names = append(names, fmt.Sprint("Row ", typ), fmt.Sprint("Dequantize ", typ))
+		if l.Blocks[typ].Codes != nil {
+			names = append(names, fmt.Sprint("Codes ", typ))
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -120,7 +123,7 @@ func spoiled(l kernel.Level, name string, called *bool) kernel.Level {
 		f.Set(wrong(f, called))
 		return l
 	}
-	blocks := map[string]int{"Row": 0, "Dequantize": 1}
+	blocks := map[string]int{"Row": 0, "Dequantize": 1, "Codes": 2}
 	which, typ, _ := strings.Cut(name, " ")
 	if which == "AMX" {
 		amx := *l.AMX
@@ -170,6 +173,8 @@ func wrong(f reflect.Value, called *bool) reflect.Value {
 				args.X[0] ^= 1 << 20
 			}
 		case *kernel.Blocks:
+			spoil(args.Dst)
+		case *kernel.BlockRows:
 			spoil(args.Dst)
 		case []float32:
 			if dst, ok := in[1].Interface().([]kernel.Word); ok { // ToBytes, ToPairs

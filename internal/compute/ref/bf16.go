@@ -46,10 +46,10 @@ func (d bf16) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 // CrossEntropy rounds x, the head, and the gradient of the logits.
 func (d bf16) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int) {
 	compute.Need(len(x), n*w.K)
-	crossEntropy(loss, dx, rounded(x[:n*w.K]), weights(w), target, scale, n, func(p float64) float64 {
-		return float64(round(float32(p)))
-	})
+	crossEntropy(loss, dx, rounded(x[:n*w.K]), weights(w), weights(w), target, scale, n, toBF16)
 }
+
+func toBF16(p float64) float64 { return float64(round(float32(p))) }
 
 // weights returns w with rounded weights.
 func weights(w *compute.Matrix) *compute.Matrix {

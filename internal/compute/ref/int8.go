@@ -2,16 +2,16 @@ package ref
 
 import (
 	"math"
+	"slices"
 
 	"fettle/internal/compute"
 )
 
 // int8Device computes as compute int8 does, plainly: products with Int8 weights have the other factor rounded row by
-// row to eight bits; another device computes the rest.
+// row to eight bits, x·Wᵀ with weights in blocks run by run; another device computes the rest.
 type int8Device struct{ compute.Device }
 
-// NewInt8 returns the plain device that rounds as compute int8 does, and leaves all but products with Int8 weights to
-// rest.
+// NewInt8 returns the plain device that rounds as compute int8 does, and leaves all other products to rest.
 func NewInt8(rest compute.Device) compute.Device { return int8Device{rest} }
 
 // Prepare leaves Int8 weights as they are.
@@ -26,6 +26,11 @@ func (d int8Device) Prepare(w *compute.Matrix) error {
 func (d int8Device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	q, ok := w.Packed.(*compute.Int8Weights)
 	if !ok {
+		if _, blocks := w.Type.Block(); blocks {
+			compute.Need(len(x), n*w.K)
+			New().MatMul(y, inRuns(x[:n*w.K]), w, n)
+			return
+		}
 		d.Device.MatMul(y, x, w, n)
 		return
 	}
@@ -41,6 +46,22 @@ func (d int8Device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 			y[i*w.N+o] = float32(sum * float64(scale) * float64(q.Scale[o]))
 		}
 	}
+}
+
+// CrossEntropy has logits as MatMul computes them.
+func (d int8Device) CrossEntropy(
+	loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int,
+) {
+	if _, blocks := w.Type.Block(); !blocks {
+		d.Device.CrossEntropy(loss, dx, x, w, target, scale, n)
+		return
+	}
+	compute.Need(len(x), n*w.K)
+	back, round := w, asItIs
+	if _, exact := d.Device.(device); !exact {
+		back, round = weights(w), toBF16
+	}
+	crossEntropy(loss, dx, inRuns(x[:n*w.K]), w, back, target, scale, n, round)
 }
 
 // MatMuls: one after the other.
@@ -93,4 +114,15 @@ func toInt8(x []float32) (codes []float64, scale float32) {
 		}
 	}
 	return codes, top/127 + zero
+}
+
+// inRuns rounds every 32 elements of x to whole multiples, −127 … 127, of a scale of their own.
+func inRuns(x []float32) (rounded []float32) {
+	for run := range slices.Chunk(x, 32) {
+		codes, scale := toInt8(run)
+		for _, c := range codes {
+			rounded = append(rounded, float32(c)*scale)
+		}
+	}
+	return rounded
 }

@@ -40,12 +40,14 @@ func (device) SwiGLUBackward(dgate, dup, dy, gate, up []float32) {
 //	loss[i] = log Σ_o exp z[o] − z[target]
 //	dx[i]  += scale[i]·Σ_o (p[o] − [o = target])·w[o]
 func (device) CrossEntropy(loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int) {
-	crossEntropy(loss, dx, x, w, target, scale, n, func(p float64) float64 { return p })
+	crossEntropy(loss, dx, x, w, w, target, scale, n, asItIs)
 }
 
-// crossEntropy passes the gradient of every logit through round.
+func asItIs(p float64) float64 { return p }
+
+// crossEntropy passes the gradient of every logit through round, and takes it back to dx by other weights.
 func crossEntropy(
-	loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int,
+	loss []float64, dx, x []float32, w, back *compute.Matrix, target []int32, scale []float32, n int,
 	round func(float64) float64,
 ) {
 	compute.Need(len(loss), n)
@@ -75,7 +77,7 @@ func crossEntropy(
 			if o == int(target[i]) {
 				p--
 			}
-			w.Row(row, o, 0)
+			back.Row(row, o, 0)
 			axpy(grad, round(p*float64(scale[i])), row)
 		}
 		addTo(dx[i*w.K:][:w.K], grad)

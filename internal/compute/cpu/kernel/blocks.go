@@ -33,7 +33,11 @@ type Blocks struct {
 //	Dequantize  dst[32k+c] = w(k, c)
 //
 // for k < 32·count. The values are those of package block, to the bit.
-type BlockKernels struct{ Row, Dequantize func(*Blocks) }
+type BlockKernels struct {
+	Row, Dequantize func(*Blocks)
+
+	Codes func(*BlockRows) // see there; nil where there is none
+}
 
 // plainBlocks returns the plain kernels of all types of blocks.
 func plainBlocks() map[compute.DType]BlockKernels {

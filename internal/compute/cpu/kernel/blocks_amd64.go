@@ -8,35 +8,35 @@ import "fettle/internal/compute"
 
 func blocksAVX2() map[compute.DType]BlockKernels {
 	return map[compute.DType]BlockKernels{
-		compute.Q4_0:   {rowQ4_0AVX2, dequantizeQ4_0AVX2},
-		compute.Q4_1:   {rowQ4_1AVX2, dequantizeQ4_1AVX2},
-		compute.Q5_0:   {rowQ5_0AVX2, dequantizeQ5_0AVX2},
-		compute.Q5_1:   {rowQ5_1AVX2, dequantizeQ5_1AVX2},
-		compute.Q8_0:   {rowQ8_0AVX2, dequantizeQ8_0AVX2},
-		compute.Q2_K:   {rowQ2_KAVX2, dequantizeQ2_KAVX2},
-		compute.Q3_K:   {rowQ3_KAVX2, dequantizeQ3_KAVX2},
-		compute.Q4_K:   {rowQ4_KAVX2, dequantizeQ4_KAVX2},
-		compute.Q5_K:   {rowQ5_KAVX2, dequantizeQ5_KAVX2},
-		compute.Q6_K:   {rowQ6_KAVX2, dequantizeQ6_KAVX2},
-		compute.IQ4_NL: {rowIQ4_NLAVX2, dequantizeIQ4_NLAVX2},
-		compute.IQ4_XS: {rowIQ4_XSAVX2, dequantizeIQ4_XSAVX2},
+		compute.Q4_0:   {rowQ4_0AVX2, dequantizeQ4_0AVX2, codesQ4_0AVX2},
+		compute.Q4_1:   {rowQ4_1AVX2, dequantizeQ4_1AVX2, codesQ4_1AVX2},
+		compute.Q5_0:   {rowQ5_0AVX2, dequantizeQ5_0AVX2, codesQ5_0AVX2},
+		compute.Q5_1:   {rowQ5_1AVX2, dequantizeQ5_1AVX2, codesQ5_1AVX2},
+		compute.Q8_0:   {rowQ8_0AVX2, dequantizeQ8_0AVX2, codesQ8_0AVX2},
+		compute.Q2_K:   {rowQ2_KAVX2, dequantizeQ2_KAVX2, codesQ2_KAVX2},
+		compute.Q3_K:   {rowQ3_KAVX2, dequantizeQ3_KAVX2, codesQ3_KAVX2},
+		compute.Q4_K:   {rowQ4_KAVX2, dequantizeQ4_KAVX2, codesQ4_KAVX2},
+		compute.Q5_K:   {rowQ5_KAVX2, dequantizeQ5_KAVX2, codesQ5_KAVX2},
+		compute.Q6_K:   {rowQ6_KAVX2, dequantizeQ6_KAVX2, codesQ6_KAVX2},
+		compute.IQ4_NL: {rowIQ4_NLAVX2, dequantizeIQ4_NLAVX2, codesIQ4_NLAVX2},
+		compute.IQ4_XS: {rowIQ4_XSAVX2, dequantizeIQ4_XSAVX2, codesIQ4_XSAVX2},
 	}
 }
 
 func blocksAVX512() map[compute.DType]BlockKernels {
 	return map[compute.DType]BlockKernels{
-		compute.Q4_0:   {rowQ4_0AVX512, dequantizeQ4_0AVX512},
-		compute.Q4_1:   {rowQ4_1AVX512, dequantizeQ4_1AVX512},
-		compute.Q5_0:   {rowQ5_0AVX512, dequantizeQ5_0AVX512},
-		compute.Q5_1:   {rowQ5_1AVX512, dequantizeQ5_1AVX512},
-		compute.Q8_0:   {rowQ8_0AVX512, dequantizeQ8_0AVX512},
-		compute.Q2_K:   {rowQ2_KAVX512, dequantizeQ2_KAVX512},
-		compute.Q3_K:   {rowQ3_KAVX512, dequantizeQ3_KAVX512},
-		compute.Q4_K:   {rowQ4_KAVX512, dequantizeQ4_KAVX512},
-		compute.Q5_K:   {rowQ5_KAVX512, dequantizeQ5_KAVX512},
-		compute.Q6_K:   {rowQ6_KAVX512, dequantizeQ6_KAVX512},
-		compute.IQ4_NL: {rowIQ4_NLAVX512, dequantizeIQ4_NLAVX512},
-		compute.IQ4_XS: {rowIQ4_XSAVX512, dequantizeIQ4_XSAVX512},
+		compute.Q4_0:   {rowQ4_0AVX512, dequantizeQ4_0AVX512, codesQ4_0AVX512},
+		compute.Q4_1:   {rowQ4_1AVX512, dequantizeQ4_1AVX512, codesQ4_1AVX512},
+		compute.Q5_0:   {rowQ5_0AVX512, dequantizeQ5_0AVX512, codesQ5_0AVX512},
+		compute.Q5_1:   {rowQ5_1AVX512, dequantizeQ5_1AVX512, codesQ5_1AVX512},
+		compute.Q8_0:   {rowQ8_0AVX512, dequantizeQ8_0AVX512, codesQ8_0AVX512},
+		compute.Q2_K:   {rowQ2_KAVX512, dequantizeQ2_KAVX512, codesQ2_KAVX512},
+		compute.Q3_K:   {rowQ3_KAVX512, dequantizeQ3_KAVX512, codesQ3_KAVX512},
+		compute.Q4_K:   {rowQ4_KAVX512, dequantizeQ4_KAVX512, codesQ4_KAVX512},
+		compute.Q5_K:   {rowQ5_KAVX512, dequantizeQ5_KAVX512, codesQ5_KAVX512},
+		compute.Q6_K:   {rowQ6_KAVX512, dequantizeQ6_KAVX512, codesQ6_KAVX512},
+		compute.IQ4_NL: {rowIQ4_NLAVX512, dequantizeIQ4_NLAVX512, codesIQ4_NLAVX512},
+		compute.IQ4_XS: {rowIQ4_XSAVX512, dequantizeIQ4_XSAVX512, codesIQ4_XSAVX512},
 	}
 }
 
@@ -183,3 +183,75 @@ func rowIQ4_XSAVX512(b *Blocks)
 
 //go:noescape
 func dequantizeIQ4_XSAVX512(b *Blocks)
+
+//go:noescape
+func codesQ4_0AVX2(b *BlockRows)
+
+//go:noescape
+func codesQ4_1AVX2(b *BlockRows)
+
+//go:noescape
+func codesQ5_0AVX2(b *BlockRows)
+
+//go:noescape
+func codesQ5_1AVX2(b *BlockRows)
+
+//go:noescape
+func codesQ8_0AVX2(b *BlockRows)
+
+//go:noescape
+func codesQ2_KAVX2(b *BlockRows)
+
+//go:noescape
+func codesQ3_KAVX2(b *BlockRows)
+
+//go:noescape
+func codesQ4_KAVX2(b *BlockRows)
+
+//go:noescape
+func codesQ5_KAVX2(b *BlockRows)
+
+//go:noescape
+func codesQ6_KAVX2(b *BlockRows)
+
+//go:noescape
+func codesIQ4_NLAVX2(b *BlockRows)
+
+//go:noescape
+func codesIQ4_XSAVX2(b *BlockRows)
+
+//go:noescape
+func codesQ4_0AVX512(b *BlockRows)
+
+//go:noescape
+func codesQ4_1AVX512(b *BlockRows)
+
+//go:noescape
+func codesQ5_0AVX512(b *BlockRows)
+
+//go:noescape
+func codesQ5_1AVX512(b *BlockRows)
+
+//go:noescape
+func codesQ8_0AVX512(b *BlockRows)
+
+//go:noescape
+func codesQ2_KAVX512(b *BlockRows)
+
+//go:noescape
+func codesQ3_KAVX512(b *BlockRows)
+
+//go:noescape
+func codesQ4_KAVX512(b *BlockRows)
+
+//go:noescape
+func codesQ5_KAVX512(b *BlockRows)
+
+//go:noescape
+func codesQ6_KAVX512(b *BlockRows)
+
+//go:noescape
+func codesIQ4_NLAVX512(b *BlockRows)
+
+//go:noescape
+func codesIQ4_XSAVX512(b *BlockRows)

@@ -223,3 +223,6 @@ func peakPairsAVX2(rounds int)
 
 //go:noescape
 func splitHalvesAVX2(p *Pack)
+
+//go:noescape
+func codeRunsAVX2(x []float32, dst []Word)

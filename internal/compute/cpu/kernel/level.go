@@ -45,7 +45,8 @@ type Level struct {
 	// Products of one row, whose sums have the bits of TileF32's; nil where there are none.
 	RowBF16, RowF16, RowInt8, RowNF4 RowKernel
 
-	Blocks map[compute.DType]BlockKernels // products of a row, and layouts, of GGUF's types
+	Blocks   map[compute.DType]BlockKernels // products, and layouts, of GGUF's types
+	CodeRuns func(x []float32, dst []Word)
 
 	// Peak rates of a core, in registers alone: rounds of PeakRound operations in float32, and of PairsRound in
 	// int16 where Codes is 2. They may be nil.
@@ -88,7 +89,7 @@ func Plain() Level {
 		WidenBF16: widenBF16Go, WidenF16: widenF16Go,
 		DequantizeInt8: dequantizeInt8Go, DequantizeNF4: dequantizeNF4Go, TransposeInt8: transposeInt8Go,
 		UnpackPairs: unpackPairsGo, PrefetchRows: func([]float32, int, int) {},
-		SplitHalves: splitHalvesGo, Blocks: plainBlocks(),
+		SplitHalves: splitHalvesGo, Blocks: plainBlocks(), CodeRuns: codeRunsGo,
 		RowBF16: rowBF16Go, RowF16: rowF16Go, RowInt8: rowInt8Go, RowNF4: rowNF4Go,
 		ToBytes: toBytesGo, ToPairs: toPairsGo, FromInt32: fromInt32Go, AddInt32: addInt32Go,
 		Add: addGo, Multiply: multiplyGo, Scale: scaleGo, Norm: normGo, NormBack: normBackGo,

@@ -27,7 +27,7 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool) (all []Level) {
 		l.Name = "avx512"
 		l.TileF32, l.PackF32 = tileF32AVX512, packF32AVX512
 		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX512, rowNF4AVX512
-		l.Blocks, l.SplitHalves = blocksAVX512(), splitHalvesAVX2
+		l.Blocks, l.SplitHalves, l.CodeRuns = blocksAVX512(), splitHalvesAVX2, codeRunsAVX2
 		l.TransposeBF16, l.TransposeBF16F32 = transposeBF16AVX512, transposeBF16F32AVX512
 		l.TransposeF16F32, l.TransposeInt8 = transposeF16F32AVX512, transposeInt8AVX512
 		l.WidenBF16, l.WidenF16 = widenBF16AVX512, widenF16AVX512
@@ -55,7 +55,7 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool) (all []Level) {
 		l.Name = "avx2"
 		l.TileF32, l.Rows = tileF32AVX2, 2*SmallRows
 		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
-		l.Blocks, l.SplitHalves = blocksAVX2(), splitHalvesAVX2
+		l.Blocks, l.SplitHalves, l.CodeRuns = blocksAVX2(), splitHalvesAVX2, codeRunsAVX2
 		l.Codes, l.TilePairs, l.TileBytes = 2, tilePairsAVX2, tileBytesAVX2
 		l.UnpackPairs, l.TransposeInt8, l.PrefetchRows = unpackPairsAVX2, transposeInt8AVX2, prefetchRowsAVX2
 		l.ToPairs, l.FromInt32, l.AddInt32, l.Magnitude = toPairsAVX2, fromInt32AVX2, addInt32AVX2, magnitudeAVX2

@@ -38,6 +38,9 @@ func (w Word) Byte(i int) int8 { return int8(w >> (8 * i)) }
 // Code returns code i of four bits.
 func (w Word) Code(i int) int { return int(w >> (4 * i) & 15) }
 
+// word returns the word of a float32.
+func word(v float32) Word { return Word(math.Float32bits(v)) }
+
 func (w Word) float() float32 { return math.Float32frombits(uint32(w)) }
 
 // pair returns the word of two halves.

@@ -14,6 +14,7 @@ type blocksAsm struct {
 	*asm
 	blockLayout
 	wide, row bool
+	bytes     bool // the product of codes
 }
 
 // The numbers of a part, 32 of each. Codes come out of words as 2²⁴ times themselves, the first of a pair, and 2⁸
@@ -49,6 +50,7 @@ func blocksOf(wide bool) []byte {
 		a.Printf("DATA iq4Levels<>+%d(SB)/1, $%#x\n", i, uint8(iq4[i%16]))
 	}
 	a.Printf("GLOBL iq4Levels<>(SB), RODATA|NOPTR, $64\n")
+	a.codeTables()
 	for _, l := range blockLayouts() {
 		for _, row := range []bool{true, false} {
 			b := blocksAsm{asm: a, blockLayout: l, wide: wide, row: row}
@@ -57,6 +59,8 @@ func blocksOf(wide bool) []byte {
 			}
 			b.emit()
 		}
+		b := blocksAsm{asm: a, blockLayout: l, wide: wide, bytes: true}
+		b.emitCodes()
 	}
 	return a.Bytes()
 }

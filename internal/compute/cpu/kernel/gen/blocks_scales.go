@@ -20,6 +20,9 @@ func (b *blocksAsm) makeScales() {
 	b.i("JNE %s", group)
 }
 
+// plain reports whether scales are those of codes as they are.
+func (b *blocksAsm) plain() bool { return b.bytes || b.floats() }
+
 // lineOf returns the place of a line of halves of the group, store writes a number of a part.
 func lineOf(line int) string { return fmt.Sprintf("%d(R10)", 64*line) }
 
@@ -36,7 +39,7 @@ func (b *blocksAsm) times(from string, n int, to string) {
 func (b *blocksAsm) onePart() {
 	d, to := b.v(4), b.v(regWords)
 	b.i("VCVTPH2PS %s, %s", lineOf(b.d), d)
-	if b.floats() {
+	if b.plain() {
 		b.store(d, 0, scaleFirst)
 	} else {
 		b.times(d, 24, to)
@@ -56,7 +59,7 @@ func (b *blocksAsm) manyParts() {
 	d8, d16, d24, d32, d48, m8, m24 := b.v(3), b.v(5), b.v(2), b.v(4), b.v(13), b.v(12), b.v(15)
 	scales := [2][2]string{{d48, d32}, {d32, d16}} // of each element, of each element of the pairs of codes to come
 	b.i("VCVTPH2PS %s, %s", lineOf(b.d), d32)
-	if b.floats() {
+	if b.plain() {
 		scales = [2][2]string{{d24}, {d8}}
 		b.times(d32, 8, d8)
 		b.times(d32, 24, d24)

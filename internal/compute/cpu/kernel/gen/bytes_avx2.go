@@ -1,7 +1,7 @@
 package main
 
-// bytesAVX2 emits kernels that dequantize weights of eight and four bits, in 256-bit registers, and multiply them by a
-// row.
+// bytesAVX2 emits kernels that dequantize weights of eight and four bits, in 256-bit registers, multiply them by a
+// row, and round rows to eight bits.
 func bytesAVX2() []byte {
 	a := newAsm("amd64")
 	a.levels32()
@@ -24,6 +24,7 @@ func bytesAVX2() []byte {
 		})
 	})
 	a.rowsAVX2()
+	a.codeRuns()
 	return a.Bytes()
 }
 

@@ -1,0 +1,61 @@
+package cpu
+
+import (
+	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
+)
+
+// In compute int8, products with weights in GGUF's blocks round each run of 32 of the other factor to bytes of its own
+// scale and multiply codes, as kernel.BlockRows has it. Every row is computed alone, so that decoding has the bits of
+// reading a prompt. dx = dy·W takes the weights as float32.
+
+// rowsOfCodes is how many rows pass over a panel together: their codes of a block stay in the first cache.
+const rowsOfCodes = 16
+
+// codeWords returns how many words the codes of k elements take.
+func codeWords(k int) int { return k / kernel.Run * kernel.RunWords }
+
+// inCodes returns the panels of w, if d multiplies them by codes.
+func (d *device) inCodes(w *compute.Matrix) *blockPanels {
+	p, ok := w.Packed.(*blockPanels)
+	if !ok || !d.int8 || p.kernels.Codes == nil {
+		return nil
+	}
+	return p
+}
+
+// codeRows rounds x (n, k) to codes. The caller puts them back to the pool.
+func (d *device) codeRows(x []float32, n, k int) []kernel.Word {
+	codes := d.free.words(n * codeWords(k))
+	d.chunks(n, rowsPerItem(k), func(lo, hi int) {
+		d.core.CodeRuns(x[lo*k:hi*k], codes[lo*codeWords(k):])
+	})
+	return codes
+}
+
+// matMulCodes computes MatMul for n rows, whose codes are x.
+func (d *device) matMulCodes(y []float32, x []kernel.Word, p *blockPanels, n int) {
+	panels := upTo(p.n, panel)
+	d.chunks(panels, d.panelsPerItem(panels, n*p.k/4), func(from, to int) {
+		sums, room := d.free.get(rowsOfCodes*panel), d.free.get(kernel.BlockScales)
+		defer d.free.put(sums)
+		defer d.free.put(room)
+		for j := from; j < to; j++ {
+			for i := 0; i < n; i += rowsOfCodes {
+				rows := min(rowsOfCodes, n-i)
+				clear(sums[:rows*panel])
+				p.addCodes(sums, x[i*codeWords(p.k):], room, j, rows)
+				for r := range rows {
+					copy(y[(i+r)*p.n+j*panel:(i+r+1)*p.n], sums[r*panel:][:panel])
+				}
+			}
+		}
+	})
+}
+
+// addCodes adds the products of panel j by rows of codes to sums (rows, 32).
+func (p *blockPanels) addCodes(sums []float32, x []kernel.Word, room []float32, j, rows int) {
+	p.kernels.Codes(&kernel.BlockRows{
+		Dst: sums, X: x, Src: p.data[j*p.pitch:], Scales: room, Rows: rows, LDX: codeWords(p.k), Count: p.k / p.of.Elements,
+	})
+}

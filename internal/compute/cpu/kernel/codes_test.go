@@ -1,0 +1,154 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"fettle/internal/compute"
+	"fettle/internal/compute/devicetest"
+)
+
+// coded returns rows of k elements as codes, and their values.
+func coded(rows, k int) (codes []Word, values []float32) {
+	x := random(rows * k)
+	x[3], x[k/2] = 1e-3, -40
+	codes, values = make([]Word, rows*k/Run*RunWords), make([]float32, rows*k)
+	codeRunsGo(x, codes)
+	for i := range rows * k / Run {
+		RunValues(values[i*Run:], codes[i*RunWords:])
+	}
+	return codes, values
+}
+
+func TestCodesAreNear(t *testing.T) {
+	const n = 640
+	x := random(n)
+	_, values := coded(1, n)
+	x[3], x[n/2] = 1e-3, -40
+	for i := range n {
+		var top float64
+		for _, v := range x[i/Run*Run:][:Run] {
+			top = max(top, math.Abs(float64(v)))
+		}
+		require.InDelta(t, x[i], values[i], top/254*1.0001)
+	}
+}
+
+func TestCodesOfWhatIsNotFinite(t *testing.T) {
+	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+		x, codes, values := make([]float32, 2*Run), make([]Word, 2*RunWords), make([]float32, Run)
+		x[7], x[40] = float32(bad), 127
+		codeRunsGo(x, codes)
+		RunValues(values, codes)
+		require.NotEqual(t, values[0], values[0])
+		RunValues(values, codes[RunWords:])
+		require.Equal(t, float32(127), values[8])
+	}
+}
+
+// TestCodesTimesBlocks compares products of codes with those of their values, in float64.
+func TestCodesTimesBlocks(t *testing.T) {
+	for _, l := range Levels() {
+		for _, typ := range compute.BlockTypes() {
+			kernel := l.Blocks[typ].Codes
+			if kernel == nil {
+				continue
+			}
+			of, _ := typ.Block()
+			for _, rows := range []int{1, 2, 5} {
+				const blocks = 3
+				k := blocks * of.Elements
+				lines, weights := transposed(t, devicetest.Drawn(5, Panel, k, typ))
+				codes, values := coded(rows, k)
+				b := BlockRows{
+					X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: rows, LDX: k / Run * RunWords, Count: blocks,
+				}
+				want := random(rows * Panel)
+				got, check := guarded(t, want)
+				for i := range want {
+					sum := float64(want[i])
+					for j, w := range weights[i%Panel] {
+						sum += float64(values[i/Panel*k+j]) * float64(w)
+					}
+					want[i] = float32(sum)
+				}
+				b.Dst = got
+				kernel(&b)
+				what := fmt.Sprintf("%s %v, %d rows", l.Name, typ, rows)
+				requireNear(t, want, got, 1e-6, 300, what)
+				check(what)
+			}
+		}
+	}
+}
+
+// TestCodesDoNotOverflow multiplies the largest codes by the largest of either sign.
+func TestCodesDoNotOverflow(t *testing.T) {
+	for _, l := range Levels() {
+		for _, typ := range compute.BlockTypes() {
+			kernel := l.Blocks[typ].Codes
+			if kernel == nil {
+				continue
+			}
+			of, _ := typ.Block()
+			for _, fill := range []byte{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55} {
+				w := devicetest.Drawn(5, Panel, of.Elements, typ)
+				for i := range w.Raw {
+					w.Raw[i] = fill
+				}
+				for at := 0; at < len(w.Raw); at += of.Bytes {
+					for _, h := range devicetest.Halves(typ) {
+						w.Raw[at+h], w.Raw[at+h+1] = 0, 0x3c
+					}
+				}
+				lines, weights := transposed(t, w)
+				for _, sign := range []float32{1, -1} {
+					x, codes, dst := make([]float32, of.Elements), make([]Word, of.Elements/Run*RunWords), make([]float32, Panel)
+					for i := range x {
+						x[i] = sign * 127
+					}
+					codeRunsGo(x, codes)
+					kernel(&BlockRows{
+						Dst: dst, X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: 1, LDX: len(codes), Count: 1,
+					})
+					var want, size float64
+					for _, v := range weights[0] {
+						want += float64(v) * float64(sign) * 127
+						size += math.Abs(float64(v)) * 127
+					}
+					for _, got := range dst {
+						require.InDelta(t, want, float64(got), 1e-5*size, "%s %v %x", l.Name, typ, fill)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestCodeRunsEqualTwin(t *testing.T) {
+	assembly(t, func(t *testing.T, fast, slow Level) {
+		for runs := range 5 {
+			x := random(runs*Run + 1)[1:]
+			for i, v := range []float32{0, -0.5, 1e-45, 3e38, 127, 63.5, float32(math.NaN()), float32(math.Inf(-1))} {
+				for j := i * 4; j < min(len(x), i*4+4); j++ {
+					x[j] *= 1e-3
+				}
+				if 32*(i%4)+i < len(x) {
+					x[32*(i%4)+i] = v
+				}
+				if i == 4 && runs > 2 {
+					clear(x[Run : 2*Run])
+				}
+				want := make([]Word, runs*RunWords)
+				slow.CodeRuns(x, want)
+				got, check := guarded(t, make([]Word, runs*RunWords))
+				fast.CodeRuns(x, got)
+				requireSameWords(t, want, got, fmt.Sprint(runs, " runs, ", i))
+				check("codeRuns")
+			}
+		}
+	})
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// The products of codes: weights of a type of blocks times rows rounded to bytes, see kernel.BlockRows. Halves hold the
+// bytes of two elements of a row of weights; VPMADDUBSW multiplies them by those of x, and the sums stay in 16 bits
+// for as long as they fit.
+//
+// R12 is at the codes of the first row at the block, SI at those of a row, DX at its sums, DI at the block, R8 at the
+// room for the numbers of parts. R9 counts rows, CX blocks, BX groups. A group is the halves of a register. In a loop
+// over the halves of a run, which AX counts, R10 stands for DI, R11 for R8, and SI moves on.
+
+// Words of half a run of x.
+const (
+	halfScale = 8  // the scale
+	halfSum   = 9  // Σ codes of the half
+	runSum    = 11 // and of the run; each is followed by itself times the scale, in float32
+	halfWords = 16
+)
+
+// Registers, beside regCodes.
+const (
+	regSums  = 0  // and 1
+	regTotal = 2  // and 3: of a part, in 32 bits
+	regShort = 4  // and 5: of a few pairs, in 16 bits, of each digit
+	regX     = 10 // bytes of x
+	regTerm  = 11 // and 12
+	regScale = 13 // of x
+	regBoth  = 14 // of x and of the weights
+	regTable = 15
+)
+
+// largest returns the largest number that is multiplied at once, without a sign.
+func (b *blocksAsm) largest() int {
+	if b.digits() {
+		return 15
+	}
+	all := 0
+	for _, t := range b.runs[0][0].terms {
+		all |= t.mask | t.mask>>8
+	}
+	return all & 0xff
+}
+
+// digits reports whether codes of eight bits are multiplied as two digits of four.
+func (b *blocksAsm) digits() bool { return b.levels || b.raw() }
+
+// raw reports whether codes are bytes with a sign.
+func (b *blocksAsm) raw() bool { return b.runs[0][0].terms[0].mask == 0xffff }
+
+// together returns how many pairs of products fit a sum of 16 bits.
+func (b *blocksAsm) together() int {
+	most := 8
+	for most*2*127*b.largest() > math.MaxInt16 {
+		most /= 2
+	}
+	return most
+}
+
+// bias returns what codes, as they are multiplied, exceed values by: a power of two, or 0.
+func (b *blocksAsm) bias() int {
+	if b.levels || b.raw() {
+		return 128
+	}
+	return b.minus
+}
+
+// codeTables emits what makes bytes with a sign exceed their values by 128, and the digits of levels that do.
+func (a *asm) codeTables() {
+	a.halves("flip", 0x8080)
+	for digit := range 2 {
+		for i := range 64 {
+			a.Printf("DATA iq4Digits%d<>+%d(SB)/1, $%d\n", digit, i, (int(iq4[i%16])+128)>>(4*digit)&15)
+		}
+		a.Printf("GLOBL iq4Digits%d<>(SB), RODATA|NOPTR, $64\n", digit)
+	}
+}
+
+// emitCodes emits the kernel.
+func (b *blocksAsm) emitCodes() {
+	b.function("codes"+b.name+b.pick("AVX2", "AVX512"), "b *BlockRows", 8)
+	b.i("MOVQ b+0(FP), R15")
+	b.i("MOVQ 24(R15), R12")
+	b.i("MOVQ 48(R15), DI")
+	b.i("MOVQ 72(R15), R8")
+	b.i("MOVQ 104(R15), R13")
+	b.i("SHLQ $2, R13")
+	b.i("MOVQ 112(R15), CX")
+	b.i(b.pick("VPCMPEQD Y6, Y6, Y6", "VPTERNLOGD $0xff, Z16, Z16, Z16"))
+	b.i("VPSLLD $8, %s, %s", b.upper(), b.upper())
+	block, row, group := b.label("block"), b.label("row"), b.label("group")
+	b.at(block)
+	b.makeScales()
+	b.i("MOVQ 0(R15), DX")
+	b.i("MOVQ R12, SI")
+	b.i("MOVQ 96(R15), R9")
+	b.at(row)
+	groups, length := b.groups()/2, 2*4*halfWords*len(b.runs)
+	if groups > 1 {
+		b.i("MOVL $%d, BX", groups)
+		b.at(group)
+	}
+	for i := range 2 {
+		b.i("VMOVUPS %d(DX), %s", b.size()*i, b.v(regSums+i))
+	}
+	if b.levels {
+		b.load("iq4Digits0<>(SB)", b.table())
+	}
+	for _, spans := range b.runs {
+		b.runCodes(spans)
+	}
+	for i := range 2 {
+		b.i("VMOVUPS %s, %d(DX)", b.v(regSums+i), b.size()*i)
+	}
+	if groups > 1 {
+		b.i("ADDQ $%d, DI", b.size())
+		b.i("ADDQ $%d, R8", 2*b.size())
+		b.i("ADDQ $%d, DX", 2*b.size())
+		b.i("SUBQ $%d, SI", length)
+		b.i("DECQ BX")
+		b.i("JNE %s", group)
+		b.i("SUBQ $64, DI")
+		b.i("SUBQ $128, R8")
+	} else {
+		b.i("ADDQ $128, DX")
+		b.i("SUBQ $%d, SI", length)
+	}
+	b.i("ADDQ R13, SI")
+	b.i("DECQ R9")
+	b.i("JNE %s", row)
+	b.i("ADDQ $%d, R12", length)
+	b.i("ADDQ $%d, DI", 64*b.lines)
+	b.i("DECQ CX")
+	b.i("JNE %s", block)
+	b.i("VZEROUPPER")
+	b.i("RET")
+}
+
+// load fills a register from memory.
+func (b *blocksAsm) load(from, to string) { b.i("%s %s, %s", b.pick("VMOVDQU", "VMOVDQU32"), from, to) }
+
+// runCodes does a run: two halves, each a part or both together, in a loop where one span makes them.
+func (b *blocksAsm) runCodes(spans []span) {
+	s, loop := spans[0], b.label("half")
+	looped, apart := len(spans) == 1, s.parts == 2
+	if !apart {
+		for i := range 2 {
+			b.i("VPXOR X%d, X%d, X%d", regTotal+i, regTotal+i, regTotal+i)
+		}
+	}
+	if !looped {
+		pairs := pairsOf(spans)
+		b.halfCodes(pairs[:8], "DI", 0, false)
+		b.halfCodes(pairs[8:], "DI", 1, false)
+		b.i("ADDQ $%d, SI", 2*4*halfWords)
+	} else {
+		b.i("MOVQ DI, R10")
+		b.i("MOVQ R8, R11")
+		b.i("MOVL $2, AX")
+		b.at(loop)
+		b.halfCodes(pairsOf(spans)[:8], "R10", 0, apart)
+		b.i("ADDQ $%d, SI", 4*halfWords)
+		if apart {
+			b.endPart(s.part, "R11", halfSum)
+			b.i("ADDQ $%d, R11", 128*numbers)
+		}
+		b.i("ADDQ $%d, R10", 8*64)
+		b.i("DECQ AX")
+		b.i("JNE %s", loop)
+	}
+	if !apart {
+		b.endPart(s.part, "R8", runSum)
+	}
+}
+
+// pairsOf returns the terms of every pair of a run.
+func pairsOf(spans []span) (pairs [][]term) {
+	for _, s := range spans {
+		for i := range s.parts * s.pairs {
+			var moved []term
+			for _, t := range s.terms {
+				t.line += i
+				moved = append(moved, t)
+			}
+			pairs = append(pairs, moved)
+		}
+	}
+	return pairs
+}
+
+// halfCodes adds up the pairs of half a run, whose codes of x are the given half from SI on.
+func (b *blocksAsm) halfCodes(pairs [][]term, base string, half int, begins bool) {
+	if b.levels {
+		b.load("iq4Digits1<>(SB)", b.v(regTable))
+	}
+	together := b.together()
+	for i, terms := range pairs {
+		b.pairCodes(terms, base, 4*(half*halfWords+i), i%together == 0)
+		if (i+1)%together > 0 {
+			continue
+		}
+		b.widen(regShort, begins && i < together, 0)
+		if b.digits() {
+			b.widen(regShort+1, false, 4)
+		}
+	}
+}
+
+// pairCodes multiplies a pair of elements by that of x at an offset, and adds it up, or begins a sum.
+func (b *blocksAsm) pairCodes(terms []term, base string, x int, first bool) {
+	b.i("VPBROADCASTD %d(SI), %s", x, b.v(regX))
+	codes, place := b.v(regCodes), func(t term) string { return fmt.Sprintf("%d(%s)", 64*t.line, base) }
+	if b.raw() {
+		b.load(place(terms[0]), codes)
+		b.i("%s flip<>(SB), %s, %s", b.pick("VPXOR", "VPXORD"), codes, codes)
+	} else {
+		b.codes(terms, place, 0, b.v)
+	}
+	if !b.digits() {
+		b.multiply(codes, regShort, first)
+		return
+	}
+	digit, and := b.v(regCodes+1), b.pick("VPAND", "VPANDD")
+	for i := range 2 {
+		switch table := []string{b.table(), b.v(regTable)}[i]; {
+		case b.levels:
+			b.i("VPSHUFB %s, %s, %s", codes, table, digit)
+		case i == 0:
+			b.i("%s mask0f0f<>(SB), %s, %s", and, codes, digit)
+		default:
+			b.i("VPSRLW $4, %s, %s", codes, digit)
+			b.i("%s mask0f0f<>(SB), %s, %s", and, digit, digit)
+		}
+		b.multiply(digit, regShort+i, first)
+	}
+}
+
+// multiply adds codes times x to a sum of 16 bits, or begins it.
+func (b *blocksAsm) multiply(codes string, sum int, first bool) {
+	if first {
+		b.i("VPMADDUBSW %s, %s, %s", b.v(regX), codes, b.v(sum))
+		return
+	}
+	b.i("VPMADDUBSW %s, %s, %s", b.v(regX), codes, b.v(regTerm))
+	b.i("VPADDW %s, %s, %s", b.v(regTerm), b.v(sum), b.v(sum))
+}
+
+// widen adds a sum of 16 bits, shifted to the left, to those of 32, or begins them.
+func (b *blocksAsm) widen(sum int, first bool, shift int) {
+	low, high := b.v(regTerm), b.v(regTerm+1)
+	if first {
+		low, high = b.v(regTotal), b.v(regTotal+1)
+	}
+	b.i("VPMOVSXWD %s, %s", b.h(sum), low)
+	b.i("%s $1, %s, %s", b.pick("VEXTRACTI128", "VEXTRACTI64X4"), b.v(sum), b.h(regTerm+1))
+	b.i("VPMOVSXWD %s, %s", b.h(regTerm+1), high)
+	for i, v := range []string{low, high} {
+		if shift > 0 {
+			b.i("VPSLLD $%d, %s, %s", shift, v, v)
+		}
+		if !first {
+			b.i("VPADDD %s, %s, %s", v, b.v(regTotal+i), b.v(regTotal+i))
+		}
+	}
+}
+
+// endPart scales the sums of a part and adds them to those in float32. The half of x before SI has the sum of codes at
+// the given word.
+func (b *blocksAsm) endPart(part int, room string, sumOfX int) {
+	word := func(n int) string { return fmt.Sprintf("%d(SI)", 4*(n-halfWords)) }
+	if bias := b.bias(); bias > 0 {
+		b.i("VPBROADCASTD %s, %s", word(sumOfX), b.v(regTerm))
+		b.i("VPSLLD $%d, %s, %s", bits.TrailingZeros(uint(bias)), b.v(regTerm), b.v(regTerm))
+		for i := range 2 {
+			b.i("VPSUBD %s, %s, %s", b.v(regTerm), b.v(regTotal+i), b.v(regTotal+i))
+		}
+	}
+	b.i("VBROADCASTSS %s, %s", word(halfScale), b.v(regScale))
+	if b.m > 0 {
+		b.i("VBROADCASTSS %s, %s", word(sumOfX+1), b.v(regTerm))
+	}
+	for i := range 2 {
+		number := func(kind int) string { return fmt.Sprintf("%d(%s)", 128*(numbers*part+kind)+b.size()*i, room) }
+		sum, total := b.v(regSums+i), b.v(regTotal+i)
+		b.i("VCVTDQ2PS %s, %s", total, total)
+		b.i("VMULPS %s, %s, %s", number(scaleFirst), b.v(regScale), b.v(regBoth))
+		b.i("VFMADD231PS %s, %s, %s", b.v(regBoth), total, sum)
+		if b.m > 0 {
+			b.i("VFMADD231PS %s, %s, %s", number(offset), b.v(regTerm), sum)
+		}
+	}
+}
