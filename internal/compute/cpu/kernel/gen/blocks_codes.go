@@ -110,7 +110,11 @@ func (b *blocksAsm) emitCodes() {
 	if b.levels {
 		b.load("iq4Digits0<>(SB)", b.table())
 	}
-	for _, spans := range b.runs {
+	for r, spans := range b.runs {
+		n := len(b.runs)
+		for line := r * b.lines / n; line < (r+1)*b.lines/n; line++ {
+			b.i("PREFETCHT0 %d(DI)", 64*(b.lines*b.ahead()+line))
+		}
 		b.runCodes(spans)
 	}
 	for i := range 2 {
