@@ -5,8 +5,8 @@ import (
 	"fettle/internal/compute/cpu/kernel"
 )
 
-// In compute int8, products with weights in GGUF's blocks round each run of 32 of the other factor to bytes of its own
-// scale and multiply codes, as kernel.BlockRows has it. Every row is computed alone, so that decoding has the bits of
+// In compute int8, products x·Wᵀ with weights in GGUF's blocks round each run of 32 of x to bytes of its own scale and
+// multiply codes, as kernel.BlockRows has it. Every row is computed alone, so that decoding has the bits of
 // reading a prompt. dx = dy·W takes the weights as float32.
 
 // rowsOfCodes is how many rows pass over a panel together: their codes of a block stay in the first cache.
@@ -33,20 +33,31 @@ func (d *device) codeRows(x []float32, n, k int) []kernel.Word {
 	return codes
 }
 
-// matMulCodes computes MatMul for n rows, whose codes are x.
-func (d *device) matMulCodes(y []float32, x []kernel.Word, p *blockPanels, n int) {
+// matMulCodes computes MatMul, at most rowsAtOnce rows at a time.
+func (d *device) matMulCodes(y, x []float32, p *blockPanels, n int) {
+	for i := 0; i < n; i += rowsAtOnce {
+		rows := min(rowsAtOnce, n-i)
+		codes := d.codeRows(x[i*p.k:], rows, p.k)
+		d.rowsTimesPanels(y[i*p.n:], codes, p, rows)
+		d.free.putWords(codes)
+	}
+}
+
+// rowsTimesPanels computes the products of n rows of codes.
+func (d *device) rowsTimesPanels(y []float32, x []kernel.Word, p *blockPanels, n int) {
 	panels := upTo(p.n, panel)
 	d.chunks(panels, d.panelsPerItem(panels, n*p.k/4), func(from, to int) {
 		sums, room := d.free.get(rowsOfCodes*panel), d.free.get(kernel.BlockScales)
 		defer d.free.put(sums)
 		defer d.free.put(room)
 		for j := from; j < to; j++ {
+			cols := min(panel, p.n-j*panel)
 			for i := 0; i < n; i += rowsOfCodes {
 				rows := min(rowsOfCodes, n-i)
 				clear(sums[:rows*panel])
 				p.addCodes(sums, x[i*codeWords(p.k):], room, j, rows)
 				for r := range rows {
-					copy(y[(i+r)*p.n+j*panel:(i+r+1)*p.n], sums[r*panel:][:panel])
+					copy(y[(i+r)*p.n+j*panel:][:cols], sums[r*panel:])
 				}
 			}
 		}

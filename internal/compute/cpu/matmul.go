@@ -21,9 +21,7 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		return
 	}
 	if p := d.inCodes(w); p != nil && n > 1 {
-		codes := d.codeRows(x, n, w.K)
-		d.matMulCodes(y, codes, p, n)
-		d.free.putWords(codes)
+		d.matMulCodes(y, x, p, n)
 		return
 	}
 	if n == 1 && d.oneRow(x, []compute.Product{{Y: y, W: w}}) {

@@ -27,9 +27,10 @@ func TestOneRowHasTheBitsOfMany(t *testing.T) {
 					w := devicetest.Drawn(3, shape[0], shape[1], kind)
 					n, k := w.N, w.K
 					require.NoError(t, dev.Prepare(w))
-					x, many, one := devicetest.Normal(4, 3*k), make([]float32, 3*n), make([]float32, 3*n)
-					dev.MatMul(many, x, w, 3)
-					for i := range 3 {
+					const rows = 7
+					x, many, one := devicetest.Normal(4, rows*k), make([]float32, rows*n), make([]float32, rows*n)
+					dev.MatMul(many, x, w, rows)
+					for i := range rows {
 						dev.MatMul(one[i*n:][:n], x[i*k:], w, 1)
 					}
 					require.Equal(t, many, one, "%s %s %v %v", l.Name, mode, kind, shape)

@@ -25,18 +25,35 @@ func blocksAVX2() map[compute.DType]BlockKernels {
 
 func blocksAVX512() map[compute.DType]BlockKernels {
 	return map[compute.DType]BlockKernels{
-		compute.Q4_0:   {rowQ4_0AVX512, dequantizeQ4_0AVX512, codesQ4_0AVX512},
-		compute.Q4_1:   {rowQ4_1AVX512, dequantizeQ4_1AVX512, codesQ4_1AVX512},
-		compute.Q5_0:   {rowQ5_0AVX512, dequantizeQ5_0AVX512, codesQ5_0AVX512},
-		compute.Q5_1:   {rowQ5_1AVX512, dequantizeQ5_1AVX512, codesQ5_1AVX512},
-		compute.Q8_0:   {rowQ8_0AVX512, dequantizeQ8_0AVX512, codesQ8_0AVX512},
-		compute.Q2_K:   {rowQ2_KAVX512, dequantizeQ2_KAVX512, codesQ2_KAVX512},
-		compute.Q3_K:   {rowQ3_KAVX512, dequantizeQ3_KAVX512, codesQ3_KAVX512},
-		compute.Q4_K:   {rowQ4_KAVX512, dequantizeQ4_KAVX512, codesQ4_KAVX512},
-		compute.Q5_K:   {rowQ5_KAVX512, dequantizeQ5_KAVX512, codesQ5_KAVX512},
-		compute.Q6_K:   {rowQ6_KAVX512, dequantizeQ6_KAVX512, codesQ6_KAVX512},
-		compute.IQ4_NL: {rowIQ4_NLAVX512, dequantizeIQ4_NLAVX512, codesIQ4_NLAVX512},
-		compute.IQ4_XS: {rowIQ4_XSAVX512, dequantizeIQ4_XSAVX512, codesIQ4_XSAVX512},
+		compute.Q4_0:   {rowQ4_0AVX512, dequantizeQ4_0AVX512, rowsOfCodes(codesQ4_0AVX512, codes4Q4_0AVX512)},
+		compute.Q4_1:   {rowQ4_1AVX512, dequantizeQ4_1AVX512, rowsOfCodes(codesQ4_1AVX512, codes4Q4_1AVX512)},
+		compute.Q5_0:   {rowQ5_0AVX512, dequantizeQ5_0AVX512, rowsOfCodes(codesQ5_0AVX512, codes4Q5_0AVX512)},
+		compute.Q5_1:   {rowQ5_1AVX512, dequantizeQ5_1AVX512, rowsOfCodes(codesQ5_1AVX512, codes4Q5_1AVX512)},
+		compute.Q8_0:   {rowQ8_0AVX512, dequantizeQ8_0AVX512, rowsOfCodes(codesQ8_0AVX512, codes4Q8_0AVX512)},
+		compute.Q2_K:   {rowQ2_KAVX512, dequantizeQ2_KAVX512, rowsOfCodes(codesQ2_KAVX512, codes4Q2_KAVX512)},
+		compute.Q3_K:   {rowQ3_KAVX512, dequantizeQ3_KAVX512, rowsOfCodes(codesQ3_KAVX512, codes4Q3_KAVX512)},
+		compute.Q4_K:   {rowQ4_KAVX512, dequantizeQ4_KAVX512, rowsOfCodes(codesQ4_KAVX512, codes4Q4_KAVX512)},
+		compute.Q5_K:   {rowQ5_KAVX512, dequantizeQ5_KAVX512, rowsOfCodes(codesQ5_KAVX512, codes4Q5_KAVX512)},
+		compute.Q6_K:   {rowQ6_KAVX512, dequantizeQ6_KAVX512, rowsOfCodes(codesQ6_KAVX512, codes4Q6_KAVX512)},
+		compute.IQ4_NL: {rowIQ4_NLAVX512, dequantizeIQ4_NLAVX512, rowsOfCodes(codesIQ4_NLAVX512, codes4IQ4_NLAVX512)},
+		compute.IQ4_XS: {rowIQ4_XSAVX512, dequantizeIQ4_XSAVX512, rowsOfCodes(codesIQ4_XSAVX512, codes4IQ4_XSAVX512)},
+	}
+}
+
+// rowsOfCodes makes one kernel of those for single rows and for four at a time.
+func rowsOfCodes(one, four func(*BlockRows)) func(*BlockRows) {
+	return func(b *BlockRows) {
+		rows := b.Rows
+		if b.Rows = rows / 4; b.Rows > 0 {
+			four(b)
+		}
+		if b.Rows = rows % 4; b.Rows > 0 {
+			done := rows - b.Rows
+			rest := *b
+			rest.Dst, rest.X = b.Dst[done*Panel:], b.X[done*b.LDX:]
+			one(&rest)
+		}
+		b.Rows = rows
 	}
 }
 
@@ -255,3 +272,39 @@ func codesIQ4_NLAVX512(b *BlockRows)
 
 //go:noescape
 func codesIQ4_XSAVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q4_0AVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q4_1AVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q5_0AVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q5_1AVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q8_0AVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q2_KAVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q3_KAVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q4_KAVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q5_KAVX512(b *BlockRows)
+
+//go:noescape
+func codes4Q6_KAVX512(b *BlockRows)
+
+//go:noescape
+func codes4IQ4_NLAVX512(b *BlockRows)
+
+//go:noescape
+func codes4IQ4_XSAVX512(b *BlockRows)

@@ -58,7 +58,7 @@ func TestCodesTimesBlocks(t *testing.T) {
 				continue
 			}
 			of, _ := typ.Block()
-			for _, rows := range []int{1, 2, 5} {
+			for _, rows := range []int{1, 2, 5, 8, 11} {
 				const blocks = 3
 				k := blocks * of.Elements
 				lines, weights := transposed(t, devicetest.Drawn(5, Panel, k, typ))

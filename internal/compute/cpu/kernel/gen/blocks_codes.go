@@ -11,7 +11,7 @@ import (
 // for as long as they fit.
 //
 // R12 is at the codes of the first row at the block, SI at those of a row, DX at its sums, DI at the block, R8 at the
-// room for the numbers of parts. R9 counts rows, CX blocks, BX groups. A group is the halves of a register. In a loop
+// room for the numbers of parts. R13 is the bytes from row to row. R9 counts rows, CX blocks, BX groups. A group is the halves of a register. In a loop
 // over the halves of a run, which AX counts, R10 stands for DI, R11 for R8, and SI moves on.
 
 // Words of half a run of x.
@@ -25,8 +25,6 @@ const (
 // Registers, beside regCodes.
 const (
 	regSums  = 0  // and 1
-	regTotal = 2  // and 3: of a part, in 32 bits
-	regShort = 4  // and 5: of a few pairs, in 16 bits, of each digit
 	regX     = 10 // bytes of x
 	regTerm  = 11 // and 12
 	regScale = 13 // of x
@@ -69,6 +67,30 @@ func (b *blocksAsm) bias() int {
 	return b.minus
 }
 
+// total names the register of a sum of a part, in 32 bits: of a row, of either half of the group.
+func (b *blocksAsm) total(row, i int) int {
+	if b.rows > 1 {
+		return 18 + 2*row + i
+	}
+	return 2 + i
+}
+
+// short names the register of a sum of a few pairs, in 16 bits: of a row, of a digit.
+func (b *blocksAsm) short(row, digit int) int {
+	switch {
+	case b.rows == 1:
+		return 4 + digit
+	case digit == 0:
+		return 26 + row
+	}
+	return 2 + row
+}
+
+// ofRow returns the place of a word of x, bytes from SI on, of one of the rows.
+func ofRow(row, offset int) string {
+	return fmt.Sprintf("%d(SI)%s", offset, []string{"", "(R13*1)", "(R13*2)", "(R14*1)"}[row])
+}
+
 // codeTables emits what makes bytes with a sign exceed their values by 128, and the digits of levels that do.
 func (a *asm) codeTables() {
 	a.halves("flip", 0x8080)
@@ -80,15 +102,23 @@ func (a *asm) codeTables() {
 	}
 }
 
-// emitCodes emits the kernel.
-func (b *blocksAsm) emitCodes() {
-	b.function("codes"+b.name+b.pick("AVX2", "AVX512"), "b *BlockRows", 8)
+// emitCodes emits the kernel for so many rows at a time. With more than one their sums stay in memory.
+func (b *blocksAsm) emitCodes(rows int) {
+	b.rows = rows
+	name := "codes" + b.name
+	if rows > 1 {
+		name = fmt.Sprint("codes", rows, b.name)
+	}
+	b.function(name+b.pick("AVX2", "AVX512"), "b *BlockRows", 8)
 	b.i("MOVQ b+0(FP), R15")
 	b.i("MOVQ 24(R15), R12")
 	b.i("MOVQ 48(R15), DI")
 	b.i("MOVQ 72(R15), R8")
 	b.i("MOVQ 104(R15), R13")
 	b.i("SHLQ $2, R13")
+	if rows > 1 {
+		b.i("LEAQ (R13)(R13*2), R14")
+	}
 	b.i("MOVQ 112(R15), CX")
 	b.i(b.pick("VPCMPEQD Y6, Y6, Y6", "VPTERNLOGD $0xff, Z16, Z16, Z16"))
 	b.i("VPSLLD $8, %s, %s", b.upper(), b.upper())
@@ -104,7 +134,7 @@ func (b *blocksAsm) emitCodes() {
 		b.i("MOVL $%d, BX", groups)
 		b.at(group)
 	}
-	for i := range 2 {
+	for i := 0; i < 2 && rows == 1; i++ {
 		b.i("VMOVUPS %d(DX), %s", b.size()*i, b.v(regSums+i))
 	}
 	if b.levels {
@@ -117,7 +147,7 @@ func (b *blocksAsm) emitCodes() {
 		}
 		b.runCodes(spans)
 	}
-	for i := range 2 {
+	for i := 0; i < 2 && rows == 1; i++ {
 		b.i("VMOVUPS %s, %d(DX)", b.v(regSums+i), b.size()*i)
 	}
 	if groups > 1 {
@@ -130,10 +160,10 @@ func (b *blocksAsm) emitCodes() {
 		b.i("SUBQ $64, DI")
 		b.i("SUBQ $128, R8")
 	} else {
-		b.i("ADDQ $128, DX")
+		b.i("ADDQ $%d, DX", 128*rows)
 		b.i("SUBQ $%d, SI", length)
 	}
-	b.i("ADDQ R13, SI")
+	b.i("LEAQ (SI)(R13*%d), SI", rows)
 	b.i("DECQ R9")
 	b.i("JNE %s", row)
 	b.i("ADDQ $%d, R12", length)
@@ -152,8 +182,9 @@ func (b *blocksAsm) runCodes(spans []span) {
 	s, loop := spans[0], b.label("half")
 	looped, apart := len(spans) == 1, s.parts == 2
 	if !apart {
-		for i := range 2 {
-			b.i("VPXOR X%d, X%d, X%d", regTotal+i, regTotal+i, regTotal+i)
+		for i := range 2 * b.rows {
+			to := b.v(b.total(i/2, i%2))
+			b.i("%s %s, %s, %s", b.pick("VPXOR", "VPXORD"), to, to, to)
 		}
 	}
 	if !looped {
@@ -207,16 +238,17 @@ func (b *blocksAsm) halfCodes(pairs [][]term, base string, half int, begins bool
 		if (i+1)%together > 0 {
 			continue
 		}
-		b.widen(regShort, begins && i < together, 0)
-		if b.digits() {
-			b.widen(regShort+1, false, 4)
+		for row := range b.rows {
+			b.widen(row, 0, begins && i < together)
+			if b.digits() {
+				b.widen(row, 1, false)
+			}
 		}
 	}
 }
 
 // pairCodes multiplies a pair of elements by that of x at an offset, and adds it up, or begins a sum.
 func (b *blocksAsm) pairCodes(terms []term, base string, x int, first bool) {
-	b.i("VPBROADCASTD %d(SI), %s", x, b.v(regX))
 	codes, place := b.v(regCodes), func(t term) string { return fmt.Sprintf("%d(%s)", 64*t.line, base) }
 	if b.raw() {
 		b.load(place(terms[0]), codes)
@@ -225,7 +257,7 @@ func (b *blocksAsm) pairCodes(terms []term, base string, x int, first bool) {
 		b.codes(terms, place, 0, b.v)
 	}
 	if !b.digits() {
-		b.multiply(codes, regShort, first)
+		b.multiply(codes, x, 0, first)
 		return
 	}
 	digit, and := b.v(regCodes+1), b.pick("VPAND", "VPANDD")
@@ -239,35 +271,42 @@ func (b *blocksAsm) pairCodes(terms []term, base string, x int, first bool) {
 			b.i("VPSRLW $4, %s, %s", codes, digit)
 			b.i("%s mask0f0f<>(SB), %s, %s", and, digit, digit)
 		}
-		b.multiply(digit, regShort+i, first)
+		b.multiply(digit, x, i, first)
 	}
 }
 
-// multiply adds codes times x to a sum of 16 bits, or begins it.
-func (b *blocksAsm) multiply(codes string, sum int, first bool) {
-	if first {
-		b.i("VPMADDUBSW %s, %s, %s", b.v(regX), codes, b.v(sum))
-		return
+// multiply adds codes times those of x, of every row, to sums of 16 bits, or begins them.
+func (b *blocksAsm) multiply(codes string, x, digit int, first bool) {
+	for row := range b.rows {
+		if digit == 0 || b.rows > 1 {
+			b.i("VPBROADCASTD %s, %s", ofRow(row, x), b.v(regX))
+		}
+		sum := b.v(b.short(row, digit))
+		if first {
+			b.i("VPMADDUBSW %s, %s, %s", b.v(regX), codes, sum)
+			continue
+		}
+		b.i("VPMADDUBSW %s, %s, %s", b.v(regX), codes, b.v(regTerm))
+		b.i("VPADDW %s, %s, %s", b.v(regTerm), sum, sum)
 	}
-	b.i("VPMADDUBSW %s, %s, %s", b.v(regX), codes, b.v(regTerm))
-	b.i("VPADDW %s, %s, %s", b.v(regTerm), b.v(sum), b.v(sum))
 }
 
-// widen adds a sum of 16 bits, shifted to the left, to those of 32, or begins them.
-func (b *blocksAsm) widen(sum int, first bool, shift int) {
+// widen adds a sum of 16 bits to those of 32, or begins them.
+func (b *blocksAsm) widen(row, digit int, first bool) {
 	low, high := b.v(regTerm), b.v(regTerm+1)
 	if first {
-		low, high = b.v(regTotal), b.v(regTotal+1)
+		low, high = b.v(b.total(row, 0)), b.v(b.total(row, 1))
 	}
+	sum := b.short(row, digit)
 	b.i("VPMOVSXWD %s, %s", b.h(sum), low)
 	b.i("%s $1, %s, %s", b.pick("VEXTRACTI128", "VEXTRACTI64X4"), b.v(sum), b.h(regTerm+1))
 	b.i("VPMOVSXWD %s, %s", b.h(regTerm+1), high)
 	for i, v := range []string{low, high} {
-		if shift > 0 {
-			b.i("VPSLLD $%d, %s, %s", shift, v, v)
+		if digit > 0 {
+			b.i("VPSLLD $4, %s, %s", v, v)
 		}
-		if !first {
-			b.i("VPADDD %s, %s, %s", v, b.v(regTotal+i), b.v(regTotal+i))
+		if to := b.v(b.total(row, i)); !first {
+			b.i("VPADDD %s, %s, %s", v, to, to)
 		}
 	}
 }
@@ -275,26 +314,35 @@ func (b *blocksAsm) widen(sum int, first bool, shift int) {
 // endPart scales the sums of a part and adds them to those in float32. The half of x before SI has the sum of codes at
 // the given word.
 func (b *blocksAsm) endPart(part int, room string, sumOfX int) {
-	word := func(n int) string { return fmt.Sprintf("%d(SI)", 4*(n-halfWords)) }
-	if bias := b.bias(); bias > 0 {
-		b.i("VPBROADCASTD %s, %s", word(sumOfX), b.v(regTerm))
-		b.i("VPSLLD $%d, %s, %s", bits.TrailingZeros(uint(bias)), b.v(regTerm), b.v(regTerm))
-		for i := range 2 {
-			b.i("VPSUBD %s, %s, %s", b.v(regTerm), b.v(regTotal+i), b.v(regTotal+i))
+	for row := range b.rows {
+		word := func(n int) string { return ofRow(row, 4*(n-halfWords)) }
+		if bias := b.bias(); bias > 0 {
+			b.i("VPBROADCASTD %s, %s", word(sumOfX), b.v(regTerm))
+			b.i("VPSLLD $%d, %s, %s", bits.TrailingZeros(uint(bias)), b.v(regTerm), b.v(regTerm))
+			for i := range 2 {
+				to := b.v(b.total(row, i))
+				b.i("VPSUBD %s, %s, %s", b.v(regTerm), to, to)
+			}
 		}
-	}
-	b.i("VBROADCASTSS %s, %s", word(halfScale), b.v(regScale))
-	if b.m > 0 {
-		b.i("VBROADCASTSS %s, %s", word(sumOfX+1), b.v(regTerm))
-	}
-	for i := range 2 {
-		number := func(kind int) string { return fmt.Sprintf("%d(%s)", 128*(numbers*part+kind)+b.size()*i, room) }
-		sum, total := b.v(regSums+i), b.v(regTotal+i)
-		b.i("VCVTDQ2PS %s, %s", total, total)
-		b.i("VMULPS %s, %s, %s", number(scaleFirst), b.v(regScale), b.v(regBoth))
-		b.i("VFMADD231PS %s, %s, %s", b.v(regBoth), total, sum)
+		b.i("VBROADCASTSS %s, %s", word(halfScale), b.v(regScale))
 		if b.m > 0 {
-			b.i("VFMADD231PS %s, %s, %s", number(offset), b.v(regTerm), sum)
+			b.i("VBROADCASTSS %s, %s", word(sumOfX+1), b.v(regTerm))
+		}
+		for i := range 2 {
+			number := func(kind int) string { return fmt.Sprintf("%d(%s)", 128*(numbers*part+kind)+b.size()*i, room) }
+			sum, total, place := b.v(regSums+i), b.v(b.total(row, i)), fmt.Sprintf("%d(DX)", 128*row+b.size()*i)
+			if b.rows > 1 {
+				b.i("VMOVUPS %s, %s", place, sum)
+			}
+			b.i("VCVTDQ2PS %s, %s", total, total)
+			b.i("VMULPS %s, %s, %s", number(scaleFirst), b.v(regScale), b.v(regBoth))
+			b.i("VFMADD231PS %s, %s, %s", b.v(regBoth), total, sum)
+			if b.m > 0 {
+				b.i("VFMADD231PS %s, %s, %s", number(offset), b.v(regTerm), sum)
+			}
+			if b.rows > 1 {
+				b.i("VMOVUPS %s, %s", sum, place)
+			}
 		}
 	}
 }

@@ -15,6 +15,7 @@ type blocksAsm struct {
 	blockLayout
 	wide, row bool
 	bytes     bool // the product of codes
+	rows      int  // of it, at a time
 }
 
 // The numbers of a part, 32 of each. Codes come out of words as 2²⁴ times themselves, the first of a pair, and 2⁸
@@ -60,7 +61,10 @@ func blocksOf(wide bool) []byte {
 			b.emit()
 		}
 		b := blocksAsm{asm: a, blockLayout: l, wide: wide, bytes: true}
-		b.emitCodes()
+		b.emitCodes(1)
+		if wide {
+			b.emitCodes(4)
+		}
 	}
 	return a.Bytes()
 }
