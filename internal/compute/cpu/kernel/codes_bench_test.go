@@ -5,42 +5,35 @@ import (
 	"testing"
 
 	"fettle/internal/compute"
-	"fettle/internal/compute/devicetest"
 )
 
-// BenchmarkCodes measures a panel that lies in the cache: weights times rows.
-func BenchmarkCodes(b *testing.B) {
+// BenchmarkBlocks measures rows times a panel that lies in the cache, in float32 and in codes, in weights.
+func BenchmarkBlocks(b *testing.B) {
 	const k = 2048
 	for _, l := range Levels() {
 		for _, typ := range compute.BlockTypes() {
 			of, _ := typ.Block()
-			w := devicetest.Drawn(5, Panel, k, typ)
-			var lines []Word
-			lines = make([]Word, typ.Bytes(Panel, k)/4)
-			for _, rows := range []int{1, 16} {
-				codes, _ := coded(rows, k)
-				br := BlockRows{Dst: make([]float32, rows*Panel), X: codes, Src: lines, Scales: make([]float32, BlockScales),
-					Rows: rows, LDX: k / Run * RunWords, Count: k / of.Elements}
-				bl := Blocks{Dst: make([]float32, Panel), X: random(k), Src: lines, Count: k / Run, Scales: br.Scales}
-				if l.Blocks[typ].Codes == nil {
-					continue
-				}
-				b.Run(fmt.Sprintf("%s/%v/codes/%d", l.Name, typ, rows), func(b *testing.B) {
+			lines, room, kernels := make([]Word, typ.Bytes(Panel, k)/4), make([]float32, BlockScales), l.Blocks[typ]
+			measure := func(what string, rows int, call func()) {
+				b.Run(fmt.Sprintf("%s/%v/%s/%d", l.Name, typ, what, rows), func(b *testing.B) {
 					for b.Loop() {
-						l.Blocks[typ].Codes(&br)
+						call()
 					}
 					b.ReportMetric(float64(rows*k*Panel)*float64(b.N)/1e9/b.Elapsed().Seconds(), "Gweights/s")
 				})
-				if rows == 1 {
-					b.Run(fmt.Sprintf("%s/%v/f32/%d", l.Name, typ, rows), func(b *testing.B) {
-						for b.Loop() {
-							l.Blocks[typ].Row(&bl)
-						}
-						b.ReportMetric(float64(rows*k*Panel)*float64(b.N)/1e9/b.Elapsed().Seconds(), "Gweights/s")
-					})
+			}
+			one := Blocks{Dst: make([]float32, Panel), X: random(k), Src: lines, Count: k / Run, Scales: room}
+			measure("f32", 1, func() { kernels.Row(&one) })
+			for _, rows := range []int{1, 16} {
+				codes, _ := coded(rows, k)
+				all := BlockRows{
+					Dst: make([]float32, rows*Panel), X: codes, Src: lines, Scales: room,
+					Rows: rows, LDX: k / Run * RunWords, Count: k / of.Elements,
+				}
+				if kernels.Codes != nil {
+					measure("codes", rows, func() { kernels.Codes(&all) })
 				}
 			}
-			_ = w
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 // for as long as they fit.
 //
 // R12 is at the codes of the first row at the block, SI at those of a row, DX at its sums, DI at the block, R8 at the
-// room for the numbers of parts. R13 is the bytes from row to row. R9 counts rows, CX blocks, BX groups. A group is the halves of a register. In a loop
-// over the halves of a run, which AX counts, R10 stands for DI, R11 for R8, and SI moves on.
+// room for the numbers of parts. R13 is the bytes from row to row. R9 counts rows, CX blocks, BX groups: the halves of
+// a register. In a loop over the halves of a run, which AX counts, R10 stands for DI, R11 for R8, and SI moves on.
 
 // Words of half a run of x.
 const (
