@@ -22,17 +22,19 @@ func newBench() *cobra.Command {
 		Short: "Measure the speed of this machine against its limits",
 		Long: `Measure the speed of this machine against its limits: products with frozen
 weights, training steps, generation. The limits are measured in the same run.
+fettle bench peers measures other programs beside this one.
 
 Work counts the operations of products with frozen weights; attention, norms and
 the adapter are not counted. Rates per CPU-second (a second in which one core was
 busy with this program) depend less on other programs than rates per second.`,
 		Example: `  fettle bench matmul --shape 7b
   fettle bench train --shape 1b --adapter lora
-  fettle bench generate --shape models/llama-7b --tokens 512`,
+  fettle bench generate --shape models/llama-7b --tokens 512
+  fettle bench peers --model models/llama-7b`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchMatmul(), newBenchTrain(), newBenchGenerate())
+	cmd.AddCommand(newBenchMatmul(), newBenchTrain(), newBenchGenerate(), newBenchPeers())
 	return cmd
 }
 

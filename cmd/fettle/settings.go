@@ -89,7 +89,7 @@ func load(cmd *cobra.Command, s *settings.Settings) error {
 	if err := speak(cmd, s); err != nil {
 		return usage(err)
 	}
-	switch n := s.Value(threadsKey).(int); {
+	switch n, _ := s.Value(threadsKey).(int); { // a list is the command's own
 	case n < 0:
 		return usage(fmt.Errorf("threads is %d, want 0 (all cores) or more", n))
 	case n > 0:

@@ -140,6 +140,10 @@ func wrongAnswers() []wrongInput {
 		{"serve --model_name_or_path model --trusted_proxies nginx", 64, "neither an address nor a network"},
 		{"bench matmul --shape 8b", 64, "want 13b, 1b, 7b, tiny, a config.json or a model"},
 		{"bench train --tokens 0", 64, "want 1 or more"},
+		{"bench peers", 64, "a model, or a shape such as 1b"},
+		{"bench peers --model lost.gguf", 64, "want 13b, 1b, 7b, tiny, a config.json or a model"},
+		{"bench peers --model 1b --work chat", 64, "want step, prompt or decode"},
+		{"bench peers --model model --layers 1", 64, "named shapes alone have layers"},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // Generate measures reading a prompt and decoding after it.
 func Generate(out io.Writer, b Settings) error {
-	c, err := b.config()
+	c, err := b.Config()
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func Generate(out io.Writer, b Settings) error {
 	}
 	s := m.NewSession(0)
 	const readings = 3
-	wall, processor, err := clock(readings, func() error {
+	took, err := clock(readings, func() error {
 		s.Truncate(0)
 		_, err := s.Decode(prompt)
 		return err
@@ -42,15 +42,15 @@ func Generate(out io.Writer, b Settings) error {
 		return err
 	}
 	blocks, head := matrices(c)
-	reading := rated(wall, processor, readings, b.Tokens, 2*float64(b.Tokens)*blocks+2*head, w.top)
-	each, busy, err := clock(b.Steps, func() error {
+	reading := rated(took, readings, b.Tokens, 2*float64(b.Tokens)*blocks+2*head, w.top)
+	each, err := clock(b.Steps, func() error {
 		_, err := s.Decode(prompt[:1])
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	decoding := rated(each, busy, b.Steps, 1, w.reads(m), w.peak.Memory)
+	decoding := rated(each, b.Steps, 1, w.reads(m), w.peak.Memory)
 	return w.generated(out, b, m, reading, decoding)
 }
 
@@ -80,7 +80,7 @@ func (w *bench) generated(out io.Writer, b Settings, m *model.Model, reading, de
 		})
 	}
 	w.setup().print(out)
-	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, m.Config()))
+	fmt.Fprintf(out, "model    %s\n", Describe(b.Shape, m.Config()))
 	fmt.Fprintf(out, "prompt   %d tokens: %.1f tokens/s, %.1f per CPU-second; %.1f GFLOP per CPU-second, %.1f %% of "+
 		"the %s limit\n",
 		b.Tokens, reading.Tokens, reading.TokensCPU, reading.Work/1e9, 100*reading.Share, w.mode)

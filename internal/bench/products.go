@@ -20,7 +20,7 @@ type product struct {
 
 // Products measures products with frozen weights, both ways.
 func Products(out io.Writer, b Settings) error {
-	c, err := b.config()
+	c, err := b.Config()
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (w *bench) products(name string, b Settings, n, k int) ([]product, error) {
 		for calls < 1000 && float64(calls)*work < 5e9 {
 			calls *= 2
 		}
-		wall, processor, err := clock(b.Steps, func() error {
+		took, err := clock(b.Steps, func() error {
 			for range calls {
 				way.run()
 			}
@@ -97,8 +97,10 @@ func (w *bench) products(name string, b Settings, n, k int) ([]product, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := rated(wall, processor, b.Steps, b.Tokens*calls, work*float64(calls), w.top)
-		r.Seconds, r.Processor = r.Seconds/float64(calls), r.Processor/float64(calls)
+		r := rated(took, b.Steps, b.Tokens*calls, work*float64(calls), w.top)
+		for _, took := range []*float64{&r.Seconds, &r.Processor, &r.Mean, &r.MeanCPU} {
+			*took /= float64(calls)
+		}
 		all = append(all, product{name + " " + way.name, b.Tokens, n, k, r})
 	}
 	return all, nil

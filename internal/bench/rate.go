@@ -18,32 +18,42 @@ type rate struct {
 	Share       float64 `json:"fraction_of_peak"`
 	Seconds     float64 `json:"seconds"`
 	Processor   float64 `json:"cpu_seconds"`
+	Mean        float64 `json:"mean_seconds,omitempty"`
+	MeanCPU     float64 `json:"mean_cpu_seconds,omitempty"`
 	Repetitions int     `json:"repetitions"`
 }
 
-// clock runs f once to warm up and then repeatedly, and returns the medians of its times.
-func clock(repetitions int, f func() error) (wall, processor time.Duration, err error) {
+// times are what a repetition took: medians, and means.
+type times struct{ wall, processor, meanWall, meanProcessor time.Duration }
+
+// clock runs f once to warm up and then repeatedly, and returns its times.
+func clock(repetitions int, f func() error) (t times, err error) {
 	var walls, busy []time.Duration
 	for i := range repetitions + 1 {
 		began, before := time.Now(), machine.CPUTime()
 		if err := f(); err != nil {
-			return 0, 0, err
+			return times{}, err
 		}
 		if i > 0 {
-			walls, busy = append(walls, time.Since(began)), append(busy, machine.CPUTime()-before)
+			took, used := time.Since(began), machine.CPUTime()-before
+			walls, busy = append(walls, took), append(busy, used)
+			t.meanWall, t.meanProcessor = t.meanWall+took, t.meanProcessor+used
 		}
 	}
 	slices.Sort(walls)
 	slices.Sort(busy)
-	return max(walls[repetitions/2], 1), max(busy[repetitions/2], 1), nil
+	n := time.Duration(repetitions)
+	return times{
+		max(walls[repetitions/2], 1), max(busy[repetitions/2], 1), max(t.meanWall/n, 1), max(t.meanProcessor/n, 1),
+	}, nil
 }
 
-// rated computes the throughput from times, tokens and work; peak is in units of work per second.
-func rated(wall, processor time.Duration, repetitions, tokens int, work, peak float64) rate {
+// rated computes the throughput from the medians of times, tokens and work; peak is in units of work per second.
+func rated(t times, repetitions, tokens int, work, peak float64) rate {
 	r := rate{
-		Tokens: float64(tokens) / wall.Seconds(), TokensCPU: float64(tokens) / processor.Seconds(),
-		Work: work / processor.Seconds(), Seconds: wall.Seconds(), Processor: processor.Seconds(),
-		Repetitions: repetitions,
+		Tokens: float64(tokens) / t.wall.Seconds(), TokensCPU: float64(tokens) / t.processor.Seconds(),
+		Work: work / t.processor.Seconds(), Seconds: t.wall.Seconds(), Processor: t.processor.Seconds(),
+		Mean: t.meanWall.Seconds(), MeanCPU: t.meanProcessor.Seconds(), Repetitions: repetitions,
 	}
 	if peak > 0 {
 		r.Share = r.Work / peak

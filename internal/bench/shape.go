@@ -22,8 +22,11 @@ func shapes() map[string]model.Config {
 	}
 }
 
-// config finds the dimensions of a shape.
-func (b Settings) config() (*model.Config, error) {
+// Named reports whether the shape is one of the named ones.
+func (b Settings) Named() bool { _, ok := shapes()[b.Shape]; return ok }
+
+// Config finds the dimensions of the shape.
+func (b Settings) Config() (*model.Config, error) {
 	if c, ok := shapes()[b.Shape]; ok {
 		c.HeadDim, c.MaxPositions, c.NormEps, c.RopeTheta = c.Hidden/c.Heads, 4096, 1e-5, 1e4
 		c.BOS, c.EOS = 1, []int32{2}
@@ -52,7 +55,7 @@ func dtype(name string) (t compute.DType, ok bool) {
 
 // model loads a model, or makes one of random weights.
 func (b Settings) model(dev compute.Device) (*model.Model, error) {
-	c, err := b.config()
+	c, err := b.Config()
 	if err != nil {
 		return nil, err
 	}
@@ -68,8 +71,8 @@ func (b Settings) model(dev compute.Device) (*model.Model, error) {
 	return model.NewAs(c, randomTensors(c, t), dev, compute.ResolveQuantization(b.Compute, b.Quantized, t))
 }
 
-// describe names a shape and its size.
-func describe(shape string, c *model.Config) string {
+// Describe names a shape and its size.
+func Describe(shape string, c *model.Config) string {
 	blocks, head := matrices(c)
 	return fmt.Sprintf("%s: %d layers of width %d, %.3g parameters in products", shape, c.Layers, c.Hidden, blocks+head)
 }

@@ -60,7 +60,7 @@ func (s Training) Check(tokens int) error {
 // Train measures whole steps: gradients, an update of plain gradient descent, refresh. With a dataset, examples reads
 // it for a model.
 func Train(out io.Writer, b Settings, s Training, examples func(*model.Config) ([]encode.Example, error)) error {
-	c, err := b.config()
+	c, err := b.Config()
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s Training) report(out io.Writer, w *bench, b Settings, c *model.Config, s
 		})
 	}
 	w.setup().print(out)
-	fmt.Fprintf(out, "model    %s\n", describe(b.Shape, c))
+	fmt.Fprintf(out, "model    %s\n", Describe(b.Shape, c))
 	fmt.Fprintf(out, "step     %d tokens in %d sequences, %d learned, %d rows computed; %s, %d trainable; recompute "+
 		"%s\n", tokens, s.Sequences, learned, rows, s.Adapter, set.Size(), s.Recompute)
 	fmt.Fprintf(out, "result   %.1f tokens/s, %.1f tokens per CPU-second; %.2f s a step (medians of %d)\n", r.Tokens,

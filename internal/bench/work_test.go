@@ -9,7 +9,7 @@ import (
 )
 
 func TestWorkOfAStepIsCounted(t *testing.T) {
-	c, err := Settings{Shape: "1b"}.config()
+	c, err := Settings{Shape: "1b"}.Config()
 	require.NoError(t, err)
 	blocks, head := matrices(c)
 	require.InDelta(t, 0.97e9, blocks, 0.01e9, "spec of TinyLlama 1.1B")

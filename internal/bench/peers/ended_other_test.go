@@ -1,0 +1,7 @@
+//go:build !unix
+
+package peers
+
+import "testing"
+
+func requireEnded(*testing.T, string) {}
