@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"fettle/internal/human"
 	"fettle/model"
 )
 
@@ -126,7 +127,7 @@ func (p *installed) measure(ctx context.Context, j job) (measured, error) {
 	if err != nil {
 		return measured{}, fmt.Errorf("its output was not understood: %w; %s", err, out.last())
 	}
-	p.version = cmp.Or(p.version, r.version)
+	p.version = cmp.Or(p.version, human.Plain(r.version))
 	if r.cpu == 0 {
 		r.cpu = time.Duration(float64(r.seconds) * out.cpu.Seconds() / out.wall.Seconds())
 	}

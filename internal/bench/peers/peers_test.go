@@ -85,6 +85,7 @@ func TestFailuresAreNamed(t *testing.T) {
 		"prints garbage": {"segmentation fault\n\x80\n", "its output was not understood"},
 		"says nothing":   {"\n", "it printed nothing"},
 		"floods":         {"floods", "it printed more than 1 MiB"},
+		"escapes":        {"\x1b[2J\x1b]0;owned\a\n", "its last lines:\n?[2J?]0;owned?"},
 		"two tests":      {"[{}, {}]", "2 tests, want 1"},
 		"other threads": {`[{"n_prompt": 100, "n_threads": 2, "samples_ns": [1]}]`,
 			"prompt, tokens, depth, threads: [100 0 0 2], want [100 0 0 1]"},

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"fettle/internal/human"
 )
 
 // command is a program to run.
@@ -52,7 +54,7 @@ func (o output) last() string {
 	var all []string
 	for _, l := range o.lines {
 		if text := strings.TrimSpace(strings.ToValidUTF8(l.text, "\uFFFD")); text != "" {
-			all = append(all, fmt.Sprintf("%.200s", text))
+			all = append(all, human.Plain(fmt.Sprintf("%.200s", text)))
 		}
 	}
 	if len(all) == 0 {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"fettle/internal/human"
 )
 
 // script is what Python runs.
@@ -46,7 +48,7 @@ func versions(ctx context.Context, path string, modules []string, limit time.Dur
 	if lacks != nil {
 		return "", fmt.Errorf("%s has no module %s", path, strings.Join(lacks, ", "))
 	}
-	return has[modules[0]], nil
+	return human.Plain(has[modules[0]]), nil
 }
 
 func torchCommand(j job) command {

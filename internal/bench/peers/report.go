@@ -81,7 +81,8 @@ func (r *report) add(t task, p installed, runs []measured, failed error) {
 // lacking lists what is missing, a line each.
 func (r *report) lacking() (lines []string) {
 	for _, m := range r.Missing {
-		lines = append(lines, fmt.Sprintf("%s: %s (%s)", m.Program, m.Lacks, m.Install))
+		lines = append(lines, human.Plain(fmt.Sprintf("%s: %s (%s)", m.Program,
+			strings.ReplaceAll(m.Lacks, "\n", " / "), m.Install)))
 	}
 	return lines
 }
