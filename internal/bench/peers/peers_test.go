@@ -142,7 +142,7 @@ func TestPythonAndFabricAreReadStrictly(t *testing.T) {
 func TestStepsAreTimedByTheirProgressBars(t *testing.T) {
 	began := time.Now()
 	o := output{lines: []line{{"build: 7248 (abc) with cc", true, began}}}
-	for i, after := range []int{9, 13, 15, 19} {
+	for i, after := range []int{9, 13, 15, 21} {
 		text := fmt.Sprintf("train: [█▎] data=000000%d/0000073 loss=3.5±0.1 acc=40.00±0.5%% t=00:00:09 ", i+1)
 		o.lines = append(o.lines, line{text, true, began.Add(time.Duration(after) * time.Second)},
 			line{"val:   [█] data=0000001/0000004 loss=3.5±0.1", true, began}, line{"", true, began})

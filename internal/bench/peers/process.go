@@ -146,12 +146,9 @@ func execute(ctx context.Context, c command, limit time.Duration) (output, error
 		lines: t.lines, wall: time.Since(began), memory: peakMemory(cmd.ProcessState),
 		cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
 	}
-	switch cause := context.Cause(ctx); {
-	case cause == errEnough:
+	if cause := context.Cause(ctx); cause == errEnough {
 		return o, nil
-	case errors.Is(cause, context.Canceled):
-		return o, cause
-	case cause != nil:
+	} else if cause != nil {
 		err = cause
 	}
 	if err != nil {
