@@ -136,9 +136,12 @@ func (r *Report) kernels() {
 	}
 	choice := "float32: with these kernels nothing is faster"
 	if used.Auto {
-		choice = "bfloat16 for weights that are stored so, which is faster here, float32 for others"
+		choice = "bfloat16 for weights that are stored so, float32 for others"
 	} else if used.BF16 {
-		choice = "float32, which is faster here than bfloat16"
+		choice = "float32"
+	}
+	if used.Gain > 0 && used.AMX == nil {
+		choice += fmt.Sprintf("; bfloat16 runs at %.1f times its speed, measured now", used.Gain)
 	}
 	r.OK("compute auto", "%s", choice)
 }

@@ -27,7 +27,7 @@ func TestLevelsAndLacksAgree(t *testing.T) {
 		}
 		for _, n := range needs() {
 			has := false
-			for _, l := range levelsOf(c, works) {
+			for _, l := range levelsOf(c, works, func() float64 { return 1 }) {
 				has = has || l.Name == n.level
 			}
 			require.Equal(t, !missing[n.level], has, "%s without %s", n.level, without)

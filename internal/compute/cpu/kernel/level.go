@@ -23,6 +23,8 @@ type Level struct {
 	BF16 bool // has products of bfloat16 pairs: TileBF16 and its packs
 	Auto bool // has them, and they are faster than products of float32
 
+	Gain float64 // how much faster they are than those, as measured on this machine; 0: not measured
+
 	// Codes is the number of codes in a word where products of bytes are faster than of float32: 4 for TileInt8, 2 for
 	// TilePairs, else 0.
 	Codes int

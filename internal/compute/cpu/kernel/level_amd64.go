@@ -4,12 +4,16 @@ package kernel
 
 import (
 	"sync"
+	"time"
 
 	"github.com/klauspost/cpuid/v2"
 )
 
 // fast returns the levels with assembly that this machine has, the best first.
-func fast() []Level { return levelsOf(&cpuid.CPU, amxWorks) }
+func fast() []Level { return levelsOf(&cpuid.CPU, amxWorks, pairsGain) }
+
+// pairsGain measures what products of bfloat16 pairs gain, once for the whole process.
+var pairsGain = sync.OnceValue(func() float64 { return gain(tileBF16AVX512, tileF32AVX512, time.Now) })
 
 // amxWorks asks the system for tile registers, once for the whole process, and tries the kernels.
 var amxWorks = sync.OnceValue(func() bool { return permitTiles() && assemblyAMX().equalsTwins() })
@@ -20,8 +24,8 @@ func tileFeatures() []cpuid.FeatureID {
 }
 
 // levelsOf returns the levels with assembly that a processor has, the best first; amxWorks reports whether tile
-// registers may be used.
-func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool) (all []Level) {
+// registers may be used, pairsGain how much faster products of bfloat16 pairs are than of float32.
+func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain func() float64) (all []Level) {
 	if c.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.FMA3, cpuid.F16C) {
 		l := Plain()
 		l.Name = "avx512"
@@ -38,7 +42,8 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool) (all []Level) {
 		l.SoftmaxBack, l.Rotate, l.SwiGLU, l.SwiGLUBack = softmaxBackAVX512, rotateAVX512, swigluAVX512, swigluBackAVX512
 		if c.Supports(cpuid.AVX512BF16, cpuid.AVX512VNNI) {
 			m := l
-			m.Name, m.BF16, m.Auto, m.Codes = "avx512bf16", true, fasterInBF16(c), 4
+			m.Name, m.BF16, m.Gain, m.Codes = "avx512bf16", true, pairsGain(), 4
+			m.Auto = m.Gain >= worthwhile
 			m.TileBF16, m.TileInt8 = tileBF16AVX512, tileInt8AVX512
 			m.PackBF16, m.PairBF16 = packBF16AVX512, pairBF16AVX512
 			if c.Supports(tileFeatures()...) && amxWorks() {
@@ -75,10 +80,9 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool) (all []Level) {
 	return all
 }
 
-// fasterInBF16 reports whether products of bfloat16 pairs are faster than of float32 on a processor that has both. On
-// AMD's they run at twice the speed; on Intel's at half of it (82 against 161 GFLOP/s a core, Emerald Rapids): the fast
-// products there are AMX's.
-func fasterInBF16(c *cpuid.CPUInfo) bool { return !c.IsVendor(cpuid.Intel) }
+// worthwhile is the gain from which on compute auto takes bfloat16: more than measurements of a busy machine differ by,
+// so that a machine always chooses the same. AMD's Zen 4 should gain 2, Intel's Emerald Rapids loses half of its speed.
+const worthwhile = 1.25
 
 // either calls a kernel where it can do the work, else its twin.
 func either(p *Pack, able bool, kernel, twin func(*Pack)) {

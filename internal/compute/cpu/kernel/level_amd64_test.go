@@ -22,19 +22,21 @@ func TestAutoTakesTheFasterProducts(t *testing.T) {
 		vendor   cpuid.Vendor
 		features features
 		works    bool // tile registers
+		gain     float64
 		level    string
 		bf16     bool
 	}{
-		{"Zen 3 has no pairs", cpuid.AMD, avx2, false, "avx2", false},
-		{"Ice Lake has no pairs", cpuid.Intel, vnni, false, "avx512", false},
-		{"Zen 4 multiplies pairs twice as fast", cpuid.AMD, pairs, false, "avx512bf16", true},
-		{"Cooper Lake has pairs but no AMX", cpuid.Intel, pairs, true, "avx512bf16", false},
-		{"Sapphire Rapids has AMX", cpuid.Intel, amx, true, "amx", true},
-		{"the system, or a kernel that computes something else, forbids it", cpuid.Intel, amx, false, "avx512bf16", false},
+		{"Zen 3 has no pairs", cpuid.AMD, avx2, false, 0, "avx2", false},
+		{"Ice Lake has no pairs", cpuid.Intel, vnni, false, 0, "avx512", false},
+		{"Zen 4 multiplies pairs twice as fast", cpuid.AMD, pairs, false, 1.9, "avx512bf16", true},
+		{"Cooper Lake has pairs but no AMX", cpuid.Intel, pairs, true, 0.6, "avx512bf16", false},
+		{"a gain within what measurements differ by", cpuid.AMD, pairs, false, 1.2, "avx512bf16", false},
+		{"Sapphire Rapids has AMX", cpuid.Intel, amx, true, 0.5, "amx", true},
+		{"the system, or a kernel that computes something else, forbids it", cpuid.Intel, amx, false, 0.5, "avx512bf16", false},
 	} {
 		processor := cpuid.CPUInfo{VendorID: c.vendor}
 		processor.Enable(c.features...)
-		best := levelsOf(&processor, func() bool { return c.works })[0]
+		best := levelsOf(&processor, func() bool { return c.works }, func() float64 { return c.gain })[0]
 		require.Equal(t, c.level, best.Name, c.why)
 		require.Equal(t, c.bf16, best.Auto, c.why)
 		require.True(t, best.BF16 || !best.Auto, c.why)
