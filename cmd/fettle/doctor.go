@@ -74,7 +74,7 @@ user or host, and no secret. Paths elsewhere and settings are as you gave them.`
 			d.report.Begin("Run")
 			d.report.Problem("settings", wrong, "fettle help train explains every setting")
 		case !isDemo(c, s):
-			d.run(c, s.Stated)
+			d.run(c, s.Config(), s.Stated)
 		}
 		return d.end()
 	}

@@ -26,7 +26,7 @@ import (
 
 // run checks the settings, files, data, memory and disk of a run, and then what it computes. It ends at the first
 // problem that leaves nothing to check.
-func (d *doctoring) run(c train.Config, stated func(key string) bool) {
+func (d *doctoring) run(c train.Config, config string, stated func(key string) bool) {
 	r := d.report
 	r.Begin("Run")
 	if c.OutputDir == "" {
@@ -36,7 +36,7 @@ func (d *doctoring) run(c train.Config, stated func(key string) bool) {
 		r.Problem("settings", usage(err), "fettle help train explains every setting")
 		return
 	}
-	if err := overwrites(c); err != nil {
+	if err := overwrites(c, config); err != nil {
 		r.Problem("settings", err, "")
 		return
 	}

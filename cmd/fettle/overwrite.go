@@ -9,11 +9,13 @@ import (
 
 	"fettle/adapter"
 	"fettle/train"
+	"fettle/train/journal"
 	pages "fettle/train/report"
 )
 
 // overwrites returns an error for a run whose output would replace what it is made of: base, adapter or data.
-func overwrites(c train.Config) error {
+// config names the file with its settings, "" if there is none; in the directory of a run it is that run's own.
+func overwrites(c train.Config, config string) error {
 	for _, in := range []struct{ key, path, why string }{
 		{"model_name_or_path", c.ModelName, "the run would replace files of its base"},
 		{"adapter_name_or_path", c.Adapter, "the run would replace the adapter that it starts from; without " +
@@ -23,6 +25,12 @@ func overwrites(c train.Config) error {
 		if err == nil && in.path != "" && sameFile(path, c.OutputDir) {
 			return usage(fmt.Errorf("output_dir %s is %s: %s. Choose another output_dir", c.OutputDir, in.key, in.why))
 		}
+	}
+	dir := filepath.Dir(config)
+	begun := isThere(filepath.Join(dir, journal.File)) || isThere(filepath.Join(dir, pages.LogFile))
+	if filepath.Base(config) == "config.yaml" && sameFile(dir, c.OutputDir) && !begun {
+		return usage(fmt.Errorf("the run would replace its config, %s, by a record of the settings in use. Choose another "+
+			"output_dir, or another name for the config", config))
 	}
 	written := []string{"config.yaml", pages.LogFile, pages.TrainerStateFile, pages.PageFile, adapter.RecordFile,
 		adapter.ConfigFile}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -88,6 +89,10 @@ func TestRunsNeverReplaceTheirInputs(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(metrics, text, 0o600))
 
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	settings := fmt.Sprintf("model_name_or_path: %s\ndataset: %s\noutput_dir: %s\n", base, set, filepath.Dir(config))
+	require.NoError(t, os.WriteFile(config, []byte(settings), 0o600))
+
 	for name, c := range map[string]struct {
 		kept string
 		args []string
@@ -98,7 +103,8 @@ func TestRunsNeverReplaceTheirInputs(t *testing.T) {
 		"through a link":            {base, training(link, set, base+"/.", "--finetuning_type", "full"), "its base"},
 		"the adapter begun with": {run, append(training(base, set, run), "--adapter_name_or_path", run),
 			"the adapter that it starts from"},
-		"the data": {filepath.Dir(metrics), training(base, metrics, filepath.Dir(metrics)), "replace its data"},
+		"the config": {filepath.Dir(config), []string{"train", "--config", config}, "replace its config"},
+		"the data":   {filepath.Dir(metrics), training(base, metrics, filepath.Dir(metrics)), "replace its data"},
 	} {
 		before := map[string]string{}
 		if name != "the adapter begun with" { // which has directories

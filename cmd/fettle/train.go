@@ -48,6 +48,9 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := c.Validate(); err != nil {
 			return usage(err)
 		}
+		if err := overwrites(c, s.Config()); err != nil {
+			return err
+		}
 		board := &pages.Board{}
 		end, err := watch.start(cmd, c, board)
 		if err != nil {
@@ -68,9 +71,6 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 func runTraining(
 	cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board, made ...string,
 ) error {
-	if err := overwrites(c); err != nil {
-		return err
-	}
 	log := newLog(cmd.ErrOrStderr())
 	m, err := describeData(baseShape, &c)
 	if err != nil {

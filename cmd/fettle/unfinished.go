@@ -101,6 +101,10 @@ func reached(cmd *cobra.Command, name string, kind identify.Kind) (string, error
 		return name, usage(err)
 	}
 	newest := soundest(cmd, path)
+	if newest == "" && len(identify.Checkpoints(path)) > 0 {
+		return "", input(fmt.Errorf("%s has no result, and none of its checkpoints is sound: put one back from a copy, or "+
+			"train again in another output_dir", path))
+	}
 	if !identify.Holds(newest, kind) {
 		return name, nil // explained where it is opened
 	}

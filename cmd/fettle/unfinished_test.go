@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
+	"fettle/internal/identify"
 	"fettle/internal/tinymodel"
 )
 
@@ -54,9 +55,19 @@ func TestAStoppedRunIsUsedFromItsLastCheckpoint(t *testing.T) {
 	stop(t, lora)
 	weights := filepath.Join(last, adapter.WeightsFile)
 	require.NoError(t, os.Truncate(weights, 100))
-	_, _, stderr := call("", append(ask, "--adapter_name_or_path", lora)...)
+	code, _, stderr := call("", append(ask, "--adapter_name_or_path", lora)...)
+	require.Zero(t, code, stderr)
 	require.Contains(t, stderr, "passing over "+last+": adapter_model.safetensors is damaged")
 	require.Contains(t, stderr, "Using its last checkpoint, checkpoint-000006")
+
+	damaged := filepath.Join(dir, "damaged")
+	require.NoError(t, os.CopyFS(damaged, os.DirFS(lora)))
+	for _, path := range identify.Checkpoints(damaged) {
+		require.NoError(t, os.Truncate(filepath.Join(path, adapter.WeightsFile), 100))
+	}
+	code, _, stderr = call("", append(ask, "--adapter_name_or_path", damaged)...)
+	require.Equal(t, exitData, code, stderr)
+	require.Contains(t, stderr, "none of its checkpoints is sound: put one back from a copy, or train again")
 
 	for reason, c := range map[string]struct {
 		args []string
@@ -77,7 +88,7 @@ func TestAStoppedRunIsUsedFromItsLastCheckpoint(t *testing.T) {
 	begun := filepath.Join(dir, "begun")
 	write(t, begun, "config.yaml", "")
 	write(t, begun, "metrics.jsonl", "")
-	code, _, stderr := call("", append(ask, "--adapter_name_or_path", begun)...)
+	code, _, stderr = call("", append(ask, "--adapter_name_or_path", begun)...)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "has saved nothing yet")
 }
