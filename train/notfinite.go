@@ -133,6 +133,10 @@ func (r *run) blame(k int, examples []data.Example) string {
 	if r.state.Loss != 0 {
 		text += fmt.Sprintf(" (last finite loss %.4f)", r.state.Loss)
 	}
+	if k == 0 {
+		return text + ". Nothing was learned before: look at these examples, the base and the adapter begun with; " +
+			"--on_nan skip leaves such steps out"
+	}
 	return text + fmt.Sprintf(". Look at these examples, or lower learning_rate (%v at this step); --on_nan skip leaves "+
 		"such steps out, --on_nan rollback also returns to the weights of the last checkpoint", r.schedule.rate(k))
 }

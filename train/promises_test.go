@@ -63,6 +63,7 @@ func TestAGradientThatIsNotFiniteIsNoticed(t *testing.T) {
 			_, err := Run(context.Background(), c, j)
 			require.ErrorIs(t, err, ErrNotFinite)
 			require.Regexp(t, `step 1: loss is \d\S*, gradient norm (NaN|\+Inf)`, err)
+			require.ErrorContains(t, err, "Nothing was learned before: look at")
 			require.Empty(t, checkpoint.List(c.OutputDir))
 		})
 	}
