@@ -156,7 +156,11 @@ func TestCacheKnowsContentsAndWeightsOfFiles(t *testing.T) {
 type (
 	folded  struct{ datatest.Spelled }
 	renamed struct{ datatest.Spelled }
+	special struct{ datatest.Spelled }
 )
+
+// EncodeSpecial makes other tokens where text may hold control tokens, and there alone.
+func (s special) EncodeSpecial(text string) []int32 { return append(s.Spelled.EncodeSpecial(text), 1) }
 
 func (f folded) Encode(text string) []int32 { return f.Spelled.Encode(strings.ToLower(text)) }
 func (f folded) EncodeSpecial(text string) []int32 {
@@ -185,7 +189,8 @@ func TestCacheKnowsTokenizersAndProgramsByWhatTheyDo(t *testing.T) {
 	require.Equal(t, 1, load(plain))
 	require.Equal(t, 2, load(folded{plain}), "another normalizer")
 	require.Equal(t, 3, load(renamed{plain}), "other texts")
-	require.Equal(t, 3, load(plain))
+	require.Equal(t, 4, load(special{plain}), "other control tokens")
+	require.Equal(t, 4, load(plain))
 	program, err := os.Executable()
 	require.NoError(t, err)
 	info, err := os.Stat(program)
@@ -194,5 +199,5 @@ func TestCacheKnowsTokenizersAndProgramsByWhatTheyDo(t *testing.T) {
 		t.Skip("the test's own file cannot be touched")
 	}
 	defer os.Chtimes(program, info.ModTime(), info.ModTime())
-	require.Equal(t, 4, load(plain), "another build")
+	require.Equal(t, 5, load(plain), "another build")
 }
