@@ -7,6 +7,7 @@ import (
 
 	"fettle/internal/bench/peers"
 	"fettle/internal/console"
+	"fettle/internal/settings"
 )
 
 func newBenchPeers() *cobra.Command {
@@ -33,9 +34,20 @@ one, so name only programs that you trust. docs/PEERS.md tells what is compared.
 		if err := b.Check(); err != nil {
 			return err
 		}
-		own, err := os.Executable()
+		for _, key := range peers.Programs() {
+			if at := s.Place(key); at.Strength == settings.File {
+				return refused("%s names a program to start: a file may not, give --%s on the command line", at, key)
+			}
+		}
+		path, err := os.Executable()
 		if err != nil {
 			return err
+		}
+		own := peers.Own{Path: path}
+		for _, name := range otherVariables() {
+			if value := os.Getenv(name); value != "" {
+				own.Env = append(own.Env, name+"="+value)
+			}
 		}
 		release := hold(cmd.Context(), "")
 		defer release()

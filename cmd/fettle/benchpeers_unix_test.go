@@ -14,16 +14,20 @@ import (
 	"fettle/internal/tinymodel"
 )
 
-// shellScript writes a program that prints a text.
+// shellScript writes a program of some commands, which fails if it is given variables of fettle's.
 func shellScript(t *testing.T, name, text string) string {
 	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.WriteFile(path, fmt.Appendf(nil, "#!/bin/sh\ncat > /dev/null\n%s\n", text), 0o755))
+	script := "#!/bin/sh\ncat > /dev/null\nif env | grep FETTLE_; then exit 1; fi\n" + text + "\n"
+	require.NoError(t, os.WriteFile(path, []byte(script), 0o755))
 	return path
 }
 
 // fettle measures itself by its own commands, over files that it makes of the model, and reads what they print.
 func TestBenchPeersMeasuresFettleBesideOthers(t *testing.T) {
 	t.Setenv("FETTLE_TEST_RUN", "1") // what it starts is this program
+	t.Setenv("FETTLE_INPUT", "of another command")
+	t.Setenv("FETTLE_DATASET", "of another command")
+	t.Setenv("FETTLE_API_KEY", "a secret")
 	dir := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 32})
 	python := shellScript(t, "python3", `case "$2" in *versions*) echo '{"torch": "2.15.0"}';; `+
 		`*) echo '{"seconds": 0.5, "cpu_seconds": 0.25}';; esac`)
@@ -58,4 +62,17 @@ func TestBenchPeersMeasuresFettleBesideOthers(t *testing.T) {
 	require.Equal(t, []string{"step BF16 fettle", "step BF16 PyTorch", "decode Q8_0 fettle", "decode Q8_0 llama.cpp",
 		"decode BF16 fettle", "decode F16 llama.cpp"}, order)
 	require.Len(t, got.Missing, 2, "transformers, QVAC Fabric")
+}
+
+// A config may be a stranger's.
+func TestFilesOfSettingsNameNoPrograms(t *testing.T) {
+	dir := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 32})
+	for _, key := range []string{"python", "llama_bench", "llama_finetune_lora"} {
+		trace := filepath.Join(t.TempDir(), "trace")
+		config := file(t, "peers.yaml", fmt.Sprintf("%s: %s\n", key, shellScript(t, "it", "touch "+trace)))
+		code, _, stderr := call("", "bench", "peers", "--model", dir, "--config", config)
+		require.Equal(t, exitRefused, code, stderr)
+		require.Contains(t, stderr, "names a program to start: a file may not, give --"+key)
+		require.NoFileExists(t, trace)
+	}
 }

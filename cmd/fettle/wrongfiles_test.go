@@ -144,6 +144,7 @@ func wrongAnswers() []wrongInput {
 		{"bench peers --model lost.gguf", 64, "want 13b, 1b, 7b, tiny, a config.json or a model"},
 		{"bench peers --model 1b --work chat", 64, "want step, prompt or decode"},
 		{"bench peers --model model --layers 1", 64, "named shapes alone have layers"},
+		{"bench peers --model model --config peers.yaml", 77, "give --llama_bench on the command line"},
 	}
 }
 

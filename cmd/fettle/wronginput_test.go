@@ -50,7 +50,8 @@ func wrongFiles() map[string]string {
 	return map[string]string{
 		"typo.yaml": "lerning_rate: 1e-4\n", "word.yaml": "max_steps: 10\nlearning_rate: fast\n",
 		"typos.yaml": "lerning_rate: 1e-4\nlora_rnak: 8\nbatchsize: 4\n", "list.yaml": "- learning_rate: 1e-4\n",
-		"tab.yaml": "learning_rate: 1e-4\n\tlora_rank: 8\n", "twice.yaml": "seed: 1\nseed: 2\n",
+		"peers.yaml": "llama_bench: ./llama-bench\n",
+		"tab.yaml":   "learning_rate: 1e-4\n\tlora_rank: 8\n", "twice.yaml": "seed: 1\nseed: 2\n",
 		"open.yaml": "lora_target_modules: [q_proj\n", "nested.yaml": "lora:\n  rank: 8\n", "prose.yaml": "hello\n",
 		"nestedvalue.yaml": "lora_rank:\n  value: 8\n", "half.yaml": "max_steps: 1.5\n",
 		"factory.yaml":   "stage: dpo\ntemplate: alpaca\npacking: true\nuse_dora: true\n",

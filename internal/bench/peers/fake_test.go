@@ -124,7 +124,7 @@ func faking(t *testing.T, behaviour map[string]string) (dir string, s Settings) 
 // compared runs the comparison and reads its report.
 func compared(t *testing.T, ctx context.Context, s Settings) (report, error) {
 	var out bytes.Buffer
-	err := Run(ctx, &out, os.Args[0], s, func(string) {})
+	err := Run(ctx, &out, Own{Path: os.Args[0]}, s, func(string) {})
 	var r report
 	if out.Len() > 0 {
 		require.NoError(t, json.Unmarshal(out.Bytes(), &r), out.String())

@@ -14,7 +14,7 @@ import (
 
 // models are files of one model with weights of several types.
 type models struct {
-	own    string // this program
+	own    Own
 	source string // the model that they are made of
 	config *model.Config
 	dir    string
@@ -22,7 +22,7 @@ type models struct {
 }
 
 // newModels opens the model, or writes one of random weights for a named shape.
-func newModels(own string, s Settings, c *model.Config, dir string) (*models, error) {
+func newModels(own Own, s Settings, c *model.Config, dir string) (*models, error) {
 	m := &models{own: own, config: c, dir: dir, made: map[string]string{}}
 	if (bench.Settings{Shape: s.Shape}).Named() {
 		if s.Layers > 0 {
@@ -48,8 +48,9 @@ func (m *models) file(ctx context.Context, weights string) (string, error) {
 	}
 	if strings.HasSuffix(m.source, ".gguf") && strings.EqualFold(stored.String(), weights) {
 		path = m.source
-	} else if _, err := execute(ctx, command{path: m.own, args: []string{"convert", "--input", m.source, "--output",
-		path, "--quantize", weights, "--certificate", "no"}}, time.Hour); err != nil {
+	} else if _, err := execute(ctx, command{path: m.own.Path, env: m.own.Env, args: []string{
+		"convert", "--input", m.source, "--output", path, "--quantize", weights, "--certificate", "no",
+	}}, time.Hour); err != nil {
 		return "", fmt.Errorf("make a model of type %s: %w", weights, err)
 	}
 	m.made[weights] = path

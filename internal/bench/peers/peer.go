@@ -47,10 +47,11 @@ type peer struct {
 type job struct {
 	task
 	Settings
-	program string // the peer's path
-	weights string // type of the weights
-	file    string // the model in this type, as GGUF
-	dir     string // for files of the peer's own
+	program string   // the peer's path
+	env     []string // of Own
+	weights string   // type of the weights
+	file    string   // the model in this type, as GGUF
+	dir     string   // for files of the peer's own
 	config  *model.Config
 }
 

@@ -105,8 +105,22 @@ func (s Settings) setting(name string) string {
 	return map[string]string{"python": s.Python, "llama_bench": s.Llama, "llama_finetune_lora": s.Finetune}[name]
 }
 
-// Run compares the program at path, which is this one, with its peers. status tells what goes on.
-func Run(ctx context.Context, out io.Writer, path string, s Settings, status func(string)) error {
+// Programs lists the settings that name programs.
+func Programs() (keys []string) {
+	for _, p := range others() {
+		keys = append(keys, p.setting)
+	}
+	return slices.Compact(keys)
+}
+
+// Own is this program.
+type Own struct {
+	Path string
+	Env  []string // KEY=value, beside the environment without FETTLE_…
+}
+
+// Run compares this program with its peers. status tells what goes on.
+func Run(ctx context.Context, out io.Writer, self Own, s Settings, status func(string)) error {
 	tasks, err := s.tasks()
 	if err != nil {
 		return err
@@ -120,7 +134,7 @@ func Run(ctx context.Context, out io.Writer, path string, s Settings, status fun
 			c.MaxPositions)
 	}
 	r := newReport(s)
-	all := []*installed{{peer: own(), path: path}}
+	all := []*installed{{peer: own(), path: self.Path}}
 	for _, p := range others() {
 		if !slices.ContainsFunc(tasks, p.can) {
 			continue
@@ -148,7 +162,7 @@ func Run(ctx context.Context, out io.Writer, path string, s Settings, status fun
 		return err
 	}
 	status("making a model")
-	m, err := newModels(path, s, c, dir)
+	m, err := newModels(self, s, c, dir)
 	if err != nil {
 		return err
 	}
@@ -170,7 +184,7 @@ func (r *report) compare(ctx context.Context, t task, all []*installed, m *model
 	if len(able) == 1 {
 		return nil
 	}
-	j := job{task: t, Settings: r.settings, dir: m.dir, config: m.config}
+	j := job{task: t, Settings: r.settings, dir: m.dir, config: m.config, env: m.own.Env}
 	runs, failed := make([][]measured, len(able)), make([]error, len(able))
 	for round := range r.Rounds {
 		for i, p := range able {

@@ -130,7 +130,7 @@ func TestPythonAndFabricAreReadStrictly(t *testing.T) {
 			i := installed{peer: p, path: os.Args[0]}
 			c, err := bench.Settings{Shape: s.Shape}.Config()
 			require.NoError(t, err)
-			m, err := newModels(os.Args[0], s, c, t.TempDir())
+			m, err := newModels(Own{Path: os.Args[0]}, s, c, t.TempDir())
 			require.NoError(t, err)
 			_, err = i.measure(t.Context(), job{task: task{step, 32, 1}, Settings: s, config: m.config, dir: m.dir})
 			require.ErrorContains(t, err, "its output was not understood", how)
@@ -209,10 +209,11 @@ func TestTheTableNamesRatios(t *testing.T) {
 	_, s := faking(t, map[string]string{"finetune": "fails"})
 	s.Works, s.Widths, s.JSON = []string{step}, []string{"32"}, false
 	var out strings.Builder
-	require.ErrorContains(t, Run(t.Context(), &out, os.Args[0], s, func(string) {}), "not all programs could be measured")
+	err := Run(t.Context(), &out, Own{Path: os.Args[0]}, s, func(string) {})
+	require.ErrorContains(t, err, "not all programs could be measured")
 	require.Regexp(t, `(?m)^machine  .+, \d+ cores?, `, out.String())
 	require.Regexp(t, `(?m)^  LoRA step of 100 tokens  1        F32      fettle       200\.0     166\.7 `, out.String())
-	require.Regexp(t, `(?m)^ +F32      PyTorch      100\.0     50\.0 .*  2\.00 ×  3\.33 ×$`, out.String())
+	require.Regexp(t, `(?m)^ +F32      PyTorch      100\.0     50\.0 .*  2\.00 × +3\.33 ×$`, out.String())
 	require.Regexp(t, `(?m)^ +F32      QVAC Fabric  failed$`, out.String())
 	require.Contains(t, out.String(), "Medians of 2 runs of each program, in turn. Versions: PyTorch 2.15.0.")
 	require.NotContains(t, out.String(), "busy")
@@ -222,7 +223,7 @@ func TestABusyMachineIsNamed(t *testing.T) {
 	_, s := faking(t, map[string]string{"bench": `{"step": {"seconds": 0.5, "cpu_seconds": 0.3}}`})
 	s.Works, s.Widths, s.JSON = []string{step}, []string{"32"}, false
 	var out strings.Builder
-	require.NoError(t, Run(t.Context(), &out, os.Args[0], s, func(string) {}))
+	require.NoError(t, Run(t.Context(), &out, Own{Path: os.Args[0]}, s, func(string) {}))
 	require.Contains(t, out.String(), "The machine was busy: a thread of fettle got 60 % of a core.")
 }
 

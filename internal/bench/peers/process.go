@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,7 +20,7 @@ type command struct {
 	path   string
 	args   []string
 	stdin  string
-	env    []string // beside this process's own
+	env    []string // beside this process's own, of which FETTLE_… are not passed on: settings, and keys
 	dir    string
 	enough func(lines []line) bool // ends the program when it has printed enough; nil: it ends by itself
 }
@@ -113,6 +115,10 @@ func (t *transcript) add(l line) {
 	}
 }
 
+func settingOrKey(variable string) bool {
+	return strings.HasPrefix(strings.ToUpper(variable), "FETTLE_")
+}
+
 // execute runs a program with a limit of time and kills it, with the processes that it started, when that is over, when
 // ctx ends, or when it has printed enough.
 func execute(ctx context.Context, c command, limit time.Duration) (output, error) {
@@ -121,7 +127,7 @@ func execute(ctx context.Context, c command, limit time.Duration) (output, error
 	ctx, release := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it was stopped after %s", limit))
 	defer release()
 	cmd := exec.CommandContext(ctx, c.path, c.args...)
-	cmd.Dir, cmd.Env = c.dir, append(cmd.Environ(), c.env...)
+	cmd.Dir, cmd.Env = c.dir, append(slices.DeleteFunc(os.Environ(), settingOrKey), c.env...)
 	cmd.Stdin = strings.NewReader(c.stdin)
 	cmd.WaitDelay = 5 * time.Second // for pipes that a process which escaped holds open
 	alone(cmd)

@@ -60,13 +60,13 @@ func ownCommand(j job) command {
 	switch j.Work {
 	case step:
 		args = append(args, strconv.Itoa(j.Steps), "--lora_rank", strconv.Itoa(j.Rank), "--lora_target_modules", adapted)
-		return command{path: j.program, args: append([]string{"bench", "train"}, args...)}
+		return command{path: j.program, env: j.env, args: append([]string{"bench", "train"}, args...)}
 	case decode:
 		args = append(args, strconv.Itoa(j.Generated))
 	default:
 		args = append(args, "1")
 	}
-	return command{path: j.program, args: append([]string{"bench", "generate"}, args...)}
+	return command{path: j.program, env: j.env, args: append([]string{"bench", "generate"}, args...)}
 }
 
 func readOwn(j job, o output) (result, error) {

@@ -117,8 +117,8 @@ func (r *report) table() string {
 		fmt.Fprintf(&b, "missing  %s\n", line)
 	}
 	fmt.Fprintf(&b, "\n")
-	rows := [][]string{{"", "work", "threads", "weights", "program", "tokens/s", "per CPU-s", "memory", "fettle",
-		"per CPU-s"}}
+	rows := [][]string{{"", "work", "threads", "weights", "program", "tokens/s", "per CPU-s", "memory",
+		"fettle is", "by CPU-s"}}
 	var before task
 	for _, f := range r.Figures {
 		work, threads := f.named(r.settings), fmt.Sprint(f.Threads)
@@ -141,7 +141,7 @@ func (r *report) table() string {
 		rows = append(rows, row)
 	}
 	b.WriteString(human.Table(rows))
-	fmt.Fprintf(&b, "\nMedians of %s of each program, in turn. %s\n", human.Plural(r.Rounds, "run"), r.versions())
+	fmt.Fprintf(&b, "\nMedians of %s of each program, in turn.%s\n", human.Plural(r.Rounds, "run"), r.versions())
 	if share := r.share(); share < 0.9 {
 		fmt.Fprintf(&b, "The machine was busy: a thread of fettle got %.0f %% of a core. Programs whose threads wait for "+
 			"each other, as llama.cpp's do, suffer most: measure again when it is not.\n", 100*share)
@@ -182,5 +182,5 @@ func (r *report) versions() string {
 	if all == nil {
 		return ""
 	}
-	return "Versions: " + strings.Join(all, ", ") + "."
+	return " Versions: " + strings.Join(all, ", ") + "."
 }
