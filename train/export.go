@@ -59,7 +59,7 @@ func (r *run) export() error {
 		return err
 	}
 	events := report.TensorBoard(r.log.History, float64(r.start.Unix())-r.state.Elapsed)
-	if err := atomicfile.Replace(r.disk, board, atomicfile.Bytes(events)); err != nil {
+	if err := atomicfile.Replace(r.disk, board, atomicfile.Private(atomicfile.Bytes(events))); err != nil {
 		return err
 	}
 	r.noteResult(files)
