@@ -18,8 +18,13 @@ import (
 // callBy makes help, examples and commandLine call the program by the name that the user has called it by.
 func callBy(root *cobra.Command, name string) {
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: name}
-	for _, c := range root.Commands() {
-		c.Example = strings.ReplaceAll(c.Example, "  fettle ", "  "+name+" ")
+	callExamplesBy(root, name)
+}
+
+func callExamplesBy(cmd *cobra.Command, name string) {
+	cmd.Example = strings.ReplaceAll(cmd.Example, "  fettle ", "  "+name+" ")
+	for _, c := range cmd.Commands() {
+		callExamplesBy(c, name)
 	}
 }
 

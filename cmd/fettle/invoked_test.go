@@ -127,6 +127,9 @@ func TestTheProgramIsCalledAsItsUserCalledIt(t *testing.T) {
 		"--adapter_name_or_path", "-run"))
 
 	var out strings.Builder
+	require.Zero(t, run("go run ./cmd/fettle", []string{"runs", "rm", "--help"}, nil, &out, &out))
+	require.Contains(t, out.String(), "\n  go run ./cmd/fettle runs rm first\n")
+	out.Reset()
 	require.Zero(t, run("go run ./cmd/fettle", []string{"train", "--help"}, nil, &out, &out))
 	require.Contains(t, out.String(), "  go run ./cmd/fettle train [flags]")
 	require.Contains(t, out.String(), "  go run ./cmd/fettle train --model_name_or_path")
