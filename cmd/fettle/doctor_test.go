@@ -84,6 +84,8 @@ func TestTheDoctorFindsWhatIsWrongWithARun(t *testing.T) {
 			[]string{"doctor", "--self_test=false", "--config", file(t, "c.yaml", "lerning_rate: 1\n")}},
 		{"settings that are wrong together", "problem  settings: ", exitUsage,
 			examined(base, set, run, "--lr_scheduler_type", "cosin")},
+		{"a setting of the method", "problem  settings: lora_dropout", exitUsage,
+			examined(base, set, run, "--lora_dropout", "9")},
 		{"broken data", "problem  data: ", exitData, examined(base, file(t, "b.json", "{\"instruction\" 5}\n"), run)},
 		{"too little memory", "problem  memory and disk: ", exitRefused, examined(base, set, run, "--max_memory", "1M")},
 		{"broken weights", "problem  ", exitData, examined(cut, set, run)},

@@ -41,7 +41,11 @@ func (d *doctoring) run(c train.Config, config string, stated func(key string) b
 		return
 	}
 	m, err := describeData(baseShape, &c)
-	if err != nil {
+	switch {
+	case err != nil && code(err) == exitUsage:
+		r.Problem("settings", err, "fettle help train explains every setting")
+		return
+	case err != nil:
 		r.Problem("files", err, "")
 		return
 	}
