@@ -27,7 +27,7 @@ func (d *device) packBlocks(w *compute.Matrix) *blockPanels {
 	p := &blockPanels{n: w.N, k: w.K, of: of, kernels: d.core.Blocks[w.Type]}
 	p.pitch = pitch((lines(of, w.K) + 1) / 2)
 	count := (w.N + panel - 1) / panel
-	p.data = kernel.Allocate(p, count*p.pitch)
+	p.data = kernel.InArena(d.arena, p, count*p.pitch)
 	d.each(count, func(j int) { d.transposeBlocks(p.data[j*p.pitch:], w, j) })
 	return p
 }
@@ -84,13 +84,4 @@ func (p *blockPanels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
 	b := p.at(j, k0, n, scales)
 	b.Dst = kernel.Floats(dst)
 	p.kernels.Dequantize(&b)
-}
-
-// rowSums continues the sums of panel j by elements lo … hi-1.
-func (p *blockPanels) rowSums(d *device, sums, x []float32, j, lo, hi int) {
-	scales := d.free.get(kernel.BlockScales)
-	defer d.free.put(scales)
-	b := p.at(j, lo, hi-lo, scales)
-	b.Dst, b.X = sums, x[lo:hi]
-	p.kernels.Row(&b)
 }

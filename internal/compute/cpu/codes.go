@@ -50,12 +50,14 @@ func (d *device) rowsTimesPanels(y []float32, x []kernel.Word, p *blockPanels, n
 		sums, room := d.free.get(rowsOfCodes*panel), d.free.get(kernel.BlockScales)
 		defer d.free.put(sums)
 		defer d.free.put(room)
+		var b kernel.BlockRows
 		for j := from; j < to; j++ {
 			cols := min(panel, p.n-j*panel)
 			for i := 0; i < n; i += rowsOfCodes {
 				rows := min(rowsOfCodes, n-i)
 				clear(sums[:rows*panel])
-				p.addCodes(sums, x[i*codeWords(p.k):], room, j, rows)
+				b = p.ofRows(sums, x[i*codeWords(p.k):], room, j, rows)
+				p.kernels.Codes(&b)
 				for r := range rows {
 					copy(y[(i+r)*p.n+j*panel:][:cols], sums[r*panel:])
 				}
@@ -64,9 +66,9 @@ func (d *device) rowsTimesPanels(y []float32, x []kernel.Word, p *blockPanels, n
 	})
 }
 
-// addCodes adds the products of panel j by rows of codes to sums (rows, 32).
-func (p *blockPanels) addCodes(sums []float32, x []kernel.Word, room []float32, j, rows int) {
-	p.kernels.Codes(&kernel.BlockRows{
+// ofRows returns the arguments of the kernel that adds the products of panel j by rows of codes to sums (rows, 32).
+func (p *blockPanels) ofRows(sums []float32, x []kernel.Word, room []float32, j, rows int) kernel.BlockRows {
+	return kernel.BlockRows{
 		Dst: sums, X: x, Src: p.data[j*p.pitch:], Scales: room, Rows: rows, LDX: codeWords(p.k), Count: p.k / p.of.Elements,
-	})
+	}
 }

@@ -45,6 +45,7 @@ type device struct {
 	widenUpTo int  // see keepFloat32UpTo
 	amxSums   int  // see amxSums
 	free      *pool
+	arena     *kernel.Arena // of weights
 	crew      *crew
 }
 
@@ -54,7 +55,7 @@ func New(o Options) (compute.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{core: l, threads: o.Threads, free: &pool{}, crew: &crew{}}
+	d := &device{core: l, threads: o.Threads, free: &pool{}, arena: &kernel.Arena{}, crew: &crew{}}
 	d.widenUpTo, d.amxSums = keepFloat32UpTo, amxSums
 	if o.Stored {
 		d.widenUpTo = 0

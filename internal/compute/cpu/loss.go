@@ -43,10 +43,10 @@ func (d *device) CrossEntropy(
 }
 
 // lossChunks returns how many chunks of rows n rows of logits are computed in.
-func lossChunks(n, vocab int) int {
-	most := max(16, logitsAtOnce/vocab)
-	return (n + most - 1) / most
-}
+func lossChunks(n, vocab int) int { return upTo(n, lossRows(vocab)) }
+
+// lossRows returns how many rows of logits are computed at once, at most.
+func lossRows(vocab int) int { return max(16, logitsAtOnce/vocab) }
 
 // vocabBlocks cuts a head into blocks of its rows, where its layout lets it be cut.
 func (d *device) vocabBlocks(w *compute.Matrix) (all []compute.Matrix) {
@@ -103,16 +103,19 @@ type rowLoss struct {
 	sum          float64 // Σ exp(z − top)
 }
 
+// newLogits takes the memory for as many rows as there ever are, of which only what is used becomes resident: sizes that
+// follow the number of rows would leave the pool a buffer for each.
 func newLogits(d *device, head []compute.Matrix, target []int32, kept bool) *logits {
-	n, columns := len(target), 0
+	n, columns, vocab := len(target), 0, 0
 	for i := range head {
+		vocab += head[i].N
 		if columns = max(columns, head[i].N); kept {
 			columns = (len(head)-1)*vocabBlock + head[i].N
 		}
 	}
 	return &logits{
 		device: d, head: head, target: target, kept: kept,
-		rows: make([]rowLoss, n), z: d.free.get(n * columns), tops: d.free.get(n * len(head)),
+		rows: make([]rowLoss, n), z: d.free.get(lossRows(vocab) * columns)[:n*columns], tops: d.free.get(n * len(head)),
 	}
 }
 

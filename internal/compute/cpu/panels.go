@@ -103,7 +103,7 @@ func (d *device) Prepare(w *compute.Matrix) error {
 		p = &panels{n: w.N, k: w.K, kind: d.kind(w)}
 		p.steps = (w.K + p.per() - 1) / p.per()
 		p.pitch = pitch(p.steps)
-		p.data = kernel.Allocate(p, count*p.pitch)
+		p.data = kernel.InArena(d.arena, p, count*p.pitch)
 	}
 	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
 	keep(w, p)

@@ -27,7 +27,7 @@ func (d *device) packBytes(w *compute.Int8Weights) *bytePanels {
 	p := &bytePanels{n: w.N, k: w.K, steps: (w.K + 3) / 4}
 	p.pitch = pitch(p.steps)
 	panels, wide := (w.N+panel-1)/panel, (w.K+2*panel-1)/(2*panel)*2*panel
-	p.data = kernel.Allocate(p, panels*p.pitch)
+	p.data = kernel.InArena(d.arena, p, panels*p.pitch)
 	p.scale, p.byRow = make([]float32, panels*panel), make([]int32, panels*panel)
 	p.byColumn, p.one = make([]int32, wide), make([]float32, wide)
 	copy(p.scale, w.Scale)
@@ -92,7 +92,7 @@ func (d *device) packNF4(w *compute.NF4Weights) *nf4Panels {
 	of.Codes = nil
 	p := &nf4Panels{of: &of, steps: (w.K + 7) / 8}
 	p.pitch = pitch(p.steps)
-	p.data = kernel.Allocate(p, (w.N+panel-1)/panel*p.pitch)
+	p.data = kernel.InArena(d.arena, p, (w.N+panel-1)/panel*p.pitch)
 	d.each((w.N+panel-1)/panel, func(j int) {
 		for o := j * panel; o < min(w.N, (j+1)*panel); o++ {
 			at := p.data[j*p.pitch+o%panel:]

@@ -42,7 +42,11 @@ type rowWork struct {
 	total, part []float32     // the sums of a panel, those of a block
 	sums        []float32     // the one of both that is continued
 	largest     []float32     // magnitudes of NF4
-	t           kernel.Tile
+	room        []float32     // of the kernels of blocks
+
+	t         kernel.Tile
+	blocks    kernel.Blocks
+	codeBlock kernel.BlockRows
 }
 
 // oneRow computes MatMuls for one row, and reports false where there is no kernel for some weights.
@@ -82,11 +86,12 @@ func (d *device) oneRow(x []float32, products []compute.Product) bool {
 		for j := 1; j < len(rows) && i >= rows[j].first; j++ {
 			r = &rows[j]
 		}
-		scratch := d.free.get(3 * panel)
+		scratch := d.free.get(3*panel + kernel.BlockScales)
 		defer d.free.put(scratch)
 		w := rowWork{
 			device: d, x: padded, pairs: pairs, codes: codes,
-			total: scratch[:panel], part: scratch[panel : 2*panel], largest: scratch[2*panel:],
+			total: scratch[:panel], part: scratch[panel : 2*panel], largest: scratch[2*panel : 3*panel],
+			room: scratch[3*panel:],
 		}
 		from := (i - r.first) * r.perItem
 		for j := from; j < min(upTo(len(r.y), panel), from+r.perItem); j++ {
@@ -191,7 +196,11 @@ func (d *device) rowSumsQuantized(packed any) func(w *rowWork, j, lo, hi int) {
 		if d.int8 {
 			return nil
 		}
-		return func(w *rowWork, j, lo, hi int) { p.rowSums(w.device, w.sums, w.x, j, lo, hi) }
+		return func(w *rowWork, j, lo, hi int) {
+			w.blocks = p.at(j, lo, hi-lo, w.room)
+			w.blocks.Dst, w.blocks.X = w.sums, w.x[lo:hi]
+			p.kernels.Row(&w.blocks)
+		}
 	case *nf4Panels:
 		return func(w *rowWork, j, lo, hi int) { w.sumsNF4(p, j, lo, hi) }
 	}
@@ -200,9 +209,8 @@ func (d *device) rowSumsQuantized(packed any) func(w *rowWork, j, lo, hi int) {
 
 // sumsCodes adds the sums of panel j of p.
 func (w *rowWork) sumsCodes(p *blockPanels, j int) {
-	room := w.free.get(kernel.BlockScales)
-	defer w.free.put(room)
-	p.addCodes(w.sums, w.codes, room, j, 1)
+	w.codeBlock = p.ofRows(w.sums, w.codes, w.room, j, 1)
+	p.kernels.Codes(&w.codeBlock)
 }
 
 // sumsNF4 continues the sums of panel j of p by elements lo … hi-1, block by block of magnitudes.

@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"unsafe"
 )
 
@@ -15,6 +17,69 @@ func aligned(n int) []Word {
 	s := make([]Word, n+line/4)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s)))%line) / 4
 	return s[skip : skip+n : skip+n]
+}
+
+// Arena hands out memory that is no garbage collector's, on huge pages where the system has some: such as fills some
+// has its own, the rest shares a region with others.
+type Arena struct {
+	mu     sync.Mutex
+	region *region // of the last small piece
+	rest   []byte  // of it
+	leave  func()  // ends the arena's own use of it
+}
+
+// region is memory in use by the arena, while it is its last one, and by the owners of pieces.
+type region struct {
+	raw   []byte
+	users atomic.Int32
+}
+
+const (
+	regionSize = 32 << 20
+	pieceSize  = 16 << 10 // smaller ones are Go's memory
+)
+
+func (r *region) release() {
+	if r.users.Add(-1) == 0 {
+		unmapPages(r.raw)
+	}
+}
+
+// InArena returns n zero words that live as long as owner and start on a cache line.
+func InArena[T any](a *Arena, owner *T, n int) []Word {
+	size := (4*n + line - 1) / line * line
+	if size < pieceSize || size >= hugePage {
+		return Allocate(owner, n)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.rest) < size && !a.next() {
+		return aligned(n)
+	}
+	piece := a.rest[:4*n]
+	a.rest = a.rest[size:]
+	a.region.users.Add(1)
+	runtime.AddCleanup(owner, func(r *region) { r.release() }, a.region)
+	return BytesAsWords(piece)[:n:n]
+}
+
+// next takes another region from the system.
+func (a *Arena) next() bool {
+	raw, err := mapPages(regionSize + hugePage)
+	if err != nil {
+		return false
+	}
+	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(raw))) % hugePage)
+	r := &region{raw: raw}
+	r.users.Add(1)
+	leave := sync.OnceFunc(r.release)
+	if a.leave != nil {
+		a.leave()
+	}
+	a.region, a.rest, a.leave = r, raw[skip:][:regionSize], leave
+	adviseHuge(a.rest)
+	runtime.AddCleanup(a, func(leave func()) { leave() }, leave)
+	return true
 }
 
 // Allocate returns n zero words that live as long as owner and start on a cache line. They lie on huge pages where
