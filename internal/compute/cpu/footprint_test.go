@@ -65,15 +65,22 @@ func TestScratchBoundsThePool(t *testing.T) {
 	dev.Attend(y, q, k, k, segs, a)
 	dev.AttendBackward(make([]float32, n*d), make([]float32, n*d), make([]float32, n*d), q, y, q, k, k, segs, a)
 
-	var held int64
-	for _, list := range dev.(*device).free.free {
-		for _, s := range list {
-			held += 4 * int64(cap(s))
+	// held counts the pool's memory, of which the logits use no more than the rows there are.
+	held := func() (sum int64) {
+		for _, list := range dev.(*device).free.free {
+			for _, s := range list {
+				if cap(s) >= lossRows(v)*v {
+					sum += 4 * n * v
+				} else {
+					sum += 4 * int64(cap(s))
+				}
+			}
 		}
+		return sum
 	}
 	// Half of what the pool holds may be the rounding of capacities to powers of two.
-	require.Less(t, held, 2*dev.Scratch(w)+8<<20)
-	require.Greater(t, 2*held, dev.Scratch(w))
+	require.Less(t, held(), 2*dev.Scratch(w)+8<<20)
+	require.Greater(t, 2*held(), dev.Scratch(w))
 
 	past := 3 * n // a cache that grows in three steps
 	cached := dev.NewCache(a)
@@ -81,16 +88,15 @@ func TestScratchBoundsThePool(t *testing.T) {
 		cached.Append(k, k, have, n)
 		dev.AttendCached(y, q, cached, n, a)
 	}
-	held = 0
-	for _, list := range dev.(*device).free.free {
-		for _, s := range list {
-			held += 4 * int64(cap(s))
-		}
-	}
 	w.Past = past
-	require.Less(t, held, 2*dev.Scratch(w)+8<<20)
-	require.Greater(t, 2*held, dev.Scratch(w))
+	require.Less(t, held(), 2*dev.Scratch(w)+8<<20)
+	require.Greater(t, 2*held(), dev.Scratch(w))
 	w.Past = 0
+
+	for _, rows := range []int{1, 30, 600} {
+		c := newLogits(dev.(*device), []compute.Matrix{*head}, target[:rows], true)
+		require.GreaterOrEqual(t, cap(c.z), lossRows(v)*v, "logits of any number of rows share a buffer")
+	}
 
 	parts := dev.Scratch(compute.Workload{Inputs: w.Inputs}) + dev.Scratch(compute.Workload{Logits: w.Logits})
 	require.Equal(t, dev.Scratch(w), parts+dev.Scratch(compute.Workload{Attention: a, Longest: n}))
