@@ -115,7 +115,8 @@ func newLogits(d *device, head []compute.Matrix, target []int32, kept bool) *log
 	}
 	return &logits{
 		device: d, head: head, target: target, kept: kept,
-		rows: make([]rowLoss, n), z: d.free.get(lossRows(vocab) * columns)[:n*columns], tops: d.free.get(n * len(head)),
+		rows: make([]rowLoss, n), z: d.free.get(lossRows(vocab) * columns)[:n*columns],
+		tops: d.free.get(n * len(head)),
 	}
 }
 
