@@ -103,7 +103,7 @@ type rowLoss struct {
 	sum          float64 // Σ exp(z − top)
 }
 
-// newLogits takes the memory for as many rows as there ever are, of which only what is used becomes resident: sizes that
+// newLogits takes memory for as many rows as there ever are, of which only what is used becomes resident: sizes that
 // follow the number of rows would leave the pool a buffer for each.
 func newLogits(d *device, head []compute.Matrix, target []int32, kept bool) *logits {
 	n, columns, vocab := len(target), 0, 0
