@@ -65,8 +65,10 @@ func (d *device) fakeQuantize(x []float32, n, k int, scale []float32) []float32 
 func (d *device) fakeCodes(x []float32, n, k int) []float32 {
 	codes, out := d.codeRows(x, n, k), d.free.get(n*k)
 	defer d.free.putWords(codes)
-	for i := range n * k / kernel.Run {
-		kernel.RunValues(out[i*kernel.Run:], codes[i*kernel.RunWords:])
-	}
+	d.chunks(n*k/kernel.Run, rowsPerItem(kernel.Run), func(lo, hi int) {
+		for i := lo; i < hi; i++ {
+			kernel.RunValues(out[i*kernel.Run:], codes[i*kernel.RunWords:])
+		}
+	})
 	return out
 }

@@ -25,23 +25,23 @@ func blocksAVX2() map[compute.DType]BlockKernels {
 
 func blocksAVX512() map[compute.DType]BlockKernels {
 	return map[compute.DType]BlockKernels{
-		compute.Q4_0:   {rowQ4_0AVX512, dequantizeQ4_0AVX512, rowsOfCodes(codesQ4_0AVX512, codes4Q4_0AVX512)},
-		compute.Q4_1:   {rowQ4_1AVX512, dequantizeQ4_1AVX512, rowsOfCodes(codesQ4_1AVX512, codes4Q4_1AVX512)},
-		compute.Q5_0:   {rowQ5_0AVX512, dequantizeQ5_0AVX512, rowsOfCodes(codesQ5_0AVX512, codes4Q5_0AVX512)},
-		compute.Q5_1:   {rowQ5_1AVX512, dequantizeQ5_1AVX512, rowsOfCodes(codesQ5_1AVX512, codes4Q5_1AVX512)},
-		compute.Q8_0:   {rowQ8_0AVX512, dequantizeQ8_0AVX512, rowsOfCodes(codesQ8_0AVX512, codes4Q8_0AVX512)},
-		compute.Q2_K:   {rowQ2_KAVX512, dequantizeQ2_KAVX512, rowsOfCodes(codesQ2_KAVX512, codes4Q2_KAVX512)},
-		compute.Q3_K:   {rowQ3_KAVX512, dequantizeQ3_KAVX512, rowsOfCodes(codesQ3_KAVX512, codes4Q3_KAVX512)},
-		compute.Q4_K:   {rowQ4_KAVX512, dequantizeQ4_KAVX512, rowsOfCodes(codesQ4_KAVX512, codes4Q4_KAVX512)},
-		compute.Q5_K:   {rowQ5_KAVX512, dequantizeQ5_KAVX512, rowsOfCodes(codesQ5_KAVX512, codes4Q5_KAVX512)},
-		compute.Q6_K:   {rowQ6_KAVX512, dequantizeQ6_KAVX512, rowsOfCodes(codesQ6_KAVX512, codes4Q6_KAVX512)},
-		compute.IQ4_NL: {rowIQ4_NLAVX512, dequantizeIQ4_NLAVX512, rowsOfCodes(codesIQ4_NLAVX512, codes4IQ4_NLAVX512)},
-		compute.IQ4_XS: {rowIQ4_XSAVX512, dequantizeIQ4_XSAVX512, rowsOfCodes(codesIQ4_XSAVX512, codes4IQ4_XSAVX512)},
+		compute.Q4_0:   {rowQ4_0AVX512, dequantizeQ4_0AVX512, byFours(codesQ4_0AVX512, codes4Q4_0AVX512)},
+		compute.Q4_1:   {rowQ4_1AVX512, dequantizeQ4_1AVX512, byFours(codesQ4_1AVX512, codes4Q4_1AVX512)},
+		compute.Q5_0:   {rowQ5_0AVX512, dequantizeQ5_0AVX512, byFours(codesQ5_0AVX512, codes4Q5_0AVX512)},
+		compute.Q5_1:   {rowQ5_1AVX512, dequantizeQ5_1AVX512, byFours(codesQ5_1AVX512, codes4Q5_1AVX512)},
+		compute.Q8_0:   {rowQ8_0AVX512, dequantizeQ8_0AVX512, byFours(codesQ8_0AVX512, codes4Q8_0AVX512)},
+		compute.Q2_K:   {rowQ2_KAVX512, dequantizeQ2_KAVX512, byFours(codesQ2_KAVX512, codes4Q2_KAVX512)},
+		compute.Q3_K:   {rowQ3_KAVX512, dequantizeQ3_KAVX512, byFours(codesQ3_KAVX512, codes4Q3_KAVX512)},
+		compute.Q4_K:   {rowQ4_KAVX512, dequantizeQ4_KAVX512, byFours(codesQ4_KAVX512, codes4Q4_KAVX512)},
+		compute.Q5_K:   {rowQ5_KAVX512, dequantizeQ5_KAVX512, byFours(codesQ5_KAVX512, codes4Q5_KAVX512)},
+		compute.Q6_K:   {rowQ6_KAVX512, dequantizeQ6_KAVX512, byFours(codesQ6_KAVX512, codes4Q6_KAVX512)},
+		compute.IQ4_NL: {rowIQ4_NLAVX512, dequantizeIQ4_NLAVX512, byFours(codesIQ4_NLAVX512, codes4IQ4_NLAVX512)},
+		compute.IQ4_XS: {rowIQ4_XSAVX512, dequantizeIQ4_XSAVX512, byFours(codesIQ4_XSAVX512, codes4IQ4_XSAVX512)},
 	}
 }
 
-// rowsOfCodes makes one kernel of those for single rows and for four at a time.
-func rowsOfCodes(one, four func(*BlockRows)) func(*BlockRows) {
+// byFours makes one kernel of those for single rows and for four at a time.
+func byFours(one, four func(*BlockRows)) func(*BlockRows) {
 	return func(b *BlockRows) {
 		rows := b.Rows
 		if b.Rows = rows / 4; b.Rows > 0 {

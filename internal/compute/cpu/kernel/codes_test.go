@@ -49,83 +49,82 @@ func TestCodesOfWhatIsNotFinite(t *testing.T) {
 	}
 }
 
-// TestCodesTimesBlocks compares products of codes with those of their values, in float64.
-func TestCodesTimesBlocks(t *testing.T) {
+// eachProductOfCodes calls f with the kernel of every level and type that has one.
+func eachProductOfCodes(f func(what string, typ compute.DType, kernel func(*BlockRows))) {
 	for _, l := range Levels() {
 		for _, typ := range compute.BlockTypes() {
-			kernel := l.Blocks[typ].Codes
-			if kernel == nil {
-				continue
-			}
-			of, _ := typ.Block()
-			for _, rows := range []int{1, 2, 5, 8, 11} {
-				const blocks = 3
-				k := blocks * of.Elements
-				lines, weights := transposed(t, devicetest.Drawn(5, Panel, k, typ))
-				codes, values := coded(rows, k)
-				b := BlockRows{
-					X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: rows, LDX: k / Run * RunWords, Count: blocks,
-				}
-				want := random(rows * Panel)
-				got, check := guarded(t, want)
-				for i := range want {
-					sum := float64(want[i])
-					for j, w := range weights[i%Panel] {
-						sum += float64(values[i/Panel*k+j]) * float64(w)
-					}
-					want[i] = float32(sum)
-				}
-				b.Dst = got
-				kernel(&b)
-				what := fmt.Sprintf("%s %v, %d rows", l.Name, typ, rows)
-				requireNear(t, want, got, 1e-6, 300, what)
-				check(what)
+			if kernel := l.Blocks[typ].Codes; kernel != nil {
+				f(fmt.Sprint(l.Name, " ", typ), typ, kernel)
 			}
 		}
 	}
 }
 
+// TestCodesTimesBlocks compares products of codes with those of their values, in float64.
+func TestCodesTimesBlocks(t *testing.T) {
+	eachProductOfCodes(func(what string, typ compute.DType, kernel func(*BlockRows)) {
+		of, _ := typ.Block()
+		for _, rows := range []int{1, 2, 5, 8, 11} {
+			const blocks = 3
+			k := blocks * of.Elements
+			lines, weights := transposed(t, devicetest.Drawn(5, Panel, k, typ))
+			codes, values := coded(rows, k)
+			b := BlockRows{
+				X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: rows, LDX: k / Run * RunWords, Count: blocks,
+			}
+			want := random(rows * Panel)
+			got, check := guarded(t, want)
+			for i := range want {
+				sum := float64(want[i])
+				for j, w := range weights[i%Panel] {
+					sum += float64(values[i/Panel*k+j]) * float64(w)
+				}
+				want[i] = float32(sum)
+			}
+			b.Dst = got
+			kernel(&b)
+			what := fmt.Sprintf("%s, %d rows", what, rows)
+			requireNear(t, want, got, 1e-6, 300, what)
+			check(what)
+		}
+	})
+}
+
 // TestCodesDoNotOverflow multiplies the largest codes by the largest of either sign.
 func TestCodesDoNotOverflow(t *testing.T) {
-	for _, l := range Levels() {
-		for _, typ := range compute.BlockTypes() {
-			kernel := l.Blocks[typ].Codes
-			if kernel == nil {
-				continue
+	eachProductOfCodes(func(what string, typ compute.DType, kernel func(*BlockRows)) {
+		of, _ := typ.Block()
+		for _, fill := range []byte{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55} {
+			w := devicetest.Drawn(5, Panel, of.Elements, typ)
+			for i := range w.Raw {
+				w.Raw[i] = fill
 			}
-			of, _ := typ.Block()
-			for _, fill := range []byte{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55} {
-				w := devicetest.Drawn(5, Panel, of.Elements, typ)
-				for i := range w.Raw {
-					w.Raw[i] = fill
+			for at := 0; at < len(w.Raw); at += of.Bytes {
+				for _, h := range devicetest.Halves(typ) {
+					w.Raw[at+h], w.Raw[at+h+1] = 0, 0x3c
 				}
-				for at := 0; at < len(w.Raw); at += of.Bytes {
-					for _, h := range devicetest.Halves(typ) {
-						w.Raw[at+h], w.Raw[at+h+1] = 0, 0x3c
-					}
+			}
+			lines, weights := transposed(t, w)
+			for _, sign := range []float32{1, -1} {
+				x, codes, dst := make([]float32, of.Elements), make([]Word, of.Elements/Run*RunWords), make([]float32, Panel)
+				for i := range x {
+					x[i] = sign * 127
 				}
-				lines, weights := transposed(t, w)
-				for _, sign := range []float32{1, -1} {
-					x, codes, dst := make([]float32, of.Elements), make([]Word, of.Elements/Run*RunWords), make([]float32, Panel)
-					for i := range x {
-						x[i] = sign * 127
-					}
-					codeRunsGo(x, codes)
-					kernel(&BlockRows{
-						Dst: dst, X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: 1, LDX: len(codes), Count: 1,
-					})
-					var want, size float64
-					for _, v := range weights[0] {
-						want += float64(v) * float64(sign) * 127
-						size += math.Abs(float64(v)) * 127
-					}
-					for _, got := range dst {
-						require.InDelta(t, want, float64(got), 1e-5*size, "%s %v %x", l.Name, typ, fill)
-					}
+				codeRunsGo(x, codes)
+				kernel(&BlockRows{
+					Dst: dst, X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: 1, LDX: len(codes), Count: 1,
+				})
+				var want, size float64
+				for _, v := range weights[0] {
+					want += float64(v) * float64(sign) * 127
+					size += math.Abs(float64(v)) * 127
+				}
+				for _, got := range dst {
+					require.InDelta(t, want, float64(got), 1e-5*size, "%s %x", what, fill)
 				}
 			}
 		}
-	}
+	})
 }
 
 func TestCodeRunsEqualTwin(t *testing.T) {

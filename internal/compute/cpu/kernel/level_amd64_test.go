@@ -8,6 +8,8 @@ import (
 
 	"github.com/klauspost/cpuid/v2"
 	"github.com/stretchr/testify/require"
+
+	"fettle/internal/compute"
 )
 
 func TestAutoTakesTheFasterProducts(t *testing.T) {
@@ -41,5 +43,13 @@ func TestAutoTakesTheFasterProducts(t *testing.T) {
 		require.Equal(t, c.bf16, best.Auto, c.why)
 		require.True(t, best.BF16 || !best.Auto, c.why)
 		require.Equal(t, c.level == "amx", best.AMX != nil, c.why)
+	}
+}
+
+func TestLevelsWithAssemblyMultiplyCodes(t *testing.T) {
+	for _, blocks := range []map[compute.DType]BlockKernels{blocksAVX2(), blocksAVX512()} {
+		for _, typ := range compute.BlockTypes() {
+			require.NotNil(t, blocks[typ].Codes, typ)
+		}
 	}
 }
