@@ -54,13 +54,13 @@ func Poison(dev compute.Device) {
 // TwinsOfAMX returns level plain with the twins of tile registers, for WithAMX.
 func TwinsOfAMX() kernel.Level {
 	l := kernel.Plain()
-	l.Name, l.AMX, l.BF16, l.Codes = "twins of AMX", kernel.PlainAMX(), true, 4
+	l.Name, l.AMX, l.BF16, l.Auto, l.Codes = "twins of AMX", kernel.PlainAMX(), true, true, 4
 	return l
 }
 
 // WithAMX makes dev, of level plain, multiply in tile registers, by their twins, and keep the sums of few panels.
 func WithAMX(dev compute.Device) compute.Device {
 	d := dev.(*device)
-	d.core, d.bf16, d.rounds, d.amxSums = TwinsOfAMX(), d.bf16 || d.rounds, false, 3*kernel.AMXBlock
+	d.core, d.bf16, d.rounds, d.amxSums = TwinsOfAMX(), d.bf16 || d.rounds || d.int8, false, 3*kernel.AMXBlock
 	return dev
 }

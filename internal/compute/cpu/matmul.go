@@ -27,16 +27,18 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	if n == 1 && d.oneRow(x, []compute.Product{{Y: y, W: w}}) {
 		return
 	}
+	if _, blocks := w.Type.Block(); d.int8 && blocks {
+		x = d.fakeCodes(x, n, w.K)
+		defer d.free.put(x)
+		d.inFloat32().MatMul(y, x, w, n)
+		return
+	}
 	if d.bf16 && d.core.AMX != nil {
 		d.matMulAMX(y, x, w, n)
 		return
 	}
-	switch _, blocks := w.Type.Block(); {
-	case d.int8Scales(w) != nil:
+	if d.int8Scales(w) != nil {
 		x = d.fakeQuantize(x, n, w.K, nil)
-		defer d.free.put(x)
-	case d.int8 && blocks:
-		x = d.fakeCodes(x, n, w.K)
 		defer d.free.put(x)
 	}
 	g := product{rows: n, cols: w.N, c: y, ldc: w.N}

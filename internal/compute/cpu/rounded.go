@@ -60,6 +60,13 @@ func (d *device) fakeQuantize(x []float32, n, k int, scale []float32) []float32 
 	return out
 }
 
+// inFloat32 returns the device in compute f32.
+func (d *device) inFloat32() *device {
+	exact := *d
+	exact.bf16, exact.rounds, exact.int8 = false, false, false
+	return &exact
+}
+
 // fakeCodes returns x (n, k) with runs rounded to bytes of their own scales, as float32. The caller puts the result
 // back to the pool.
 func (d *device) fakeCodes(x []float32, n, k int) []float32 {

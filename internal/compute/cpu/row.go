@@ -117,9 +117,10 @@ func (w *rowWork) panel(r *rowOf, j int) {
 	copy(r.y[j*panel:], w.total)
 }
 
-// inBytes reports whether p is a product of whole numbers.
+// inBytes reports whether the left factor of p is rounded to bytes.
 func (d *device) inBytes(p compute.Product) bool {
-	return d.intWeights(p.W) != nil || d.inCodes(p.W) != nil
+	_, blocks := p.W.Type.Block()
+	return d.intWeights(p.W) != nil || d.int8 && blocks
 }
 
 // upTo returns how many times per, rounded up, make n.
