@@ -33,7 +33,7 @@ func (Full) Params(c *model.Config) ([]Spec, error) {
 func (Full) Deltas(*model.Model, Params) (map[model.Site]model.Delta, error) { return nil, nil }
 
 // Scratch returns zero: the model states its own memory.
-func (Full) Scratch(*model.Config, int, int) int64 { return 0 }
+func (Full) Scratch(*model.Config, int, int, int) int64 { return 0 }
 
 // record leaves the base out: the result does not need it.
 func (Full) record(r *Record) { r.Base, r.Fingerprint, r.Content = "", "", "" }

@@ -102,7 +102,11 @@ func (a LLaMAAdapter) Deltas(m *model.Model, params Params) (map[model.Site]mode
 			raw: make([]float32, c.Heads), c: make([]float32, c.Heads),
 		}
 		rows, gate := a.layer(c, params, layer)
-		p.rows, p.gradRows, p.gate, p.gradGate = rows.Data, rows.Grad, gate.Data, gate.Grad
+		p.rows, p.gradRows, p.gate = rows.Data, rows.Grad, gate.Data
+		p.sumK, p.sumV, p.sumGate = newSum(dev, p.dk), newSum(dev, p.dv), newSum(dev, gate.Grad)
+		if a.Gate != PerHead {
+			p.sumGate = newMixed(dev, gate.Grad)
+		}
 		deltas[model.Site{Layer: layer, At: model.Attention}] = p
 	}
 	return deltas, nil
@@ -113,12 +117,12 @@ func (a LLaMAAdapter) form(c *model.Config) promptForm {
 }
 
 // Scratch adds up the scores of all heads in the forward pass, the arrays of one key head and sequence in the backward
-// pass, and the keys and values of every layer's prompt and their gradients.
-func (a LLaMAAdapter) Scratch(c *model.Config, n, longest int) int64 {
-	f := a.form(c)
+// pass, the keys and values of every layer's prompt and their gradients, and the gradients' partial sums.
+func (a LLaMAAdapter) Scratch(c *model.Config, n, longest, sums int) int64 {
+	f, kv := a.form(c), a.Len*c.KVHeads*c.HeadDim
 	rows := longest * f.rep
-	backward := 2*rows*f.headDim + rows*f.rep + 2*f.len*f.headDim + f.floats(longest)
-	layer := 4*a.Len*c.KVHeads*c.HeadDim + 2*c.Heads
+	backward := 2*rows*f.headDim + rows*f.rep + 2*f.len*f.headDim + f.floats(longest) + 2*kv
+	layer := 4*kv + 2*c.Heads + sums*(2*kv+c.Heads)
 	return 4 * (int64(n)*int64(c.Heads*a.Len) + int64(backward) + int64(a.Layers)*int64(layer))
 }
 

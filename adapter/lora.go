@@ -104,9 +104,10 @@ func (l LoRA) Deltas(m *model.Model, p Params) (map[model.Site]model.Delta, erro
 		if deltas[s.at] != nil {
 			return nil, fmt.Errorf("%v is a target of LoRA and in trainable_token_indices, which is not supported", s.at)
 		}
-		deltas[s.at] = &lora{graphs, scratch, s.at, p[s.a()], p[s.b()], p[s.bias()], s.form, l.Dropout}
 		if s.at.At == model.Embed {
-			deltas[s.at] = &loraEmbedding{graphs: graphs, a: p[s.a()], b: p[s.b()], form: s.form.embedding()}
+			deltas[s.at] = newLoRAEmbedding(graphs, p[s.a()], p[s.b()], s.form.embedding())
+		} else {
+			deltas[s.at] = newLoRA(graphs, scratch, s, p, l.Dropout)
 		}
 	}
 	return deltas, err
@@ -114,17 +115,21 @@ func (l LoRA) Deltas(m *model.Model, p Params) (map[model.Site]model.Delta, erro
 
 func (l LoRA) dropout() float64 { return l.Dropout }
 
-// Scratch returns the memory of the largest module, which the others share.
-func (l LoRA) Scratch(c *model.Config, n, longest int) int64 {
+// Scratch returns the memory of the largest module, which the others share, and of all modules' sums.
+func (l LoRA) Scratch(c *model.Config, n, longest, sums int) int64 {
 	sites, err := l.sites(c)
 	if err != nil {
 		return 0
 	}
-	width, rank, graph := 0, 0, 0
+	width, rank, graph, summed := 0, 0, 0, 0
 	for _, s := range sites {
+		summed += s.form.r * (s.form.in + s.form.out)
 		if rank = max(rank, s.form.r); s.at.At == model.Embed {
-			graph = max(graph, s.form.embedding().floats(longest))
+			graph = max(graph, s.form.embedding().floats(longest)+s.form.r*s.form.in)
 			continue
+		}
+		if s.form.bias {
+			summed += s.form.out
 		}
 		width, graph = max(width, s.form.in), max(graph, s.form.floats(longest))
 	}
@@ -134,7 +139,7 @@ func (l LoRA) Scratch(c *model.Config, n, longest int) int64 {
 	if l.Bias {
 		width++
 	}
-	return 4 * (int64(n)*int64(width+rank) + int64(graph))
+	return 4*(int64(n)*int64(width+rank)+int64(graph)+int64(sums)*int64(summed)) + l.Saved.scratch(c, sums)
 }
 
 // loraSite is an adapted projection.

@@ -15,9 +15,20 @@ type loraEmbedding struct {
 	a, b   *Param
 	form   loraEmbeddingForm
 
-	u  []float32 // (n, r) columns of A
-	at []int32   // where they are in A
+	u    []float32 // (n, r) columns of A
+	at   []int32   // where they are in A
+	leaf []float32 // (r, V) a sequence's gradient of A
+
+	da, db *sum
 }
+
+func newLoRAEmbedding(graphs *graphs, a, b *Param, form loraEmbeddingForm) *loraEmbedding {
+	return &loraEmbedding{
+		graphs: graphs, a: a, b: b, form: form, da: newMixed(graphs.dev, a.Grad), db: newSum(graphs.dev, b.Grad),
+	}
+}
+
+func (l *loraEmbedding) sums() []*sum { return []*sum{l.da, l.db} }
 
 // loraEmbeddingForm is y = s·u·Bᵀ with B (out, r).
 type loraEmbeddingForm struct {
@@ -65,7 +76,7 @@ func (l *loraEmbedding) Forward(y, _ []float32, b *model.Batch) error {
 // Backward runs Gorgonia's graph sequence by sequence.
 func (l *loraEmbedding) Backward(_, dy, _, _ []float32, b *model.Batch) error {
 	out := l.form.out
-	for _, s := range b.Segments {
+	for i, s := range b.Segments {
 		g, err := l.graphs.of(l.form, s.Len, false)
 		if err != nil {
 			return err
@@ -76,8 +87,11 @@ func (l *loraEmbedding) Backward(_, dy, _, _ []float32, b *model.Batch) error {
 		if err != nil {
 			return err
 		}
-		l.graphs.dev.Add(l.b.Grad, grads[0])
-		l.graphs.dev.ScatterAdd(l.a.Grad, grads[1], l.at, 1)
+		l.db.add(b, i, grads[0])
+		leaf := compute.Resize(&l.leaf, len(l.a.Data))
+		l.graphs.dev.Zero(leaf)
+		l.graphs.dev.ScatterAdd(leaf, grads[1], l.at, 1)
+		l.da.add(b, i, leaf)
 	}
 	return nil
 }

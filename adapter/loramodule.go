@@ -18,6 +18,20 @@ type lora struct {
 	bias    *Param // (out); nil: none
 	form    loraForm
 	dropout float64
+
+	all []*sum // of A, B and b
+}
+
+func newLoRA(graphs *graphs, scratch *loraScratch, s loraSite, p Params, dropout float64) *lora {
+	l := &lora{
+		graphs: graphs, scratch: scratch, site: s.at, a: p[s.a()], b: p[s.b()], bias: p[s.bias()], form: s.form,
+		dropout: dropout,
+	}
+	l.all = []*sum{newSum(graphs.dev, l.a.Grad), newSum(graphs.dev, l.b.Grad)}
+	if l.form.bias {
+		l.all = append(l.all, newSum(graphs.dev, l.bias.Grad))
+	}
+	return l
 }
 
 // loraScratch is shared by the modules of an adapter.
@@ -86,8 +100,9 @@ func (l *lora) column(n int) []float32 {
 	return l.scratch.ones[:n]
 }
 
-// Backward runs Gorgonia's graph sequence by sequence and adds up the gradients of A, B and b in that order, so that
-// sums do not depend on how the sequences are packed.
+func (l *lora) sums() []*sum { return l.all }
+
+// Backward runs Gorgonia's graph sequence by sequence and adds each one's gradients of A, B and b to their sums.
 func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 	in, out := l.a.Shape[1], l.b.Shape[0]
 	x = l.drop(x, b)
@@ -105,10 +120,8 @@ func (l *lora) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 		if err != nil {
 			return err
 		}
-		l.graphs.dev.Add(l.a.Grad, grads[0])
-		l.graphs.dev.Add(l.b.Grad, grads[1])
-		if l.form.bias {
-			l.graphs.dev.Add(l.bias.Grad, grads[2])
+		for j, sum := range l.all {
+			sum.add(b, i, grads[j])
 		}
 		if dx != nil {
 			below := grads[len(grads)-1]

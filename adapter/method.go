@@ -34,8 +34,8 @@ type Method interface {
 	Deltas(*model.Model, Params) (map[model.Site]model.Delta, error)
 
 	// Scratch returns the bytes that the deltas take beside the parameters, for batches of up to n rows whose sequences
-	// have up to longest.
-	Scratch(c *model.Config, n, longest int) int64
+	// have up to longest, and with so many partial sums of a step's gradients beside the gradients themselves.
+	Scratch(c *model.Config, n, longest, sums int) int64
 
 	defaults() Method
 

@@ -25,12 +25,13 @@ type prompt struct {
 	rows     []float32 // P (K, D), a window into its parameter
 	gradRows []float32
 	gate     []float32 // (H), or (1)
-	gradGate []float32
 
 	k, v   []float32 // K_P, V_P (K, G·Dh)
 	dk, dv []float32 // their gradients over the step
 	raw    []float32 // (H) the gate of every head before its activation
 	c      []float32 // (H) and after
+
+	sumK, sumV, sumGate *sum // into dk, dv and the gradient of gate
 }
 
 // promptScratch is shared by the layers of an adapter.
@@ -39,6 +40,7 @@ type promptScratch struct {
 	q, dy, k, v   []float32 // backward, of a sequence and key head: (n·R, Dh) twice, (K, Dh) twice
 	picks, ones   []float32 // E and 1 of promptForm
 	queries, keys []int32   // rows of q and of k
+	dk, dv, gate  []float32 // a sequence's gradients: (K, G·Dh) twice, and of the gates
 }
 
 // constants returns E (n·R, R), n identity matrices one below the other, and 1 (1, K).
@@ -75,12 +77,14 @@ func (p *prompt) Forward(y, x []float32, b *model.Batch) error {
 	return nil
 }
 
-// Backward runs Gorgonia's graph for every sequence and key head and adds up the gradients of the parameters in that
-// order. The query heads of one key head lie side by side in a row of x: R·Dh elements.
+func (p *prompt) sums() []*sum { return []*sum{p.sumK, p.sumV, p.sumGate} }
+
+// Backward runs Gorgonia's graph for every sequence and key head and adds each sequence's gradients to the sums. The
+// query heads of one key head lie side by side in a row of x: R·Dh elements.
 func (p *prompt) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 	f, mem := p.form, p.scratch
 	width := f.rep * f.headDim
-	for _, s := range b.Segments {
+	for i, s := range b.Segments {
 		g, err := p.graphs.of(f, s.Len, dx != nil)
 		if err != nil {
 			return err
@@ -89,6 +93,11 @@ func (p *prompt) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 		q, dout := compute.Resize(&mem.q, size), compute.Resize(&mem.dy, size)
 		k, v := compute.Resize(&mem.k, f.len*f.headDim), compute.Resize(&mem.v, f.len*f.headDim)
 		picks, ones := mem.constants(f, s.Len)
+		dk, dv := compute.Resize(&mem.dk, len(p.dk)), compute.Resize(&mem.dv, len(p.dv))
+		gate := compute.Resize(&mem.gate, len(p.gate))
+		p.dev.Zero(dk)
+		p.dev.Zero(dv)
+		clear(gate)
 		for key := range f.groups {
 			queries := places(&mem.queries, s.Row, s.Len, f.groups, key)
 			p.dev.Gather(q, x, queries, width)
@@ -100,15 +109,18 @@ func (p *prompt) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 			if err != nil {
 				return err
 			}
-			p.dev.ScatterAdd(p.dk, grads[0], keys, f.headDim)
-			p.dev.ScatterAdd(p.dv, grads[1], keys, f.headDim)
-			for i, dg := range grads[2] {
-				p.gradGate[min(key*f.rep+i, len(p.gate)-1)] += dg
+			p.dev.ScatterAdd(dk, grads[0], keys, f.headDim)
+			p.dev.ScatterAdd(dv, grads[1], keys, f.headDim)
+			for j, dg := range grads[2] {
+				gate[min(key*f.rep+j, len(gate)-1)] += dg
 			}
 			if dx != nil {
 				p.dev.ScatterAdd(dx, grads[3], queries, width)
 			}
 		}
+		p.sumK.add(b, i, dk)
+		p.sumV.add(b, i, dv)
+		p.sumGate.add(b, i, gate)
 	}
 	return nil
 }
@@ -128,8 +140,6 @@ func (p *prompt) finish() {
 	length := len(p.rows) / p.model.Config().Hidden
 	p.dev.MatMulT(p.gradRows, p.dk, p.weight(model.KProj), length)
 	p.dev.MatMulT(p.gradRows, p.dv, p.weight(model.VProj), length)
-	p.dev.Zero(p.dk)
-	p.dev.Zero(p.dv)
 }
 
 // refresh projects the prompt, with the projections' biases, and activates the gates.

@@ -27,6 +27,7 @@ type Set struct {
 	also   map[string]string // by parameter, another name that it is saved under
 	echo   map[string]string // by parameter, another name that files may have for it
 	parts  []part
+	sums   []*sum
 }
 
 // part has state that depends on the parameters, or completes their gradients.
@@ -91,6 +92,9 @@ func build(method Method, m *model.Model) (*Set, error) {
 	for _, at := range s.sites() {
 		if p, ok := s.deltas[at].(part); ok {
 			s.parts = append(s.parts, p)
+		}
+		if d, ok := s.deltas[at].(summing); ok {
+			s.sums = append(s.sums, d.sums()...)
 		}
 	}
 	return s, nil
@@ -192,14 +196,23 @@ func (s *Set) Size() int {
 }
 
 // ZeroGrad begins a step.
-func (s *Set) ZeroGrad() {
+func (s *Set) ZeroGrad() { s.Begin(0) }
+
+// Begin begins a step, or the part of it that begins with a sequence.
+func (s *Set) Begin(first int) {
 	for _, p := range s.params {
 		s.model.Device().Zero(p.Grad)
+	}
+	for _, sum := range s.sums {
+		sum.begin(first)
 	}
 }
 
 // Finish completes the gradients after the last backward pass of a step.
 func (s *Set) Finish() error {
+	for _, sum := range s.sums {
+		sum.total()
+	}
 	for _, p := range s.parts {
 		p.finish()
 	}

@@ -86,17 +86,36 @@ func (s Saved) deltas(m *model.Model, p Params) (map[model.Site]model.Delta, err
 	return deltas, err
 }
 
+// scratch returns the memory of the rows' sums: a sequence's gradient and partial sums, and where rows are the head's
+// too, the same again and another sum.
+func (s Saved) scratch(c *model.Config, sums int) int64 {
+	rows, _ := s.rows(c)
+	floats := 0
+	for _, r := range rows {
+		arrays := 1 + sums
+		if r.tied {
+			arrays += 2 + sums
+		}
+		floats += arrays * len(r.ids) * c.Hidden
+	}
+	return 4 * int64(floats)
+}
+
 func (r tokenRows) put(deltas map[model.Site]model.Delta, m *model.Model, p Params) {
-	param, index, width := p[r.name()], map[int32]int32{}, m.Config().Hidden
+	param, index, width, dev := p[r.name()], map[int32]int32{}, m.Config().Hidden, m.Device()
 	for i, id := range r.ids {
 		index[int32(id)] = int32(i)
 		m.Weight(r.at).Row(param.Data[i*width:][:width], id, 0)
 	}
 	if r.at == model.EmbedSite() {
-		deltas[r.at] = &embeddedRows{m.Device(), param, index, nil}
+		deltas[r.at] = &embeddedRows{dev: dev, param: param, index: index, sum: newMixed(dev, param.Grad)}
 	}
 	if head := m.Config().HeadSite(); r.tied || r.at == head {
-		deltas[head] = &headRows{m.Device(), param, r.ids}
+		rows := &headRows{dev: dev, param: param, ids: r.ids, sum: newSum(dev, param.Grad)}
+		if r.tied { // the embedding's sum is in the gradient
+			rows.sum = newMixed(dev, make([]float32, len(param.Grad)))
+		}
+		deltas[head] = rows
 	}
 }
 
@@ -106,13 +125,17 @@ type embeddedRows struct {
 	param *Param // (k, D)
 	index map[int32]int32
 	dy    []float32 // the gradients of the rows that are replaced
+	leaf  []float32 // (k, D) a sequence's gradient
+	sum   *sum
 }
 
-// replaced lists the places in the batch of replaced rows, and the rows that replace them.
-func (e *embeddedRows) replaced(b *model.Batch) (at, rows []int32) {
-	for i, token := range b.Tokens {
+func (e *embeddedRows) sums() []*sum { return []*sum{e.sum} }
+
+// replaced lists the places of replaced rows among n in the batch from lo on, and the rows that replace them.
+func (e *embeddedRows) replaced(b *model.Batch, lo, n int) (at, rows []int32) {
+	for i, token := range b.Tokens[lo : lo+n] {
 		if row, ok := e.index[token]; ok {
-			at, rows = append(at, int32(i)), append(rows, row)
+			at, rows = append(at, int32(lo+i)), append(rows, row)
 		}
 	}
 	return at, rows
@@ -121,25 +144,29 @@ func (e *embeddedRows) replaced(b *model.Batch) (at, rows []int32) {
 // Forward replaces the rows.
 func (e *embeddedRows) Forward(y, _ []float32, b *model.Batch) error {
 	d := e.param.Shape[1]
-	at, rows := e.replaced(b)
+	at, rows := e.replaced(b, 0, len(b.Tokens))
 	for i := range at {
 		e.dev.Copy(y[int(at[i])*d:][:d], e.param.Data[int(rows[i])*d:])
 	}
 	return nil
 }
 
-// Backward adds dy to the gradients of the rows and takes it from the base's.
+// Backward adds dy to the gradients of the rows, sequence by sequence, and takes it from the base's.
 func (e *embeddedRows) Backward(_, dy, _, _ []float32, b *model.Batch) error {
 	d := e.param.Shape[1]
-	at, rows := e.replaced(b)
-	if len(at) == 0 {
-		return nil
-	}
-	own := compute.Resize(&e.dy, len(at)*d)
-	e.dev.Gather(own, dy, at, d)
-	e.dev.ScatterAdd(e.param.Grad, own, rows, d)
-	for _, i := range at {
-		e.dev.Zero(dy[int(i)*d:][:d])
+	for i, s := range b.Segments {
+		at, rows := e.replaced(b, s.Row, s.Len)
+		if len(at) == 0 {
+			continue
+		}
+		own, leaf := compute.Resize(&e.dy, len(at)*d), compute.Resize(&e.leaf, len(e.param.Data))
+		e.dev.Gather(own, dy, at, d)
+		e.dev.Zero(leaf)
+		e.dev.ScatterAdd(leaf, own, rows, d)
+		e.sum.add(b, i, leaf)
+		for _, i := range at {
+			e.dev.Zero(dy[int(i)*d:][:d])
+		}
 	}
 	return nil
 }
@@ -149,7 +176,20 @@ type headRows struct {
 	dev   compute.Device
 	param *Param // (k, D)
 	ids   []int
+	leaf  []float32 // (k, D) a segment's gradient
+	sum   *sum
 }
+
+func (h *headRows) sums() []*sum { return []*sum{h.sum} }
+
+// finish adds the sum to the gradient where that is the embedding's too.
+func (h *headRows) finish() {
+	if h.sum.mixed {
+		h.dev.Add(h.param.Grad, h.sum.rows[0])
+	}
+}
+
+func (h *headRows) refresh() error { return nil }
 
 // Forward replaces the logits.
 func (h *headRows) Forward(y, x []float32, b *model.Batch) error {
@@ -165,11 +205,11 @@ func (h *headRows) Forward(y, x []float32, b *model.Batch) error {
 func (h *headRows) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 	d := h.param.Shape[1]
 	v := len(dy) / len(b.Tokens)
-	for _, s := range b.Segments {
-		lo := s.Row
+	for i, s := range b.Segments {
+		lo, leaf := s.Row, compute.Resize(&h.leaf, len(h.param.Data))
 		for j, id := range h.ids {
-			row, grad, dlogit := h.param.Data[j*d:], h.param.Grad[j*d:], dy[lo*v+id:]
-			h.dev.Gemm(true, false, 1, d, s.Len, 1, dlogit, v, x[lo*d:], d, 1, grad, d)
+			row, dlogit := h.param.Data[j*d:], dy[lo*v+id:]
+			h.dev.Gemm(true, false, 1, d, s.Len, 1, dlogit, v, x[lo*d:], d, 0, leaf[j*d:], d)
 			if dx != nil {
 				h.dev.Gemm(false, false, s.Len, d, 1, 1, dlogit, v, row, d, 1, dx[lo*d:], d)
 			}
@@ -177,6 +217,7 @@ func (h *headRows) Backward(dx, dy, x, _ []float32, b *model.Batch) error {
 				dlogit[i*v] = 0
 			}
 		}
+		h.sum.add(b, i, leaf)
 	}
 	return nil
 }

@@ -57,8 +57,10 @@ func (t TrainedTokens) Deltas(m *model.Model, p Params) (map[model.Site]model.De
 	return deltas, err
 }
 
-// Scratch returns zero: the rows of one batch that are replaced are few.
-func (TrainedTokens) Scratch(*model.Config, int, int) int64 { return 0 }
+// Scratch returns the memory of sums alone: the rows of one batch that are replaced are few.
+func (t TrainedTokens) Scratch(c *model.Config, _, _, sums int) int64 {
+	return t.saved().scratch(c, sums)
+}
 
 func (TrainedTokens) peftTypes() []string { return []string{"TRAINABLE_TOKENS"} }
 

@@ -20,8 +20,8 @@ type Batch struct {
 	Segments  []compute.Segment // cover the rows in order
 	Targets   []Target          // learned rows, in row order
 
-	// Train turns on dropout. Step and Samples key its randomness: Samples[i] is the index of segment i's sequence
-	// within the optimizer step, whatever micro-batch it came in.
+	// Train turns on dropout. Step and Samples key its randomness: Samples[i] is the index of segment i within the
+	// optimizer step, whatever micro-batch it came in, and so its place in sums over the step.
 	Train   bool
 	Seed    uint64
 	Step    uint64

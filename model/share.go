@@ -34,7 +34,7 @@ func (b *Batch) append(tokens, labels [][]int32, of []int, lo, hi int, s compute
 	row := len(b.Tokens)
 	s.Row, s.Key, s.Len = row, row, hi-lo
 	b.Segments = append(b.Segments, s)
-	b.Samples = append(b.Samples, uint64(of[0]))
+	b.Samples = append(b.Samples, uint64(len(b.Samples)))
 	b.Tokens = append(b.Tokens, tokens[of[0]][lo:hi]...)
 	for t := lo; t < hi; t++ {
 		b.Positions = append(b.Positions, int32(t))

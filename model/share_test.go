@@ -121,5 +121,5 @@ func TestSharedTargetsCountOncePerSequence(t *testing.T) {
 	b := model.PackShared(tokens, labels)
 	require.Equal(t, []model.Target{{0, 2, 3}, {1, 3, 3}, {2, 4, 2}}, b.Targets[:3])
 	require.Equal(t, []model.Target{{9, 11, 1}, {9, 12, 2}, {12, 13, 1}}, b.Targets[9:])
-	require.Equal(t, []uint64{0, 0, 1, 2}, b.Samples)
+	require.Equal(t, []uint64{0, 1, 2, 3}, b.Samples)
 }

@@ -11,8 +11,20 @@ import (
 	"fettle/train/checkpoint"
 )
 
+// byTree ends the name of an arithmetic whose sums of gradients are not those of before there was a tree.
+const byTree = ", sums by tree"
+
 // arithmetic names what the bits of a run depend on beside its settings and inputs: the device with its kernels, the
-// processor's architecture, and whether the compiler fuses multiplications with additions on it.
+// processor's architecture, whether the compiler fuses multiplications with additions on it, and the order of sums.
+func (r *run) arithmetic() string {
+	name := arithmetic(r.job.Model.Device())
+	if most := r.job.Adapter.InTurn(); most >= 0 && r.most > most {
+		name += byTree
+	}
+	return name
+}
+
+// arithmetic names all but the order of sums.
 func arithmetic(dev compute.Device) string {
 	name := dev.Name() + " " + runtime.GOARCH
 	if fuses(1+0x1p-30, -1-0x1p-29) {
@@ -32,7 +44,8 @@ func (s state) computed(from, now string) (all []adapter.Stretch, changed bool) 
 	all = s.Computed
 	if len(all) == 0 { // of before: the record names the device alone
 		record, err := adapter.ReadRecord(from)
-		if err != nil || record.Compute == "" || strings.HasPrefix(now, record.Compute+" ") {
+		same := strings.HasPrefix(now, record.Compute+" ") && !strings.HasSuffix(now, byTree)
+		if err != nil || record.Compute == "" || same {
 			return []adapter.Stretch{{By: now}}, false
 		}
 		all = []adapter.Stretch{{By: record.Compute}}
@@ -45,7 +58,7 @@ func (s state) computed(from, now string) (all []adapter.Stretch, changed bool) 
 
 // keepArithmetic records the arithmetic of this part of the run, and warns where it is another one.
 func (r *run) keepArithmetic(from string) {
-	now := arithmetic(r.job.Model.Device())
+	now := r.arithmetic()
 	if from == "" {
 		r.state.Computed = []adapter.Stretch{{By: now}}
 		return

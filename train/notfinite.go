@@ -144,10 +144,10 @@ func (r *run) blame(k int, examples []data.Example) string {
 // trace runs the examples of a step one by one. It returns where in the network numbers first stop being finite, and
 // the sources of up to three examples with which they do.
 func (r *run) trace(k int, examples []data.Example) (where string, which []string, err error) {
-	sequences := 0
+	segments := 0
 	for _, e := range examples {
-		b := r.batch(k, []data.Example{e}, sequences)
-		sequences += 1 + len(e.Others)
+		b := r.batch(k, []data.Example{e}, segments)
+		segments += len(b.Segments)
 		at, err := r.job.Model.FirstNotFinite(b)
 		if err == nil && at == "" {
 			if at, err = r.badGradient(b, e); at != "" {
@@ -172,7 +172,7 @@ func (r *run) trace(k int, examples []data.Example) (where string, which []strin
 
 // badGradient returns the name of the first parameter whose gradient from one example is not finite, "" for none.
 func (r *run) badGradient(b *model.Batch, e data.Example) (string, error) {
-	r.job.Adapter.ZeroGrad()
+	r.job.Adapter.Begin(int(b.Samples[0]))
 	_, err := r.backward(b, []data.Example{e}, 1)
 	if err == nil {
 		err = r.job.Adapter.Finish()

@@ -39,6 +39,7 @@ type run struct {
 	start     time.Time
 	evalSet   string // hash of the evaluation set
 	learned   int    // tokens of an epoch
+	most      int    // sequences of a step
 	auto      bool   // share_prefix is auto: a continued run keeps its first resolution
 	unpointed bool   // it was said that there is no link to the best checkpoint
 }
@@ -101,7 +102,7 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 		optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params()),
 		show:      &report.Progress{Log: job.Steps, Status: job.Status, Every: c.LoggingSteps, Total: s.total},
 		state:     state{Examples: s.n, Evaluated: -1, Sampled: -1, Definitions: definitions, Config: c, Inputs: job.Inputs},
-		start:     time.Now(), evalSet: setHash(job.Evaluation), learned: learned, auto: auto,
+		start:     time.Now(), evalSet: setHash(job.Evaluation), learned: learned, most: w.Most, auto: auto,
 	}, nil
 }
 

@@ -54,20 +54,19 @@ func (r *run) gradients(ctx context.Context, k int, which []int) (report.StepRow
 	}
 	r.job.Adapter.ZeroGrad()
 	scale := 1 / float64(max(weight, 1))
-	sum, sequences := 0.0, 0
+	sum, segments := 0.0, 0
 	for batch := range slices.Chunk(examples, r.config.BatchSize) {
 		if err := ctx.Err(); err != nil {
 			return row, err
 		}
-		losses, err := r.backward(r.batch(k, batch, sequences), batch, scale)
+		b := r.batch(k, batch, segments)
+		segments += len(b.Segments)
+		losses, err := r.backward(b, batch, scale)
 		if err != nil {
 			return row, err
 		}
 		for _, l := range losses {
 			sum += l
-		}
-		for _, e := range batch {
-			sequences += 1 + len(e.Others)
 		}
 	}
 	if err := r.job.Adapter.Finish(); err != nil {
@@ -81,7 +80,7 @@ func (r *run) gradients(ctx context.Context, k int, which []int) (report.StepRow
 	return row, nil
 }
 
-// batch packs examples of step k, of whose sequences others come first.
+// batch packs examples of step k, before whose sequences others come.
 func (r *run) batch(k int, examples []data.Example, others int) *model.Batch {
 	b := r.config.pack(examples)
 	b.Train, b.Seed, b.Step = true, r.config.Seed, uint64(k)

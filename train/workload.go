@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"fettle/data"
+	"fettle/internal/tree"
 )
 
 // Workload holds the sizes of a run: its largest micro-batch and the sums over all steps.
@@ -11,6 +12,7 @@ type Workload struct {
 	Tokens  int `json:"tokens"`  // rows of the largest micro-batch, shared ones once
 	Learned int `json:"learned"` // most learned rows of a micro-batch
 	Longest int `json:"longest"` // tokens of the longest sequence
+	Most    int `json:"most"`    // sequences of a step, shared beginnings among them
 
 	Steps    int     `json:"steps"`
 	PerEpoch int     `json:"steps_per_epoch"`
@@ -27,7 +29,8 @@ func NewWorkload(c Config, training, evaluation []data.Example) Workload {
 	w := Workload{Steps: s.total, PerEpoch: s.perEpoch, Epochs: s.epochs(s.total)}
 	for k := range s.total {
 		step := pick(training, s.examples(k))
-		w.Rows += w.see(c, step)
+		rows, sequences := w.see(c, step)
+		w.Rows, w.Most = w.Rows+rows, max(w.Most, sequences)
 		w.All += tokensOf(step)
 	}
 	if len(evaluation) == 0 {
@@ -41,31 +44,34 @@ func NewWorkload(c Config, training, evaluation []data.Example) Workload {
 	return w
 }
 
-// see divides examples into micro-batches, keeps the largest sizes, and returns the number of rows.
-func (w *Workload) see(c Config, examples []data.Example) (rows int) {
+// Sums returns the most partial sums of a step's gradients that exist at one time beside the gradients.
+func (w Workload) Sums() int { return max(0, tree.Deepest(0, w.Most)-1) }
+
+// see divides examples into micro-batches, keeps the largest sizes, and returns the numbers of rows and sequences.
+func (w *Workload) see(c Config, examples []data.Example) (rows, sequences int) {
 	for batch := range slices.Chunk(examples, c.BatchSize) {
 		for _, e := range batch {
 			for s := range e.Sequences() {
 				w.Longest = max(w.Longest, len(s.Tokens))
 			}
 		}
-		n, targets := c.rows(batch)
+		n, targets, segments := c.rows(batch)
 		w.Tokens, w.Learned = max(w.Tokens, n), max(w.Learned, targets)
-		rows += n
+		rows, sequences = rows+n, sequences+segments
 	}
-	return rows
+	return rows, sequences
 }
 
-// rows counts the rows of a micro-batch and the targets predicted from them.
-func (c Config) rows(batch []data.Example) (n, targets int) {
+// rows counts the rows of a micro-batch, the targets predicted from them, and its sequences.
+func (c Config) rows(batch []data.Example) (n, targets, segments int) {
 	if c.SharePrefix == "true" {
 		b := c.pack(batch)
-		return len(b.Tokens), len(b.Targets)
+		return len(b.Tokens), len(b.Targets), len(b.Segments)
 	}
 	for _, e := range batch {
-		n, targets = n+e.Len(), targets+e.Learned()
+		n, targets, segments = n+e.Len(), targets+e.Learned(), segments+1+len(e.Others)
 	}
-	return n, targets
+	return n, targets, segments
 }
 
 func tokensOf(examples []data.Example) int {

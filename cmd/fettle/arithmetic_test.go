@@ -165,3 +165,29 @@ func TestDamagedCheckpointsAreNamedWithWhatToDo(t *testing.T) {
 	require.NoError(t, os.Mkdir(other, 0o755))
 	require.NotContains(t, checkpoint.List(run), "checkpoint-final")
 }
+
+// Before there was a tree, sums of gradients went from the left, which differs from the fourth sequence of a step on.
+func TestAnotherOrderOfSumsIsSaidAndRecorded(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 8)
+	for _, x := range []struct {
+		method, batch string
+		said          bool
+	}{{"lora", "4", true}, {"lora", "3", false}, {"llama-adapter", "5", true}, {"full", "8", false}} {
+		run := filepath.Join(t.TempDir(), "run")
+		flags := training(base, set, run, "--compute", "f32", "--lr_scheduler_type", "constant", "--finetuning_type",
+			x.method, "--per_device_train_batch_size", x.batch, "--max_steps")
+		must(t, append(flags, "2")...)
+		resigned(t, run, 2, func(name, text string) string { return strings.ReplaceAll(text, ", sums by tree", "") })
+		code, _, stderr := call("", append(flags, "3")...)
+		require.Zero(t, code, stderr)
+		if !x.said {
+			require.NotContains(t, stderr, "its bits differ", x)
+			continue
+		}
+		require.Contains(t, stderr, "sums by tree: from here on its bits differ from those of a run without interruption")
+		all := stretches(t, run, "fettle.json")
+		require.Len(t, all, 2)
+		require.Equal(t, 2, all[1].After)
+		require.Equal(t, all[0].By+", sums by tree", all[1].By)
+	}
+}

@@ -35,7 +35,7 @@ func Answers(all []Answering, tokens int) Memory {
 			}
 			m.Trainable += 2 * float * int64(adapter.Count(specs)) // and their gradients
 			m.Weights += replaced(a.Base, specs)
-			m.Modules += method.Scratch(a.Config, rows, 1)
+			m.Modules += method.Scratch(a.Config, rows, 1, 0)
 		}
 	}
 	m.Program = program + (m.Trainable+m.Activations+m.Modules)*GCPercent/100

@@ -107,7 +107,7 @@ func TestEstimateOfEachField(t *testing.T) {
 			}
 			method, err := c.Method()
 			require.NoError(t, err)
-			x.want.Modules = method.Scratch(b.Config, rows, longest)
+			x.want.Modules = method.Scratch(b.Config, rows, longest, 1)
 			x.want.Data = 8 * tokens // a token and its label
 			heap := x.want.Trainable + x.want.Activations + x.want.Modules + x.want.Data
 			if x.want.Loss > 4*4*targets*d+8*vocab {

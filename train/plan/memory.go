@@ -69,7 +69,7 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 		Trainable:   of.Gradients + 4*float*int64(adapter.Count(specs)),
 		Activations: of.Activations,
 		Loss:        of.Head + b.Device.Scratch(logits),
-		Modules:     method.Scratch(b.Config, w.Tokens, w.Longest),
+		Modules:     method.Scratch(b.Config, w.Tokens, w.Longest, w.Sums()),
 		Data:        2 * float * int64(tokens),
 		Scratch:     b.Device.Scratch(calls),
 	}

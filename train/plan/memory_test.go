@@ -135,3 +135,17 @@ func TestEstimateCountsTheTypeOfEachMatrix(t *testing.T) {
 	require.Equal(t, pure+compute.Q6_K.Bytes(4096, 11008)-compute.Q4_K.Bytes(4096, 11008)+
 		compute.Q8_0.Bytes(32000, 4096)-compute.Q4_K.Bytes(32000, 4096), n())
 }
+
+// Sums of gradients take more memory the more sequences a step has, in powers of two.
+func TestPartialSumsAreCounted(t *testing.T) {
+	b := of7b()
+	modules := func(accumulation int) int64 {
+		c := train.Defaults()
+		c.BatchSize, c.Accumulation = 1, accumulation
+		return Estimate(c, b, train.NewWorkload(c, alike(32, 512), nil), 32*512).Modules
+	}
+	gradients := 4 * int64(Trainables(train.Defaults(), b.Config))
+	for n, sums := range map[int]int64{1: 0, 2: 0, 3: 1, 6: 1, 7: 2, 14: 2, 15: 3, 30: 3, 31: 4} {
+		require.Equal(t, sums*gradients, modules(n)-modules(1), "%d sequences", n)
+	}
+}

@@ -45,7 +45,7 @@ func TestPlanCountsTrainedParameters(t *testing.T) {
 			continued, err := c.Method()
 			require.NoError(t, err)
 			require.Equal(t, adapter.Dropout(method), adapter.Dropout(continued))
-			require.Equal(t, method.Scratch(m.Config(), 20, 10), continued.Scratch(m.Config(), 20, 10))
+			require.Equal(t, method.Scratch(m.Config(), 20, 10, 1), continued.Scratch(m.Config(), 20, 10, 1))
 		})
 	}
 	c := train.Defaults()
