@@ -35,7 +35,7 @@ func (a Arithmetic) String() string { return a.Level.Name + " " + a.Mode }
 func (a Arithmetic) Judge() devicetest.Judge {
 	pairs := devicetest.Judge{Device: ref.NewBF16(), Product: 1e-5, Loss: 4e-3}
 	if a.Level.AMX != nil {
-		pairs.Device, pairs.Product = ref.NewAMX(), 0
+		pairs.Device, pairs.Product, pairs.Attention = ref.NewAMX(), 0, 1e-2
 	}
 	switch rest := ref.New(); a.Mode {
 	case compute.ModeBF16:
@@ -44,7 +44,7 @@ func (a Arithmetic) Judge() devicetest.Judge {
 		if a.Level.Auto {
 			rest = pairs.Device
 		}
-		return devicetest.Judge{Device: ref.NewInt8(rest), Product: 1e-5, Loss: 4e-3}
+		return devicetest.Judge{Device: ref.NewInt8(rest), Product: 1e-5, Loss: 4e-3, Attention: pairs.Attention}
 	default:
 		return devicetest.Judge{Device: rest, Product: 1e-5, Loss: 1e-5}
 	}

@@ -54,34 +54,55 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 		if s.Len == 0 {
 			continue
 		}
+		if d.tiled() {
+			keys, values := d.pairsOf(&h, k, s, false), d.pairsOf(&h, v, s, true)
+			d.attend(&h, out, q, keys, values, s, !d.finite(&h, v, s))
+			d.free.putWords(keys.words)
+			d.free.putWords(values.words)
+			continue
+		}
 		s = s.Behind(h.first(s, 0))
-		keys := d.transposeRows(&h, k, s)
-		d.attend(&h, out, q, keys, v, s)
+		keys, values := d.transposeRows(&h, k, s), d.gatherRows(&h, v, s, true)
+		d.attend(&h, out, q, &keys, &values, s, !d.finite(&h, v, s))
 		d.free.put(keys.floats)
+		d.endGathered(&values)
 	}
 }
 
-// attend computes the rows of one segment.
-func (d *device) attend(h *heads, out, q []float32, keys keyPanels, v []float32, s compute.Segment) {
-	values := d.gatherRows(h, v, s, true)
-	defer d.endGathered(&values)
+// scorer is the rows of k, or of v, as products with each of them need them.
+type scorer interface {
+	// scores writes x·kᵀ (n, span) to dst, x (n, wide), as far as rows see.
+	scores(t *attentionWork, dst, x []float32)
+}
+
+// multiplier is the rows of v, or of k, as sums over them need them.
+type multiplier interface {
+	// multiply writes x·v (n, Dh) to the result, x (n, span).
+	multiply(t *attentionWork, x []float32)
+}
+
+// attend computes the rows of one segment; alone makes each query a block.
+func (d *device) attend(
+	h *heads, out, q []float32, keys scorer, values multiplier, s compute.Segment, alone bool,
+) {
 	queries := d.gatherQueries(h, q, s, h.Scale)
 	defer d.free.put(queries)
 	rows, step := s.Len*h.group, d.blockRows()
-	if !d.finite(h, v, s) {
+	if alone {
 		step = h.group
 	}
 	blocks := (rows + step - 1) / step
 	d.each(h.KVHeads*blocks, func(item int) {
 		t := d.newAttentionWork(h, s, item/blocks)
 		defer d.endAttentionWork(t)
+		t.alone = alone
 		lo := item % blocks * step
 		hi := min(rows, lo+step)
 		for at := lo; at < hi; at += d.blockRows() {
 			t.begin(at, min(hi, at+d.blockRows()))
-			t.scores(t.p, t.own(queries), keys)
+			keys.scores(t, t.p, t.own(queries))
 			t.exponentials(nil)
-			t.multiplyValues(t.p, &values)
+			values.multiply(t, t.p)
 			for r := range t.n {
 				y := t.result[r*t.wide:][:t.HeadDim]
 				d.core.Scale(y, 1/t.sums[r])

@@ -27,37 +27,66 @@ func (d *device) AttendBackward(
 			continue
 		}
 		s = s.Behind(h.first(s, 0))
-		keys, values := d.transposeRows(&h, k, s), d.transposeRows(&h, v, s)
-		rows := d.gatherRows(&h, k, s, true)
-		queries, douts := d.gatherQueries(&h, q, s, h.Scale), d.gatherQueries(&h, dout, s, 1)
-		deltas := d.deltas(&h, dout, out, s)
 		prefix := [2][]float32{d.free.get(s.PrefixLen * h.kw), d.free.get(s.PrefixLen * h.kw)}
 		clear(prefix[0])
 		clear(prefix[1])
-		d.each(h.KVHeads, func(head int) {
-			b := d.newBack(&h, s, head)
-			defer d.endBack(b)
-			n := s.Len * h.group
-			for lo := 0; lo < n; lo += d.blockRows() {
-				b.begin(lo, min(n, lo+d.blockRows()))
-				b.queries, b.douts, b.deltas = b.own(queries), b.own(douts), deltas[head*n+lo:]
-				b.scoreGradients(keys, values)
-				b.multiplyValues(b.grads, &rows)
-				for r := range b.n {
-					y := b.result[r*b.wide:][:b.HeadDim]
-					d.core.Scale(y, b.heads.Scale)
-					d.core.Add(b.row(dq, r), y)
-				}
+		if d.tiled() {
+			keys, values, rows := d.pairsOf(&h, k, s, false), d.pairsOf(&h, v, s, false), d.pairsOf(&h, k, s, true)
+			d.attendBackward(&h, dq, dk, dv, dout, out, q, keys, values, rows, prefix, s)
+			for _, p := range []*pairPanels{keys, values, rows} {
+				d.free.putWords(p.words)
+			}
+		} else {
+			keys, values := d.transposeRows(&h, k, s), d.transposeRows(&h, v, s)
+			rows := d.gatherRows(&h, k, s, true)
+			d.attendBackward(&h, dq, dk, dv, dout, out, q, &keys, &values, &rows, prefix, s)
+			d.free.put(keys.floats)
+			d.free.put(values.floats)
+			d.endGathered(&rows)
+		}
+		d.Add(dk[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[0])
+		d.Add(dv[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[1])
+		d.free.put(prefix[0])
+		d.free.put(prefix[1])
+	}
+}
+
+// attendBackward computes one segment; rows are those of k.
+func (d *device) attendBackward(
+	h *heads, dq, dk, dv, dout, out, q []float32, keys, values scorer, rows multiplier, prefix [2][]float32,
+	s compute.Segment,
+) {
+	queries, douts := d.gatherQueries(h, q, s, h.Scale), d.gatherQueries(h, dout, s, 1)
+	deltas := d.deltas(h, dout, out, s)
+	d.each(h.KVHeads, func(head int) {
+		b := d.newBack(h, s, head)
+		defer d.endBack(b)
+		n := s.Len * h.group
+		for lo := 0; lo < n; lo += d.blockRows() {
+			b.begin(lo, min(n, lo+d.blockRows()))
+			b.queries, b.douts, b.deltas = b.own(queries), b.own(douts), deltas[head*n+lo:]
+			b.scoreGradients(keys, values)
+			rows.multiply(&b.attentionWork, b.grads)
+			for r := range b.n {
+				y := b.result[r*b.wide:][:b.HeadDim]
+				d.core.Scale(y, b.heads.Scale)
+				d.core.Add(b.row(dq, r), y)
+			}
+			if d.tiled() {
+				b.addTurned(b.valueSums, b.p, b.douts)
+				b.addTurned(b.keySums, b.grads, b.queries)
+			} else {
 				b.addTo(dv, prefix[1], b.p, b.douts)
 				b.addTo(dk, prefix[0], b.grads, b.queries)
 			}
-		})
-		d.Add(dk[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[0])
-		d.Add(dv[s.Prefix*h.kw:][:s.PrefixLen*h.kw], prefix[1])
-		for _, x := range [][]float32{keys.floats, values.floats, queries, douts, deltas, prefix[0], prefix[1]} {
-			d.free.put(x)
 		}
-		d.endGathered(&rows)
+		if d.tiled() {
+			b.addRows(dv, prefix[1], b.valueSums)
+			b.addRows(dk, prefix[0], b.keySums)
+		}
+	})
+	for _, x := range [][]float32{queries, douts, deltas} {
+		d.free.put(x)
 	}
 }
 
@@ -84,11 +113,21 @@ type back struct {
 	deltas  []float32 // (n)
 	grads   []float32 // (n, span): p·(g−δ)
 	slopes  []float32 // (n, span): z′; nil: 1
+
+	// In tile registers: gradients of the head's keys and values, (wide, span), and room for a factor.
+	keySums, valueSums []float32
+	pairs              []kernel.Word
 }
 
 func (d *device) newBack(h *heads, s compute.Segment, head int) *back {
 	b := &back{attentionWork: *d.newAttentionWork(h, s, head)}
 	b.grads = d.free.get(len(b.p))
+	if d.tiled() {
+		b.keySums, b.valueSums = d.free.get(b.wide*b.span), d.free.get(b.wide*b.span)
+		clear(b.keySums)
+		clear(b.valueSums)
+		b.pairs = d.free.words(len(b.p) / 2)
+	}
 	if h.Cap > 0 {
 		b.slopes = d.free.get(len(b.p))
 	}
@@ -97,6 +136,11 @@ func (d *device) newBack(h *heads, s compute.Segment, head int) *back {
 
 func (d *device) endBack(b *back) {
 	d.free.put(b.grads)
+	if d.tiled() {
+		d.free.put(b.keySums)
+		d.free.put(b.valueSums)
+		d.free.putWords(b.pairs)
+	}
 	if b.slopes != nil {
 		d.free.put(b.slopes)
 	}
@@ -104,13 +148,13 @@ func (d *device) endBack(b *back) {
 }
 
 // scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the exponentials' sums.
-func (b *back) scoreGradients(keys, values keyPanels) {
-	b.scores(b.p, b.queries, keys)
+func (b *back) scoreGradients(keys, values scorer) {
+	keys.scores(&b.attentionWork, b.p, b.queries)
 	b.exponentials(b.slopes)
-	b.scores(b.grads, b.douts, values)
-	first, longest := b.from(0), b.seen(b.n-1)
+	values.scores(&b.attentionWork, b.grads, b.douts)
+	first, end := b.panels()
 	for r := range b.n {
-		ds, from, seen := b.grads[r*b.span:][:longest], b.from(r), b.seen(r)
+		ds, from, seen := b.grads[r*b.span:][:end], b.from(r), b.seen(r)
 		b.core.SoftmaxBack(ds[from:seen], b.p[r*b.span+from:], b.deltas[r], 1/b.sums[r])
 		if b.slopes != nil {
 			b.core.Multiply(ds[from:seen], b.slopes[r*b.span+from:])

@@ -16,29 +16,45 @@ type attentionWork struct {
 	span       int // leading dimension of p
 	t          kernel.Tile
 	pk         kernel.Pack
+	alone      bool          // all rows are of one query
 	transposed []kernel.Word // (Dh, rows) of every tile: the left factor of scores
 	p          []float32     // (n, span) scores, then exponentials, zero where unseen
-	packed     []kernel.Word // (some keys, rows) of a tile: the left factor of multiplyValues
+	packed     []kernel.Word // (some keys, rows) of a tile: the left factor of multiply
 	sums       [maxBlockRows]float32
 	result     []float32 // (n, wide)
+
+	// Of products in tile registers.
+	rows kernel.AMXRows
+	rect kernel.AMXRect
+	mask []kernel.Word
 }
 
 const (
 	blockTiles   = 4 // tiles of a block
-	maxBlockRows = blockTiles * kernel.TileRows
-	keysAtOnce   = 256       // that multiplyValues sums before it goes to the next tile
+	maxBlockRows = max(blockTiles*kernel.TileRows, tiledRows)
+	keysAtOnce   = 256       // that multiply sums before it goes to the next tile
 	half         = panel / 2 // columns that tiles compute at least
 )
 
 // blockRows returns how many rows a block has.
-func (d *device) blockRows() int { return blockTiles * d.core.Rows }
+func (d *device) blockRows() int {
+	if d.tiled() {
+		return tiledRows
+	}
+	return blockTiles * d.core.Rows
+}
 
 func (d *device) newAttentionWork(h *heads, s compute.Segment, head int) *attentionWork {
 	t := &attentionWork{device: d, heads: h, s: s, head: head}
 	rows, longest := min(d.blockRows(), s.Len*h.group), visible(s, s.Len-1)
+	packed := kernel.TileRows * keysAtOnce
 	t.span = (longest+panel-1)/panel*panel + half // rows do not fall on each other in a cache
+	if d.tiled() {
+		rows = upTo(rows, panel) * panel
+		packed = rows * max(h.wide, amxDepth*panel) / 2
+	}
 	t.p, t.result = d.free.get(rows*t.span), d.free.get(rows*h.wide)
-	t.packed, t.transposed = d.free.words(kernel.TileRows*keysAtOnce), d.free.words(rows*h.wide)
+	t.packed, t.transposed = d.free.words(packed), d.free.words(rows*h.wide)
 	return t
 }
 
@@ -57,6 +73,11 @@ func (t *attentionWork) seen(r int) int { return visible(t.s, (t.lo+r)/t.group) 
 
 // from returns the first of the keys that row r of the block sees.
 func (t *attentionWork) from(r int) int { return t.first(t.s, (t.lo+r)/t.group) }
+
+// panels returns the first key, and the one behind the last, of the panels that the block sees.
+func (t *attentionWork) panels() (first, end int) {
+	return t.from(0) / panel * panel, upTo(t.seen(t.n-1), panel) * panel
+}
 
 // row returns the part of x (rows, H·Dh) that belongs to row r of the block.
 func (t *attentionWork) row(x []float32, r int) []float32 {
@@ -78,8 +99,8 @@ func (t *attentionWork) tiles(f func(at, n, from, keys int)) {
 	}
 }
 
-// scores writes x·keysᵀ (n, span) to dst, x (n, wide), as far as rows see.
-func (t *attentionWork) scores(dst, x []float32, keys keyPanels) {
+// scores: tiles by panels.
+func (keys *keyPanels) scores(t *attentionWork, dst, x []float32) {
 	t.tiles(func(at, n, _, _ int) {
 		t.pk = kernel.Pack{
 			Dst: t.transposed[at*t.HeadDim:], LDD: n,
@@ -104,9 +125,9 @@ func (t *attentionWork) scores(dst, x []float32, keys keyPanels) {
 // exponentials computes exp(score − largest) of the capped scores in p, and their sums. Where slopes is not nil it gets
 // what caps multiply gradients by (n, span).
 func (t *attentionWork) exponentials(slopes []float32) {
-	first, longest := t.from(0), t.seen(t.n-1)
+	first, end := t.panels()
 	for r := range t.n {
-		row, from, seen := t.p[r*t.span:][:longest], t.from(r), t.seen(r)
+		row, from, seen := t.p[r*t.span:][:end], t.from(r), t.seen(r)
 		scores := row[from:seen]
 		if t.Cap > 0 {
 			softCap(scores, t.Cap)
@@ -120,8 +141,8 @@ func (t *attentionWork) exponentials(slopes []float32) {
 	}
 }
 
-// multiplyValues writes x·v (n, Dh) to result, x (n, span).
-func (t *attentionWork) multiplyValues(x []float32, v *gathered) {
+// multiply: tiles by some keys at a time.
+func (v *gathered) multiply(t *attentionWork, x []float32) {
 	for _, run := range v.runs {
 		for i := 0; i < run.n; i += keysAtOnce {
 			chunk := min(keysAtOnce, run.n-i)

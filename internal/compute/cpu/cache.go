@@ -15,6 +15,11 @@ type cache struct {
 }
 
 func (d *device) NewCache(a compute.Attention) compute.Cache {
+	if d.tiled() {
+		c := &pairCache{device: d, h: newHeads(a)}
+		c.keys, c.values = newPairPanels(&c.h), newPairPanels(&c.h)
+		return c
+	}
 	return &cache{device: d, h: newHeads(a)}
 }
 
@@ -49,7 +54,7 @@ func (c *cache) Reserve(n int) {
 }
 
 // extend makes s n long and keeps what it holds; memory that is too small at least doubles.
-func extend(s *[]float32, n int) {
+func extend[T any](s *[]T, n int) {
 	if cap(*s) < n {
 		reserve(s, max(n, 2*cap(*s)))
 	}
@@ -57,18 +62,24 @@ func extend(s *[]float32, n int) {
 }
 
 // reserve gives s memory for n elements.
-func reserve(s *[]float32, n int) {
+func reserve[T any](s *[]T, n int) {
 	if cap(*s) < n {
-		*s = append(make([]float32, 0, n), *s...)
+		*s = append(make([]T, 0, n), *s...)
 	}
 }
 
 // AttendCached is Attend without the work on keys that are there.
 func (d *device) AttendCached(out, q []float32, cached compute.Cache, n int, a compute.Attention) {
-	c, h := cached.(*cache), newHeads(a)
-	s := compute.Segment{Len: n, Past: c.rows - n}
-	segs := []compute.Segment{s}
-	h.needSegments(q, c.values, segs)
-	h.needSegments(out, c.values, segs)
-	d.attend(&h, out, q, c.panels(), c.values, s)
+	h := newHeads(a)
+	compute.Need(len(q), n*h.qw)
+	compute.Need(len(out), n*h.qw)
+	switch c := cached.(type) {
+	case *cache:
+		keys, s := c.panels(), compute.Segment{Len: n, Past: c.rows - n}
+		values := d.gatherRows(&h, c.values, s, true)
+		defer d.endGathered(&values)
+		d.attend(&h, out, q, &keys, &values, s, !d.finite(&h, c.values, s))
+	case *pairCache:
+		d.attend(&h, out, q, &c.keys, &c.values, compute.Segment{Len: n, Past: c.rows - n}, c.bad)
+	}
 }

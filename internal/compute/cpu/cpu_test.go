@@ -1,6 +1,7 @@
 package cpu_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,15 @@ func TestWordsOfEveryKindEqualRef(t *testing.T) {
 	require.NoError(t, devicetest.Run(dev(2), judge))
 	require.NoError(t, devicetest.Run(dev(4), judge))
 	require.NoError(t, devicetest.SameBits(dev(2), dev(4)))
+}
+
+// TestTwinsOfAMXEqualRef runs, where there are no tile registers, what needs them: attention too.
+func TestTwinsOfAMXEqualRef(t *testing.T) {
+	if testing.Short() || slices.Contains(cpu.Levels(), "amx") {
+		t.Skip("long, and on one thread")
+	}
+	dev := cpu.WithAMX(newDevice(t, cpu.Options{Compute: "bf16", Threads: 2, Level: "plain"}))
+	require.NoError(t, devicetest.Run(dev, selftest.Arithmetic{Level: cpu.TwinsOfAMX(), Mode: "bf16"}.Judge()))
 }
 
 // TestFewRowsOfCodesHaveTheBitsOfMany compares one row and two, which have a

@@ -43,6 +43,9 @@ func (d *device) Gemm(
 			pitch := steps * panel
 			for i := range count {
 				at, cols, dst := (j+i)*panel, min(panel, n-(j+i)*panel), scratch[i*pitch:]
+				if cols < panel { // what was there before may be denormal, and slow
+					clear(dst[:pitch])
+				}
 				if !transB {
 					copyRows(dst, panel, b[s0*ldb+at:], ldb, steps, cols)
 					continue

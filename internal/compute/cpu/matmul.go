@@ -33,7 +33,7 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		d.inFloat32().MatMul(y, x, w, n)
 		return
 	}
-	if d.bf16 && d.core.AMX != nil {
+	if d.tiled() {
 		d.matMulAMX(y, x, w, n)
 		return
 	}
@@ -89,7 +89,7 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 		d.matMulTInt8(dx, dy, p, n)
 		return
 	}
-	if d.bf16 && d.core.AMX != nil {
+	if d.tiled() {
 		d.matMulTAMX(dx, dy, w, n)
 		return
 	}

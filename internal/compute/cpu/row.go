@@ -12,7 +12,7 @@ import (
 
 // MatMuls computes a product for each of several matrices. With one row, their panels are one piece of work.
 func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
-	if d.bf16 && d.core.AMX != nil && 0 < n && n <= amxFew && !slices.ContainsFunc(products, d.inBytes) {
+	if d.tiled() && 0 < n && n <= amxFew && !slices.ContainsFunc(products, d.inBytes) {
 		d.fewRowsAMX(x, n, products...)
 		return
 	}
@@ -134,7 +134,7 @@ func (d *device) rowSums(r *rowOf, w *compute.Matrix) bool {
 		r.sums = func(w *rowWork, j, _, _ int) { w.sumsCodes(p, j) }
 		return true
 	}
-	if d.core.RowBF16 == nil || w.Raw != nil || d.bf16 && d.core.AMX != nil {
+	if d.core.RowBF16 == nil || w.Raw != nil || d.tiled() {
 		return false
 	}
 	r.steps, r.depth = w.K, depthF32

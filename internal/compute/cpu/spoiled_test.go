@@ -166,6 +166,8 @@ func wrong(f reflect.Value, called *bool) reflect.Value {
 			args.Dst[0] ^= 1 << 20
 		case *kernel.AMXStrip:
 			args.C[0] ^= 1 << 20
+		case *kernel.AMXRect:
+			args.C[0] ^= 1 << 22
 		case *kernel.AMXRows:
 			if slices.Equal(rows, args.X) {
 				args.Tiles[0] ^= 1 << 20

@@ -62,7 +62,7 @@ func attentionCase(shape [3]int, set attention, a compute.Attention) Case {
 	q, k, v, dout := src.normal(qn), src.normal(kn), src.normal(kn), src.normal(qn)
 	dq, dk, dv := src.normal(qn), src.normal(kn), src.normal(kn)
 	name := fmt.Sprintf("attention %+v %s", a, set.why)
-	return Case{name, Exact, func(dev compute.Device) [][]float32 {
+	return Case{name, Attention, func(dev compute.Device) [][]float32 {
 		out, dq, dk, dv := make([]float32, qn), clone(dq), clone(dk), clone(dv)
 		dev.Attend(out, q, k, v, set.segs, a)
 		dev.AttendBackward(dq, dk, dv, dout, out, q, k, v, set.segs, a)

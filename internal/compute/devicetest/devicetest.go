@@ -18,10 +18,11 @@ type Kind uint8
 
 // Kinds of cases.
 const (
-	Exact   Kind = iota // arithmetic in float32
-	Bits                // in a given order: no difference at all
-	Product             // of a frozen matrix
-	Loss                // a product of a product
+	Exact     Kind = iota // arithmetic in float32
+	Bits                  // in a given order: no difference at all
+	Product               // of a frozen matrix
+	Loss                  // a product of a product
+	Attention             // products of products too
 )
 
 // Case makes one call of one operation on fixed, seeded inputs.
@@ -31,11 +32,12 @@ type Case struct {
 	Run  func(dev compute.Device) [][]float32
 }
 
-// Judge holds the plain device to compare with, and the bounds on differences of products and losses, relative to the
-// largest element of the result.
+// Judge holds the plain device to compare with, and the bounds on differences of products, losses and attention,
+// relative to the largest element of the result.
 type Judge struct {
 	compute.Device
 	Product, Loss float64
+	Attention     float64 // 0: as of float32
 }
 
 // Run compares dev with the judge on every case, and checks that rows are independent and that NaN and infinities
@@ -73,7 +75,8 @@ func NewExam(cases []Case, judge Judge) *Exam {
 
 // Pass returns an error for the first case in which dev differs from the judge by more than its bounds.
 func (e *Exam) Pass(dev compute.Device) error {
-	limits := [...]float64{Exact: exact, Bits: 0, Product: e.judge.Product, Loss: e.judge.Loss}
+	limits := []float64{Exact: exact, Bits: 0, Product: e.judge.Product, Loss: e.judge.Loss}
+	limits = append(limits, max(exact, e.judge.Attention))
 	for i, c := range e.cases {
 		for j, got := range c.Run(dev) {
 			if err := near(e.want[i][j], got, limits[c.Kind], c.Name); err != nil {

@@ -18,6 +18,9 @@ type AMX struct {
 	// PanelBF16 for at most 16 rows: of every block and step the first tile of x, of sums the first two.
 	FewBF16 func(*AMXStrip)
 
+	// Sums of blocks of 32 rows of x by several panels, as rows.
+	RectBF16 func(*AMXRect)
+
 	// Layouts of x, of at most 16 rows: one of the two tiles of each step, as rows and turned.
 	RowsBF16, RowsInt8, TurnBF16, TurnInt8 func(*AMXRows)
 
@@ -56,12 +59,22 @@ type AMXStrip struct {
 	Pairs, Pace   int
 }
 
+// AMXRect holds the arguments of a product with several panels whose sums are rows, LD words apart: 32·Blocks of them,
+// 32·Panels columns. Assembly knows the offsets of its fields.
+type AMXRect struct {
+	C, X, W               []Word
+	LD                    int
+	Steps, Blocks, Panels int
+	Apart, Pitch          int // bytes of W from step to step, and from panel to panel
+	Mode                  int // ModeContinue, or zero
+}
+
 // PlainAMX returns the plain twins.
 func PlainAMX() *AMX {
 	return &AMX{
 		PanelBF16: func(s *AMXStrip) { s.panel(dotBF16Go) }, PanelInt8: func(s *AMXStrip) { s.panel(dotInt8Go) },
 		ChunkBF16: func(s *AMXStrip) { s.chunk(dotBF16Go) }, ChunkInt8: func(s *AMXStrip) { s.chunk(dotInt8Go) },
-		FewBF16:  fewBF16Go,
+		FewBF16: fewBF16Go, RectBF16: rectBF16Go,
 		RowsBF16: rowsBF16Go, RowsInt8: rowsInt8Go, TurnBF16: turnBF16Go, TurnInt8: turnInt8Go,
 		PartBF16: partBF16Go, PartInt8: partInt8Go,
 		OutF32: outF32Go, OutInt32: outInt32Go, AddTurnedF32: addTurnedF32Go, AddTurnedInt32: addTurnedInt32Go,
@@ -116,6 +129,28 @@ func fewBF16Go(s *AMXStrip) {
 		}
 		for k := range s.Steps {
 			dotBF16Go(c, s.X[k*AMXStep:], s.W[k*AMXStep+16*j:], s.Rows, Panel)
+		}
+	}
+}
+
+// rectBF16Go: c[32b+r, 32p+j] = or += Σ over steps of row r of block b of x by column j of panel p.
+func rectBF16Go(m *AMXRect) {
+	for p := range m.Panels {
+		for b := range m.Blocks {
+			s := AMXStrip{C: make([]Word, AMXBlock), Steps: 1, Blocks: 1, Mode: m.Mode}
+			rows := AMXRows{X: m.C[b*32*m.LD+p*Panel:], LD: m.LD, Tiles: s.C, Count: 32, Cols: Panel}
+			if m.Mode&ModeContinue != 0 {
+				for at := range AMXBlock {
+					r, c := at/AMXStep*16+at%tileWords/16, at%AMXStep/tileWords*16+at%16
+					s.C[at] = rows.X[r*m.LD+c]
+				}
+			}
+			for k := range m.Steps {
+				s.X, s.W = m.X[(b*m.Steps+k)*AMXStep:], m.W[(p*m.Pitch+k*m.Apart)/4:]
+				s.panel(dotBF16Go)
+				s.Mode = ModeContinue
+			}
+			outF32Go(&rows)
 		}
 	}
 }

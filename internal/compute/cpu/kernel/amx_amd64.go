@@ -6,7 +6,7 @@ package kernel
 func assemblyAMX() *AMX {
 	return &AMX{
 		PanelBF16: panelBF16AMX, PanelInt8: panelInt8AMX, ChunkBF16: chunkBF16AMX, ChunkInt8: chunkInt8AMX,
-		FewBF16:  fewBF16AMX,
+		FewBF16: fewBF16AMX, RectBF16: rectBF16AMX,
 		RowsBF16: rowsBF16AMX, RowsInt8: rowsInt8AMX, TurnBF16: turnBF16AMX, TurnInt8: turnInt8AMX,
 		PartBF16: partBF16AMX, PartInt8: partInt8AMX,
 		OutF32: outF32AMX, OutInt32: outInt32AMX, AddTurnedF32: addTurnedF32AMX, AddTurnedInt32: addTurnedInt32AMX,
@@ -28,6 +28,9 @@ func chunkInt8AMX(s *AMXStrip)
 
 //go:noescape
 func fewBF16AMX(s *AMXStrip)
+
+//go:noescape
+func rectBF16AMX(m *AMXRect)
 
 //go:noescape
 func peakBF16AMX(s *AMXStrip)

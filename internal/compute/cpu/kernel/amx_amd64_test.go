@@ -169,6 +169,26 @@ func TestAMXStripsEqualTwins(t *testing.T) {
 	}
 }
 
+func TestAMXRectEqualsTwin(t *testing.T) {
+	needTiles(t)
+	some := drawn(1 << 16)
+	for i := range 200 {
+		m := AMXRect{Steps: 1 + i%5, Blocks: 1 + i%3, Panels: 1 + i%4, Mode: i % 2 * ModeContinue}
+		m.LD, m.Apart = 32*m.Panels+i%7*5, 4*(AMXStep+i%3*32)
+		m.Pitch = m.Steps*m.Apart + i%5*64
+		x, w := m.Blocks*m.Steps*AMXStep, ((m.Panels-1)*m.Pitch+(m.Steps-1)*m.Apart)/4+AMXStep
+		c := (32*m.Blocks-1)*m.LD + 32*m.Panels
+		m.X, m.W, m.C = some[i:][:x], some[i+x:][:w], slices.Clone(some[:c])
+		rectBF16Go(&m)
+		want := m.C
+		for _, begin := range []bool{false, true} {
+			m.X, m.W, m.C = fenced(t, m.X, begin), fenced(t, m.W, begin), fenced(t, some[:c], begin)
+			rectBF16AMX(&m)
+			requireSameWords(t, want, m.C, fmt.Sprint(m.LD, m.Steps, m.Blocks, m.Panels, m.Apart, m.Pitch, m.Mode))
+		}
+	}
+}
+
 // TestAMXOfAllNumbers multiplies what is seldom: infinities, NaN, denormal numbers and products that overflow.
 func TestAMXOfAllNumbers(t *testing.T) {
 	needTiles(t)
@@ -188,7 +208,7 @@ func TestAMXOfAllNumbers(t *testing.T) {
 
 func TestAMXEqualsTwins(t *testing.T) {
 	require.True(t, PlainAMX().equalsTwins())
-	for i := range 15 {
+	for i := range 16 {
 		broken := PlainAMX()
 		strip := func(f *func(*AMXStrip)) {
 			right := *f
@@ -212,6 +232,9 @@ func TestAMXEqualsTwins(t *testing.T) {
 			if i == 5+j {
 				move(f)
 			}
+		}
+		if i == 15 {
+			broken.RectBF16 = func(m *AMXRect) { rectBF16Go(m); m.C[21] ^= 1 }
 		}
 		require.False(t, broken.equalsTwins(), "kernel %d", i)
 	}

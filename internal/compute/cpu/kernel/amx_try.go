@@ -29,6 +29,17 @@ func (k *AMX) equalsTwins() bool {
 			return false
 		}
 	}
+	rect := AMXRect{
+		C: slices.Clone(c), X: x, W: w, LD: 3 * Panel, Steps: 1, Blocks: 1, Panels: 2, Apart: 4 * AMXStep, Pitch: 2 * AMXStep,
+		Mode: ModeContinue,
+	}
+	k.RectBF16(&rect)
+	got := rect.C
+	rect.C = slices.Clone(c)
+	twins.RectBF16(&rect)
+	if !slices.Equal(got, rect.C) {
+		return false
+	}
 	for i, move := range rows(k) {
 		m := AMXRows{
 			X: slices.Clone(words), LD: 3 * Panel, Tiles: slices.Clone(tiles), Count: 7, Cols: 21, R: scales, Scale: scales,

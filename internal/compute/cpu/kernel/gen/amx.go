@@ -10,6 +10,7 @@ const (
 	regBX = 3
 	regSI = 6
 	regR8 = 8
+	regR9 = 9
 )
 
 // Prefixes of VEX instructions.
@@ -113,6 +114,7 @@ func stripsAMX() []byte {
 	a.strip("chunkBF16AMX", dotBF16, false)
 	a.strip("chunkInt8AMX", dotInt8, false)
 	a.fewRows("fewBF16AMX", dotBF16)
+	a.rect("rectBF16AMX", dotBF16)
 	a.peak("peakBF16AMX", dotBF16)
 	a.peak("peakInt8AMX", dotInt8)
 	return a.Bytes()
@@ -269,6 +271,89 @@ func (a *asm) fewRows(name string, dot tileDot) {
 	a.i("JNZ %s", loop)
 	a.tileStore(0, regR8, regBX, 0)
 	a.tileStore(1, regR8, regBX, 1024)
+	a.tileRelease()
+	a.i("RET")
+}
+
+// The offsets of the fields of the Go struct AMXRect.
+const (
+	rectC      = 0
+	rectX      = 24
+	rectW      = 48
+	rectLD     = 72
+	rectSteps  = 80
+	rectBlocks = 88
+	rectPanels = 96
+	rectApart  = 104
+	rectPitch  = 112
+	rectMode   = 120
+)
+
+// rect emits the product of blocks of 32 rows of x with panels, whose sums are rows.
+//
+// R11 c and R10 weights of a panel; AX and R8 both halves of a block of c, R9 their stride; SI x, DX weights; R12
+// steps, R15 those left, R13 blocks left, R14 panels left.
+func (a *asm) rect(name string, dot tileDot) {
+	a.function(name, "m *AMXRect", 8)
+	a.i("MOVQ m+0(FP), DI")
+	a.i("LEAQ shapes<>+%d(SB), AX", 15*64)
+	a.tileConfigure()
+	a.i("MOVQ %d(DI), R11", rectC)
+	a.i("MOVQ %d(DI), R10", rectW)
+	a.i("MOVQ %d(DI), R9", rectLD)
+	a.i("SHLQ $2, R9")
+	a.i("MOVQ %d(DI), R12", rectSteps)
+	a.i("MOVQ %d(DI), R14", rectPanels)
+	a.i("MOVQ $64, BX")
+	a.i("MOVQ $128, CX")
+	panel, block := a.label("panel"), a.label("block")
+	zero, start, loop := a.label("zero"), a.label("start"), a.label("loop")
+	a.at(panel)
+	a.i("MOVQ %d(DI), R13", rectBlocks)
+	a.i("MOVQ %d(DI), SI", rectX)
+	a.i("MOVQ R11, AX")
+	a.at(block)
+	a.i("MOVQ R9, R8")
+	a.i("SHLQ $4, R8")
+	a.i("ADDQ AX, R8")
+	a.i("MOVQ R10, DX")
+	a.i("TESTQ $%d, %d(DI)", modeContinue, rectMode)
+	a.i("JZ %s", zero)
+	each := func(f func(t, base, stride, disp int)) {
+		for t := range 4 {
+			f(t, []int{regAX, regR8}[t/2], regR9, t%2*64)
+		}
+	}
+	each(a.tileLoad)
+	a.i("JMP %s", start)
+	a.at(zero)
+	for t := range 4 {
+		a.tileZero(t)
+	}
+	a.at(start)
+	a.i("MOVQ R12, R15")
+	a.at(loop)
+	for half := range 2 {
+		a.tileLoad(4+half, regSI, regBX, 1024*half)
+		a.tileLoad(6+half, regDX, regCX, 64*half)
+	}
+	for t := range 4 {
+		a.tileDot(dot, t, 4+t/2, 6+t%2)
+	}
+	a.i("ADDQ $2048, SI")
+	a.i("ADDQ %d(DI), DX", rectApart)
+	a.i("DECQ R15")
+	a.i("JNZ %s", loop)
+	each(a.tileStore)
+	a.i("MOVQ R9, R8")
+	a.i("SHLQ $5, R8")
+	a.i("ADDQ R8, AX")
+	a.i("DECQ R13")
+	a.i("JNZ %s", block)
+	a.i("ADDQ $128, R11")
+	a.i("ADDQ %d(DI), R10", rectPitch)
+	a.i("DECQ R14")
+	a.i("JNZ %s", panel)
 	a.tileRelease()
 	a.i("RET")
 }
