@@ -1,6 +1,8 @@
 package adapter
 
 import (
+	"slices"
+
 	"fettle/internal/compute"
 	"fettle/internal/tree"
 	"fettle/model"
@@ -86,6 +88,12 @@ func (s *sum) total() {
 
 // summing is a delta whose gradients are summed over sequences.
 type summing interface{ sums() []*sum }
+
+// Summed reports whether the gradients of all parameters are summed over sequences: those of the base's own weights are
+// not.
+func (s *Set) Summed() bool {
+	return !slices.ContainsFunc(s.parts, func(p part) bool { _, ok := p.(unfrozen); return ok })
+}
 
 // InTurn returns the most sequences of a step for which sums have the bits of sums from the left. There is no limit,
 // −1, for parameters whose gradients are not summed by sequence.

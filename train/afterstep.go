@@ -28,17 +28,26 @@ func (r *run) afterStep(ctx context.Context) error {
 		}
 	}
 	if (step == 0 || due(c.SampleSteps)) && r.state.Sampled != step {
-		if err := r.samples(ctx); err != nil {
+		if err := r.together(ctx, func() error { return r.samples(ctx) }); err != nil {
 			return err
 		}
+		r.state.Sampled = step
 	}
-	if asked := step > 0 && r.job.Board.AskedToSave(); step == 0 || !due(c.SaveSteps) && !asked {
+	if asked := step > 0 && r.askedToSave(); step == 0 || !due(c.SaveSteps) && !asked {
 		return nil
 	}
 	if r.state.Evaluated == step && len(r.job.Evaluation) > 0 {
 		r.state.Watch.kept(step, r.state.EvalLast)
 	}
-	return r.save()
+	return r.together(ctx, r.save)
+}
+
+// askedToSave reports whether somebody asked for a checkpoint.
+func (r *run) askedToSave() bool {
+	if r.ranks != nil {
+		return r.asked
+	}
+	return r.job.Board.AskedToSave()
 }
 
 // samples answers sample_prompts.
@@ -57,7 +66,6 @@ func (r *run) samples(ctx context.Context) error {
 		}
 		rows = append(rows, report.SampleRow{Step: r.state.Step, Prompt: prompt, Sample: text, ElapsedSeconds: r.elapsed()})
 	}
-	r.state.Sampled = r.state.Step
 	for _, row := range rows {
 		r.log.Add(row)
 		r.job.Steps.Info().Int("step", row.Step).Str("prompt", row.Prompt).Str("sample", row.Sample).Msgf(

@@ -72,6 +72,9 @@ func (r *run) ended(err error) {
 	} else {
 		r.publish(report.Failed, err.Error())
 	}
+	if !r.leads() {
+		return
+	}
 	r.noteEnd(err)
 	r.job.Board.Write(r.disk, r.config.OutputDir)
 }
@@ -88,6 +91,9 @@ func (r *run) facts() [][2]string {
 			human.Count(r.learned))},
 		{"held out", human.Count(len(r.job.Evaluation))},
 		{"machine", fmt.Sprintf("%s/%s, %d threads", runtime.GOOS, runtime.GOARCH, runtime.GOMAXPROCS(0))},
+	}
+	if n := r.size(); n > 1 {
+		facts = append(facts, [2]string{"ranks", human.Count(n)})
 	}
 	if w := r.state.Watch; w.BestStep > 0 {
 		best := fmt.Sprintf("%s, held-out loss %.4f", w.best(), w.BestLoss)

@@ -48,19 +48,29 @@ func (r *run) evaluation(ctx context.Context) error {
 // evaluate returns the objective over the evaluation set, and the number of the set's learned tokens.
 func (r *run) evaluate(ctx context.Context) (float64, int, error) {
 	sum, weight, tokens := 0.0, 0, 0
-	for batch := range slices.Chunk(r.job.Evaluation, r.config.BatchSize) {
-		if err := ctx.Err(); err != nil {
-			return 0, 0, err
+	all := r.job.Evaluation
+	for _, e := range all {
+		weight += r.job.Objective.weight(e)
+		tokens += e.Learned()
+	}
+	var mine word
+	var err error
+	for batch := range slices.Chunk(r.config.deal(all, r.size()).of(r.rank(), all), r.config.BatchSize) {
+		if err = ctx.Err(); err != nil {
+			break
 		}
-		for _, e := range batch {
-			weight += r.job.Objective.weight(e)
-			tokens += e.Learned()
+		var losses []float64
+		if losses, err = r.forward(r.config.pack(batch), batch); err != nil {
+			break
 		}
-		losses, err := r.forward(r.config.pack(batch), batch)
-		if err != nil {
-			return 0, 0, err
-		}
-		for _, l := range losses {
+		mine.Losses = append(mine.Losses, losses...)
+	}
+	words, err := r.meet(ctx, mine, err)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, w := range words {
+		for _, l := range w.Losses {
 			sum += l
 		}
 	}

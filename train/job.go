@@ -36,6 +36,8 @@ type Job struct {
 	Machine journal.Machine
 	Made    []string // files of the output directory that the caller has made for the run
 
+	Ranks Ranks // the other processes that share the run; nil: none
+
 	Board *report.Board // shows the run while it goes on; may be nil
 
 	Log    zerolog.Logger        // evaluations, checkpoints; the messages are sentences, fields repeat their numbers

@@ -17,6 +17,9 @@ import (
 
 // note adds an entry to the run's journal. An entry that cannot be written is lost; that never stops a run.
 func (r *run) note(e journal.Entry) {
+	if !r.leads() {
+		return
+	}
 	e.Time, e.Steps = time.Now().UTC().Truncate(time.Second), r.steps.total
 	e.Step = cmp.Or(e.Step, r.state.Step)
 	journal.Append(r.config.OutputDir, e)
@@ -30,6 +33,9 @@ func (r *run) noteBeginning(from string) {
 	}
 	machine := r.job.Machine
 	machine.Compute = cmp.Or(machine.Compute, r.job.Record.Compute)
+	if n := r.size(); n > 1 {
+		machine.Ranks = n
+	}
 	in := r.job.Inputs
 	h := journal.Hashes{Base: cmp.Or(in.Content, in.Base), Tokenizer: in.Tokenizer, Training: in.Training,
 		Template: r.job.Record.Template}

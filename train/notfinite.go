@@ -1,6 +1,8 @@
 package train
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -42,7 +44,7 @@ func (e *notFiniteError) Error() string {
 func (e *notFiniteError) Unwrap() error { return ErrNotFinite }
 
 // survive continues behind a step that was not finite, if on_nan says so; otherwise it returns err.
-func (r *run) survive(err error) error {
+func (r *run) survive(ctx context.Context, err error) error {
 	var bad *notFiniteError
 	if !errors.As(err, &bad) || r.config.OnNaN == onNaNStop {
 		return err
@@ -53,8 +55,8 @@ func (r *run) survive(err error) error {
 	}
 	first := r.state.Step // of those that are left out, from 0 on
 	if r.config.OnNaN == onNaNRollback {
-		failed := error(nil)
-		if first, failed = r.rollback(); failed != nil {
+		failed := r.together(ctx, func() (failed error) { first, failed = r.rollback(); return failed })
+		if failed != nil {
 			return fmt.Errorf("%w; on_nan rollback: %w", err, failed)
 		}
 	} else if bad.updated {
@@ -62,6 +64,11 @@ func (r *run) survive(err error) error {
 	}
 	r.note(journal.Entry{Event: journal.Skipped, Step: bad.step, Reason: bad.what + ": not a finite number"})
 	r.state.Step, r.state.Skipped = bad.step, r.state.Skipped+bad.step-first
+	if r.config.OnNaN == onNaNRollback {
+		if failed := r.catchUp(); failed != nil {
+			return failed
+		}
+	}
 	r.job.Log.Warn().Msgf("%v; on_nan %s: going on with the weights of step %d, without the %d steps behind it", err,
 		r.config.OnNaN, first, bad.step-first)
 	return nil
@@ -124,10 +131,22 @@ func finiteFile(path string) error {
 	return nil
 }
 
-// blame says where the numbers of a step that is not finite begin, and what to do.
-func (r *run) blame(k int, examples []data.Example) string {
+// blame says where the numbers of a step that is not finite begin, and what to do. Each process looks at its examples.
+func (r *run) blame(ctx context.Context, k int, d deal, examples []data.Example) (string, error) {
+	where, which, err := r.trace(k, d.sequences[r.rank()], d.of(r.rank(), examples))
+	if err != nil {
+		where, which = "", nil
+	}
+	words, err := r.meet(ctx, word{Where: where, Which: which}, nil)
+	if err != nil {
+		return "", err
+	}
+	where, which = "", nil
+	for _, w := range words {
+		where, which = cmp.Or(where, w.Where), append(which, w.Which...)
+	}
 	var text string
-	if where, which, err := r.trace(k, examples); err == nil && which != nil {
+	if which = which[:min(3, len(which))]; which != nil {
 		text = fmt.Sprintf("; they begin in %s, with %s", where, strings.Join(which, ", "))
 	}
 	if r.state.Loss != 0 {
@@ -135,16 +154,15 @@ func (r *run) blame(k int, examples []data.Example) string {
 	}
 	if k == 0 {
 		return text + ". Nothing was learned before: look at these examples, the base and the adapter begun with; " +
-			"--on_nan skip leaves such steps out"
+			"--on_nan skip leaves such steps out", nil
 	}
 	return text + fmt.Sprintf(". Look at these examples, or lower learning_rate (%v at this step); --on_nan skip leaves "+
-		"such steps out, --on_nan rollback also returns to the weights of the last checkpoint", r.schedule.rate(k))
+		"such steps out, --on_nan rollback also returns to the weights of the last checkpoint", r.schedule.rate(k)), nil
 }
 
-// trace runs the examples of a step one by one. It returns where in the network numbers first stop being finite, and
-// the sources of up to three examples with which they do.
-func (r *run) trace(k int, examples []data.Example) (where string, which []string, err error) {
-	segments := 0
+// trace runs examples of a step one by one, before whose sequences others come. It returns where in the network numbers
+// first stop being finite, and the sources of up to three examples with which they do.
+func (r *run) trace(k, segments int, examples []data.Example) (where string, which []string, err error) {
 	for _, e := range examples {
 		b := r.batch(k, []data.Example{e}, segments)
 		segments += len(b.Segments)

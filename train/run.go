@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"fettle/adapter"
 	"fettle/internal/atomicfile"
 	"fettle/internal/mapped"
@@ -26,6 +28,7 @@ var (
 )
 
 type run struct {
+	company
 	config    Config
 	job       Job
 	base      *model.Model // the model without its adapter, once an objective needs it
@@ -42,6 +45,8 @@ type run struct {
 	most      int    // sequences of a step
 	auto      bool   // share_prefix is auto: a continued run keeps its first resolution
 	unpointed bool   // it was said that there is no link to the best checkpoint
+	slow      slowness
+	asked     bool // where several processes share the run: a checkpoint was asked for
 }
 
 // Run trains until all steps are done, something fails, or ctx is cancelled; then it saves the last finished step and
@@ -52,19 +57,23 @@ func Run(ctx context.Context, c Config, job Job) (Result, error) {
 
 // runOn is Run with the output directory on a disk.
 func runOn(ctx context.Context, d atomicfile.Disk, c Config, job Job) (Result, error) {
-	if err := atomicfile.MkdirAll(d, c.OutputDir); err != nil {
-		return Result{}, fmt.Errorf("train: %w", err)
-	}
-	unlock, err := take(c.OutputDir, tryLock, func(text string) { job.Log.Warn().Msg(text) })
+	all, unlock := &company{ranks: job.Ranks}, func() error { return nil }
+	err := all.together(ctx, func() (err error) {
+		if err = atomicfile.MkdirAll(d, c.OutputDir); err == nil {
+			unlock, err = take(c.OutputDir, tryLock, func(text string) { job.Log.Warn().Msg(text) })
+		}
+		return err
+	})
 	if err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
 	defer unlock()
 	r, err := newRun(d, c, job)
-	if err != nil {
+	if _, err = all.meet(context.WithoutCancel(ctx), word{}, err); err != nil {
 		return Result{}, fmt.Errorf("train: %w", err)
 	}
 	if err := r.train(ctx); err != nil {
+		r.tell(ctx, err)
 		r.ended(err)
 		return r.result(), fmt.Errorf("train: %w", err)
 	}
@@ -97,8 +106,12 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
+	all := company{ranks: job.Ranks}
+	if !all.leads() {
+		job.Log, job.Steps, job.Status = zerolog.Nop(), zerolog.Nop(), nil
+	}
 	return &run{
-		config: c, job: job, disk: d, steps: s, schedule: rates,
+		company: all, config: c, job: job, disk: d, steps: s, schedule: rates,
 		optimizer: newAdamW(c, job.Model.Device(), job.Adapter.Params()),
 		show:      &report.Progress{Log: job.Steps, Status: job.Status, Every: c.LoggingSteps, Total: s.total},
 		state:     state{Examples: s.n, Evaluated: -1, Sampled: -1, Definitions: definitions, Config: c, Inputs: job.Inputs},
@@ -107,36 +120,35 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 }
 
 func (r *run) train(ctx context.Context) error {
-	checkpoint.Sweep(r.disk, r.config.OutputDir)
-	from, err := r.resume()
-	if err != nil {
+	if err := r.agree(ctx); err != nil {
 		return err
 	}
-	r.keepArithmetic(from)
-	last := report.Limits{Steps: r.state.Step, Evals: r.state.Evaluated, Samples: r.state.Sampled}
-	if r.log, err = report.OpenLog(r.disk, r.config.OutputDir, last); err != nil {
+	from := ""
+	if err := r.together(ctx, func() (err error) { from, err = r.begin(); return err }); err != nil {
 		return err
+	}
+	if err := r.catchUp(); err != nil {
+		return err
+	}
+	if !r.leads() {
+		r.log = &report.Log{}
 	}
 	defer r.log.Close()
-	if r.job.Settings != nil {
-		path := filepath.Join(r.config.OutputDir, "config.yaml")
-		if err := atomicfile.Replace(r.disk, path, atomicfile.Bytes(r.job.Settings)); err != nil {
-			return err
-		}
-	}
-	r.noteBeginning(from)
 	r.publish(report.Running, "")
-	defer r.keepPage()()
+	if r.leads() {
+		r.noteBeginning(from)
+		defer r.keepPage()()
+	}
 	for {
 		if err := mapped.Call(func() error { return r.afterStep(ctx) }); err != nil {
 			return r.stopped(ctx, err)
 		}
 		if r.done() {
-			return r.export()
+			return r.together(ctx, r.export)
 		}
 		err := r.step(ctx)
 		if err != nil {
-			err = r.survive(err)
+			err = r.survive(ctx, err)
 		}
 		if err != nil {
 			return r.stopped(ctx, err)
@@ -144,17 +156,42 @@ func (r *run) train(ctx context.Context) error {
 	}
 }
 
+// begin takes up an earlier run, whose newest checkpoint it returns, and makes the files of this one.
+func (r *run) begin() (from string, err error) {
+	checkpoint.Sweep(r.disk, r.config.OutputDir)
+	if from, err = r.resume(); err != nil {
+		return from, err
+	}
+	r.keepArithmetic(from)
+	last := report.Limits{Steps: r.state.Step, Evals: r.state.Evaluated, Samples: r.state.Sampled}
+	if r.log, err = report.OpenLog(r.disk, r.config.OutputDir, last); err != nil {
+		return from, err
+	}
+	if r.job.Settings != nil {
+		path := filepath.Join(r.config.OutputDir, "config.yaml")
+		err = atomicfile.Replace(r.disk, path, atomicfile.Bytes(r.job.Settings))
+	}
+	return from, err
+}
+
 // stopped handles an early end. After a cancelled context, or where the base cannot be read any more, it saves the last
 // finished step.
 func (r *run) stopped(ctx context.Context, err error) error {
-	if errors.Is(err, mapped.ErrCut) {
+	asked := ctx.Err() != nil || errors.Is(err, errAsked)
+	if !r.leads() {
+		if asked {
+			return stop{step: r.state.Step, of: r.steps.total}
+		}
+		return err
+	}
+	if errors.Is(err, mapped.ErrCut) || othersFault(err) {
 		err = fmt.Errorf("step %d of %d: %w", r.state.Step, r.steps.total, err)
 		if r.state.Step > 0 && mapped.Call(r.save) == nil {
 			err = fmt.Errorf("%w; the state is kept, the same command then continues", err)
 		}
 		return err
 	}
-	if ctx.Err() == nil {
+	if !asked {
 		if names := checkpoint.List(r.config.OutputDir); errors.Is(err, ErrNotFinite) && len(names) > 0 {
 			kept := filepath.Join(r.config.OutputDir, names[len(names)-1])
 			return fmt.Errorf("%w; state kept in %s", err, kept)

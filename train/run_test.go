@@ -92,6 +92,8 @@ func outcome(t testing.TB, dir string) string {
 		delete(row, "elapsed_seconds")
 		delete(row, "tokens_per_second")
 		delete(row, "eval_seconds")
+		delete(row, "rank_seconds")
+		delete(row, "exchange_seconds")
 		fmt.Fprintln(&b, row)
 	}
 	return fmt.Sprintf("%x\n", sha256.Sum256(weights)) + b.String()

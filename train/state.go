@@ -70,7 +70,10 @@ func (s state) continues(c Config, in *Inputs) error {
 			free = append(free, i.Key)
 		}
 	}
-	differ := differences(reflect.ValueOf(s.Config), reflect.ValueOf(c), free)
+	var differ []string
+	for _, d := range differing(reflect.ValueOf(s.Config), reflect.ValueOf(c), free) {
+		differ = append(differ, fmt.Sprintf("%s was %v, is %v", d.key, d.old, d.now))
+	}
 	if a, b := s.Config.BatchSize*s.Config.Accumulation, c.BatchSize*c.Accumulation; a != b {
 		differ = append(differ, fmt.Sprintf("sequences of a step were %d, are %d", a, b))
 	}
@@ -107,15 +110,21 @@ func (old Inputs) changed(now Inputs) (differ []string) {
 	return differ
 }
 
-// differences lists the settings that differ and are not free to, those of inlined structs too.
-func differences(old, now reflect.Value, free []string) (differ []string) {
+// difference is a setting with two values.
+type difference struct {
+	key      string
+	old, now reflect.Value
+}
+
+// differing lists the settings that differ and are not free to, those of inlined structs too.
+func differing(old, now reflect.Value, free []string) (differ []difference) {
 	for i := range old.NumField() {
 		key, old, now := old.Type().Field(i).Tag.Get("yaml"), old.Field(i), now.Field(i)
 		switch {
 		case key == ",inline":
-			differ = append(differ, differences(old, now, free)...)
+			differ = append(differ, differing(old, now, free)...)
 		case key != "-" && !slices.Contains(free, key) && !equal(old, now):
-			differ = append(differ, fmt.Sprintf("%s was %v, is %v", key, old, now))
+			differ = append(differ, difference{key, old, now})
 		}
 	}
 	return differ

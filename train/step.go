@@ -52,32 +52,84 @@ func (r *run) gradients(ctx context.Context, k int, which []int) (report.StepRow
 		row.Tokens += e.Len()
 		weight += r.job.Objective.weight(e)
 	}
-	r.job.Adapter.ZeroGrad()
-	scale := 1 / float64(max(weight, 1))
-	sum, segments := 0.0, 0
-	for batch := range slices.Chunk(examples, r.config.BatchSize) {
-		if err := ctx.Err(); err != nil {
-			return row, err
-		}
-		b := r.batch(k, batch, segments)
-		segments += len(b.Segments)
-		losses, err := r.backward(b, batch, scale)
-		if err != nil {
-			return row, err
-		}
-		for _, l := range losses {
+	d, scale := r.config.deal(examples, r.size()), 1/float64(max(weight, 1))
+	words, err := r.part(ctx, k, d, examples, scale)
+	if err != nil {
+		return row, err
+	}
+	sum := 0.0
+	for _, w := range words {
+		for _, l := range w.Losses {
 			sum += l
 		}
+	}
+	if err := r.share(&row, d, words); err != nil {
+		return row, err
 	}
 	if err := r.job.Adapter.Finish(); err != nil {
 		return row, err
 	}
 	row.Loss, row.GradNorm = sum*scale, r.optimizer.norm()
 	if !finite(row.Loss) || !finite(row.GradNorm) {
-		return row, &notFiniteError{step: k + 1, where: r.blame(k, examples),
+		where, err := r.blame(ctx, k, d, examples)
+		if err != nil {
+			return row, err
+		}
+		return row, &notFiniteError{step: k + 1, where: where,
 			what: fmt.Sprintf("loss is %v, gradient norm %v", row.Loss, row.GradNorm)}
 	}
 	return row, nil
+}
+
+// part runs this process's part of a step forward and backward and returns what all processes say of theirs.
+func (r *run) part(ctx context.Context, k int, d deal, examples []data.Example, scale float64) ([]word, error) {
+	began, segments := time.Now(), d.sequences[r.rank()]
+	r.job.Adapter.Begin(segments)
+	var mine word
+	var err error
+	for batch := range slices.Chunk(d.of(r.rank(), examples), r.config.BatchSize) {
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		b := r.batch(k, batch, segments)
+		segments += len(b.Segments)
+		var losses []float64
+		if losses, err = r.backward(b, batch, scale); err != nil {
+			break
+		}
+		mine.Losses = append(mine.Losses, losses...)
+	}
+	mine.Seconds = time.Since(began).Seconds()
+	mine.Save = r.ranks != nil && r.leads() && r.job.Board.AskedToSave()
+	all, err := r.meet(ctx, mine, err)
+	if err == nil {
+		r.asked = all[0].Save
+	}
+	return all, err
+}
+
+// share adds up the parts of a step that all processes have.
+func (r *run) share(row *report.StepRow, d deal, words []word) error {
+	if r.ranks == nil {
+		return nil
+	}
+	for _, w := range words {
+		row.RankSeconds = append(row.RankSeconds, w.Seconds)
+	}
+	if r.leads() {
+		r.slow.see(d.tokens, row.RankSeconds, func(rank int, speed, others float64) {
+			r.job.Log.Warn().Int("rank", rank).Msgf("%s is slow: %.3g tokens a second, the others %.3g on average. All wait "+
+				"for it.", r.ranks.Name(rank), speed, others)
+		})
+	}
+	began := time.Now()
+	err := r.ranks.Sum(d.sequences, r.job.Adapter.Parts(d.sequences[r.rank()+1]), r.job.Adapter.Totals())
+	if err != nil {
+		r.over = true
+		err = fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	row.ExchangeSeconds = time.Since(began).Seconds()
+	return err
 }
 
 // batch packs examples of step k, before whose sequences others come.

@@ -49,3 +49,34 @@ func Deepest(lo, hi int) int {
 	}
 	return deepest
 }
+
+// Unite adds up parts of leaves that are dealt to several processes: process r has leaves cuts[r] … cuts[r+1]-1 as one
+// part for each of Nodes. It leaves the sum in the first of the parts, and changes others.
+func Unite(cuts []int, parts [][][]float32) []float32 {
+	var s Stack
+	var sums [][]float32
+	fold := func() {
+		k := len(sums) - 1
+		add(sums[k-1], sums[k])
+		sums = sums[:k]
+	}
+	for r := range parts {
+		for i, n := range Nodes(cuts[r], cuts[r+1]) {
+			sums = append(sums, parts[r][i])
+			for range s.Push(n) {
+				fold()
+			}
+		}
+	}
+	for len(sums) > 1 {
+		fold()
+	}
+	return sums[0]
+}
+
+func add(y, x []float32) {
+	x = x[:len(y)]
+	for i := range y {
+		y[i] += x[i]
+	}
+}

@@ -64,13 +64,26 @@ type Program struct {
 	SHA256   string `json:"sha256,omitempty"` // of the program's file
 }
 
+// Text names the program.
+func (p Program) Text() string {
+	text := p.Version
+	if p.Commit != "" {
+		text += " " + p.Commit[:min(12, len(p.Commit))]
+	}
+	if p.SHA256 != "" {
+		text += " sha256 " + p.SHA256[:min(12, len(p.SHA256))]
+	}
+	return text
+}
+
 // Machine describes where a run went on.
 type Machine struct {
 	Host      string `json:"host"`
 	System    string `json:"system"`    // linux/amd64
 	Processor string `json:"processor"` // its name
 	Threads   int    `json:"threads"`
-	Compute   string `json:"compute"` // the device: arithmetic and kernels
+	Compute   string `json:"compute"`         // the device: arithmetic and kernels
+	Ranks     int    `json:"ranks,omitempty"` // processes that shared the run, if more than one
 }
 
 // Hashes are SHA-256 sums of what a run is made of.

@@ -29,6 +29,10 @@ type StepRow struct {
 	Tokens          int     `json:"tokens"`
 	TokensPerSecond float64 `json:"tokens_per_second"`
 	ElapsedSeconds  float64 `json:"elapsed_seconds"`
+
+	// Of a run that several processes share: how long each computed, and how long this one waited for their sum.
+	RankSeconds     []float64 `json:"rank_seconds,omitempty"`
+	ExchangeSeconds float64   `json:"exchange_seconds,omitempty"`
 }
 
 // EvalRow is the log's line of an evaluation.
@@ -129,7 +133,7 @@ func readRows(dir string, last int64) (h History, err error) {
 }
 
 // Log appends rows to metrics.jsonl and keeps them in memory. A row that cannot be written is lost; that never
-// stops a run.
+// stops a run. The zero Log has no file.
 type Log struct {
 	f atomicfile.File
 	History
@@ -172,12 +176,22 @@ func (l *Log) Add(row any) {
 	if err == nil {
 		text = append(text, '\n')
 		l.add(text, unlimited)
-		l.f.Write(text)
+		if l.f != nil {
+			l.f.Write(text)
+		}
 	}
 }
 
 // Sync makes the rows so far durable.
-func (l *Log) Sync() { l.f.Sync() }
+func (l *Log) Sync() {
+	if l.f != nil {
+		l.f.Sync()
+	}
+}
 
 // Close closes the file.
-func (l *Log) Close() { l.f.Close() }
+func (l *Log) Close() {
+	if l.f != nil {
+		l.f.Close()
+	}
+}
