@@ -8,7 +8,7 @@ import (
 
 // gradients holds the working arrays of the backward pass: the gradients of the arrays of state with these names.
 type gradients struct {
-	dy               []float32 // (n, D) of down_proj's output, then of o_proj's
+	dy               []float32 // (n, D) of down_proj's output, then of o_proj's, where there are norms behind them
 	dnorm            []float32 // (n, D) of a norm's output
 	dact, dgate, dup []float32 // (n, F)
 	dheads, dq       []float32 // (n, H·Dh)
@@ -18,10 +18,14 @@ type gradients struct {
 // arrays lists the arrays with their widths.
 func (g *gradients) arrays(c *Config) []array {
 	q, kv := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	return []array{
-		{&g.dy, c.Hidden}, {&g.dnorm, c.Hidden}, {&g.dact, c.Intermediate}, {&g.dgate, c.Intermediate},
-		{&g.dup, c.Intermediate}, {&g.dheads, q}, {&g.dq, q}, {&g.dk, kv}, {&g.dv, kv},
+	all := []array{
+		{&g.dnorm, c.Hidden}, {&g.dact, c.Intermediate}, {&g.dgate, c.Intermediate}, {&g.dup, c.Intermediate},
+		{&g.dheads, q}, {&g.dq, q}, {&g.dk, kv}, {&g.dv, kv},
 	}
+	if c.Arch.PostNorms {
+		all = append(all, array{&g.dy, c.Hidden})
+	}
+	return all
 }
 
 // backward turns g, the gradient of block l's output (n, D), into the gradient of its input, while deltas and the
@@ -35,16 +39,14 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	}
 
 	// down_proj behind its norm, and through the gated unit
-	m.addBackward(l, outputNorm, t.dy, g, s.down, n)
+	dy := m.addBackward(l, outputNorm, t.dy, g, s.down, n)
 	if end == atOutputNorm {
 		return nil
 	}
 	dact := m.zeroIf(end > atDown, t.dact)
-	if err := m.projectBackward(l, DownProj, dact, t.dy, s.act, s.down, b); err != nil || end == atDown {
+	if err := m.projectBackward(l, DownProj, dact, dy, s.act, s.down, b); err != nil || end == atDown {
 		return err
 	}
-	dev.Zero(t.dgate)
-	dev.Zero(t.dup)
 	if c.Arch.GELU {
 		dev.GeGLUBackward(t.dgate, t.dup, dact, s.gate, s.up)
 	} else {
@@ -66,12 +68,12 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	m.normBackward(g, dnorm, s.mid, w.norms[mlpNorm], n)
 
 	// o_proj behind its norm
-	m.addBackward(l, attentionNorm, t.dy, g, s.o, n)
+	dy = m.addBackward(l, attentionNorm, t.dy, g, s.o, n)
 	if end == atAttentionNorm {
 		return nil
 	}
 	dheads := m.zeroIf(end > atOutput, t.dheads)
-	if err := m.projectBackward(l, OProj, dheads, t.dy, s.heads, s.o, b); err != nil || end == atOutput {
+	if err := m.projectBackward(l, OProj, dheads, dy, s.heads, s.o, b); err != nil || end == atOutput {
 		return err
 	}
 
@@ -119,16 +121,16 @@ func (m *Model) normBackward(dx, dy, x []float32, w norm, n int) {
 	m.dev.RMSNormBackward(dx, dy, x, w.weight, n, float32(m.config.NormEps))
 }
 
-// addBackward writes the gradient of o of add to do: g, or where there is a norm its gradient.
-func (m *Model) addBackward(l int, p normPlace, do, g, o []float32, n int) {
+// addBackward returns the gradient of o of add: g, or where there is a norm its gradient, in do.
+func (m *Model) addBackward(l int, p normPlace, do, g, o []float32, n int) []float32 {
 	w := m.weights.blocks[l].norms[p]
 	if w.weight == nil {
-		m.dev.Copy(do, g)
-		return
+		return g
 	}
 	m.normGradient(m.config.normName(l, p), g, o, n)
 	m.dev.Zero(do)
 	m.normBackward(do, g, o, w, n)
+	return do
 }
 
 // placeBackward is the gradient of place. It returns the outputs of q_proj and k_proj and their gradients, in part in

@@ -147,8 +147,7 @@ func (m *Model) add(y, x, o, post []float32, w norm, n int) {
 		m.norm(post, o, w, n)
 		o = post
 	}
-	m.dev.Copy(y, x)
-	m.dev.Add(y, o)
+	m.dev.Sum(y, x, o)
 }
 
 // place norms the heads of queries and keys, where the architecture does, and rotates them to their positions.

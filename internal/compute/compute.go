@@ -56,8 +56,8 @@ type Product struct {
 }
 
 // Device computes the operations of a LLaMA. A caller's mistake (a slice that is too short) panics with a constant
-// message; nothing else panics. Methods whose name ends in Backward, and MatMulT, add to the gradients they write (+=);
-// all others overwrite.
+// message; nothing else panics. Methods whose name ends in Backward, and MatMulT, add to the gradients they write (+=),
+// but those of gated units; all others overwrite.
 type Device interface {
 	// Name returns the name that is shown and recorded, e.g. "ref", "cpu f32".
 	Name() string
@@ -124,14 +124,14 @@ type Device interface {
 	// Shazeer 2020, arXiv:2002.05202.
 	SwiGLU(y, gate, up []float32)
 
-	// SwiGLUBackward adds the gradients of gate and up.
+	// SwiGLUBackward computes the gradients of gate and up.
 	SwiGLUBackward(dgate, dup, dy, gate, up []float32)
 
 	// GeGLU computes y = gelu(gate)·up elementwise, gelu(x) = x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))). y may be gate.
 	// Hendrycks and Gimpel 2016, arXiv:1606.08415.
 	GeGLU(y, gate, up []float32)
 
-	// GeGLUBackward adds the gradients of gate and up.
+	// GeGLUBackward computes the gradients of gate and up.
 	GeGLUBackward(dgate, dup, dy, gate, up []float32)
 
 	// SoftCap computes x = cap·tanh(x/cap).
@@ -148,6 +148,9 @@ type Device interface {
 
 	// Add computes y += x.
 	Add(y, x []float32)
+
+	// Sum computes y = a + b.
+	Sum(y, a, b []float32)
 
 	// AddRow computes y[i] += x for rows of len(x) elements.
 	AddRow(y, x []float32)

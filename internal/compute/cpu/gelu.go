@@ -48,7 +48,7 @@ func (d *device) GeGLU(y, gate, up []float32) {
 	})
 }
 
-// GeGLUBackward: with σ = σ(z), dgate += dy·up·(σ + gate·σ·(1−σ)·z′) and dup += dy·gate·σ.
+// GeGLUBackward: with σ = σ(z), dgate = dy·up·(σ + gate·σ·(1−σ)·z′) and dup = dy·gate·σ.
 func (d *device) GeGLUBackward(dgate, dup, dy, gate, up []float32) {
 	n := len(dgate)
 	compute.Need(len(dup), n)
@@ -60,8 +60,8 @@ func (d *device) GeGLUBackward(dgate, dup, dy, gate, up []float32) {
 			x := float64(gate[i])
 			s := 1 / (1 + math.Exp(-geluSlope*x*(1+geluCube*x*x)))
 			slope := s + x*s*(1-s)*geluSlope*(1+3*geluCube*x*x)
-			dgate[i] += float32(float64(dy[i]) * float64(up[i]) * slope)
-			dup[i] += float32(float64(dy[i]) * x * s)
+			dgate[i] = float32(float64(dy[i]) * float64(up[i]) * slope)
+			dup[i] = float32(float64(dy[i]) * x * s)
 		}
 	})
 }

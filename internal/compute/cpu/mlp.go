@@ -9,7 +9,7 @@ func (d *device) SwiGLU(y, gate, up []float32) {
 	d.chunks(len(y), elements, func(lo, hi int) { d.core.SwiGLU(y[lo:hi], gate[lo:hi], up[lo:hi]) })
 }
 
-// SwiGLUBackward: dgate += dy·up·σ·(1 + gate·(1−σ)), dup += dy·gate·σ.
+// SwiGLUBackward: dgate = dy·up·σ·(1 + gate·(1−σ)), dup = dy·gate·σ.
 func (d *device) SwiGLUBackward(dgate, dup, dy, gate, up []float32) {
 	n := len(dgate)
 	compute.Need(len(dup), n)
@@ -19,6 +19,13 @@ func (d *device) SwiGLUBackward(dgate, dup, dy, gate, up []float32) {
 	d.chunks(n, elements, func(lo, hi int) {
 		d.core.SwiGLUBack(dgate[lo:hi], dup[lo:hi], dy[lo:hi], gate[lo:hi], up[lo:hi])
 	})
+}
+
+// Sum: y = a + b.
+func (d *device) Sum(y, a, b []float32) {
+	compute.Need(len(a), len(y))
+	compute.Need(len(b), len(y))
+	d.chunks(len(y), elements, func(lo, hi int) { d.core.Sum(y[lo:hi], a[lo:hi], b[lo:hi]) })
 }
 
 // Add: y += x.

@@ -185,6 +185,8 @@ func elementwise() (cases []Case) {
 			dev.SwiGLU(out, x, y)
 			dev.SwiGLU(same, same, y)
 			dev.Add(sum, z)
+			total := make([]float32, n)
+			dev.Sum(total, x, z)
 			dx, dy := clone(u), clone(v)
 			dev.SwiGLUBackward(dx, dy, z, x, y)
 			gelu, inPlace, dg, du := make([]float32, n), clone(x), clone(u), clone(v)
@@ -196,7 +198,7 @@ func elementwise() (cases []Case) {
 			dev.SoftCapBackward(dc, capped, 7)
 			rows := clone(u)
 			dev.AddRow(rows[:n/3*3], z[:n/3])
-			return [][]float32{out, same, sum, dx, dy, gelu, inPlace, dg, du, capped, dc, rows}
+			return [][]float32{out, same, sum, dx, dy, gelu, inPlace, dg, du, capped, dc, rows, total}
 		}})
 	}
 	return cases

@@ -27,7 +27,7 @@ func (device) GeGLU(y, gate, up []float32) {
 	}
 }
 
-// GeGLUBackward: dgate += dy·up·gelu′(gate), dup += dy·gelu(gate).
+// GeGLUBackward: dgate = dy·up·gelu′(gate), dup = dy·gelu(gate).
 func (device) GeGLUBackward(dgate, dup, dy, gate, up []float32) {
 	compute.Need(len(dup), len(dgate))
 	compute.Need(len(dy), len(dgate))
@@ -36,8 +36,8 @@ func (device) GeGLUBackward(dgate, dup, dy, gate, up []float32) {
 	for i := range dgate {
 		g, slope := gelu(float64(gate[i]))
 		d := float64(dy[i])
-		dgate[i] = float32(float64(dgate[i]) + d*float64(up[i])*slope)
-		dup[i] = float32(float64(dup[i]) + d*g)
+		dgate[i] = float32(d * float64(up[i]) * slope)
+		dup[i] = float32(d * g)
 	}
 }
 

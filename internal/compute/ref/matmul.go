@@ -75,6 +75,15 @@ func (device) Embed(y []float32, w *compute.Matrix, tokens []int32) {
 	}
 }
 
+// Sum: y = a + b.
+func (device) Sum(y, a, b []float32) {
+	compute.Need(len(a), len(y))
+	compute.Need(len(b), len(y))
+	for i := range y {
+		y[i] = a[i] + b[i]
+	}
+}
+
 // Add: y += x.
 func (device) Add(y, x []float32) {
 	compute.Need(len(x), len(y))

@@ -20,8 +20,8 @@ func (device) SwiGLU(y, gate, up []float32) {
 
 // SwiGLUBackward: with σ = σ(gate),
 //
-//	dgate += dy·up·σ·(1 + gate·(1−σ))
-//	dup   += dy·gate·σ
+//	dgate = dy·up·σ·(1 + gate·(1−σ))
+//	dup   = dy·gate·σ
 func (device) SwiGLUBackward(dgate, dup, dy, gate, up []float32) {
 	compute.Need(len(dup), len(dgate))
 	compute.Need(len(dy), len(dgate))
@@ -30,8 +30,8 @@ func (device) SwiGLUBackward(dgate, dup, dy, gate, up []float32) {
 	for i := range dgate {
 		g, d := float64(gate[i]), float64(dy[i])
 		s := sigmoid(g)
-		dgate[i] = float32(float64(dgate[i]) + d*float64(up[i])*s*(1+g*(1-s)))
-		dup[i] = float32(float64(dup[i]) + d*g*s)
+		dgate[i] = float32(d * float64(up[i]) * s * (1 + g*(1-s)))
+		dup[i] = float32(d * g * s)
 	}
 }
 

@@ -38,6 +38,9 @@ func widenBF16AVX512(p *Pack)
 func widenF16AVX512(p *Pack)
 
 //go:noescape
+func sumAVX512(y, a, b []float32)
+
+//go:noescape
 func addAVX512(y, x []float32)
 
 //go:noescape
@@ -125,6 +128,9 @@ func widenBF16AVX2(p *Pack)
 
 //go:noescape
 func widenF16AVX2(p *Pack)
+
+//go:noescape
+func sumAVX2(y, a, b []float32)
 
 //go:noescape
 func addAVX2(y, x []float32)

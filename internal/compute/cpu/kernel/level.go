@@ -59,6 +59,7 @@ type Level struct {
 	FromInt32, AddInt32 func(y []float32, sums, offset []int32, scale []float32, r float32)
 
 	// Element by element.
+	Sum           func(y, a, b []float32)
 	Add, Multiply func(y, x []float32)
 	Scale         func(x []float32, a float32)
 	Norm          func(y, x, w []float32, r float32)
@@ -94,7 +95,7 @@ func Plain() Level {
 		SplitHalves: splitHalvesGo, Blocks: plainBlocks(), CodeRuns: codeRunsGo,
 		RowBF16: rowBF16Go, RowF16: rowF16Go, RowInt8: rowInt8Go, RowNF4: rowNF4Go,
 		ToBytes: toBytesGo, ToPairs: toPairsGo, FromInt32: fromInt32Go, AddInt32: addInt32Go,
-		Add: addGo, Multiply: multiplyGo, Scale: scaleGo, Norm: normGo, NormBack: normBackGo,
+		Sum: sumGo, Add: addGo, Multiply: multiplyGo, Scale: scaleGo, Norm: normGo, NormBack: normBackGo,
 		SoftmaxBack: softmaxBackGo, Rotate: rotateGo, SwiGLU: swigluGo, SwiGLUBack: swigluBackGo,
 		Top: topGo, Magnitude: magnitudeGo, Finite: finiteGo, ExpSum: expSumGo, Dot: dotGo, Dot3: dot3Go,
 	}

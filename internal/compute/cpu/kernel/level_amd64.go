@@ -37,7 +37,8 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain func() float64) 
 		l.WidenBF16, l.WidenF16 = widenBF16AVX512, widenF16AVX512
 		l.DequantizeInt8, l.DequantizeNF4, l.ToBytes = dequantizeInt8AVX512, dequantizeNF4AVX512, toBytesAVX512
 		l.FromInt32, l.AddInt32, l.Magnitude, l.Multiply = fromInt32AVX512, addInt32AVX512, magnitudeAVX512, multiplyAVX512
-		l.Add, l.Scale, l.Top, l.Finite, l.ExpSum = addAVX512, scaleAVX512, topAVX512, finiteAVX512, expSumAVX512
+		l.Sum, l.Add, l.Scale = sumAVX512, addAVX512, scaleAVX512
+		l.Top, l.Finite, l.ExpSum = topAVX512, finiteAVX512, expSumAVX512
 		l.Dot, l.Dot3, l.Norm, l.NormBack = dotAVX512, dot3AVX512, normAVX512, normBackAVX512
 		l.SoftmaxBack, l.Rotate, l.SwiGLU, l.SwiGLUBack = softmaxBackAVX512, rotateAVX512, swigluAVX512, swigluBackAVX512
 		if c.Supports(cpuid.AVX512BF16, cpuid.AVX512VNNI) {
@@ -71,7 +72,7 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain func() float64) 
 		l.TransposeF16F32 = func(p *Pack) { either(p, p.Rows == 16, transposeF16F32AVX2, transposeF16F32Go) }
 		l.WidenBF16, l.WidenF16 = widenBF16AVX2, widenF16AVX2
 		l.DequantizeInt8, l.DequantizeNF4 = dequantizeInt8AVX2, dequantizeNF4AVX2
-		l.Add, l.Multiply, l.Scale = addAVX2, multiplyAVX2, scaleAVX2
+		l.Sum, l.Add, l.Multiply, l.Scale = sumAVX2, addAVX2, multiplyAVX2, scaleAVX2
 		l.Top, l.Finite, l.ExpSum = topAVX2, finiteAVX2, expSumAVX2
 		l.Dot, l.Dot3, l.Norm, l.NormBack = dotAVX2, dot3AVX2, normAVX2, normBackAVX2
 		l.SoftmaxBack, l.Rotate, l.SwiGLU, l.SwiGLUBack = softmaxBackAVX2, rotateAVX2, swigluAVX2, swigluBackAVX2

@@ -8,6 +8,14 @@ func exp32(x float32) float32 { return float32(math.Exp(float64(x))) }
 
 func sigmoid(x float32) float32 { return 1 / (1 + exp32(-x)) }
 
+// sumGo: y = a + b.
+func sumGo(y, a, b []float32) {
+	a, b = a[:len(y)], b[:len(y)]
+	for i := range y {
+		y[i] = a[i] + b[i]
+	}
+}
+
 // addGo: y += x.
 func addGo(y, x []float32) {
 	for i, v := range x[:len(y)] {
@@ -123,12 +131,12 @@ func swigluGo(y, gate, up []float32) {
 	}
 }
 
-// swigluBackGo: dgate += dy·up·σ·(1 + gate·(1−σ)), dup += dy·gate·σ.
+// swigluBackGo: dgate = dy·up·σ·(1 + gate·(1−σ)), dup = dy·gate·σ.
 func swigluBackGo(dgate, dup, dy, gate, up []float32) {
 	dup, dy, gate, up = dup[:len(dgate)], dy[:len(dgate)], gate[:len(dgate)], up[:len(dgate)]
 	for i, g := range gate {
 		s := sigmoid(g)
-		dgate[i] += float32(dy[i] * up[i] * s * (1 + float32(g*(1-s))))
-		dup[i] += float32(dy[i] * float32(g*s))
+		dgate[i] = dy[i] * up[i] * s * (1 + float32(g*(1-s)))
+		dup[i] = dy[i] * float32(g*s)
 	}
 }

@@ -131,21 +131,23 @@ DATA firstLanes<>+56(SB)/4, $0
 DATA firstLanes<>+60(SB)/4, $0
 GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
 
-// func addAVX2(y, x []float32)
-TEXT ·addAVX2(SB), NOSPLIT, $0-48
+// func sumAVX2(y, a, b []float32)
+TEXT ·sumAVX2(SB), NOSPLIT, $0-72
 	MOVQ y_base+0(FP), DI
-	MOVQ x_base+24(FP), SI
+	MOVQ a_base+24(FP), SI
+	MOVQ b_base+48(FP), R8
 	MOVQ y_len+8(FP), BX
 	SUBQ $8, BX
 	JLT tail2
 
 loop1:
-	VMOVUPS (DI), Y0
-	VMOVUPS (SI), Y1
+	VMOVUPS (SI), Y0
+	VMOVUPS (R8), Y1
 	VADDPS Y1, Y0, Y0
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
 	ADDQ $32, SI
+	ADDQ $32, R8
 	SUBQ $8, BX
 	JGE loop1
 
@@ -156,8 +158,8 @@ tail2:
 	SHLQ $2, BX
 	SUBQ BX, R11
 	VMOVUPS (R11), Y9
-	VMASKMOVPS (DI), Y9, Y0
-	VMASKMOVPS (SI), Y9, Y1
+	VMASKMOVPS (SI), Y9, Y0
+	VMASKMOVPS (R8), Y9, Y1
 	VADDPS Y1, Y0, Y0
 	VMASKMOVPS Y0, Y9, (DI)
 
@@ -165,8 +167,8 @@ done3:
 	VZEROUPPER
 	RET
 
-// func multiplyAVX2(y, x []float32)
-TEXT ·multiplyAVX2(SB), NOSPLIT, $0-48
+// func addAVX2(y, x []float32)
+TEXT ·addAVX2(SB), NOSPLIT, $0-48
 	MOVQ y_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ y_len+8(FP), BX
@@ -176,7 +178,7 @@ TEXT ·multiplyAVX2(SB), NOSPLIT, $0-48
 loop4:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y1
-	VMULPS Y1, Y0, Y0
+	VADDPS Y1, Y0, Y0
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
 	ADDQ $32, SI
@@ -192,26 +194,28 @@ tail5:
 	VMOVUPS (R11), Y9
 	VMASKMOVPS (DI), Y9, Y0
 	VMASKMOVPS (SI), Y9, Y1
-	VMULPS Y1, Y0, Y0
+	VADDPS Y1, Y0, Y0
 	VMASKMOVPS Y0, Y9, (DI)
 
 done6:
 	VZEROUPPER
 	RET
 
-// func scaleAVX2(x []float32, a float32)
-TEXT ·scaleAVX2(SB), NOSPLIT, $0-28
-	MOVQ x_base+0(FP), DI
-	MOVQ x_len+8(FP), BX
-	VBROADCASTSS a+24(FP), Y11
+// func multiplyAVX2(y, x []float32)
+TEXT ·multiplyAVX2(SB), NOSPLIT, $0-48
+	MOVQ y_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ y_len+8(FP), BX
 	SUBQ $8, BX
 	JLT tail8
 
 loop7:
 	VMOVUPS (DI), Y0
-	VMULPS Y11, Y0, Y0
+	VMOVUPS (SI), Y1
+	VMULPS Y1, Y0, Y0
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
+	ADDQ $32, SI
 	SUBQ $8, BX
 	JGE loop7
 
@@ -223,10 +227,42 @@ tail8:
 	SUBQ BX, R11
 	VMOVUPS (R11), Y9
 	VMASKMOVPS (DI), Y9, Y0
-	VMULPS Y11, Y0, Y0
+	VMASKMOVPS (SI), Y9, Y1
+	VMULPS Y1, Y0, Y0
 	VMASKMOVPS Y0, Y9, (DI)
 
 done9:
+	VZEROUPPER
+	RET
+
+// func scaleAVX2(x []float32, a float32)
+TEXT ·scaleAVX2(SB), NOSPLIT, $0-28
+	MOVQ x_base+0(FP), DI
+	MOVQ x_len+8(FP), BX
+	VBROADCASTSS a+24(FP), Y11
+	SUBQ $8, BX
+	JLT tail11
+
+loop10:
+	VMOVUPS (DI), Y0
+	VMULPS Y11, Y0, Y0
+	VMOVUPS Y0, (DI)
+	ADDQ $32, DI
+	SUBQ $8, BX
+	JGE loop10
+
+tail11:
+	ADDQ $8, BX
+	JEQ done12
+	LEAQ firstLanes<>+32(SB), R11
+	SHLQ $2, BX
+	SUBQ BX, R11
+	VMOVUPS (R11), Y9
+	VMASKMOVPS (DI), Y9, Y0
+	VMULPS Y11, Y0, Y0
+	VMASKMOVPS Y0, Y9, (DI)
+
+done12:
 	VZEROUPPER
 	RET
 
@@ -238,9 +274,9 @@ TEXT ·normAVX2(SB), NOSPLIT, $0-76
 	MOVQ y_len+8(FP), BX
 	VBROADCASTSS r+72(FP), Y11
 	SUBQ $8, BX
-	JLT tail11
+	JLT tail14
 
-loop10:
+loop13:
 	VMOVUPS (SI), Y0
 	VMOVUPS (R8), Y1
 	VMULPS Y11, Y0, Y0
@@ -250,11 +286,11 @@ loop10:
 	ADDQ $32, SI
 	ADDQ $32, R8
 	SUBQ $8, BX
-	JGE loop10
+	JGE loop13
 
-tail11:
+tail14:
 	ADDQ $8, BX
-	JEQ done12
+	JEQ done15
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -265,7 +301,7 @@ tail11:
 	VMULPS Y1, Y0, Y0
 	VMASKMOVPS Y0, Y9, (DI)
 
-done12:
+done15:
 	VZEROUPPER
 	RET
 
@@ -279,9 +315,9 @@ TEXT ·normBackAVX2(SB), NOSPLIT, $0-104
 	VBROADCASTSS r+96(FP), Y11
 	VBROADCASTSS r3+100(FP), Y8
 	SUBQ $8, BX
-	JLT tail14
+	JLT tail17
 
-loop13:
+loop16:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y1
 	VMOVUPS (R8), Y2
@@ -295,11 +331,11 @@ loop13:
 	ADDQ $32, R8
 	ADDQ $32, R9
 	SUBQ $8, BX
-	JGE loop13
+	JGE loop16
 
-tail14:
+tail17:
 	ADDQ $8, BX
-	JEQ done15
+	JEQ done18
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -313,7 +349,7 @@ tail14:
 	VFNMADD231PS Y8, Y2, Y0
 	VMASKMOVPS Y0, Y9, (DI)
 
-done15:
+done18:
 	VZEROUPPER
 	RET
 
@@ -325,9 +361,9 @@ TEXT ·softmaxBackAVX2(SB), NOSPLIT, $0-56
 	VBROADCASTSS delta+48(FP), Y11
 	VBROADCASTSS scale+52(FP), Y8
 	SUBQ $8, BX
-	JLT tail17
+	JLT tail20
 
-loop16:
+loop19:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y1
 	VSUBPS Y11, Y0, Y0
@@ -337,11 +373,11 @@ loop16:
 	ADDQ $32, DI
 	ADDQ $32, SI
 	SUBQ $8, BX
-	JGE loop16
+	JGE loop19
 
-tail17:
+tail20:
 	ADDQ $8, BX
-	JEQ done18
+	JEQ done21
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -353,7 +389,7 @@ tail17:
 	VMULPS Y1, Y0, Y0
 	VMASKMOVPS Y0, Y9, (DI)
 
-done18:
+done21:
 	VZEROUPPER
 	RET
 
@@ -366,9 +402,9 @@ TEXT ·rotateAVX2(SB), NOSPLIT, $0-100
 	MOVQ x_len+8(FP), BX
 	VBROADCASTSS sign+96(FP), Y11
 	SUBQ $8, BX
-	JLT tail20
+	JLT tail23
 
-loop19:
+loop22:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y1
 	VMOVUPS (R8), Y2
@@ -385,11 +421,11 @@ loop19:
 	ADDQ $32, R8
 	ADDQ $32, R9
 	SUBQ $8, BX
-	JGE loop19
+	JGE loop22
 
-tail20:
+tail23:
 	ADDQ $8, BX
-	JEQ done21
+	JEQ done24
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -406,7 +442,7 @@ tail20:
 	VMASKMOVPS Y0, Y9, (DI)
 	VMASKMOVPS Y1, Y9, (SI)
 
-done21:
+done24:
 	VZEROUPPER
 	RET
 
@@ -417,9 +453,9 @@ TEXT ·swigluAVX2(SB), NOSPLIT, $0-72
 	MOVQ up_base+48(FP), R8
 	MOVQ y_len+8(FP), BX
 	SUBQ $8, BX
-	JLT tail23
+	JLT tail26
 
-loop22:
+loop25:
 	VMOVUPS (SI), Y1
 	VMOVUPS (R8), Y2
 	VXORPS Y3, Y3, Y3
@@ -454,11 +490,11 @@ loop22:
 	ADDQ $32, SI
 	ADDQ $32, R8
 	SUBQ $8, BX
-	JGE loop22
+	JGE loop25
 
-tail23:
+tail26:
 	ADDQ $8, BX
-	JEQ done24
+	JEQ done27
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -494,7 +530,7 @@ tail23:
 	VMULPS Y2, Y1, Y1
 	VMASKMOVPS Y1, Y9, (DI)
 
-done24:
+done27:
 	VZEROUPPER
 	RET
 
@@ -507,9 +543,9 @@ TEXT ·swigluBackAVX2(SB), NOSPLIT, $0-120
 	MOVQ up_base+96(FP), R10
 	MOVQ dgate_len+8(FP), BX
 	SUBQ $8, BX
-	JLT tail26
+	JLT tail29
 
-loop25:
+loop28:
 	VMOVUPS (R8), Y1
 	VMOVUPS (R9), Y2
 	VXORPS Y4, Y4, Y4
@@ -538,15 +574,13 @@ loop25:
 	VMOVUPS one<>(SB), Y14
 	VDIVPS Y4, Y14, Y4
 	VMULPS Y4, Y2, Y5
-	VMOVUPS (SI), Y0
-	VFMADD231PS Y5, Y1, Y0
+	VMULPS Y5, Y1, Y0
 	VMOVUPS Y0, (SI)
 	VADDPS Y4, Y5, Y6
 	VFNMADD231PS Y4, Y5, Y6
 	VMOVUPS (R10), Y3
 	VMULPS Y3, Y1, Y1
-	VMOVUPS (DI), Y0
-	VFMADD231PS Y6, Y1, Y0
+	VMULPS Y6, Y1, Y0
 	VMOVUPS Y0, (DI)
 	ADDQ $32, DI
 	ADDQ $32, SI
@@ -554,11 +588,11 @@ loop25:
 	ADDQ $32, R9
 	ADDQ $32, R10
 	SUBQ $8, BX
-	JGE loop25
+	JGE loop28
 
-tail26:
+tail29:
 	ADDQ $8, BX
-	JEQ done27
+	JEQ done30
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -591,18 +625,16 @@ tail26:
 	VMOVUPS one<>(SB), Y14
 	VDIVPS Y4, Y14, Y4
 	VMULPS Y4, Y2, Y5
-	VMASKMOVPS (SI), Y9, Y0
-	VFMADD231PS Y5, Y1, Y0
+	VMULPS Y5, Y1, Y0
 	VMASKMOVPS Y0, Y9, (SI)
 	VADDPS Y4, Y5, Y6
 	VFNMADD231PS Y4, Y5, Y6
 	VMASKMOVPS (R10), Y9, Y3
 	VMULPS Y3, Y1, Y1
-	VMASKMOVPS (DI), Y9, Y0
-	VFMADD231PS Y6, Y1, Y0
+	VMULPS Y6, Y1, Y0
 	VMASKMOVPS Y0, Y9, (DI)
 
-done27:
+done30:
 	VZEROUPPER
 	RET
 
@@ -612,18 +644,18 @@ TEXT ·topAVX2(SB), NOSPLIT, $0-28
 	MOVQ x_len+8(FP), BX
 	VBROADCASTSS lowest<>(SB), Y0
 	SUBQ $8, BX
-	JLT tail29
+	JLT tail32
 
-loop28:
+loop31:
 	VMOVUPS (DI), Y1
 	VMAXPS Y1, Y0, Y0
 	ADDQ $32, DI
 	SUBQ $8, BX
-	JGE loop28
+	JGE loop31
 
-tail29:
+tail32:
 	ADDQ $8, BX
-	JEQ done30
+	JEQ done33
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -634,7 +666,7 @@ tail29:
 	VMOVAPS Y2, Y1
 	VMAXPS Y1, Y0, Y0
 
-done30:
+done33:
 	VEXTRACTF128 $1, Y0, X1
 	VMAXPS X1, X0, X0
 	VPERMILPS $0x0e, X0, X1
@@ -651,19 +683,19 @@ TEXT ·finiteAVX2(SB), NOSPLIT, $0-28
 	MOVQ x_len+8(FP), BX
 	VXORPS Y0, Y0, Y0
 	SUBQ $8, BX
-	JLT tail32
+	JLT tail35
 
-loop31:
+loop34:
 	VMOVUPS (DI), Y1
 	VSUBPS Y1, Y1, Y1
 	VADDPS Y1, Y0, Y0
 	ADDQ $32, DI
 	SUBQ $8, BX
-	JGE loop31
+	JGE loop34
 
-tail32:
+tail35:
 	ADDQ $8, BX
-	JEQ done33
+	JEQ done36
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -672,7 +704,7 @@ tail32:
 	VSUBPS Y1, Y1, Y1
 	VADDPS Y1, Y0, Y0
 
-done33:
+done36:
 	VEXTRACTF128 $1, Y0, X1
 	VADDPS X1, X0, X0
 	VPERMILPS $0x0e, X0, X1
@@ -691,9 +723,9 @@ TEXT ·expSumAVX2(SB), NOSPLIT, $0-40
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	SUBQ $8, BX
-	JLT tail35
+	JLT tail38
 
-loop34:
+loop37:
 	VMOVUPS (DI), Y0
 	VSUBPS Y11, Y0, Y0
 	VMOVUPS upper<>(SB), Y1
@@ -724,11 +756,11 @@ loop34:
 	VADDPD Y2, Y13, Y13
 	ADDQ $32, DI
 	SUBQ $8, BX
-	JGE loop34
+	JGE loop37
 
-tail35:
+tail38:
 	ADDQ $8, BX
-	JEQ done36
+	JEQ done39
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -763,7 +795,7 @@ tail35:
 	VADDPD Y1, Y12, Y12
 	VADDPD Y2, Y13, Y13
 
-done36:
+done39:
 	VADDPD Y13, Y12, Y12
 	VEXTRACTF128 $1, Y12, X13
 	VADDPD X13, X12, X12
@@ -781,9 +813,9 @@ TEXT ·dotAVX2(SB), NOSPLIT, $0-56
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	SUBQ $8, BX
-	JLT tail38
+	JLT tail41
 
-loop37:
+loop40:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y3
 	VEXTRACTF128 $1, Y0, X2
@@ -797,11 +829,11 @@ loop37:
 	ADDQ $32, DI
 	ADDQ $32, SI
 	SUBQ $8, BX
-	JGE loop37
+	JGE loop40
 
-tail38:
+tail41:
 	ADDQ $8, BX
-	JEQ done39
+	JEQ done42
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -817,7 +849,7 @@ tail38:
 	VFMADD231PD Y1, Y4, Y12
 	VFMADD231PD Y2, Y5, Y13
 
-done39:
+done42:
 	VADDPD Y13, Y12, Y12
 	VEXTRACTF128 $1, Y12, X13
 	VADDPD X13, X12, X12
@@ -836,9 +868,9 @@ TEXT ·dot3AVX2(SB), NOSPLIT, $0-80
 	VXORPS Y12, Y12, Y12
 	VXORPS Y13, Y13, Y13
 	SUBQ $8, BX
-	JLT tail41
+	JLT tail44
 
-loop40:
+loop43:
 	VMOVUPS (DI), Y0
 	VMOVUPS (SI), Y3
 	VMOVUPS (R8), Y6
@@ -859,11 +891,11 @@ loop40:
 	ADDQ $32, SI
 	ADDQ $32, R8
 	SUBQ $8, BX
-	JGE loop40
+	JGE loop43
 
-tail41:
+tail44:
 	ADDQ $8, BX
-	JEQ done42
+	JEQ done45
 	LEAQ firstLanes<>+32(SB), R11
 	SHLQ $2, BX
 	SUBQ BX, R11
@@ -885,7 +917,7 @@ tail41:
 	VFMADD231PD Y1, Y7, Y12
 	VFMADD231PD Y2, Y8, Y13
 
-done42:
+done45:
 	VADDPD Y13, Y12, Y12
 	VEXTRACTF128 $1, Y12, X13
 	VADDPD X13, X12, X12

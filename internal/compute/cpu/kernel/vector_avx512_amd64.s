@@ -30,21 +30,23 @@ GLOBL lower<>(SB), RODATA|NOPTR, $4
 DATA lowest<>+0(SB)/4, $0xff800000
 GLOBL lowest<>(SB), RODATA|NOPTR, $4
 
-// func addAVX512(y, x []float32)
-TEXT ·addAVX512(SB), NOSPLIT, $0-48
+// func sumAVX512(y, a, b []float32)
+TEXT ·sumAVX512(SB), NOSPLIT, $0-72
 	MOVQ y_base+0(FP), DI
-	MOVQ x_base+24(FP), SI
+	MOVQ a_base+24(FP), SI
+	MOVQ b_base+48(FP), R8
 	MOVQ y_len+8(FP), BX
 	SUBQ $16, BX
 	JLT tail2
 
 loop1:
-	VMOVUPS (DI), Z0
-	VMOVUPS (SI), Z1
+	VMOVUPS (SI), Z0
+	VMOVUPS (R8), Z1
 	VADDPS Z1, Z0, Z0
 	VMOVUPS Z0, (DI)
 	ADDQ $64, DI
 	ADDQ $64, SI
+	ADDQ $64, R8
 	SUBQ $16, BX
 	JGE loop1
 
@@ -56,8 +58,8 @@ tail2:
 	SHLQ CX, R11
 	NOTQ R11
 	KMOVD R11, K1
-	VMOVUPS.Z (DI), K1, Z0
-	VMOVUPS.Z (SI), K1, Z1
+	VMOVUPS.Z (SI), K1, Z0
+	VMOVUPS.Z (R8), K1, Z1
 	VADDPS Z1, Z0, Z0
 	VMOVUPS Z0, K1, (DI)
 
@@ -65,8 +67,8 @@ done3:
 	VZEROUPPER
 	RET
 
-// func multiplyAVX512(y, x []float32)
-TEXT ·multiplyAVX512(SB), NOSPLIT, $0-48
+// func addAVX512(y, x []float32)
+TEXT ·addAVX512(SB), NOSPLIT, $0-48
 	MOVQ y_base+0(FP), DI
 	MOVQ x_base+24(FP), SI
 	MOVQ y_len+8(FP), BX
@@ -76,7 +78,7 @@ TEXT ·multiplyAVX512(SB), NOSPLIT, $0-48
 loop4:
 	VMOVUPS (DI), Z0
 	VMOVUPS (SI), Z1
-	VMULPS Z1, Z0, Z0
+	VADDPS Z1, Z0, Z0
 	VMOVUPS Z0, (DI)
 	ADDQ $64, DI
 	ADDQ $64, SI
@@ -93,26 +95,28 @@ tail5:
 	KMOVD R11, K1
 	VMOVUPS.Z (DI), K1, Z0
 	VMOVUPS.Z (SI), K1, Z1
-	VMULPS Z1, Z0, Z0
+	VADDPS Z1, Z0, Z0
 	VMOVUPS Z0, K1, (DI)
 
 done6:
 	VZEROUPPER
 	RET
 
-// func scaleAVX512(x []float32, a float32)
-TEXT ·scaleAVX512(SB), NOSPLIT, $0-28
-	MOVQ x_base+0(FP), DI
-	MOVQ x_len+8(FP), BX
-	VBROADCASTSS a+24(FP), Z31
+// func multiplyAVX512(y, x []float32)
+TEXT ·multiplyAVX512(SB), NOSPLIT, $0-48
+	MOVQ y_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ y_len+8(FP), BX
 	SUBQ $16, BX
 	JLT tail8
 
 loop7:
 	VMOVUPS (DI), Z0
-	VMULPS Z31, Z0, Z0
+	VMOVUPS (SI), Z1
+	VMULPS Z1, Z0, Z0
 	VMOVUPS Z0, (DI)
 	ADDQ $64, DI
+	ADDQ $64, SI
 	SUBQ $16, BX
 	JGE loop7
 
@@ -125,32 +129,27 @@ tail8:
 	NOTQ R11
 	KMOVD R11, K1
 	VMOVUPS.Z (DI), K1, Z0
-	VMULPS Z31, Z0, Z0
+	VMOVUPS.Z (SI), K1, Z1
+	VMULPS Z1, Z0, Z0
 	VMOVUPS Z0, K1, (DI)
 
 done9:
 	VZEROUPPER
 	RET
 
-// func normAVX512(y, x, w []float32, r float32)
-TEXT ·normAVX512(SB), NOSPLIT, $0-76
-	MOVQ y_base+0(FP), DI
-	MOVQ x_base+24(FP), SI
-	MOVQ w_base+48(FP), R8
-	MOVQ y_len+8(FP), BX
-	VBROADCASTSS r+72(FP), Z31
+// func scaleAVX512(x []float32, a float32)
+TEXT ·scaleAVX512(SB), NOSPLIT, $0-28
+	MOVQ x_base+0(FP), DI
+	MOVQ x_len+8(FP), BX
+	VBROADCASTSS a+24(FP), Z31
 	SUBQ $16, BX
 	JLT tail11
 
 loop10:
-	VMOVUPS (SI), Z0
-	VMOVUPS (R8), Z1
+	VMOVUPS (DI), Z0
 	VMULPS Z31, Z0, Z0
-	VMULPS Z1, Z0, Z0
 	VMOVUPS Z0, (DI)
 	ADDQ $64, DI
-	ADDQ $64, SI
-	ADDQ $64, R8
 	SUBQ $16, BX
 	JGE loop10
 
@@ -162,13 +161,51 @@ tail11:
 	SHLQ CX, R11
 	NOTQ R11
 	KMOVD R11, K1
+	VMOVUPS.Z (DI), K1, Z0
+	VMULPS Z31, Z0, Z0
+	VMOVUPS Z0, K1, (DI)
+
+done12:
+	VZEROUPPER
+	RET
+
+// func normAVX512(y, x, w []float32, r float32)
+TEXT ·normAVX512(SB), NOSPLIT, $0-76
+	MOVQ y_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ w_base+48(FP), R8
+	MOVQ y_len+8(FP), BX
+	VBROADCASTSS r+72(FP), Z31
+	SUBQ $16, BX
+	JLT tail14
+
+loop13:
+	VMOVUPS (SI), Z0
+	VMOVUPS (R8), Z1
+	VMULPS Z31, Z0, Z0
+	VMULPS Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ $64, DI
+	ADDQ $64, SI
+	ADDQ $64, R8
+	SUBQ $16, BX
+	JGE loop13
+
+tail14:
+	ADDQ $16, BX
+	JEQ done15
+	MOVQ BX, CX
+	MOVQ $-1, R11
+	SHLQ CX, R11
+	NOTQ R11
+	KMOVD R11, K1
 	VMOVUPS.Z (SI), K1, Z0
 	VMOVUPS.Z (R8), K1, Z1
 	VMULPS Z31, Z0, Z0
 	VMULPS Z1, Z0, Z0
 	VMOVUPS Z0, K1, (DI)
 
-done12:
+done15:
 	VZEROUPPER
 	RET
 
@@ -182,9 +219,9 @@ TEXT ·normBackAVX512(SB), NOSPLIT, $0-104
 	VBROADCASTSS r+96(FP), Z31
 	VBROADCASTSS r3+100(FP), Z30
 	SUBQ $16, BX
-	JLT tail14
+	JLT tail17
 
-loop13:
+loop16:
 	VMOVUPS (DI), Z0
 	VMOVUPS (SI), Z1
 	VMOVUPS (R8), Z2
@@ -198,11 +235,11 @@ loop13:
 	ADDQ $64, R8
 	ADDQ $64, R9
 	SUBQ $16, BX
-	JGE loop13
+	JGE loop16
 
-tail14:
+tail17:
 	ADDQ $16, BX
-	JEQ done15
+	JEQ done18
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -217,7 +254,7 @@ tail14:
 	VFNMADD231PS Z30, Z2, Z0
 	VMOVUPS Z0, K1, (DI)
 
-done15:
+done18:
 	VZEROUPPER
 	RET
 
@@ -229,9 +266,9 @@ TEXT ·softmaxBackAVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS delta+48(FP), Z31
 	VBROADCASTSS scale+52(FP), Z30
 	SUBQ $16, BX
-	JLT tail17
+	JLT tail20
 
-loop16:
+loop19:
 	VMOVUPS (DI), Z0
 	VMOVUPS (SI), Z1
 	VSUBPS Z31, Z0, Z0
@@ -241,11 +278,11 @@ loop16:
 	ADDQ $64, DI
 	ADDQ $64, SI
 	SUBQ $16, BX
-	JGE loop16
+	JGE loop19
 
-tail17:
+tail20:
 	ADDQ $16, BX
-	JEQ done18
+	JEQ done21
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -258,7 +295,7 @@ tail17:
 	VMULPS Z1, Z0, Z0
 	VMOVUPS Z0, K1, (DI)
 
-done18:
+done21:
 	VZEROUPPER
 	RET
 
@@ -271,9 +308,9 @@ TEXT ·rotateAVX512(SB), NOSPLIT, $0-100
 	MOVQ x_len+8(FP), BX
 	VBROADCASTSS sign+96(FP), Z31
 	SUBQ $16, BX
-	JLT tail20
+	JLT tail23
 
-loop19:
+loop22:
 	VMOVUPS (DI), Z0
 	VMOVUPS (SI), Z1
 	VMOVUPS (R8), Z2
@@ -290,11 +327,11 @@ loop19:
 	ADDQ $64, R8
 	ADDQ $64, R9
 	SUBQ $16, BX
-	JGE loop19
+	JGE loop22
 
-tail20:
+tail23:
 	ADDQ $16, BX
-	JEQ done21
+	JEQ done24
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -312,7 +349,7 @@ tail20:
 	VMOVUPS Z0, K1, (DI)
 	VMOVUPS Z1, K1, (SI)
 
-done21:
+done24:
 	VZEROUPPER
 	RET
 
@@ -335,9 +372,9 @@ TEXT ·swigluAVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS upper<>(SB), Z26
 	VBROADCASTSS lower<>(SB), Z27
 	SUBQ $16, BX
-	JLT tail23
+	JLT tail26
 
-loop22:
+loop25:
 	VMOVUPS (SI), Z1
 	VMOVUPS (R8), Z2
 	VPXORD Z3, Z3, Z3
@@ -366,11 +403,11 @@ loop22:
 	ADDQ $64, SI
 	ADDQ $64, R8
 	SUBQ $16, BX
-	JGE loop22
+	JGE loop25
 
-tail23:
+tail26:
 	ADDQ $16, BX
-	JEQ done24
+	JEQ done27
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -401,7 +438,7 @@ tail23:
 	VMULPS Z2, Z1, Z1
 	VMOVUPS Z1, K1, (DI)
 
-done24:
+done27:
 	VZEROUPPER
 	RET
 
@@ -426,9 +463,9 @@ TEXT ·swigluBackAVX512(SB), NOSPLIT, $0-120
 	VBROADCASTSS upper<>(SB), Z26
 	VBROADCASTSS lower<>(SB), Z27
 	SUBQ $16, BX
-	JLT tail26
+	JLT tail29
 
-loop25:
+loop28:
 	VMOVUPS (R8), Z1
 	VMOVUPS (R9), Z2
 	VPXORD Z4, Z4, Z4
@@ -451,15 +488,13 @@ loop25:
 	VADDPS Z25, Z4, Z4
 	VDIVPS Z4, Z25, Z4
 	VMULPS Z4, Z2, Z5
-	VMOVUPS (SI), Z0
-	VFMADD231PS Z5, Z1, Z0
+	VMULPS Z5, Z1, Z0
 	VMOVUPS Z0, (SI)
 	VADDPS Z4, Z5, Z6
 	VFNMADD231PS Z4, Z5, Z6
 	VMOVUPS (R10), Z3
 	VMULPS Z3, Z1, Z1
-	VMOVUPS (DI), Z0
-	VFMADD231PS Z6, Z1, Z0
+	VMULPS Z6, Z1, Z0
 	VMOVUPS Z0, (DI)
 	ADDQ $64, DI
 	ADDQ $64, SI
@@ -467,11 +502,11 @@ loop25:
 	ADDQ $64, R9
 	ADDQ $64, R10
 	SUBQ $16, BX
-	JGE loop25
+	JGE loop28
 
-tail26:
+tail29:
 	ADDQ $16, BX
-	JEQ done27
+	JEQ done30
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -499,18 +534,16 @@ tail26:
 	VADDPS Z25, Z4, Z4
 	VDIVPS Z4, Z25, Z4
 	VMULPS Z4, Z2, Z5
-	VMOVUPS.Z (SI), K1, Z0
-	VFMADD231PS Z5, Z1, Z0
+	VMULPS Z5, Z1, Z0
 	VMOVUPS Z0, K1, (SI)
 	VADDPS Z4, Z5, Z6
 	VFNMADD231PS Z4, Z5, Z6
 	VMOVUPS.Z (R10), K1, Z3
 	VMULPS Z3, Z1, Z1
-	VMOVUPS.Z (DI), K1, Z0
-	VFMADD231PS Z6, Z1, Z0
+	VMULPS Z6, Z1, Z0
 	VMOVUPS Z0, K1, (DI)
 
-done27:
+done30:
 	VZEROUPPER
 	RET
 
@@ -520,18 +553,18 @@ TEXT ·topAVX512(SB), NOSPLIT, $0-28
 	MOVQ x_len+8(FP), BX
 	VBROADCASTSS lowest<>(SB), Z0
 	SUBQ $16, BX
-	JLT tail29
+	JLT tail32
 
-loop28:
+loop31:
 	VMOVUPS (DI), Z1
 	VMAXPS Z1, Z0, Z0
 	ADDQ $64, DI
 	SUBQ $16, BX
-	JGE loop28
+	JGE loop31
 
-tail29:
+tail32:
 	ADDQ $16, BX
-	JEQ done30
+	JEQ done33
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -543,7 +576,7 @@ tail29:
 	VMOVAPS Z2, Z1
 	VMAXPS Z1, Z0, Z0
 
-done30:
+done33:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VMAXPS Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
@@ -562,19 +595,19 @@ TEXT ·finiteAVX512(SB), NOSPLIT, $0-28
 	MOVQ x_len+8(FP), BX
 	VPXORD Z0, Z0, Z0
 	SUBQ $16, BX
-	JLT tail32
+	JLT tail35
 
-loop31:
+loop34:
 	VMOVUPS (DI), Z1
 	VSUBPS Z1, Z1, Z1
 	VADDPS Z1, Z0, Z0
 	ADDQ $64, DI
 	SUBQ $16, BX
-	JGE loop31
+	JGE loop34
 
-tail32:
+tail35:
 	ADDQ $16, BX
-	JEQ done33
+	JEQ done36
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -584,7 +617,7 @@ tail32:
 	VSUBPS Z1, Z1, Z1
 	VADDPS Z1, Z0, Z0
 
-done33:
+done36:
 	VEXTRACTF64X4 $1, Z0, Y1
 	VADDPS Y1, Y0, Y0
 	VEXTRACTF128 $1, Y0, X1
@@ -617,9 +650,9 @@ TEXT ·expSumAVX512(SB), NOSPLIT, $0-40
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	SUBQ $16, BX
-	JLT tail35
+	JLT tail38
 
-loop34:
+loop37:
 	VMOVUPS (DI), Z0
 	VSUBPS Z31, Z0, Z0
 	VMINPS Z0, Z26, Z0
@@ -645,11 +678,11 @@ loop34:
 	VADDPD Z2, Z13, Z13
 	ADDQ $64, DI
 	SUBQ $16, BX
-	JGE loop34
+	JGE loop37
 
-tail35:
+tail38:
 	ADDQ $16, BX
-	JEQ done36
+	JEQ done39
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -680,7 +713,7 @@ tail35:
 	VADDPD Z1, Z12, Z12
 	VADDPD Z2, Z13, Z13
 
-done36:
+done39:
 	VADDPD Z13, Z12, Z12
 	VEXTRACTF64X4 $1, Z12, Y13
 	VADDPD Y13, Y12, Y12
@@ -700,9 +733,9 @@ TEXT ·dotAVX512(SB), NOSPLIT, $0-56
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	SUBQ $16, BX
-	JLT tail38
+	JLT tail41
 
-loop37:
+loop40:
 	VMOVUPS (DI), Z0
 	VMOVUPS (SI), Z3
 	VEXTRACTF64X4 $1, Z0, Y2
@@ -716,11 +749,11 @@ loop37:
 	ADDQ $64, DI
 	ADDQ $64, SI
 	SUBQ $16, BX
-	JGE loop37
+	JGE loop40
 
-tail38:
+tail41:
 	ADDQ $16, BX
-	JEQ done39
+	JEQ done42
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -737,7 +770,7 @@ tail38:
 	VFMADD231PD Z1, Z4, Z12
 	VFMADD231PD Z2, Z5, Z13
 
-done39:
+done42:
 	VADDPD Z13, Z12, Z12
 	VEXTRACTF64X4 $1, Z12, Y13
 	VADDPD Y13, Y12, Y12
@@ -758,9 +791,9 @@ TEXT ·dot3AVX512(SB), NOSPLIT, $0-80
 	VPXORD Z12, Z12, Z12
 	VPXORD Z13, Z13, Z13
 	SUBQ $16, BX
-	JLT tail41
+	JLT tail44
 
-loop40:
+loop43:
 	VMOVUPS (DI), Z0
 	VMOVUPS (SI), Z3
 	VMOVUPS (R8), Z6
@@ -781,11 +814,11 @@ loop40:
 	ADDQ $64, SI
 	ADDQ $64, R8
 	SUBQ $16, BX
-	JGE loop40
+	JGE loop43
 
-tail41:
+tail44:
 	ADDQ $16, BX
-	JEQ done42
+	JEQ done45
 	MOVQ BX, CX
 	MOVQ $-1, R11
 	SHLQ CX, R11
@@ -808,7 +841,7 @@ tail41:
 	VFMADD231PD Z1, Z7, Z12
 	VFMADD231PD Z2, Z8, Z13
 
-done42:
+done45:
 	VADDPD Z13, Z12, Z12
 	VEXTRACTF64X4 $1, Z12, Y13
 	VADDPD Y13, Y12, Y12

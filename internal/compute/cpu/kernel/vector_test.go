@@ -14,6 +14,7 @@ func TestElementsEqualTwins(t *testing.T) {
 		slices int
 		run    op
 	}{
+		"sum":         {3, func(l *Level, x [][]float32) float64 { l.Sum(x[0], x[1], x[2]); return 0 }},
 		"add":         {2, func(l *Level, x [][]float32) float64 { l.Add(x[0], x[1]); return 0 }},
 		"multiply":    {2, func(l *Level, x [][]float32) float64 { l.Multiply(x[0], x[1]); return 0 }},
 		"scale":       {1, func(l *Level, x [][]float32) float64 { l.Scale(x[0], 0.3); return 0 }},

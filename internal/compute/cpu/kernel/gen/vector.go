@@ -88,7 +88,16 @@ func vectors(narrow bool) []byte {
 		a.i("RET")
 	}
 
-	v := simple("add", "", 0, "y", "x")
+	v := simple("sum", "", 0, "y", "a", "b")
+	v.emit(func() {}, func(load func(i, z int), store func(z, i int)) {
+		load(1, 0)
+		load(2, 1)
+		a.i("VADDPS Z1, Z0, Z0")
+		store(0, 0)
+	})
+	end()
+
+	v = simple("add", "", 0, "y", "x")
 	v.emit(func() {}, func(load func(i, z int), store func(z, i int)) {
 		load(0, 0)
 		load(1, 1)
@@ -181,15 +190,13 @@ func vectors(narrow bool) []byte {
 		load(3, 2)
 		a.sigmoid(2, 4)          // σ
 		a.i("VMULPS Z4, Z2, Z5") // gate·σ
-		load(1, 0)
-		a.i("VFMADD231PS Z5, Z1, Z0") // dup += dy·gate·σ
+		a.i("VMULPS Z5, Z1, Z0") // dy·gate·σ
 		store(0, 1)
 		a.i("VADDPS Z4, Z5, Z6")
 		a.i("VFNMADD231PS Z4, Z5, Z6") // σ + gate·σ − gate·σ·σ
 		load(4, 3)
 		a.i("VMULPS Z3, Z1, Z1")
-		load(0, 0)
-		a.i("VFMADD231PS Z6, Z1, Z0")
+		a.i("VMULPS Z6, Z1, Z0")
 		store(0, 0)
 	})
 	end()
