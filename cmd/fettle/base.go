@@ -132,8 +132,13 @@ func directoryOf(path string) string {
 	return ""
 }
 
-// loadModel loads a model for the processor.
+// loadModel loads a model to decode with.
 func loadModel(name, mode, quantization string) (*model.Model, error) {
+	return loadModelFor(true, name, mode, quantization)
+}
+
+// loadModelFor loads a model for the processor: to decode with, or to train.
+func loadModelFor(decoding bool, name, mode, quantization string) (*model.Model, error) {
 	dir, err := locatedModel(name)
 	if err != nil {
 		return nil, err
@@ -142,7 +147,7 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	if err != nil {
 		return nil, input(fmt.Errorf("load model: %w", err))
 	}
-	dev, err := deviceFor(s.Stored(), mode)
+	dev, err := deviceFor(compute.ResolveMode(mode, quantization, s.Stored(), decoding))
 	if err != nil {
 		return nil, err
 	}
@@ -150,12 +155,8 @@ func loadModel(name, mode, quantization string) (*model.Model, error) {
 	return m, input(err)
 }
 
-// deviceFor makes a device for weights of a stored type. With compute auto, products are bfloat16 only if the weights
-// are stored so and the processor is fast at it; other weights get float32.
-func deviceFor(stored compute.DType, mode string) (compute.Device, error) {
-	if mode == compute.ModeAuto && stored != compute.BF16 {
-		mode = compute.ModeF32
-	}
+// deviceFor makes a device that computes in a resolved mode.
+func deviceFor(mode string) (compute.Device, error) {
 	dev, err := cpu.New(cpu.Options{Compute: mode})
 	return dev, usage(err)
 }

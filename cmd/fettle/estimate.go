@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"fettle/adapter"
+	"fettle/internal/compute"
 	"fettle/internal/human"
 	"fettle/internal/machine"
 	"fettle/internal/readfile"
@@ -110,7 +111,7 @@ func unreadBase(name, mode string) (b plan.Base, source *model.Source, err error
 		return b, nil, input(fmt.Errorf("load model: %w", err))
 	}
 	b = plan.Base{Config: source.Config, Stored: source.Stored(), Types: source.Types(), Mapped: plan.Mapped(source)}
-	b.Device, err = deviceFor(b.Stored, mode)
+	b.Device, err = deviceFor(compute.ResolveMode(mode, "", b.Stored, false))
 	return b, source, err
 }
 

@@ -48,7 +48,7 @@ func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error
 // openBase loads the base of a run, or initializes it.
 func openBase(c train.Config) (*model.Model, error) {
 	if c.Shape == "" {
-		return loadModel(c.ModelName, computeOf(c), c.Quantized)
+		return loadModelFor(false, c.ModelName, computeOf(c), c.Quantized)
 	}
 	shape, _, err := baseShape(c)
 	if err != nil {
@@ -76,7 +76,7 @@ func otherCompute(c train.Config, b plan.Base) (warning string, err error) {
 	if kept == c.Compute {
 		return "", nil
 	}
-	here, err := deviceFor(b.Stored, c.Compute)
+	here, err := deviceFor(compute.ResolveMode(c.Compute, c.Quantized, b.Stored, false))
 	if err != nil || here.Name() == b.Device.Name() {
 		return "", err
 	}

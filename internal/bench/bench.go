@@ -60,13 +60,18 @@ type bench struct {
 }
 
 // open limits the threads, measures the peak and makes the device. The returned function restores the thread count.
-func (b Settings) open() (*bench, func(), error) {
+func (b Settings) open(decodes bool) (*bench, func(), error) {
 	restore := func() {}
 	if b.Threads > 0 {
 		before := runtime.GOMAXPROCS(b.Threads)
 		restore = func() { runtime.GOMAXPROCS(before) }
 	}
-	dev, err := cpu.New(cpu.Options{Threads: b.Threads, Compute: b.Compute})
+	stored, err := b.stored()
+	if err != nil {
+		return nil, restore, err
+	}
+	mode := compute.ResolveMode(b.Compute, b.Quantized, stored, decodes)
+	dev, err := cpu.New(cpu.Options{Threads: b.Threads, Compute: mode})
 	if err != nil {
 		return nil, restore, fault.Mark(err, fault.Usage)
 	}

@@ -18,7 +18,7 @@ func Generate(out io.Writer, b Settings) error {
 	if b.Tokens+b.Steps+1 > c.MaxPositions {
 		return wrong("%d tokens and %d steps are more than the model's %d positions", b.Tokens, b.Steps, c.MaxPositions)
 	}
-	w, done, err := b.open()
+	w, done, err := b.open(true)
 	defer done()
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func Products(out io.Writer, b Settings) error {
 	if err != nil {
 		return err
 	}
-	w, done, err := b.open()
+	w, done, err := b.open(false)
 	defer done()
 	if err != nil {
 		return err

@@ -53,22 +53,38 @@ func dtype(name string) (t compute.DType, ok bool) {
 	return 0, false
 }
 
+// isModel reports whether the shape is a model, whose weights are read.
+func (b Settings) isModel() bool {
+	_, err := os.Stat(b.Shape)
+	return err == nil && filepath.Base(b.Shape) != "config.json"
+}
+
+// stored returns the type that weights are stored in.
+func (b Settings) stored() (compute.DType, error) {
+	if b.isModel() {
+		t, err := model.StoredType(b.Shape)
+		return t, unreadable(err)
+	}
+	t, _ := dtype(b.DType)
+	return t, nil
+}
+
 // model loads a model, or makes one of random weights.
 func (b Settings) model(dev compute.Device) (*model.Model, error) {
 	c, err := b.Config()
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(b.Shape); err == nil && filepath.Base(b.Shape) != "config.json" {
-		stored, err := model.StoredType(b.Shape)
-		if err != nil {
-			return nil, unreadable(err)
-		}
-		m, err := model.LoadAs(b.Shape, dev, compute.ResolveQuantization(b.Compute, b.Quantized, stored))
+	t, err := b.stored()
+	if err != nil {
+		return nil, err
+	}
+	quantization := compute.ResolveQuantization(b.Compute, b.Quantized, t)
+	if b.isModel() {
+		m, err := model.LoadAs(b.Shape, dev, quantization)
 		return m, unreadable(err)
 	}
-	t, _ := dtype(b.DType)
-	return model.NewAs(c, randomTensors(c, t), dev, compute.ResolveQuantization(b.Compute, b.Quantized, t))
+	return model.NewAs(c, randomTensors(c, t), dev, quantization)
 }
 
 // Describe names a shape and its size.

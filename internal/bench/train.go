@@ -67,7 +67,7 @@ func Train(out io.Writer, b Settings, s Training, examples func(*model.Config) (
 	if n := (b.Tokens + s.Sequences - 1) / s.Sequences; n > c.MaxPositions && !s.real() {
 		return wrong("sequences of %d tokens are longer than the model's %d positions", n, c.MaxPositions)
 	}
-	w, done, err := b.open()
+	w, done, err := b.open(false)
 	defer done()
 	if err != nil {
 		return err

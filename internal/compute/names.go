@@ -47,6 +47,16 @@ func (t DType) Quantization() string {
 	return NotQuantized
 }
 
+// ResolveMode returns mode, or f32 where auto must not be bf16: for weights that are not stored so, and for quantized
+// ones that a model decodes with, which products of one row would open for bfloat16 each time.
+func ResolveMode(mode, quantization string, stored DType, decodes bool) string {
+	quantized := quantization != "" && quantization != NotQuantized
+	if (mode == "" || mode == ModeAuto) && (stored != BF16 || decodes && quantized) {
+		return ModeF32
+	}
+	return mode
+}
+
 // ResolveQuantization returns how weights are kept: as quantization says, and where it says none, in int8 for
 // products of mode int8, unless they are stored in blocks.
 func ResolveQuantization(mode, quantization string, stored DType) string {

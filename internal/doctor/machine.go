@@ -140,7 +140,7 @@ func (r *Report) kernels() {
 	} else if used.BF16 {
 		choice = "float32"
 	}
-	if used.Gain > 0 && used.AMX == nil {
+	if used.Gain > 0 {
 		choice += fmt.Sprintf("; bfloat16 runs at %.1f times its speed, measured now", used.Gain)
 	}
 	r.OK("compute auto", "%s", choice)

@@ -21,7 +21,7 @@ func TestEstimateOfEachField(t *testing.T) {
 		table                      = vocab * d // of the embedding, and of the head
 		projections                = layers * (d*(q+kv+kv) + q*d + 3*d*f)
 		norms                      = (2*layers + 1) * d
-		state, gradients           = 5*d + 3*q + 2*kv + 3*f, 2*d + 3*f + 2*q + 2*kv
+		state, gradients           = 5*d + 3*q + 2*kv + 3*f, d + 3*f + 2*q + 2*kv
 		lora                       = layers * 2 * ((d + q) + (d + kv)) // rank 2 on q and v
 		prompts                    = 2 * (3*d + 4)                     // of two layers, with a gate for each of four heads
 		tokens                     = 1000

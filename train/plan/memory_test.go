@@ -46,7 +46,7 @@ func TestEstimateCountsEveryArray(t *testing.T) {
 		"two bytes for every weight; norms are not counted")
 	require.EqualValues(t, 16*Trainables(c, b.Config), n.Trainable)
 	require.Equal(t, 2*32*8*(4096+4096), Trainables(c, b.Config), "Hu et al. 2021: 4.2 million for r = 8 on q and v")
-	require.EqualValues(t, 4*512*((5+3+2)*4096+3*11008+34*4096+2*4096+3*11008+4*4096), n.Activations)
+	require.EqualValues(t, 4*512*((5+3+2)*4096+3*11008+34*4096+4096+3*11008+4*4096), n.Activations)
 	require.EqualValues(t, 4*4*256*4096+8*32000, n.Loss,
 		"rows with a target, and one row of logits of the plain device in float64")
 

@@ -2,9 +2,10 @@ package kernel
 
 import "time"
 
-// gain returns how much faster products of bfloat16 pairs are than of float32, per multiply-add, on a tile that lies in
-// the first cache. It takes about a millisecond; other programs slow both down, and each counts by its fastest run.
-func gain(bf16, f32 func(*Tile), now func() time.Time) float64 {
+// gain returns how much faster products of bfloat16, which do so many times the work of those of float32, are per
+// multiply-add, on operands that lie in the first cache. It takes about a millisecond; other programs slow both down,
+// and each counts by its fastest run.
+func gain(bf16, f32 func(*Tile), work float64, now func() time.Time) float64 {
 	const steps, calls, runs = 128, 16, 12
 	t := Tile{
 		C: make([]Word, TileRows*Panel), LDC: Panel, A: make([]Word, steps*TileRows), LDA: TileRows,
@@ -20,5 +21,14 @@ func gain(bf16, f32 func(*Tile), now func() time.Time) float64 {
 			fastest[i] = max(1, min(fastest[i], now().Sub(begin)))
 		}
 	}
-	return 2 * float64(fastest[1]) / float64(fastest[0])
+	return work * float64(fastest[1]) / float64(fastest[0])
+}
+
+// gainAMX measures gain of a product in tile registers.
+func gainAMX(a *AMX, f32 func(*Tile), now func() time.Time) float64 {
+	const steps = 8
+	words := make([]Word, 2*steps*AMXStep+AMXBlock)
+	s := AMXStrip{C: words[2*steps*AMXStep:], X: words, W: words[steps*AMXStep:], Next: words, Steps: steps, Blocks: 1, Pairs: 1}
+	const work = float64(steps*32*32*Panel) / (128 * TileRows * Panel)
+	return gain(func(*Tile) { a.PanelBF16(&s) }, f32, work, now)
 }

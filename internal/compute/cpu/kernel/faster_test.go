@@ -19,6 +19,6 @@ func TestTheGainIsThatOfUndisturbedRuns(t *testing.T) {
 			calls++
 		}
 	}
-	got := gain(lasting(3*time.Microsecond), lasting(4*time.Microsecond), func() time.Time { return clock })
+	got := gain(lasting(3*time.Microsecond), lasting(4*time.Microsecond), 2, func() time.Time { return clock })
 	require.InDelta(t, 2*4./3, got, 1e-9, "pairs do twice the work of a step")
 }

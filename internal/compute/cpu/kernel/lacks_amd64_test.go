@@ -19,6 +19,7 @@ func TestLevelsAndLacksAgree(t *testing.T) {
 		}
 		return c
 	}
+	one := func() float64 { return 1 }
 	check := func(c *cpuid.CPUInfo, without string) {
 		missing := map[string]bool{}
 		for _, l := range lacksOf(c, works) {
@@ -27,7 +28,7 @@ func TestLevelsAndLacksAgree(t *testing.T) {
 		}
 		for _, n := range needs() {
 			has := false
-			for _, l := range levelsOf(c, works, func() float64 { return 1 }) {
+			for _, l := range levelsOf(c, works, one, one) {
 				has = has || l.Name == n.level
 			}
 			require.Equal(t, !missing[n.level], has, "%s without %s", n.level, without)

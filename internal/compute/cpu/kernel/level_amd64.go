@@ -10,10 +10,14 @@ import (
 )
 
 // fast returns the levels with assembly that this machine has, the best first.
-func fast() []Level { return levelsOf(&cpuid.CPU, amxWorks, pairsGain) }
+func fast() []Level { return levelsOf(&cpuid.CPU, amxWorks, pairsGain, amxGain) }
 
-// pairsGain measures what products of bfloat16 pairs gain, once for the whole process.
-var pairsGain = sync.OnceValue(func() float64 { return gain(tileBF16AVX512, tileF32AVX512, time.Now) })
+// pairsGain measures what products of bfloat16 pairs gain, once for the whole process, and amxGain those in tile
+// registers.
+var (
+	pairsGain = sync.OnceValue(func() float64 { return gain(tileBF16AVX512, tileF32AVX512, 2, time.Now) })
+	amxGain   = sync.OnceValue(func() float64 { return gainAMX(assemblyAMX(), tileF32AVX512, time.Now) })
+)
 
 // amxWorks asks the system for tile registers, once for the whole process, and tries the kernels.
 var amxWorks = sync.OnceValue(func() bool { return permitTiles() && assemblyAMX().equalsTwins() })
@@ -24,8 +28,8 @@ func tileFeatures() []cpuid.FeatureID {
 }
 
 // levelsOf returns the levels with assembly that a processor has, the best first; amxWorks reports whether tile
-// registers may be used, pairsGain how much faster products of bfloat16 pairs are than of float32.
-func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain func() float64) (all []Level) {
+// registers may be used, pairsGain and amxGain how much faster products of bfloat16 are than of float32.
+func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain, amxGain func() float64) (all []Level) {
 	if c.Supports(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512DQ, cpuid.AVX512VL, cpuid.FMA3, cpuid.F16C) {
 		l := Plain()
 		l.Name = "avx512"
@@ -49,7 +53,8 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain func() float64) 
 			m.PackBF16, m.PairBF16 = packBF16AVX512, pairBF16AVX512
 			if c.Supports(tileFeatures()...) && amxWorks() {
 				tiles := m
-				tiles.Name, tiles.Auto, tiles.AMX = "amx", true, assemblyAMX()
+				tiles.Name, tiles.Gain, tiles.AMX = "amx", amxGain(), assemblyAMX()
+				tiles.Auto = tiles.Gain >= worthwhile
 				all = append(all, tiles)
 			}
 			all = append(all, m)
