@@ -28,7 +28,8 @@ func gain(bf16, f32 func(*Tile), work float64, now func() time.Time) float64 {
 func gainAMX(a *AMX, f32 func(*Tile), now func() time.Time) float64 {
 	const steps = 8
 	words := make([]Word, 2*steps*AMXStep+AMXBlock)
-	s := AMXStrip{C: words[2*steps*AMXStep:], X: words, W: words[steps*AMXStep:], Next: words, Steps: steps, Blocks: 1, Pairs: 1}
+	c, w := words[2*steps*AMXStep:], words[steps*AMXStep:]
+	s := AMXStrip{C: c, X: words, W: w, Next: words, Steps: steps, Blocks: 1, Pairs: 1}
 	const work = float64(steps*32*32*Panel) / (128 * TileRows * Panel)
 	return gain(func(*Tile) { a.PanelBF16(&s) }, f32, work, now)
 }
