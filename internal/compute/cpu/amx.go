@@ -36,7 +36,7 @@ type amxProduct struct {
 	strip func(scratch *amxScratch, j, s0, steps int) []kernel.Word
 
 	// next returns what strip will read, and how many bytes apart the parts lie that belong to a step; zero if they lie
-	// one after the other. It may be nil.
+	// one after the other. It may be nil, and so may words.
 	next func(j, s0 int) (words []kernel.Word, pace int)
 
 	multiply func(*kernel.AMXStrip)
@@ -167,7 +167,11 @@ func (p *amxPart) ask(s *kernel.AMXStrip, j, s1, to int) {
 	if s1 == p.s1 {
 		j, s1 = min(j+1, to-1), p.s0
 	}
-	if s.Next, s.Pace = p.next(j, s1); s.Pace == 0 {
+	next, pace := p.next(j, s1)
+	if next == nil {
+		return
+	}
+	if s.Next, s.Pace = next, pace; pace == 0 {
 		s.Pace = 4 * kernel.AMXStep / p.blocks
 	}
 }

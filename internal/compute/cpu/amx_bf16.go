@@ -8,31 +8,55 @@ import (
 // pairsOfStep is the number of words of a panel's column, pairs of bfloat16, that a step takes.
 const pairsOfStep = 16
 
-// matMulAMX computes MatMul in bfloat16: x is the left factor, panels as they lie are the right one.
-func (d *device) matMulAMX(y, x []float32, w *compute.Matrix, n int) {
+// matMulsAMX computes MatMuls in bfloat16: x is the left factor, laid out once, the panels of all products as they lie
+// are the right one.
+func (d *device) matMulsAMX(x []float32, n int, products ...compute.Product) {
 	if n <= amxFew {
-		d.fewRowsAMX(x, n, compute.Product{Y: y, W: w})
+		d.fewRowsAMX(x, n, products...)
 		return
 	}
-	k := d.core.AMX
-	g := amxProduct{rows: n, cols: w.N, steps: upTo(w.K, panel), multiply: k.PanelBF16}
+	kernels, k := d.core.AMX, products[0].W.K
+	firsts := firstPanels(products)
+	of := func(j int) (compute.Product, int) { // product and panel
+		i := 0
+		for j >= firsts[i+1] {
+			i++
+		}
+		return products[i], j - firsts[i]
+	}
+	g := amxProduct{rows: n, cols: firsts[len(products)] * panel, steps: upTo(k, panel), multiply: kernels.PanelBF16}
 	g.lay = func(tiles []kernel.Word, r, count, s0, steps int) {
-		k.RowsBF16(&kernel.AMXRows{
-			X: kernel.Words(x[r*w.K+s0*panel:]), LD: w.K, Tiles: tiles, Count: count, Cols: min(w.K-s0*panel, steps*panel),
+		kernels.RowsBF16(&kernel.AMXRows{
+			X: kernel.Words(x[r*k+s0*panel:]), LD: k, Tiles: tiles, Count: count, Cols: min(k-s0*panel, steps*panel),
 		})
 	}
 	g.strip = func(scratch *amxScratch, j, s0, steps int) []kernel.Word {
-		return d.panelAMX(scratch.opened, w, j, s0, steps)
+		p, j := of(j)
+		return d.panelAMX(scratch.opened, p.W, j, s0, steps)
 	}
-	if p, ok := w.Packed.(*panels); ok && w.Raw == nil {
-		g.next = func(j, s0 int) ([]kernel.Word, int) { return p.panel(j, s0*pairsOfStep), 0 }
+	g.next = func(j, s0 int) ([]kernel.Word, int) {
+		p, j := of(j)
+		if w, ok := p.W.Packed.(*panels); ok && p.W.Raw == nil {
+			return w.panel(j, s0*pairsOfStep), 0
+		}
+		return nil, 0
 	}
 	g.out = func(tiles []kernel.Word, r, count, j int) {
-		k.OutF32(&kernel.AMXRows{
-			X: kernel.Words(y[r*w.N+j*panel:]), LD: w.N, Tiles: tiles, Count: count, Cols: min(panel, w.N-j*panel),
+		p, j := of(j)
+		kernels.OutF32(&kernel.AMXRows{
+			X: kernel.Words(p.Y[r*p.W.N+j*panel:]), LD: p.W.N, Tiles: tiles, Count: count, Cols: min(panel, p.W.N-j*panel),
 		})
 	}
 	d.runAMX(&g)
+}
+
+// firstPanels numbers the panels of all products: where each one's begin, and where the last one's end.
+func firstPanels(products []compute.Product) (firsts []int) {
+	firsts = make([]int, len(products)+1)
+	for i, p := range products {
+		firsts[i+1] = firsts[i] + upTo(p.W.N, panel)
+	}
+	return firsts
 }
 
 // matMulTAMX computes MatMulT in bfloat16, as dxᵀ = Wᵀ·dyᵀ: a step is a panel, of which 32 columns of W, a chunk, are
@@ -81,10 +105,7 @@ func (d *device) fewRowsAMX(x []float32, n int, products ...compute.Product) {
 	a := d.free.words(upTo(k, panel) * kernel.AMXStep)
 	defer d.free.putWords(a)
 	d.core.AMX.RowsBF16(&kernel.AMXRows{X: kernel.Words(x[:n*k]), LD: k, Tiles: a, Count: n, Cols: k})
-	firsts := make([]int, len(products)+1) // panels of the products before
-	for i, p := range products {
-		firsts[i+1] = firsts[i] + upTo(p.W.N, panel)
-	}
+	firsts := firstPanels(products)
 	const enough = 1 << 16 // weights of a work item
 	d.chunks(firsts[len(products)], max(1, enough/(panel*k)), func(from, to int) {
 		scratch, release := d.scratchAMX()

@@ -47,7 +47,7 @@ func TestAMXEqualsRefToTheBit(t *testing.T) {
 					for _, ready := range []bool{false, true} {
 						what := fmt.Sprintf("%v (%d,%d) n=%d prepared=%v", kind, s[0], s[1], n, ready)
 						products := func(dev compute.Device, poison func(compute.Device)) []uint32 {
-							w := devicetest.Drawn(3, s[0], s[1], kind)
+							w, other := devicetest.Drawn(3, s[0], s[1], kind), devicetest.Drawn(7, s[0]+33, s[1], kind)
 							if ready {
 								require.NoError(t, dev.Prepare(w))
 							}
@@ -57,8 +57,8 @@ func TestAMXEqualsRefToTheBit(t *testing.T) {
 							poison(dev)
 							dev.MatMul(y, x, w, n)
 							dev.MatMulT(dx, dy, w, n)
-							y2 := [2][]float32{make([]float32, n*w.N), make([]float32, n*w.N)}
-							dev.MatMuls(x, n, compute.Product{Y: y2[0], W: w}, compute.Product{Y: y2[1], W: w})
+							y2 := [2][]float32{make([]float32, n*w.N), make([]float32, n*other.N)}
+							dev.MatMuls(x, n, compute.Product{Y: y2[0], W: w}, compute.Product{Y: y2[1], W: other})
 							return bitsOf(y, dx, y2[0], y2[1])
 						}
 						require.Equal(t, products(judge, func(compute.Device) {}), products(dev, cpu.Poison), what)

@@ -34,7 +34,7 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		return
 	}
 	if d.tiled() {
-		d.matMulAMX(y, x, w, n)
+		d.matMulsAMX(x, n, compute.Product{Y: y, W: w})
 		return
 	}
 	if d.int8Scales(w) != nil {

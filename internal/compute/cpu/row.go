@@ -10,10 +10,11 @@ import (
 // Products of a single row, as decoding has them, read the weights once and do little with them: their kernels take
 // the words in their stored layout. The sums equal those of the tiles, to the bit.
 
-// MatMuls computes a product for each of several matrices. With one row, their panels are one piece of work.
+// MatMuls computes a product for each of several matrices. With one row, and in tile registers, their panels are one
+// piece of work.
 func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
-	if d.tiled() && 0 < n && n <= amxFew && !slices.ContainsFunc(products, d.inBytes) {
-		d.fewRowsAMX(x, n, products...)
+	if d.tiled() && !slices.ContainsFunc(products, d.inBytes) {
+		d.matMulsAMX(x, n, products...)
 		return
 	}
 	if n == 1 && d.oneRow(x, products) {
