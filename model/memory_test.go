@@ -119,7 +119,7 @@ func TestFootprintOf7B(t *testing.T) {
 	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}
 	const n, targets, d, f = 512, 256, 4096, 11008
 	got := Footprint(c, Training{Rows: n, Targets: targets, Longest: n})
-	states, inputs, gradients := 10*d+3*f, (32+2)*d, 2*d+3*f+4*d
+	states, inputs, gradients := 10*d+3*f, (32+2)*d, d+3*f+4*d
 	require.EqualValues(t, 4*n*(states+inputs+gradients), got.Activations)
 	require.EqualValues(t, 4*4*targets*d, got.Head)
 	require.EqualValues(t, 31*4*n*(10*d+3*f),
@@ -131,7 +131,7 @@ func TestFootprintOf7B(t *testing.T) {
 func TestFootprintStopsAtTheLowestTrainedBlock(t *testing.T) {
 	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}
 	const n, d, f = 512, 4096, 11008
-	const state, gradients = 10*d + 3*f, 2*d + 3*f + 4*d
+	const state, gradients = 10*d + 3*f, d + 3*f + 4*d
 	for _, x := range []struct {
 		name           string
 		keep           int64
