@@ -231,7 +231,7 @@ func (a *asm) strip(name string, dot tileDot, panels bool) {
 
 // fewRows emits the product of at most 16 rows, one tile of x, with panels: as fast as weights come from memory.
 func (a *asm) fewRows(name string, dot tileDot) {
-	const ahead = 1024
+	const ahead = 512
 	a.function(name, "s *AMXStrip", 8)
 	a.i("MOVQ s+0(FP), DI")
 	a.i("MOVQ %d(DI), R9", stripRows)
