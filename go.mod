@@ -64,3 +64,5 @@ require (
 	gorgonia.org/vecf32 v0.9.0 // indirect
 	gorgonia.org/vecf64 v0.9.0 // indirect
 )
+
+require github.com/ebitengine/purego v0.11.3

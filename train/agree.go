@@ -125,6 +125,11 @@ func (r *run) agree(ctx context.Context) error {
 		return r.common(fmt.Errorf("%w: %d ranks share steps of %d sequences: each needs one. Start fewer, or raise "+
 			"gradient_accumulation_steps", ErrRefused, n, min(r.steps.perStep, len(r.job.Training))))
 	}
+	if n := len(all); r.config.SharePrefix == "true" && n > r.config.Accumulation {
+		return r.common(fmt.Errorf("%w: %d ranks share steps of %d micro-batches, which stay whole with share_prefix: start "+
+			"fewer, take smaller micro-batches and more of them, or --share_prefix false", ErrRefused, n,
+			r.config.Accumulation))
+	}
 	if !r.job.Adapter.Summed() {
 		return r.common(fmt.Errorf("%w: %s trains weights of the base itself, whose gradients have no sum by sequence; more "+
 			"than one rank takes lora without modules_to_save, or llama-adapter", ErrRefused, r.trains()))

@@ -95,7 +95,11 @@ func (c *company) meet(ctx context.Context, mine word, err error) ([]word, error
 	if failed == nil && slices.ContainsFunc(all, func(w word) bool { return w.Stop }) {
 		failed = errAsked
 	}
-	if c.over = failed != nil || err != nil; c.over {
+	c.over = failed != nil || err != nil
+	switch {
+	case failed != nil && (err == nil || ctx.Err() != nil):
+		return nil, failed
+	case err != nil:
 		return nil, errors.Join(err, failed)
 	}
 	return all, nil

@@ -108,8 +108,14 @@ func TestSharedPrefixesAreDealtByMicroBatches(t *testing.T) {
 		return outcome(t, c.OutputDir)
 	}
 	want := run(1)
-	for _, n := range []int{2, 3, 5} {
+	for _, n := range []int{2, 3, 4} {
 		require.Equal(t, want, run(n), "%d ranks", n)
+	}
+	c := eights(t.TempDir())
+	c.SharePrefix = "true"
+	for _, err := range share(t, 5, c, method, nil) {
+		require.ErrorIs(t, err, ErrRefused)
+		require.ErrorContains(t, err, "5 ranks share steps of 4 micro-batches, which stay whole")
 	}
 }
 

@@ -2,7 +2,7 @@ package train
 
 // slowness watches for ranks that the others wait for.
 type slowness struct {
-	steps           int
+	steps           int       // the first one warms up
 	tokens, seconds []float64 // by rank, over the steps so far
 	said            []bool
 }
@@ -19,7 +19,9 @@ func (s *slowness) see(tokens []int, seconds []float64, tell func(rank int, spee
 	if s.tokens == nil {
 		s.tokens, s.seconds, s.said = make([]float64, n), make([]float64, n), make([]bool, n)
 	}
-	s.steps++
+	if s.steps++; s.steps == 1 {
+		return
+	}
 	for r := range n {
 		s.tokens[r], s.seconds[r] = s.tokens[r]+float64(tokens[r]), s.seconds[r]+seconds[r]
 	}

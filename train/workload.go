@@ -13,6 +13,7 @@ type Workload struct {
 	Learned int `json:"learned"` // most learned rows of a micro-batch
 	Longest int `json:"longest"` // tokens of the longest sequence
 	Most    int `json:"most"`    // sequences of a step, shared beginnings among them
+	Sums    int `json:"sums"`    // most partial sums of a step's gradients at one time, beside the gradients
 
 	Steps    int     `json:"steps"`
 	PerEpoch int     `json:"steps_per_epoch"`
@@ -33,6 +34,7 @@ func NewWorkload(c Config, training, evaluation []data.Example) Workload {
 		w.Rows, w.Most = w.Rows+rows, max(w.Most, sequences)
 		w.All += tokensOf(step)
 	}
+	w.Sums = max(0, tree.Deepest(0, w.Most)-1)
 	if len(evaluation) == 0 {
 		return w
 	}
@@ -43,9 +45,6 @@ func NewWorkload(c Config, training, evaluation []data.Example) Workload {
 	}
 	return w
 }
-
-// Sums returns the most partial sums of a step's gradients that exist at one time beside the gradients.
-func (w Workload) Sums() int { return max(0, tree.Deepest(0, w.Most)-1) }
 
 // see divides examples into micro-batches, keeps the largest sizes, and returns the numbers of rows and sequences.
 func (w *Workload) see(c Config, examples []data.Example) (rows, sequences int) {

@@ -31,7 +31,7 @@ func TestWorkloadReplaysTheRun(t *testing.T) {
 	require.Equal(t, 100, l.Tokens, "a micro-batch of the evaluation")
 	require.Equal(t, 2*140, l.All)
 	require.Equal(t, 4, l.Most)
-	require.Equal(t, 1, l.Sums(), "three sequences are two sums, of which one is the gradient; the fourth joins them")
+	require.Equal(t, 1, l.Sums, "three sequences are two sums, of which one is the gradient; the fourth joins them")
 	c.MaxSteps = 1
 	require.Equal(t, 1, NewWorkload(c, all, nil).Steps)
 }

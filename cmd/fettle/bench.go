@@ -30,11 +30,13 @@ busy with this program) depend less on other programs than rates per second.`,
 		Example: `  fettle bench matmul --shape 7b
   fettle bench train --shape 1b --adapter lora
   fettle bench generate --shape models/llama-7b --tokens 512
-  fettle bench peers --model models/llama-7b`,
+  fettle bench peers --model models/llama-7b
+  mpirun -n 4 fettle-mpi bench allreduce`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBenchMatmul(), newBenchTrain(), newBenchGenerate(), newBenchPeers())
+	cmd.AddCommand(newBenchMatmul(), newBenchTrain(), newBenchGenerate(), newBenchAllreduce(),
+		newBenchPeers())
 	return cmd
 }
 

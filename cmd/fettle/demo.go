@@ -149,7 +149,7 @@ func demonstrate(cmd *cobra.Command, c train.Config, given func(key string) bool
 	}
 	fmt.Fprintf(out, "Before: %s\n\n", before.score())
 	board.Examine(examination(held, before, nil))
-	if err := runTraining(cmd, c, nil, board, filepath.Base(set), chat.GenerationFile); err != nil {
+	if err := runTraining(cmd, c, nil, board, nil, filepath.Base(set), chat.GenerationFile); err != nil {
 		return err
 	}
 	flag, result := resultFlag(c), "adapter"

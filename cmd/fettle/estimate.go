@@ -28,6 +28,7 @@ type estimate struct {
 	Base     string         `json:"base"`
 	Workload train.Workload `json:"load"`
 	Shares   bool           `json:"share_prefix"`
+	Sharing  *train.Sharing `json:"sharing,omitempty"` // among ranks
 	Memory   plan.Memory    `json:"memory"`
 	Total    int64          `json:"memory_total"`
 	Limit    int64          `json:"memory_limit"`
@@ -72,7 +73,14 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	tokens := m.training.Tokens + m.evaluation.Tokens
 	b := &estimate{Workload: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow,
 		out: c.OutputDir, Base: from.String(), notes: notes}
+	if m.ranks > 1 {
+		s := train.NewSharing(c, training, m.ranks)
+		b.Sharing, b.Workload.Sums = &s, s.Sums
+	}
 	b.Memory = plan.Estimate(c, base, b.Workload, tokens)
+	if b.Sharing != nil {
+		b.Memory = b.Memory.Share(*b.Sharing, plan.Trainables(c, m.shape))
+	}
 	b.Total, b.Disk = b.Memory.Total(), plan.Storage(c, m.shape, b.Workload.Steps)
 	limits, err := newMemoryLimits(c.MaxMemory)
 	if err != nil {

@@ -44,6 +44,9 @@ func report(stderr io.Writer, err error) int {
 	if err == nil {
 		return 0
 	}
+	if errors.As(err, new(quiet)) {
+		return code(err)
+	}
 	text := harmless(shortened(plainerror.Text(err)))
 	if to, ok := stderr.(*console.Stream); ok && to.JSON() {
 		log := newLog(stderr)
@@ -80,7 +83,8 @@ func code(err error) int {
 		is   error
 		code int
 	}{
-		{train.ErrStopped, exitStopped}, {train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
+		{train.ErrStopped, exitStopped}, {train.ErrLost, exitStopped},
+		{train.ErrBusy, exitBusy}, {train.ErrRefused, exitRefused},
 		{readfile.ErrOutside, exitRefused}, {checkpoint.ErrAddresses, exitRefused}, {atomicfile.ErrShared, exitRefused},
 		{train.ErrNotFinite, exitData}, {mapped.ErrCut, exitIO},
 		{doctor.ErrComputes, exitFault}, {doctor.ErrDisk, exitIO},

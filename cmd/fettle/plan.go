@@ -18,6 +18,7 @@ import (
 // planSettings holds the settings of plan beside a run's.
 type planSettings struct {
 	Probe int  `yaml:"probe" most:"1000000" group:"output" help:"micro-batches to run for an estimate of time, which loads the weights; 0: none"`
+	Ranks int  `yaml:"for_ranks" most:"65536" help:"processes that share the run, for the memory of one of them and what they exchange; 0 or 1: one"`
 	JSON  bool `yaml:"json" help:"print JSON"`
 }
 
@@ -52,6 +53,9 @@ of fettle train.`,
 		if how.Probe < 0 {
 			return usage(fmt.Errorf("probe is %d, want 0 or more", how.Probe))
 		}
+		if how.Ranks < 0 {
+			return usage(fmt.Errorf("for_ranks is %d, want 0 or more", how.Ranks))
+		}
 		return planRun(cmd, c, how, s.Stated)
 	}
 	return cmd
@@ -71,6 +75,7 @@ func planRun(cmd *cobra.Command, c train.Config, how planSettings, stated func(k
 	if err != nil {
 		return err
 	}
+	m.ranks = how.Ranks
 	log := newLog(cmd.ErrOrStderr())
 	m.log(log, c)
 	warnings, err := m.fit(log, c, stated)
@@ -96,6 +101,10 @@ func planRun(cmd *cobra.Command, c train.Config, how planSettings, stated func(k
 			return err
 		}
 		took := pace.Time(b.Workload)
+		if s := b.Sharing; s != nil { // the optimizer's steps are each rank's own
+			alone := train.Pace{Step: pace.Step}.Time(b.Workload)
+			took = alone + time.Duration(float64(took-alone)*s.Busiest)
+		}
 		p.Pace, p.Seconds = &pace, took.Seconds()
 		if !how.JSON {
 			fmt.Fprintf(out, "time: about %s, %s tokens/s\n", roughly(took),
@@ -142,6 +151,11 @@ func (p planReport) print(out io.Writer, c train.Config) {
 	if p.Shares {
 		fewer := 100 * (1 - float64(l.Rows)/float64(max(l.All, 1)))
 		fmt.Fprintf(out, "computed rows: %s (%.1f %% fewer than tokens: share_prefix)\n", human.Count(l.Rows), fewer)
+	}
+	if s := p.Sharing; s != nil {
+		fmt.Fprintf(out, "ranks: %d; the busiest of a step computes %.1f %% of its tokens (%.1f %% if shared evenly), and "+
+			"each sends %s a step on average\n", s.Ranks, 100*s.Busiest, 100/float64(s.Ranks),
+			human.Bytes(int64(s.Sent(p.Trainable))))
 	}
 	fmt.Fprintf(out, "trainable parameters: %s (%s)\n", human.Count(p.Trainable), c.Type)
 	fmt.Fprintf(out, "disk: %s for checkpoints and result", human.Bytes(p.Disk))

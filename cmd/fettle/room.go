@@ -55,6 +55,9 @@ func (l memoryLimits) of(n machine.Need) (limit int64, from string) {
 // parts lists memory by use.
 func parts(m plan.Memory) []string {
 	var lines []string
+	if m.Exchange > 0 {
+		lines = append(lines, fmt.Sprintf("  %-40s %10s", "exchange with other ranks", human.Bytes(m.Exchange)))
+	}
 	for _, p := range []struct {
 		what  string
 		bytes int64

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/human"
+	"fettle/internal/mpi"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/train"
@@ -36,11 +38,14 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
   fettle train --config alpaca-lora-7b --model_name_or_path models/llama-7b --dataset alpaca.json`,
 		Args: cobra.NoArgs,
 	}
-	watch := watchSettings{}
-	s := addSettings(cmd, &c, &watch)
+	watch, shared := watchSettings{}, defaultRanks()
+	s := addSettings(cmd, &c, &watch, &shared)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
+		}
+		if n, by := mpi.Launched(os.Getenv); isDemo(c, s) && n > 1 && shared.Ranks != "none" {
+			return usage(fmt.Errorf("%s has started %d processes: give them a model and data", by, n))
 		}
 		if isDemo(c, s) {
 			return demonstrate(cmd, c, s.Given, watch)
@@ -51,41 +56,57 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := overwrites(c, s.Config()); err != nil {
 			return err
 		}
-		board := &pages.Board{}
-		end, err := watch.start(cmd, c, board)
+		j, err := shared.join(cmd)
 		if err != nil {
 			return err
 		}
-		defer end()
-		if err := runTraining(cmd, c, s.Stated, board); err != nil {
-			return err
-		}
-		tryRun(cmd, c)
-		return nil
+		return j.end(cmd, trainAndShow(cmd, c, s.Stated, watch, j))
 	}
 	return cmd
+}
+
+// trainAndShow runs a run, with its dashboard, and says what can be done with its result.
+func trainAndShow(
+	cmd *cobra.Command, c train.Config, stated func(key string) bool, watch watchSettings, j *joined,
+) error {
+	board, end := &pages.Board{}, func() {}
+	if j == nil || j.rank == 0 {
+		var err error
+		if end, err = watch.start(cmd, c, board); err != nil {
+			return err
+		}
+	}
+	defer end()
+	if err := runTraining(cmd, c, stated, board, j); err != nil {
+		return err
+	}
+	if j == nil || j.rank == 0 {
+		tryRun(cmd, c)
+	}
+	return nil
 }
 
 // runTraining puts a run together and runs it: data first, because most mistakes are there, then the weights. made
 // names files that the command has written to the run's directory.
 func runTraining(
-	cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board, made ...string,
+	cmd *cobra.Command, c train.Config, stated func(key string) bool, board *pages.Board, j *joined, made ...string,
 ) error {
 	log := newLog(cmd.ErrOrStderr())
 	m, err := describeData(baseShape, &c)
 	if err != nil {
 		return err
 	}
-	if over, err := m.finished(cmd, c, nil); over || err != nil {
+	if over, err := j.decide(func() (bool, error) { return m.finished(cmd, c, nil) }); over || err != nil {
 		return err
 	}
 	if err := m.load(&c, cmd.ErrOrStderr()); err != nil {
 		return err
 	}
 	inputs := train.Inputs{Tokenizer: m.hash, Training: m.training.Hash, Evaluation: m.evaluation.Hash}
-	if over, err := m.finished(cmd, c, &inputs); over || err != nil {
+	if over, err := j.decide(func() (bool, error) { return m.finished(cmd, c, &inputs) }); over || err != nil {
 		return err
 	}
+	m.ranks = j.size()
 	m.log(log, c)
 	if _, err := m.fit(log, c, stated); err != nil {
 		return err
@@ -133,7 +154,11 @@ func runTraining(
 		return err
 	}
 	defer hold(cmd.Context(), "Stopping after this micro-batch; Ctrl-C again ends at once.")()
+	job.Ranks = j.ranks()
 	result, err := train.Run(cmd.Context(), c, job)
+	if j != nil {
+		j.told = true
+	}
 	if err != nil {
 		return err
 	}

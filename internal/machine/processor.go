@@ -2,6 +2,7 @@ package machine
 
 import (
 	"cmp"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -28,4 +29,24 @@ func named(text string) string {
 		}
 	}
 	return ""
+}
+
+// Processors returns how many the machine has, whichever of them this process may use.
+func Processors() int {
+	text, _ := os.ReadFile("/sys/devices/system/cpu/online")
+	return max(listed(strings.TrimSpace(string(text))), runtime.NumCPU())
+}
+
+// listed counts what a list such as 0-3,8 of Linux names.
+func listed(list string) (n int) {
+	for part := range strings.SplitSeq(list, ",") {
+		var lo, hi int
+		switch found, _ := fmt.Sscanf(part, "%d-%d", &lo, &hi); found {
+		case 1:
+			n++
+		case 2:
+			n += hi - lo + 1
+		}
+	}
+	return n
 }

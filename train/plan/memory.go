@@ -33,13 +33,20 @@ type Memory struct {
 	Loss        int64 `json:"loss"`        // logits of learned rows, as many as exist at one time
 	Modules     int64 `json:"modules"`     // graphs and working memory of the adapter
 	Data        int64 `json:"data"`
-	Scratch     int64 `json:"scratch"` // working memory of products and attention
-	Program     int64 `json:"program"` // the program itself, and garbage
+	Scratch     int64 `json:"scratch"`            // working memory of products and attention
+	Program     int64 `json:"program"`            // the program itself, and garbage
+	Exchange    int64 `json:"exchange,omitempty"` // buffers of a rank, where several share the run
 }
 
 // Total is the sum.
 func (m Memory) Total() int64 {
-	return m.Weights + m.Trainable + m.Activations + m.Loss + m.Modules + m.Data + m.Scratch + m.Program
+	return m.Weights + m.Trainable + m.Activations + m.Loss + m.Modules + m.Data + m.Scratch + m.Program + m.Exchange
+}
+
+// Share is the memory of a rank of those that share the run.
+func (m Memory) Share(s train.Sharing, trainable int) Memory {
+	m.Exchange = s.Buffers(trainable)
+	return m
 }
 
 // GCPercent is the setting of debug.SetGCPercent that the estimate assumes. A low one costs little time: nearly all of
@@ -69,7 +76,7 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 		Trainable:   of.Gradients + 4*float*int64(adapter.Count(specs)),
 		Activations: of.Activations,
 		Loss:        of.Head + b.Device.Scratch(logits),
-		Modules:     method.Scratch(b.Config, w.Tokens, w.Longest, w.Sums()),
+		Modules:     method.Scratch(b.Config, w.Tokens, w.Longest, w.Sums),
 		Data:        2 * float * int64(tokens),
 		Scratch:     b.Device.Scratch(calls),
 	}
