@@ -38,12 +38,12 @@ type joined struct {
 func (s ranksSettings) join(cmd *cobra.Command) (*joined, error) {
 	n, by := mpi.Launched(os.Getenv)
 	switch {
-	case s.Ranks == "none", s.Ranks == "auto" && n < 2:
-		return nil, nil
-	case s.Ranks != "auto" && s.Ranks != "mpi":
+	case s.Ranks != "auto" && s.Ranks != "mpi" && s.Ranks != "none":
 		return nil, usage(fmt.Errorf("ranks is %q, want auto, mpi or none", s.Ranks))
 	case s.Timeout < 1:
 		return nil, usage(fmt.Errorf("ranks_timeout is %d, want 1 or more seconds", s.Timeout))
+	case s.Ranks == "none", s.Ranks == "auto" && n < 2:
+		return nil, nil
 	case by == "":
 		return nil, usage(errors.New("ranks is mpi, but no mpirun or srun has started this process"))
 	}
