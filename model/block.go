@@ -26,7 +26,7 @@ type state struct {
 	down  []float32 // (n, D)
 
 	post    []float32 // (n, D) o, then down, behind its norm; not kept
-	adapted []float32 // (n, H·Dh) adapted attention
+	adapted []float32 // (n, H·Dh) adapted attention, where a delta adapts some
 	slab    []float32 // the memory of all but x
 }
 
@@ -36,9 +36,13 @@ type array struct {
 	width int
 }
 
-// arrays lists the arrays of a state with their widths, without its input.
-func (s *state) arrays(c *Config) []array {
-	q, kv, raw, post := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, 0, 0
+// arrays lists the arrays of a state with their widths, without its input; adapts says whether a delta adapts
+// attention.
+func (s *state) arrays(c *Config, adapts bool) []array {
+	q, kv, raw, post, adapted := c.Heads*c.HeadDim, c.KVHeads*c.HeadDim, 0, 0, 0
+	if adapts {
+		adapted = q
+	}
 	if c.keepsRaw() {
 		raw = 1
 	}
@@ -47,7 +51,7 @@ func (s *state) arrays(c *Config) []array {
 	}
 	return []array{
 		{&s.norm1, c.Hidden}, {&s.norm2, c.Hidden}, {&s.o, c.Hidden}, {&s.mid, c.Hidden}, {&s.down, c.Hidden},
-		{&s.q, q}, {&s.attn, q}, {&s.adapted, q}, {&s.k, kv}, {&s.v, kv},
+		{&s.q, q}, {&s.attn, q}, {&s.adapted, adapted}, {&s.k, kv}, {&s.v, kv},
 		{&s.gate, c.Intermediate}, {&s.up, c.Intermediate}, {&s.act, c.Intermediate},
 		{&s.rawQ, raw * q}, {&s.rawK, raw * kv}, {&s.post, post * c.Hidden},
 	}
@@ -59,7 +63,7 @@ func (c *Config) keepsRaw() bool {
 }
 
 // stateFloats returns how many elements the arrays of a state have for one row.
-func stateFloats(c *Config) int { return width(new(state).arrays(c)) }
+func stateFloats(c *Config, adapts bool) int { return width(new(state).arrays(c, adapts)) }
 
 // width sums the widths of arrays.
 func width(arrays []array) int {
@@ -71,8 +75,8 @@ func width(arrays []array) int {
 }
 
 // resize cuts the arrays for n rows out of one slab; the content is arbitrary.
-func (s *state) resize(c *Config, n int) {
-	all := s.arrays(c)
+func (s *state) resize(c *Config, adapts bool, n int) {
+	all := s.arrays(c, adapts)
 	rest := compute.Resize(&s.slab, n*width(all))
 	for _, a := range all {
 		*a.data = rest[: n*a.width : n*a.width]
@@ -84,7 +88,7 @@ func (s *state) resize(c *Config, n int) {
 // reads is needed. With a cache, queries see the keys and values of earlier calls too.
 func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) error {
 	c, w, dev, n := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens)
-	s.resize(c, n)
+	s.resize(c, m.adapts, n)
 
 	m.norm(s.norm1, s.x, w.norms[inputNorm], n)
 	q, k, v := s.q, s.k, s.v

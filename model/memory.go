@@ -27,7 +27,7 @@ func (m *Model) eachArray(n int, loss bool, visit func(a *[]float32, size int)) 
 	c, w, kept := m.config, &m.work, m.kept(n)
 	for l := -1; l < c.Layers; l++ {
 		if l >= c.Layers-kept || (l < 0 && (loss || kept < c.Layers)) {
-			visit(&m.stateOf(l, kept).slab, n*stateFloats(c))
+			visit(&m.stateOf(l, kept).slab, n*stateFloats(c, m.adapts))
 		}
 	}
 	for l := range c.Layers + 1 {
@@ -44,7 +44,7 @@ func (m *Model) eachArray(n int, loss bool, visit func(a *[]float32, size int)) 
 // kept returns how many blocks, from the top, keep their activations of n rows between the passes. Blocks below the
 // lowest trained one never need theirs again.
 func (m *Model) kept(n int) int {
-	each := 4 * int64(max(n, m.reserved)) * int64(stateFloats(m.config))
+	each := 4 * int64(max(n, m.reserved)) * int64(stateFloats(m.config, m.adapts))
 	return int(min(m.keep/max(each, 1), int64(m.config.Layers-max(m.lowest.layer, 0))))
 }
 
@@ -75,14 +75,15 @@ func (m *Model) inputOf(l int, learn bool) int {
 
 // Training describes the largest passes of a training run, for Footprint and Workload.
 type Training struct {
-	Rows    int   // of the largest micro-batch
-	Targets int   // of the micro-batch with the most
-	Longest int   // tokens of the longest sequence
-	Lowest  int   // the lowest layer in which something is trained; −1: the embedding
-	Head    bool  // the head is adapted, or its weight trained
-	Tied    bool  // the weight of a tied embedding and head is trained
-	Keep    int64 // bytes, as Model.Keep takes
-	Loss    bool  // Loss is called as well
+	Rows      int   // of the largest micro-batch
+	Targets   int   // of the micro-batch with the most
+	Longest   int   // tokens of the longest sequence
+	Lowest    int   // the lowest layer in which something is trained; −1: the embedding
+	Attention bool  // a delta adapts attention
+	Head      bool  // the head is adapted, or its weight trained
+	Tied      bool  // the weight of a tied embedding and head is trained
+	Keep      int64 // bytes, as Model.Keep takes
+	Loss      bool  // Loss is called as well
 }
 
 // Memory counts the bytes that a model allocates beside its weights.
@@ -96,7 +97,7 @@ type Memory struct {
 // summed over the same lists of arrays that the passes allocate.
 func Footprint(c *Config, t Training) Memory {
 	const float = 4
-	m := &Model{config: c, keep: t.Keep, lowest: depth{layer: t.Lowest}}
+	m := &Model{config: c, keep: t.Keep, lowest: depth{layer: t.Lowest}, adapts: t.Attention}
 	var sum Memory
 	sum.Head += float * int64(logitRows(c, t)) * int64(c.Vocab)
 	if c.Arch.LogitCap > 0 {
@@ -146,7 +147,7 @@ func Decoding(c *Config, tokens int) (bytes int64, calls compute.Workload) {
 	const float = 4
 	rows := min(tokens, prefillRows)
 	cached := int64(tokens) * int64(2*c.Layers*c.KVHeads*c.HeadDim)
-	working := int64(rows)*int64(stateFloats(c)+c.Hidden) + int64(c.Vocab)
+	working := int64(rows)*int64(stateFloats(c, true)+c.Hidden) + int64(c.Vocab)
 	bytes = float * (cached + int64(tokens)*int64(c.rotary()) + working)
 	calls = Workload(c, Training{Rows: rows, Longest: rows})
 	calls.Past = tokens - rows

@@ -40,8 +40,12 @@ func TestFootprintEqualsTheAllocations(t *testing.T) {
 	}
 	tokens := [][]int32{{1, 2, 3, 4, 5}, {6, 7, 8}}
 	b := Pack(tokens, tokens)
-	each := int64(4 * len(b.Tokens) * stateFloats(c))
 	for _, lowest := range []int{-1, 0, 2, 3} { // -1: full tuning
+		place := UpProj
+		if lowest == 2 {
+			place = Attention
+		}
+		each := int64(4 * len(b.Tokens) * stateFloats(c, place == Attention))
 		for keep := range int64(6) {
 			for _, loss := range []bool{false, true} {
 				for _, reserve := range []bool{false, true} {
@@ -50,13 +54,14 @@ func TestFootprintEqualsTheAllocations(t *testing.T) {
 						m, err := Drawn(c, 1, 0.1, ref.New())
 						require.NoError(t, err)
 						use := Training{Rows: 8, Targets: 6, Longest: 5, Lowest: lowest, Keep: keep * each, Loss: loss}
+						use.Attention = place == Attention
 						if lowest < 0 {
 							use.Head, use.Tied, use.Longest = true, c.Tied, 4 // targets of the longest sequence
 							_, err := m.Unfreeze(nil)
 							require.NoError(t, err)
 						} else {
 							m = m.With(func(s Site) Delta {
-								if s.Layer >= lowest && s.At == UpProj {
+								if s.Layer >= lowest && s.At == place {
 									return nothing{}
 								}
 								return nil
@@ -103,7 +108,7 @@ func TestFootprintOfOtherArchitectures(t *testing.T) {
 				}
 				return nil
 			})
-			use := Training{Rows: 8, Targets: 6, Longest: 4, Lowest: lowest, Keep: int64(2 * 4 * 8 * stateFloats(c))}
+			use := Training{Rows: 8, Targets: 6, Longest: 4, Lowest: lowest, Keep: int64(2 * 4 * 8 * stateFloats(c, false))}
 			m.Keep(use.Keep)
 			_, err = m.Gradients(b, Uniform(1))
 			require.NoError(t, err)
@@ -119,10 +124,10 @@ func TestFootprintOf7B(t *testing.T) {
 	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}
 	const n, targets, d, f = 512, 256, 4096, 11008
 	got := Footprint(c, Training{Rows: n, Targets: targets, Longest: n})
-	states, inputs, gradients := 10*d+3*f, (32+2)*d, d+3*f+4*d
+	states, inputs, gradients := 9*d+3*f, (32+2)*d, d+3*f+4*d
 	require.EqualValues(t, 4*n*(states+inputs+gradients), got.Activations)
 	require.EqualValues(t, 4*4*targets*d, got.Head)
-	require.EqualValues(t, 31*4*n*(10*d+3*f),
+	require.EqualValues(t, 31*4*n*(9*d+3*f),
 		Footprint(c, Training{Rows: n, Keep: 1 << 62}).Activations-got.Activations)
 }
 
@@ -131,7 +136,7 @@ func TestFootprintOf7B(t *testing.T) {
 func TestFootprintStopsAtTheLowestTrainedBlock(t *testing.T) {
 	c := &Config{Hidden: 4096, Intermediate: 11008, Layers: 32, Heads: 32, KVHeads: 32, HeadDim: 128, Vocab: 32000}
 	const n, d, f = 512, 4096, 11008
-	const state, gradients = 10*d + 3*f, d + 3*f + 4*d
+	const state, gradients = 9*d + 3*f, d + 3*f + 4*d
 	for _, x := range []struct {
 		name           string
 		keep           int64
@@ -170,7 +175,7 @@ func TestSmallerBatchesKeepNoMoreBlocksThanReserved(t *testing.T) {
 	bare, err := Drawn(c, 1, 0.1, ref.New())
 	require.NoError(t, err)
 	m := bare.With(func(Site) Delta { return nothing{} })
-	m.Keep(int64(2 * 4 * 8 * stateFloats(c)))
+	m.Keep(int64(2 * 4 * 8 * stateFloats(c, true)))
 	m.Reserve(8, 6)
 	require.Len(t, m.work.states, 3, "two kept, one shared")
 	tokens := [][]int32{{1, 2, 3}}

@@ -24,6 +24,7 @@ type Model struct {
 	deltas  [][numPlaces]Delta // by layer; nil in a bare model
 	embed   Delta              // of the embedding; nil for none
 	head    Delta
+	adapts  bool  // a delta adapts attention
 	lowest  depth // where the backward pass ends
 	keep    int64 // bytes of activations to keep between the passes
 
@@ -124,6 +125,7 @@ func (m *Model) With(delta func(Site) Delta) *Model {
 			for _, p := range Places() {
 				view.deltas[l][p] = delta(Site{l, p})
 			}
+			view.adapts = view.adapts || view.deltas[l][Attention] != nil
 		}
 	}
 	view.lowest = view.findLowest()

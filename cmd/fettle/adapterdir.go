@@ -154,6 +154,16 @@ func (m *runData) besideFile(base *model.Model) (map[string][]byte, error) {
 	return files, input(err)
 }
 
+// sizeOfTokenizer returns the bytes of the files that tokenizerFiles reads.
+func sizeOfTokenizer(dir string) (bytes int64) {
+	for _, name := range slices.Concat(tokenizer.Files(), tokenizer.SideFiles()) {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && isDir(dir) {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
+
 // tokenizerFiles reads the files of the tokenizer in a directory, and more, as far as they exist. A model that is one
 // file has none.
 func tokenizerFiles(dir string, more ...string) (map[string][]byte, error) {

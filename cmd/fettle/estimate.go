@@ -105,7 +105,7 @@ func unread(c train.Config, m *runData) (b plan.Base, from described, err error)
 		return b, from, err
 	}
 	b, from.source, err = unreadBase(c.ModelName, computeOf(c))
-	b.Config = m.shape
+	b.Config, b.Beside = m.shape, sizeOfTokenizer(m.tokenizerDir)
 	return b, from, err
 }
 

@@ -81,6 +81,7 @@ func trainAndShow(
 		return err
 	}
 	if j == nil || j.rank == 0 {
+		debug.FreeOSMemory() // of the run
 		tryRun(cmd, c)
 	}
 	return nil
@@ -154,6 +155,7 @@ func runTraining(
 		return err
 	}
 	defer hold(cmd.Context(), "Stopping after this micro-batch; Ctrl-C again ends at once.")()
+	debug.SetGCPercent(b.Memory.GCPercent())
 	job.Ranks = j.ranks()
 	result, err := train.Run(cmd.Context(), c, job)
 	if j != nil {

@@ -207,7 +207,7 @@ type Device interface {
 	// Kept returns how many bytes the device keeps a prepared (n, k) matrix of type t in.
 	Kept(n, k int, t DType) int64
 
-	// Scratch returns about how many bytes of working memory the device holds for calls up to those of w. The
-	// parts of a workload add up: Scratch of two disjoint ones is the sum.
+	// Scratch returns about how many bytes of working memory the device holds for calls up to those of w: no more than
+	// the sum for disjoint parts of w.
 	Scratch(w Workload) int64
 }

@@ -6,6 +6,9 @@ type Workload struct {
 	// entry for each width, with the most rows it comes in.
 	Inputs []Size
 
+	// Type is that of the weights.
+	Type DType
+
 	// Attention describes the heads, Longest the rows of the longest segment, Past the cached rows that it sees.
 	Attention Attention
 	Longest   int

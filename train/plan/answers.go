@@ -24,8 +24,10 @@ func Answers(all []Answering, tokens int) Memory {
 		n := min(tokens, a.Config.MaxPositions)
 		session, calls := model.Decoding(a.Config, n)
 		rows := calls.Longest
-		m.Weights += weights(train.Config{Compute: a.Compute, Quantized: a.Quantized}, a.Base)
 		m.Activations += int64(a.Sessions) * session
+		c := train.Config{Compute: a.Compute, Quantized: a.Quantized}
+		calls.Type = projection(c, a.Base, model.Site{At: model.QProj})
+		m.Weights += weights(c, a.Base)
 		m.Scratch += a.Device.Scratch(calls)
 		for _, method := range a.Adapters {
 			method = adapter.Resolved(method, a.Config)

@@ -15,6 +15,7 @@ type Base struct {
 	Types  map[string]compute.DType // of those that are stored in another one, by name
 	Device compute.Device
 	Mapped int64 // bytes of the files that its weights lie in
+	Beside int64 // bytes of the files that a run keeps for its result
 }
 
 // stored returns the type of a weight in the file.
@@ -49,9 +50,17 @@ func (m Memory) Share(s train.Sharing, trainable int) Memory {
 	return m
 }
 
-// GCPercent is the setting of debug.SetGCPercent that the estimate assumes. A low one costs little time: nearly all of
-// a run's memory is large arrays without pointers.
+// GCPercent is the setting of debug.SetGCPercent for models that load or answer. A low one costs little time: nearly
+// all of the memory is large arrays without pointers.
 const GCPercent = 20
+
+// GCPercent returns the setting of debug.SetGCPercent for a run with such arrays: one that leaves about 8 MiB of
+// garbage, or a hundredth of the heap.
+func (m Memory) GCPercent() int {
+	const garbage = 8 << 20
+	heap := m.Trainable + m.Activations + m.Loss + m.Modules + m.Data
+	return int(min(GCPercent, max(1, garbage*100/max(heap, 1))))
+}
 
 // Estimate adds up the memory of a run: the footprints of model, adapter and device for the largest micro-batch, with
 // gradients, moments and data.
@@ -64,32 +73,31 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 		Keep: c.KeptActivations(), Loss: w.Held > 0,
 	}
 	for _, s := range specs {
+		use.Attention = use.Attention || s.Site.At == model.Attention
 		use.Head = use.Head || s.Head
 		use.Tied = use.Tied || s.Head && s.Weight == model.EmbedSite().WeightName()
 	}
 	of := model.Footprint(shape, use)
 	calls := model.Workload(shape, use)
-	logits := compute.Workload{Logits: calls.Logits}
+	calls.Type = projection(c, b, model.Site{At: model.QProj})
+	scratch := b.Device.Scratch(calls)
 	calls.Logits = compute.Size{}
 	m := Memory{
 		Weights:     weights(c, b) + replaced(b, specs),
 		Trainable:   of.Gradients + 4*float*int64(adapter.Count(specs)),
 		Activations: of.Activations,
-		Loss:        of.Head + b.Device.Scratch(logits),
+		Loss:        of.Head + scratch - b.Device.Scratch(calls),
 		Modules:     method.Scratch(b.Config, w.Tokens, w.Longest, w.Sums),
 		Data:        2 * float * int64(tokens),
 		Scratch:     b.Device.Scratch(calls),
 	}
-	heap := m.Trainable + m.Activations + m.Modules + m.Data
-	if use.Head { // its logits are arrays of the model
-		heap += m.Loss
-	}
-	m.Program = program + heap*GCPercent/100
+	heap := m.Trainable + m.Activations + m.Modules + m.Data + of.Head
+	m.Program = program + b.Beside + (program/4+b.Beside+heap)*int64(m.GCPercent())/100
 	return m
 }
 
-// program is the memory of the program itself, measured by TestPlanForeseesThePeak.
-const program = 62 << 20
+// program is the memory of the program itself, a quarter of it on the heap, measured by TestPlanForeseesThePeak.
+const program = 41 << 20
 
 // replaced returns the bytes of the layouts of weights that an adapter has in place of the base's.
 func replaced(b Base, specs []adapter.Spec) int64 {
@@ -107,30 +115,36 @@ func replaced(b Base, specs []adapter.Spec) int64 {
 // weights returns the bytes of the frozen weights as the device keeps them, and of the embedding.
 func weights(c train.Config, b Base) int64 {
 	m, full := b.Config, c.Type == adapter.TypeFull
-	quantization := compute.ResolveQuantization(c.Compute, c.Quantized, b.Stored)
 	embed, head := model.EmbedSite().WeightName(), m.HeadSite().WeightName()
 	if m.Tied {
 		head = embed
 	}
-	kept := func(name string) compute.DType {
-		if full {
-			return compute.F32
-		}
-		return b.stored(name)
+	kind := b.stored(head)
+	if full {
+		kind = compute.F32
 	}
-	sum := b.Device.Kept(m.Vocab, m.Hidden, kept(head))
+	sum := b.Device.Kept(m.Vocab, m.Hidden, kind)
 	if !m.Tied && !full {
 		sum += b.stored(embed).Bytes(m.Vocab, m.Hidden)
 	}
 	for l := range m.Layers {
 		for _, p := range model.Projections() {
-			kind := kept(model.Site{Layer: l, At: p}.WeightName())
-			if coarse, err := compute.ParseQuantization(quantization, kind); err == nil && !full { // else Validate refuses it
-				kind = coarse
-			}
 			rows, columns := m.Width(p)
-			sum += b.Device.Kept(rows, columns, kind)
+			sum += b.Device.Kept(rows, columns, projection(c, b, model.Site{Layer: l, At: p}))
 		}
 	}
 	return sum
+}
+
+// projection returns the type that the weight at a site is prepared from.
+func projection(c train.Config, b Base, at model.Site) compute.DType {
+	if c.Type == adapter.TypeFull {
+		return compute.F32
+	}
+	stored := b.stored(at.WeightName())
+	coarse, err := compute.ParseQuantization(compute.ResolveQuantization(c.Compute, c.Quantized, b.Stored), stored)
+	if err != nil { // Validate refuses it
+		return stored
+	}
+	return coarse
 }

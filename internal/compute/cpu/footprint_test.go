@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
 	"fettle/internal/compute/devicetest"
 )
 
@@ -39,65 +40,111 @@ func TestKeptIsTheMemoryOfPreparedMatrices(t *testing.T) {
 	}
 }
 
-// TestScratchBoundsThePool runs the calls of a workload and counts the memory that the pool holds then.
-func TestScratchBoundsThePool(t *testing.T) {
-	const n, d, f, v = 700, 256, 640, 5000
-	dev, err := New(Options{Threads: 1, Compute: compute.ModeF32})
-	require.NoError(t, err)
+// held counts the bytes of a pool that are resident: its buffers up to the last word that is written.
+func (p *pool) held() (sum int64) {
+	for _, list := range p.free {
+		for _, s := range list {
+			s = s[:cap(s)]
+			used := len(s)
+			for used > 0 && s[used-1] == 0 {
+				used--
+			}
+			sum += kernel.Resident(len(s), used)
+		}
+	}
+	return sum
+}
+
+// TestScratchIsTheMemoryOfThePool runs the calls of a workload and counts the memory that the pool holds then.
+func TestScratchIsTheMemoryOfThePool(t *testing.T) {
+	const n, d, f, v = 700, 256, 1280, 5000
 	a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 64, Scale: 0.1}
-	w := compute.Workload{
-		Inputs:    []compute.Size{{Rows: n, Width: d}, {Rows: n, Width: f}},
-		Attention: a, Longest: n, Logits: compute.Size{Rows: n, Width: v},
-	}
-	matrix := func(n, k int) *compute.Matrix {
-		m := devicetest.Matrix(n, k, compute.F32, devicetest.Normal(3, n*k))
-		require.NoError(t, dev.Prepare(m))
-		return m
-	}
 	x, y := devicetest.Normal(4, n*f), make([]float32, n*f)
-	up, head := matrix(f, d), matrix(v, d)
-	dev.MatMul(y, x, up, n)
-	dev.MatMulT(x, y, up, n)
 	loss, target, scale := make([]float64, n), make([]int32, n), devicetest.Normal(5, n)
-	dev.CrossEntropy(loss, y, x, head, target, scale, n)
 	segs := []compute.Segment{{Len: n}}
 	q, k := devicetest.Normal(6, n*d), devicetest.Normal(7, n*d/2)
-	dev.Attend(y, q, k, k, segs, a)
-	dev.AttendBackward(make([]float32, n*d), make([]float32, n*d), make([]float32, n*d), q, y, q, k, k, segs, a)
-
-	// held counts the pool's memory, of which the logits use no more than the rows there are.
-	held := func() (sum int64) {
-		for _, list := range dev.(*device).free.free {
-			for _, s := range list {
-				if cap(s) >= lossRows(v)*v {
-					sum += 4 * n * v
-				} else {
-					sum += 4 * int64(cap(s))
+	for _, level := range Levels() {
+		if level == "plain" && len(Levels()) > 1 {
+			continue // slow
+		}
+		for _, c := range []struct {
+			mode string
+			kind compute.DType
+		}{
+			{compute.ModeF32, compute.F32}, {compute.ModeBF16, compute.BF16}, {compute.ModeBF16, compute.NF4},
+			{compute.ModeInt8, compute.Int8}, {compute.ModeInt8, compute.Q8_0},
+		} {
+			for threads := 1; threads <= 2; threads++ {
+				name := fmt.Sprint(level, c.mode, c.kind, threads)
+				dev, err := New(Options{Threads: threads, Compute: c.mode, Level: level})
+				require.NoError(t, err)
+				w := compute.Workload{
+					Inputs: []compute.Size{{Rows: n, Width: d}, {Rows: n, Width: f}}, Type: c.kind,
+					Attention: a, Longest: n, Logits: compute.Size{Rows: n, Width: v},
 				}
+				matrix := func(n, k int, kind compute.DType) *compute.Matrix {
+					m := devicetest.Drawn(3, n, k, kind)
+					require.NoError(t, dev.Prepare(m))
+					return m
+				}
+				kind := c.kind // of the head, which is not quantized
+				if _, blocks := kind.Block(); !blocks {
+					kind = compute.BF16
+				}
+				up, down, head := matrix(f, d, c.kind), matrix(d, f, c.kind), matrix(v, d, kind)
+				d := dev.(*device)
+				d.free = &pool{} // without what laying out took
+				dev.MatMul(y, x, up, n)
+				dev.MatMulT(x, y, up, n)
+				dev.MatMul(x, y, down, n)
+				dev.MatMulT(y, x, down, n)
+				dev.CrossEntropy(loss, y, x, head, target, scale, n)
+				dev.Gemm(true, false, head.K, f, n, 1, x, head.K, y, f, 0, make([]float32, head.K*f), f)
+				dev.Attend(y, q, k, k, segs, a)
+				dev.AttendBackward(make([]float32, len(q)), make([]float32, len(q)), make([]float32, len(q)), q, y, q, k, k,
+					segs, a)
+				near := func(tolerance float64, name string) {
+					held, planned := float64(d.free.held()), float64(dev.Scratch(w))
+					require.LessOrEqual(t, held, planned*(1+tolerance)+1<<20, name)
+					if threads == 1 { // a second one may come late
+						require.GreaterOrEqual(t, held, planned*(1-tolerance)-1<<20, name)
+					}
+				}
+				near(0.08, name)
+
+				past := 3 * n // a cache that grows in three steps
+				cached := dev.NewCache(a)
+				for have := 0; have <= past; have += n {
+					cached.Append(k, k, have, n)
+					dev.AttendCached(y, q, cached, n, a)
+				}
+				w.Past = past
+				near(0.15, name+", cached")
 			}
 		}
-		return sum
 	}
-	// Half of what the pool holds may be the rounding of capacities to powers of two.
-	require.Less(t, held(), 2*dev.Scratch(w)+8<<20)
-	require.Greater(t, 2*held(), dev.Scratch(w))
+}
 
-	past := 3 * n // a cache that grows in three steps
-	cached := dev.NewCache(a)
-	for have := 0; have <= past; have += n {
-		cached.Append(k, k, have, n)
-		dev.AttendCached(y, q, cached, n, a)
-	}
-	w.Past = past
-	require.Less(t, held(), 2*dev.Scratch(w)+8<<20)
-	require.Greater(t, 2*held(), dev.Scratch(w))
-	w.Past = 0
+func TestScratchOfPartsIsNoLessThanOfTheWhole(t *testing.T) {
+	dev, err := New(Options{Threads: 1})
+	require.NoError(t, err)
+	inputs := []compute.Size{{Rows: 700, Width: 256}, {Rows: 700, Width: 640}}
+	a := compute.Attention{Heads: 4, KVHeads: 2, HeadDim: 64}
+	all := compute.Workload{Inputs: inputs, Attention: a, Longest: 700, Logits: compute.Size{Rows: 700, Width: 5000}}
+	parts := dev.Scratch(compute.Workload{Inputs: inputs}) +
+		dev.Scratch(compute.Workload{Inputs: inputs[:1], Logits: all.Logits}) +
+		dev.Scratch(compute.Workload{Inputs: inputs[:1], Attention: a, Longest: 700})
+	require.LessOrEqual(t, dev.Scratch(all), parts)
+	require.Greater(t, 2*dev.Scratch(all), parts)
+}
 
+func TestLogitsOfAnyNumberOfRowsShareABuffer(t *testing.T) {
+	const v, d = 5000, 64
+	dev, err := New(Options{Threads: 1})
+	require.NoError(t, err)
+	head := devicetest.Matrix(v, d, compute.F32, devicetest.Normal(3, v*d))
 	for _, rows := range []int{1, 30, 600} {
-		c := newLogits(dev.(*device), []compute.Matrix{*head}, target[:rows], true)
-		require.GreaterOrEqual(t, cap(c.z), lossRows(v)*v, "logits of any number of rows share a buffer")
+		c := newLogits(dev.(*device), []compute.Matrix{*head}, make([]int32, rows), true)
+		require.GreaterOrEqual(t, cap(c.z), lossRows(v)*v)
 	}
-
-	parts := dev.Scratch(compute.Workload{Inputs: w.Inputs}) + dev.Scratch(compute.Workload{Logits: w.Logits})
-	require.Equal(t, dev.Scratch(w), parts+dev.Scratch(compute.Workload{Attention: a, Longest: n}))
 }

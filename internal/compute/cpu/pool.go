@@ -11,8 +11,13 @@ import (
 // line, large ones on huge pages; their content is arbitrary.
 type pool struct {
 	mu   sync.Mutex
-	free [48][][]kernel.Word // by the logarithm of the capacity
+	free [classes][][]kernel.Word // by the logarithm of the capacity
 }
+
+const classes = 48
+
+// class returns the class of buffers that hold n words, 2^class ≥ n.
+func class(n int) int { return bits.Len(uint(max(n, 1) - 1)) }
 
 // get returns n float32, for put.
 func (p *pool) get(n int) []float32 { return kernel.Floats(p.words(n)) }
@@ -21,7 +26,7 @@ func (p *pool) put(s []float32) { p.putWords(kernel.Words(s)) }
 
 // words returns n words, for putWords.
 func (p *pool) words(n int) []kernel.Word {
-	class := bits.Len(uint(n))
+	class := class(n)
 	p.mu.Lock()
 	list := p.free[class]
 	if len(list) > 0 {

@@ -63,6 +63,15 @@ func InArena[T any](a *Arena, owner *T, n int) []Word {
 	return BytesAsWords(piece)[:n:n]
 }
 
+// InRegions returns how many bytes a piece takes of an arena on average: a region ends with a huge page that is about a
+// quarter empty, as the next piece does not fit.
+func InRegions(bytes int64) int64 {
+	if bytes < pieceSize || bytes >= hugePage {
+		return bytes
+	}
+	return bytes + bytes*(hugePage/4)/regionSize
+}
+
 // next takes another region from the system.
 func (a *Arena) next() bool {
 	raw, err := mapPages(regionSize + hugePage)
@@ -97,4 +106,13 @@ func Allocate[T any](owner *T, n int) []Word {
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(raw))) % hugePage)
 	adviseHuge(raw[skip:][:n*4/hugePage*hugePage])
 	return BytesAsWords(raw[skip:])[:n:n]
+}
+
+// Resident returns how many bytes of n words that Allocate returns are in memory when the first used of them have been
+// written: whole huge pages where it asks for them.
+func Resident(n, used int) int64 {
+	if 4*n < hugePage {
+		return 4 * int64(used)
+	}
+	return min(4*int64(n), int64(4*used+hugePage-1)/hugePage*hugePage)
 }
