@@ -175,7 +175,13 @@ func (w *World) Reduce(x []float32) error {
 	return nil
 }
 
-// Close ends MPI, when all ranks call it.
+const (
+	endPause    = time.Second      // between the last meeting and the end of MPI
+	endPatience = 20 * time.Second // that MPI has to end
+)
+
+// Close ends MPI, when all ranks call it. They meet once more and pause before: over TCP, Finalize of MPICH 4.0 hangs
+// where connections are still being made. Should it hang all the same, the process ends without.
 func (w *World) Close() error {
 	if err := w.over(); err != nil {
 		return err
@@ -183,10 +189,21 @@ func (w *World) Close() error {
 	if err := w.beat.stop(); err != nil {
 		return err
 	}
+	if _, err := w.Gather(nil); err != nil {
+		return err
+	}
+	if w.size > 1 {
+		time.Sleep(endPause)
+	}
 	err := errors.Join(w.in.free(), w.out.free())
-	ended := make(chan error)
+	ended := make(chan error, 1)
 	w.done <- func() { ended <- w.call("MPI_Finalize") }
-	return errors.Join(err, <-ended)
+	select {
+	case failed := <-ended:
+		return errors.Join(err, failed)
+	case <-time.After(endPatience):
+		return err
+	}
 }
 
 // Abort has the launcher end all ranks with an exit code, and does not return.
