@@ -69,7 +69,7 @@ func TestTheContextIsAsLongAsMemoryAllows(t *testing.T) {
 
 	said, code = ask(need(300))
 	require.Zero(t, code, said)
-	said, code = ask(need(256))
+	said, code = ask(need(100))
 	require.Equal(t, exitRefused, code, "room for the answer alone: %s", said)
 	said, code = ask(need(10000), "--max_context", "10000")
 	require.Zero(t, code, said)
