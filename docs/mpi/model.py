@@ -24,7 +24,7 @@ def table(S=1e12):
           " | ".join(f"{R:,}" for R in RANKS) + " | exchange takes a tenth from |")
     print("| --- " * (5 + len(RANKS)) + "|")
     for name, P, lora in (("7B", 6.74e9, 40.0e6), ("13B", 13.0e9, 62.6e6), ("65B", 65.2e9, 199.9e6)):
-        for T in (8192, 65536, 1 << 20):
+        for T in (8192, 65536):
             for gbit in (1, 10, 100):
                 n, B = T // 256, gbit * 1e9 / 8 * 0.9
                 one = 4 * P * T / S
@@ -38,6 +38,6 @@ def table(S=1e12):
                       f" | {f'{tenth:,} ranks' if tenth else 'more than sequences'} |")
 
 
-RANKS = (2, 4, 8, 16, 32, 64, 256, 1000)
+RANKS = (2, 4, 8, 16, 64, 256, 1000)
 if __name__ == "__main__":
     table(float(sys.argv[1]) if len(sys.argv) > 1 else 1e12)
