@@ -104,13 +104,13 @@ func unread(c train.Config, m *runData) (b plan.Base, from described, err error)
 		b.Device, err = scratchDevice(c.Compute)
 		return b, from, err
 	}
-	b, from.source, err = unreadBase(c.ModelName, computeOf(c))
+	b, from.source, err = unreadBase(c.ModelName, computeOf(c), c.Quantized, false)
 	b.Config, b.Beside = m.shape, sizeOfTokenizer(m.tokenizerDir)
 	return b, from, err
 }
 
-// unreadBase describes a model without reading its weights, and makes the device it will be on.
-func unreadBase(name, mode string) (b plan.Base, source *model.Source, err error) {
+// unreadBase describes a model without reading its weights, and makes the device it will be on: to decode, or to train.
+func unreadBase(name, mode, quantization string, decodes bool) (b plan.Base, source *model.Source, err error) {
 	where, err := locatedModel(name)
 	if err != nil {
 		return b, nil, err
@@ -119,7 +119,7 @@ func unreadBase(name, mode string) (b plan.Base, source *model.Source, err error
 		return b, nil, input(fmt.Errorf("load model: %w", err))
 	}
 	b = plan.Base{Config: source.Config, Stored: source.Stored(), Types: source.Types(), Mapped: plan.Mapped(source)}
-	b.Device, err = deviceFor(compute.ResolveMode(mode, "", b.Stored, false))
+	b.Device, err = deviceFor(compute.ResolveMode(mode, quantization, b.Stored, decodes))
 	return b, source, err
 }
 

@@ -131,13 +131,13 @@ func (a *answering) add(s source, keys map[string]int) error {
 	key := strings.Join([]string{lasting(s.Model), s.Compute, s.Quantized}, "\n")
 	i, ok := keys[key]
 	if !ok {
-		b, _, err := unreadBase(s.Model, s.Compute)
-		if err != nil {
-			return err
-		}
 		quantized := s.Quantized
 		if quantized == "auto" {
 			quantized = compute.NotQuantized
+		}
+		b, _, err := unreadBase(s.Model, s.Compute, quantized, true)
+		if err != nil {
+			return err
 		}
 		i, keys[key] = len(a.models), len(a.models)
 		a.models = append(a.models, plan.Answering{Base: b, Compute: s.Compute, Quantized: quantized})

@@ -10,7 +10,6 @@ import (
 
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
-	"fettle/internal/compute/cpu"
 	"fettle/internal/world"
 	"fettle/model"
 	"fettle/train"
@@ -86,11 +85,7 @@ func otherCompute(c train.Config, b plan.Base) (warning string, err error) {
 
 // scratchDevice makes the device for new weights, which are float32.
 func scratchDevice(mode string) (compute.Device, error) {
-	if mode == "auto" {
-		mode = "f32"
-	}
-	dev, err := cpu.New(cpu.Options{Compute: mode})
-	return dev, usage(err)
+	return deviceFor(compute.ResolveMode(mode, compute.NotQuantized, compute.F32, false))
 }
 
 // The names of the built-in data sets.

@@ -177,14 +177,21 @@ func unseenIsUntouched(dev compute.Device, bad float32) error {
 		src := newSource(11)
 		q, k, v, out := src.normal(n*16), src.normal(n*8), src.normal(n*8), make([]float32, n*16)
 		v[at*8] = bad
-		dev.Attend(out, q, k, v, []compute.Segment{{Len: n}}, a)
-		for i := range n {
-			sees := i >= at && (window == 0 || i < at+window)
-			if !finite(out[i*16]) != sees {
-				return fmt.Errorf("%v: row %d", bad, i)
-			}
-			if !finite(out[i*16+1]) {
-				return fmt.Errorf("%v: row %d", bad, i)
+		cache := dev.NewCache(a)
+		cache.Append(k, v, 0, n)
+		for _, attend := range []func(){
+			func() { dev.Attend(out, q, k, v, []compute.Segment{{Len: n}}, a) },
+			func() { dev.AttendCached(out, q, cache, n, a) },
+		} {
+			attend()
+			for i := range n {
+				sees := i >= at && (window == 0 || i < at+window)
+				if !finite(out[i*16]) != sees {
+					return fmt.Errorf("%v: row %d", bad, i)
+				}
+				if !finite(out[i*16+1]) {
+					return fmt.Errorf("%v: row %d", bad, i)
+				}
 			}
 		}
 	}

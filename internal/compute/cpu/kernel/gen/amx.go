@@ -333,13 +333,7 @@ func (a *asm) rect(name string, dot tileDot) {
 	a.at(start)
 	a.i("MOVQ R12, R15")
 	a.at(loop)
-	for half := range 2 {
-		a.tileLoad(4+half, regSI, regBX, 1024*half)
-		a.tileLoad(6+half, regDX, regCX, 64*half)
-	}
-	for t := range 4 {
-		a.tileDot(dot, t, 4+t/2, 6+t%2)
-	}
+	a.step(dot)
 	a.i("ADDQ $2048, SI")
 	a.i("ADDQ %d(DI), DX", rectApart)
 	a.i("DECQ R15")
@@ -356,6 +350,17 @@ func (a *asm) rect(name string, dot tileDot) {
 	a.i("JNZ %s", panel)
 	a.tileRelease()
 	a.i("RET")
+}
+
+// step loads two tiles of x from SI and two of a panel from DX, and multiplies each by each.
+func (a *asm) step(dot tileDot) {
+	for half := range 2 {
+		a.tileLoad(4+half, regSI, regBX, 1024*half)
+		a.tileLoad(6+half, regDX, regCX, 64*half)
+	}
+	for t := range 4 {
+		a.tileDot(dot, t, 4+t/2, 6+t%2)
+	}
 }
 
 // peak emits a strip of one block that stays at the same tiles of x and of a panel: what a core does from its first
@@ -375,13 +380,7 @@ func (a *asm) peak(name string, dot tileDot) {
 	}
 	loop := a.label("loop")
 	a.at(loop)
-	for half := range 2 {
-		a.tileLoad(4+half, regSI, regBX, 1024*half)
-		a.tileLoad(6+half, regDX, regCX, 64*half)
-	}
-	for t := range 4 {
-		a.tileDot(dot, t, 4+t/2, 6+t%2)
-	}
+	a.step(dot)
 	a.i("DECQ R12")
 	a.i("JNZ %s", loop)
 	a.tileRelease()
