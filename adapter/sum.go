@@ -89,10 +89,11 @@ func (s *sum) total() {
 // summing is a delta whose gradients are summed over sequences.
 type summing interface{ sums() []*sum }
 
-// Summed reports whether the gradients of all parameters are summed over sequences: those of the base's own weights are
-// not.
-func (s *Set) Summed() bool {
-	return !slices.ContainsFunc(s.parts, func(p part) bool { _, ok := p.(unfrozen); return ok })
+// Summed reports whether the gradients of all parameters of a method are summed over sequences: those of the base's own
+// weights are not.
+func Summed(m Method, base *model.Config) (bool, error) {
+	specs, err := Resolved(m, base).Params(base)
+	return !slices.ContainsFunc(specs, func(s Spec) bool { return s.Weight != "" }), err
 }
 
 // InTurn returns the most sequences of a step for which sums have the bits of sums from the left. There is no limit,

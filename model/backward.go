@@ -30,12 +30,20 @@ func (g *gradients) arrays(c *Config) []array {
 
 // backward turns g, the gradient of block l's output (n, D), into the gradient of its input, while deltas and the
 // receiver of weight gradients collect theirs. s holds the block's forward pass; it is overwritten. In the lowest
-// block g is left unfinished.
-func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
-	c, w, dev, n, t := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens), &m.work.gradients
-	end := m.end(l)
+// block g is left unfinished. Where top names the needed rows, g has these alone, and work.g becomes that of all.
+func (m *Model) backward(l int, s *state, g []float32, b *Batch, top *needed) error {
+	c, w, dev, t := m.config, &m.weights.blocks[l], m.dev, &m.work.gradients
+	end, all := m.end(l), b
+	if top != nil {
+		b = top.Batch
+	}
+	n := len(b.Tokens)
 	for _, a := range t.arrays(c) {
-		compute.Resize(a.data, n*a.width)
+		rows := n
+		if a.data == &t.dk || a.data == &t.dv {
+			rows = len(all.Tokens)
+		}
+		compute.Resize(a.data, rows*a.width)
 	}
 
 	// down_proj behind its norm, and through the gated unit
@@ -90,30 +98,48 @@ func (m *Model) backward(l int, s *state, g []float32, b *Batch) error {
 	dev.Zero(t.dk)
 	dev.Zero(t.dv)
 	dev.AttendBackward(dq, t.dk, t.dv, dheads, s.attn, s.q, s.k, s.v, b.Segments, w.Attention)
-	q, k, dq, dk := m.placeBackward(l, s, dq, t.dk, b)
+	q, k, dq, dk := m.placeBackward(l, s, dq, t.dk, all, top)
 	if end == atHeadNorms {
 		return nil
 	}
 
 	// q_proj, k_proj, v_proj and their norm
-	dnorm = m.zeroIf(end > atInputs, t.dnorm)
+	n = len(all.Tokens)
+	dnorm = m.zeroIf(end > atInputs, compute.Resize(&t.dnorm, n*c.Hidden))
 	for _, p := range []struct {
 		place Place
 		dy, y []float32
-	}{{VProj, t.dv, s.v}, {KProj, dk, k}, {QProj, dq, q}} {
-		if err := m.projectBackward(l, p.place, dnorm, p.dy, s.norm1, p.y, b); err != nil {
+	}{{VProj, t.dv, s.v}, {KProj, dk, k}} {
+		if err := m.projectBackward(l, p.place, dnorm, p.dy, s.norm1, p.y, all); err != nil {
 			return err
 		}
 	}
-	if end == atInputs {
-		return nil
+	if err := m.queryBackward(l, s, dnorm, dq, q, all, top); err != nil || end == atInputs {
+		return err
 	}
 	m.normGradient(c.normName(l, inputNorm), dnorm, s.x, n)
 	if end == atInputNorm {
 		return nil
 	}
+	if top != nil {
+		g = m.spread(g, s.o, top, n)
+	}
 	m.normBackward(g, dnorm, s.x, w.norms[inputNorm], n)
 	return nil
+}
+
+// queryBackward is projectBackward of q_proj.
+func (m *Model) queryBackward(l int, s *state, dnorm, dq, q []float32, b *Batch, top *needed) error {
+	if top == nil {
+		return m.projectBackward(l, QProj, dnorm, dq, s.norm1, q, b)
+	}
+	m.dev.Gather(s.norm2, s.norm1, top.rows, m.config.Hidden)
+	dx := m.zeroIf(dnorm != nil, s.mid)
+	err := m.projectBackward(l, QProj, dx, dq, s.norm2, q, top.Batch)
+	if dx != nil {
+		m.dev.ScatterAdd(dnorm, dx, top.rows, m.config.Hidden)
+	}
+	return err
 }
 
 // normBackward adds the gradient of a norm's input x to dx.
@@ -135,22 +161,25 @@ func (m *Model) addBackward(l int, p normPlace, do, g, o []float32, n int) []flo
 
 // placeBackward is the gradient of place. It returns the outputs of q_proj and k_proj and their gradients, in part in
 // the memory of s.
-func (m *Model) placeBackward(l int, s *state, dq, dk []float32, b *Batch) (q, k, dRawQ, dRawK []float32) {
-	c, w, n := m.config, &m.weights.blocks[l], len(b.Tokens)
-	m.rotate(l, dq, dk, b, false, true)
+func (m *Model) placeBackward(
+	l int, s *state, dq, dk []float32, b *Batch, top *needed,
+) (q, k, dRawQ, dRawK []float32) {
+	c, w := m.config, &m.weights.blocks[l]
+	m.rotate(l, dq, dk, b, top, false, true)
 	if !c.keepsRaw() {
-		m.rotate(l, s.q, s.k, b, false, true)
+		m.rotate(l, s.q, s.k, b, top, false, true)
 		return s.q, s.k, dq, dk
 	}
 	if !c.Arch.QKNorm {
 		return s.rawQ, s.rawK, dq, dk
 	}
-	m.normGradient(c.normName(l, queryNorm), dq, s.rawQ, n*c.Heads)
-	m.normGradient(c.normName(l, keyNorm), dk, s.rawK, n*c.KVHeads)
+	heads, keyHeads := len(dq)/c.HeadDim, len(dk)/c.HeadDim
+	m.normGradient(c.normName(l, queryNorm), dq, s.rawQ, heads)
+	m.normGradient(c.normName(l, keyNorm), dk, s.rawK, keyHeads)
 	m.dev.Zero(s.q)
 	m.dev.Zero(s.k)
-	m.normBackward(s.q, dq, s.rawQ, w.norms[queryNorm], n*c.Heads)
-	m.normBackward(s.k, dk, s.rawK, w.norms[keyNorm], n*c.KVHeads)
+	m.normBackward(s.q, dq, s.rawQ, w.norms[queryNorm], heads)
+	m.normBackward(s.k, dk, s.rawK, w.norms[keyNorm], keyHeads)
 	return s.rawQ, s.rawK, s.q, s.k
 }
 

@@ -47,12 +47,18 @@ func (b *Batch) rows(at []int32) *Batch {
 	for _, i := range at {
 		some.Tokens, some.Positions = append(some.Tokens, b.Tokens[i]), append(some.Positions, b.Positions[i])
 	}
-	for i, s := range b.Segments {
-		if len(at) > 0 && int(at[0]) >= s.Row && int(at[0]) < s.Row+s.Len && i < len(b.Samples) {
-			some.Samples = []uint64{b.Samples[i]}
-		}
+	if len(at) == 0 {
+		return some
+	}
+	if i := b.segmentOf(int(at[0])); i >= 0 && i < len(b.Samples) {
+		some.Samples = []uint64{b.Samples[i]}
 	}
 	return some
+}
+
+// segmentOf returns the segment that a row belongs to.
+func (b *Batch) segmentOf(row int) int {
+	return slices.IndexFunc(b.Segments, func(s compute.Segment) bool { return row >= s.Row && row < s.Row+s.Len })
 }
 
 // positions returns the largest position plus one.

@@ -74,37 +74,46 @@ func width(arrays []array) int {
 	return n
 }
 
-// resize cuts the arrays for n rows out of one slab; the content is arbitrary.
-func (s *state) resize(c *Config, adapts bool, n int) {
+// resize cuts the arrays for n rows, of which some are needed, out of one slab; the content is arbitrary.
+func (s *state) resize(c *Config, adapts bool, n, some int) {
 	all := s.arrays(c, adapts)
 	rest := compute.Resize(&s.slab, n*width(all))
 	for _, a := range all {
-		*a.data = rest[: n*a.width : n*a.width]
-		rest = rest[n*a.width:]
+		rows := some
+		if a.data == &s.norm1 || a.data == &s.k || a.data == &s.v || a.data == &s.rawK {
+			rows = n
+		}
+		*a.data = rest[: rows*a.width : rows*a.width]
+		rest = rest[rows*a.width:]
 	}
 }
 
 // forward runs block l on s.x and writes its output to out (n, D), which may be s.x, or nil where only what backward
-// reads is needed. With a cache, queries see the keys and values of earlier calls too.
-func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) error {
+// reads is needed. In the last block top names the rows that are needed, nil: all. With a cache, queries see the keys
+// and values of earlier calls too.
+func (m *Model) forward(l int, s *state, out []float32, b *Batch, top *needed, past *cache) error {
 	c, w, dev, n := m.config, &m.weights.blocks[l], m.dev, len(b.Tokens)
-	s.resize(c, m.adapts, n)
+	all := b
+	if top != nil {
+		b = top.Batch
+	}
+	s.resize(c, m.adapts, n, len(b.Tokens))
 
 	m.norm(s.norm1, s.x, w.norms[inputNorm], n)
-	q, k, v := s.q, s.k, s.v
-	if c.keepsRaw() {
-		q, k = s.rawQ, s.rawK
-	}
-	if err := m.project(l, s.norm1, b, at{QProj, q}, at{KProj, k}, at{VProj, v}); err != nil {
+	if err := m.projectInputs(l, s, all, top); err != nil {
 		return err
 	}
-	m.place(l, s, b, past != nil)
+	m.place(l, s, all, top, past != nil)
 	if past == nil {
 		dev.Attend(s.attn, s.q, s.k, s.v, b.Segments, w.Attention)
 	} else {
 		past.layers[l].Append(s.k, s.v, past.rows, n)
-		dev.AttendCached(s.attn, s.q, past.layers[l], n, w.Attention)
+		if len(b.Tokens) == 0 {
+			return nil
+		}
+		dev.AttendCached(s.attn, s.q, past.layers[l], len(b.Tokens), w.Attention)
 	}
+	n = len(b.Tokens)
 	if d := m.delta(l, Attention); d != nil {
 		s.heads = s.adapted
 		dev.Copy(s.heads, s.attn)
@@ -117,7 +126,11 @@ func (m *Model) forward(l int, s *state, out []float32, b *Batch, past *cache) e
 	if err := m.project(l, s.heads, b, at{OProj, s.o}); err != nil {
 		return err
 	}
-	m.add(s.mid, s.x, s.o, s.post, w.norms[attentionNorm], n)
+	if top == nil {
+		m.add(s.mid, s.x, s.o, s.post, w.norms[attentionNorm], n)
+	} else {
+		m.addNeeded(s.mid, s.x, s.o, s.post, w.norms[attentionNorm], top)
+	}
 
 	m.norm(s.norm2, s.mid, w.norms[mlpNorm], n)
 	if err := m.project(l, s.norm2, b, at{GateProj, s.gate}, at{UpProj, s.up}); err != nil {
@@ -154,29 +167,53 @@ func (m *Model) add(y, x, o, post []float32, w norm, n int) {
 	m.dev.Sum(y, x, o)
 }
 
+// projectInputs computes queries of the needed rows, keys and values of all.
+func (m *Model) projectInputs(l int, s *state, b *Batch, top *needed) error {
+	q, k, v := s.q, s.k, s.v
+	if m.config.keepsRaw() {
+		q, k = s.rawQ, s.rawK
+	}
+	if top == nil {
+		return m.project(l, s.norm1, b, at{QProj, q}, at{KProj, k}, at{VProj, v})
+	}
+	if err := m.project(l, s.norm1, b, at{KProj, k}, at{VProj, v}); err != nil || len(top.rows) == 0 {
+		return err
+	}
+	m.dev.Gather(s.norm2, s.norm1, top.rows, m.config.Hidden)
+	return m.project(l, s.norm2, top.Batch, at{QProj, q})
+}
+
 // place norms the heads of queries and keys, where the architecture does, and rotates them to their positions.
-func (m *Model) place(l int, s *state, b *Batch, decoding bool) {
+func (m *Model) place(l int, s *state, b *Batch, top *needed, decoding bool) {
 	c, w, n := m.config, &m.weights.blocks[l], len(b.Tokens)
 	switch {
 	case c.Arch.QKNorm:
-		m.norm(s.q, s.rawQ, w.norms[queryNorm], n*c.Heads)
+		m.norm(s.q, s.rawQ, w.norms[queryNorm], len(s.q)/c.HeadDim)
 		m.norm(s.k, s.rawK, w.norms[keyNorm], n*c.KVHeads)
 	case c.keepsRaw():
 		m.dev.Copy(s.q, s.rawQ)
 		m.dev.Copy(s.k, s.rawK)
 	}
-	m.rotate(l, s.q, s.k, b, decoding, false)
+	m.rotate(l, s.q, s.k, b, top, decoding, false)
 }
 
 // rotate applies a layer's RoPE to queries and keys in place, or its transpose.
-func (m *Model) rotate(l int, q, k []float32, b *Batch, decoding, inverse bool) {
+func (m *Model) rotate(l int, q, k []float32, b *Batch, top *needed, decoding, inverse bool) {
 	c, r, n := m.config, m.weights.blocks[l].rope, len(b.Tokens)
 	if r == nil {
 		return
 	}
 	at, cos, sin := r.angles(b, decoding)
-	m.dev.Rope(q, n, c.Heads, c.HeadDim, c.rotary(), at, cos, sin, inverse)
 	m.dev.Rope(k, n, c.KVHeads, c.HeadDim, c.rotary(), at, cos, sin, inverse)
+	if top != nil {
+		n = len(top.rows)
+		all := at
+		at = make([]int32, n)
+		for i, row := range top.rows {
+			at[i] = all[row]
+		}
+	}
+	m.dev.Rope(q, n, c.Heads, c.HeadDim, c.rotary(), at, cos, sin, inverse)
 }
 
 // at names a projection and the rows it writes.

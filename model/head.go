@@ -21,9 +21,9 @@ func (h *headState) arrays(c *Config) []array {
 	return []array{{&h.rows, c.Hidden}, {&h.normed, c.Hidden}, {&h.dnorm, c.Hidden}, {&h.drows, c.Hidden}}
 }
 
-// losses computes the losses of the segments on the rows with a target only. With d it also leaves the gradient of the
-// last block's output in work.g, unless no block needs it.
-func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, error) {
+// losses computes the losses of the segments on the rows with a target only; last has the needed rows, or all. With d
+// it also leaves the gradient of last in work.g, unless no block needs it.
+func (m *Model) losses(b *Batch, some *needed, last []float32, d *Derivative) ([]float64, error) {
 	c, h, dev, n := m.config, &m.work.head, m.dev, len(b.Targets)
 	for _, a := range h.arrays(c) {
 		compute.Resize(a.data, n*a.width)
@@ -34,6 +34,9 @@ func (m *Model) losses(b *Batch, last []float32, d *Derivative) ([]float64, erro
 	nll, at := h.nll[:n], make([]int32, n)
 	for i, t := range b.Targets {
 		at[i] = int32(t.Row)
+	}
+	if some != nil {
+		at = some.places(at)
 	}
 	dev.Gather(h.rows, last, at, c.Hidden)
 	m.norm(h.normed, h.rows, m.weights.norm, n)

@@ -146,7 +146,8 @@ func Workload(c *Config, t Training) compute.Workload {
 func Decoding(c *Config, tokens int) (bytes int64, calls compute.Workload) {
 	const float = 4
 	rows := min(tokens, prefillRows)
-	cached := int64(tokens) * int64(2*c.Layers*c.KVHeads*c.HeadDim)
+	wide := (c.HeadDim + 31) / 32 * 32 // of values, where a device keeps them in whole panels
+	cached := int64(tokens) * int64(c.Layers*c.KVHeads*(c.HeadDim+wide))
 	working := int64(rows)*int64(stateFloats(c, true)+c.Hidden) + int64(c.Vocab)
 	bytes = float * (cached + int64(tokens)*int64(c.rotary()) + working)
 	calls = Workload(c, Training{Rows: rows, Longest: rows})

@@ -33,13 +33,21 @@ type nothing struct{}
 func (nothing) Forward(_, _ []float32, _ *Batch) error        { return nil }
 func (nothing) Backward(_, _, _, _ []float32, _ *Batch) error { return nil }
 
+// everyRowLearned returns sequences of five and three tokens whose last block needs all rows.
+func everyRowLearned() *Batch {
+	b := Pack([][]int32{{1, 2, 3, 4, 5}, {6, 7, 8}}, nil)
+	for row := range b.Tokens {
+		b.Targets = append(b.Targets, Target{Row: row, Token: 9, Weight: 1})
+	}
+	return b
+}
+
 func TestFootprintEqualsTheAllocations(t *testing.T) {
 	c := &Config{
 		Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 40, MaxPositions: 64,
 		NormEps: 1e-5, RopeTheta: 1e4, Tied: true,
 	}
-	tokens := [][]int32{{1, 2, 3, 4, 5}, {6, 7, 8}}
-	b := Pack(tokens, tokens)
+	b := everyRowLearned()
 	for _, lowest := range []int{-1, 0, 2, 3} { // -1: full tuning
 		place := UpProj
 		if lowest == 2 {
@@ -53,10 +61,10 @@ func TestFootprintEqualsTheAllocations(t *testing.T) {
 					t.Run(name, func(t *testing.T) {
 						m, err := Drawn(c, 1, 0.1, ref.New())
 						require.NoError(t, err)
-						use := Training{Rows: 8, Targets: 6, Longest: 5, Lowest: lowest, Keep: keep * each, Loss: loss}
+						use := Training{Rows: 8, Targets: 8, Longest: 5, Lowest: lowest, Keep: keep * each, Loss: loss}
 						use.Attention = place == Attention
 						if lowest < 0 {
-							use.Head, use.Tied, use.Longest = true, c.Tied, 4 // targets of the longest sequence
+							use.Head, use.Tied = true, c.Tied
 							_, err := m.Unfreeze(nil)
 							require.NoError(t, err)
 						} else {
@@ -92,8 +100,7 @@ func TestFootprintEqualsTheAllocations(t *testing.T) {
 
 // What other architectures keep beside LLaMA's arrays: q and k before their norms, a row behind a norm, capped logits.
 func TestFootprintOfOtherArchitectures(t *testing.T) {
-	tokens := [][]int32{{1, 2, 3, 4, 5}, {6, 7, 8}}
-	b := Pack(tokens, tokens)
+	b := everyRowLearned()
 	for _, arch := range []Arch{{QKNorm: true}, {PostNorms: true, NormOffset: 1, GELU: true}, {LogitCap: 2, ScoreCap: 3}} {
 		c := &Config{
 			Hidden: 16, Intermediate: 24, Layers: 4, Heads: 4, KVHeads: 2, HeadDim: 4, Vocab: 40, MaxPositions: 64,
@@ -108,7 +115,7 @@ func TestFootprintOfOtherArchitectures(t *testing.T) {
 				}
 				return nil
 			})
-			use := Training{Rows: 8, Targets: 6, Longest: 4, Lowest: lowest, Keep: int64(2 * 4 * 8 * stateFloats(c, false))}
+			use := Training{Rows: 8, Targets: 8, Longest: 5, Lowest: lowest, Keep: int64(2 * 4 * 8 * stateFloats(c, false))}
 			m.Keep(use.Keep)
 			_, err = m.Gradients(b, Uniform(1))
 			require.NoError(t, err)

@@ -25,20 +25,21 @@ func (m *Model) pass(b *Batch, d *Derivative) ([]float64, error) {
 	if !m.trains() {
 		d = nil
 	}
-	last, err := m.blocks(b, d != nil)
+	some := b.learned()
+	last, err := m.blocks(b, some, d != nil)
 	if err != nil {
 		return nil, err
 	}
-	losses, err := m.losses(b, last, d)
+	losses, err := m.losses(b, some, last, d)
 	if err != nil || d == nil {
 		return losses, err
 	}
-	return losses, m.descend(b)
+	return losses, m.descend(b, some)
 }
 
-// blocks runs every block and returns the last one's output (n, D). To learn, the inputs of the blocks that the
-// backward pass comes back to are kept.
-func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
+// blocks runs every block and returns the last one's output of the needed rows, (n, D); nil: of all. To learn, the
+// inputs of the blocks that the backward pass comes back to are kept.
+func (m *Model) blocks(b *Batch, some *needed, learn bool) ([]float32, error) {
 	size, kept := len(b.Tokens)*m.config.Hidden, 0
 	if learn {
 		kept = m.kept(len(b.Tokens))
@@ -48,9 +49,13 @@ func (m *Model) blocks(b *Batch, learn bool) ([]float32, error) {
 		return nil, err
 	}
 	for l := range m.config.Layers {
+		top := m.inLast(l, some)
+		if top != nil {
+			size = len(top.rows) * m.config.Hidden
+		}
 		s, out := m.stateOf(l, kept), compute.Resize(m.input(l+1, learn), size)
 		s.x = x
-		if err := m.forward(l, s, out, b, nil); err != nil {
+		if err := m.forward(l, s, out, b, top, nil); err != nil {
 			return nil, err
 		}
 		x = out
@@ -86,17 +91,17 @@ func (m *Model) scaleEmbedded(x []float32) {
 }
 
 // descend takes work.g down through the blocks, recomputing the activations that were not kept.
-func (m *Model) descend(b *Batch) error {
+func (m *Model) descend(b *Batch, some *needed) error {
 	c, w, kept := m.config, &m.work, m.kept(len(b.Tokens))
 	for l := c.Layers - 1; l >= max(m.lowest.layer, 0); l-- {
 		s := m.stateOf(l, kept)
 		if l < c.Layers-kept-1 { // the states of the others are still those of the forward pass
 			s.x = w.inputs[l]
-			if err := m.forward(l, s, nil, b, nil); err != nil {
+			if err := m.forward(l, s, nil, b, nil, nil); err != nil {
 				return err
 			}
 		}
-		if err := m.backward(l, s, w.g, b); err != nil {
+		if err := m.backward(l, s, w.g, b, m.inLast(l, some)); err != nil {
 			return err
 		}
 	}
@@ -119,7 +124,7 @@ func (m *Model) Logits(b *Batch, rows []int) ([]float32, error) {
 	if err := m.check(b); err != nil {
 		return nil, err
 	}
-	last, err := m.blocks(b, false)
+	last, err := m.blocks(b, nil, false)
 	if err != nil {
 		return nil, err
 	}

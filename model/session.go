@@ -75,23 +75,23 @@ func (s *Session) Decode(tokens []int32) ([]float32, error) {
 		return nil, err
 	}
 	for len(tokens) > prefillRows {
-		if err := s.step(tokens[:prefillRows]); err != nil {
+		if err := s.step(tokens[:prefillRows], 0); err != nil {
 			return nil, err
 		}
 		tokens = tokens[prefillRows:]
 	}
-	if err := s.step(tokens); err != nil {
+	if err := s.step(tokens, 1); err != nil {
 		return nil, err
 	}
-	return s.logits, s.score(s.logits, tokens, len(tokens)-1)
+	return s.logits, s.score(s.logits, tokens[len(tokens)-1:])
 }
 
-// score computes the logits (len(tokens)-from, V) of the tokens of the last step, from one of them on.
-func (s *Session) score(logits []float32, tokens []int32, from int) error {
-	m, d, n := s.m, s.m.config.Hidden, len(tokens)-from
-	x := s.x[from*d:][:n*d]
+// score computes the logits (len(tokens), V) of the tokens whose output the last step left in s.x.
+func (s *Session) score(logits []float32, tokens []int32) error {
+	m, n := s.m, len(tokens)
+	x := s.x[:n*m.config.Hidden]
 	m.norm(x, x, m.weights.norm, n)
-	b := &Batch{Tokens: tokens[from:], Segments: []compute.Segment{{Len: n}}, Samples: []uint64{0}}
+	b := &Batch{Tokens: tokens, Segments: []compute.Segment{{Len: n}}, Samples: []uint64{0}}
 	for i := range n {
 		b.Positions = append(b.Positions, int32(s.cache.rows-n+i))
 	}
@@ -111,10 +111,10 @@ func (s *Session) Score(tokens []int32, visit func(i int, logits []float32)) err
 	logits := make([]float32, min(scoredRows, len(tokens))*vocab)
 	for at := 0; at < len(tokens); at += scoredRows {
 		part := tokens[at:min(at+scoredRows, len(tokens))]
-		if err := s.step(part); err != nil {
+		if err := s.step(part, len(part)); err != nil {
 			return err
 		}
-		if err := s.score(logits[:len(part)*vocab], part, 0); err != nil {
+		if err := s.score(logits[:len(part)*vocab], part); err != nil {
 			return err
 		}
 		for i := range part {
@@ -140,8 +140,8 @@ func (s *Session) advice() string {
 	return "that is the model's limit: shorten the prompt or ask for fewer new tokens"
 }
 
-// step runs the blocks on tokens and leaves the last block's output in s.x.
-func (s *Session) step(tokens []int32) error {
+// step runs the blocks on tokens and leaves the last block's output of the last so many at the beginning of s.x.
+func (s *Session) step(tokens []int32, read int) error {
 	m, n, past := s.m, len(tokens), s.cache.rows
 	if past+n > s.reserved {
 		s.Reserve(max(past+n, s.reserved+s.reserved/4))
@@ -153,6 +153,10 @@ func (s *Session) step(tokens []int32) error {
 	if err := m.check(b); err != nil {
 		return err
 	}
+	var some *needed
+	if read < n {
+		some = b.latest(read)
+	}
 	x := compute.Resize(&s.x, n*m.config.Hidden)
 	if err := m.lookUp(x, b); err != nil {
 		return err
@@ -163,9 +167,12 @@ func (s *Session) step(tokens []int32) error {
 				return err
 			}
 		}
-		st := m.stateOf(l, 0)
+		st, top, out := m.stateOf(l, 0), m.inLast(l, some), x
+		if top != nil {
+			out = x[:read*m.config.Hidden]
+		}
 		st.x = x
-		if err := m.forward(l, st, x, b, &s.cache); err != nil {
+		if err := m.forward(l, st, out, b, top, &s.cache); err != nil {
 			return err
 		}
 	}

@@ -19,14 +19,14 @@ func (m *Model) FirstNotFinite(b *Batch) (string, error) {
 	for l := range m.config.Layers {
 		s := m.stateOf(l, 0)
 		s.x = x
-		if err := m.forward(l, s, out, b, nil); err != nil {
+		if err := m.forward(l, s, out, b, nil, nil); err != nil {
 			return "", err
 		}
 		if x, out = out, x; !finite(x) {
 			return fmt.Sprintf("layer %d", l), nil
 		}
 	}
-	losses, err := m.losses(b, x, nil)
+	losses, err := m.losses(b, nil, x, nil)
 	for _, l := range losses {
 		if l-l != 0 {
 			return "the head", err

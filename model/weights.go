@@ -187,7 +187,7 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 				return err
 			}
 			if quantization != "none" {
-				q, err := compute.Quantize(m, quantization)
+				q, err := quantized(m, quantization, dev)
 				if err != nil {
 					return err
 				}
@@ -203,6 +203,23 @@ func (w *weights) prepare(dev compute.Device, quantization string) error {
 		errs = append(errs, w.content.add(m, w.join(m)))
 	}
 	return errors.Join(append(errs, dev.Prepare(w.head))...)
+}
+
+// lender is a device that may have layouts of quantized matrices from another process.
+type lender interface {
+	// Lend gives w, which has a name, a shape and a type, the layout of its weights, and reports whether there is one.
+	Lend(w *compute.Matrix) bool
+}
+
+// quantized returns a coarser copy of a matrix, which is computed unless the device has it from another process.
+func quantized(m *compute.Matrix, quantization string, dev compute.Device) (*compute.Matrix, error) {
+	if from, ok := dev.(lender); ok {
+		t, err := compute.ParseQuantization(quantization, m.Type)
+		if q := (&compute.Matrix{Name: m.Name, N: m.N, K: m.K, Type: t}); err == nil && from.Lend(q) {
+			return q, nil
+		}
+	}
+	return compute.Quantize(m, quantization)
 }
 
 // join puts a matrix together whose files hold it in parts: one after another, so that the joined model need never be

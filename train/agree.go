@@ -2,16 +2,15 @@ package train
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 
-	"fettle/adapter"
 	"fettle/internal/compute"
 	"fettle/train/journal"
 )
@@ -96,59 +95,51 @@ func (a identity) differs(b identity) (all []string) {
 	return all
 }
 
-// agree refuses a run whose processes do not fit together, by the name of what differs and of the first that does.
-func (r *run) agree(ctx context.Context) error {
+// agree refuses a run whose ranks do not begin it alike, or which so many cannot share.
+func (r *run) agree() error {
 	if r.ranks == nil {
 		return nil
 	}
-	text, err := json.Marshal(r.identity())
+	err := Same(r.ranks, r.identity(), identity.differs)
+	if err == nil {
+		err = r.config.Shareable(r.size(), len(r.job.Training), r.job.Adapter.Method(), r.job.Model.Config())
+	}
+	r.over = errors.Is(err, ErrRefused) || errors.Is(err, ErrLost) // for all
+	return err
+}
+
+// Same refuses ranks that do not have the same, by the names of the first that differ and what differs lists. All ranks
+// call it, and all get the same refusal.
+func Same[T any](ranks Ranks, mine T, differs func(a, b T) []string) error {
+	all, err := Gather(ranks, mine)
 	if err != nil {
 		return err
 	}
-	texts, err := r.gather(text)
-	if err != nil {
-		return err
-	}
-	all := make([]identity, len(texts))
-	for i, text := range texts {
-		if err := json.Unmarshal(text, &all[i]); err != nil {
-			return fmt.Errorf("what %s said: %w", r.ranks.Name(i), err)
+	for r := range all {
+		if in := differs(all[0], all[r]); in != nil {
+			return fmt.Errorf("%w: %s and %s differ in %s", ErrRefused, ranks.Name(0), ranks.Name(r), strings.Join(in, ", "))
 		}
-	}
-	for i := range all {
-		if differ := all[0].differs(all[i]); differ != nil {
-			return r.common(fmt.Errorf("%w: %s and %s differ in %s", ErrRefused, r.ranks.Name(0), r.ranks.Name(i),
-				strings.Join(differ, ", ")))
-		}
-	}
-	if n := len(all); n > r.steps.perStep || n > len(r.job.Training) {
-		return r.common(fmt.Errorf("%w: %d ranks share steps of %d sequences: each needs one. Start fewer, or raise "+
-			"gradient_accumulation_steps", ErrRefused, n, min(r.steps.perStep, len(r.job.Training))))
-	}
-	if n := len(all); r.config.SharePrefix == "true" && n > r.config.Accumulation {
-		return r.common(fmt.Errorf("%w: %d ranks share steps of %d micro-batches, which stay whole with share_prefix: start "+
-			"fewer, take smaller micro-batches and more of them, or --share_prefix false", ErrRefused, n,
-			r.config.Accumulation))
-	}
-	if !r.job.Adapter.Summed() {
-		return r.common(fmt.Errorf("%w: %s trains weights of the base itself, whose gradients have no sum by sequence; more "+
-			"than one rank takes lora without modules_to_save, or llama-adapter", ErrRefused, r.trains()))
 	}
 	return nil
 }
 
-// common marks an error that all processes have.
-func (r *run) common(err error) error {
-	r.over = true
-	return err
-}
-
-// trains names the setting that trains weights of the base.
-func (r *run) trains() string {
-	if r.job.Adapter.Method().Name() == adapter.TypeFull {
-		return "finetuning_type full"
+// Gather returns what every rank has, by rank. All call it.
+func Gather[T any](ranks Ranks, mine T) ([]T, error) {
+	text, err := json.Marshal(mine)
+	if err != nil {
+		return nil, err
 	}
-	return "modules_to_save"
+	texts, err := ranks.Gather(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLost, err)
+	}
+	all := make([]T, len(texts))
+	for r, text := range texts {
+		if err := json.Unmarshal(text, &all[r]); err != nil {
+			return nil, fmt.Errorf("what %s said: %w", ranks.Name(r), err)
+		}
+	}
+	return all, nil
 }
 
 // catchUp gives all processes the state that the one that leads has read.

@@ -11,20 +11,29 @@ import (
 	"fettle/train/checkpoint"
 )
 
-// byTree ends the name of an arithmetic whose sums of gradients are not those of before there was a tree.
-const byTree = ", sums by tree"
+// What is behind the device in the name of an arithmetic: that sums over rows leave out those of the last block that
+// learn nothing, which were zeros once, that compute int8 multiplies codes of NF4, which was float32, and that sums of
+// gradients are not those of before there was a tree.
+const (
+	byRows     = ", learned rows"
+	nf4InCodes = ", nf4 in codes"
+	byTree     = ", sums by tree"
+)
 
 // arithmetic names what the bits of a run depend on beside its settings and inputs: the device with its kernels, the
 // processor's architecture, whether the compiler fuses multiplications with additions on it, and the order of sums.
 func (r *run) arithmetic() string {
-	name := arithmetic(r.job.Model.Device())
+	name := arithmetic(r.job.Model.Device()) + byRows
+	if r.config.Quantized == compute.QuantizeNF4 && strings.HasPrefix(name, "cpu "+compute.ModeInt8+" ") {
+		name += nf4InCodes
+	}
 	if most := r.job.Adapter.InTurn(); most >= 0 && r.most > most {
 		name += byTree
 	}
 	return name
 }
 
-// arithmetic names all but the order of sums.
+// arithmetic names all but what sums are of, and their order.
 func arithmetic(dev compute.Device) string {
 	name := dev.Name() + " " + runtime.GOARCH
 	if fuses(1+0x1p-30, -1-0x1p-29) {
@@ -44,8 +53,7 @@ func (s state) computed(from, now string) (all []adapter.Stretch, changed bool) 
 	all = s.Computed
 	if len(all) == 0 { // of before: the record names the device alone
 		record, err := adapter.ReadRecord(from)
-		same := strings.HasPrefix(now, record.Compute+" ") && !strings.HasSuffix(now, byTree)
-		if err != nil || record.Compute == "" || same {
+		if err != nil || record.Compute == "" {
 			return []adapter.Stretch{{By: now}}, false
 		}
 		all = []adapter.Stretch{{By: record.Compute}}

@@ -79,8 +79,8 @@ type othersError string
 
 func (e othersError) Error() string { return string(e) }
 
-// othersFault reports whether the run ends for what another process says, or does not say.
-func othersFault(err error) bool {
+// OthersFault reports whether the run ends for what another process says, or does not say.
+func OthersFault(err error) bool {
 	var of othersError
 	return errors.As(err, &of) || errors.Is(err, ErrLost)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/adapter"
+	"fettle/internal/compute"
 	"fettle/train/checkpoint"
 	"fettle/train/ranks"
 	"fettle/train/report"
@@ -145,6 +146,27 @@ func TestAnotherNumberOfRanksContinues(t *testing.T) {
 	}
 }
 
+// elsewhere is the device of another machine.
+type elsewhere struct {
+	compute.Device
+	name string
+	off  float32 // what a kernel is off by
+}
+
+func (d elsewhere) Name() string { return d.name }
+
+func (d elsewhere) Softmax(x []float32, width int) {
+	d.Device.Softmax(x, width)
+	x[0] += d.off
+}
+
+// on moves a rank to another machine.
+func on(t *testing.T, m *member, name func(string) string, off float32) {
+	dev := m.job.Model.Device()
+	j := jobOn(t, elsewhere{dev, name(dev.Name()), off}, lora)
+	m.job.Model, m.job.Adapter = j.Model, j.Adapter
+}
+
 func TestRanksThatDifferRefuseByName(t *testing.T) {
 	other := map[string]struct {
 		change func(m *member)
@@ -152,6 +174,13 @@ func TestRanksThatDifferRefuseByName(t *testing.T) {
 	}{
 		"binary": {
 			func(m *member) { m.job.Program.SHA256 = "0123456789abcdef" }, "the program ( and  sha256 0123456789ab)",
+		},
+		"level": {
+			func(m *member) { on(t, m, func(name string) string { return name + "-more" }, 0) },
+			"the arithmetic (",
+		},
+		"rounding": {
+			func(m *member) { on(t, m, func(name string) string { return name }, 1e-6) }, "how the processor rounds",
 		},
 		"setting":         {func(m *member) { m.config.LearningRate = 2 }, "learning_rate (0.01 and 2)"},
 		"training data":   {func(m *member) { m.job.Inputs.Training = "u" }, "the training data"},
@@ -179,15 +208,20 @@ func TestRanksThatDifferRefuseByName(t *testing.T) {
 
 func TestWhatCannotBeSharedIsRefused(t *testing.T) {
 	for _, x := range []struct {
-		method string
-		n      int
-		want   string
+		method          string
+		n, accumulation int
+		want            string
 	}{
-		{"full", 2, "finetuning_type full trains weights of the base itself"},
-		{"LoRA, saved modules", 2, "modules_to_save trains weights of the base itself"},
-		{"LoRA", 9, "9 ranks share steps of 8 sequences"},
+		{"full", 2, 4, "finetuning_type full trains weights of the base itself"},
+		{"LoRA, saved modules", 2, 4, "modules_to_save trains weights of the base itself"},
+		{"LoRA", 9, 4, "9 ranks share steps of 8 sequences: each needs one. Start fewer, or set " +
+			"gradient_accumulation_steps to 5 or more"},
+		{"LoRA", 13, 4, "13 ranks share 12 examples: each needs one in every step. Start fewer, or take more data"},
+		{"LoRA", 13, 20, "13 ranks share 12 examples"},
 	} {
-		for _, err := range share(t, x.n, eights(t.TempDir()), methods[x.method], nil) {
+		c := eights(t.TempDir())
+		c.Accumulation = x.accumulation
+		for _, err := range share(t, x.n, c, methods[x.method], nil) {
 			require.ErrorIs(t, err, ErrRefused)
 			require.ErrorContains(t, err, x.want)
 		}

@@ -56,7 +56,7 @@ type Config struct {
 	OnNaN        string   `yaml:"on_nan" help:"after a step whose loss or gradient is not finite: stop, skip it, or rollback: return to the last checkpoint's weights and leave out all steps since; at most 10 times"`
 	Seed         uint64   `yaml:"seed" help:"seed of initial values, data order and dropout"`
 
-	Compute     string `yaml:"compute" group:"compute" help:"arithmetic of products with frozen weights: auto, f32, bf16 or int8 (rounds activations to eight bits, and weights that are not in GGUF's blocks)"`
+	Compute     string `yaml:"compute" group:"compute" help:"arithmetic of products with frozen weights: auto, f32, bf16 or int8 (rounds activations to eight bits, and weights that are neither in GGUF's blocks nor nf4)"`
 	Quantized   string `yaml:"quantization" alias:"quantize" help:"frozen projections in memory: none (as stored), int8 or nf4 (QLoRA)"`
 	SharePrefix string `yaml:"share_prefix" words:"true=true,false=false" help:"compute a prefix that sequences of a micro-batch have in common once: true, false or auto (with bf16 and int8, without dropout); equal up to rounding, which depends on per_device_train_batch_size"`
 	Recompute   string `yaml:"recompute" alias:"gradient_checkpointing" bare:"true" words:"true=all,false=none,offload=all,offload_disk=all,unsloth=all" help:"recompute activations: auto, all (least memory) or none (fastest)"`

@@ -120,7 +120,7 @@ func newRun(d atomicfile.Disk, c Config, job Job) (*run, error) {
 }
 
 func (r *run) train(ctx context.Context) error {
-	if err := r.agree(ctx); err != nil {
+	if err := r.agree(); err != nil {
 		return err
 	}
 	from := ""
@@ -184,7 +184,7 @@ func (r *run) stopped(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	if errors.Is(err, mapped.ErrCut) || othersFault(err) {
+	if errors.Is(err, mapped.ErrCut) || OthersFault(err) {
 		err = fmt.Errorf("step %d of %d: %w", r.state.Step, r.steps.total, err)
 		if r.state.Step > 0 && mapped.Call(r.save) == nil {
 			err = fmt.Errorf("%w; the state is kept, the same command then continues", err)

@@ -20,6 +20,7 @@ import (
 	"fettle/adapter"
 	"fettle/data"
 	"fettle/internal/atomicfile"
+	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
 	"fettle/internal/tinymodel"
 	"fettle/model"
@@ -40,10 +41,15 @@ func dry(m adapter.Method) adapter.Method {
 
 // job returns a tiny run: six steps of four sequences.
 func job(t testing.TB, c adapter.Method, threads int) Job {
-	dir := t.TempDir()
-	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 7))
 	dev, err := cpu.New(cpu.Options{Threads: threads, Compute: "f32"})
 	require.NoError(t, err)
+	return jobOn(t, dev, c)
+}
+
+// jobOn is job on a device.
+func jobOn(t testing.TB, dev compute.Device, c adapter.Method) Job {
+	dir := t.TempDir()
+	require.NoError(t, tinymodel.Write(dir, tinymodel.Config{}, 7))
 	m, err := model.Load(dir, dev)
 	require.NoError(t, err)
 	var s *adapter.Set

@@ -1,9 +1,47 @@
 package train
 
 import (
+	"fmt"
+
+	"fettle/adapter"
 	"fettle/data"
+	"fettle/internal/human"
 	"fettle/internal/tree"
+	"fettle/model"
 )
+
+// Shareable refuses a run that so many ranks cannot share, given its number of examples, method and base. share_prefix
+// must be resolved.
+func (c Config) Shareable(ranks, examples int, method adapter.Method, base *model.Config) error {
+	if ranks < 2 {
+		return nil
+	}
+	summed, err := adapter.Summed(method, base)
+	if err != nil {
+		return err
+	}
+	s := newSteps(c, examples)
+	batches := (min(s.perStep, s.kept) + c.BatchSize - 1) / c.BatchSize
+	switch {
+	case !summed:
+		key := "modules_to_save"
+		if method.Name() == adapter.TypeFull {
+			key = "finetuning_type full"
+		}
+		return fmt.Errorf("%w: %s trains weights of the base itself, whose gradients have no sum by sequence; more than one "+
+			"rank takes lora without modules_to_save, or llama-adapter", ErrRefused, key)
+	case ranks > s.kept:
+		return fmt.Errorf("%w: %d ranks share %s: each needs one in every step. Start fewer, or take more data", ErrRefused,
+			ranks, human.Plural(s.kept, "example"))
+	case ranks > s.perStep:
+		return fmt.Errorf("%w: %d ranks share steps of %s: each needs one. Start fewer, or set gradient_accumulation_steps "+
+			"to %d or more", ErrRefused, ranks, human.Plural(s.perStep, "sequence"), (ranks+c.BatchSize-1)/c.BatchSize)
+	case c.SharePrefix == "true" && ranks > batches:
+		return fmt.Errorf("%w: %d ranks share steps of %d micro-batches, which stay whole with share_prefix: start "+
+			"fewer, take smaller micro-batches and more of them, or --share_prefix false", ErrRefused, ranks, batches)
+	}
+	return nil
+}
 
 // Sharing holds the sizes of a run whose steps several ranks share.
 type Sharing struct {

@@ -118,7 +118,7 @@ func (r *run) share(row *report.StepRow, d deal, words []word) error {
 	}
 	if r.leads() {
 		r.slow.see(d.tokens, row.RankSeconds, func(rank int, speed, others float64) {
-			r.job.Log.Warn().Int("rank", rank).Msgf("%s is slow: %.3g tokens a second, the others %.3g on average. All wait "+
+			r.job.Log.Warn().Int("rank", rank).Msgf("%s is slow: %.4g tokens a second, the others %.4g on average. All wait "+
 				"for it.", r.ranks.Name(rank), speed, others)
 		})
 	}

@@ -10,6 +10,7 @@ import (
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu"
+	"fettle/internal/sharedmem"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/model/tokenizer"
@@ -134,11 +135,11 @@ func directoryOf(path string) string {
 
 // loadModel loads a model to decode with.
 func loadModel(name, mode, quantization string) (*model.Model, error) {
-	return loadModelFor(true, name, mode, quantization)
+	return loadModelFor(true, nil, name, mode, quantization)
 }
 
-// loadModelFor loads a model for the processor: to decode with, or to train.
-func loadModelFor(decoding bool, name, mode, quantization string) (*model.Model, error) {
+// loadModelFor loads a model for the processor, to decode with or to train, in memory that is shared if there is some.
+func loadModelFor(decoding bool, shared *sharedmem.Memory, name, mode, quantization string) (*model.Model, error) {
 	dir, err := locatedModel(name)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func loadModelFor(decoding bool, name, mode, quantization string) (*model.Model,
 	if err != nil {
 		return nil, input(fmt.Errorf("load model: %w", err))
 	}
-	dev, err := deviceFor(compute.ResolveMode(mode, quantization, s.Stored(), decoding))
+	dev, err := deviceFor(shared, compute.ResolveMode(mode, quantization, s.Stored(), decoding))
 	if err != nil {
 		return nil, err
 	}
@@ -155,9 +156,9 @@ func loadModelFor(decoding bool, name, mode, quantization string) (*model.Model,
 	return m, input(err)
 }
 
-// deviceFor makes a device that computes in a resolved mode.
-func deviceFor(mode string) (compute.Device, error) {
-	dev, err := cpu.New(cpu.Options{Compute: mode})
+// deviceFor makes a device that computes in a resolved mode; shared may be nil.
+func deviceFor(shared *sharedmem.Memory, mode string) (compute.Device, error) {
+	dev, err := cpu.New(cpu.Options{Compute: mode, Shared: shared})
 	return dev, usage(err)
 }
 

@@ -139,6 +139,9 @@ func TestKilledBatchesEndWithTheSameAnswers(t *testing.T) {
 			break
 		} else if code != -1 {
 			require.Equal(t, exitStopped, code, stderr.String())
+			if strings.Contains(stderr.String(), "stopped while reading "+in) { // on a busy machine
+				continue
+			}
 			require.Contains(t, stderr.String(), "of 60 answers; the same command goes on")
 			require.NotContains(t, stderr.String(), "context canceled")
 			stops++

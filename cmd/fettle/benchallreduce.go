@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"fettle/internal/bench"
+	"fettle/train"
 )
 
 func newBenchAllreduce() *cobra.Command {
@@ -48,7 +49,9 @@ node of the tree has several parts to send.`,
 		if err != nil {
 			return err
 		}
-		return j.end(cmd, bench.Allreduce(cmd.OutOrStdout(), j.world, sizes, e.Rounds))
+		err = bench.Allreduce(cmd.OutOrStdout(), j.world, thisProgram().Text(), sizes, e.Rounds)
+		j.told = errors.Is(err, train.ErrRefused)
+		return j.end(cmd, err)
 	}
 	return cmd
 }

@@ -31,6 +31,7 @@ type estimate struct {
 	Sharing  *train.Sharing `json:"sharing,omitempty"` // among ranks
 	Memory   plan.Memory    `json:"memory"`
 	Total    int64          `json:"memory_total"`
+	Together int64          `json:"memory_on_one_machine,omitempty"` // of all ranks, if they share the base's pages
 	Limit    int64          `json:"memory_limit"`
 	From     string         `json:"memory_limit_from"` // "": no limit is known
 	Disk     int64          `json:"disk"`
@@ -74,25 +75,33 @@ func newEstimate(c train.Config, m *runData) (*estimate, error) {
 	b := &estimate{Workload: train.NewWorkload(c, training, held), Shares: c.SharePrefix == "true", allow: c.Allow,
 		out: c.OutputDir, Base: from.String(), notes: notes}
 	if m.ranks > 1 {
+		if err := c.Shareable(m.ranks, len(training), method, base.Config); err != nil {
+			return nil, err
+		}
 		s := train.NewSharing(c, training, m.ranks)
 		b.Sharing, b.Workload.Sums = &s, s.Sums
 	}
 	b.Memory = plan.Estimate(c, base, b.Workload, tokens)
+	mapped := int64(0)
 	if b.Sharing != nil {
 		b.Memory = b.Memory.Share(*b.Sharing, plan.Trainables(c, m.shape))
+		b.Together = b.Memory.Together(m.ranks).Total()
+		b.Memory, mapped = m.here.takes(b.Memory)
 	}
 	b.Total, b.Disk = b.Memory.Total(), plan.Storage(c, m.shape, b.Workload.Steps)
 	limits, err := newMemoryLimits(c.MaxMemory)
 	if err != nil {
 		return nil, err
 	}
-	b.Limit, b.From = limits.of(b.Memory.Need(base))
+	need := b.Memory.Need(base)
+	need.Mapped += mapped
+	b.Limit, b.From = limits.of(need)
 	if left, ok := machine.AvailableDisk(existing(c.OutputDir)); ok {
 		b.Free = left + sizeOf(c.OutputDir)
 	}
 	b.Fits = b.From == "" || b.Total <= b.Limit
 	if !b.Fits {
-		b.Changes, b.Changed = plan.Fit(c, base, training, held, tokens, b.Limit)
+		b.Changes, b.Changed = plan.Fit(c, base, training, held, tokens, m.here.size(), b.Limit)
 	}
 	return b, nil
 }
@@ -119,7 +128,7 @@ func unreadBase(name, mode, quantization string, decodes bool) (b plan.Base, sou
 		return b, nil, input(fmt.Errorf("load model: %w", err))
 	}
 	b = plan.Base{Config: source.Config, Stored: source.Stored(), Types: source.Types(), Mapped: plan.Mapped(source)}
-	b.Device, err = deviceFor(compute.ResolveMode(mode, quantization, b.Stored, decodes))
+	b.Device, err = deviceFor(nil, compute.ResolveMode(mode, quantization, b.Stored, decodes))
 	return b, source, err
 }
 

@@ -79,6 +79,13 @@ func harmless(text string) string {
 }
 
 func code(err error) int {
+	if err == nil {
+		return 0
+	}
+	var of exit
+	if errors.As(err, &of) {
+		return of.code
+	}
 	for _, c := range []struct {
 		is   error
 		code int

@@ -20,6 +20,10 @@ func trainedAdapter(t testing.TB, base string, more ...string) string {
 	return out
 }
 
+// roundingOfLogits bounds differences of float32 logits after large steps of training, whose last bits differ from
+// processor to processor.
+const roundingOfLogits = 5e-4
+
 // readCertificate reads the certificate in a directory.
 func readCertificate(t *testing.T, dir string) (c convert.Certificate) {
 	readJSON(t, filepath.Join(dir, convert.CertificateFile), &c)
@@ -110,7 +114,7 @@ func TestAdaptersAreMergedOnceAndIntoTheirBase(t *testing.T) {
 	require.NoDirExists(t, again)
 	must(t, "merge", "--model_name_or_path", out, "--adapter_name_or_path", run, "--output_dir", again,
 		"--allow_other_base")
-	require.Less(t, readCertificate(t, again).MaxDifference, 1e-4)
+	require.Less(t, readCertificate(t, again).MaxDifference, roundingOfLogits)
 	fails(exitUsage, "output_dir "+out+" exists; --force", "--adapter_name_or_path", run, "--output_dir", out)
 	fails(exitUsage, "is, or holds, the input "+base, "--adapter_name_or_path", run, "--output_dir", base, "--force")
 	must(t, "merge", "--adapter_name_or_path", run, "--output_dir", out, "--force")
@@ -133,7 +137,7 @@ func TestSeveralAdaptersAreMergedWithWeights(t *testing.T) {
 	one, two := trainedAdapter(t, base), trainedAdapter(t, base, "--lora_target", "q_proj,up_proj", "--seed", "5")
 	out := filepath.Join(t.TempDir(), "merged")
 	must(t, "merge", "--adapter_name_or_path", one+","+two, "--adapter_weights", "1,-0.5", "--output_dir", out)
-	require.Less(t, readCertificate(t, out).MaxDifference, 1e-4)
+	require.Less(t, readCertificate(t, out).MaxDifference, roundingOfLogits)
 	var record adapter.Record
 	readJSON(t, filepath.Join(out, adapter.RecordFile), &record)
 	require.Len(t, record.Merged, 2)
@@ -155,7 +159,7 @@ func TestNewTokensAreMergedWithTheirTokenizer(t *testing.T) {
 	run := trainedAdapter(t, base, "--modules_to_save", "lm_head,norm")
 	out := filepath.Join(t.TempDir(), "merged")
 	must(t, "merge", "--adapter_name_or_path", run, "--output_dir", out)
-	require.Less(t, readCertificate(t, out).MaxDifference, 1e-4)
+	require.Less(t, readCertificate(t, out).MaxDifference, roundingOfLogits)
 	require.Equal(t, answerOf(t, "--adapter_name_or_path", run), answerOf(t, "--model_name_or_path", out))
 }
 
@@ -179,7 +183,7 @@ func TestModelsWithoutATokenizerAreMergedAndCompared(t *testing.T) {
 	certificate := readCertificate(t, out)
 	require.Equal(t, "random tokens", certificate.Text)
 	require.Greater(t, certificate.Tokens, 900)
-	require.Less(t, certificate.MaxDifference, 1e-4)
+	require.Less(t, certificate.MaxDifference, roundingOfLogits)
 	kept, err := os.ReadFile(filepath.Join(out, "generation_config.json"))
 	require.NoError(t, err)
 	require.Equal(t, settings, kept)

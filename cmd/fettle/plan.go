@@ -42,6 +42,9 @@ of fettle train.`,
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
+		if isDemo(c, s) && how.Ranks > 1 {
+			return usage(fmt.Errorf("for_ranks is %d: give the ranks a model and data, as fettle train wants it", how.Ranks))
+		}
 		planDemo(cmd, &c, s)
 		if c.OutputDir == "" {
 			c.OutputDir = "."
@@ -162,7 +165,11 @@ func (p planReport) print(out io.Writer, c train.Config) {
 	if p.Free > 0 {
 		fmt.Fprintf(out, "; available: %s", human.Bytes(p.Free))
 	}
-	fmt.Fprintf(out, "\nmemory: %s", human.Bytes(p.Total))
+	of := ""
+	if p.Sharing != nil {
+		of = " of a rank"
+	}
+	fmt.Fprintf(out, "\nmemory%s: %s", of, human.Bytes(p.Total))
 	if p.From != "" {
 		fmt.Fprintf(out, "; %s: %s", p.From, human.Bytes(p.Limit))
 	}
@@ -172,6 +179,10 @@ func (p planReport) print(out io.Writer, c train.Config) {
 			line = human.Wrap("  "+strings.Join(strings.Fields(line), " "), machine.Width(out))
 		}
 		fmt.Fprintln(out, line)
+	}
+	if s := p.Sharing; s != nil {
+		fmt.Fprintf(out, "on one machine all %d ranks take %s, as they share the pages of the base weights\n", s.Ranks,
+			human.Bytes(p.Together))
 	}
 	if p.Fits {
 		return

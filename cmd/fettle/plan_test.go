@@ -253,3 +253,46 @@ func TestAPlanThatDoesNotFitIsRefusedAsTheRunIs(t *testing.T) {
 	}
 	must(t, append([]string{"plan", "--allow", "memory"}, args...)...)
 }
+
+func TestPlanTellsTheMemoryOfRanksOnOneMachine(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{Hidden: 64, Intermediate: 1024, Layers: 4}), rows(t, 14)
+	flags := []string{"plan", "--model_name_or_path", base, "--dataset", set, "--probe", "0", "--max_memory", "none"}
+	var one, four estimate
+	require.NoError(t, json.Unmarshal([]byte(must(t, append(flags, "--json")...)), &one))
+	require.NoError(t, json.Unmarshal([]byte(must(t, append(flags, "--json", "--for_ranks", "4")...)), &four))
+	require.Zero(t, one.Together)
+	require.Equal(t, four.Total+3*(four.Total-four.Memory.Weights), four.Together, "one base and four times the rest")
+	text := must(t, append(flags, "--for_ranks", "4")...)
+	require.Contains(t, text, "\nmemory of a rank: "+human.Bytes(four.Total))
+	require.Contains(t, text, "on one machine all 4 ranks take "+human.Bytes(four.Together)+", as they share")
+}
+
+func TestPlanRefusesTheRanksThatTrainingRefuses(t *testing.T) {
+	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
+	for _, x := range []struct {
+		why, ranks, want string
+		flags            []string
+	}{
+		{"the sequences of a step", "9", "9 ranks share steps of 8 sequences: each needs one. Start fewer, or set " +
+			"gradient_accumulation_steps to 5 or more", []string{"--gradient_accumulation_steps", "4"}},
+		{"the examples", "13", "13 ranks share 12 examples: each needs one in every step. Start fewer, or take more data",
+			[]string{"--gradient_accumulation_steps", "8"}},
+		{"the micro-batches", "7", "7 ranks share steps of 6 micro-batches, which stay whole with share_prefix",
+			[]string{"--gradient_accumulation_steps", "8", "--share_prefix", "true"}},
+		{"all weights", "2", "finetuning_type full trains weights of the base itself", []string{"--finetuning_type", "full"}},
+		{"whole modules", "2", "modules_to_save trains weights of the base itself", []string{"--modules_to_save", "lm_head"}},
+	} {
+		t.Run(x.why, func(t *testing.T) {
+			flags := append([]string{"plan", "--model_name_or_path", base, "--dataset", set, "--probe", "0", "--val_size", "2",
+				"--recipe", "alpaca-lora-short", "--per_device_train_batch_size", "2"}, x.flags...)
+			must(t, flags...)
+			code, stdout, stderr := call("", append(flags, "--for_ranks", x.ranks)...)
+			require.Equal(t, exitRefused, code, stderr)
+			require.Empty(t, stdout)
+			require.Contains(t, stderr, "refused: "+x.want)
+		})
+	}
+	code, _, stderr := call("", "plan", "--for_ranks", "2")
+	require.Equal(t, exitUsage, code)
+	require.Contains(t, stderr, "for_ranks is 2: give the ranks a model and data")
+}

@@ -28,6 +28,15 @@ func TestAProgramWithoutMPISaysWhichHasIt(t *testing.T) {
 			require.NoDirExists(t, run)
 		})
 	}
+	for variable, by := range map[string]string{"PMI_ID": "mpiexec of MPICH", "PRTE_LAUNCHED": "prterun"} {
+		t.Run(variable, func(t *testing.T) {
+			t.Setenv(variable, "1")
+			code, _, stderr := call("", flags...)
+			require.Equal(t, exitUsage, code)
+			require.Contains(t, stderr, by+" has started an unknown number of processes for one run, and this program")
+			require.NoDirExists(t, run)
+		})
+	}
 	code, _, stderr := call("", append(flags, "--ranks", "mpi")...)
 	require.Equal(t, exitUsage, code)
 	require.Contains(t, stderr, "no mpirun or srun has started this process")

@@ -54,20 +54,25 @@ func (l memoryLimits) of(n machine.Need) (limit int64, from string) {
 
 // parts lists memory by use.
 func parts(m plan.Memory) []string {
-	var lines []string
-	if m.Exchange > 0 {
-		lines = append(lines, fmt.Sprintf("  %-40s %10s", "exchange with other ranks", human.Bytes(m.Exchange)))
-	}
-	for _, p := range []struct {
+	type part struct {
 		what  string
 		bytes int64
-	}{
+	}
+	all := []part{
 		{"base weights", m.Weights}, {"trainable parameters, gradients, moments", m.Trainable},
 		{"activations", m.Activations},
 		{"logits", m.Loss}, {"graphs and scratch of the adapter", m.Modules}, {"data", m.Data},
 		{"scratch of products", m.Scratch},
 		{"program, memory not yet reused", m.Program},
-	} {
+	}
+	if m.Exchange > 0 {
+		all = append(all, part{"exchange with other ranks", m.Exchange})
+	}
+	if m.Others > 0 {
+		all = append(all, part{"other ranks here, without base weights", m.Others})
+	}
+	var lines []string
+	for _, p := range all {
 		lines = append(lines, fmt.Sprintf("  %-40s %10s", p.what, human.Bytes(p.bytes)))
 	}
 	return lines

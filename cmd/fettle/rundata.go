@@ -33,6 +33,7 @@ type runData struct {
 	hash                 string // of the tokenizer
 	duplicates           int    // rows left out because the evaluation holds the same
 	ranks                int    // processes that share the run; 0 or 1: one
+	here                 *neighbours
 }
 
 // readRunData reads the data of a run and fills in the settings that depend on the base. On a terminal, progress shows

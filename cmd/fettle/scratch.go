@@ -10,6 +10,7 @@ import (
 
 	"fettle/internal/builtin"
 	"fettle/internal/compute"
+	"fettle/internal/sharedmem"
 	"fettle/internal/world"
 	"fettle/model"
 	"fettle/train"
@@ -45,9 +46,12 @@ func baseShape(c train.Config) (shape *model.Config, tokenizer string, err error
 }
 
 // openBase loads the base of a run, or initializes it.
-func openBase(c train.Config) (*model.Model, error) {
+func openBase(c train.Config) (*model.Model, error) { return openBaseIn(nil, c) }
+
+// openBaseIn is openBase in memory that is shared with other processes, if there is some. New weights are never shared.
+func openBaseIn(shared *sharedmem.Memory, c train.Config) (*model.Model, error) {
 	if c.Shape == "" {
-		return loadModelFor(false, c.ModelName, computeOf(c), c.Quantized)
+		return loadModelFor(false, shared, c.ModelName, computeOf(c), c.Quantized)
 	}
 	shape, _, err := baseShape(c)
 	if err != nil {
@@ -75,7 +79,7 @@ func otherCompute(c train.Config, b plan.Base) (warning string, err error) {
 	if kept == c.Compute {
 		return "", nil
 	}
-	here, err := deviceFor(compute.ResolveMode(c.Compute, c.Quantized, b.Stored, false))
+	here, err := deviceFor(nil, compute.ResolveMode(c.Compute, c.Quantized, b.Stored, false))
 	if err != nil || here.Name() == b.Device.Name() {
 		return "", err
 	}
@@ -85,7 +89,7 @@ func otherCompute(c train.Config, b plan.Base) (warning string, err error) {
 
 // scratchDevice makes the device for new weights, which are float32.
 func scratchDevice(mode string) (compute.Device, error) {
-	return deviceFor(compute.ResolveMode(mode, compute.NotQuantized, compute.F32, false))
+	return deviceFor(nil, compute.ResolveMode(mode, compute.NotQuantized, compute.F32, false))
 }
 
 // The names of the built-in data sets.

@@ -15,6 +15,7 @@ import (
 	"fettle/internal/compute"
 	"fettle/internal/human"
 	"fettle/internal/mpi"
+	"fettle/internal/sharedmem"
 	"fettle/model"
 	"fettle/model/chat"
 	"fettle/train"
@@ -44,8 +45,8 @@ Without a model and data it tunes the built-in model, as fettle demo does.`,
 		if err := loadRun(cmd, s, &c); err != nil {
 			return err
 		}
-		if n, by := mpi.Launched(os.Getenv); isDemo(c, s) && n > 1 && shared.Ranks != "none" {
-			return usage(fmt.Errorf("%s has started %d processes: give them a model and data", by, n))
+		if n, by := mpi.Launched(os.Getenv); isDemo(c, s) && n != 1 && shared.Ranks != "none" {
+			return usage(fmt.Errorf("%s has started %s: give them a model and data", by, mpi.Processes(n)))
 		}
 		if isDemo(c, s) {
 			return demonstrate(cmd, c, s.Given, watch)
@@ -116,6 +117,9 @@ func runTraining(
 		return err
 	}
 	m.warn(log)
+	if m.here, err = j.neighbours(c); err != nil {
+		return err
+	}
 	b, err := newEstimate(c, m)
 	if err != nil {
 		return err
@@ -127,8 +131,9 @@ func runTraining(
 		log.Warn().Msg(note)
 	}
 	b.log(log)
+	m.here.log(log)
 	defer debug.SetGCPercent(debug.SetGCPercent(plan.GCPercent))
-	base, err := openBase(c)
+	base, err := m.here.load(func(shared *sharedmem.Memory) (*model.Model, error) { return openBaseIn(shared, c) })
 	if err != nil {
 		return err
 	}
@@ -154,7 +159,11 @@ func runTraining(
 	if job.Settings, err = ranSettings(c); err != nil {
 		return err
 	}
-	defer hold(cmd.Context(), "Stopping after this micro-batch; Ctrl-C again ends at once.")()
+	word := "Stopping after this micro-batch; Ctrl-C again ends at once."
+	if j != nil && j.rank > 0 {
+		word = ""
+	}
+	defer hold(cmd.Context(), word)()
 	debug.SetGCPercent(b.Memory.GCPercent())
 	job.Ranks = j.ranks()
 	result, err := train.Run(cmd.Context(), c, job)

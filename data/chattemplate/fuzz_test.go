@@ -13,20 +13,24 @@ import (
 	"fettle/data/encode"
 	"fettle/data/internal/datatest"
 	"fettle/internal/budget"
+	"fettle/internal/jinja"
 )
 
-// FuzzRecipe makes a recipe of any template and lays any conversation out: an error, or a sequence with the answer in
-// it whose labels match its tokens.
+// FuzzRecipe makes a recipe of any template and lays any conversation out: an error, or what the template prints for
+// texts of no author, in a sequence whose labels match its tokens. The templates that are given print the answer.
 func FuzzRecipe(f *testing.F) {
 	paths, err := filepath.Glob("../../internal/jinja/testdata/*.jinja")
 	require.NoError(f, err)
 	require.NotEmpty(f, paths)
+	given := map[string]bool{marked: true}
 	for _, path := range paths {
 		source, err := os.ReadFile(path)
 		require.NoError(f, err)
+		given[string(source)] = true
 		f.Add(string(source), "q", "a")
 	}
 	f.Add(marked, "q <|x|>", "")
+	f.Add("{{ messages }}", "it's", "\xff")
 	f.Add("{{ messages[0].content }}", "q", "an answer that it omits")
 	f.Add(`{% for m in messages %}<|x|>{{ m.content | trim }}</s>{% endfor %}`, " q\n", "a </s>")
 	tok := datatest.Spelled{Controls: []string{"<|x|>", "<|im_end|>"}}
@@ -47,7 +51,12 @@ func FuzzRecipe(f *testing.F) {
 		for _, s := range segments {
 			text.WriteString(s.Text)
 		}
-		require.Contains(t, text.String(), strings.TrimFunc(answer, stripped))
+		if given[source] {
+			require.Contains(t, text.String(), strings.TrimFunc(answer, stripped))
+		}
+		if !strings.Contains(source, "strftime_now") {
+			require.Equal(t, printed(t, source, tok, question, answer), text.String())
+		}
 		e, err := datatest.Encode(tok, r, c, 4096)
 		if err != nil {
 			return
@@ -61,3 +70,22 @@ func FuzzRecipe(f *testing.F) {
 
 // stripped reports whether Python's str.strip takes r away.
 func stripped(r rune) bool { return unicode.IsSpace(r) || 0x1c <= r && r <= 0x1f }
+
+// printed returns what a template prints for a question and its answer.
+func printed(t *testing.T, source string, tok datatest.Spelled, question, answer string) string {
+	parsed, err := jinja.Parse(source)
+	require.NoError(t, err)
+	var list []any
+	for _, m := range [][2]string{{"user", question}, {"assistant", answer}} {
+		d := jinja.NewDict()
+		d.Set("role", m[0])
+		d.Set("content", m[1])
+		list = append(list, d)
+	}
+	out, err := parsed.Render(map[string]any{
+		"messages": jinja.NewList(list...), "add_generation_prompt": false, "tools": nil, "documents": nil,
+		"bos_token": tok.Piece(tok.BOS()), "eos_token": tok.Piece(tok.EOS()),
+	})
+	require.NoError(t, err)
+	return out.String()
+}

@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"fettle/internal/tree"
+	"fettle/train"
 )
 
-// Ranks are processes that add up gradients; see train.Ranks. Reduce is the library's own sum.
+// Ranks are processes that add up gradients. Reduce is the library's own sum.
 type Ranks interface {
-	Rank() (rank, size int)
-	Gather(mine []byte) ([][]byte, error)
-	Sum(cuts []int, parts [][][]float32, into [][]float32) error
+	train.Ranks
 	Reduce(x []float32) error
 }
 
@@ -31,11 +30,36 @@ const (
 	oddLeaves   = 7
 )
 
+// rounds is what ranks that add up together must have in common.
+type rounds struct {
+	Program string
+	Sizes   []int
+	Steps   int
+}
+
+// differs lists what two ranks do not have in common.
+func (a rounds) differs(b rounds) (all []string) {
+	if a.Program != b.Program {
+		all = append(all, fmt.Sprintf("the program (%s and %s)", a.Program, b.Program))
+	}
+	if !slices.Equal(a.Sizes, b.Sizes) {
+		all = append(all, fmt.Sprintf("sizes (%v and %v)", a.Sizes, b.Sizes))
+	}
+	if a.Steps != b.Steps {
+		all = append(all, fmt.Sprintf("steps (%d and %d)", a.Steps, b.Steps))
+	}
+	return all
+}
+
 // Allreduce measures sums over ranks, by the tree and by the library's own operation, for each number of MiB. The first
-// rank prints, in milliseconds, the median of the rounds, each as long as it took the slowest.
-func Allreduce(out io.Writer, r Ranks, sizes []int, rounds int) error {
+// rank prints, in milliseconds, the median of the rounds, each as long as it took the slowest. Ranks that do not have
+// the same program, sizes and number of rounds are refused: some would wait for sums that others do not take.
+func Allreduce(out io.Writer, r Ranks, program string, sizes []int, steps int) error {
+	if err := train.Same(r, rounds{program, sizes, steps}, rounds.differs); err != nil {
+		return err
+	}
 	rank, size := r.Rank()
-	wait, err := timed(r, max(rounds, 20), func() error { _, err := r.Gather(make([]byte, 100)); return err })
+	wait, err := timed(r, max(steps, 20), func() error { _, err := r.Gather(make([]byte, 100)); return err })
 	if err != nil {
 		return err
 	}
@@ -49,15 +73,15 @@ func Allreduce(out io.Writer, r Ranks, sizes []int, rounds int) error {
 		for i := range x {
 			x[i] = float32(rank + i%7)
 		}
-		plain, err := timed(r, rounds, func() error { return r.Reduce(x) })
+		plain, err := timed(r, steps, func() error { return r.Reduce(x) })
 		if err != nil {
 			return err
 		}
-		one, err := timedTree(r, rounds, wholeLeaves, x)
+		one, err := timedTree(r, steps, wholeLeaves, x)
 		if err != nil {
 			return err
 		}
-		odd, err := timedTree(r, rounds, oddLeaves, x)
+		odd, err := timedTree(r, steps, oddLeaves, x)
 		if err != nil {
 			return err
 		}

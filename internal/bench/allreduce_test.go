@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -8,18 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"fettle/train"
 	"fettle/train/ranks"
 )
 
-// member is what a goroutine has of a rank: no library.
-type member interface {
-	Rank() (rank, size int)
-	Gather(mine []byte) ([][]byte, error)
-	Sum(cuts []int, parts [][][]float32, into [][]float32) error
-}
-
 // goroutine is a rank whose Reduce does nothing.
-type goroutine struct{ member }
+type goroutine struct{ train.Ranks }
 
 func (goroutine) Reduce([]float32) error { return nil }
 
@@ -28,7 +23,7 @@ func TestTheFirstRankPrintsALineForEachSize(t *testing.T) {
 	texts := make([]strings.Builder, 3)
 	for i, r := range ranks.New(3, time.Minute) {
 		running.Go(func() {
-			if err := Allreduce(&texts[i], goroutine{r}, []int{1, 2}, 3); err != nil {
+			if err := Allreduce(&texts[i], goroutine{r}, "one", []int{1, 2}, 3); err != nil {
 				t.Error(err)
 			}
 		})
@@ -39,4 +34,29 @@ func TestTheFirstRankPrintsALineForEachSize(t *testing.T) {
 	require.Contains(t, lines[0], "3 ranks")
 	require.Contains(t, lines[1], "tree, 3 parts")
 	require.Empty(t, texts[1].String()+texts[2].String())
+}
+
+// They would wait for each other's sums until one is taken for dead.
+func TestRanksThatWouldAddUpOtherThingsAreRefused(t *testing.T) {
+	usual := rounds{"one", []int{1, 2}, 3}
+	for want, other := range map[string]rounds{
+		"the program (one and two)":                {"two", []int{1, 2}, 3},
+		"sizes ([1 2] and [1])":                    {"one", []int{1}, 3},
+		"sizes ([1 2] and [2 1]), steps (3 and 2)": {"one", []int{2, 1}, 2},
+	} {
+		var running sync.WaitGroup
+		errs := make([]error, 3)
+		for i, r := range ranks.New(3, 5*time.Second) {
+			mine := usual
+			if i == 2 {
+				mine = other
+			}
+			running.Go(func() { errs[i] = Allreduce(io.Discard, goroutine{r}, mine.Program, mine.Sizes, mine.Steps) })
+		}
+		running.Wait()
+		for _, err := range errs {
+			require.ErrorIs(t, err, train.ErrRefused)
+			require.EqualError(t, err, "refused: rank 0 and rank 2 differ in "+want)
+		}
+	}
 }

@@ -42,7 +42,8 @@ func Generate(out io.Writer, b Settings) error {
 		return err
 	}
 	blocks, head := matrices(c)
-	reading := rated(took, readings, b.Tokens, 2*float64(b.Tokens)*blocks+2*head, w.top)
+	work := 2 * (float64(b.Tokens)*blocks - float64(b.Tokens-1)*spared(c) + head)
+	reading := rated(took, readings, b.Tokens, work, w.top)
 	each, err := clock(b.Steps, func() error {
 		_, err := s.Decode(prompt[:1])
 		return err

@@ -7,7 +7,7 @@ const (
 	ModeAuto = "auto" // bf16 or f32, whichever the processor is faster at
 	ModeF32  = "f32"  // weights as stored, float32
 	ModeBF16 = "bf16" // both factors rounded to bfloat16, sums in float32
-	ModeInt8 = "int8" // Int8 weights times rows rounded to eight bits, exact sums
+	ModeInt8 = "int8" // Int8 weights times rows rounded to eight bits, exact sums; blocks and NF4 in codes
 )
 
 // Modes lists them.

@@ -2,11 +2,11 @@ package compute
 
 import "math"
 
-// NF4Block weights of a row share a magnitude, the last of a row perhaps fewer; nf4Group magnitudes share a second
+// NF4Block weights of a row share a magnitude, the last of a row perhaps fewer; NF4Group magnitudes share a second
 // scale.
 const (
 	NF4Block = 64
-	nf4Group = 256
+	NF4Group = 256
 )
 
 // NF4Levels lists the values of the codes, for a magnitude of one: quantiles of the normal distribution (Dettmers et
@@ -18,13 +18,20 @@ var NF4Levels = [16]float32{
 	0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
 }
 
+// NF4Codes are the levels times NF4Scale, rounded to whole numbers: the weights that products of codes take for them.
+// Levels differ by 0.0017 in root mean square, 0.0038 at most; of all scales that fit bytes this one errs least.
+var NF4Codes = [16]int8{-112, -78, -59, -44, -32, -21, -10, 0, 9, 18, 28, 38, 49, 63, 81, 112}
+
+// NF4Scale is what NF4Codes are divided by.
+const NF4Scale = 112.03
+
 // NF4Weights holds (N, K) weights NF4Levels[code]·magnitude(block), in blocks along each row. Magnitudes are themselves
-// kept in 8 bits (double quantization): Mean + Scale[b/nf4Group]·Magnitude[b].
+// kept in 8 bits (double quantization): Mean + Scale[b/NF4Group]·Magnitude[b].
 type NF4Weights struct {
 	N, K      int
 	Codes     []byte    // (N, ⌈K/2⌉) element 2i of a row in the upper four bits
 	Magnitude []int8    // (N, ⌈K/64⌉)
-	Scale     []float32 // one for every nf4Group magnitudes
+	Scale     []float32 // one for every NF4Group magnitudes
 	Mean      float32
 }
 
@@ -33,7 +40,7 @@ func (w *NF4Weights) Blocks() int { return (w.K + NF4Block - 1) / NF4Block }
 
 // Largest returns the magnitude of block b, counted through all rows.
 func (w *NF4Weights) Largest(b int) float32 {
-	return w.Mean + float32(w.Scale[b/nf4Group]*float32(w.Magnitude[b]))
+	return w.Mean + float32(w.Scale[b/NF4Group]*float32(w.Magnitude[b]))
 }
 
 // Code returns the code of element k of row i.
@@ -46,6 +53,18 @@ func (w *NF4Weights) Row(dst []float32, i, k0 int) {
 	for c := range dst {
 		k := k0 + c
 		dst[c] = NF4Levels[w.Code(i, k)] * w.Largest(i*w.Blocks()+k/NF4Block)
+	}
+}
+
+// InCodes returns the weights as products of codes take them: NF4Codes[code]·(magnitude(block)/NF4Scale).
+func (w *NF4Weights) InCodes() Rows { return nf4InCodes{w} }
+
+type nf4InCodes struct{ *NF4Weights }
+
+func (w nf4InCodes) Row(dst []float32, i, k0 int) {
+	for c := range dst {
+		k := k0 + c
+		dst[c] = float32(NF4Codes[w.Code(i, k)]) * (w.Largest(i*w.Blocks()+k/NF4Block) * (1 / NF4Scale))
 	}
 }
 
@@ -78,8 +97,8 @@ func (w *NF4Weights) quantizeMagnitudes(m *Matrix) {
 	}
 	w.Mean = float32(sum / float64(max(1, len(tops))))
 	w.Magnitude = make([]int8, len(tops))
-	for lo := 0; lo < len(tops); lo += nf4Group {
-		group := tops[lo:min(len(tops), lo+nf4Group)]
+	for lo := 0; lo < len(tops); lo += NF4Group {
+		group := tops[lo:min(len(tops), lo+NF4Group)]
 		for i := range group {
 			group[i] -= w.Mean
 		}

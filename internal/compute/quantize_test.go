@@ -120,3 +120,24 @@ func TestA5NF4LevelsAreQuantilesOfTheNormalDistribution(t *testing.T) {
 		require.InDelta(t, want[i]/quantile(edge), level, 1e-6, "level %d", i)
 	}
 }
+
+// The levels that products of codes take are whole multiples of 1/NF4Scale, and no scale within bytes errs less.
+func TestNF4CodesErrLeastOfAllScales(t *testing.T) {
+	deviation := func(scale float64) (sum float64) {
+		for _, level := range NF4Levels {
+			d := math.RoundToEven(scale*float64(level))/scale - float64(level)
+			sum += d * d / 16
+		}
+		return math.Sqrt(sum)
+	}
+	most := 0.0
+	for c, level := range NF4Levels {
+		require.Equal(t, math.RoundToEven(NF4Scale*float64(level)), float64(NF4Codes[c]))
+		most = max(most, math.Abs(float64(NF4Codes[c])/NF4Scale-float64(level)))
+	}
+	require.InDelta(t, 0.0017, deviation(NF4Scale), 5e-5)
+	require.InDelta(t, 0.0038, most, 5e-5)
+	for scale := 32.0; scale < 127.5; scale += 0.01 {
+		require.GreaterOrEqual(t, deviation(scale), deviation(NF4Scale)-1e-7, "%g", scale)
+	}
+}

@@ -24,6 +24,7 @@ type Need struct {
 	Resident int64 // pages in use at the peak
 	Spare    int64 // pages that are asked for and never used
 	Mapped   int64 // bytes of mapped files
+	Others   int64 // of Resident, pages of other processes, which limits of one do not count
 }
 
 // beside returns what a limit counts in addition to the pages in use.
@@ -31,9 +32,9 @@ func (n Need) beside(k Kind) int64 {
 	const heap = 64 << 20 // that a heap grows by at least
 	switch k {
 	case Private:
-		return n.Spare + heap
+		return n.Spare + heap - n.Others
 	case Address:
-		return n.Spare + heap + n.Mapped + int64(runtime.GOMAXPROCS(0)+8)*threadStack
+		return n.Spare + heap - n.Others + n.Mapped + int64(runtime.GOMAXPROCS(0)+8)*threadStack
 	}
 	return 0
 }

@@ -96,3 +96,14 @@ func TestThisMachineHasLimits(t *testing.T) {
 	require.True(t, ok)
 	require.Greater(t, l.Left, int64(1<<20))
 }
+
+// Other processes' pages count where the machine's do, and not where one process's do.
+func TestPagesOfOthersCountWhereTheyAre(t *testing.T) {
+	const mib = int64(1) << 20
+	n := Need{Resident: 300 * mib, Others: 200 * mib}
+	for kind, want := range map[Kind]int64{Resident: 1000 * mib, Private: (1000 + 200 - 64) * mib} {
+		l, ok := Tightest([]Limit{{Left: 1000 * mib, Of: kind}}, n)
+		require.True(t, ok)
+		require.Equal(t, want, l.Left)
+	}
+}

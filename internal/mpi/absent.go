@@ -26,14 +26,17 @@ func (*World) Reduce([]float32) error { return ErrAbsent }
 // Version returns nothing.
 func (*World) Version() string { return "" }
 
+// Path returns nothing.
+func (*World) Path() string { return "" }
+
 // Library returns nothing.
 func (*World) Library() string { return "" }
 
 // Lost is never closed.
 func (*World) Lost() <-chan struct{} { return nil }
 
-// Close does nothing.
-func (*World) Close() error { return nil }
+// Close returns mine.
+func (*World) Close(mine []byte) ([][]byte, error) { return [][]byte{mine}, nil }
 
 // Abort does nothing.
 func (*World) Abort(int) {}

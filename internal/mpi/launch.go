@@ -8,6 +8,8 @@ package mpi
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -15,6 +17,9 @@ import (
 // ErrAbsent is the error of Join in a program without MPI.
 var ErrAbsent = errors.New("this program has no MPI in it: take fettle-mpi, which go build -tags mpi ./cmd/fettle " +
 	"makes for Linux")
+
+// ErrLate is the error of Join where not all ranks come.
+var ErrLate = errors.New("the ranks have not all come")
 
 // Options say how to join.
 type Options struct {
@@ -24,11 +29,14 @@ type Options struct {
 	Say      func(text string) // tells people that a rank is gone
 }
 
-// kind is a kind of launcher, which tells how many processes it has started by a variable.
+// kind is a kind of launcher, which is known by the variables that it sets.
 type kind struct {
-	variable string
-	name     string
-	library  []string // names of the libraries that fit, the likeliest first
+	name    string
+	mark    string   // is set in each of its processes
+	size    string   // tells how many it has started; "": none does
+	rank    string   // numbers them
+	library []string // names of the libraries that fit, the likeliest first
+	daemons []string // names of its programs that start ranks, in the directory bin beside lib
 }
 
 // The sonames of Open MPI 2 to 5, of the MPICH family and as Debian calls it, and of MPI 5.
@@ -40,35 +48,81 @@ var (
 
 // kinds lists the launchers, those that set others' variables too first.
 func kinds() []kind {
+	prrte := []string{"prted", "prterun", "prte"}
+	hydra := []string{"hydra_pmi_proxy", "pmi_proxy", "mpiexec.gforker"}
 	return []kind{
-		{"OMPI_COMM_WORLD_SIZE", "mpirun of Open MPI", openMPI},
-		{"PMI_SIZE", "mpiexec of MPICH", mpich},
-		{"MPI_LOCALNRANKS", "mpiexec of MPICH", mpich},
-		{"SLURM_STEP_NUM_TASKS", "srun", append(openMPI[:1:1], mpich...)},
+		{"mpirun of Open MPI", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", openMPI,
+			append(prrte, "orted", "orterun", "mpirun")},
+		{"mpiexec of MPICH", "PMI_SIZE", "PMI_SIZE", "PMI_RANK", mpich, hydra},
+		{"mpiexec of MPICH", "PMI_ID", "", "PMI_ID", mpich, hydra}, // with -pmi-port
+		{"prterun", "PRTE_LAUNCHED", "", "PMIX_RANK", openMPI, prrte},
+		{"srun", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_TASKS", "SLURM_PROCID",
+			slices.Concat(openMPI, mpich), nil},
 	}
 }
 
-// Launched returns how many processes the launcher says it has started for one run, and its name; 1 where there is
-// none.
-func Launched(getenv func(string) string) (n int, by string) {
+// launched returns the launcher that has started this process, and how many it says it has started for one run, 0 where
+// it does not say. One that started a single process may have been left behind by a shell around the launcher.
+func launched(getenv func(string) string) (by kind, n int, ok bool) {
+	n = 1
 	for _, k := range kinds() {
-		if n, err := strconv.Atoi(getenv(k.variable)); err == nil && n > 0 {
-			return n, k.name
+		count, err := 0, error(nil)
+		if k.size != "" {
+			count, err = strconv.Atoi(getenv(k.size))
+		}
+		if getenv(k.mark) == "" || err != nil || count < 0 || ok && count < 2 {
+			continue
+		}
+		if by, n, ok = k, count, true; n != 1 {
+			break
 		}
 	}
-	return 1, ""
+	return by, n, ok
 }
 
-// candidates lists the libraries to try, those that fit the launcher first.
-func candidates(o Options) (names []string) {
+// Launched returns how many processes the launcher says it has started for one run, 0 where it does not say, and its
+// name; 1 where there is none.
+func Launched(getenv func(string) string) (n int, by string) {
+	k, n, _ := launched(getenv)
+	return n, k.name
+}
+
+// Processes counts n processes, as Launched does.
+func Processes(n int) string {
+	if n == 0 {
+		return "an unknown number of processes"
+	}
+	return strconv.Itoa(n) + " processes"
+}
+
+// foreign returns why a library that sees so many ranks is not the launcher's; nil: it is. Otherwise each process
+// would be alone, and there would be as many runs as processes.
+func foreign(getenv func(string) string, size int, library string) error {
+	k, n, ok := launched(getenv)
+	if !ok || n == size {
+		return nil
+	}
+	if n == 0 {
+		if rank, err := strconv.Atoi(getenv(k.rank)); err != nil || rank < size {
+			return nil
+		}
+	}
+	advice := "Take that one's mpirun, or name the library of this one by --mpi_library"
+	if k.name == "srun" {
+		advice = "Take another of srun --mpi=list: Open MPI wants pmix, MPICH and Intel MPI pmi2"
+	}
+	return fmt.Errorf("%s has started %s, and the MPI library sees %d: %s belongs to another launcher. %s", k.name,
+		Processes(n), size, library, advice)
+}
+
+// candidates lists the libraries to try: those beside the launcher, then others that fit it, then all.
+// programs are those that have started this one, the nearest first.
+func candidates(o Options, programs []string) (names []string) {
 	if o.Library != "" {
 		return []string{o.Library}
 	}
-	for _, k := range kinds() {
-		if o.Getenv(k.variable) != "" {
-			names = append(names, k.library...)
-			break
-		}
+	if k, _, ok := launched(o.Getenv); ok {
+		names = append(k.beside(programs), k.library...)
 	}
 	for _, all := range [][]string{openMPI, mpich, standard, {"libmpi.so"}} {
 		names = append(names, all...)

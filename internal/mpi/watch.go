@@ -106,8 +106,14 @@ func (p *peer) goOn(c *comm) error {
 // run beats until all have said farewell, or one is gone.
 func (h *heart) run() error {
 	var spoke time.Time
-	farewell := false
+	farewell, turn := false, time.Now()
 	for {
+		if time.Since(turn) > h.deadline/2 { // this process slept, perhaps with all others: what they said is still to come
+			for _, p := range h.peers {
+				p.heard = time.Now()
+			}
+		}
+		turn = time.Now()
 		select {
 		case <-h.ending:
 			farewell = true

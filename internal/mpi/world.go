@@ -27,16 +27,19 @@ type World struct {
 	done chan func() // calls for the thread that MPI was started on
 }
 
-// Join starts MPI and waits for all processes that the launcher has started. Where the library sees another number of
-// them, it is not the launcher's, and there would be as many runs as processes.
+// patienceOfStart is how much longer than for one that is silent ranks wait for one that has not come yet.
+const patienceOfStart = 15 * time.Second
+
+// Join starts MPI and waits for all processes that the launcher has started; if they do not come, its error is ErrLate.
+// A library that does not see them is refused.
 func Join(o Options) (*World, error) {
-	l, err := open(candidates(o))
+	l, err := open(candidates(o, ancestors()))
 	if err != nil {
 		return nil, err
 	}
 	w := &World{lost: make(chan struct{}), done: make(chan func())}
 	w.in.l, w.out.l = l, l
-	started := make(chan error)
+	started := make(chan error, 1)
 	go func() { // one thread for Init and Finalize
 		runtime.LockOSThread()
 		var err error
@@ -46,12 +49,17 @@ func Join(o Options) (*World, error) {
 			call()
 		}
 	}()
-	if err := <-started; err != nil {
+	select {
+	case err = <-started:
+	case <-time.After(o.Deadline + patienceOfStart): // a rank that never comes leaves the others in Init
+		err = fmt.Errorf("%w within %v: one has ended before it came, as its own message may tell, was stopped, or cannot "+
+			"be reached. A longer --ranks_timeout waits longer", ErrLate, o.Deadline+patienceOfStart)
+	}
+	if err != nil {
 		return nil, err
 	}
-	if n, by := Launched(o.Getenv); n != w.size {
-		return nil, fmt.Errorf("%s has started %d processes, and the MPI library sees %d: %.60q belongs to another launcher."+
-			" Take that one's mpirun, or name the library of this one by --mpi_library", by, n, w.size, l.version)
+	if err := foreign(o.Getenv, w.size, fmt.Sprintf("%.60q (%s)", l.version, l.path)); err != nil {
+		return nil, err
 	}
 	host, _ := os.Hostname()
 	w.names = make([]string, w.size)
@@ -96,6 +104,9 @@ func (w *World) over() error {
 
 // Version returns what the library says of itself.
 func (w *World) Version() string { return w.version }
+
+// Path returns the library's path, or the name by which the system found it.
+func (w *World) Path() string { return w.path }
 
 // Library names the library: Open MPI v4.1.4, MPICH Version: 4.0.2.
 func (w *World) Library() string {
@@ -176,33 +187,41 @@ func (w *World) Reduce(x []float32) error {
 }
 
 const (
-	endPause    = time.Second      // between the last meeting and the end of MPI
-	endPatience = 20 * time.Second // that MPI has to end
+	lastMeetings = 5 // before the end of MPI, with a pause after each
+	endPause     = 100 * time.Millisecond
+	endPatience  = 20 * time.Second // that MPI has to end
 )
 
-// Close ends MPI, when all ranks call it. They meet once more and pause before: over TCP, Finalize of MPICH 4.0 hangs
-// where connections are still being made. Should it hang all the same, the process ends without.
-func (w *World) Close() error {
+// Close ends MPI, when all ranks call it, and returns what each says last. They meet some times more before: over TCP,
+// Finalize of MPICH 4.0 hangs where connections are still being made, which goes on in meetings. Should it hang all the
+// same, the process ends without.
+func (w *World) Close(mine []byte) (last [][]byte, err error) {
 	if err := w.over(); err != nil {
-		return err
+		return nil, err
 	}
 	if err := w.beat.stop(); err != nil {
-		return err
+		return nil, err
 	}
-	if _, err := w.Gather(nil); err != nil {
-		return err
+	for range lastMeetings {
+		if last, err = w.Gather(mine); err != nil {
+			return nil, err
+		}
+		if w.size > 1 {
+			time.Sleep(endPause)
+		}
 	}
-	if w.size > 1 {
-		time.Sleep(endPause)
-	}
-	err := errors.Join(w.in.free(), w.out.free())
+	err = errors.Join(w.in.free(), w.out.free())
 	ended := make(chan error, 1)
-	w.done <- func() { ended <- w.call("MPI_Finalize") }
+	w.done <- func() {
+		err := w.call("MPI_Finalize")
+		w.atExit()
+		ended <- err
+	}
 	select {
 	case failed := <-ended:
-		return errors.Join(err, failed)
+		return last, errors.Join(err, failed)
 	case <-time.After(endPatience):
-		return err
+		return last, err
 	}
 }
 

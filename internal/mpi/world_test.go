@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -20,15 +21,18 @@ import (
 	"fettle/internal/tree"
 )
 
-// asRank makes the test's program a rank, which does what the variable names.
 const (
-	asRank    = "FETTLE_MPI_RANK"
+	asRank    = "FETTLE_MPI_RANK" // makes the test's program a rank, which does what the variable names
 	ofLibrary = "FETTLE_MPI_LIBRARY"
+	installed = "FETTLE_MPI_DIRS" // directories of other MPIs, with bin and lib, as of a list of paths
 )
 
 func TestMain(m *testing.M) {
 	do := map[string]func(*World) error{
-		"meet": meet, "sum": sum, "finish": func(*World) error { return nil },
+		"meet": meet, "sum": sum, "finish": func(w *World) error {
+			fmt.Println("library", w.Path())
+			return nil
+		},
 	}[os.Getenv(asRank)]
 	if do == nil {
 		os.Exit(m.Run())
@@ -40,7 +44,7 @@ func TestMain(m *testing.M) {
 		err = do(w)
 	}
 	if err == nil {
-		err = w.Close()
+		_, err = w.Close(nil)
 	}
 	if err != nil {
 		fmt.Println(err)
@@ -49,17 +53,37 @@ func TestMain(m *testing.M) {
 	fmt.Println("well")
 }
 
-// launchers lists the commands that are installed, without the number of ranks.
-func launchers(t *testing.T) map[string][]string {
+// launcher is a command that takes the number of ranks and a program.
+type launcher struct {
+	name, dir string
+	command   []string
+}
+
+// ranks returns the command that runs the test's program as n ranks.
+func (l launcher) ranks(n int, do, library string) *exec.Cmd {
+	cmd := exec.Command(l.command[0], append(slices.Clone(l.command[1:]), "-n", strconv.Itoa(n), os.Args[0])...)
+	cmd.Env = append(os.Environ(), asRank+"="+do, ofLibrary+"="+library)
+	return cmd
+}
+
+// launchers lists those that are installed.
+func launchers(t *testing.T) (found []launcher) {
 	t.Setenv("OMPI_ALLOW_RUN_AS_ROOT", "1")
 	t.Setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-	found := map[string][]string{}
-	for name, command := range map[string][]string{
-		"Open MPI": {"mpirun.openmpi", "--oversubscribe", "--bind-to", "none", "-n"}, "MPICH": {"mpirun.mpich", "-n"},
+	openMPI := []string{"--oversubscribe", "--bind-to", "none"}
+	for _, l := range []launcher{
+		{"Open MPI", "", append([]string{"mpirun.openmpi"}, openMPI...)}, {"MPICH", "", []string{"mpirun.mpich"}},
 	} {
-		if _, err := exec.LookPath(command[0]); err == nil {
-			found[name] = command
+		if _, err := exec.LookPath(l.command[0]); err == nil {
+			found = append(found, l)
 		}
+	}
+	for _, dir := range filepath.SplitList(os.Getenv(installed)) {
+		l := launcher{filepath.Base(dir), dir, []string{filepath.Join(dir, "bin", "mpiexec")}}
+		if _, err := os.Stat(filepath.Join(dir, "lib", "libmpi.so.40")); err == nil {
+			l.command = append(l.command, openMPI...)
+		}
+		found = append(found, l)
 	}
 	if len(found) == 0 {
 		t.Skip("neither Open MPI nor MPICH is installed")
@@ -69,15 +93,19 @@ func launchers(t *testing.T) map[string][]string {
 
 // all runs the test's program as ranks.
 func all(t *testing.T, do string) {
-	for name, command := range launchers(t) {
-		for _, n := range []int{1, 2, 3, 4} {
-			t.Run(fmt.Sprint(name, " ", n), func(t *testing.T) {
-				cmd := exec.Command(command[0], append(slices.Clone(command[1:]), strconv.Itoa(n), os.Args[0])...)
-				cmd.Env = append(os.Environ(), asRank+"="+do)
-				out, err := cmd.CombinedOutput()
-				require.NoError(t, err, "%s", out)
-				require.Equal(t, n, strings.Count(string(out), "well"), "%s", out)
-			})
+	for _, l := range launchers(t) {
+		libraries := []string{""}
+		if standard, _ := filepath.Glob(filepath.Join(l.dir, "lib", "libmpi_abi.so.?")); l.dir != "" {
+			libraries = append(libraries, standard...)
+		}
+		for _, library := range libraries {
+			for _, n := range []int{1, 2, 3, 4} {
+				t.Run(fmt.Sprint(l.name, " ", filepath.Base(library), " ", n), func(t *testing.T) {
+					out, err := l.ranks(n, do, library).CombinedOutput()
+					require.NoError(t, err, "%s", out)
+					require.Equal(t, n, strings.Count(string(out), "well"), "%s", out)
+				})
+			}
 		}
 	}
 }
@@ -203,17 +231,39 @@ func united(leaves [][]float32) [][]float32 {
 	return out
 }
 
+// Where several are installed, the first that the system finds is the library of one of them. MPICH 5's launcher kills
+// ranks, more often than not one of four, if one ends without a word to it.
+func TestTheLibraryIsTheLaunchers(t *testing.T) {
+	for _, l := range launchers(t) {
+		tries := 1
+		if l.dir != "" {
+			tries = 6
+		}
+		for range tries {
+			out, err := l.ranks(4, "finish", "").CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			want := map[string]string{"Open MPI": "library libmpi.so.40\n", "MPICH": "library libmpich.so.12\n"}[l.name]
+			if l.dir != "" {
+				want = "library " + l.dir + "/lib/"
+			}
+			require.Equal(t, 4, strings.Count(string(out), want), "%s: %s", l.name, out)
+		}
+	}
+}
+
 // Under the launcher of another library every process would be alone.
 func TestAnotherLaunchersLibraryIsRefused(t *testing.T) {
-	found := launchers(t)
-	if len(found) < 2 {
-		t.Skip("takes two libraries")
+	found := map[string]launcher{}
+	for _, l := range launchers(t) {
+		found[l.name] = l
 	}
 	for name, library := range map[string]string{"Open MPI": "libmpich.so.12", "MPICH": "libmpi.so.40"} {
-		cmd := exec.Command(found[name][0], append(slices.Clone(found[name][1:]), "2", os.Args[0])...)
-		cmd.Env = append(os.Environ(), asRank+"=finish", ofLibrary+"="+library)
-		out, err := cmd.CombinedOutput()
+		if found["Open MPI"].command == nil || found["MPICH"].command == nil {
+			t.Skip("takes both libraries of the system")
+		}
+		out, err := found[name].ranks(2, "finish", library).CombinedOutput()
 		require.Error(t, err, "%s", out)
 		require.Contains(t, string(out), "has started 2 processes, and the MPI library sees 1")
+		require.Contains(t, string(out), "("+library+") belongs to another launcher")
 	}
 }

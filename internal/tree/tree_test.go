@@ -2,7 +2,10 @@ package tree
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -64,6 +67,40 @@ func TestDepthIsLogarithmic(t *testing.T) {
 			require.LessOrEqual(t, len(Nodes(lo, n)), 2*bits.Len(uint(n-lo)))
 			require.LessOrEqual(t, Deepest(lo, n), 2*bits.Len(uint(n-lo)))
 			require.GreaterOrEqual(t, Deepest(lo, n), len(Nodes(lo, n)))
+		}
+	}
+}
+
+// sum adds leaves lo … hi-1 as the package says: the largest complete subtree, and then the rest, itself such a sum.
+func sum(leaves []float32, lo, hi int) float32 {
+	if hi-lo == 1 {
+		return leaves[lo]
+	}
+	half := 1 << (bits.Len(uint(hi-lo-1)) - 1)
+	return sum(leaves, lo, lo+half) + sum(leaves, lo+half, hi)
+}
+
+func TestUniteAddsInTheOrderOfTheTree(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 5))
+	for n := 1; n <= 40; n++ {
+		leaves := make([]float32, n)
+		for i := range leaves { // of many magnitudes, so that orders have different sums
+			leaves[i] = float32(rng.NormFloat64() * math.Exp2(rng.Float64()*20))
+		}
+		for ranks := 1; ranks <= 5; ranks++ {
+			cuts := []int{0}
+			for range ranks - 1 {
+				cuts = append(cuts, rng.IntN(n+1))
+			}
+			cuts = append(cuts, n)
+			slices.Sort(cuts)
+			parts := make([][][]float32, ranks)
+			for r := range parts {
+				for _, node := range Nodes(cuts[r], cuts[r+1]) {
+					parts[r] = append(parts[r], []float32{sum(leaves, node.At, node.End())})
+				}
+			}
+			require.Equal(t, []float32{sum(leaves, 0, n)}, Unite(cuts, parts), "%d leaves, cut at %v", n, cuts)
 		}
 	}
 }

@@ -47,7 +47,7 @@ func Answers(all []Answering, tokens int) Memory {
 // Need returns what a run or model with an estimate takes of the limits of a process.
 func (m Memory) Need(bases ...Base) machine.Need {
 	const alignment = 2 << 20 // of arrays of the device that are as large
-	n := machine.Need{Resident: m.Total(), Spare: m.Scratch}
+	n := machine.Need{Resident: m.Total(), Spare: m.Scratch, Others: m.Others}
 	for _, b := range bases {
 		n.Mapped += b.Mapped
 		for _, p := range model.Projections() {

@@ -22,9 +22,11 @@ func (c Change) String() string { return fmt.Sprintf("%-34s # %s", c.Key+": "+c.
 
 // Fit finds settings that bring the memory estimate of a run under a limit, first those that do not change the result.
 // It returns the estimate with them, which is the smallest it found if no settings suffice. tokens counts the tokens of
-// the data.
-func Fit(c train.Config, b Base, training, evaluation []data.Example, tokens int, limit int64) ([]Change, int64) {
-	f := &fit{config: c, base: b, training: training, evaluation: evaluation, tokens: tokens, limit: limit}
+// the data, ranks those of the machine that share the base, at least one.
+func Fit(
+	c train.Config, b Base, training, evaluation []data.Example, tokens, ranks int, limit int64,
+) ([]Change, int64) {
+	f := &fit{config: c, base: b, training: training, evaluation: evaluation, tokens: tokens, ranks: ranks, limit: limit}
 	f.need = f.estimate()
 	if f.config.Recompute != "all" {
 		f.try("recompute", "all", "activations are computed twice instead of kept; same result, about a third slower",
@@ -47,14 +49,14 @@ type fit struct {
 	config               train.Config
 	base                 Base
 	training, evaluation []data.Example
-	tokens               int
+	tokens, ranks        int
 	limit, need          int64
 	changes              []Change
 }
 
 func (f *fit) estimate() int64 {
 	w := train.NewWorkload(f.config, f.training, f.evaluation)
-	return Estimate(f.config, f.base, w, f.tokens).Total()
+	return Estimate(f.config, f.base, w, f.tokens).Together(f.ranks).Total()
 }
 
 // try changes a setting if the limit is not reached yet, and undoes it if that saves no memory. It reports whether the

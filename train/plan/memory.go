@@ -37,16 +37,30 @@ type Memory struct {
 	Scratch     int64 `json:"scratch"`            // working memory of products and attention
 	Program     int64 `json:"program"`            // the program itself, and garbage
 	Exchange    int64 `json:"exchange,omitempty"` // buffers of a rank, where several share the run
+	Others      int64 `json:"others,omitempty"`   // of ranks on the machine, which share the weights' pages
 }
 
 // Total is the sum.
 func (m Memory) Total() int64 {
-	return m.Weights + m.Trainable + m.Activations + m.Loss + m.Modules + m.Data + m.Scratch + m.Program + m.Exchange
+	return m.Weights + m.Trainable + m.Activations + m.Loss + m.Modules + m.Data + m.Scratch + m.Program + m.Exchange +
+		m.Others
 }
 
 // Share is the memory of a rank of those that share the run.
 func (m Memory) Share(s train.Sharing, trainable int) Memory {
 	m.Exchange = s.Buffers(trainable)
+	return m
+}
+
+// Together is the memory of n ranks on one machine, of which one has m and the others share the pages of its weights.
+func (m Memory) Together(n int) Memory {
+	m.Others = int64(max(n-1, 0)) * (m.Total() - m.Weights)
+	return m
+}
+
+// Reading is the memory of a rank that shares the pages of another's weights, which count there.
+func (m Memory) Reading() Memory {
+	m.Weights = 0
 	return m
 }
 

@@ -80,7 +80,7 @@ func TestFitChangesResultsLast(t *testing.T) {
 	c.Recompute, c.BatchSize, c.Accumulation, c.Cutoff = "none", 8, 2, 1024
 	set := alike(40, 1024)
 	fit := func(limit int64) (lines []string, need int64) {
-		changes, need := Fit(c, b, set, nil, 0, limit)
+		changes, need := Fit(c, b, set, nil, 0, 1, limit)
 		for _, c := range changes {
 			lines = append(lines, c.Key+": "+c.Value)
 		}
@@ -148,4 +148,21 @@ func TestPartialSumsAreCounted(t *testing.T) {
 	for n, sums := range map[int]int64{1: 0, 2: 0, 3: 1, 6: 1, 7: 2, 14: 2, 15: 3, 30: 3, 31: 4} {
 		require.Equal(t, sums*gradients, modules(n)-modules(1), "%d sequences", n)
 	}
+}
+
+func TestRanksOfOneMachineCountTheBaseOnce(t *testing.T) {
+	m := Memory{Weights: 1000, Activations: 70, Exchange: 7}
+	require.Equal(t, m, m.Together(1))
+	require.EqualValues(t, 1000+3*77, m.Together(3).Total())
+	require.EqualValues(t, 77, m.Reading().Total())
+	one, four := of7b(), alike(4, 256)
+	c := train.Defaults()
+	n := Estimate(c, one, train.NewWorkload(c, four, nil), 0)
+	limit := n.Together(4).Total()
+	changes, need := Fit(c, one, four, nil, 0, 4, limit)
+	require.Empty(t, changes)
+	require.Equal(t, limit, need)
+	changes, need = Fit(c, one, four, nil, 0, 4, limit-1)
+	require.NotEmpty(t, changes, "the others' memory is made smaller, too")
+	require.Less(t, need, limit)
 }

@@ -56,14 +56,14 @@ func (d *device) Attend(out, q, k, v []float32, segs []compute.Segment, a comput
 		}
 		if d.tiled() {
 			keys, values := d.pairsOf(&h, k, s, false), d.pairsOf(&h, v, s, true)
-			d.attend(&h, out, q, keys, values, s, !d.finite(&h, v, s))
+			d.attend(&h, out, q, keys, values, s, !finite(&h, s, d.finiteRows(&h, v)))
 			d.free.putWords(keys.words)
 			d.free.putWords(values.words)
 			continue
 		}
 		s = s.Behind(h.first(s, 0))
 		keys, values := d.transposeRows(&h, k, s), d.gatherRows(&h, v, s, true)
-		d.attend(&h, out, q, &keys, &values, s, !d.finite(&h, v, s))
+		d.attend(&h, out, q, &keys, &values, s, !finite(&h, s, d.finiteRows(&h, v)))
 		d.free.put(keys.floats)
 		d.endGathered(&values)
 	}
@@ -112,14 +112,21 @@ func (d *device) attend(
 	})
 }
 
-// finite reports whether the rows of v are finite that some queries of s see, and others do not.
-func (d *device) finite(h *heads, v []float32, s compute.Segment) bool {
-	all := func(run run) bool {
-		return run.n <= 0 || d.core.Finite(v[run.row*h.kw:(run.row+run.n)*h.kw]) == 0
-	}
+// finite reports whether the values are finite that some queries of s see, and others do not; all reports it of n rows
+// from one on.
+func finite(h *heads, s compute.Segment, all func(row, n int) bool) bool {
 	if hidden := h.first(s, s.Len-1); hidden > 0 { // by the window
-		r := runs(s)
-		return all(r[0]) && all(r[1])
+		for _, r := range runs(s) {
+			if r.n > 0 && !all(r.row, r.n) {
+				return false
+			}
+		}
+		return true
 	}
-	return all(run{row: s.Key + s.Past + 1, n: s.Len - 1})
+	return s.Len == 1 || all(s.Key+s.Past+1, s.Len-1)
+}
+
+// finiteRows reports it of rows of v.
+func (d *device) finiteRows(h *heads, v []float32) func(row, n int) bool {
+	return func(row, n int) bool { return d.core.Finite(v[row*h.kw:(row+n)*h.kw]) == 0 }
 }

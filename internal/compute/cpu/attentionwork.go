@@ -108,7 +108,7 @@ func (keys *keyPanels) scores(t *attentionWork, dst, x []float32) {
 		}
 		t.core.PackF32(&t.pk)
 	})
-	t.t = kernel.Tile{LDC: t.span, LDB: panel, Steps: t.HeadDim}
+	t.t = kernel.Tile{LDC: t.span, LDB: panel, Steps: t.HeadDim, Ahead: t.core.Ahead}
 	for j := t.from(0) / panel * panel; j < t.seen(t.n-1); j += panel {
 		t.t.B = kernel.Words(keys.at(t.head, j/panel))
 		t.tiles(func(at, n, from, keys int) {
@@ -156,7 +156,7 @@ func (v *gathered) multiply(t *attentionWork, x []float32) {
 				src := kernel.Words(x[at*t.span+from:])
 				t.pk = kernel.Pack{Dst: t.packed, LDD: n, Src: src, LDS: t.span, Rows: n, Cols: steps}
 				t.core.PackF32(&t.pk)
-				t.t = kernel.Tile{LDC: t.wide, A: t.packed, LDA: n, LDB: v.ld, Steps: steps, Rows: n}
+				t.t = kernel.Tile{LDC: t.wide, A: t.packed, LDA: n, LDB: v.ld, Steps: steps, Rows: n, Ahead: t.core.Ahead}
 				if from > first {
 					t.t.Mode = kernel.ModeContinue
 				}

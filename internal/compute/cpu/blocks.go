@@ -10,6 +10,7 @@ import (
 // bits, see kernel.Blocks.
 type blockPanels struct {
 	n, k    int
+	kind    compute.DType
 	of      block.Type
 	kernels kernel.BlockKernels
 	pitch   int           // words from panel to panel
@@ -24,11 +25,13 @@ func lines(t block.Type, k int) int { return k / t.Elements * t.Bytes / 2 }
 
 func (d *device) packBlocks(w *compute.Matrix) *blockPanels {
 	of, _ := w.Type.Block()
-	p := &blockPanels{n: w.N, k: w.K, of: of, kernels: d.core.Blocks[w.Type]}
+	p := &blockPanels{n: w.N, k: w.K, kind: w.Type, of: of, kernels: d.core.Blocks[w.Type]}
 	p.pitch = pitch((lines(of, w.K) + 1) / 2)
 	count := (w.N + panel - 1) / panel
-	p.data = kernel.InArena(d.arena, p, count*p.pitch)
-	d.each(count, func(j int) { d.transposeBlocks(p.data[j*p.pitch:], w, j) })
+	r := roomFor(d, p, w.Name, w.Type, w.N, w.K, count*p.pitch)
+	if p.data = r.words; !r.filled {
+		d.each(count, func(j int) { d.transposeBlocks(p.data[j*p.pitch:], w, j) })
+	}
 	return p
 }
 
@@ -44,6 +47,7 @@ func (d *device) transposeBlocks(dst []kernel.Word, w *compute.Matrix, j int) {
 		n := min(4*piece, size-at)
 		cols := (n + 3) / 4
 		for c := range count {
+			rows[c*piece+cols-1] = 0 // a row may end within a word
 			kernel.CopyBytes(rows[c*piece:], w.RowBytes(j*panel + c)[at:at+n])
 		}
 		for c := 0; c < count; c += 16 {

@@ -5,12 +5,12 @@ import (
 	"fettle/internal/compute/cpu/kernel"
 )
 
-// cache holds values in rows, and keys transposed as attention reads them, so that no key is transposed twice:
-// (panels, key heads, Dh, 32).
+// cache holds keys and values head by head, as attention reads them in order: keys transposed (key heads, panels, Dh,
+// 32), so that none is transposed twice, and values (key heads, keys, wide).
 type cache struct {
 	*device
 	h            heads
-	rows         int
+	rows, room   int // keys that there are, and that there is room for: whole panels
 	keys, values []float32
 }
 
@@ -27,10 +27,10 @@ func (c *cache) Append(k, v []float32, at, n int) {
 	compute.Need(len(k), n*c.h.kw)
 	compute.Need(len(v), n*c.h.kw)
 	compute.Need(c.rows, at)
-	c.rows = at + n
-	extend(&c.keys, upTo(c.rows, panel)*panel*c.h.kw)
-	extend(&c.values, c.rows*c.h.kw)
-	c.Copy(c.values[at*c.h.kw:], v)
+	if c.rows = at + n; c.rows > c.room {
+		c.Reserve(max(c.rows, 2*c.room))
+	}
+	c.byHead(c.values[at*c.h.wide:], c.room*c.h.wide, v, &c.h, n, 1, 1)
 	panels := c.panels()
 	c.each(c.h.KVHeads, func(head int) {
 		for lo := at; lo < c.rows; {
@@ -45,27 +45,35 @@ func (c *cache) Append(k, v []float32, at, n int) {
 }
 
 func (c *cache) panels() keyPanels {
-	return keyPanels{c.keys, c.h.HeadDim * panel, c.h.kw * panel}
+	return keyPanels{c.keys, c.room * c.h.HeadDim, c.h.HeadDim * panel}
 }
 
 func (c *cache) Reserve(n int) {
-	reserve(&c.keys, upTo(n, panel)*panel*c.h.kw)
-	reserve(&c.values, n*c.h.kw)
+	room := upTo(n, panel) * panel
+	if room <= c.room {
+		return
+	}
+	for _, part := range []struct {
+		all   *[]float32
+		width int
+	}{{&c.keys, c.h.HeadDim}, {&c.values, c.h.wide}} {
+		wider := make([]float32, c.h.KVHeads*room*part.width)
+		for head := range c.h.KVHeads {
+			copy(wider[head*room*part.width:], (*part.all)[head*c.room*part.width:][:c.room*part.width])
+		}
+		*part.all = wider
+	}
+	c.room = room
 }
 
-// extend makes s n long and keeps what it holds; memory that is too small at least doubles.
-func extend[T any](s *[]T, n int) {
-	if cap(*s) < n {
-		reserve(s, max(n, 2*cap(*s)))
+// finite reports whether n values are finite from a row on.
+func (c *cache) finite(row, n int) bool {
+	for head := range c.h.KVHeads {
+		if c.core.Finite(c.values[(head*c.room+row)*c.h.wide:][:n*c.h.wide]) != 0 {
+			return false
+		}
 	}
-	*s = (*s)[:n]
-}
-
-// reserve gives s memory for n elements.
-func reserve[T any](s *[]T, n int) {
-	if cap(*s) < n {
-		*s = append(make([]T, 0, n), *s...)
-	}
+	return true
 }
 
 // AttendCached is Attend without the work on keys that are there.
@@ -76,9 +84,8 @@ func (d *device) AttendCached(out, q []float32, cached compute.Cache, n int, a c
 	switch c := cached.(type) {
 	case *cache:
 		keys, s := c.panels(), compute.Segment{Len: n, Past: c.rows - n}
-		values := d.gatherRows(&h, c.values, s, true)
-		defer d.endGathered(&values)
-		d.attend(&h, out, q, &keys, &values, s, !d.finite(&h, c.values, s))
+		values := gathered{floats: c.values, head: c.room * h.wide, ld: h.wide, runs: runs(s)}
+		d.attend(&h, out, q, &keys, &values, s, !finite(&h, s, c.finite))
 	case *pairCache:
 		d.attend(&h, out, q, &c.keys, &c.values, compute.Segment{Len: n, Past: c.rows - n}, c.bad)
 	}

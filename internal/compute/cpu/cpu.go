@@ -9,9 +9,11 @@ package cpu
 import (
 	"fmt"
 	"runtime"
+	"sync"
 
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu/kernel"
+	"fettle/internal/sharedmem"
 )
 
 // Options choose how the device computes.
@@ -22,7 +24,8 @@ type Options struct {
 	//
 	//	f32   exactly as stored, in float32
 	//	bf16  both factors rounded to bfloat16, sums in float32
-	//	int8  Int8 weights times the other factor rounded to eight bits row by row, exactly; other weights as auto
+	//	int8  Int8 weights times the other factor rounded to eight bits row by row, exactly; weights in blocks and NF4
+	//	      in codes, see inCodes; other weights as auto
 	//	auto  (the default) bf16 where that is faster than f32 on this processor, else f32
 	//
 	// All else, products of trainable arrays too, is float32.
@@ -30,6 +33,10 @@ type Options struct {
 
 	// Stored keeps even small matrices as they are stored, instead of float32: for tests, whose matrices are small.
 	Stored bool
+
+	// Shared, if not nil, holds the layouts of frozen weights together with other processes: those that are prepared
+	// while it is being filled, or read.
+	Shared *sharedmem.Memory
 
 	// Level forces a lower level of the processor's instructions, for tests and comparisons; "" is $FETTLE_CPU if set,
 	// else the best.
@@ -45,7 +52,9 @@ type device struct {
 	widenUpTo int  // see keepFloat32UpTo
 	amxSums   int  // see amxSums
 	free      *pool
-	arena     *kernel.Arena // of weights
+	rowWorks  *sync.Pool        // of *rowWork
+	arena     *kernel.Arena     // of weights
+	shared    *sharedmem.Memory // of weights; nil: they are this process's own
 	crew      *crew
 }
 
@@ -55,7 +64,10 @@ func New(o Options) (compute.Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &device{core: l, threads: o.Threads, free: &pool{}, arena: &kernel.Arena{}, crew: &crew{}}
+	d := &device{
+		core: l, threads: o.Threads, free: &pool{}, rowWorks: &sync.Pool{}, arena: &kernel.Arena{}, shared: o.Shared,
+		crew: &crew{},
+	}
 	d.widenUpTo, d.amxSums = keepFloat32UpTo, amxSums
 	if o.Stored {
 		d.widenUpTo = 0

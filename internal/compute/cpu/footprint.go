@@ -25,7 +25,7 @@ func (d *device) Kept(n, k int, t compute.DType) int64 {
 	case compute.Int8:
 		bytes += 8 * int64(n+k)
 	case compute.NF4:
-		bytes += int64(n) * int64((k+compute.NF4Block-1)/compute.NF4Block) // magnitudes; their scales are few
+		bytes += int64(upTo(n, panel)*panel) * int64(upTo(k, compute.NF4Block)) // magnitudes; their scales are few
 	}
 	return bytes
 }

@@ -156,7 +156,7 @@ func (d *device) intWeights(w *compute.Matrix) *bytePanels {
 	case *bytePanels:
 		return p
 	case *compute.Int8Weights:
-		return d.packBytes(p)
+		return d.packBytes("", p)
 	}
 	return nil
 }

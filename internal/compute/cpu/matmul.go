@@ -21,16 +21,16 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		return
 	}
 	if p := d.inCodes(w); p != nil && n > 1 {
-		d.matMulCodes(y, x, p, n)
+		d.matMulCodes(x, n, compute.Product{Y: y, W: w})
 		return
 	}
 	if n == 1 && d.oneRow(x, []compute.Product{{Y: y, W: w}}) {
 		return
 	}
-	if _, blocks := w.Type.Block(); d.int8 && blocks {
+	if d.roundsRuns(w) {
 		x = d.fakeCodes(x, n, w.K)
 		defer d.free.put(x)
-		d.inFloat32().MatMul(y, x, w, n)
+		d.inFloat32().MatMul(y, x, d.roundedLevels(w), n)
 		return
 	}
 	if d.tiled() {

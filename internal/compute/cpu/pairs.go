@@ -51,3 +51,18 @@ func (c *pairCache) Reserve(n int) {
 	reserve(&c.keys.words, upTo(n, panel)*c.keys.next())
 	reserve(&c.values.words, upTo(n, panel)*c.values.next())
 }
+
+// extend makes s n long and keeps what it holds; memory that is too small at least doubles.
+func extend[T any](s *[]T, n int) {
+	if cap(*s) < n {
+		reserve(s, max(n, 2*cap(*s)))
+	}
+	*s = (*s)[:n]
+}
+
+// reserve gives s memory for n elements.
+func reserve[T any](s *[]T, n int) {
+	if cap(*s) < n {
+		*s = append(make([]T, 0, n), *s...)
+	}
+}

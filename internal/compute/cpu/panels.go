@@ -17,6 +17,8 @@ type panels struct {
 	steps int           // words along a row
 	pitch int           // words from panel to panel, at least steps·32
 	data  []kernel.Word // (⌈n/32⌉, pitch)
+
+	shared bool // data is other processes' too
 }
 
 // pitch returns an odd number of chunks of 512 words for long panels. transposePanels reads a chunk of each panel, and
@@ -79,16 +81,16 @@ func (d *device) kind(w *compute.Matrix) compute.DType {
 }
 
 // Prepare lays w out in panels and drops Raw. Quantized weights stay so. Weights that have changed, and whose Raw was
-// set again, take the panels they had.
+// set again, take the panels they had, unless those are shared.
 func (d *device) Prepare(w *compute.Matrix) error {
 	if w.N == 0 || w.K == 0 {
 		return nil
 	}
 	switch p := w.Packed.(type) {
 	case *compute.Int8Weights:
-		w.Packed = d.packBytes(p)
+		w.Packed = d.packBytes(w.Name, p)
 	case *compute.NF4Weights:
-		w.Packed = d.packNF4(p)
+		w.Packed = d.packNF4(w.Name, p)
 	}
 	if w.Raw == nil {
 		return nil
@@ -99,13 +101,17 @@ func (d *device) Prepare(w *compute.Matrix) error {
 	}
 	count := (w.N + panel - 1) / panel
 	p, ok := w.Packed.(*panels)
-	if !ok || p.n != w.N || p.k != w.K || p.kind != d.kind(w) {
+	filled := false
+	if !ok || p.shared || p.n != w.N || p.k != w.K || p.kind != d.kind(w) {
 		p = &panels{n: w.N, k: w.K, kind: d.kind(w)}
 		p.steps = (w.K + p.per() - 1) / p.per()
 		p.pitch = pitch(p.steps)
-		p.data = kernel.InArena(d.arena, p, count*p.pitch)
+		r := roomFor(d, p, w.Name, p.kind, w.N, w.K, count*p.pitch)
+		p.data, p.shared, filled = r.words, r.shared, r.filled
 	}
-	d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
+	if !filled {
+		d.each(count, func(j int) { d.layOut(p.panel(j, 0), w, p.kind, j, 0, p.steps) })
+	}
 	keep(w, p)
 	return nil
 }

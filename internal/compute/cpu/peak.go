@@ -113,7 +113,7 @@ func bandwidth(l *kernel.Level, rate *float64) probe {
 	const size = 32 << 20 // words
 	t := &kernel.Tile{
 		C: make([]kernel.Word, panel), LDC: panel, A: make([]kernel.Word, 1), Steps: size/panel - 8, Rows: 1,
-		B: kernel.Allocate(owner, size), LDB: panel, Cols: panel,
+		B: kernel.Allocate(owner, size), LDB: panel, Cols: panel, Ahead: l.Ahead,
 	}
 	one := kernel.Words([]float32{1})[0]
 	for i := range t.B {

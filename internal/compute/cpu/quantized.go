@@ -23,22 +23,32 @@ type bytePanels struct {
 	one                []float32 // a one for every column
 }
 
-func (d *device) packBytes(w *compute.Int8Weights) *bytePanels {
-	p := &bytePanels{n: w.N, k: w.K, steps: (w.K + 3) / 4}
+// newBytePanels takes the memory for an (n, k) matrix of a name; filled: another process has laid it out there.
+func (d *device) newBytePanels(name string, n, k int) (p *bytePanels, filled bool) {
+	p = &bytePanels{n: n, k: k, steps: (k + 3) / 4}
 	p.pitch = pitch(p.steps)
-	panels, wide := (w.N+panel-1)/panel, (w.K+2*panel-1)/(2*panel)*2*panel
-	p.data = kernel.InArena(d.arena, p, panels*p.pitch)
-	p.scale, p.byRow = make([]float32, panels*panel), make([]int32, panels*panel)
-	p.byColumn, p.one = make([]int32, wide), make([]float32, wide)
+	panels, wide := upTo(n, panel), upTo(k, 2*panel)*2*panel
+	r := roomFor(d, p, name, compute.Int8, n, k, panels*p.pitch+2*panels*panel+wide)
+	p.data = r.cut(panels * p.pitch)
+	p.scale, p.byRow = kernel.Floats(r.cut(panels*panel)), kernel.Ints(r.cut(panels*panel))
+	p.byColumn, p.one = kernel.Ints(r.cut(wide)), make([]float32, wide)
+	for k := range p.one {
+		p.one[k] = 1
+	}
+	return p, r.filled
+}
+
+func (d *device) packBytes(name string, w *compute.Int8Weights) *bytePanels {
+	p, filled := d.newBytePanels(name, w.N, w.K)
+	if filled {
+		return p
+	}
 	copy(p.scale, w.Scale)
-	d.each(panels, func(j int) {
+	d.each(upTo(w.N, panel), func(j int) {
 		for o := j * panel; o < min(w.N, (j+1)*panel); o++ {
 			p.put(w.Q[o*w.K:][:w.K], o)
 		}
 	})
-	for k := range p.one {
-		p.one[k] = 1
-	}
 	d.chunks(w.K, 256, func(lo, hi int) {
 		sums := p.byColumn[lo:hi]
 		for o := range w.N {
@@ -79,66 +89,6 @@ func (p *bytePanels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
 	d.core.DequantizeInt8(&kernel.Pack{Dst: dst, Src: src, Cols: (n + 3) / 4, Scale: p.scale[j*panel:]})
 }
 
-// nf4Panels holds NF4 weights: word (s, c) of panel j holds elements 8s … 8s+7 of row 32j+c, four bits each, the lowest
-// first.
-type nf4Panels struct {
-	of           *compute.NF4Weights // Codes dropped
-	steps, pitch int
-	data         []kernel.Word
-}
-
-func (d *device) packNF4(w *compute.NF4Weights) *nf4Panels {
-	of := *w
-	of.Codes = nil
-	p := &nf4Panels{of: &of, steps: (w.K + 7) / 8}
-	p.pitch = pitch(p.steps)
-	p.data = kernel.InArena(d.arena, p, (w.N+panel-1)/panel*p.pitch)
-	d.each((w.N+panel-1)/panel, func(j int) {
-		for o := j * panel; o < min(w.N, (j+1)*panel); o++ {
-			at := p.data[j*p.pitch+o%panel:]
-			for s := range p.steps {
-				var word kernel.Word
-				for k := 8 * s; k < min(w.K, 8*s+8); k++ {
-					word |= kernel.Word(w.Code(o, k)) << (4 * (k % 8))
-				}
-				at[s*panel] = word
-			}
-		}
-	})
-	return p
-}
-
-// Row dequantizes elements k0 … k0+len(dst)-1 of row i.
-func (p *nf4Panels) Row(dst []float32, i, k0 int) {
-	at := p.data[i/panel*p.pitch+i%panel:]
-	for c := range dst {
-		k := k0 + c
-		largest := p.of.Largest(i*p.of.Blocks() + k/compute.NF4Block)
-		dst[c] = compute.NF4Levels[at[k/8*panel].Code(k%8)] * largest
-	}
-}
-
-func (p *nf4Panels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
-	largest := d.free.get(panel)
-	defer d.free.put(largest)
-	for end := k0 + n; k0 < end; {
-		next := min(end, k0/compute.NF4Block*compute.NF4Block+compute.NF4Block)
-		p.largest(largest, j, k0/compute.NF4Block)
-		src := p.data[j*p.pitch+k0/8*panel:]
-		d.core.DequantizeNF4(&kernel.Pack{Dst: dst, Src: src, Cols: (next - k0 + 7) / 8, Scale: largest})
-		dst, k0 = dst[min(len(dst), (next-k0)*panel):], next
-	}
-}
-
-// largest writes the magnitudes of block b of the rows of panel j.
-func (p *nf4Panels) largest(dst []float32, j, b int) {
-	blocks := p.of.Blocks()
-	b += j * panel * blocks
-	for c := range min(panel, p.of.N-j*panel) {
-		dst[c] = p.of.Largest(b + c*blocks)
-	}
-}
-
 // dequantizeRows gives panel j of the quantized weights w as the B of y = x·Wᵀ.
 func (d *device) dequantizeRows(dst []kernel.Word, w quantized, j, s0, steps, k int) {
 	if !d.bf16 {
@@ -166,6 +116,7 @@ func (d *device) dequantizeColumns(dst []kernel.Word, at layout, w quantized, j,
 	if d.bf16 {
 		per = 2
 	}
+	var m kernel.Pack
 	k0 := j * panel
 	cols := min(panel, k-k0)
 	for o := s0 * per; o < min(n, (s0+steps)*per); o += panel {
@@ -176,10 +127,11 @@ func (d *device) dequantizeColumns(dst []kernel.Word, at layout, w quantized, j,
 			to = transposed
 		}
 		for c := 0; c < cols; c += kernel.SmallCols {
-			d.core.PackF32(&kernel.Pack{
+			m = kernel.Pack{
 				Dst: to[c/kernel.SmallCols*at.half:], LDD: at.ld, Src: rows[c*panel:], LDS: panel,
 				Rows: min(kernel.SmallCols, cols-c), Cols: panel,
-			})
+			}
+			d.core.PackF32(&m)
 		}
 		if d.bf16 {
 			d.core.PairBF16(&kernel.Pack{Dst: dst[(o/per-s0)*panel:], Src: transposed, LDS: panel, Rows: panel})

@@ -70,12 +70,7 @@ func (d *device) inFloat32() *device {
 // fakeCodes returns x (n, k) with runs rounded to bytes of their own scales, as float32. The caller puts the result
 // back to the pool.
 func (d *device) fakeCodes(x []float32, n, k int) []float32 {
-	codes, out := d.codeRows(x, n, k), d.free.get(n*k)
-	defer d.free.putWords(codes)
-	d.chunks(n*k/kernel.Run, rowsPerItem(kernel.Run), func(lo, hi int) {
-		for i := lo; i < hi; i++ {
-			kernel.RunValues(out[i*kernel.Run:], codes[i*kernel.RunWords:])
-		}
-	})
+	out := d.free.get(n * k)
+	d.chunks(n, rowsPerItem(k), func(lo, hi int) { kernel.RoundRuns(out[lo*k:hi*k], x[lo*k:]) })
 	return out
 }

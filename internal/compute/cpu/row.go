@@ -11,13 +11,17 @@ import (
 // the words in their stored layout. The sums equal those of the tiles, to the bit.
 
 // MatMuls computes a product for each of several matrices. With one row, and in tile registers, their panels are one
-// piece of work.
+// piece of work; in codes x is rounded once.
 func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
 	if d.tiled() && !slices.ContainsFunc(products, d.inBytes) {
 		d.matMulsAMX(x, n, products...)
 		return
 	}
 	if n == 1 && d.oneRow(x, products) {
+		return
+	}
+	if n > 1 && !slices.ContainsFunc(products, func(p compute.Product) bool { return d.inCodes(p.W) == nil }) {
+		d.matMulCodes(x, n, products...)
 		return
 	}
 	for _, p := range products {
@@ -34,27 +38,43 @@ type rowOf struct {
 	sums    func(work *rowWork, j, lo, hi int)
 }
 
-// rowWork is what a thread needs for its sums.
+// rowWork is what a work item needs for its sums. It goes to kernels by functions' values, so to the heap: it is kept
+// for the next item.
 type rowWork struct {
 	*device
 	x           []float32     // rounded and padded
 	pairs       []kernel.Word // x in bfloat16, where products are of pairs
-	codes       []kernel.Word // x in codes, where some are of those
+	runs, lines []kernel.Word // x in codes, where some are of those: in RunWords and in LineWords of a run
 	total, part []float32     // the sums of a panel, those of a block
 	sums        []float32     // the one of both that is continued
-	largest     []float32     // magnitudes of NF4
+	largest     []float32     // magnitudes of NF4, of nf4AtOnce weights
 	room        []float32     // of the kernels of blocks
 
 	t         kernel.Tile
 	blocks    kernel.Blocks
 	codeBlock kernel.BlockRows
+
+	magnitudes kernel.NF4Magnitudes
+	nf4        kernel.NF4Row
+}
+
+// codes returns x in codes of so many words a run.
+func (w *rowWork) codes(words int) []kernel.Word {
+	if words == kernel.LineWords {
+		return w.lines
+	}
+	return w.runs
 }
 
 // oneRow computes MatMuls for one row, and reports false where there is no kernel for some weights.
 func (d *device) oneRow(x []float32, products []compute.Product) bool {
-	const enough = 1 << 16 // weights of a work item
 	rows := make([]rowOf, len(products))
-	items := 0
+	items, weights := 0, 0
+	for _, p := range products {
+		weights += p.W.N * p.W.K
+	}
+	// Weights of an item: many, as memory is fastest in long stretches and handing over takes as long as some thousands.
+	enough := max(1<<16, weights/(2*d.threads))
 	for i, p := range products {
 		r := &rows[i]
 		if !d.rowSums(r, p.W) {
@@ -77,29 +97,45 @@ func (d *device) oneRow(x []float32, products []compute.Product) bool {
 		defer d.free.putWords(pairs)
 		d.core.PackBF16(&kernel.Pack{Dst: pairs, LDD: 1, Src: kernel.Words(padded), LDS: k, Rows: 1, Cols: k})
 	}
-	var codes []kernel.Word
-	if slices.ContainsFunc(products, func(p compute.Product) bool { return d.inCodes(p.W) != nil }) {
-		codes = d.codeRows(x, 1, k)
-		defer d.free.putWords(codes)
+	var runs, lines []kernel.Word
+	for _, p := range products {
+		switch w := d.inCodes(p.W); {
+		case w == nil:
+		case w.runWords(d, 1) != kernel.LineWords && runs == nil:
+			runs = d.codesOf(x, 1, k, d.core.RunWords)
+			defer d.free.putWords(runs)
+		case w.runWords(d, 1) == kernel.LineWords && lines == nil:
+			lines = d.codesOf(x, 1, k, kernel.LineWords)
+			defer d.free.putWords(lines)
+		}
 	}
 	d.each(items, func(i int) {
 		r := &rows[0]
 		for j := 1; j < len(rows) && i >= rows[j].first; j++ {
 			r = &rows[j]
 		}
-		scratch := d.free.get(3*panel + kernel.BlockScales)
-		defer d.free.put(scratch)
-		w := rowWork{
-			device: d, x: padded, pairs: pairs, codes: codes,
-			total: scratch[:panel], part: scratch[panel : 2*panel], largest: scratch[2*panel : 3*panel],
-			room: scratch[3*panel:],
-		}
+		w := d.rowWork()
+		defer d.rowWorks.Put(w)
+		w.device, w.x, w.pairs, w.runs, w.lines = d, padded, pairs, runs, lines
 		from := (i - r.first) * r.perItem
 		for j := from; j < min(upTo(len(r.y), panel), from+r.perItem); j++ {
 			w.panel(r, j)
 		}
 	})
 	return true
+}
+
+// rowWork returns one that no item uses. The caller puts it back to d.rowWorks.
+func (d *device) rowWork() *rowWork {
+	if w, ok := d.rowWorks.Get().(*rowWork); ok {
+		return w
+	}
+	w := &rowWork{}
+	const magnitudes = nf4AtOnce / compute.NF4Block * panel
+	scratch := kernel.Floats(kernel.Allocate(w, 2*panel+magnitudes+kernel.BlockScales))
+	w.total, w.part = scratch[:panel], scratch[panel:2*panel]
+	w.largest, w.room = scratch[2*panel:][:magnitudes], scratch[2*panel+magnitudes:]
+	return w
 }
 
 // panel computes panel j of r, block by block.
@@ -120,8 +156,7 @@ func (w *rowWork) panel(r *rowOf, j int) {
 
 // inBytes reports whether the left factor of p is rounded to bytes.
 func (d *device) inBytes(p compute.Product) bool {
-	_, blocks := p.W.Type.Block()
-	return d.intWeights(p.W) != nil || d.int8 && blocks
+	return d.intWeights(p.W) != nil || d.roundsRuns(p.W)
 }
 
 // upTo returns how many times per, rounded up, make n.
@@ -132,7 +167,7 @@ func upTo(n, per int) int { return (n + per - 1) / per }
 func (d *device) rowSums(r *rowOf, w *compute.Matrix) bool {
 	if p := d.inCodes(w); p != nil {
 		r.steps, r.depth = w.K, w.K
-		r.sums = func(w *rowWork, j, _, _ int) { w.sumsCodes(p, j) }
+		r.sums = func(w *rowWork, j, _, _ int) { p.addRow(w, j) }
 		return true
 	}
 	if d.core.RowBF16 == nil || w.Raw != nil || d.tiled() {
@@ -151,7 +186,7 @@ func (d *device) rowSums(r *rowOf, w *compute.Matrix) bool {
 	case d.rounds:
 		return false
 	default:
-		r.sums = d.rowSumsQuantized(w.Packed)
+		r.sums = d.rowSumsQuantized(w)
 	}
 	return r.sums != nil
 }
@@ -160,7 +195,7 @@ func (d *device) rowSums(r *rowOf, w *compute.Matrix) bool {
 func (w *rowWork) tile(kernelOf func(*kernel.Tile), a, b []kernel.Word, steps int) {
 	w.t = kernel.Tile{
 		C: kernel.Words(w.sums), LDC: panel, A: a, LDA: 1, B: b, LDB: panel,
-		Steps: steps, Rows: 1, Cols: panel, Mode: kernel.ModeContinue,
+		Steps: steps, Rows: 1, Cols: panel, Mode: kernel.ModeContinue, Ahead: w.core.Ahead,
 	}
 	kernelOf(&w.t)
 }
@@ -183,8 +218,11 @@ func (d *device) rowSumsOf(p *panels) func(w *rowWork, j, lo, hi int) {
 }
 
 // rowSumsQuantized continues sums with quantized weights.
-func (d *device) rowSumsQuantized(packed any) func(w *rowWork, j, lo, hi int) {
-	switch p := packed.(type) {
+func (d *device) rowSumsQuantized(w *compute.Matrix) func(w *rowWork, j, lo, hi int) {
+	if d.roundsRuns(w) {
+		return nil
+	}
+	switch p := w.Packed.(type) {
 	case *bytePanels:
 		if d.int8 {
 			return nil
@@ -195,33 +233,13 @@ func (d *device) rowSumsQuantized(packed any) func(w *rowWork, j, lo, hi int) {
 			w.core.RowInt8(w.sums, w.x[lo:][:4*words], data, p.scale[j*panel:])
 		}
 	case *blockPanels:
-		if d.int8 {
-			return nil
-		}
 		return func(w *rowWork, j, lo, hi int) {
 			w.blocks = p.at(j, lo, hi-lo, w.room)
 			w.blocks.Dst, w.blocks.X = w.sums, w.x[lo:hi]
 			p.kernels.Row(&w.blocks)
 		}
 	case *nf4Panels:
-		return func(w *rowWork, j, lo, hi int) { w.sumsNF4(p, j, lo, hi) }
+		return func(w *rowWork, j, lo, hi int) { p.addFloats(w, j, lo, hi) }
 	}
 	return nil
-}
-
-// sumsCodes adds the sums of panel j of p.
-func (w *rowWork) sumsCodes(p *blockPanels, j int) {
-	w.codeBlock = p.ofRows(w.sums, w.codes, w.room, j, 1)
-	p.kernels.Codes(&w.codeBlock)
-}
-
-// sumsNF4 continues the sums of panel j of p by elements lo … hi-1, block by block of magnitudes.
-func (w *rowWork) sumsNF4(p *nf4Panels, j, lo, hi int) {
-	for lo < hi {
-		next := min(hi, lo/compute.NF4Block*compute.NF4Block+compute.NF4Block)
-		p.largest(w.largest, j, lo/compute.NF4Block)
-		words := upTo(next-lo, 8)
-		w.core.RowNF4(w.sums, w.x[lo:][:8*words], p.data[j*p.pitch+lo/8*panel:][:words*panel], w.largest)
-		lo = next
-	}
 }

@@ -21,7 +21,7 @@ func TestOneRowHasTheBitsOfMany(t *testing.T) {
 	for _, l := range kernel.Levels() {
 		for _, mode := range []string{"f32", "bf16", "int8"} {
 			for _, kind := range kinds() {
-				for i, shape := range [][2]int{{1, 1}, {33, 5}, {70, 66}, {32, 130}, {40, 1101}} {
+				for i, shape := range [][2]int{{1, 1}, {33, 5}, {70, 66}, {32, 130}, {40, 1101}, {70, 1120}} {
 					dev, err := New(Options{Compute: mode, Level: l.Name, Threads: 2, Stored: true})
 					require.NoError(t, err)
 					w := devicetest.Drawn(3, shape[0], shape[1], kind)

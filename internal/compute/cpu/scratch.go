@@ -78,12 +78,22 @@ func (d *device) enterProducts(l *ledger, in compute.Size, t compute.DType, cols
 		return
 	}
 	_, blocks := t.Block()
+	nf4 := t == compute.NF4 && in.Width%kernel.Run == 0
 	switch {
 	case !d.int8:
+	case (blocks && d.core.Blocks[t].Tile != nil || nf4 && d.core.TileNF4 != nil) && in.Rows >= enoughForTiles:
+		unpacked := unpackedCodes
+		if nf4 {
+			unpacked = unpackedNF4
+		}
+		l.call(of(1, min(in.Rows, rowsAtOnce)*codePitch(in.Width, kernel.LineWords)), of(d.threads, unpacked),
+			of(d.threads, codeScales), of(d.threads, codeRoom))
+	case nf4 && d.core.CodesNF4 != nil:
+		l.call(of(1, in.Rows*codePitch(in.Width, kernel.LineWords)), of(d.threads, in.Rows*panel))
 	case blocks && d.core.Blocks[t].Codes != nil:
-		l.call(of(1, min(in.Rows, rowsAtOnce)*runWords(in.Width)), of(d.threads, rowsOfCodes*panel))
-	case blocks:
-		l.call(of(1, in.Rows*runWords(in.Width)), of(1, in.Rows*in.Width))
+		l.call(of(1, min(in.Rows, rowsAtOnce)*codePitch(in.Width, d.core.RunWords)), of(d.threads, rowsOfCodes*panel))
+	case blocks, nf4:
+		l.call(of(1, in.Rows*in.Width)) // rounded
 		d.enterTiles(l, in, false)
 	case t == compute.Int8 && d.core.Codes == 0:
 		l.call(of(1, in.Rows*in.Width)) // rounded
@@ -179,17 +189,11 @@ func (d *device) enterAttention(l *ledger, w compute.Workload, past int) {
 	}
 	queries := of(1, h.KVHeads*rows*h.wide)
 	work := []buffers{of(d.threads, block*span), of(2*d.threads, block*h.wide), of(d.threads, packed), queries}
-	switch {
-	case past == 0:
-		l.call(append(slices.Clip(work), transposed, gathered)...)
-	case !d.tiled(): // else the cache has them so
-		l.call(append(slices.Clip(work), gathered)...)
-	default:
+	if past > 0 { // the cache has keys and values as they are read
 		l.call(work...)
-	}
-	if past > 0 {
 		return
 	}
+	l.call(append(slices.Clip(work), transposed, gathered)...)
 	work = append(work, transposed, transposed, gathered, queries, of(1, h.KVHeads*rows), of(d.threads, block*span))
 	if h.Cap > 0 {
 		work = append(work, of(d.threads, block*span))

@@ -85,6 +85,12 @@ func unused(l kernel.Level) []string {
 	if !l.BF16 {
 		names = append(names, "TileBF16", "PackBF16", "PairBF16", "TransposeBF16")
 	}
+	if l.Blocks[compute.Q8_0].Codes == nil {
+		names = append(names, "CodeRuns")
+	}
+	if l.Blocks[compute.Q8_0].Tile == nil || l.RunWords == kernel.LineWords {
+		names = append(names, "CodeLines") // CodeRuns writes lines, or nothing takes them
+	}
 	if l.StripRows == 0 {
 		names = append(names, "StripF32", "Part")
 	}
@@ -112,6 +118,9 @@ func kernelsOf(l kernel.Level) (names []string) {
 		if l.Blocks[typ].Codes != nil {
 			names = append(names, fmt.Sprint("Codes ", typ))
 		}
+		if l.Blocks[typ].Tile != nil {
+			names = append(names, fmt.Sprint("Unpack ", typ), fmt.Sprint("Tile ", typ))
+		}
 	}
 	slices.Sort(names)
 	return names
@@ -123,7 +132,7 @@ func spoiled(l kernel.Level, name string, called *bool) kernel.Level {
 		f.Set(wrong(f, called))
 		return l
 	}
-	blocks := map[string]int{"Row": 0, "Dequantize": 1, "Codes": 2}
+	blocks := map[string]int{"Row": 0, "Dequantize": 1, "Codes": 2, "Unpack": 3, "Tile": 4}
 	which, typ, _ := strings.Cut(name, " ")
 	if which == "AMX" {
 		amx := *l.AMX
@@ -177,6 +186,14 @@ func wrong(f reflect.Value, called *bool) reflect.Value {
 		case *kernel.Blocks:
 			spoil(args.Dst)
 		case *kernel.BlockRows:
+			spoil(args.Dst)
+		case *kernel.NF4Magnitudes:
+			spoil(args.Dst)
+		case *kernel.NF4Row:
+			spoil(args.Dst)
+		case *kernel.CodePanel:
+			args.Dst[0] ^= 1 << 3
+		case *kernel.CodeTile:
 			spoil(args.Dst)
 		case []float32:
 			if dst, ok := in[1].Interface().([]kernel.Word); ok { // ToBytes, ToPairs

@@ -10,8 +10,8 @@ import (
 // Cases lists all calls the suite makes.
 func Cases() []Case {
 	return concat(
-		allProducts(), orders(), gemms(), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(), attentions(),
-		losses(), rowOperations(), normWeights(), logits(), optimizers(),
+		allProducts(), nf4Products(0, 1, 2, 4, 5, 7, 15), orders(), gemms(), segmentGemms(), elementwise(), softmaxes(),
+		norms(), ropes(), attentions(), losses(), rowOperations(), normWeights(), logits(), optimizers(),
 	)
 }
 
@@ -27,6 +27,7 @@ func concat(lists ...[]Case) (all []Case) {
 func Quick() []Case {
 	return concat(
 		products([][2]int{{33, 65}, {70, 1100}, {1100, 70}}, 1, 3, 15), products([][2]int{{33, 40}}, 100),
+		nf4Products(1, 3, 15),
 		every(9, orders()), every(5, gemms()), segmentGemms(), elementwise(), softmaxes(), norms(), ropes(),
 		every(11, attentions()), losses(), rowOperations(), normWeights(), logits(), optimizers(),
 	)
@@ -48,9 +49,17 @@ func allProducts() []Case {
 	}, 0, 1, 2, 3, 5, 8, 13, 14, 15, 29)
 }
 
-// products of matrices of these shapes, of every type, with these numbers of rows, with and without Prepare; widths are
+// nf4Products: rows of whole runs, which codes have kernels for, of whole blocks and not, of more than one stretch.
+func nf4Products(rows ...int) []Case {
+	return productsOf([]compute.DType{compute.NF4}, [][2]int{{1, 32}, {33, 96}, {70, 1120}, {300, 64}}, rows...)
+}
+
+// products of matrices of these shapes, of every type.
+func products(shapes [][2]int, rows ...int) []Case { return productsOf(types, shapes, rows...) }
+
+// productsOf matrices of these shapes and types, with these numbers of rows, with and without Prepare; widths are
 // rounded up to whole blocks.
-func products(shapes [][2]int, rows ...int) (cases []Case) {
+func productsOf(types []compute.DType, shapes [][2]int, rows ...int) (cases []Case) {
 	seed := uint64(0)
 	for _, s := range shapes {
 		for _, typ := range types {

@@ -53,6 +53,9 @@ func rowsStandAlone(dev compute.Device) error {
 		if err := prefixEqualsWhole(dev, bound); err != nil {
 			return err
 		}
+		if err := cachesEqualWhole(dev, bound); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -78,6 +81,36 @@ func decodingEqualsPrefill(dev compute.Device, a compute.Attention) error {
 		}
 		if err := sameBits(want, got, "decoding"); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// cachesEqualWhole requires the bits of a whole sequence from a cache that grows piece by piece, with room taken
+// beforehand and without, and that held another sequence, of nothing but NaN.
+func cachesEqualWhole(dev compute.Device, a compute.Attention) error {
+	const n = 150
+	a.Heads, a.KVHeads, a.Scale = 4, 2, 0.2
+	for _, a.HeadDim = range []int{24, 64} {
+		src, kw := newSource(14), 2*a.HeadDim
+		q, k, v := src.normal(n*2*kw), src.normal(n*kw), src.normal(n*kw)
+		want, other := make([]float32, n*2*kw), make([]float32, n*kw)
+		dev.Attend(want, q, k, v, []compute.Segment{{Len: n}}, a)
+		for i := range other {
+			other[i] = float32(math.NaN())
+		}
+		for i, size := range []int{1, 7, 64, 100} {
+			cache, got := dev.NewCache(a), make([]float32, n*2*kw)
+			cache.Reserve(i * 60)
+			cache.Append(other, other, 0, 33*i)
+			for past := 0; past < n; past += size {
+				m := min(size, n-past)
+				cache.Append(k[past*kw:], v[past*kw:], past, m)
+				dev.AttendCached(got[past*2*kw:], q[past*2*kw:], cache, m, a)
+			}
+			if err := sameBits(want, got, fmt.Sprintf("cache of pieces of %d, head width %d", size, a.HeadDim)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -8,7 +8,8 @@ import (
 )
 
 // int8Device computes as compute int8 does, plainly: products with Int8 weights have the other factor rounded row by
-// row to eight bits, x·Wᵀ with weights in blocks run by run; another device computes the rest.
+// row to eight bits, x·Wᵀ with weights in blocks run by run, and with NF4 too, whose levels are rounded as well; the
+// rest is another device's.
 type int8Device struct{ compute.Device }
 
 // NewInt8 returns the plain device that rounds as compute int8 does, and leaves all other products to rest.
@@ -26,9 +27,9 @@ func (d int8Device) Prepare(w *compute.Matrix) error {
 func (d int8Device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 	q, ok := w.Packed.(*compute.Int8Weights)
 	if !ok {
-		if _, blocks := w.Type.Block(); blocks {
+		if roundsRuns(w) {
 			compute.Need(len(x), n*w.K)
-			New().MatMul(y, inRuns(x[:n*w.K]), w, n)
+			New().MatMul(y, inRuns(x[:n*w.K]), roundedLevels(w), n)
 			return
 		}
 		d.Device.MatMul(y, x, w, n)
@@ -52,7 +53,7 @@ func (d int8Device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 func (d int8Device) CrossEntropy(
 	loss []float64, dx, x []float32, w *compute.Matrix, target []int32, scale []float32, n int,
 ) {
-	if _, blocks := w.Type.Block(); !blocks {
+	if !roundsRuns(w) {
 		d.Device.CrossEntropy(loss, dx, x, w, target, scale, n)
 		return
 	}
@@ -61,7 +62,7 @@ func (d int8Device) CrossEntropy(
 	if _, exact := d.Device.(device); !exact {
 		back, round = weights(w), toBF16
 	}
-	crossEntropy(loss, dx, inRuns(x[:n*w.K]), w, back, target, scale, n, round)
+	crossEntropy(loss, dx, inRuns(x[:n*w.K]), roundedLevels(w), back, target, scale, n, round)
 }
 
 // MatMuls: one after the other.
@@ -114,6 +115,23 @@ func toInt8(x []float32) (codes []float64, scale float32) {
 		}
 	}
 	return codes, top/127 + zero
+}
+
+// roundsRuns reports whether products x·Wᵀ round x run by run.
+func roundsRuns(w *compute.Matrix) bool {
+	_, blocks := w.Type.Block()
+	return blocks || w.Type == compute.NF4 && w.K%32 == 0
+}
+
+// roundedLevels returns w, NF4 with its levels as products of codes take them.
+func roundedLevels(w *compute.Matrix) *compute.Matrix {
+	q, ok := w.Packed.(*compute.NF4Weights)
+	if !ok {
+		return w
+	}
+	c := *w
+	c.Packed = q.InCodes()
+	return &c
 }
 
 // inRuns rounds every 32 elements of x to whole multiples, −127 … 127, of a scale of their own.

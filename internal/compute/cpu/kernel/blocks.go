@@ -37,6 +37,10 @@ type BlockKernels struct {
 	Row, Dequantize func(*Blocks)
 
 	Codes func(*BlockRows) // see there; nil where there is none
+
+	// The same for many rows of codes, which are lines, see CodePanel and CodeTile; nil where there are none.
+	Unpack func(*CodePanel)
+	Tile   func(*CodeTile)
 }
 
 // plainBlocks returns the plain kernels of all types of blocks.

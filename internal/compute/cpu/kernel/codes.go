@@ -72,10 +72,14 @@ func codeRun(dst *[RunWords]Word, x *[Run]float32) {
 	}
 }
 
-// RunValues writes the elements of a run as they were rounded.
-func RunValues(dst []float32, run []Word) {
-	for i := range dst[:Run] {
-		half := run[i/16*halfWords:]
-		dst[i] = half[halfScale].float() * float32(half[i%16/2].Byte(i%2))
+// RoundRuns writes the elements of x, whole runs of 32, as codes have them.
+func RoundRuns(dst, x []float32) {
+	var run [RunWords]Word
+	for i := 0; i < len(dst); i += Run {
+		codeRun(&run, (*[Run]float32)(x[i:]))
+		for j := range dst[i:][:Run] {
+			half := run[j/16*halfWords:]
+			dst[i+j] = half[halfScale].float() * float32(half[j%16/2].Byte(j%2))
+		}
 	}
 }

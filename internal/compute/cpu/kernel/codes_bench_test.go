@@ -25,12 +25,11 @@ func BenchmarkBlocks(b *testing.B) {
 			one := Blocks{Dst: make([]float32, Panel), X: random(k), Src: lines, Count: k / Run, Scales: room}
 			measure("f32", 1, func() { kernels.Row(&one) })
 			for _, rows := range []int{1, 16} {
-				codes, _ := coded(rows, k)
 				all := BlockRows{
-					Dst: make([]float32, rows*Panel), X: codes, Src: lines, Scales: room,
-					Rows: rows, LDX: k / Run * RunWords, Count: k / of.Elements,
+					Dst: make([]float32, rows*Panel), Src: lines, Scales: room, Rows: rows, Count: k / of.Elements,
 				}
 				if kernels.Codes != nil {
+					all.X, all.LDX, _ = coded(&l, rows, k)
 					measure("codes", rows, func() { kernels.Codes(&all) })
 				}
 			}

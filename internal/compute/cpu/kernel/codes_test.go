@@ -11,23 +11,23 @@ import (
 	"fettle/internal/compute/devicetest"
 )
 
-// coded returns rows of k elements as codes, and their values.
-func coded(rows, k int) (codes []Word, values []float32) {
+// coded returns rows of k elements as codes of a level, pitch words apart, and their values.
+func coded(l *Level, rows, k int) (codes []Word, pitch int, values []float32) {
 	x := random(rows * k)
 	x[3], x[k/2] = 1e-3, -40
-	codes, values = make([]Word, rows*k/Run*RunWords), make([]float32, rows*k)
-	codeRunsGo(x, codes)
-	for i := range rows * k / Run {
-		RunValues(values[i*Run:], codes[i*RunWords:])
+	pitch, values = (k/Run+1)*l.RunWords, make([]float32, rows*k)
+	codes = make([]Word, rows*pitch)
+	for i := range rows {
+		l.CodeRuns(x[i*k:][:k], codes[i*pitch:])
 	}
-	return codes, values
+	RoundRuns(values, x)
+	return codes, pitch, values
 }
 
 func TestCodesAreNear(t *testing.T) {
 	const n = 640
-	x := random(n)
-	_, values := coded(1, n)
-	x[3], x[n/2] = 1e-3, -40
+	x, values := random(n), make([]float32, n)
+	RoundRuns(values, x)
 	for i := range n {
 		var top float64
 		for _, v := range x[i/Run*Run:][:Run] {
@@ -39,22 +39,21 @@ func TestCodesAreNear(t *testing.T) {
 
 func TestCodesOfWhatIsNotFinite(t *testing.T) {
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		x, codes, values := make([]float32, 2*Run), make([]Word, 2*RunWords), make([]float32, Run)
+		x, values := make([]float32, 2*Run), make([]float32, 2*Run)
 		x[7], x[40] = float32(bad), 127
-		codeRunsGo(x, codes)
-		RunValues(values, codes)
+		RoundRuns(values, x)
 		require.NotEqual(t, values[0], values[0])
-		RunValues(values, codes[RunWords:])
-		require.Equal(t, float32(127), values[8])
+		require.Equal(t, float32(127), values[40])
 	}
 }
 
-// eachProductOfCodes calls f with the kernel of every level and type that has one.
-func eachProductOfCodes(f func(what string, typ compute.DType, kernel func(*BlockRows))) {
-	for _, l := range Levels() {
+// eachProductOfCodes calls f with every level and type that has a kernel for it.
+func eachProductOfCodes(f func(what string, l *Level, typ compute.DType)) {
+	all := Levels()
+	for i := range all {
 		for _, typ := range compute.BlockTypes() {
-			if kernel := l.Blocks[typ].Codes; kernel != nil {
-				f(fmt.Sprint(l.Name, " ", typ), typ, kernel)
+			if l := &all[i]; l.Blocks[typ].Codes != nil {
+				f(fmt.Sprint(l.Name, " ", typ), l, typ)
 			}
 		}
 	}
@@ -62,15 +61,15 @@ func eachProductOfCodes(f func(what string, typ compute.DType, kernel func(*Bloc
 
 // TestCodesTimesBlocks compares products of codes with those of their values, in float64.
 func TestCodesTimesBlocks(t *testing.T) {
-	eachProductOfCodes(func(what string, typ compute.DType, kernel func(*BlockRows)) {
+	eachProductOfCodes(func(what string, l *Level, typ compute.DType) {
 		of, _ := typ.Block()
 		for _, rows := range []int{1, 2, 5, 8, 11} {
 			const blocks = 3
 			k := blocks * of.Elements
 			lines, weights := transposed(t, devicetest.Drawn(5, Panel, k, typ))
-			codes, values := coded(rows, k)
+			codes, pitch, values := coded(l, rows, k)
 			b := BlockRows{
-				X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: rows, LDX: k / Run * RunWords, Count: blocks,
+				X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: rows, LDX: pitch, Count: blocks,
 			}
 			want := random(rows * Panel)
 			got, check := guarded(t, want)
@@ -82,7 +81,7 @@ func TestCodesTimesBlocks(t *testing.T) {
 				want[i] = float32(sum)
 			}
 			b.Dst = got
-			kernel(&b)
+			l.Blocks[typ].Codes(&b)
 			what := fmt.Sprintf("%s, %d rows", what, rows)
 			requireNear(t, want, got, 1e-6, 300, what)
 			check(what)
@@ -92,7 +91,7 @@ func TestCodesTimesBlocks(t *testing.T) {
 
 // TestCodesDoNotOverflow multiplies the largest codes by the largest of either sign.
 func TestCodesDoNotOverflow(t *testing.T) {
-	eachProductOfCodes(func(what string, typ compute.DType, kernel func(*BlockRows)) {
+	eachProductOfCodes(func(what string, l *Level, typ compute.DType) {
 		of, _ := typ.Block()
 		for _, fill := range []byte{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55} {
 			w := devicetest.Drawn(5, Panel, of.Elements, typ)
@@ -106,12 +105,12 @@ func TestCodesDoNotOverflow(t *testing.T) {
 			}
 			lines, weights := transposed(t, w)
 			for _, sign := range []float32{1, -1} {
-				x, codes, dst := make([]float32, of.Elements), make([]Word, of.Elements/Run*RunWords), make([]float32, Panel)
+				x, codes, dst := make([]float32, of.Elements), make([]Word, of.Elements/Run*l.RunWords), make([]float32, Panel)
 				for i := range x {
 					x[i] = sign * 127
 				}
-				codeRunsGo(x, codes)
-				kernel(&BlockRows{
+				l.CodeRuns(x, codes)
+				l.Blocks[typ].Codes(&BlockRows{
 					Dst: dst, X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: 1, LDX: len(codes), Count: 1,
 				})
 				var want, size float64
@@ -141,12 +140,20 @@ func TestCodeRunsEqualTwin(t *testing.T) {
 				if i == 4 && runs > 2 {
 					clear(x[Run : 2*Run])
 				}
-				want := make([]Word, runs*RunWords)
-				slow.CodeRuns(x, want)
-				got, check := guarded(t, make([]Word, runs*RunWords))
-				fast.CodeRuns(x, got)
-				requireSameWords(t, want, got, fmt.Sprint(runs, " runs, ", i))
-				check("codeRuns")
+				for _, c := range []struct {
+					words      int
+					twin, fast func(x []float32, dst []Word)
+				}{{LineWords, slow.CodeLines, fast.CodeLines}, {RunWords, slow.CodeRuns, fast.CodeRuns}} {
+					if c.words == RunWords && fast.RunWords != RunWords {
+						continue
+					}
+					want := make([]Word, runs*c.words)
+					c.twin(x, want)
+					got, check := guarded(t, make([]Word, len(want)))
+					c.fast(x, got)
+					requireSameWords(t, want, got, fmt.Sprint(runs, " runs, ", i))
+					check("codes")
+				}
 			}
 		}
 	})

@@ -232,3 +232,24 @@ func splitHalvesAVX2(p *Pack)
 
 //go:noescape
 func codeRunsAVX2(x []float32, dst []Word)
+
+//go:noescape
+func codeLinesAVX2(x []float32, dst []Word)
+
+//go:noescape
+func codesNF4AVX2(r *NF4Row)
+
+//go:noescape
+func linesNF4AVX512(r *NF4Row)
+
+//go:noescape
+func unpackNF4DigitsAVX2(p *CodePanel)
+
+//go:noescape
+func codeTileNF4AVX2(t *CodeTile)
+
+//go:noescape
+func unpackNF4AboveAVX2(p *CodePanel)
+
+//go:noescape
+func magnitudesNF4AVX2(m *NF4Magnitudes)

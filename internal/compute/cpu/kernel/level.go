@@ -29,6 +29,8 @@ type Level struct {
 	// TilePairs, else 0.
 	Codes int
 
+	Ahead int // of Tile, for words that come from memory
+
 	StripRows int // rows from which on StripF32 is faster than TileF32; 0: never
 
 	AMX *AMX // products in tile registers, which replace those of pairs, and of bytes where rows are many; or nil
@@ -47,8 +49,18 @@ type Level struct {
 	// Products of one row, whose sums have the bits of TileF32's; nil where there are none.
 	RowBF16, RowF16, RowInt8, RowNF4 RowKernel
 
+	// NF4 weights: their magnitudes, and products in codes, see NF4Row, CodePanel and CodeTile; these are nil where
+	// there is no assembly, whose twins they have.
+	MagnitudesNF4 func(*NF4Magnitudes)
+	CodesNF4      func(*NF4Row)
+	UnpackNF4     func(*CodePanel) // Count counts rows of words
+	TileNF4       func(*CodeTile)
+
 	Blocks   map[compute.DType]BlockKernels // products, and layouts, of GGUF's types
-	CodeRuns func(x []float32, dst []Word)
+	CodeRuns func(x []float32, dst []Word)  // writes the codes that Blocks multiply: runs or lines
+	RunWords int                            // of a run of these: RunWords or LineWords
+
+	CodeLines func(x []float32, dst []Word) // writes those for tiles: lines
 
 	// Peak rates of a core, in registers alone: rounds of PeakRound operations in float32, and of PairsRound in
 	// int16 where Codes is 2. They may be nil.
@@ -92,7 +104,8 @@ func Plain() Level {
 		WidenBF16: widenBF16Go, WidenF16: widenF16Go,
 		DequantizeInt8: dequantizeInt8Go, DequantizeNF4: dequantizeNF4Go, TransposeInt8: transposeInt8Go,
 		UnpackPairs: unpackPairsGo, PrefetchRows: func([]float32, int, int) {},
-		SplitHalves: splitHalvesGo, Blocks: plainBlocks(), CodeRuns: codeRunsGo,
+		SplitHalves: splitHalvesGo, Blocks: plainBlocks(), CodeRuns: codeRunsGo, RunWords: RunWords,
+		CodeLines: codeLinesGo, MagnitudesNF4: magnitudesNF4Go,
 		RowBF16: rowBF16Go, RowF16: rowF16Go, RowInt8: rowInt8Go, RowNF4: rowNF4Go,
 		ToBytes: toBytesGo, ToPairs: toPairsGo, FromInt32: fromInt32Go, AddInt32: addInt32Go,
 		Sum: sumGo, Add: addGo, Multiply: multiplyGo, Scale: scaleGo, Norm: normGo, NormBack: normBackGo,

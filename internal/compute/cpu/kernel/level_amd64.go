@@ -34,8 +34,18 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain, amxGain func() 
 		l := Plain()
 		l.Name = "avx512"
 		l.TileF32, l.PackF32 = tileF32AVX512, packF32AVX512
+		if c.VendorID == cpuid.AMD {
+			l.Ahead = 4096 // Zen 5 decodes 6 % faster than with 1,024; on an Intel with AMX 2,048 cost 3 %
+		}
 		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX512, rowNF4AVX512
 		l.Blocks, l.SplitHalves, l.CodeRuns = blocksAVX512(), splitHalvesAVX2, codeRunsAVX2
+		l.CodeLines, l.MagnitudesNF4, l.CodesNF4 = codeLinesAVX2, magnitudesNF4AVX2, codesNF4AVX2
+		l.UnpackNF4, l.TileNF4 = unpackNF4DigitsAVX2, inFull(codeTileNF4AVX2)
+		if c.Supports(cpuid.AVX512VNNI) {
+			l.Blocks, l.CodeRuns, l.RunWords, l.CodeLines = blocksVNNI(), codeLinesAVX2, LineWords, codeLinesAVX2
+			l.CodesNF4, l.UnpackNF4, l.TileNF4 = linesNF4AVX512, unpackNF4AboveAVX2, codeTile1AVX512
+			l.Codes, l.TileInt8 = 4, tileInt8AVX512
+		}
 		l.TransposeBF16, l.TransposeBF16F32 = transposeBF16AVX512, transposeBF16F32AVX512
 		l.TransposeF16F32, l.TransposeInt8 = transposeF16F32AVX512, transposeInt8AVX512
 		l.WidenBF16, l.WidenF16 = widenBF16AVX512, widenF16AVX512
@@ -47,10 +57,9 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain, amxGain func() 
 		l.SoftmaxBack, l.Rotate, l.SwiGLU, l.SwiGLUBack = softmaxBackAVX512, rotateAVX512, swigluAVX512, swigluBackAVX512
 		if c.Supports(cpuid.AVX512BF16, cpuid.AVX512VNNI) {
 			m := l
-			m.Name, m.BF16, m.Gain, m.Codes = "avx512bf16", true, pairsGain(), 4
+			m.Name, m.BF16, m.Gain = "avx512bf16", true, pairsGain()
 			m.Auto = m.Gain >= worthwhile
-			m.TileBF16, m.TileInt8 = tileBF16AVX512, tileInt8AVX512
-			m.PackBF16, m.PairBF16 = packBF16AVX512, pairBF16AVX512
+			m.TileBF16, m.PackBF16, m.PairBF16 = tileBF16AVX512, packBF16AVX512, pairBF16AVX512
 			if c.Supports(tileFeatures()...) && amxWorks() {
 				tiles := m
 				tiles.Name, tiles.Gain, tiles.AMX = "amx", amxGain(), assemblyAMX()
@@ -66,7 +75,9 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain, amxGain func() 
 		l.Name = "avx2"
 		l.TileF32, l.Rows = tileF32AVX2, 2*SmallRows
 		l.RowBF16, l.RowF16, l.RowInt8, l.RowNF4 = rowBF16AVX2, rowF16AVX2, rowInt8AVX2, rowNF4AVX2
-		l.Blocks, l.SplitHalves, l.CodeRuns = blocksAVX2(), splitHalvesAVX2, codeRunsAVX2
+		l.Blocks, l.SplitHalves, l.CodeRuns, l.CodeLines = blocksAVX2(), splitHalvesAVX2, codeRunsAVX2, codeLinesAVX2
+		l.MagnitudesNF4, l.CodesNF4 = magnitudesNF4AVX2, codesNF4AVX2
+		l.UnpackNF4, l.TileNF4 = unpackNF4DigitsAVX2, inFull(codeTileNF4AVX2)
 		l.Codes, l.TilePairs, l.TileBytes = 2, tilePairsAVX2, tileBytesAVX2
 		l.UnpackPairs, l.TransposeInt8, l.PrefetchRows = unpackPairsAVX2, transposeInt8AVX2, prefetchRowsAVX2
 		l.ToPairs, l.FromInt32, l.AddInt32, l.Magnitude = toPairsAVX2, fromInt32AVX2, addInt32AVX2, magnitudeAVX2

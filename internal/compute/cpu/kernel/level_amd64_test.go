@@ -52,7 +52,7 @@ func TestAutoTakesTheFasterProducts(t *testing.T) {
 }
 
 func TestLevelsWithAssemblyMultiplyCodes(t *testing.T) {
-	for _, blocks := range []map[compute.DType]BlockKernels{blocksAVX2(), blocksAVX512()} {
+	for _, blocks := range []map[compute.DType]BlockKernels{blocksAVX2(), blocksAVX512(), blocksVNNI()} {
 		for _, typ := range compute.BlockTypes() {
 			require.NotNil(t, blocks[typ].Codes, typ)
 		}

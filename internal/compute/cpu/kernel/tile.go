@@ -38,6 +38,9 @@ type Tile struct {
 
 	// Next are words that will be needed soon; some kernels prefetch them into the second cache as they go.
 	Next []Word
+
+	// Ahead is how many bytes of b are prefetched before they are needed, where rows are few; 0: eight steps.
+	Ahead int
 }
 
 // The bits of Tile.Mode.

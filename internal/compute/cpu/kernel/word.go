@@ -6,7 +6,8 @@ import (
 )
 
 // Word holds 32 bits, whose meaning follows from the kernel that takes them: a float32, an int32, two halves or
-// bfloat16, four bytes, or eight codes of four bits; the first of them lowest.
+// bfloat16, four bytes, or eight codes of four bits; the first of them lowest. Of codes the first four are the lower
+// halves of the bytes, the others the upper ones.
 type Word uint32
 
 // Words views float32 as words.
@@ -17,6 +18,11 @@ func Floats(w []Word) []float32 { return *(*[]float32)(unsafe.Pointer(&w)) }
 
 // Ints views words as int32.
 func Ints(w []Word) []int32 { return *(*[]int32)(unsafe.Pointer(&w)) }
+
+// Int8s views words as int8.
+func Int8s(w []Word) []int8 {
+	return unsafe.Slice((*int8)(unsafe.Pointer(unsafe.SliceData(w))), 4*len(w))
+}
 
 // BytesAsWords views bytes as words.
 func BytesAsWords(raw []byte) []Word {
@@ -36,7 +42,12 @@ func (w Word) Halves() (low, high uint16) { return uint16(w), uint16(w >> 16) }
 func (w Word) Byte(i int) int8 { return int8(w >> (8 * i)) }
 
 // Code returns code i of four bits.
-func (w Word) Code(i int) int { return int(w >> (4 * i) & 15) }
+func (w Word) Code(i int) int { return int(w >> codeShift(i) & 15) }
+
+// CodeWord returns the word in which code i is the given one, and all others are zero.
+func CodeWord(code byte, i int) Word { return Word(code) << codeShift(i) }
+
+func codeShift(i int) int { return 8*(i%4) + 4*(i/4) }
 
 // word returns the word of a float32.
 func word(v float32) Word { return Word(math.Float32bits(v)) }

@@ -143,7 +143,7 @@ func (b *blocksAsm) emitCodes(rows int) {
 	for r, spans := range b.runs {
 		n := len(b.runs)
 		for line := r * b.lines / n; line < (r+1)*b.lines/n; line++ {
-			b.i("PREFETCHT0 %d(DI)", 64*(b.lines*b.ahead()+line))
+			b.i("PREFETCHT1 %d(DI)", 64*(b.lines*b.ahead()+line))
 		}
 		b.runCodes(spans)
 	}

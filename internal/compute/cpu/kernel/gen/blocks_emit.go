@@ -52,6 +52,12 @@ func blocksOf(wide bool) []byte {
 	}
 	a.Printf("GLOBL iq4Levels<>(SB), RODATA|NOPTR, $64\n")
 	a.codeTables()
+	if wide {
+		a.halvesInTurn()
+		a.lanesInTurn()
+	} else {
+		a.halves("ones", 1)
+	}
 	for _, l := range blockLayouts() {
 		for _, row := range []bool{true, false} {
 			b := blocksAsm{asm: a, blockLayout: l, wide: wide, row: row}
@@ -64,6 +70,13 @@ func blocksOf(wide bool) []byte {
 		b.emitCodes(1)
 		if wide {
 			b.emitCodes(4)
+			b.emitUnpack()
+			b.emitLines()
+		} else {
+			b.emitUnpackAVX2()
+			if b.tileOf() == b.name {
+				b.emitTileAVX2()
+			}
 		}
 	}
 	return a.Bytes()
@@ -165,13 +178,11 @@ func (b *blocksAsm) emit() {
 	b.i("RET")
 }
 
-// ahead returns how many blocks lines are prefetched before they are needed.
-func (b *blocksAsm) ahead() int {
-	if len(b.runs) > 1 {
-		return 1
-	}
-	return 4
-}
+// farAhead is how many bytes before their use lines of weights are asked for that a row in codes reads once.
+const farAhead = 9 << 10
+
+// ahead returns how many blocks that are.
+func (b *blocksAsm) ahead() int { return max(2, farAhead/(64*b.lines)) }
 
 // span does its pairs of elements, in one part or in several, of those before it in the block. The first of a run loads
 // the scales.

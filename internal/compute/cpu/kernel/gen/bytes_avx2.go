@@ -25,6 +25,7 @@ func bytesAVX2() []byte {
 	})
 	a.rowsAVX2()
 	a.codeRuns()
+	a.nf4InCodes()
 	return a.Bytes()
 }
 

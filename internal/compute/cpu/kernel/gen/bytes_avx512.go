@@ -18,7 +18,7 @@ func bytesAVX512() []byte {
 		a.i("VCVTDQ2PS Z%d, Z%d", to, to)
 	})
 	a.dequantize("dequantizeNF4AVX512", 8, func(i, from, to int) {
-		a.i("VPSRLD $%d, Z%d, Z%d", 4*i, from, to)
+		a.i("VPSRLD $%d, Z%d, Z%d", codeShift(i), from, to)
 		a.i("VPERMPS Z31, Z%d, Z%d", to, to)
 	})
 	a.rowsAVX512()

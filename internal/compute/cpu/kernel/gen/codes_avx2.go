@@ -1,14 +1,21 @@
 package main
 
-// codeRuns emits the function that rounds runs of 32 elements to bytes, as kernel.CodeRuns does.
-//
-// SI is at a run, DI at its words, CX counts runs.
+// codeRuns emits the functions that round runs of 32 elements to bytes, as kernel.CodeRuns and kernel.CodeLines do.
 func (a *asm) codeRuns() {
 	for i, n := range []int{0, 4, 1, 5, 2, 6, 3, 7} {
 		a.Printf("DATA inOrder<>+%d(SB)/4, $%d\n", 4*i, n)
 	}
 	a.Printf("GLOBL inOrder<>(SB), RODATA|NOPTR, $32\n")
-	a.function("codeRunsAVX2", "x []float32, dst []Word", 48)
+	a.rounded("codeRunsAVX2", 2*4*halfWords, a.asRun)
+	a.rounded("codeLinesAVX2", 4*lineWords, a.asLine)
+}
+
+// rounded emits a function that rounds runs, whose results write leaves at DI, in so many bytes each: Y0 and X2 hold
+// the codes of a run and of its second half, X1 and X3 two sums of each half, 1024 too large, X9 the scale, X10 zero.
+//
+// SI is at a run, CX counts runs.
+func (a *asm) rounded(name string, bytes int, write func()) {
+	a.function(name, "x []float32, dst []Word", 48)
 	a.i("MOVQ x_base+0(FP), SI")
 	a.i("MOVQ x_len+8(FP), CX")
 	a.i("MOVQ dst_base+24(FP), DI")
@@ -68,35 +75,64 @@ func (a *asm) codeRuns() {
 	a.i("VPSADBW Y10, Y1, Y1 // sums of eight, 1024 too large")
 	a.i("VEXTRACTI128 $1, Y0, X2")
 	a.i("VEXTRACTI128 $1, Y1, X3")
-	for half, sum := range []int{1, 3} {
-		codes, register := []int{0, 2}[half], []string{"AX", "BX"}[half]
-		a.i("VPUNPCKLWD X%d, X%d, X5", codes, codes)
-		a.i("VPUNPCKHWD X%d, X%d, X6", codes, codes)
-		a.i("VMOVDQU X5, %d(DI)", 64*half)
-		a.i("VMOVDQU X6, %d(DI)", 64*half+16)
-		a.i("VPSHUFD $0x4e, X%d, X5", sum)
-		a.i("VPADDD X5, X%d, X5", sum)
-		a.i("VMOVD X5, %s", register)
-		a.i("SUBL $2048, %s", register)
-	}
-	a.i("LEAL (AX)(BX*1), DX")
-	for half, register := range []string{"AX", "BX"} {
-		place := func(word int) int { return 64*half + 4*word }
-		a.i("VMOVSS X9, %d(DI)", place(halfScale))
-		for i, r := range []string{register, "DX"} {
-			a.i("MOVL %s, %d(DI)", r, place(halfSum+2*i))
-			a.i("VCVTSI2SSL %s, X10, X5", r)
-			a.i("VMULSS X9, X5, X5")
-			a.i("VMOVSS X5, %d(DI)", place(halfSum+2*i+1))
-		}
-		a.i("MOVL $0, %d(DI)", place(13))
-		a.i("MOVQ $0, %d(DI)", place(14))
-	}
+	write()
 	a.i("ADDQ $128, SI")
-	a.i("ADDQ $%d, DI", 2*4*halfWords)
+	a.i("ADDQ $%d, DI", bytes)
 	a.i("DECQ CX")
 	a.i("JNE %s", run)
 	a.at(done)
 	a.i("VZEROUPPER")
 	a.i("RET")
+}
+
+// halfSums leaves the sums of both halves in AX and BX, that of the run in DX.
+func (a *asm) halfSums() {
+	for half, sum := range []int{1, 3} {
+		a.i("VPSHUFD $0x4e, X%d, X5", sum)
+		a.i("VPADDD X5, X%d, X5", sum)
+		to := []string{"AX", "BX"}[half]
+		a.i("VMOVD X5, %s", to)
+		a.i("SUBL $2048, %s", to)
+	}
+	a.i("LEAL (AX)(BX*1), DX")
+}
+
+// scaled writes the scale times a sum.
+func (a *asm) scaled(sum string, offset int) {
+	a.i("VCVTSI2SSL %s, X10, X5", sum)
+	a.i("VMULSS X9, X5, X5")
+	a.i("VMOVSS X5, %d(DI)", offset)
+}
+
+// asRun writes a run in two halves, every pair of codes twice.
+func (a *asm) asRun() {
+	a.halfSums()
+	for half, register := range []string{"AX", "BX"} {
+		place := func(word int) int { return 4 * (half*halfWords + word) }
+		a.i("VPUNPCKLWD X%d, X%[1]d, X5", 2*half)
+		a.i("VPUNPCKHWD X%d, X%[1]d, X6", 2*half)
+		a.i("VMOVDQU X5, %d(DI)", place(0))
+		a.i("VMOVDQU X6, %d(DI)", place(4))
+		a.i("VMOVSS X9, %d(DI)", place(halfScale))
+		for i, sum := range []string{register, "DX"} {
+			a.i("MOVL %s, %d(DI)", sum, place(halfSum+2*i))
+			a.scaled(sum, place(halfSum+2*i+1))
+		}
+		a.i("MOVL $0, %d(DI)", place(13))
+		a.i("MOVQ $0, %d(DI)", place(14))
+	}
+}
+
+// asLine writes a run in one line.
+func (a *asm) asLine() {
+	a.i("VMOVDQU Y0, (DI)")
+	a.i("VMOVSS X9, %d(DI)", 4*lineScale)
+	a.halfSums()
+	for i, sum := range []string{"AX", "BX", "DX"} {
+		a.scaled(sum, 4*(lineScaled+i))
+		a.i("SHLL $7, %s", sum)
+		a.i("NEGL %s", sum)
+		a.i("MOVL %s, %d(DI)", sum, 4*(lineSum+i))
+	}
+	a.i("MOVL $0, %d(DI)", 4*(lineWords-1))
 }

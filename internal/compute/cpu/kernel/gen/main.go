@@ -20,6 +20,7 @@ func files() map[string][]byte {
 		"blocks_avx512_amd64.s": blocksOf(true),
 		"bytes_avx2_amd64.s":    bytesAVX2(),
 		"bytes_avx512_amd64.s":  bytesAVX512(),
+		"codes_avx512_amd64.s":  codeTiles(),
 		"pack_avx512_amd64.s":   packsAVX512(),
 		"pack_avx2_amd64.s":     packsAVX2(),
 		"pairs_avx2_amd64.s":    pairsAVX2(),

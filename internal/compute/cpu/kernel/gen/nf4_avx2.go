@@ -33,10 +33,8 @@ func (a *asm) lookUpLevels(use func(i, y int)) {
 	a.i("VPSHUFB sideBySide<>(SB), Y8, Y8")
 	a.i("VPAND fourBits<>(SB), Y8, Y9")
 	a.i("VPSRLW $4, Y8, Y8")
-	a.i("VPAND fourBits<>(SB), Y8, Y10")
-	a.i("VPUNPCKHDQ Y10, Y9, Y8")
-	a.i("VPUNPCKLDQ Y10, Y9, Y9")
-	for half := range 2 { // the lower four of the eight, then the upper
+	a.i("VPAND fourBits<>(SB), Y8, Y8")
+	for half := range 2 { // the first four of the eight, then the others
 		for b := range 4 {
 			a.i("VPSHUFB Y%d, Y%d, Y%d", 9-half, 4+b, 10+b)
 		}

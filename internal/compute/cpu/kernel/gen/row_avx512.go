@@ -33,7 +33,7 @@ func (a *asm) rowsAVX512() {
 	})
 	a.rowAVX512("rowNF4AVX512", 8, func() { a.i("VMOVUPS levels<>(SB), Z31") }, func(i, from, to int) {
 		if i > 0 {
-			a.i("VPSRLD $%d, Z%d, Z%d", 4*i, from, to)
+			a.i("VPSRLD $%d, Z%d, Z%d", codeShift(i), from, to)
 			from = to
 		}
 		a.i("VPERMPS Z31, Z%d, Z%d", from, to)

@@ -13,6 +13,7 @@ const (
 	tileCols  = 112
 	tileMode  = 120
 	tileNext  = 128
+	tileAhead = 152
 )
 
 // The bits of Tile.Mode.
@@ -21,8 +22,11 @@ const (
 	modeAdd      = 2 // sums are added to c instead of stored over it
 )
 
-// maxRows bounds the rows of a tile of 32 columns: 28 of 32 registers sum.
-const maxRows = 14
+// maxRows bounds the rows of a tile of 32 columns: 28 of 32 registers sum. Up to fewRows wait for B, not for the sums.
+const (
+	maxRows = 14
+	fewRows = 4
+)
 
 // tilesAVX512 emits tileF32, tileBF16 and tileInt8 in 512-bit registers.
 func tilesAVX512() []byte {
@@ -41,13 +45,7 @@ func tilesAVX512() []byte {
 func tileAVX512(a *asm, name string, multiply func(dst, x, b int), add string) {
 	a.function(name, "t *Tile", 8)
 	a.tileFields(tileCols)
-	a.say("K1 and K2 select the first cols of 32 columns.")
-	a.i("MOVQ $-1, R11")
-	a.i("SHLQ CX, R11")
-	a.i("NOTQ R11")
-	a.i("KMOVW R11, K1")
-	a.i("SHRQ $16, R11")
-	a.i("KMOVW R11, K2")
+	a.columnMasks()
 	a.say("R13 walks to R14 through the words to prefetch; without any it stays at a.")
 	a.i("MOVQ %d(R15), R13", tileNext)
 	a.i("MOVQ %d(R15), R14", tileNext+8)
@@ -55,6 +53,11 @@ func tileAVX512(a *asm, name string, multiply func(dst, x, b int), add string) {
 	a.i("CMOVQEQ SI, R13")
 	a.i("LEAQ (R13)(R14*4), R14")
 	a.i("MOVQ %d(R15), CX", tileSteps)
+	a.say("R11 is how far B is prefetched where rows are few.")
+	a.i("LEAQ (R9*8), R11")
+	a.i("MOVQ %d(R15), R12", tileAhead)
+	a.i("TESTQ R12, R12")
+	a.i("CMOVQNE R12, R11")
 	for r := 1; r < maxRows; r++ {
 		a.i("CMPQ R10, $%d", r)
 		a.i("JEQ rows%d", r)
@@ -64,18 +67,20 @@ func tileAVX512(a *asm, name string, multiply func(dst, x, b int), add string) {
 	}
 }
 
+// columnMasks makes masks of the columns that CX counts.
+func (a *asm) columnMasks() {
+	a.say("K1 and K2 select the first cols of 32 columns.")
+	a.i("MOVQ $-1, R11")
+	a.i("SHLQ CX, R11")
+	a.i("NOTQ R11")
+	a.i("KMOVW R11, K1")
+	a.i("SHRQ $16, R11")
+	a.i("KMOVW R11, K2")
+}
+
 // tileRowsAVX512 emits the body for r rows.
 func tileRowsAVX512(a *asm, r int, multiply func(dst, x, b int), add string) {
-	// eachRow visits the rows of C; R12 walks, R13 is its last but one line.
-	eachRow := func(do func(i int)) {
-		a.i("MOVQ AX, R12")
-		for i := range r {
-			do(i)
-			if i < r-1 {
-				a.i("ADDQ BX, R12")
-			}
-		}
-	}
+	eachRow := func(do func(i int)) { a.eachRow("R12", r, do) }
 	zero, start := a.label("zero"), a.label("start")
 	if r < maxRows {
 		a.at("rows" + itoa(r))
@@ -102,8 +107,12 @@ func tileRowsAVX512(a *asm, r int, multiply func(dst, x, b int), add string) {
 	step := func() {
 		a.i("VMOVUPS (DI), Z28")
 		a.i("VMOVUPS 64(DI), Z29")
-		a.i("PREFETCHT0 (DI)(R9*8)")
-		a.i("PREFETCHT0 64(DI)(R9*8)")
+		ahead, level := "(R9*8)", "T0"
+		if r <= fewRows {
+			ahead, level = "(R11*1)", "T1"
+		}
+		a.i("PREFETCH%s (DI)%s", level, ahead)
+		a.i("PREFETCH%s 64(DI)%s", level, ahead)
 		for i := range r {
 			x := 30 + i%2
 			a.i("VBROADCASTSS %d(SI), Z%d", 4*i, x)

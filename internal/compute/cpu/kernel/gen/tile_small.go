@@ -166,18 +166,37 @@ func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 // tileFields loads the fields of a tile: AX c, BX ldc, SI a, R8 lda, DI b, R9 ldb, in bytes, CX steps or columns, DX
 // mode, R10 rows.
 func (a *asm) tileFields(cx int) {
-	a.i("MOVQ t+0(FP), R15")
-	for _, f := range []struct {
-		at  int
-		reg string
-	}{
+	a.loadFields([]field{
 		{tileC, "AX"}, {tileLDC, "BX"}, {tileA, "SI"}, {tileLDA, "R8"}, {tileB, "DI"}, {tileLDB, "R9"},
 		{cx, "CX"}, {tileMode, "DX"}, {tileRows, "R10"},
-	} {
-		a.i("MOVQ %d(R15), %s", f.at, f.reg)
-	}
+	})
 	for _, stride := range []string{"BX", "R8", "R9"} {
 		a.i("SHLQ $2, %s", stride)
+	}
+}
+
+// field is one of a Go struct, at an offset, and the register for it.
+type field struct {
+	at       int
+	register string
+}
+
+// loadFields loads fields of the argument t, which stays in R15.
+func (a *asm) loadFields(fields []field) {
+	a.i("MOVQ t+0(FP), R15")
+	for _, f := range fields {
+		a.i("MOVQ %d(R15), %s", f.at, f.register)
+	}
+}
+
+// eachRow visits rows of c: a register walks from AX on by BX.
+func (a *asm) eachRow(walk string, rows int, do func(r int)) {
+	a.i("MOVQ AX, %s", walk)
+	for r := range rows {
+		do(r)
+		if r < rows-1 {
+			a.i("ADDQ BX, %s", walk)
+		}
 	}
 }
 
