@@ -15,7 +15,7 @@ import (
 // read and in weights.
 func BenchmarkDecodeBlocks(b *testing.B) {
 	const n, k, bytes = 5632, 2048, 300 << 20
-	kinds := append([]compute.DType{compute.BF16, compute.NF4}, compute.BlockTypes()...)
+	kinds := append([]compute.DType{compute.BF16, compute.F16, compute.Int8, compute.NF4}, compute.BlockTypes()...)
 	for _, typ := range kinds {
 		for i := range 4 {
 			mode, threads := []string{compute.ModeF32, compute.ModeInt8}[i%2], 1+i/2

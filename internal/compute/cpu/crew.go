@@ -36,8 +36,12 @@ const (
 	finished
 )
 
-// patience is how long a goroutine waits, busy, for what should come at once.
-const patience = 50 * time.Microsecond
+// A goroutine waits, busy, for what should come at once, and longer for others to end what they do: to wake it takes as
+// long.
+const (
+	patience     = 50 * time.Microsecond
+	longPatience = 200 * time.Microsecond
+)
 
 // do calls item(0) … item(n-1) on up to threads goroutines, the caller's among them. It reports false where the crew
 // works for another caller.
@@ -66,7 +70,7 @@ func (c *crew) help(w *shared) {
 	for more := true; more; {
 		w.join()
 		last := w
-		more = soon(func() bool {
+		more = soon(longPatience, func() bool { return c.now.Load() != last }) && soon(patience, func() bool {
 			w = c.now.Load()
 			return w != nil && w != last
 		})
@@ -86,7 +90,7 @@ func (w *shared) join() {
 
 // wait returns when all items are done.
 func (w *shared) wait() {
-	if soon(func() bool { return w.left.Load() == 0 }) {
+	if soon(longPatience, func() bool { return w.left.Load() == 0 }) {
 		return
 	}
 	w.done = make(chan struct{})
@@ -95,8 +99,8 @@ func (w *shared) wait() {
 	}
 }
 
-// soon reports whether a condition comes true within a moment.
-func soon(condition func() bool) bool {
+// soon reports whether a condition comes true within a moment, of so long.
+func soon(moment time.Duration, condition func() bool) bool {
 	const pauses = 16 // between two looks at the clock
 	var began time.Time
 	for {
@@ -108,7 +112,7 @@ func soon(condition func() bool) bool {
 		}
 		if began.IsZero() {
 			began = time.Now()
-		} else if time.Since(began) > patience {
+		} else if time.Since(began) > moment {
 			return false
 		}
 	}

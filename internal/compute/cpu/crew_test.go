@@ -107,3 +107,22 @@ func TestFailedReadsOfItemsAreTheCallers(t *testing.T) {
 		require.EqualValues(t, 17, others.Load())
 	}
 }
+
+// TestStretchesCoverEverythingOnce: they follow one another without gaps, large ones first.
+func TestStretchesCoverEverythingOnce(t *testing.T) {
+	for _, threads := range []int{1, 2, 3, 8} {
+		for _, least := range []int{1, 3, 7} {
+			for n := range 200 {
+				s, at, longest := stretches{n, threads, least}, 0, n
+				for i := range s.count() {
+					lo, hi := s.at(i)
+					require.Equal(t, at, lo, "%+v, item %d", s, i)
+					require.Greater(t, hi, lo, "%+v, item %d", s, i)
+					require.LessOrEqual(t, hi-lo, longest, "%+v, item %d", s, i)
+					at, longest = hi, hi-lo
+				}
+				require.Equal(t, n, at, "%+v", s)
+			}
+		}
+	}
+}

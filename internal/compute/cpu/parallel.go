@@ -28,3 +28,34 @@ func rowsPerItem(d int) int { return max(1, elements/max(1, d)) }
 
 // columnsPerItem returns how many columns of n rows make a work item worth a handover, in whole cache lines.
 func columnsPerItem(n int) int { return max(256, elements/max(1, n)/16*16) }
+
+// stretches cuts n things that are read in order into items, as many of each size as there are threads: large ones
+// first, as memory is fastest in long stretches, then ever smaller ones, so that no thread waits long for another.
+type stretches struct{ n, threads, least int }
+
+// stretches returns those of n panels of rows of k weights. Handing over takes as long as some thousands of weights.
+func (d *device) stretches(n, k int) stretches {
+	const enough = 1 << 16
+	return stretches{n, d.threads, max(1, enough/(panel*max(1, k)))}
+}
+
+// size returns the size of the items that are cut where so many things are left.
+func (s stretches) size(left int) int { return max(s.least, left/(2*s.threads)) }
+
+// count returns the number of items.
+func (s stretches) count() int {
+	items, left := 0, s.n
+	for ; left > s.threads*s.size(left); left -= s.threads * s.size(left) {
+		items += s.threads
+	}
+	return items + upTo(left, s.size(left))
+}
+
+// at returns the things lo … hi-1 of item i.
+func (s stretches) at(i int) (lo, hi int) {
+	for ; i >= s.threads; i -= s.threads {
+		lo += s.threads * s.size(s.n-lo)
+	}
+	size := s.size(s.n - lo)
+	return lo + i*size, min(s.n, lo+(i+1)*size)
+}

@@ -29,13 +29,12 @@ func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
 	}
 }
 
-// rowOf is one of several products of a row. Its work items are numbered from first on among those of all.
+// rowOf is one of several products of a row. Its panels are numbered from first on among those of all.
 type rowOf struct {
 	product
-	y       []float32
-	first   int
-	perItem int // panels
-	sums    func(work *rowWork, j, lo, hi int)
+	y     []float32
+	first int
+	sums  func(work *rowWork, j, lo, hi int)
 }
 
 // rowWork is what a work item needs for its sums. It goes to kernels by functions' values, so to the heap: it is kept
@@ -69,20 +68,14 @@ func (w *rowWork) codes(words int) []kernel.Word {
 // oneRow computes MatMuls for one row, and reports false where there is no kernel for some weights.
 func (d *device) oneRow(x []float32, products []compute.Product) bool {
 	rows := make([]rowOf, len(products))
-	items, weights := 0, 0
-	for _, p := range products {
-		weights += p.W.N * p.W.K
-	}
-	// Weights of an item: many, as memory is fastest in long stretches and handing over takes as long as some thousands.
-	enough := max(1<<16, weights/(2*d.threads))
+	panels := 0
 	for i, p := range products {
 		r := &rows[i]
 		if !d.rowSums(r, p.W) {
 			return false
 		}
-		r.y, r.first = p.Y[:p.W.N], items
-		r.perItem = max(1, enough/(panel*max(1, p.W.K)))
-		items += upTo(upTo(p.W.N, panel), r.perItem)
+		r.y, r.first = p.Y[:p.W.N], panels
+		panels += upTo(p.W.N, panel)
 	}
 	k := products[0].W.K
 	const most = 8 // elements of a word
@@ -109,17 +102,17 @@ func (d *device) oneRow(x []float32, products []compute.Product) bool {
 			defer d.free.putWords(lines)
 		}
 	}
-	d.each(items, func(i int) {
-		r := &rows[0]
-		for j := 1; j < len(rows) && i >= rows[j].first; j++ {
-			r = &rows[j]
-		}
+	cut := d.stretches(panels, k)
+	d.each(cut.count(), func(i int) {
 		w := d.rowWork()
 		defer d.rowWorks.Put(w)
 		w.device, w.x, w.pairs, w.runs, w.lines = d, padded, pairs, runs, lines
-		from := (i - r.first) * r.perItem
-		for j := from; j < min(upTo(len(r.y), panel), from+r.perItem); j++ {
-			w.panel(r, j)
+		r := 0
+		for j, end := cut.at(i); j < end; j++ {
+			for r+1 < len(rows) && j >= rows[r+1].first {
+				r++
+			}
+			w.panel(&rows[r], j-rows[r].first)
 		}
 	})
 	return true

@@ -187,6 +187,12 @@ func rowBF16AVX2(sums, x []float32, words []Word, scale []float32)
 func rowF16AVX2(sums, x []float32, words []Word, scale []float32)
 
 //go:noescape
+func rowBF16FarAVX2(sums, x []float32, words []Word, scale []float32)
+
+//go:noescape
+func rowF16FarAVX2(sums, x []float32, words []Word, scale []float32)
+
+//go:noescape
 func rowInt8AVX2(sums, x []float32, words []Word, scale []float32)
 
 //go:noescape

@@ -3,6 +3,7 @@
 package kernel
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -56,5 +57,17 @@ func TestLevelsWithAssemblyMultiplyCodes(t *testing.T) {
 		for _, typ := range compute.BlockTypes() {
 			require.NotNil(t, blocks[typ].Codes, typ)
 		}
+	}
+}
+
+// TestRowsOfEveryVendorEqualTwins, whatever the processor at hand.
+func TestRowsOfEveryVendorEqualTwins(t *testing.T) {
+	if !cpuid.CPU.Supports(cpuid.AVX2, cpuid.FMA3, cpuid.F16C) {
+		t.Skip("no AVX2 here")
+	}
+	for _, vendor := range []cpuid.Vendor{cpuid.Intel, cpuid.AMD} {
+		bf16, f16 := rowsOfHalves(&cpuid.CPUInfo{VendorID: vendor})
+		requireRowTwin(t, fmt.Sprintf("bf16, %v", vendor), 2, 20, rowBF16Go, bf16)
+		requireRowTwin(t, fmt.Sprintf("f16, %v", vendor), 2, 20, rowF16Go, f16)
 	}
 }

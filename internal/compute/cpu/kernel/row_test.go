@@ -21,16 +21,22 @@ func TestRowKernelsEqualTwins(t *testing.T) {
 			if k.of(&fast) == nil {
 				continue
 			}
-			for words := range 40 {
-				what := fmt.Sprintf("%s words=%d", k.name, words)
-				x, w, scale := random(words*k.per + 1)[1:], pairs(words*Panel + 1)[1:], random(Panel + 1)[1:]
-				want := random(Panel)
-				got, check := guarded(t, want)
-				k.of(&slow)(want, x, w, scale)
-				k.of(&fast)(got, x, w, scale)
-				requireNear(t, want, got, 1e-6, k.size, what)
-				check(what)
-			}
+			requireRowTwin(t, k.name, k.per, k.size, k.of(&slow), k.of(&fast))
 		}
 	})
+}
+
+// requireRowTwin compares a kernel of rows with its twin; per is how many elements a word has.
+func requireRowTwin(t *testing.T, name string, per int, size float64, slow, fast RowKernel) {
+	t.Helper()
+	for words := range 40 {
+		what := fmt.Sprintf("%s words=%d", name, words)
+		x, w, scale := random(words*per + 1)[1:], pairs(words*Panel + 1)[1:], random(Panel + 1)[1:]
+		want := random(Panel)
+		got, check := guarded(t, want)
+		slow(want, x, w, scale)
+		fast(got, x, w, scale)
+		requireNear(t, want, got, 1e-6, size, what)
+		check(what)
+	}
 }

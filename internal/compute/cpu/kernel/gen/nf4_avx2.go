@@ -53,7 +53,7 @@ func (a *asm) lookUpLevels(use func(i, y int)) {
 
 // rowNF4 emits the row kernel of words of eight codes.
 func (a *asm) rowNF4() {
-	a.row("rowNF4AVX2", 8, a.loadLevels, func() {
+	a.row("rowNF4AVX2", 8, false, a.loadLevels, func() {
 		for part := range 4 {
 			a.i("VMOVDQU %d(DI), Y8", 32*part)
 			a.lookUpLevels(func(i, y int) {

@@ -8,6 +8,7 @@ type rowAVX2 struct {
 	per     int
 	enter   func()
 	element func(i int)
+	far     bool // asks for words into the second cache, and further ahead
 }
 
 // rowsAVX2 emits the row kernels: 32 columns of words times a row.
@@ -22,14 +23,14 @@ func (a *asm) rowsAVX2() {
 		a.i("VPCMPEQD Y15, Y15, Y15")
 		a.i("VPSLLD $%d, Y15, Y15", shift)
 	}
-	rowAVX2{asm: a, per: 2, enter: func() { upper(16) }, element: func(i int) {
+	bf16 := rowAVX2{asm: a, per: 2, enter: func() { upper(16) }, element: func(i int) {
 		if i == 0 {
 			a.i("VPSLLD $16, Y12, Y13")
 		} else {
 			a.i("VPAND Y15, Y12, Y13")
 		}
-	}}.emit("rowBF16AVX2")
-	rowAVX2{asm: a, per: 2, enter: func() { upper(16) }, element: func(i int) { // eight words to eight halves
+	}}
+	f16 := rowAVX2{asm: a, per: 2, enter: func() { upper(16) }, element: func(i int) { // eight words to eight halves
 		if i == 0 {
 			a.i("VPANDN Y12, Y15, Y13")
 		} else {
@@ -38,7 +39,12 @@ func (a *asm) rowsAVX2() {
 		a.i("VEXTRACTI128 $1, Y13, X14")
 		a.i("VPACKUSDW X14, X13, X13")
 		a.i("VCVTPH2PS X13, Y13")
-	}}.emit("rowF16AVX2")
+	}}
+	bf16.emit("rowBF16AVX2")
+	f16.emit("rowF16AVX2")
+	bf16.far, f16.far = true, true
+	bf16.emit("rowBF16FarAVX2")
+	f16.emit("rowF16FarAVX2")
 	rowAVX2{asm: a, per: 4, enter: func() { // bytes are widened as 2²⁴ times themselves; the scales make up for it
 		upper(24)
 		a.i("VMOVDQU rowThird<>(SB), Y14")
@@ -66,7 +72,7 @@ func (a *asm) rowsAVX2() {
 }
 
 func (a rowAVX2) emit(name string) {
-	a.row(name, a.per, func() {
+	a.row(name, a.per, a.far, func() {
 		if a.per == 4 {
 			for part := range 4 {
 				a.i("VMOVUPS %d(R8), Y%d", 32*part, 8+part)
@@ -92,7 +98,7 @@ func (a rowAVX2) emit(name string) {
 
 // row emits a function that does step for every word of 32 columns: Y0 … Y3
 // sum, DI is at the words, SI at the row, R8 at the scales.
-func (a *asm) row(name string, per int, enter, step func()) {
+func (a *asm) row(name string, per int, far bool, enter, step func()) {
 	a.function(name, "sums, x []float32, words []Word, scale []float32", 96)
 	a.i("MOVQ sums_base+0(FP), DX")
 	a.i("MOVQ x_base+24(FP), SI")
@@ -107,8 +113,12 @@ func (a *asm) row(name string, per int, enter, step func()) {
 	a.i("JEQ %s", done)
 	enter()
 	a.at(loop)
-	a.i("PREFETCHT0 2048(DI)")
-	a.i("PREFETCHT0 2112(DI)")
+	level, ahead := "T0", 2048
+	if far {
+		level, ahead = "T1", farAhead
+	}
+	a.i("PREFETCH%s %d(DI)", level, ahead)
+	a.i("PREFETCH%s %d(DI)", level, ahead+64)
 	step()
 	a.i("ADDQ $128, DI")
 	a.i("ADDQ $%d, SI", 4*per)
