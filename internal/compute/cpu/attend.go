@@ -112,6 +112,58 @@ func (d *device) attend(
 	})
 }
 
+// partsHeads reports whether one row's attention to so many keys is shared by parts of heads, as whole ones would keep
+// some threads waiting.
+func (d *device) partsHeads(h *heads, keys int) bool {
+	const worth = 1 << 15 // floats of keys, to hand over twice
+	uneven := h.KVHeads%d.threads != 0 && h.KVHeads < 8*d.threads
+	return d.threads > 1 && uneven && h.group <= d.core.Rows && h.KVHeads*keys*h.HeadDim >= worth
+}
+
+// attendInParts computes attend for one row: first scores, by some keys of a head, then sums, by the columns of a panel of
+// a head. The tiles are those of attend.
+func (d *device) attendInParts(h *heads, out, q []float32, keys *keyPanels, values *gathered, s compute.Segment) {
+	queries := d.gatherQueries(h, q, s, h.Scale)
+	defer d.free.put(queries)
+	work := func(head int) *attentionWork {
+		t := d.newAttentionWork(h, s, head)
+		t.begin(0, h.group)
+		return t
+	}
+	t := work(0)
+	first, end := t.panels()
+	first, end = first/panel, end/panel
+	size := h.group * t.span
+	d.endAttentionWork(t)
+	scores := d.free.get(h.KVHeads * size)
+	defer d.free.put(scores)
+
+	parts := 1 // of a head, as few as threads can share evenly
+	for h.KVHeads*parts%d.threads != 0 {
+		parts++
+	}
+	perItem := upTo(end-first, parts)
+	d.each(h.KVHeads*parts, func(item int) {
+		t, from := work(item/parts), first+item%parts*perItem
+		defer d.endAttentionWork(t)
+		keys.scoresOf(t, scores[t.head*size:], t.own(queries), from, min(end, from+perItem))
+	})
+	parts = h.wide / panel
+	d.each(h.KVHeads*parts, func(item int) {
+		t, c := work(item/parts), item%parts*panel
+		defer d.endAttentionWork(t)
+		copy(t.p, scores[t.head*size:][:size])
+		t.exponentials(nil)
+		end := min(h.HeadDim, c+panel)
+		values.multiplyOf(t, t.p, c, end)
+		for r := range t.n {
+			y := t.result[r*t.wide:][c:end]
+			d.core.Scale(y, 1/t.sums[r])
+			copy(t.row(out, r)[c:end], y)
+		}
+	})
+}
+
 // finite reports whether the values are finite that some queries of s see, and others do not; all reports it of n rows
 // from one on.
 func finite(h *heads, s compute.Segment, all func(row, n int) bool) bool {

@@ -144,7 +144,7 @@ func (d *device) endBack(b *back) {
 	if b.slopes != nil {
 		d.free.put(b.slopes)
 	}
-	d.endAttentionWork(&b.attentionWork)
+	b.release()
 }
 
 // scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the exponentials' sums.

@@ -44,8 +44,14 @@ func (d *device) blockRows() int {
 	return blockTiles * d.core.Rows
 }
 
+// newAttentionWork returns work for one head. It goes to kernels by functions' values, so to the heap: it is kept for the
+// next item, to which endAttentionWork gives it.
 func (d *device) newAttentionWork(h *heads, s compute.Segment, head int) *attentionWork {
-	t := &attentionWork{device: d, heads: h, s: s, head: head}
+	t, ok := d.attentionWorks.Get().(*attentionWork)
+	if !ok {
+		t = new(attentionWork)
+	}
+	*t = attentionWork{device: d, heads: h, s: s, head: head}
 	rows, longest := min(d.blockRows(), s.Len*h.group), visible(s, s.Len-1)
 	packed := kernel.TileRows * keysAtOnce
 	t.span = (longest+panel-1)/panel*panel + half // rows do not fall on each other in a cache
@@ -59,10 +65,16 @@ func (d *device) newAttentionWork(h *heads, s compute.Segment, head int) *attent
 }
 
 func (d *device) endAttentionWork(t *attentionWork) {
-	d.free.put(t.p)
-	d.free.put(t.result)
-	d.free.putWords(t.packed)
-	d.free.putWords(t.transposed)
+	t.release()
+	d.attentionWorks.Put(t)
+}
+
+// release gives the scratch memory back.
+func (t *attentionWork) release() {
+	t.free.put(t.p)
+	t.free.put(t.result)
+	t.free.putWords(t.packed)
+	t.free.putWords(t.transposed)
 }
 
 // begin makes lo … hi-1 the rows of the block.
@@ -101,6 +113,12 @@ func (t *attentionWork) tiles(f func(at, n, from, keys int)) {
 
 // scores: tiles by panels.
 func (keys *keyPanels) scores(t *attentionWork, dst, x []float32) {
+	first, end := t.panels()
+	keys.scoresOf(t, dst, x, first/panel, end/panel)
+}
+
+// scoresOf writes those of panels first … end-1.
+func (keys *keyPanels) scoresOf(t *attentionWork, dst, x []float32, first, end int) {
 	t.tiles(func(at, n, _, _ int) {
 		t.pk = kernel.Pack{
 			Dst: t.transposed[at*t.HeadDim:], LDD: n,
@@ -109,7 +127,7 @@ func (keys *keyPanels) scores(t *attentionWork, dst, x []float32) {
 		t.core.PackF32(&t.pk)
 	})
 	t.t = kernel.Tile{LDC: t.span, LDB: panel, Steps: t.HeadDim, Ahead: t.core.Ahead}
-	for j := t.from(0) / panel * panel; j < t.seen(t.n-1); j += panel {
+	for j := first * panel; j < end*panel; j += panel {
 		t.t.B = kernel.Words(keys.at(t.head, j/panel))
 		t.tiles(func(at, n, from, keys int) {
 			if j >= keys || j+panel <= from {
@@ -142,7 +160,10 @@ func (t *attentionWork) exponentials(slopes []float32) {
 }
 
 // multiply: tiles by some keys at a time.
-func (v *gathered) multiply(t *attentionWork, x []float32) {
+func (v *gathered) multiply(t *attentionWork, x []float32) { v.multiplyOf(t, x, 0, t.HeadDim) }
+
+// multiplyOf does columns lo … hi-1 of the result, where lo is a panel's first.
+func (v *gathered) multiplyOf(t *attentionWork, x []float32, lo, hi int) {
 	for _, run := range v.runs {
 		for i := 0; i < run.n; i += keysAtOnce {
 			chunk := min(keysAtOnce, run.n-i)
@@ -160,9 +181,9 @@ func (v *gathered) multiply(t *attentionWork, x []float32) {
 				if from > first {
 					t.t.Mode = kernel.ModeContinue
 				}
-				for c := 0; c < t.HeadDim; c += panel {
-					t.t.C, t.t.B = kernel.Words(t.result[at*t.wide+c:]), values[c:]
-					t.t.Cols = min(panel, t.HeadDim-c)
+				for c := lo; c < hi; c += panel {
+					t.t.C, t.t.B = kernel.Words(t.result[at*t.wide+c:]), values[c/panel*v.next:]
+					t.t.Cols = min(panel, hi-c)
 					t.core.TileF32(&t.t)
 				}
 			})

@@ -6,7 +6,7 @@ import (
 )
 
 // cache holds keys and values head by head, as attention reads them in order: keys transposed (key heads, panels, Dh,
-// 32), so that none is transposed twice, and values (key heads, keys, wide).
+// 32), so that none is transposed twice, and values (key heads, panels of columns, keys, 32).
 type cache struct {
 	*device
 	h            heads
@@ -30,7 +30,7 @@ func (c *cache) Append(k, v []float32, at, n int) {
 	if c.rows = at + n; c.rows > c.room {
 		c.Reserve(max(c.rows, 2*c.room))
 	}
-	c.byHead(c.values[at*c.h.wide:], c.room*c.h.wide, v, &c.h, n, 1, 1)
+	c.byHead(c.gathered(), at, v, &c.h, n, 1, 1)
 	panels := c.panels()
 	c.each(c.h.KVHeads, func(head int) {
 		for lo := at; lo < c.rows; {
@@ -54,22 +54,27 @@ func (c *cache) Reserve(n int) {
 		return
 	}
 	for _, part := range []struct {
-		all   *[]float32
-		width int
-	}{{&c.keys, c.h.HeadDim}, {&c.values, c.h.wide}} {
-		wider := make([]float32, c.h.KVHeads*room*part.width)
-		for head := range c.h.KVHeads {
-			copy(wider[head*room*part.width:], (*part.all)[head*c.room*part.width:][:c.room*part.width])
+		all          *[]float32
+		parts, width int
+	}{{&c.keys, c.h.KVHeads, c.h.HeadDim}, {&c.values, c.h.KVHeads * c.h.wide / panel, panel}} {
+		wider := make([]float32, part.parts*room*part.width)
+		for i := range part.parts {
+			copy(wider[i*room*part.width:], (*part.all)[i*c.room*part.width:][:c.room*part.width])
 		}
 		*part.all = wider
 	}
 	c.room = room
 }
 
+// gathered returns the values.
+func (c *cache) gathered() gathered {
+	return gathered{floats: c.values, head: c.room * c.h.wide, next: c.room * panel, ld: panel}
+}
+
 // finite reports whether n values are finite from a row on.
 func (c *cache) finite(row, n int) bool {
-	for head := range c.h.KVHeads {
-		if c.core.Finite(c.values[(head*c.room+row)*c.h.wide:][:n*c.h.wide]) != 0 {
+	for i := range c.h.KVHeads * c.h.wide / panel {
+		if c.core.Finite(c.values[(i*c.room+row)*panel:][:n*panel]) != 0 {
 			return false
 		}
 	}
@@ -84,7 +89,12 @@ func (d *device) AttendCached(out, q []float32, cached compute.Cache, n int, a c
 	switch c := cached.(type) {
 	case *cache:
 		keys, s := c.panels(), compute.Segment{Len: n, Past: c.rows - n}
-		values := gathered{floats: c.values, head: c.room * h.wide, ld: h.wide, runs: runs(s)}
+		values := c.gathered()
+		values.runs = runs(s)
+		if n == 1 && d.partsHeads(&h, c.rows) {
+			d.attendInParts(&h, out, q, &keys, &values, s)
+			return
+		}
 		d.attend(&h, out, q, &keys, &values, s, !finite(&h, s, c.finite))
 	case *pairCache:
 		d.attend(&h, out, q, &c.keys, &c.values, compute.Segment{Len: n, Past: c.rows - n}, c.bad)

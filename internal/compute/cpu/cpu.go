@@ -44,18 +44,19 @@ type Options struct {
 }
 
 type device struct {
-	core      kernel.Level
-	threads   int
-	bf16      bool // compute bf16, of pairs
-	rounds    bool // compute bf16 in float32
-	int8      bool // compute int8
-	widenUpTo int  // see keepFloat32UpTo
-	amxSums   int  // see amxSums
-	free      *pool
-	rowWorks  *sync.Pool        // of *rowWork
-	arena     *kernel.Arena     // of weights
-	shared    *sharedmem.Memory // of weights; nil: they are this process's own
-	crew      *crew
+	core           kernel.Level
+	threads        int
+	bf16           bool // compute bf16, of pairs
+	rounds         bool // compute bf16 in float32
+	int8           bool // compute int8
+	widenUpTo      int  // see keepFloat32UpTo
+	amxSums        int  // see amxSums
+	free           *pool
+	rowWorks       *sync.Pool        // of *rowWork
+	attentionWorks *sync.Pool        // of *attentionWork
+	arena          *kernel.Arena     // of weights
+	shared         *sharedmem.Memory // of weights; nil: they are this process's own
+	crew           *crew
 }
 
 // New returns a device for this machine's processor.
@@ -65,7 +66,7 @@ func New(o Options) (compute.Device, error) {
 		return nil, err
 	}
 	d := &device{
-		core: l, threads: o.Threads, free: &pool{}, rowWorks: &sync.Pool{}, arena: &kernel.Arena{}, shared: o.Shared,
+		core: l, threads: o.Threads, free: &pool{}, rowWorks: &sync.Pool{}, attentionWorks: &sync.Pool{}, arena: &kernel.Arena{}, shared: o.Shared,
 		crew: &crew{},
 	}
 	d.widenUpTo, d.amxSums = keepFloat32UpTo, amxSums

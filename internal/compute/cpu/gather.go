@@ -5,25 +5,28 @@ import (
 	"fettle/internal/compute/cpu/kernel"
 )
 
-// gathered holds the rows of k or v that a segment sees, head by head: as they lie, or copied to where they lie close
-// and in whole panels.
+// gathered holds the rows of k or v that a segment sees, head by head: as they lie, or copied to where they lie close.
+// Column c of a row is at c/32·next + c%32: copies that kernels read in whole panels are laid out panel by panel.
 type gathered struct {
-	floats   []float32
-	copied   bool
-	head, ld int // distance from head to head, from row to row
-	runs     [2]run
+	floats         []float32
+	copied         bool
+	head, next, ld int // distance from head to head, from 32 columns to the next 32, from row to row
+	runs           [2]run
 }
 
 // gatherRows copies where that saves time, and to whole panels where kernels need them.
 func (d *device) gatherRows(h *heads, k []float32, s compute.Segment, whole bool) gathered {
 	if s.Len*h.group <= kernel.TileRows && !(whole && h.wide != h.HeadDim) {
-		return gathered{floats: k, head: h.HeadDim, ld: h.kw, runs: runs(s)}
+		return gathered{floats: k, head: h.HeadDim, next: panel, ld: h.kw, runs: runs(s)}
 	}
 	count := visible(s, s.Len-1)
-	g := gathered{floats: d.free.get(h.KVHeads * count * h.wide), copied: true, head: count * h.wide, ld: h.wide}
+	g := gathered{floats: d.free.get(h.KVHeads * count * h.wide), copied: true, head: count * h.wide, next: panel, ld: h.wide}
+	if whole {
+		g.next, g.ld = count*panel, panel
+	}
 	g.runs[0].n = count
 	for _, run := range runs(s) {
-		d.byHead(g.floats[run.from*g.ld:], g.head, k[run.row*h.kw:], h, run.n, 1, 1)
+		d.byHead(g, run.from, k[run.row*h.kw:], h, run.n, 1, 1)
 	}
 	return g
 }
@@ -38,22 +41,26 @@ func (d *device) endGathered(g *gathered) {
 func (d *device) gatherQueries(h *heads, q []float32, s compute.Segment, factor float32) []float32 {
 	rows := s.Len * h.group
 	dst := d.free.get(h.KVHeads * rows * h.wide)
-	d.byHead(dst, rows*h.wide, q[s.Row*h.qw:], h, s.Len, h.group, factor)
+	to := gathered{floats: dst, head: rows * h.wide, next: panel, ld: h.wide}
+	d.byHead(to, 0, q[s.Row*h.qw:], h, s.Len, h.group, factor)
 	return dst
 }
 
-// byHead copies n rows of group heads for every key head, times a factor, in the order of memory; results of
-// consecutive key heads are stride floats apart.
-func (d *device) byHead(dst []float32, stride int, x []float32, h *heads, n, group int, factor float32) {
+// byHead copies n rows of group heads for every key head to rows at·group and on, times a factor, in the order of
+// memory.
+func (d *device) byHead(to gathered, at int, x []float32, h *heads, n, group int, factor float32) {
 	d.chunks(n, rowsPerItem(h.KVHeads*group*h.HeadDim), func(lo, hi int) {
 		x := x[lo*h.KVHeads*group*h.HeadDim:]
 		for i := lo; i < hi; i++ {
 			for head := range h.KVHeads {
 				for g := range group {
-					row := dst[head*stride+(i*group+g)*h.wide:][:h.HeadDim]
-					copy(row, x)
-					if x = x[h.HeadDim:]; factor != 1 {
-						d.core.Scale(row, factor)
+					row := to.floats[head*to.head+((at+i)*group+g)*to.ld:]
+					for c := 0; c < h.HeadDim; c += panel {
+						part := row[c/panel*to.next:][:min(panel, h.HeadDim-c)]
+						copy(part, x)
+						if x = x[len(part):]; factor != 1 {
+							d.core.Scale(part, factor)
+						}
 					}
 				}
 			}

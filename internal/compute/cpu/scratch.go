@@ -190,6 +190,9 @@ func (d *device) enterAttention(l *ledger, w compute.Workload, past int) {
 	queries := of(1, h.KVHeads*rows*h.wide)
 	work := []buffers{of(d.threads, block*span), of(2*d.threads, block*h.wide), of(d.threads, packed), queries}
 	if past > 0 { // the cache has keys and values as they are read
+		if s.Len == 1 && !d.tiled() && d.partsHeads(&h, seen) {
+			work = append(work, of(1, h.KVHeads*rows*span))
+		}
 		l.call(work...)
 		return
 	}
