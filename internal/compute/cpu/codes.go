@@ -149,7 +149,7 @@ const codeScales = codesAtOnce / kernel.Run * 2 * 3 * panel
 // tilesTimesPanels computes all rows of a product in tiles.
 func (d *device) tilesTimesPanels(all codeWork) {
 	panels := upTo(all.n, panel)
-	d.chunks(panels, d.panelsPerItem(panels, all.rows*all.k/4), func(from, to int) {
+	d.panelRuns(panels, all.rows*all.k/4, func(from, to int) {
 		w := all
 		w.pitch = codePitch(w.k, kernel.LineWords)
 		w.unpacked, w.scales, w.room = d.free.words(w.words), d.free.get(codeScales), d.free.get(codeRoom)
@@ -194,7 +194,7 @@ func (p *blockPanels) unpack(w *codeWork, j, k, count int) {
 // rowsTimesPanels computes the products of n rows of codes, a few at a time.
 func (d *device) rowsTimesPanels(y []float32, x []kernel.Word, p *blockPanels, n int) {
 	panels, pitch := upTo(p.n, panel), codePitch(p.k, d.core.RunWords)
-	d.chunks(panels, d.panelsPerItem(panels, n*p.k/4), func(from, to int) {
+	d.panelRuns(panels, n*p.k/4, func(from, to int) {
 		sums, room := d.free.get(rowsOfCodes*panel), d.free.get(kernel.BlockScales)
 		defer d.free.put(sums)
 		defer d.free.put(room)

@@ -126,3 +126,24 @@ func TestStretchesCoverEverythingOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestPanelsAreSharedEvenly: runs follow one another, differ by one, and are as many for each thread.
+func TestPanelsAreSharedEvenly(t *testing.T) {
+	for _, threads := range []int{1, 2, 3, 8} {
+		d := &device{threads: threads}
+		for panels := range 400 {
+			for _, words := range []int{1000, 1 << 18, 1 << 24} {
+				items, at, least, most := d.panelItems(panels, words), 0, panels, 0
+				for i := range items {
+					from, to := share(panels, items, i)
+					require.Equal(t, at, from)
+					at, least, most = to, min(least, to-from), max(most, to-from)
+				}
+				require.Equal(t, panels, at)
+				require.LessOrEqual(t, most, least+1)
+				require.LessOrEqual(t, most, panelsAtOnce)
+				require.True(t, items <= threads || items%threads == 0 || items == panels, "%d items, %d threads", items, threads)
+			}
+		}
+	}
+}

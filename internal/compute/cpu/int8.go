@@ -96,8 +96,8 @@ func (d *device) runRowsInt8(g *int8Product) {
 	defer d.free.put(g.scales)
 	d.chunks(g.tiles, max(1, elements/(g.tile.rows*g.k)), func(from, to int) { d.encode(g, from, to) })
 	panels := (g.cols + panel - 1) / panel
-	size := max(panelsPerBatch, d.panelsPerItem(panels, g.rows*g.k/4)/panelsPerBatch*panelsPerBatch)
-	d.chunks(panels, size, func(from, to int) {
+	d.panelRuns(upTo(panels, panelsPerBatch), g.rows*g.k/4, func(from, to int) {
+		from, to = from*panelsPerBatch, min(panels, to*panelsPerBatch)
 		scratch := d.free.words(panelsPerBatch * (g.k/4 + 2*panel) * panel)
 		defer d.free.putWords(scratch)
 		w := int8Work{device: d, int8Product: g}

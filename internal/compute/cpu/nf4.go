@@ -159,7 +159,7 @@ func (p *nf4Panels) times(d *device, y []float32, x []kernel.Word, n int) {
 		return
 	}
 	panels, pitch := upTo(p.n, panel), codePitch(p.k, kernel.LineWords)
-	d.chunks(panels, d.panelsPerItem(panels, n*p.k/4), func(from, to int) {
+	d.panelRuns(panels, n*p.k/4, func(from, to int) {
 		sums, w := d.free.get(n*panel), d.rowWork()
 		defer d.free.put(sums)
 		defer d.rowWorks.Put(w)

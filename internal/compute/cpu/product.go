@@ -82,20 +82,30 @@ func (d *device) runRows(g *product, lo, hi int) {
 		}
 	})
 	panels := (g.cols + panel - 1) / panel
-	d.chunks(panels, d.panelsPerItem(panels, n*g.steps), func(from, to int) {
+	d.panelRuns(panels, n*g.steps, func(from, to int) {
 		w := panelWork{device: d, product: g, lo: lo, n: n, tiles: tiles, a: a, from: from, to: to}
 		w.run()
 	})
 }
 
-// panelsPerItem returns how many panels make a work item that passes words of A over them. Every item reads all of A:
-// where that comes from memory, there are as few items as threads.
-func (d *device) panelsPerItem(panels, words int) int {
+// panelRuns calls f(from, to) for runs of panels that words of A pass over. Every run reads all of A: where that comes
+// from memory, there are as few as threads. Else there are as many for each thread.
+func (d *device) panelRuns(panels, words int, f func(from, to int)) {
+	items := d.panelItems(panels, words)
+	d.each(items, func(i int) { f(share(panels, items, i)) })
+}
+
+// panelItems returns the number of panelRuns.
+func (d *device) panelItems(panels, words int) int {
 	const beyondCaches = 1 << 21
-	enough := 1 + 1<<18/(words*panel+1) // to be worth a handover to another thread
-	fair := panels / (4 * d.threads)
+	items := 4 * d.threads
 	if words > beyondCaches {
-		fair = (panels + d.threads - 1) / d.threads
+		items = d.threads
 	}
-	return max(1, enough, min(fair, panelsAtOnce))
+	enough := 1 + 1<<18/(words*panel+1) // panels that are worth a handover to another thread
+	items = max(1, min(max(items, upTo(panels, panelsAtOnce)), panels/enough))
+	if items > d.threads {
+		items = upTo(items, d.threads) * d.threads
+	}
+	return min(items, panels)
 }
