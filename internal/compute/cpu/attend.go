@@ -120,8 +120,8 @@ func (d *device) partsHeads(h *heads, keys int) bool {
 	return d.threads > 1 && uneven && h.group <= d.core.Rows && h.KVHeads*keys*h.HeadDim >= worth
 }
 
-// attendInParts computes attend for one row: first scores, by some keys of a head, then sums, by the columns of a panel of
-// a head. The tiles are those of attend.
+// attendInParts computes attend for one row: first scores, by some keys of a head, then sums, by the columns of a panel
+// of a head. The tiles are those of attend.
 func (d *device) attendInParts(h *heads, out, q []float32, keys *keyPanels, values *gathered, s compute.Segment) {
 	queries := d.gatherQueries(h, q, s, h.Scale)
 	defer d.free.put(queries)

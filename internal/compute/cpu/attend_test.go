@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"fettle/internal/compute"
+	"fettle/internal/compute/cpu/kernel"
 	"fettle/internal/compute/devicetest"
 )
 
@@ -38,6 +39,50 @@ func TestPartsOfHeadsHaveTheBitsOfWholeOnes(t *testing.T) {
 				want = out
 			}
 			require.Equal(t, want, out, fmt.Sprintf("%+v, %d threads", a, threads))
+		}
+	}
+}
+
+// TestPartsOfGradientsHaveTheBitsOfWholeOnes: nor does what they share of gradients, at any level.
+func TestPartsOfGradientsHaveTheBitsOfWholeOnes(t *testing.T) {
+	for _, a := range []compute.Attention{
+		{Heads: 9, KVHeads: 3, HeadDim: 64, Scale: 0.125},
+		{Heads: 4, KVHeads: 1, HeadDim: 80, Scale: 0.1, Window: 45},
+		{Heads: 1, KVHeads: 1, HeadDim: 32, Scale: 0.1, Cap: 5},
+		{Heads: 10, KVHeads: 5, HeadDim: 48, Scale: 0.15, Window: 7},
+	} {
+		segs := []compute.Segment{
+			{Row: 0, Len: 40, Key: 0},
+			{Row: 40, Len: 101, Key: 40, Prefix: 3, PrefixLen: 30},
+			{Row: 141, Len: 19, Key: 141, Prefix: 0, PrefixLen: 1},
+		}
+		const n = 160
+		qw, kw := n*a.Heads*a.HeadDim, n*a.KVHeads*a.HeadDim
+		q, k, v, dout := devicetest.Normal(1, qw), devicetest.Normal(2, kw), devicetest.Normal(3, kw), devicetest.Normal(4, qw)
+		for _, level := range kernel.Levels() {
+			if level.AMX != nil {
+				continue // tile registers share by heads alone
+			}
+			var want [3][]float32
+			for _, threads := range []int{1, 2, 3, 7} {
+				dev, err := New(Options{Compute: compute.ModeF32, Threads: threads, Level: level.Name})
+				require.NoError(t, err)
+				h := newHeads(a)
+				require.Equal(t, 5*a.KVHeads < 4*threads*((a.KVHeads+threads-1)/threads), dev.(*device).partsBack(&h))
+				dirty := dev.(*device).free.get(1 << 16) // what parts leave untouched shows
+				for i := range dirty {
+					dirty[i] = 1e9
+				}
+				dev.(*device).free.put(dirty)
+				out := make([]float32, qw)
+				got := [3][]float32{devicetest.Normal(5, qw), devicetest.Normal(6, kw), devicetest.Normal(7, kw)}
+				dev.Attend(out, q, k, v, segs, a)
+				dev.AttendBackward(got[0], got[1], got[2], dout, out, q, k, v, segs, a)
+				if threads == 1 {
+					want = got
+				}
+				require.Equal(t, want, got, "%+v, %s, %d threads", a, level.Name, threads)
+			}
 		}
 	}
 }

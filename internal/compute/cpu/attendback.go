@@ -58,35 +58,78 @@ func (d *device) attendBackward(
 ) {
 	queries, douts := d.gatherQueries(h, q, s, h.Scale), d.gatherQueries(h, dout, s, 1)
 	deltas := d.deltas(h, dout, out, s)
-	d.each(h.KVHeads, func(head int) {
-		b := d.newBack(h, s, head)
-		defer d.endBack(b)
-		n := s.Len * h.group
-		for lo := 0; lo < n; lo += d.blockRows() {
-			b.begin(lo, min(n, lo+d.blockRows()))
-			b.queries, b.douts, b.deltas = b.own(queries), b.own(douts), deltas[head*n+lo:]
-			b.scoreGradients(keys, values)
-			rows.multiply(&b.attentionWork, b.grads)
-			for r := range b.n {
-				y := b.result[r*b.wide:][:b.HeadDim]
-				d.core.Scale(y, b.heads.Scale)
-				d.core.Add(b.row(dq, r), y)
+	n := s.Len * h.group
+	begin := func(b *back, lo int) {
+		b.begin(lo, min(n, lo+d.blockRows()))
+		b.queries, b.douts, b.deltas = b.own(queries), b.own(douts), deltas[b.head*n+lo:]
+	}
+	if d.partsBack(h) {
+		d.attendBackwardInParts(h, begin, dq, dk, dv, keys, values, rows, prefix, s)
+	} else {
+		d.each(h.KVHeads, func(head int) {
+			b := d.newBack(h, s, head)
+			defer d.endBack(b)
+			for lo := 0; lo < n; lo += d.blockRows() {
+				begin(b, lo)
+				b.scoreGradients(keys, values)
+				b.addQueries(dq, rows)
+				if d.tiled() {
+					b.addTurned(b.valueSums, b.p, b.douts)
+					b.addTurned(b.keySums, b.grads, b.queries)
+				} else {
+					b.addTo(dv, prefix[1], b.p, b.douts)
+					b.addTo(dk, prefix[0], b.grads, b.queries)
+				}
 			}
 			if d.tiled() {
-				b.addTurned(b.valueSums, b.p, b.douts)
-				b.addTurned(b.keySums, b.grads, b.queries)
-			} else {
-				b.addTo(dv, prefix[1], b.p, b.douts)
-				b.addTo(dk, prefix[0], b.grads, b.queries)
+				b.addRows(dv, prefix[1], b.valueSums)
+				b.addRows(dk, prefix[0], b.keySums)
 			}
-		}
-		if d.tiled() {
-			b.addRows(dv, prefix[1], b.valueSums)
-			b.addRows(dk, prefix[0], b.keySums)
-		}
-	})
+		})
+	}
 	for _, x := range [][]float32{queries, douts, deltas} {
 		d.free.put(x)
+	}
+}
+
+// partsBack reports whether threads share the gradients of each key head, as whole heads would keep a fifth of them
+// waiting.
+func (d *device) partsBack(h *heads) bool {
+	return !d.tiled() && 5*h.KVHeads < 4*d.threads*upTo(h.KVHeads, d.threads)
+}
+
+// attendBackwardInParts computes attendBackward for all key heads together, block by block: by tiles of queries, then by
+// gradients of keys and of values. begin begins a block of a head's work. The tiles are those of attendBackward.
+func (d *device) attendBackwardInParts(
+	h *heads, begin func(b *back, lo int), dq, dk, dv []float32, keys, values scorer, rows multiplier,
+	prefix [2][]float32, s compute.Segment,
+) {
+	all := make([]*back, h.KVHeads)
+	for head := range all {
+		all[head] = d.newBack(h, s, head)
+		defer d.endBack(all[head])
+	}
+	for lo := 0; lo < s.Len*h.group; lo += d.blockRows() {
+		for _, b := range all {
+			begin(b, lo)
+		}
+		tiles := upTo(all[0].n, d.core.Rows)
+		d.each(h.KVHeads*tiles, func(item int) {
+			b := all[item/tiles]
+			t, done := b.part(item % tiles * d.core.Rows)
+			defer done()
+			t.scoreGradients(keys, values)
+			t.addQueries(dq, rows)
+			t.clearBeside(b.panels())
+		})
+		d.each(2*h.KVHeads, func(item int) {
+			b := *all[item/2]
+			if item%2 == 0 {
+				b.addTo(dv, prefix[1], b.p, b.douts)
+			} else {
+				b.addTo(dk, prefix[0], b.grads, b.queries)
+			}
+		})
 	}
 }
 
@@ -145,6 +188,40 @@ func (d *device) endBack(b *back) {
 		d.free.put(b.slopes)
 	}
 	b.release()
+}
+
+// part returns work on a tile of the block's rows, in the block's arrays. The caller calls done.
+func (b *back) part(from int) (t *back, done func()) {
+	w := b.newAttentionWork(b.heads, b.s, b.head)
+	t = &back{attentionWork: *w}
+	t.begin(b.lo+from, b.lo+min(b.n, from+b.core.Rows))
+	t.p, t.grads = b.p[from*b.span:], b.grads[from*b.span:]
+	if b.slopes != nil {
+		t.slopes = b.slopes[from*b.span:]
+	}
+	t.queries, t.douts, t.deltas = b.queries[from*b.wide:], b.douts[from*b.wide:], b.deltas[from:]
+	return t, func() { b.endAttentionWork(w) }
+}
+
+// clearBeside clears what the panels of a larger block, first to end, have beside those of this one.
+func (b *back) clearBeside(first, end int) {
+	from, to := b.panels()
+	for r := range b.n {
+		for _, row := range [][]float32{b.p[r*b.span:][:end], b.grads[r*b.span:][:end]} {
+			clear(row[first:from])
+			clear(row[to:])
+		}
+	}
+}
+
+// addQueries adds the products of grads and the rows of k to dq.
+func (b *back) addQueries(dq []float32, rows multiplier) {
+	rows.multiply(&b.attentionWork, b.grads)
+	for r := range b.n {
+		y := b.result[r*b.wide:][:b.HeadDim]
+		b.core.Scale(y, b.heads.Scale)
+		b.core.Add(b.row(dq, r), y)
+	}
 }
 
 // scoreGradients fills p with exponentials and grads with p·(g−δ), and divides douts by the exponentials' sums.

@@ -197,9 +197,14 @@ func (d *device) enterAttention(l *ledger, w compute.Workload, past int) {
 		return
 	}
 	l.call(append(slices.Clip(work), transposed, gathered)...)
-	work = append(work, transposed, transposed, gathered, queries, of(1, h.KVHeads*rows), of(d.threads, block*span))
+	blocks := d.threads // of scores and gradients
+	if d.partsBack(&h) {
+		blocks = h.KVHeads
+		work = append(work, of(blocks, block*span), of(2*blocks, block*h.wide), of(blocks, packed)) // beside those of threads
+	}
+	work = append(work, transposed, transposed, gathered, queries, of(1, h.KVHeads*rows), of(blocks, block*span))
 	if h.Cap > 0 {
-		work = append(work, of(d.threads, block*span))
+		work = append(work, of(blocks, block*span))
 	}
 	if d.tiled() {
 		work = append(work, of(2*d.threads, h.wide*span), of(d.threads, block*span/2))
