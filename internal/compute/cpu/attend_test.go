@@ -58,7 +58,8 @@ func TestPartsOfGradientsHaveTheBitsOfWholeOnes(t *testing.T) {
 		}
 		const n = 160
 		qw, kw := n*a.Heads*a.HeadDim, n*a.KVHeads*a.HeadDim
-		q, k, v, dout := devicetest.Normal(1, qw), devicetest.Normal(2, kw), devicetest.Normal(3, kw), devicetest.Normal(4, qw)
+		q, dout := devicetest.Normal(1, qw), devicetest.Normal(4, qw)
+		k, v := devicetest.Normal(2, kw), devicetest.Normal(3, kw)
 		for _, level := range kernel.Levels() {
 			if level.AMX != nil {
 				continue // tile registers share by heads alone

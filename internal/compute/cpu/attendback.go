@@ -98,8 +98,8 @@ func (d *device) partsBack(h *heads) bool {
 	return !d.tiled() && 5*h.KVHeads < 4*d.threads*upTo(h.KVHeads, d.threads)
 }
 
-// attendBackwardInParts computes attendBackward for all key heads together, block by block: by tiles of queries, then by
-// gradients of keys and of values. begin begins a block of a head's work. The tiles are those of attendBackward.
+// attendBackwardInParts computes attendBackward for all key heads together, block by block: by tiles of queries, then
+// by gradients of keys and of values. begin begins a block of a head's work. The tiles are those of attendBackward.
 func (d *device) attendBackwardInParts(
 	h *heads, begin func(b *back, lo int), dq, dk, dv []float32, keys, values scorer, rows multiplier,
 	prefix [2][]float32, s compute.Segment,
@@ -116,14 +116,15 @@ func (d *device) attendBackwardInParts(
 		tiles := upTo(all[0].n, d.core.Rows)
 		d.each(h.KVHeads*tiles, func(item int) {
 			b := all[item/tiles]
-			t, done := b.part(item % tiles * d.core.Rows)
-			defer done()
+			t := b.part(item % tiles * d.core.Rows)
+			defer d.endPart(t)
 			t.scoreGradients(keys, values)
 			t.addQueries(dq, rows)
 			t.clearBeside(b.panels())
 		})
 		d.each(2*h.KVHeads, func(item int) {
-			b := *all[item/2]
+			b := all[item/2].copy()
+			defer d.backs.Put(b)
 			if item%2 == 0 {
 				b.addTo(dv, prefix[1], b.p, b.douts)
 			} else {
@@ -190,17 +191,35 @@ func (d *device) endBack(b *back) {
 	b.release()
 }
 
-// part returns work on a tile of the block's rows, in the block's arrays. The caller calls done.
-func (b *back) part(from int) (t *back, done func()) {
-	w := b.newAttentionWork(b.heads, b.s, b.head)
-	t = &back{attentionWork: *w}
+// part returns work on a tile of the block's rows, in the block's arrays, for endPart.
+func (b *back) part(from int) *back {
+	t := b.copy()
 	t.begin(b.lo+from, b.lo+min(b.n, from+b.core.Rows))
 	t.p, t.grads = b.p[from*b.span:], b.grads[from*b.span:]
 	if b.slopes != nil {
 		t.slopes = b.slopes[from*b.span:]
 	}
 	t.queries, t.douts, t.deltas = b.queries[from*b.wide:], b.douts[from*b.wide:], b.deltas[from:]
-	return t, func() { b.endAttentionWork(w) }
+	t.result, t.transposed = b.free.get(t.n*b.wide), b.free.words(t.n*b.wide)
+	t.packed = b.free.words(kernel.TileRows * keysAtOnce)
+	return t
+}
+
+func (d *device) endPart(t *back) {
+	d.free.put(t.result)
+	d.free.putWords(t.transposed)
+	d.free.putWords(t.packed)
+	d.backs.Put(t)
+}
+
+// copy returns another's work in the same arrays, for d.backs.
+func (b *back) copy() *back {
+	t, ok := b.backs.Get().(*back)
+	if !ok {
+		t = new(back)
+	}
+	*t = *b
+	return t
 }
 
 // clearBeside clears what the panels of a larger block, first to end, have beside those of this one.

@@ -44,8 +44,8 @@ func (d *device) blockRows() int {
 	return blockTiles * d.core.Rows
 }
 
-// newAttentionWork returns work for one head. It goes to kernels by functions' values, so to the heap: it is kept for the
-// next item, to which endAttentionWork gives it.
+// newAttentionWork returns work for one head. It goes to kernels by functions' values, so to the heap: it is kept for
+// the next item, to which endAttentionWork gives it.
 func (d *device) newAttentionWork(h *heads, s compute.Segment, head int) *attentionWork {
 	t, ok := d.attentionWorks.Get().(*attentionWork)
 	if !ok {

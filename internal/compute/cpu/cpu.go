@@ -54,6 +54,7 @@ type device struct {
 	free           *pool
 	rowWorks       *sync.Pool        // of *rowWork
 	attentionWorks *sync.Pool        // of *attentionWork
+	backs          *sync.Pool        // of *back
 	arena          *kernel.Arena     // of weights
 	shared         *sharedmem.Memory // of weights; nil: they are this process's own
 	crew           *crew
@@ -66,7 +67,8 @@ func New(o Options) (compute.Device, error) {
 		return nil, err
 	}
 	d := &device{
-		core: l, threads: o.Threads, free: &pool{}, rowWorks: &sync.Pool{}, attentionWorks: &sync.Pool{}, arena: &kernel.Arena{}, shared: o.Shared,
+		core: l, threads: o.Threads, free: &pool{}, arena: &kernel.Arena{}, shared: o.Shared,
+		rowWorks: &sync.Pool{}, attentionWorks: &sync.Pool{}, backs: &sync.Pool{},
 		crew: &crew{},
 	}
 	d.widenUpTo, d.amxSums = keepFloat32UpTo, amxSums

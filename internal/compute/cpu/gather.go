@@ -20,10 +20,11 @@ func (d *device) gatherRows(h *heads, k []float32, s compute.Segment, whole bool
 		return gathered{floats: k, head: h.HeadDim, next: panel, ld: h.kw, runs: runs(s)}
 	}
 	count := visible(s, s.Len-1)
-	g := gathered{floats: d.free.get(h.KVHeads * count * h.wide), copied: true, head: count * h.wide, next: panel, ld: h.wide}
+	g := gathered{copied: true, head: count * h.wide, next: panel, ld: h.wide}
 	if whole {
 		g.next, g.ld = count*panel, panel
 	}
+	g.floats = d.free.get(h.KVHeads * g.head)
 	g.runs[0].n = count
 	for _, run := range runs(s) {
 		d.byHead(g, run.from, k[run.row*h.kw:], h, run.n, 1, 1)

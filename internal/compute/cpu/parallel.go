@@ -23,8 +23,8 @@ func (d *device) chunks(n, size int, f func(lo, hi int)) {
 	d.each((n+size-1)/size, func(i int) { f(i*size, min(n, (i+1)*size)) })
 }
 
-// share returns the things lo … hi-1 of item i, where n things are cut into items that differ by one at most, the larger
-// ones first.
+// share returns the things lo … hi-1 of item i, where n things are cut into items that differ by one at most, the
+// larger ones first.
 func share(n, items, i int) (lo, hi int) {
 	size, more := n/items, n%items
 	lo = i*size + min(i, more)

@@ -98,8 +98,8 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain, amxGain func() 
 	return all
 }
 
-// rowsOfHalves returns the kernels of rows of bfloat16 and of float16. Requests far ahead, into the second cache, gain 5
-// to 15 % on Intel's Emerald Rapids and nothing on AMD's Zen 4.
+// rowsOfHalves returns the kernels of rows of bfloat16 and of float16. Requests far ahead, into the second cache, gain
+// 5 to 15 % on Intel's Emerald Rapids and nothing on AMD's Zen 4.
 func rowsOfHalves(c *cpuid.CPUInfo) (bf16, f16 RowKernel) {
 	if c.VendorID == cpuid.Intel {
 		return rowBF16FarAVX2, rowF16FarAVX2
