@@ -139,6 +139,7 @@ func wrongAnswers() []wrongInput {
 		{"serve --model_name_or_path model --request_timeout 0", 64, "want 0.001 to 604800 seconds"},
 		{"serve --model_name_or_path model --trusted_proxies nginx", 64, "neither an address nor a network"},
 		{"bench matmul --shape 8b", 64, "want 13b, 1b, 7b, tiny, a config.json or a model"},
+		{"bench train --shape number.json", 64, "a model's config has the name config.json"},
 		{"bench train --tokens 0", 64, "want 1 or more"},
 		{"bench peers", 64, "a model, or a shape such as 1b"},
 		{"bench peers --model lost.gguf", 64, "want 13b, 1b, 7b, tiny, a config.json or a model"},

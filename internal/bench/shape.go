@@ -38,6 +38,8 @@ func (b Settings) Config() (*model.Config, error) {
 	} else if _, err := os.Stat(dir); err != nil {
 		names := strings.Join(slices.Sorted(maps.Keys(shapes())), ", ")
 		return nil, wrong("shape %q: want %s, a config.json or a model", b.Shape, names)
+	} else if filepath.Ext(dir) == ".json" {
+		return nil, wrong("shape %q: a model's config has the name config.json; rename it, or give its directory", b.Shape)
 	}
 	c, err := model.ReadConfig(dir)
 	return c, unreadable(err)
