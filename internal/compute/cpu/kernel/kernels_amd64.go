@@ -111,6 +111,8 @@ func wideF32(t *Tile)
 
 func peakF32AVX2(rounds int)
 
+func peakF32AVX512(rounds int)
+
 //go:noescape
 func packF32AVX2(p *Pack)
 

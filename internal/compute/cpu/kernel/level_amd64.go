@@ -36,6 +36,7 @@ func levelsOf(c *cpuid.CPUInfo, amxWorks func() bool, pairsGain, amxGain func() 
 		l.TileF32, l.PackF32 = tileF32AVX512, packF32AVX512
 		// Beside 1,024, Zen 5 decodes 6 % faster, and two threads of Emerald Rapids read 20 % faster; it is slow at 2,048.
 		l.Ahead = 4096
+		l.PeakF32 = peakF32AVX512
 		l.RowInt8, l.RowNF4 = rowInt8AVX512, rowNF4AVX512
 		l.RowBF16, l.RowF16 = rowsOfHalves(c)
 		l.Blocks, l.SplitHalves, l.CodeRuns = blocksAVX512(), splitHalvesAVX2, codeRunsAVX2

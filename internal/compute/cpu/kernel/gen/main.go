@@ -25,7 +25,7 @@ func files() map[string][]byte {
 		"pack_avx2_amd64.s":     packsAVX2(),
 		"pairs_avx2_amd64.s":    pairsAVX2(),
 		"pause_amd64.s":         pauses(),
-		"peak_avx2_amd64.s":     peaksAVX2(),
+		"peak_amd64.s":          peaks(),
 		"tile_avx2_amd64.s":     tilesAVX2(),
 		"tile_neon_arm64.s":     tilesNEON(),
 		"tile_avx512_amd64.s":   tilesAVX512(),
