@@ -89,27 +89,30 @@ func (w *panelWork) multiply(now, next *batch) {
 	if now.block == 0 && !w.add {
 		w.t.Mode = 0
 	}
+	if !w.product.strips {
+		w.passTiles(now, next, words, at.pitch)
+		return
+	}
 	for p := range now.count {
-		if w.product.strips {
-			w.passStrips(now, next, p, words[p*at.pitch:], at)
-		} else {
-			w.passPanel(now, next, p, words[p*at.pitch:])
-		}
+		w.passStrips(now, next, p, words[p*at.pitch:], at)
 	}
 }
 
-// passPanel passes all tiles over panel p of now, whose words are b.
-func (w *panelWork) passPanel(now, next *batch, p int, b []kernel.Word) {
-	j := (now.j + p) * panel
-	w.t.B, w.t.Cols = b, min(panel, w.cols-j)
+// passTiles passes one tile after the other over the panels of now, whose words are b: a tile's rows stay in the first
+// cache, which a panel does not fit.
+func (w *panelWork) passTiles(now, next *batch, b []kernel.Word, pitch int) {
 	for i := range w.tiles {
 		r0, r1 := i*w.n/w.tiles, (i+1)*w.n/w.tiles
 		w.t.Rows, w.t.LDA = r1-r0, r1-r0
 		w.t.A = w.a[now.s0*w.n+r0*now.steps:]
-		w.t.C = kernel.Words(w.c[(w.lo+r0)*w.ldc+j:])
-		w.t.Next = w.prefetchPart(next, p*w.tiles+i, now.count*w.tiles)
-		w.tile(&w.t)
-		w.layOutNext(next)
+		for p := range now.count {
+			j := (now.j + p) * panel
+			w.t.B, w.t.Cols = b[p*pitch:], min(panel, w.cols-j)
+			w.t.C = kernel.Words(w.c[(w.lo+r0)*w.ldc+j:])
+			w.t.Next = w.prefetchPart(next, i*now.count+p, now.count*w.tiles)
+			w.tile(&w.t)
+			w.layOutNext(next)
+		}
 	}
 }
 
