@@ -22,6 +22,9 @@ const (
 	modeAdd      = 2 // sums are added to c instead of stored over it
 )
 
+// rowsAhead is how many bytes of A are asked for before their use.
+const rowsAhead = 2048
+
 // maxRows bounds the rows of a tile of 32 columns: 28 of 32 registers sum. Up to fewRows wait for B, not for the sums.
 const (
 	maxRows = 14
@@ -110,6 +113,8 @@ func tileRowsAVX512(a *asm, r int, multiply func(dst, x, b int), add string) {
 		ahead, level := "(R9*8)", "T0"
 		if r <= fewRows {
 			ahead, level = "(R11*1)", "T1"
+		} else {
+			a.i("PREFETCHT0 %d(SI)", rowsAhead) // the next tile's rows follow
 		}
 		a.i("PREFETCH%s (DI)%s", level, ahead)
 		a.i("PREFETCH%s 64(DI)%s", level, ahead)
