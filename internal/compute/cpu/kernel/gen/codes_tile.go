@@ -133,8 +133,9 @@ func codeTiles() []byte {
 
 // codeTile emits a kernel of kernel.CodeTile.
 //
-// AX is at c, BX its pitch, SI at x of the first row, R13 the pitch of x and R14, R12 three and five times it, DI at
-// the bytes of weights, R8 at the numbers of parts. CX counts runs, DX holds the mode. K1, K2 mask the columns.
+// AX is at c, BX its pitch, SI at x of the first row, R9 at that of the next tile's first row, R13 the pitch of x,
+// R14 and R12 three and five times it, DI at the bytes of weights, R8 at the numbers of parts. CX counts runs, DX holds
+// the mode. K1, K2 mask the columns.
 type codeTile struct {
 	*asm
 	parts   int // of a run
@@ -146,8 +147,12 @@ func (codeTile) whole(row, i int) string { return "Z" + itoa(2*row+i) }
 func (codeTile) sum(row, i int) string   { return "Z" + itoa(2*codeTileRows+2*row+i) }
 
 // x returns the place of a word of the line of a row.
-func (codeTile) x(row, word int) string {
-	return fmt.Sprintf("%d(SI)%s", 4*word, []string{"", "(R13*1)", "(R13*2)", "(R14*1)", "(R13*4)", "(R12*1)"}[row])
+func (t codeTile) x(row, word int) string { return t.line("SI", row, word) }
+
+// line returns that of a row behind the one that a register is at.
+func (codeTile) line(base string, row, word int) string {
+	times := []string{"", "(R13*1)", "(R13*2)", "(R14*1)", "(R13*4)", "(R12*1)"}
+	return fmt.Sprintf("%d(%s)%s", 4*word, base, times[row])
 }
 
 func (t codeTile) emit() {
@@ -161,6 +166,7 @@ func (t codeTile) emit() {
 		{codeTileScales, "R8"}, {codeTileRowsOf, "R10"}, {codeTileCols, "CX"}, {codeTileMode, "DX"},
 	})
 	t.strides()
+	t.i("LEAQ (SI)(R14*2), R9")
 	t.columnMasks()
 	t.i("MOVQ %d(R15), CX", codeTileRuns)
 	for r := 1; r < codeTileRows; r++ {
@@ -215,6 +221,7 @@ func (t codeTile) ofRows(rows int) {
 		t.part(rows, part)
 	}
 	t.i("ADDQ $%d, SI", 4*lineWords)
+	t.i("ADDQ $%d, R9", 4*lineWords)
 	t.i("ADDQ $%d, DI", 8*128)
 	t.i("ADDQ $%d, R8", t.parts*128*numbers)
 	t.i("DECQ CX")
@@ -240,6 +247,9 @@ func (t codeTile) part(rows, part int) {
 	for s := part * steps; s < (part+1)*steps; s++ {
 		t.i("VMOVDQU32 %d(DI), Z%d", 128*s, columns)
 		t.i("VMOVDQU32 %d(DI), Z%d", 128*s+64, columns+1)
+		if rows == codeTileRows && s < rows {
+			t.i("PREFETCHT0 %s", t.line("R9", s, 0))
+		}
 		for r := range rows {
 			t.i("VPBROADCASTD %s, Z%d", t.x(r, s), x+r%2)
 			for i := range 2 {
