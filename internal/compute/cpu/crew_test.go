@@ -113,7 +113,7 @@ func TestStretchesCoverEverythingOnce(t *testing.T) {
 	for _, threads := range []int{1, 2, 3, 8} {
 		for _, least := range []int{1, 3, 7} {
 			for n := range 200 {
-				s, at, longest := stretches{n, threads, least}, 0, n
+				s, at, longest := stretches{n, threads, least, 10}, 0, 10
 				for i := range s.count() {
 					lo, hi := s.at(i)
 					require.Equal(t, at, lo, "%+v, item %d", s, i)

@@ -42,16 +42,16 @@ func columnsPerItem(n int) int { return max(256, elements/max(1, n)/16*16) }
 
 // stretches cuts n things that are read in order into items, as many of each size as there are threads: large ones
 // first, as memory is fastest in long stretches, then ever smaller ones, so that no thread waits long for another.
-type stretches struct{ n, threads, least int }
+type stretches struct{ n, threads, least, most int }
 
 // stretches returns those of n panels of rows of k weights. Handing over takes as long as some thousands of weights.
 func (d *device) stretches(n, k int) stretches {
 	const enough = 1 << 16
-	return stretches{n, d.threads, max(1, enough/(panel*max(1, k)))}
+	return stretches{n, d.threads, max(1, enough/(panel*max(1, k))), max(1, n)}
 }
 
 // size returns the size of the items that are cut where so many things are left.
-func (s stretches) size(left int) int { return max(s.least, left/(2*s.threads)) }
+func (s stretches) size(left int) int { return min(s.most, max(s.least, left/(2*s.threads))) }
 
 // count returns the number of items.
 func (s stretches) count() int {

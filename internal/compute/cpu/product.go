@@ -89,21 +89,31 @@ func (d *device) runRows(g *product, lo, hi int) {
 }
 
 // panelRuns calls f(from, to) for runs of panels that words of A pass over. Every run reads all of A: where that comes
-// from memory, there are as few as threads. Else there are as many for each thread.
+// from memory, there are as few as threads, and where it is near, ever shorter ones, so that no thread waits for
+// another.
 func (d *device) panelRuns(panels, words int, f func(from, to int)) {
+	const near = 1 << 20
+	if d.threads > 1 && words < near {
+		least := panelsWorth(words)
+		cut := stretches{panels, d.threads, least, max(least, panelsAtOnce)}
+		d.each(cut.count(), func(i int) { f(cut.at(i)) })
+		return
+	}
 	items := d.panelItems(panels, words)
 	d.each(items, func(i int) { f(share(panels, items, i)) })
 }
 
-// panelItems returns the number of panelRuns.
+// panelsWorth returns how many panels are worth a handover to another thread.
+func panelsWorth(words int) int { return 1 + 1<<18/(words*panel+1) }
+
+// panelItems returns into how many even runs panels are cut.
 func (d *device) panelItems(panels, words int) int {
 	const beyondCaches = 1 << 21
 	items := 4 * d.threads
 	if words > beyondCaches {
 		items = d.threads
 	}
-	enough := 1 + 1<<18/(words*panel+1) // panels that are worth a handover to another thread
-	items = max(1, min(max(items, upTo(panels, panelsAtOnce)), panels/enough))
+	items = max(1, min(max(items, upTo(panels, panelsAtOnce)), panels/panelsWorth(words)))
 	if items > d.threads {
 		items = upTo(items, d.threads) * d.threads
 	}
