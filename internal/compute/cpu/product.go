@@ -82,25 +82,30 @@ func (d *device) runRows(g *product, lo, hi int) {
 		}
 	})
 	panels := (g.cols + panel - 1) / panel
-	d.panelRuns(panels, n*g.steps, func(from, to int) {
+	d.floatPanelRuns(panels, n*g.steps, func(from, to int) {
 		w := panelWork{device: d, product: g, lo: lo, n: n, tiles: tiles, a: a, from: from, to: to}
 		w.run()
 	})
 }
 
-// panelRuns calls f(from, to) for runs of panels that words of A pass over. Every run reads all of A: where that comes
-// from memory, there are as few as threads, and where it is near, ever shorter ones, so that no thread waits for
-// another.
+// panelRuns calls f(from, to) for even runs of panels that words of A pass over. Every run reads all of A: where that
+// comes from memory, there are as few as threads.
 func (d *device) panelRuns(panels, words int, f func(from, to int)) {
-	const near = 1 << 20
-	if d.threads > 1 && words < near {
-		least := panelsWorth(words)
-		cut := stretches{panels, d.threads, least, max(least, panelsAtOnce)}
-		d.each(cut.count(), func(i int) { f(cut.at(i)) })
-		return
-	}
 	items := d.panelItems(panels, words)
 	d.each(items, func(i int) { f(share(panels, items, i)) })
+}
+
+// floatPanelRuns is panelRuns for products of float32 or bfloat16: where A stays in the caches, runs get shorter
+// towards the end, so that no thread waits for another. Products of bytes are over too soon to read A more often.
+func (d *device) floatPanelRuns(panels, words int, f func(from, to int)) {
+	const near = 1 << 20
+	if d.threads == 1 || words >= near {
+		d.panelRuns(panels, words, f)
+		return
+	}
+	least := panelsWorth(words)
+	cut := stretches{panels, d.threads, least, max(least, panelsAtOnce)}
+	d.each(cut.count(), func(i int) { f(cut.at(i)) })
 }
 
 // panelsWorth returns how many panels are worth a handover to another thread.
