@@ -117,7 +117,7 @@ func (d *device) attend(
 func (d *device) partsHeads(h *heads, keys int) bool {
 	const worth = 1 << 15 // floats of keys, to hand over twice
 	uneven := h.KVHeads%d.threads != 0 && h.KVHeads < 8*d.threads
-	return d.threads > 1 && uneven && h.group <= d.core.Rows && h.KVHeads*keys*h.HeadDim >= worth
+	return uneven && h.group <= d.core.Rows && h.KVHeads*keys*h.HeadDim >= worth
 }
 
 // attendInParts computes attend for one row: first scores, by some keys of a head, then sums, by the columns of a panel
@@ -130,11 +130,8 @@ func (d *device) attendInParts(h *heads, out, q []float32, keys *keyPanels, valu
 		t.begin(0, h.group)
 		return t
 	}
-	t := work(0)
-	first, end := t.panels()
-	first, end = first/panel, end/panel
-	size := h.group * t.span
-	d.endAttentionWork(t)
+	first, end := h.first(s, 0)/panel, upTo(visible(s, 0), panel)
+	size := h.group * scoresSpan(s)
 	scores := d.free.get(h.KVHeads * size)
 	defer d.free.put(scores)
 

@@ -44,6 +44,9 @@ func (d *device) blockRows() int {
 	return blockTiles * d.core.Rows
 }
 
+// scoresSpan returns the leading dimension of scores of s: rows do not fall on each other in a cache.
+func scoresSpan(s compute.Segment) int { return upTo(visible(s, s.Len-1), panel)*panel + half }
+
 // newAttentionWork returns work for one head. It goes to kernels by functions' values, so to the heap: it is kept for
 // the next item, to which endAttentionWork gives it.
 func (d *device) newAttentionWork(h *heads, s compute.Segment, head int) *attentionWork {
@@ -52,9 +55,9 @@ func (d *device) newAttentionWork(h *heads, s compute.Segment, head int) *attent
 		t = new(attentionWork)
 	}
 	*t = attentionWork{device: d, heads: h, s: s, head: head}
-	rows, longest := min(d.blockRows(), s.Len*h.group), visible(s, s.Len-1)
+	rows := min(d.blockRows(), s.Len*h.group)
 	packed := kernel.TileRows * keysAtOnce
-	t.span = (longest+panel-1)/panel*panel + half // rows do not fall on each other in a cache
+	t.span = scoresSpan(s)
 	if d.tiled() {
 		rows = upTo(rows, panel) * panel
 		packed = rows * max(h.wide, amxDepth*panel) / 2

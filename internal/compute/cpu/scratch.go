@@ -178,7 +178,7 @@ func (d *device) enterAttention(l *ledger, w compute.Workload, past int) {
 	h := newHeads(w.Attention)
 	s := compute.Segment{Len: w.Longest, Past: past}
 	rows, seen := s.Len*h.group, visible(s, s.Len-1)
-	span, block, packed := upTo(seen, panel)*panel+half, min(d.blockRows(), rows), kernel.TileRows*keysAtOnce
+	span, block, packed := scoresSpan(s), min(d.blockRows(), rows), kernel.TileRows*keysAtOnce
 	gathered, transposed := of(1, h.KVHeads*seen*h.wide), of(1, h.KVHeads*upTo(seen, panel)*h.HeadDim*panel)
 	if d.tiled() {
 		block = upTo(block, panel) * panel
