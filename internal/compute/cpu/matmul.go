@@ -41,8 +41,14 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		x = d.fakeQuantize(x, n, w.K, nil)
 		defer d.free.put(x)
 	}
-	g := product{rows: n, cols: w.N, c: y, ldc: w.N}
-	d.reduce(&g, x, w.K)
+	d.run(d.forward(x, n, compute.Product{Y: y, W: w}))
+}
+
+// forward returns the product of rows x (n, K) with weights that tiles multiply as floats.
+func (d *device) forward(x []float32, n int, p compute.Product) *product {
+	w := p.W
+	g := &product{rows: n, cols: w.N, c: p.Y, ldc: w.N}
+	d.reduce(g, x, w.K)
 	g.b = func(scratch []kernel.Word, j, count, s0, steps int) ([]kernel.Word, int, int) {
 		p, ok := w.Packed.(*panels)
 		if ok && w.Raw == nil && (d.bf16 || p.kind == compute.F32) {
@@ -65,20 +71,17 @@ func (d *device) MatMul(y, x []float32, w *compute.Matrix, n int) {
 		}
 		return scratch, panel, pitch
 	}
-	g.prefetch = func(j, count, s0, steps, part, parts int) []kernel.Word {
+	g.ahead = func(j, count, s0, steps int) ahead {
 		p, ok := w.Packed.(*panels)
 		if !ok || w.Raw != nil {
-			return nil
+			return ahead{}
 		}
 		if !d.bf16 && p.kind != compute.F32 {
 			s0, steps = s0/2, steps/2
 		}
-		// All panels' words as one row, cut into parts.
-		lo, hi := part*count*steps/parts, (part+1)*count*steps/parts
-		i := lo / max(1, steps)
-		return p.panel(j+i, s0+lo-i*steps)[:max(0, min(hi-i*steps, steps)-(lo-i*steps))*panel]
+		return ahead{words: p.panel(j, s0), count: count, each: steps * panel, pitch: p.pitch}
 	}
-	d.run(&g)
+	return g
 }
 
 // MatMulT: a step is one element along N, or a pair of them.
@@ -119,19 +122,17 @@ func (d *device) MatMulT(dx, dy []float32, w *compute.Matrix, n int) {
 			}
 		}
 	}
-	g.prefetch = func(j, count, s0, steps, part, parts int) []kernel.Word {
+	g.ahead = func(j, count, s0, steps int) ahead {
 		p, ok := w.Packed.(*panels)
 		if !ok || w.Raw != nil {
-			return nil
+			return ahead{}
 		}
 		if d.bf16 {
 			s0, steps = s0*2, steps*2
 		}
-		at, chunks := j*panel/p.per(), (steps+panel-1)/panel // one chunk in each panel of w
-		if part >= chunks {
-			return nil
-		}
-		return p.panel(s0/panel+part, at)[:min(count*panel/p.per(), p.steps-at)*panel]
+		at := j * panel / p.per()
+		each := min(count*panel/p.per(), p.steps-at) * panel
+		return ahead{words: p.panel(s0/panel, at), count: upTo(steps, panel), each: each, pitch: p.pitch, part: each}
 	}
 	d.run(&g)
 }

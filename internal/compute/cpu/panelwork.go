@@ -14,6 +14,7 @@ type panelWork struct {
 	t       kernel.Tile
 	scratch [2][]kernel.Word // for the panels at hand and those that come next
 	ready   int              // pieces of the next that are laid out
+	next    ahead            // what tiles ask memory for
 	strip   []kernel.Word    // both strips of the panel at hand
 }
 
@@ -89,6 +90,7 @@ func (w *panelWork) multiply(now, next *batch) {
 	if now.block == 0 && !w.add {
 		w.t.Mode = 0
 	}
+	w.askFor(next, now.count)
 	if !w.product.strips {
 		w.passTiles(now, next, words, at.pitch)
 		return
@@ -109,19 +111,28 @@ func (w *panelWork) passTiles(now, next *batch, b []kernel.Word, pitch int) {
 			j := (now.j + p) * panel
 			w.t.B, w.t.Cols = b[p*pitch:], min(panel, w.cols-j)
 			w.t.C = kernel.Words(w.c[(w.lo+r0)*w.ldc+j:])
-			w.t.Next = w.prefetchPart(next, i*now.count+p, now.count*w.tiles)
+			w.t.Next = w.next.next()
 			w.tile(&w.t)
 			w.layOutNext(next)
 		}
 	}
 }
 
-// prefetchPart returns the words that a tile prefetches in one of parts parts of the work on a batch.
-func (w *panelWork) prefetchPart(next *batch, part, parts int) []kernel.Word {
-	if next == nil || w.prefetch == nil {
-		return nil
+// askFor lets the tiles that pass over count panels ask for the words of next: for a stretch each where it is laid out
+// in pieces.
+func (w *panelWork) askFor(next *batch, count int) {
+	w.next = ahead{}
+	if next == nil || w.ahead == nil {
+		return
 	}
-	return w.prefetch(next.j, next.count, next.s0, next.steps, part, parts)
+	w.next = w.ahead(next.j, next.count, next.s0, next.steps)
+	switch {
+	case w.piece != nil:
+	case w.product.strips:
+		w.next.spread(2 * count * w.groups())
+	default:
+		w.next.spread(count * w.tiles)
+	}
 }
 
 // layOutNext lays out the next piece, if there is one.

@@ -17,12 +17,12 @@ type product struct {
 	// It may use scratch, of count·(steps+31)·32 words. s0 is a multiple of 32.
 	b func(scratch []kernel.Word, j, count, s0, steps int) (words []kernel.Word, ld, pitch int)
 
-	// prefetch returns one of parts parts of the words that b will read for count panels, so that memory works while
-	// the tiles do. It may be nil.
-	prefetch func(j, count, s0, steps, part, parts int) []kernel.Word
+	// ahead returns the words that b or piece will read for count panels, so that memory works while the tiles do. It
+	// may be nil.
+	ahead func(j, count, s0, steps int) ahead
 
 	// piece replaces b where it is not nil: it lays out steps i·pieceSteps and on, so that the panels that come next
-	// are laid out between tiles, each piece when it has been prefetched.
+	// are laid out between tiles, each piece when a tile has asked for a stretch.
 	piece      func(scratch []kernel.Word, at layout, j, count, s0, steps, i int)
 	pieceSteps int
 
@@ -49,21 +49,22 @@ func (g *product) block(i int) int {
 	return min(g.steps, i*((g.steps+aligned32-1)/aligned32)/g.blocks()*aligned32)
 }
 
-// run computes the product, in parallel over panels of C.
-func (d *device) run(g *product) {
-	if g.rows == 0 || g.cols == 0 {
-		return
-	}
+// run computes products that have their A in common, in parallel over panels of C.
+func (d *device) run(all ...*product) {
+	g := all[0]
 	parts := (g.rows + rowsAtOnce - 1) / rowsAtOnce
 	for i := range parts {
-		d.runRows(g, i*g.rows/parts, (i+1)*g.rows/parts)
+		d.runRows(all, i*g.rows/parts, (i+1)*g.rows/parts)
 	}
 }
 
+// panels returns how many panels C has.
+func (g *product) panels() int { return upTo(g.cols, panel) }
+
 // runRows computes rows lo … hi-1. A is packed by blocks, each in tiles whose rows differ by one at most, or in small
 // tiles.
-func (d *device) runRows(g *product, lo, hi int) {
-	n := hi - lo
+func (d *device) runRows(all []*product, lo, hi int) {
+	g, n := all[0], hi-lo
 	tiles := (n + d.core.Rows - 1) / d.core.Rows
 	start := func(t int) int { return t * n / tiles }
 	if g.strips {
@@ -81,10 +82,18 @@ func (d *device) runRows(g *product, lo, hi int) {
 			}
 		}
 	})
-	panels := (g.cols + panel - 1) / panel
+	panels := 0
+	for _, g := range all {
+		panels += g.panels()
+	}
 	d.floatPanelRuns(panels, n*g.steps, func(from, to int) {
-		w := panelWork{device: d, product: g, lo: lo, n: n, tiles: tiles, a: a, from: from, to: to}
-		w.run()
+		for _, g := range all {
+			if at := min(to, g.panels()); from < at {
+				w := panelWork{device: d, product: g, lo: lo, n: n, tiles: tiles, a: a, from: from, to: at}
+				w.run()
+			}
+			from, to = max(0, from-g.panels()), to-g.panels()
+		}
 	})
 }
 

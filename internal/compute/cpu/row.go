@@ -10,8 +10,8 @@ import (
 // Products of a single row, as decoding has them, read the weights once and do little with them: their kernels take
 // the words in their stored layout. The sums equal those of the tiles, to the bit.
 
-// MatMuls computes a product for each of several matrices. With one row, and in tile registers, their panels are one
-// piece of work; in codes x is rounded once.
+// MatMuls computes a product for each of several matrices. Their panels are one piece of work, or x is rounded to codes
+// once.
 func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
 	if d.tiled() && !slices.ContainsFunc(products, d.inBytes) {
 		d.matMulsAMX(x, n, products...)
@@ -24,9 +24,19 @@ func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
 		d.matMulCodes(x, n, products...)
 		return
 	}
-	for _, p := range products {
-		d.MatMul(p.Y, x, p.W, n)
+	if d.int8 {
+		for _, p := range products {
+			d.MatMul(p.Y, x, p.W, n)
+		}
+		return
 	}
+	all := make([]*product, len(products))
+	for i, p := range products {
+		compute.Need(len(p.Y), n*p.W.N)
+		compute.Need(len(x), n*p.W.K)
+		all[i] = d.forward(x, n, p)
+	}
+	d.run(all...)
 }
 
 // rowOf is one of several products of a row. Its panels are numbered from first on among those of all.

@@ -9,6 +9,9 @@ import "fettle/internal/compute/cpu/kernel"
 // stripGroup is the number of rows that pass over a strip between two pieces of the panels that come next.
 const stripGroup = 6 * kernel.SmallRows
 
+// groups returns how many groups of rows pass over a strip.
+func (w *panelWork) groups() int { return upTo(w.n, stripGroup) }
+
 // inStrips reports whether n rows are enough to pay for splitting panels.
 func (d *device) inStrips(n int) bool { return d.core.StripRows > 0 && n >= d.core.StripRows }
 
@@ -20,15 +23,15 @@ func (w *panelWork) passStrips(now, next *batch, p int, b []kernel.Word, at layo
 		w.core.Part(&kernel.Pack{Dst: w.strip, LDD: at.half, Src: b, LDS: at.ld, Cols: now.steps})
 		b = w.strip
 	}
-	groups, j := (w.n+stripGroup-1)/stripGroup, (now.j+p)*panel
+	j := (now.j + p) * panel
 	for h := 0; h < 2 && j < w.cols; h++ {
 		w.t.B, w.t.LDB, w.t.Cols = b[h*at.half:], kernel.SmallCols, min(kernel.SmallCols, w.cols-j)
-		for g := range groups {
+		for g := range w.groups() {
 			r := g * stripGroup
 			w.t.Rows, w.t.LDA = min(stripGroup, w.n-r), min(kernel.SmallRows, w.n-r)
 			w.t.A = w.a[now.s0*w.n+r*now.steps:]
 			w.t.C = kernel.Words(w.c[(w.lo+r)*w.ldc+j:])
-			w.t.Next = w.prefetchPart(next, (2*p+h)*groups+g, 2*now.count*groups)
+			w.t.Next = w.next.next()
 			w.core.StripF32(&w.t)
 			w.layOutNext(next)
 		}
