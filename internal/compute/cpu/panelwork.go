@@ -2,13 +2,15 @@ package cpu
 
 import "fettle/internal/compute/cpu/kernel"
 
-// panelWork holds one thread's part of a product: panels from … to-1 of C for the rows lo … lo+n-1, in as many tiles,
-// whose packed A is a. It goes through the blocks of steps, and in each through the panels, some at a time.
+// panelWork holds one thread's part of a block of a product: panels from … to-1 of C for the rows lo … lo+n-1, in as
+// many tiles, whose packed A is a, and steps s0 and on. It goes through the panels some at a time.
 type panelWork struct {
 	*device
 	*product
 	lo, n, tiles int
 	a            []kernel.Word
+	s0, steps    int
+	store        bool // over what was in C
 	from, to     int
 
 	t       kernel.Tile
@@ -18,38 +20,31 @@ type panelWork struct {
 	strip   []kernel.Word    // both strips of the panel at hand
 }
 
-// batch names some panels of one block of steps.
-type batch struct{ block, j, count, s0, steps int }
+// batch names some panels.
+type batch struct{ j, count int }
 
-// at returns batch i, in the order they are worked on.
-func (w *panelWork) at(i int) batch {
-	batches := (w.to - w.from + panelsPerBatch - 1) / panelsPerBatch
-	b := batch{block: i / batches, j: w.from + i%batches*panelsPerBatch}
-	b.count = min(panelsPerBatch, w.to-b.j)
-	b.s0 = w.product.block(b.block)
-	b.steps = w.product.block(b.block+1) - b.s0
-	return b
-}
+// at returns the batch that begins with panel j.
+func (w *panelWork) at(j int) batch { return batch{j, min(panelsPerBatch, w.to-j)} }
 
 // layout describes the places of pieces in scratch: column c of step s of panel i at [i·pitch + c/16·half + s·ld +
 // c%16].
 type layout struct{ pitch, half, ld int }
 
 // layout returns that of the pieces of b: panels, or strips of them.
-func (w *panelWork) layout(b *batch) layout {
-	at := layout{pitch: (b.steps + panel) * panel, half: kernel.SmallCols, ld: panel}
+func (w *panelWork) layout() layout {
+	at := layout{pitch: (w.steps + panel) * panel, half: kernel.SmallCols, ld: panel}
 	if w.product.strips {
 		at.half, at.ld = at.pitch/2, kernel.SmallCols
 	}
 	return at
 }
 
-// pieces returns how many pieces the batch has.
-func (w *panelWork) pieces(b *batch) int {
+// pieces returns how many pieces a batch has.
+func (w *panelWork) pieces() int {
 	if w.piece == nil {
 		return 0
 	}
-	return (b.steps + w.pieceSteps - 1) / w.pieceSteps
+	return upTo(w.steps, w.pieceSteps)
 }
 
 func (w *panelWork) run() {
@@ -61,19 +56,16 @@ func (w *panelWork) run() {
 		w.strip = w.free.words((w.depth + 2*aligned32) * panel)
 		defer w.free.putWords(w.strip)
 	}
-	last := w.blocks()*((w.to-w.from+panelsPerBatch-1)/panelsPerBatch) - 1
-	w.ready = 0
-	for i := range last + 1 {
-		now := w.at(i)
-		for ; w.ready < w.pieces(&now); w.ready++ {
-			w.piece(w.scratch[0], w.layout(&now), now.j, now.count, now.s0, now.steps, w.ready)
+	for j := w.from; j < w.to; j += panelsPerBatch {
+		now, next := w.at(j), w.at(j+panelsPerBatch)
+		for ; w.ready < w.pieces(); w.ready++ {
+			w.piece(w.scratch[0], w.layout(), now.j, now.count, w.s0, w.steps, w.ready)
 		}
 		w.ready = 0
-		if i < last {
-			next := w.at(i + 1)
-			w.multiply(&now, &next)
-		} else {
+		if next.count <= 0 {
 			w.multiply(&now, nil)
+		} else {
+			w.multiply(&now, &next)
 		}
 		w.scratch[0], w.scratch[1] = w.scratch[1], w.scratch[0]
 	}
@@ -81,13 +73,13 @@ func (w *panelWork) run() {
 
 // multiply passes all tiles over the panels of now and lays out next meanwhile.
 func (w *panelWork) multiply(now, next *batch) {
-	words, at := w.scratch[0], w.layout(now)
+	words, at := w.scratch[0], w.layout()
 	if w.piece == nil {
 		at.half = kernel.SmallCols
-		words, at.ld, at.pitch = w.b(w.scratch[0], now.j, now.count, now.s0, now.steps)
+		words, at.ld, at.pitch = w.b(w.scratch[0], now.j, now.count, w.s0, w.steps)
 	}
-	w.t = kernel.Tile{LDC: w.ldc, LDB: at.ld, Steps: now.steps, Mode: kernel.ModeAdd}
-	if now.block == 0 && !w.add {
+	w.t = kernel.Tile{LDC: w.ldc, LDB: at.ld, Steps: w.steps, Mode: kernel.ModeAdd}
+	if w.store {
 		w.t.Mode = 0
 	}
 	w.askFor(next, now.count)
@@ -106,7 +98,7 @@ func (w *panelWork) passTiles(now, next *batch, b []kernel.Word, pitch int) {
 	for i := range w.tiles {
 		r0, r1 := i*w.n/w.tiles, (i+1)*w.n/w.tiles
 		w.t.Rows, w.t.LDA = r1-r0, r1-r0
-		w.t.A = w.a[now.s0*w.n+r0*now.steps:]
+		w.t.A = w.a[r0*w.steps:]
 		for p := range now.count {
 			j := (now.j + p) * panel
 			w.t.B, w.t.Cols = b[p*pitch:], min(panel, w.cols-j)
@@ -125,7 +117,7 @@ func (w *panelWork) askFor(next *batch, count int) {
 	if next == nil || w.ahead == nil {
 		return
 	}
-	w.next = w.ahead(next.j, next.count, next.s0, next.steps)
+	w.next = w.ahead(next.j, next.count, w.s0, w.steps)
 	switch {
 	case w.piece != nil:
 	case w.product.strips:
@@ -137,8 +129,8 @@ func (w *panelWork) askFor(next *batch, count int) {
 
 // layOutNext lays out the next piece, if there is one.
 func (w *panelWork) layOutNext(next *batch) {
-	if next != nil && w.ready < w.pieces(next) {
-		w.piece(w.scratch[1], w.layout(next), next.j, next.count, next.s0, next.steps, w.ready)
+	if next != nil && w.ready < w.pieces() {
+		w.piece(w.scratch[1], w.layout(), next.j, next.count, w.s0, w.steps, w.ready)
 		w.ready++
 	}
 }

@@ -49,6 +49,14 @@ func (g *product) block(i int) int {
 	return min(g.steps, i*((g.steps+aligned32-1)/aligned32)/g.blocks()*aligned32)
 }
 
+// longest returns how many steps the longest block has.
+func (g *product) longest() (steps int) {
+	for i := range g.blocks() {
+		steps = max(steps, g.block(i+1)-g.block(i))
+	}
+	return steps
+}
+
 // run computes products that have their A in common, in parallel over panels of C.
 func (d *device) run(all ...*product) {
 	g := all[0]
@@ -61,8 +69,8 @@ func (d *device) run(all ...*product) {
 // panels returns how many panels C has.
 func (g *product) panels() int { return upTo(g.cols, panel) }
 
-// runRows computes rows lo … hi-1. A is packed by blocks, each in tiles whose rows differ by one at most, or in small
-// tiles.
+// runRows computes rows lo … hi-1, block by block, so that a block of A is in the cache from when it is packed: in tiles
+// whose rows differ by one at most, or in small tiles.
 func (d *device) runRows(all []*product, lo, hi int) {
 	g, n := all[0], hi-lo
 	tiles := (n + d.core.Rows - 1) / d.core.Rows
@@ -71,30 +79,33 @@ func (d *device) runRows(all []*product, lo, hi int) {
 		tiles = (n + kernel.SmallRows - 1) / kernel.SmallRows
 		start = func(t int) int { return min(n, t*kernel.SmallRows) }
 	}
-	a := d.free.words(n*g.steps + panel)
-	defer d.free.putWords(a)
-	d.chunks(tiles, max(1, elements/(kernel.TileRows*g.steps+1)), func(from, to int) {
-		for t := from; t < to; t++ {
-			i, rows := start(t), start(t+1)-start(t)
-			for k := range g.blocks() {
-				s0, s1 := g.block(k), g.block(k+1)
-				g.a(a[s0*n+i*(s1-s0):], lo+i, rows, s0, s1-s0)
-			}
-		}
-	})
 	panels := 0
 	for _, g := range all {
 		panels += g.panels()
 	}
-	d.floatPanelRuns(panels, n*g.steps, func(from, to int) {
-		for _, g := range all {
-			if at := min(to, g.panels()); from < at {
-				w := panelWork{device: d, product: g, lo: lo, n: n, tiles: tiles, a: a, from: from, to: at}
-				w.run()
+	a := d.free.words(n*g.longest() + panel)
+	defer d.free.putWords(a)
+	for k := range g.blocks() {
+		s0, steps := g.block(k), g.block(k+1)-g.block(k)
+		d.chunks(tiles, max(1, elements/(kernel.TileRows*steps+1)), func(from, to int) {
+			for t := from; t < to; t++ {
+				i := start(t)
+				g.a(a[i*steps:], lo+i, start(t+1)-i, s0, steps)
 			}
-			from, to = max(0, from-g.panels()), to-g.panels()
-		}
-	})
+		})
+		d.floatPanelRuns(panels, n*steps, func(from, to int) {
+			for _, g := range all {
+				if at := min(to, g.panels()); from < at {
+					w := panelWork{
+						device: d, product: g, lo: lo, n: n, tiles: tiles,
+						a: a, s0: s0, steps: steps, store: k == 0 && !g.add, from: from, to: at,
+					}
+					w.run()
+				}
+				from, to = max(0, from-g.panels()), to-g.panels()
+			}
+		})
+	}
 }
 
 // panelRuns calls f(from, to) for even runs of panels that words of A pass over. Every run reads all of A: where that

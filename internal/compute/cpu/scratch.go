@@ -140,7 +140,8 @@ func (d *device) enterTiles(l *ledger, in compute.Size, pairs bool) {
 	}
 	rows := upTo(in.Rows, upTo(in.Rows, rowsAtOnce))
 	scratch := (depth + 2*aligned32) * panel
-	all := []buffers{of(1, rows*steps+panel), of(2*d.threads, panelsPerBatch*scratch)}
+	g := product{steps: steps, depth: depth}
+	all := []buffers{of(1, rows*g.longest()+panel), of(2*d.threads, panelsPerBatch*scratch)}
 	if strips {
 		all = append(all, of(d.threads, scratch))
 	}

@@ -19,8 +19,8 @@ func (d *device) inStrips(n int) bool { return d.core.StripRows > 0 && n >= d.co
 // still.
 func (w *panelWork) passStrips(now, next *batch, p int, b []kernel.Word, at layout) {
 	if at.half == kernel.SmallCols {
-		at.half = now.steps * kernel.SmallCols
-		w.core.Part(&kernel.Pack{Dst: w.strip, LDD: at.half, Src: b, LDS: at.ld, Cols: now.steps})
+		at.half = w.steps * kernel.SmallCols
+		w.core.Part(&kernel.Pack{Dst: w.strip, LDD: at.half, Src: b, LDS: at.ld, Cols: w.steps})
 		b = w.strip
 	}
 	j := (now.j + p) * panel
@@ -29,7 +29,7 @@ func (w *panelWork) passStrips(now, next *batch, p int, b []kernel.Word, at layo
 		for g := range w.groups() {
 			r := g * stripGroup
 			w.t.Rows, w.t.LDA = min(stripGroup, w.n-r), min(kernel.SmallRows, w.n-r)
-			w.t.A = w.a[now.s0*w.n+r*now.steps:]
+			w.t.A = w.a[r*w.steps:]
 			w.t.C = kernel.Words(w.c[(w.lo+r)*w.ldc+j:])
 			w.t.Next = w.next.next()
 			w.core.StripF32(&w.t)
