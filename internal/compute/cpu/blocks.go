@@ -51,11 +51,11 @@ func (d *device) transposeBlocks(dst []kernel.Word, w *compute.Matrix, j int) {
 			kernel.CopyBytes(rows[c*piece:], w.RowBytes(j*panel + c)[at:at+n])
 		}
 		for c := 0; c < count; c += 16 {
-			d.core.PackF32(&kernel.Pack{
+			d.pack(d.core.PackF32, kernel.Pack{
 				Dst: words[c:], LDD: panel, Src: rows[c*piece:], LDS: piece, Rows: min(16, count-c), Cols: cols,
 			})
 		}
-		d.core.SplitHalves(&kernel.Pack{Dst: dst[at/2*line:], Src: words, Cols: cols})
+		d.pack(d.core.SplitHalves, kernel.Pack{Dst: dst[at/2*line:], Src: words, Cols: cols})
 	}
 }
 

@@ -35,7 +35,7 @@ func (c *cache) Append(k, v []float32, at, n int) {
 	c.each(c.h.KVHeads, func(head int) {
 		for lo := at; lo < c.rows; {
 			hi := min(c.rows, lo/16*16+16)
-			c.core.PackF32(&kernel.Pack{
+			c.pack(c.core.PackF32, kernel.Pack{
 				Dst: kernel.Words(panels.at(head, lo/panel)[lo%panel:]), LDD: panel,
 				Src: kernel.Words(k[(lo-at)*c.h.kw+head*c.h.HeadDim:]), LDS: c.h.kw, Rows: hi - lo, Cols: c.h.HeadDim,
 			})

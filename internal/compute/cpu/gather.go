@@ -95,7 +95,7 @@ func (d *device) transposeRows(h *heads, k []float32, s compute.Segment) keyPane
 				lo, hi := max(j*panel, run.from), min((j+1)*panel, run.from+run.n)
 				for ; lo < hi; lo += 16 {
 					src := g.floats[(run.row+lo-run.from)*g.ld+head*g.head:]
-					d.core.PackF32(&kernel.Pack{
+					d.pack(d.core.PackF32, kernel.Pack{
 						Dst: kernel.Words(dst[lo-j*panel:]), LDD: panel,
 						Src: kernel.Words(src), LDS: g.ld, Rows: min(16, hi-lo), Cols: h.HeadDim,
 					})

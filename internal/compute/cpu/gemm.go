@@ -30,7 +30,7 @@ func (d *device) Gemm(
 				copyRows(dst, rows, a[s0*lda+i:], lda, steps, rows)
 			} else {
 				src := kernel.Words(a[i*lda+s0:])
-				d.core.PackF32(&kernel.Pack{Dst: dst, LDD: rows, Src: src, LDS: lda, Rows: rows, Cols: steps})
+				d.pack(d.core.PackF32, kernel.Pack{Dst: dst, LDD: rows, Src: src, LDS: lda, Rows: rows, Cols: steps})
 			}
 			if alpha != 1 {
 				d.core.Scale(kernel.Floats(dst[:rows*steps]), alpha)
@@ -52,7 +52,7 @@ func (d *device) Gemm(
 				}
 				for c := 0; c < cols; c += 16 {
 					src := kernel.Words(b[(at+c)*ldb+s0:])
-					d.core.PackF32(&kernel.Pack{
+					d.pack(d.core.PackF32, kernel.Pack{
 						Dst: dst[c:], LDD: panel, Src: src, LDS: ldb, Rows: min(16, cols-c), Cols: steps,
 					})
 				}

@@ -53,7 +53,7 @@ func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 		b: func(scratch []kernel.Word, j, _ int) ([]kernel.Word, int) {
 			pitch := (w.n + panel - 1) / panel * 8 * panel
 			for o := 0; o < w.n; o += panel {
-				d.core.TransposeInt8(&kernel.Pack{
+				d.pack(d.core.TransposeInt8, kernel.Pack{
 					Dst: scratch[o/4*panel:], LDD: pitch,
 					Src: w.data[o/panel*w.pitch+j*8*panel:], Rows: min(16, w.steps-j*8),
 				})
@@ -123,7 +123,7 @@ func (d *device) encode(g *int8Product, from, to int) {
 		for r := range n {
 			g.scales[i+r] = d.toCodes(codes[r*words:], g.row(x, i+r))
 		}
-		d.core.PackF32(&kernel.Pack{
+		d.pack(d.core.PackF32, kernel.Pack{
 			Dst: g.a[i*words:], LDD: n, Src: codes, LDS: words, Rows: n, Cols: g.steps() * 4 / d.core.Codes,
 		})
 	}

@@ -66,7 +66,7 @@ func (w *int8Work) panel(words []kernel.Word, at int) {
 		w.t = kernel.Tile{B: words[s0*panel:], LDB: w.tile.cols, Steps: s1 - s0, LDC: panel, Cols: w.tile.cols}
 		if w.tile.unpack != nil {
 			w.t.Steps *= 2
-			w.tile.unpack(&kernel.Pack{Dst: w.unpacked, LDD: w.t.Steps * w.tile.cols, Src: w.t.B, Cols: s1 - s0})
+			w.pack(w.tile.unpack, kernel.Pack{Dst: w.unpacked, LDD: w.t.Steps * w.tile.cols, Src: w.t.B, Cols: s1 - s0})
 			w.t.B = w.unpacked
 		}
 		if k > 0 {

@@ -64,9 +64,9 @@ func (d *device) forward(x []float32, n int, p compute.Product) *product {
 			case w.Raw != nil || !ok:
 				d.layOut(dst, w, d.wordKind(), j+i, s0, steps)
 			case p.kind == compute.BF16:
-				d.core.WidenBF16(&kernel.Pack{Dst: dst, Src: p.panel(j+i, s0/2), Cols: (steps + 1) / 2})
+				d.pack(d.core.WidenBF16, kernel.Pack{Dst: dst, Src: p.panel(j+i, s0/2), Cols: (steps + 1) / 2})
 			default:
-				d.core.WidenF16(&kernel.Pack{Dst: dst, Src: p.panel(j+i, s0/2), Cols: (steps + 1) / 2})
+				d.pack(d.core.WidenF16, kernel.Pack{Dst: dst, Src: p.panel(j+i, s0/2), Cols: (steps + 1) / 2})
 			}
 		}
 		return scratch, panel, pitch
@@ -148,7 +148,7 @@ func (d *device) reduce(g *product, x []float32, k int) {
 	g.a = func(dst []kernel.Word, i, rows, s0, steps int) {
 		k0 := s0 * per
 		src := kernel.Words(x[i*k+k0:])
-		packA(&kernel.Pack{Dst: dst, LDD: rows, Src: src, LDS: k, Rows: rows, Cols: min(k-k0, steps*per)})
+		d.pack(packA, kernel.Pack{Dst: dst, LDD: rows, Src: src, LDS: k, Rows: rows, Cols: min(k-k0, steps*per)})
 		d.round(kernel.Floats(dst[:rows*steps]))
 	}
 }
@@ -163,22 +163,21 @@ func (d *device) transposePanels(scratch []kernel.Word, at layout, w *panels, j,
 	case w.kind == compute.BF16:
 		transpose = d.core.TransposeBF16F32
 	}
-	var p kernel.Pack
 	for o := s0 * per; o < (s0+steps)*per && o < w.n; o += panel {
 		for i := range count {
 			k, dst := (j+i)*panel, scratch[i*at.pitch+(o/per-s0)*at.ld:]
 			if w.kind != compute.F32 {
-				p = kernel.Pack{Dst: dst, LDD: at.ld, Half: at.half, Cols: 1, LDS: w.pitch}
-				p.Src, p.Rows = w.panel(o/panel, k/2), min(16, w.steps-k/2)
-				transpose(&p)
+				d.pack(transpose, kernel.Pack{
+					Dst: dst, LDD: at.ld, Half: at.half, Src: w.panel(o/panel, k/2), LDS: w.pitch,
+					Rows: min(16, w.steps-k/2), Cols: 1,
+				})
 				continue
 			}
 			for c := 0; c < min(panel, w.k-k); c += kernel.SmallCols {
-				p = kernel.Pack{
+				d.pack(d.core.PackF32, kernel.Pack{
 					Dst: dst[c/kernel.SmallCols*at.half:], LDD: at.ld, Src: w.panel(o/panel, k+c), LDS: panel,
 					Rows: min(kernel.SmallCols, w.k-k-c), Cols: min(panel, s0+steps-o),
-				}
-				d.core.PackF32(&p)
+				})
 			}
 		}
 	}
@@ -209,7 +208,7 @@ func (d *device) columns(scratch []kernel.Word, at layout, w *compute.Matrix, j,
 		if i := 2*(s0+s) + 1; i < w.N {
 			row(rows[panel:], i)
 		}
-		d.core.PairBF16(&kernel.Pack{Dst: scratch[s*panel:], Src: words, LDS: panel, Rows: 2})
+		d.pack(d.core.PairBF16, kernel.Pack{Dst: scratch[s*panel:], Src: words, LDS: panel, Rows: 2})
 	}
 }
 

@@ -102,7 +102,7 @@ func (p *nf4Panels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
 	for end := k0 + n; k0 < end; {
 		next := min(end, k0/compute.NF4Block*compute.NF4Block+compute.NF4Block)
 		scale := largest[(k0/compute.NF4Block-first)*panel:]
-		d.core.DequantizeNF4(&kernel.Pack{Dst: dst, Src: p.words(j, k0), Cols: (next - k0 + 7) / 8, Scale: scale})
+		d.pack(d.core.DequantizeNF4, kernel.Pack{Dst: dst, Src: p.words(j, k0), Cols: (next - k0 + 7) / 8, Scale: scale})
 		dst, k0 = dst[min(len(dst), (next-k0)*panel):], next
 	}
 }

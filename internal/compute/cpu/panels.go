@@ -144,9 +144,9 @@ func (d *device) layOut(dst []kernel.Word, w *compute.Matrix, kind compute.DType
 		}
 		p.Src = kernel.Words(rows)
 		if kind == compute.F32 {
-			d.core.PackF32(&p)
+			d.pack(d.core.PackF32, p)
 		} else {
-			d.core.PackBF16(&p)
+			d.pack(d.core.PackBF16, p)
 		}
 		d.free.put(rows)
 	}
@@ -159,7 +159,7 @@ func (d *device) layOut(dst []kernel.Word, w *compute.Matrix, kind compute.DType
 func (d *device) transposeRaw(p kernel.Pack, w *compute.Matrix, i, s0 int) {
 	if w.Order == nil {
 		p.Src = kernel.BytesAsWords(w.Raw)[i*p.LDS+s0:]
-		d.core.PackF32(&p)
+		d.pack(d.core.PackF32, p)
 		return
 	}
 	rows := d.free.words(p.Rows * p.Cols)
@@ -168,5 +168,5 @@ func (d *device) transposeRaw(p kernel.Pack, w *compute.Matrix, i, s0 int) {
 		copy(rows[r*p.Cols:][:p.Cols], kernel.BytesAsWords(w.RowBytes(i + r))[s0:])
 	}
 	p.Src, p.LDS = rows, p.Cols
-	d.core.PackF32(&p)
+	d.pack(d.core.PackF32, p)
 }

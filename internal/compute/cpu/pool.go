@@ -45,3 +45,12 @@ func (p *pool) putWords(s []kernel.Word) {
 	p.free[class] = append(p.free[class], s[:0])
 	p.mu.Unlock()
 }
+
+// pack calls a kernel with p. As kernels are functions' values, what they are called with goes to the heap: it is kept
+// for the next call.
+func (d *device) pack(lay func(*kernel.Pack), p kernel.Pack) {
+	at := d.packs.Get().(*kernel.Pack)
+	*at = p
+	lay(at)
+	d.packs.Put(at)
+}

@@ -86,7 +86,7 @@ func (p *bytePanels) Row(dst []float32, i, k0 int) {
 
 func (p *bytePanels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
 	src := p.data[j*p.pitch+k0/4*panel:]
-	d.core.DequantizeInt8(&kernel.Pack{Dst: dst, Src: src, Cols: (n + 3) / 4, Scale: p.scale[j*panel:]})
+	d.pack(d.core.DequantizeInt8, kernel.Pack{Dst: dst, Src: src, Cols: (n + 3) / 4, Scale: p.scale[j*panel:]})
 }
 
 // dequantizeRows gives panel j of the quantized weights w as the B of y = x·Wᵀ.
@@ -103,7 +103,7 @@ func (d *device) dequantizeRows(dst []kernel.Word, w quantized, j, s0, steps, k 
 		k0 := 2 * (s0 + s)
 		n := min(piece, k-k0, 2*(steps-s))
 		w.dequantize(d, rows, j, k0, n)
-		d.core.PairBF16(&kernel.Pack{Dst: dst[s*panel:], Src: rows, LDS: panel, Rows: n})
+		d.pack(d.core.PairBF16, kernel.Pack{Dst: dst[s*panel:], Src: rows, LDS: panel, Rows: n})
 	}
 }
 
@@ -116,7 +116,6 @@ func (d *device) dequantizeColumns(dst []kernel.Word, at layout, w quantized, j,
 	if d.bf16 {
 		per = 2
 	}
-	var m kernel.Pack
 	k0 := j * panel
 	cols := min(panel, k-k0)
 	for o := s0 * per; o < min(n, (s0+steps)*per); o += panel {
@@ -127,14 +126,13 @@ func (d *device) dequantizeColumns(dst []kernel.Word, at layout, w quantized, j,
 			to = transposed
 		}
 		for c := 0; c < cols; c += kernel.SmallCols {
-			m = kernel.Pack{
+			d.pack(d.core.PackF32, kernel.Pack{
 				Dst: to[c/kernel.SmallCols*at.half:], LDD: at.ld, Src: rows[c*panel:], LDS: panel,
 				Rows: min(kernel.SmallCols, cols-c), Cols: panel,
-			}
-			d.core.PackF32(&m)
+			})
 		}
 		if d.bf16 {
-			d.core.PairBF16(&kernel.Pack{Dst: dst[(o/per-s0)*panel:], Src: transposed, LDS: panel, Rows: panel})
+			d.pack(d.core.PairBF16, kernel.Pack{Dst: dst[(o/per-s0)*panel:], Src: transposed, LDS: panel, Rows: panel})
 		}
 	}
 }

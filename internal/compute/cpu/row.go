@@ -98,7 +98,7 @@ func (d *device) oneRow(x []float32, products []compute.Product) bool {
 	if d.bf16 {
 		pairs = d.free.words((k + 1) / 2)
 		defer d.free.putWords(pairs)
-		d.core.PackBF16(&kernel.Pack{Dst: pairs, LDD: 1, Src: kernel.Words(padded), LDS: k, Rows: 1, Cols: k})
+		d.pack(d.core.PackBF16, kernel.Pack{Dst: pairs, LDD: 1, Src: kernel.Words(padded), LDS: k, Rows: 1, Cols: k})
 	}
 	var runs, lines []kernel.Word
 	for _, p := range products {

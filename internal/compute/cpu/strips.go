@@ -20,7 +20,7 @@ func (d *device) inStrips(n int) bool { return d.core.StripRows > 0 && n >= d.co
 func (w *panelWork) passStrips(now, next *batch, p int, b []kernel.Word, at layout) {
 	if at.half == kernel.SmallCols {
 		at.half = w.steps * kernel.SmallCols
-		w.core.Part(&kernel.Pack{Dst: w.strip, LDD: at.half, Src: b, LDS: at.ld, Cols: w.steps})
+		w.pack(w.core.Part, kernel.Pack{Dst: w.strip, LDD: at.half, Src: b, LDS: at.ld, Cols: w.steps})
 		b = w.strip
 	}
 	j := (now.j + p) * panel
