@@ -20,7 +20,7 @@ type int8Product struct {
 	offset        []int32
 	scale         []float32
 	c             []float32
-	finish        func(y []float32, sums, offset []int32, scale []float32, r float32)
+	finish        func(*kernel.IntSums)
 
 	tile   byteTile
 	tiles  int           // that the rows are cut into, differing by one row at most

@@ -40,6 +40,7 @@ type int8Work struct {
 	sums     []kernel.Word // int32: of a panel, where it is added up block by block, else of a tile
 	apart    int           // words from row to row of these sums; 0: all tiles use the same
 	t        kernel.Tile
+	s        kernel.IntSums
 }
 
 // acquire takes memory from the pool and returns the function that puts it back.
@@ -92,11 +93,12 @@ func (w *int8Work) pass(s0, c, at int, last bool) {
 		if last {
 			w.core.PrefetchRows(w.c[lo*w.cols+at:], w.cols, hi-lo)
 		}
-		tile(t)
-		ints := kernel.Ints(sums)
-		for r := lo; r < hi && last; r++ {
-			y := w.c[r*w.cols+at:][:cols]
-			w.finish(y, ints[(r-lo)*panel:], w.offset[at:], w.scale[at:], w.scales[r])
+		if tile(t); last {
+			w.s = kernel.IntSums{
+				Y: w.c[lo*w.cols+at:], LDY: w.cols, Sums: kernel.Ints(sums), Offset: w.offset[at:], Scale: w.scale[at:],
+				Rates: w.scales[lo:], Rows: hi - lo, Cols: cols,
+			}
+			w.finish(&w.s)
 		}
 		lo = hi
 	}

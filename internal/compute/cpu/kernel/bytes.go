@@ -105,16 +105,30 @@ func toPairsGo(x []float32, dst []Word, inverse float32) {
 	}
 }
 
-// fromInt32Go: y = (sums − offset)·r·scale.
-func fromInt32Go(y []float32, sums, offset []int32, scale []float32, r float32) {
-	for i := range y {
-		y[i] = float32(sums[i]-offset[i]) * r * scale[i]
+// IntSums holds the arguments of a kernel that scales sums of a panel's columns back: rows of them, 32 apart, of which
+// cols count. Assembly knows the offsets of its fields.
+type IntSums struct {
+	Y      []float32
+	LDY    int
+	Sums   []int32
+	Offset []int32   // of the columns
+	Scale  []float32 // of the columns
+	Rates  []float32 // of the rows
+	Rows   int
+	Cols   int
+}
+
+// each calls f for every y and its sum, scaled back: (sum − offset)·rate·scale.
+func (s *IntSums) each(f func(y *float32, x float32)) {
+	for r := range s.Rows {
+		for c := range s.Cols {
+			f(&s.Y[r*s.LDY+c], float32(s.Sums[r*Panel+c]-s.Offset[c])*s.Rates[r]*s.Scale[c])
+		}
 	}
 }
 
-// addInt32Go: y += (sums − offset)·r·scale.
-func addInt32Go(y []float32, sums, offset []int32, scale []float32, r float32) {
-	for i := range y {
-		y[i] += float32(float32(sums[i]-offset[i]) * r * scale[i])
-	}
-}
+// fromInt32Go: y = (sums − offset)·rate·scale.
+func fromInt32Go(s *IntSums) { s.each(func(y *float32, x float32) { *y = x }) }
+
+// addInt32Go: y += (sums − offset)·rate·scale.
+func addInt32Go(s *IntSums) { s.each(func(y *float32, x float32) { *y += x }) }

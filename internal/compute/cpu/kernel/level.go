@@ -68,7 +68,7 @@ type Level struct {
 
 	// To bytes and back.
 	ToBytes, ToPairs    func(x []float32, dst []Word, inverse float32)
-	FromInt32, AddInt32 func(y []float32, sums, offset []int32, scale []float32, r float32)
+	FromInt32, AddInt32 func(*IntSums)
 
 	// Element by element.
 	Sum           func(y, a, b []float32)

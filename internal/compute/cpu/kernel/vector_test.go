@@ -30,14 +30,6 @@ func TestElementsEqualTwins(t *testing.T) {
 		"expSum":      {1, func(l *Level, x [][]float32) float64 { return l.ExpSum(x[0], 1.5) }},
 		"dot":         {2, func(l *Level, x [][]float32) float64 { return l.Dot(x[0], x[1]) }},
 		"dot3":        {3, func(l *Level, x [][]float32) float64 { return l.Dot3(x[0], x[1], x[2]) }},
-		"fromInt32": {4, func(l *Level, x [][]float32) float64 {
-			l.FromInt32(x[0], small(x[1]), small(x[2]), x[3], 0.1)
-			return 0
-		}},
-		"addInt32": {4, func(l *Level, x [][]float32) float64 {
-			l.AddInt32(x[0], small(x[1]), small(x[2]), x[3], 0.1)
-			return 0
-		}},
 	}
 	assembly(t, func(t *testing.T, fast, slow Level) {
 		for name, o := range ops {

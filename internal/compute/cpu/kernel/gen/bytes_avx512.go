@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 import "math"
 
 // The offset of the field Scale of the Go struct Pack.
@@ -178,28 +180,87 @@ func (a *asm) magnitude(kind string) {
 	a.i("RET")
 }
 
+// The offsets of the fields of the Go struct IntSums.
+const (
+	sumsY      = 0
+	sumsLDY    = 24
+	sumsSums   = 32
+	sumsOffset = 56
+	sumsScale  = 80
+	sumsRates  = 104
+	sumsRows   = 128
+	sumsCols   = 136
+)
+
 // fromInt32 emits the scaling of sums back, over y and added to it.
+//
+// AX y, BX its ld, SI sums, DI offset, R8 scale, R9 rates, R10 rows. K1 and K2, or Y12 … Y15, mask the columns.
 func (a *asm) fromInt32(kind string) {
 	for _, add := range []bool{false, true} {
 		name := map[bool]string{false: "fromInt32", true: "addInt32"}[add] + kind
-		a.function(name, "y []float32, sums, offset []int32, scale []float32, r float32", 100)
-		v := vectorLoop{a, []string{"y", "sums", "offset", "scale"}}
-		v.emit(func() { v.scalar("r", 0, 31) }, func(load func(i, z int), store func(z, i int)) {
-			load(1, 0)
-			load(2, 1)
-			load(3, 2)
+		a.function(name, "s *IntSums", 8)
+		a.i("MOVQ s+0(FP), R15")
+		for _, f := range []field{
+			{sumsY, "AX"}, {sumsLDY, "BX"}, {sumsSums, "SI"}, {sumsOffset, "DI"}, {sumsScale, "R8"},
+			{sumsRates, "R9"}, {sumsRows, "R10"}, {sumsCols, "CX"},
+		} {
+			a.i("MOVQ %d(R15), %s", f.at, f.register)
+		}
+		a.i("SHLQ $2, BX")
+		load, store := a.masked()
+		loop := a.label("loop")
+		a.at(loop)
+		a.i("VBROADCASTSS (R9), Z31")
+		for v := range 32 / a.lanes() {
+			at := 4 * v * a.lanes()
+			a.i("VMOVUPS %d(SI), Z0", at)
+			load(v, fmt.Sprintf("%d(DI)", at), 1)
+			load(v, fmt.Sprintf("%d(R8)", at), 2)
 			a.i("VPSUBD Z1, Z0, Z0")
 			a.i("VCVTDQ2PS Z0, Z0")
 			a.i("VMULPS Z31, Z0, Z0")
 			if add {
-				load(0, 3)
+				load(v, fmt.Sprintf("%d(AX)", at), 3)
 				a.i("VFMADD213PS Z3, Z2, Z0")
 			} else {
 				a.i("VMULPS Z2, Z0, Z0")
 			}
-			store(0, 0)
-		})
+			store(v, 0, fmt.Sprintf("%d(AX)", at))
+		}
+		a.i("ADDQ $128, SI")
+		a.i("ADDQ BX, AX")
+		a.i("ADDQ $4, R9")
+		a.i("DECQ R10")
+		a.i("JNE %s", loop)
 		a.i("VZEROUPPER")
 		a.i("RET")
 	}
+}
+
+// masked makes masks of the columns that CX counts, and returns how vector v of 32 columns is loaded and stored under
+// them.
+func (a *asm) masked() (load func(v int, from string, z int), store func(v, z int, to string)) {
+	if !a.narrow {
+		a.columnMasks()
+		load = func(v int, from string, z int) { a.i("VMOVUPS.Z %s, K%d, Z%d", from, 1+v, z) }
+		store = func(v, z int, to string) { a.i("VMOVUPS Z%d, K%d, %s", z, 1+v, to) }
+		return load, store
+	}
+	a.i("XORL DX, DX")
+	a.i("MOVQ $8, R13")
+	for v := range 4 {
+		a.i("MOVQ CX, R11")
+		a.i("CMPQ R11, DX")
+		a.i("CMOVQLT DX, R11")
+		a.i("CMPQ R11, R13")
+		a.i("CMOVQGT R13, R11")
+		a.i("LEAQ firstLanes<>+32(SB), R12")
+		a.i("SHLQ $2, R11")
+		a.i("SUBQ R11, R12")
+		a.i("VMOVUPS (R12), Y%d", 12+v)
+		a.i("SUBQ $8, CX")
+	}
+	load = func(v int, from string, z int) { a.i("VMASKMOVPS %s, Y%d, Z%d", from, 12+v, z) }
+	store = func(v, z int, to string) { a.i("VMASKMOVPS Z%d, Y%d, %s", z, 12+v, to) }
+	return load, store
 }
