@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu/kernel"
 )
@@ -34,11 +36,32 @@ func (d *device) matMulInt8(y, x []float32, w *bytePanels, n int) {
 		d.matMulInt8AMX(y, x, w, n)
 		return
 	}
-	d.runInt8(&int8Product{
+	d.runInt8(d.forwardInt8(y, x, w, n))
+}
+
+// forwardInt8 returns the product that matMulInt8 computes.
+func (d *device) forwardInt8(y, x []float32, w *bytePanels, n int) int8Product {
+	return int8Product{
 		rows: n, cols: w.n, k: w.k, c: y, finish: d.core.FromInt32, offset: w.byRow, scale: w.scale,
 		row: func(_ []float32, i int) []float32 { return x[i*w.k:][:w.k] },
 		b:   func(_ []kernel.Word, j, _ int) ([]kernel.Word, int) { return w.data[j*w.pitch:], w.pitch },
-	})
+	}
+}
+
+// matMulsInt8 computes MatMuls for Int8 weights, and reports false where some are others, or go to tile registers.
+func (d *device) matMulsInt8(x []float32, n int, products []compute.Product) bool {
+	all := make([]int8Product, len(products))
+	for i, p := range products {
+		w := d.intWeights(p.W)
+		if w == nil || d.core.AMX != nil {
+			return false
+		}
+		compute.Need(len(p.Y), n*w.n)
+		compute.Need(len(x), n*w.k)
+		all[i] = d.forwardInt8(p.Y, x, w, n)
+	}
+	d.runInt8(all...)
+	return true
 }
 
 // matMulTInt8 computes MatMulT for Int8 weights.
@@ -47,7 +70,7 @@ func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 		d.matMulTInt8AMX(dx, dy, w, n)
 		return
 	}
-	d.runInt8(&int8Product{
+	d.runInt8(int8Product{
 		rows: n, cols: w.k, k: w.n, c: dx, finish: d.core.AddInt32, offset: w.byColumn, scale: w.one,
 		row: func(dst []float32, i int) []float32 { return d.scaledRow(dst, dy, w, i) },
 		b: func(scratch []kernel.Word, j, _ int) ([]kernel.Word, int) {
@@ -76,40 +99,61 @@ func (g *int8Product) steps() int { return (g.k + 3) / 4 }
 // start returns the first row of tile t.
 func (g *int8Product) start(t int) int { return t * g.rows / g.tiles }
 
-// runInt8 computes the product in parts of few enough rows that their codes stay near while all panels pass.
-func (d *device) runInt8(g *int8Product) {
-	tile := newByteTile(&d.core, g.rows)
-	parts := (g.rows + tile.together - 1) / tile.together
+// runInt8 computes products of the same rows, in parts of few enough that their codes stay near while all panels pass.
+func (d *device) runInt8(all ...int8Product) {
+	rows := all[0].rows
+	tile := newByteTile(&d.core, rows)
+	parts := upTo(rows, tile.together)
 	for i := range parts {
-		lo, hi := i*g.rows/parts, (i+1)*g.rows/parts
-		part := *g
-		part.rows, part.c, part.tile = hi-lo, g.c[lo*g.cols:], tile
-		part.row = func(dst []float32, i int) []float32 { return g.row(dst, lo+i) }
-		d.runRowsInt8(&part)
+		lo, hi := i*rows/parts, (i+1)*rows/parts
+		part := slices.Clone(all)
+		for i, g := range all {
+			p := &part[i]
+			p.rows, p.c, p.tile, p.tiles = hi-lo, g.c[lo*g.cols:], tile, upTo(hi-lo, tile.rows)
+			p.row = func(dst []float32, i int) []float32 { return g.row(dst, lo+i) }
+		}
+		d.runRowsInt8(part)
 	}
 }
 
-func (d *device) runRowsInt8(g *int8Product) {
-	g.tiles = (g.rows + g.tile.rows - 1) / g.tile.rows
-	g.a, g.scales = d.free.words(g.rows*d.codeWords(g.k)), d.free.get(g.rows)
-	defer d.free.putWords(g.a)
-	defer d.free.put(g.scales)
+// batches returns how many times panelsPerBatch panels the product has.
+func (g *int8Product) batches() int { return upTo(upTo(g.cols, panel), panelsPerBatch) }
+
+func (d *device) runRowsInt8(all []int8Product) {
+	g := &all[0]
+	codes, scales := d.free.words(g.rows*d.codeWords(g.k)), d.free.get(g.rows)
+	defer d.free.putWords(codes)
+	defer d.free.put(scales)
+	batches := 0
+	for i := range all {
+		all[i].a, all[i].scales = codes, scales
+		batches += all[i].batches()
+	}
 	d.chunks(g.tiles, max(1, elements/(g.tile.rows*g.k)), func(from, to int) { d.encode(g, from, to) })
-	panels := (g.cols + panel - 1) / panel
-	d.panelRuns(upTo(panels, panelsPerBatch), g.rows*g.k/4, func(from, to int) {
-		from, to = from*panelsPerBatch, min(panels, to*panelsPerBatch)
-		scratch := d.free.words(panelsPerBatch * (g.k/4 + 2*panel) * panel)
-		defer d.free.putWords(scratch)
-		w := int8Work{device: d, int8Product: g}
-		defer w.acquire()()
-		for j := from; j < to; j += panelsPerBatch {
-			count := min(panelsPerBatch, to-j)
-			words, pitch := g.b(scratch, j, count)
-			for p := range count {
-				w.panel(words[p*pitch:], (j+p)*panel)
+	d.panelRuns(batches, g.rows*g.k/4, func(from, to int) {
+		for i := range all {
+			g := &all[i]
+			if end := min(to, g.batches()); from < end {
+				d.multiplyInt8(g, from*panelsPerBatch, min(upTo(g.cols, panel), end*panelsPerBatch))
 			}
+			from, to = max(0, from-g.batches()), to-g.batches()
 		}
 	})
+}
+
+// multiplyInt8 computes panels from … to-1 of the product.
+func (d *device) multiplyInt8(g *int8Product, from, to int) {
+	scratch := d.free.words(panelsPerBatch * (g.k/4 + 2*panel) * panel)
+	defer d.free.putWords(scratch)
+	w := int8Work{device: d, int8Product: g}
+	defer w.acquire()()
+	for j := from; j < to; j += panelsPerBatch {
+		count := min(panelsPerBatch, to-j)
+		words, pitch := g.b(scratch, j, count)
+		for p := range count {
+			w.panel(words[p*pitch:], (j+p)*panel)
+		}
+	}
 }
 
 // encode makes the codes of tiles from … to-1.

@@ -25,6 +25,9 @@ func (d *device) MatMuls(x []float32, n int, products ...compute.Product) {
 		return
 	}
 	if d.int8 {
+		if d.matMulsInt8(x, n, products) {
+			return
+		}
 		for _, p := range products {
 			d.MatMul(p.Y, x, p.W, n)
 		}
