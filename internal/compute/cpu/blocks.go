@@ -83,9 +83,9 @@ func (p *blockPanels) at(j, k0, n int, scales []float32) kernel.Blocks {
 }
 
 func (p *blockPanels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
-	scales := d.free.get(kernel.BlockScales)
-	defer d.free.put(scales)
-	b := p.at(j, k0, n, scales)
-	b.Dst = kernel.Floats(dst)
-	p.kernels.Dequantize(&b)
+	u := d.unpackers.Get().(*unpacker)
+	defer d.unpackers.Put(u)
+	u.blocks = p.at(j, k0, n, u.scales[:])
+	u.blocks.Dst = kernel.Floats(dst)
+	p.kernels.Dequantize(&u.blocks)
 }

@@ -56,6 +56,7 @@ type device struct {
 	attentionWorks *sync.Pool        // of *attentionWork
 	backs          *sync.Pool        // of *back
 	packs          *sync.Pool        // of *kernel.Pack
+	unpackers      *sync.Pool        // of *unpacker
 	arena          *kernel.Arena     // of weights
 	shared         *sharedmem.Memory // of weights; nil: they are this process's own
 	crew           *crew
@@ -70,8 +71,9 @@ func New(o Options) (compute.Device, error) {
 	d := &device{
 		core: l, threads: o.Threads, free: &pool{}, arena: &kernel.Arena{}, shared: o.Shared,
 		rowWorks: &sync.Pool{}, attentionWorks: &sync.Pool{}, backs: &sync.Pool{},
-		packs: &sync.Pool{New: func() any { return new(kernel.Pack) }},
-		crew:  &crew{},
+		packs:     &sync.Pool{New: func() any { return new(kernel.Pack) }},
+		unpackers: &sync.Pool{New: func() any { return new(unpacker) }},
+		crew:      &crew{},
 	}
 	d.widenUpTo, d.amxSums = keepFloat32UpTo, amxSums
 	if o.Stored {

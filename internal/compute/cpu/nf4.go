@@ -98,7 +98,9 @@ func (p *nf4Panels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
 	first, count := blocksOf(k0, n)
 	largest := d.free.get(count * panel)
 	defer d.free.put(largest)
-	p.magnitudes(&kernel.NF4Magnitudes{}, &d.core, largest, j, first, count, asTheyAre)
+	u := d.unpackers.Get().(*unpacker)
+	defer d.unpackers.Put(u)
+	p.magnitudes(&u.magnitudes, &d.core, largest, j, first, count, asTheyAre)
 	for end := k0 + n; k0 < end; {
 		next := min(end, k0/compute.NF4Block*compute.NF4Block+compute.NF4Block)
 		scale := largest[(k0/compute.NF4Block-first)*panel:]

@@ -89,6 +89,14 @@ func (p *bytePanels) dequantize(d *device, dst []kernel.Word, j, k0, n int) {
 	d.pack(d.core.DequantizeInt8, kernel.Pack{Dst: dst, Src: src, Cols: (n + 3) / 4, Scale: p.scale[j*panel:]})
 }
 
+// unpacker is what kernels that dequantize are called with. As they are functions' values it goes to the heap: it is
+// kept for the next call.
+type unpacker struct {
+	blocks     kernel.Blocks
+	magnitudes kernel.NF4Magnitudes
+	scales     [kernel.BlockScales]float32
+}
+
 // dequantizeRows gives panel j of the quantized weights w as the B of y = x·Wᵀ.
 func (d *device) dequantizeRows(dst []kernel.Word, w quantized, j, s0, steps, k int) {
 	if !d.bf16 {
