@@ -115,12 +115,11 @@ func (d *device) panelRuns(panels, words int, f func(from, to int)) {
 	d.each(items, func(i int) { f(share(panels, items, i)) })
 }
 
-// floatPanelRuns is panelRuns for products of float32 or bfloat16: where A stays in the caches, runs get shorter
+// floatPanelRuns is panelRuns for products of float32 or bfloat16: as a block of A stays in the cache, runs get shorter
 // towards the end, so that no thread waits for another. Products of bytes are over too soon to read A more often.
 func (d *device) floatPanelRuns(panels, words int, f func(from, to int)) {
-	const near = 1 << 20
-	if d.threads == 1 || words >= near {
-		d.panelRuns(panels, words, f)
+	if d.threads == 1 {
+		f(0, panels)
 		return
 	}
 	least := panelsWorth(words)
