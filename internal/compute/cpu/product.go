@@ -69,7 +69,7 @@ func (d *device) run(all ...*product) {
 // panels returns how many panels C has.
 func (g *product) panels() int { return upTo(g.cols, panel) }
 
-// runRows computes rows lo … hi-1, block by block, so that a block of A is in the cache from when it is packed: in tiles
+// runRows computes rows lo … hi-1 block by block, so that a block of A is in the cache from when it is packed: in tiles
 // whose rows differ by one at most, or in small tiles.
 func (d *device) runRows(all []*product, lo, hi int) {
 	g, n := all[0], hi-lo
