@@ -16,7 +16,7 @@ type panelWork struct {
 	t       kernel.Tile
 	scratch [2][]kernel.Word // for the panels at hand and those that come next
 	ready   int              // pieces of the next that are laid out
-	next    ahead            // what tiles ask memory for
+	coming  ahead            // what tiles ask memory for
 	strip   []kernel.Word    // both strips of the panel at hand
 }
 
@@ -103,7 +103,7 @@ func (w *panelWork) passTiles(now, next *batch, b []kernel.Word, pitch int) {
 			j := (now.j + p) * panel
 			w.t.B, w.t.Cols = b[p*pitch:], min(panel, w.cols-j)
 			w.t.C = kernel.Words(w.c[(w.lo+r0)*w.ldc+j:])
-			w.t.Next = w.next.next()
+			w.t.Next = w.coming.next()
 			w.tile(&w.t)
 			w.layOutNext(next)
 		}
@@ -113,17 +113,17 @@ func (w *panelWork) passTiles(now, next *batch, b []kernel.Word, pitch int) {
 // askFor lets the tiles that pass over count panels ask for the words of next: for a stretch each where it is laid out
 // in pieces.
 func (w *panelWork) askFor(next *batch, count int) {
-	w.next = ahead{}
+	w.coming = ahead{}
 	if next == nil || w.ahead == nil {
 		return
 	}
-	w.next = w.ahead(next.j, next.count, w.s0, w.steps)
+	w.coming = w.ahead(next.j, next.count, w.s0, w.steps)
 	switch {
 	case w.piece != nil:
 	case w.product.strips:
-		w.next.spread(2 * count * w.groups())
+		w.coming.spread(2 * count * w.groups())
 	default:
-		w.next.spread(count * w.tiles)
+		w.coming.spread(count * w.tiles)
 	}
 }
 

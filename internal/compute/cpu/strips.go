@@ -31,7 +31,7 @@ func (w *panelWork) passStrips(now, next *batch, p int, b []kernel.Word, at layo
 			w.t.Rows, w.t.LDA = min(stripGroup, w.n-r), min(kernel.SmallRows, w.n-r)
 			w.t.A = w.a[r*w.steps:]
 			w.t.C = kernel.Words(w.c[(w.lo+r)*w.ldc+j:])
-			w.t.Next = w.next.next()
+			w.t.Next = w.coming.next()
 			w.core.StripF32(&w.t)
 			w.layOutNext(next)
 		}
