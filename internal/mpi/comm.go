@@ -17,7 +17,8 @@ type comm struct {
 
 // start starts MPI and returns the communicator of all ranks. It must be called on a locked thread.
 func (l *library) start() (*comm, error) {
-	level := new(int32)
+	level, ours := new(int32), readHandlers()
+	defer ours.restore()
 	if err := l.call("MPI_Init_thread", 0, 0, l.serialized, uintptr(unsafe.Pointer(level))); err != nil {
 		return nil, err
 	}
