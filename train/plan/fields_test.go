@@ -113,7 +113,8 @@ func TestEstimateOfEachField(t *testing.T) {
 			if x.want.Loss > 4*4*targets*d+8*vocab {
 				heap += 4 * longest * vocab // its logits are on the heap too
 			}
-			x.want.Program = program + beside + (program/4+beside+heap)/5
+			const tokenizer = 200 * vocab
+			x.want.Program = program + tokenizer + beside + (program/4+tokenizer+beside+heap)/5
 			require.Equal(t, x.want, Estimate(c, b, train.NewWorkload(c, set, held), tokens))
 		})
 	}

@@ -105,13 +105,16 @@ func Estimate(c train.Config, b Base, w train.Workload, tokens int) Memory {
 		Data:        2 * float * int64(tokens),
 		Scratch:     b.Device.Scratch(calls),
 	}
-	heap := m.Trainable + m.Activations + m.Modules + m.Data + of.Head
-	m.Program = program + b.Beside + (program/4+b.Beside+heap)*int64(m.GCPercent())/100
+	heap, tokenizer := m.Trainable+m.Activations+m.Modules+m.Data+of.Head, perToken*int64(b.Config.Vocab)
+	m.Program = program + tokenizer + b.Beside + (program/4+tokenizer+b.Beside+heap)*int64(m.GCPercent())/100
 	return m
 }
 
 // program is the memory of the program itself, a quarter of it on the heap, measured by TestPlanForeseesThePeak.
 const program = 41 << 20
+
+// perToken is what a token of the vocabulary takes in the tokenizer: 110 to 200 bytes in those of LLaMA 1 to 3.
+const perToken = 200
 
 // replaced returns the bytes of the layouts of weights that an adapter has in place of the base's.
 func replaced(b Base, specs []adapter.Spec) int64 {
