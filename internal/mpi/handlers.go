@@ -19,7 +19,7 @@ func readHandlers() (h handlers) {
 }
 
 // restore gives Go the signals back that others have taken since. MPICH takes SIGUSR1 when it starts, for a function
-// that does not ask for the stack of signals: a signal that asks the run to stop would end it then, on a thread of Go's.
+// that does not ask for the stack of signals: one that asks the run to stop would end it then, on a thread of Go's.
 func (h *handlers) restore() {
 	const ignored = 1 // after the default, 0
 	now := readHandlers()
