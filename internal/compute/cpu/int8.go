@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"slices"
-
 	"fettle/internal/compute"
 	"fettle/internal/compute/cpu/kernel"
 )
@@ -40,8 +38,8 @@ func (d *device) matMulInt8(y, x []float32, w *bytePanels, n int) {
 }
 
 // forwardInt8 returns the product that matMulInt8 computes.
-func (d *device) forwardInt8(y, x []float32, w *bytePanels, n int) int8Product {
-	return int8Product{
+func (d *device) forwardInt8(y, x []float32, w *bytePanels, n int) *int8Product {
+	return &int8Product{
 		rows: n, cols: w.n, k: w.k, c: y, finish: d.core.FromInt32, offset: w.byRow, scale: w.scale,
 		row: func(_ []float32, i int) []float32 { return x[i*w.k:][:w.k] },
 		b:   func(_ []kernel.Word, j, _ int) ([]kernel.Word, int) { return w.data[j*w.pitch:], w.pitch },
@@ -50,7 +48,7 @@ func (d *device) forwardInt8(y, x []float32, w *bytePanels, n int) int8Product {
 
 // matMulsInt8 computes MatMuls for Int8 weights, and reports false where some are others, or go to tile registers.
 func (d *device) matMulsInt8(x []float32, n int, products []compute.Product) bool {
-	all := make([]int8Product, len(products))
+	all := make([]*int8Product, len(products))
 	for i, p := range products {
 		w := d.intWeights(p.W)
 		if w == nil || d.core.AMX != nil {
@@ -70,7 +68,7 @@ func (d *device) matMulTInt8(dx, dy []float32, w *bytePanels, n int) {
 		d.matMulTInt8AMX(dx, dy, w, n)
 		return
 	}
-	d.runInt8(int8Product{
+	d.runInt8(&int8Product{
 		rows: n, cols: w.k, k: w.n, c: dx, finish: d.core.AddInt32, offset: w.byColumn, scale: w.one,
 		row: func(dst []float32, i int) []float32 { return d.scaledRow(dst, dy, w, i) },
 		b: func(scratch []kernel.Word, j, _ int) ([]kernel.Word, int) {
@@ -100,17 +98,18 @@ func (g *int8Product) steps() int { return (g.k + 3) / 4 }
 func (g *int8Product) start(t int) int { return t * g.rows / g.tiles }
 
 // runInt8 computes products of the same rows, in parts of few enough that their codes stay near while all panels pass.
-func (d *device) runInt8(all ...int8Product) {
+func (d *device) runInt8(all ...*int8Product) {
 	rows := all[0].rows
 	tile := newByteTile(&d.core, rows)
 	parts := upTo(rows, tile.together)
 	for i := range parts {
 		lo, hi := i*rows/parts, (i+1)*rows/parts
-		part := slices.Clone(all)
+		part := make([]*int8Product, len(all))
 		for i, g := range all {
-			p := &part[i]
+			p := *g
 			p.rows, p.c, p.tile, p.tiles = hi-lo, g.c[lo*g.cols:], tile, upTo(hi-lo, tile.rows)
 			p.row = func(dst []float32, i int) []float32 { return g.row(dst, lo+i) }
+			part[i] = &p
 		}
 		d.runRowsInt8(part)
 	}
@@ -119,25 +118,21 @@ func (d *device) runInt8(all ...int8Product) {
 // batches returns how many times panelsPerBatch panels the product has.
 func (g *int8Product) batches() int { return upTo(upTo(g.cols, panel), panelsPerBatch) }
 
-func (d *device) runRowsInt8(all []int8Product) {
-	g := &all[0]
+func (d *device) runRowsInt8(all []*int8Product) {
+	g := all[0]
 	codes, scales := d.free.words(g.rows*d.codeWords(g.k)), d.free.get(g.rows)
 	defer d.free.putWords(codes)
 	defer d.free.put(scales)
 	batches := 0
-	for i := range all {
-		all[i].a, all[i].scales = codes, scales
-		batches += all[i].batches()
+	for _, p := range all {
+		p.a, p.scales = codes, scales
+		batches += p.batches()
 	}
 	d.chunks(g.tiles, max(1, elements/(g.tile.rows*g.k)), func(from, to int) { d.encode(g, from, to) })
 	d.panelRuns(batches, g.rows*g.k/4, func(from, to int) {
-		for i := range all {
-			g := &all[i]
-			if end := min(to, g.batches()); from < end {
-				d.multiplyInt8(g, from*panelsPerBatch, min(upTo(g.cols, panel), end*panelsPerBatch))
-			}
-			from, to = max(0, from-g.batches()), to-g.batches()
-		}
+		inEach(all, (*int8Product).batches, from, to, func(g *int8Product, from, to int) {
+			d.multiplyInt8(g, from*panelsPerBatch, min(upTo(g.cols, panel), to*panelsPerBatch))
+		})
 	})
 }
 

@@ -34,6 +34,18 @@ func share(n, items, i int) (lo, hi int) {
 	return lo, lo + size
 }
 
+// inEach calls f for the things from … to-1 of groups that stand one behind the other: with the group that some of them
+// are of, and these as counted there.
+func inEach[G any](groups []G, size func(G) int, from, to int, f func(g G, from, to int)) {
+	for _, g := range groups {
+		n := size(g)
+		if end := min(to, n); from < end {
+			f(g, from, end)
+		}
+		from, to = max(0, from-n), to-n
+	}
+}
+
 // rowsPerItem returns how many rows of width d make a work item worth a handover.
 func rowsPerItem(d int) int { return max(1, elements/max(1, d)) }
 

@@ -94,16 +94,13 @@ func (d *device) runRows(all []*product, lo, hi int) {
 			}
 		})
 		d.floatPanelRuns(panels, n*steps, func(from, to int) {
-			for _, g := range all {
-				if at := min(to, g.panels()); from < at {
-					w := panelWork{
-						device: d, product: g, lo: lo, n: n, tiles: tiles,
-						a: a, s0: s0, steps: steps, store: k == 0 && !g.add, from: from, to: at,
-					}
-					w.run()
+			inEach(all, (*product).panels, from, to, func(g *product, from, to int) {
+				w := panelWork{
+					device: d, product: g, lo: lo, n: n, tiles: tiles,
+					a: a, s0: s0, steps: steps, store: k == 0 && !g.add, from: from, to: to,
 				}
-				from, to = max(0, from-g.panels()), to-g.panels()
-			}
+				w.run()
+			})
 		})
 	}
 }

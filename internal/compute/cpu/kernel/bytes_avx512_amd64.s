@@ -849,9 +849,9 @@ done14:
 	VZEROUPPER
 	RET
 
-// func fromInt32AVX512(s *IntSums)
+// func fromInt32AVX512(t *IntSums)
 TEXT ·fromInt32AVX512(SB), NOSPLIT, $0-8
-	MOVQ s+0(FP), R15
+	MOVQ t+0(FP), R15
 	MOVQ 0(R15), AX
 	MOVQ 24(R15), BX
 	MOVQ 32(R15), SI
@@ -896,9 +896,9 @@ loop15:
 	VZEROUPPER
 	RET
 
-// func addInt32AVX512(s *IntSums)
+// func addInt32AVX512(t *IntSums)
 TEXT ·addInt32AVX512(SB), NOSPLIT, $0-8
-	MOVQ s+0(FP), R15
+	MOVQ t+0(FP), R15
 	MOVQ 0(R15), AX
 	MOVQ 24(R15), BX
 	MOVQ 32(R15), SI

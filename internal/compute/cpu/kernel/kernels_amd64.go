@@ -92,10 +92,10 @@ func transposeInt8AVX512(p *Pack)
 func toBytesAVX512(x []float32, dst []Word, inverse float32)
 
 //go:noescape
-func fromInt32AVX512(s *IntSums)
+func fromInt32AVX512(t *IntSums)
 
 //go:noescape
-func addInt32AVX512(s *IntSums)
+func addInt32AVX512(t *IntSums)
 
 //go:noescape
 func magnitudeAVX512(x []float32) (top float32)
@@ -222,10 +222,10 @@ func transposeInt8AVX2(p *Pack)
 func toPairsAVX2(x []float32, dst []Word, inverse float32)
 
 //go:noescape
-func fromInt32AVX2(s *IntSums)
+func fromInt32AVX2(t *IntSums)
 
 //go:noescape
-func addInt32AVX2(s *IntSums)
+func addInt32AVX2(t *IntSums)
 
 //go:noescape
 func magnitudeAVX2(x []float32) (top float32)

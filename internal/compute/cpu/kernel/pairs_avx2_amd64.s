@@ -972,9 +972,9 @@ done37:
 	VZEROUPPER
 	RET
 
-// func fromInt32AVX2(s *IntSums)
+// func fromInt32AVX2(t *IntSums)
 TEXT ·fromInt32AVX2(SB), NOSPLIT, $0-8
-	MOVQ s+0(FP), R15
+	MOVQ t+0(FP), R15
 	MOVQ 0(R15), AX
 	MOVQ 24(R15), BX
 	MOVQ 32(R15), SI
@@ -1069,9 +1069,9 @@ loop38:
 	VZEROUPPER
 	RET
 
-// func addInt32AVX2(s *IntSums)
+// func addInt32AVX2(t *IntSums)
 TEXT ·addInt32AVX2(SB), NOSPLIT, $0-8
-	MOVQ s+0(FP), R15
+	MOVQ t+0(FP), R15
 	MOVQ 0(R15), AX
 	MOVQ 24(R15), BX
 	MOVQ 32(R15), SI

@@ -198,14 +198,11 @@ const (
 func (a *asm) fromInt32(kind string) {
 	for _, add := range []bool{false, true} {
 		name := map[bool]string{false: "fromInt32", true: "addInt32"}[add] + kind
-		a.function(name, "s *IntSums", 8)
-		a.i("MOVQ s+0(FP), R15")
-		for _, f := range []field{
+		a.function(name, "t *IntSums", 8)
+		a.loadFields([]field{
 			{sumsY, "AX"}, {sumsLDY, "BX"}, {sumsSums, "SI"}, {sumsOffset, "DI"}, {sumsScale, "R8"},
 			{sumsRates, "R9"}, {sumsRows, "R10"}, {sumsCols, "CX"},
-		} {
-			a.i("MOVQ %d(R15), %s", f.at, f.register)
-		}
+		})
 		a.i("SHLQ $2, BX")
 		load, store := a.masked()
 		loop := a.label("loop")
