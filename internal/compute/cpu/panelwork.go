@@ -17,7 +17,7 @@ type panelWork struct {
 	scratch [2][]kernel.Word // for the panels at hand and those that come next
 	ready   int              // pieces of the next that are laid out
 	coming  ahead            // what tiles ask memory for
-	strip   []kernel.Word    // both strips of the panel at hand
+	strips  []kernel.Word    // of the panels at hand
 }
 
 // batch names some panels.
@@ -48,13 +48,14 @@ func (w *panelWork) pieces() int {
 }
 
 func (w *panelWork) run() {
+	size := panelsPerBatch * (w.depth + 2*aligned32) * panel
 	for i := range w.scratch {
-		w.scratch[i] = w.free.words(panelsPerBatch * (w.depth + 2*aligned32) * panel)
+		w.scratch[i] = w.free.words(size)
 		defer w.free.putWords(w.scratch[i])
 	}
 	if w.product.strips {
-		w.strip = w.free.words((w.depth + 2*aligned32) * panel)
-		defer w.free.putWords(w.strip)
+		w.strips = w.free.words(size)
+		defer w.free.putWords(w.strips)
 	}
 	for j := w.from; j < w.to; j += panelsPerBatch {
 		now, next := w.at(j), w.at(j+panelsPerBatch)
@@ -87,9 +88,7 @@ func (w *panelWork) multiply(now, next *batch) {
 		w.passTiles(now, next, words, at.pitch)
 		return
 	}
-	for p := range now.count {
-		w.passStrips(now, next, p, words[p*at.pitch:], at)
-	}
+	w.passStrips(now, next, words, at)
 }
 
 // passTiles passes one tile after the other over the panels of now, whose words are b: a tile's rows stay in the first

@@ -139,13 +139,11 @@ func (d *device) enterTiles(l *ledger, in compute.Size, pairs bool) {
 		steps, depth, strips = (in.Width+1)/2, depthBF16, false
 	}
 	rows := upTo(in.Rows, upTo(in.Rows, rowsAtOnce))
-	scratch := (depth + 2*aligned32) * panel
-	g := product{steps: steps, depth: depth}
-	all := []buffers{of(1, rows*g.longest()+panel), of(2*d.threads, panelsPerBatch*scratch)}
+	g, perThread := product{steps: steps, depth: depth}, 2
 	if strips {
-		all = append(all, of(d.threads, scratch))
+		perThread = 3
 	}
-	l.call(all...)
+	l.call(of(1, rows*g.longest()+panel), of(perThread*d.threads, panelsPerBatch*(depth+2*aligned32)*panel))
 }
 
 // enterTrainable enters products of trainable arrays: of rows as wide as the model, and of their transposes, by

@@ -135,7 +135,7 @@ func tileF32AVX2(t *Tile) {
 // stripF32AVX2 leaves going from tile to tile to the kernel, except at the edge of c.
 func stripF32AVX2(t *Tile) {
 	if t.Cols == SmallCols {
-		smallF32(t)
+		rowsF32(t)
 		return
 	}
 	for r := 0; r < t.Rows; r += SmallRows {

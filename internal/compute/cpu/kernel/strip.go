@@ -1,7 +1,7 @@
 package kernel
 
-// A strip holds 16 columns of a block of steps without gaps. Its rows lie in tiles, one after the other: of six rows,
-// the last of those that are left.
+// A strip holds 16 columns of a block of steps without gaps, so that LDB is 16. Its rows lie in tiles, one after the
+// other: of six rows, the last of those that are left.
 
 // stripF32Go computes tileF32 for at most 16 columns and any number of rows.
 func stripF32Go(t *Tile) {

@@ -34,7 +34,7 @@ TEXT ·smallF32(SB), NOSPLIT, $0-8
 
 rows6:
 	TST $1, R7
-	BNE from5
+	BNE from4
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -61,7 +61,7 @@ rows6:
 	VEOR V23.B16, V23.B16, V23.B16
 	B start1
 
-from5:
+from4:
 	MOVD R0, R12
 	VLD1 (R12), [V0.S4, V1.S4, V2.S4, V3.S4]
 	ADD R1, R12
@@ -77,9 +77,9 @@ from5:
 	ADD R1, R12
 
 start1:
-	CBZ R6, done3
+	CBZ R6, done2
 
-loop2:
+last7:
 	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
 	MOVD R2, R13
 	VLD1R.P 4(R13), [V28.S4]
@@ -115,14 +115,14 @@ loop2:
 	ADD R3, R2
 	ADD R5, R4
 	SUB $1, R6
-	CBNZ R6, loop2
+	CBNZ R6, last7
 
-done3:
+done2:
 	TST $2, R7
-	BNE sum6
-	B put4
+	BNE sum8
+	B put3
 
-sum6:
+sum8:
 	MOVD R0, R12
 	VLD1 (R12), [V24.S4, V25.S4, V26.S4, V27.S4]
 	VFMLA V24.S4, V29.S4, V0.S4
@@ -161,7 +161,7 @@ sum6:
 	VFMLA V27.S4, V29.S4, V23.S4
 	ADD R1, R12
 
-put4:
+put3:
 	MOVD R0, R12
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R12)
 	ADD R1, R12
@@ -179,7 +179,7 @@ put4:
 
 rows5:
 	TST $1, R7
-	BNE from11
+	BNE from12
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -200,9 +200,9 @@ rows5:
 	VEOR V17.B16, V17.B16, V17.B16
 	VEOR V18.B16, V18.B16, V18.B16
 	VEOR V19.B16, V19.B16, V19.B16
-	B start7
+	B start9
 
-from11:
+from12:
 	MOVD R0, R12
 	VLD1 (R12), [V0.S4, V1.S4, V2.S4, V3.S4]
 	ADD R1, R12
@@ -215,10 +215,10 @@ from11:
 	VLD1 (R12), [V16.S4, V17.S4, V18.S4, V19.S4]
 	ADD R1, R12
 
-start7:
-	CBZ R6, done9
+start9:
+	CBZ R6, done10
 
-loop8:
+last15:
 	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
 	MOVD R2, R13
 	VLD1R.P 4(R13), [V28.S4]
@@ -249,14 +249,14 @@ loop8:
 	ADD R3, R2
 	ADD R5, R4
 	SUB $1, R6
-	CBNZ R6, loop8
+	CBNZ R6, last15
 
-done9:
+done10:
 	TST $2, R7
-	BNE sum12
-	B put10
+	BNE sum16
+	B put11
 
-sum12:
+sum16:
 	MOVD R0, R12
 	VLD1 (R12), [V24.S4, V25.S4, V26.S4, V27.S4]
 	VFMLA V24.S4, V29.S4, V0.S4
@@ -289,7 +289,7 @@ sum12:
 	VFMLA V27.S4, V29.S4, V19.S4
 	ADD R1, R12
 
-put10:
+put11:
 	MOVD R0, R12
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R12)
 	ADD R1, R12
@@ -305,7 +305,7 @@ put10:
 
 rows4:
 	TST $1, R7
-	BNE from17
+	BNE from20
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -322,9 +322,9 @@ rows4:
 	VEOR V13.B16, V13.B16, V13.B16
 	VEOR V14.B16, V14.B16, V14.B16
 	VEOR V15.B16, V15.B16, V15.B16
-	B start13
+	B start17
 
-from17:
+from20:
 	MOVD R0, R12
 	VLD1 (R12), [V0.S4, V1.S4, V2.S4, V3.S4]
 	ADD R1, R12
@@ -335,10 +335,10 @@ from17:
 	VLD1 (R12), [V12.S4, V13.S4, V14.S4, V15.S4]
 	ADD R1, R12
 
-start13:
-	CBZ R6, done15
+start17:
+	CBZ R6, done18
 
-loop14:
+last23:
 	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
 	MOVD R2, R13
 	VLD1R.P 4(R13), [V28.S4]
@@ -364,14 +364,14 @@ loop14:
 	ADD R3, R2
 	ADD R5, R4
 	SUB $1, R6
-	CBNZ R6, loop14
+	CBNZ R6, last23
 
-done15:
+done18:
 	TST $2, R7
-	BNE sum18
-	B put16
+	BNE sum24
+	B put19
 
-sum18:
+sum24:
 	MOVD R0, R12
 	VLD1 (R12), [V24.S4, V25.S4, V26.S4, V27.S4]
 	VFMLA V24.S4, V29.S4, V0.S4
@@ -398,7 +398,7 @@ sum18:
 	VFMLA V27.S4, V29.S4, V15.S4
 	ADD R1, R12
 
-put16:
+put19:
 	MOVD R0, R12
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R12)
 	ADD R1, R12
@@ -412,7 +412,7 @@ put16:
 
 rows3:
 	TST $1, R7
-	BNE from23
+	BNE from28
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -425,9 +425,9 @@ rows3:
 	VEOR V9.B16, V9.B16, V9.B16
 	VEOR V10.B16, V10.B16, V10.B16
 	VEOR V11.B16, V11.B16, V11.B16
-	B start19
+	B start25
 
-from23:
+from28:
 	MOVD R0, R12
 	VLD1 (R12), [V0.S4, V1.S4, V2.S4, V3.S4]
 	ADD R1, R12
@@ -436,10 +436,10 @@ from23:
 	VLD1 (R12), [V8.S4, V9.S4, V10.S4, V11.S4]
 	ADD R1, R12
 
-start19:
-	CBZ R6, done21
+start25:
+	CBZ R6, done26
 
-loop20:
+last31:
 	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
 	MOVD R2, R13
 	VLD1R.P 4(R13), [V28.S4]
@@ -460,14 +460,14 @@ loop20:
 	ADD R3, R2
 	ADD R5, R4
 	SUB $1, R6
-	CBNZ R6, loop20
+	CBNZ R6, last31
 
-done21:
+done26:
 	TST $2, R7
-	BNE sum24
-	B put22
+	BNE sum32
+	B put27
 
-sum24:
+sum32:
 	MOVD R0, R12
 	VLD1 (R12), [V24.S4, V25.S4, V26.S4, V27.S4]
 	VFMLA V24.S4, V29.S4, V0.S4
@@ -488,7 +488,7 @@ sum24:
 	VFMLA V27.S4, V29.S4, V11.S4
 	ADD R1, R12
 
-put22:
+put27:
 	MOVD R0, R12
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R12)
 	ADD R1, R12
@@ -500,7 +500,7 @@ put22:
 
 rows2:
 	TST $1, R7
-	BNE from29
+	BNE from36
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
@@ -509,19 +509,19 @@ rows2:
 	VEOR V5.B16, V5.B16, V5.B16
 	VEOR V6.B16, V6.B16, V6.B16
 	VEOR V7.B16, V7.B16, V7.B16
-	B start25
+	B start33
 
-from29:
+from36:
 	MOVD R0, R12
 	VLD1 (R12), [V0.S4, V1.S4, V2.S4, V3.S4]
 	ADD R1, R12
 	VLD1 (R12), [V4.S4, V5.S4, V6.S4, V7.S4]
 	ADD R1, R12
 
-start25:
-	CBZ R6, done27
+start33:
+	CBZ R6, done34
 
-loop26:
+last39:
 	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
 	MOVD R2, R13
 	VLD1R.P 4(R13), [V28.S4]
@@ -537,14 +537,14 @@ loop26:
 	ADD R3, R2
 	ADD R5, R4
 	SUB $1, R6
-	CBNZ R6, loop26
+	CBNZ R6, last39
 
-done27:
+done34:
 	TST $2, R7
-	BNE sum30
-	B put28
+	BNE sum40
+	B put35
 
-sum30:
+sum40:
 	MOVD R0, R12
 	VLD1 (R12), [V24.S4, V25.S4, V26.S4, V27.S4]
 	VFMLA V24.S4, V29.S4, V0.S4
@@ -559,7 +559,7 @@ sum30:
 	VFMLA V27.S4, V29.S4, V7.S4
 	ADD R1, R12
 
-put28:
+put35:
 	MOVD R0, R12
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R12)
 	ADD R1, R12
@@ -569,22 +569,22 @@ put28:
 
 rows1:
 	TST $1, R7
-	BNE from35
+	BNE from44
 	VEOR V0.B16, V0.B16, V0.B16
 	VEOR V1.B16, V1.B16, V1.B16
 	VEOR V2.B16, V2.B16, V2.B16
 	VEOR V3.B16, V3.B16, V3.B16
-	B start31
+	B start41
 
-from35:
+from44:
 	MOVD R0, R12
 	VLD1 (R12), [V0.S4, V1.S4, V2.S4, V3.S4]
 	ADD R1, R12
 
-start31:
-	CBZ R6, done33
+start41:
+	CBZ R6, done42
 
-loop32:
+last47:
 	VLD1 (R4), [V24.S4, V25.S4, V26.S4, V27.S4]
 	MOVD R2, R13
 	VLD1R.P 4(R13), [V28.S4]
@@ -595,14 +595,14 @@ loop32:
 	ADD R3, R2
 	ADD R5, R4
 	SUB $1, R6
-	CBNZ R6, loop32
+	CBNZ R6, last47
 
-done33:
+done42:
 	TST $2, R7
-	BNE sum36
-	B put34
+	BNE sum48
+	B put43
 
-sum36:
+sum48:
 	MOVD R0, R12
 	VLD1 (R12), [V24.S4, V25.S4, V26.S4, V27.S4]
 	VFMLA V24.S4, V29.S4, V0.S4
@@ -611,7 +611,7 @@ sum36:
 	VFMLA V27.S4, V29.S4, V3.S4
 	ADD R1, R12
 
-put34:
+put43:
 	MOVD R0, R12
 	VST1 [V0.S4, V1.S4, V2.S4, V3.S4], (R12)
 	ADD R1, R12

@@ -88,13 +88,13 @@ func TestStripsEqualTwins(t *testing.T) {
 	assembly(t, func(t *testing.T, fast, slow Level) {
 		for _, rows := range []int{1, 5, 6, 7, 11, 12, 13, 25} {
 			for _, cols := range []int{1, 7, 15, 16} {
-				for _, steps := range []int{0, 1, 3, 40} {
+				for _, steps := range []int{0, 1, 3, 4, 5, 8, 40, 43} {
 					for _, mode := range []int{0, ModeContinue, ModeAdd} {
 						what := fmt.Sprintf("rows=%d cols=%d steps=%d mode=%d", rows, cols, steps, mode)
 						want := floats(rows*(cols+3) - 3)
 						got, check := guarded(t, want)
 						call := Tile{
-							A: floats(steps*rows + 1), LDA: min(rows, SmallRows), B: floats(steps*17 + 16), LDB: 17,
+							A: floats(steps*rows + 1), LDA: min(rows, SmallRows), B: floats(steps * SmallCols), LDB: SmallCols,
 							C: want, LDC: cols + 3, Rows: rows, Cols: cols, Steps: steps, Mode: mode, Next: floats(90),
 						}
 						slow.StripF32(&call)

@@ -9,18 +9,22 @@ type smallTile struct {
 	*asm
 	name              string
 	rows              int    // at most
+	unroll            int    // steps of a round of the loop
 	enter             func() // loads the fields of the tile
 	row, next         func() // goes to the first row of C, to the next
 	load, add, store  func(i int)
 	zero              func(i int)
-	ask               func(i int) // for the lines of C that a row will need
-	columns           func()      // loads 16 columns and goes on
-	multiply          func(i int) // adds the products of element i of the rows
-	endStep           func()
+	ask               func(i int)               // for the lines of C that a row will need
+	columns           func(r, u int)            // loads 16 columns of step u of a round
+	multiply          func(r, u, i int)         // adds the products of element i of the rows
+	endSteps          func(r, n int)            // goes on by n steps
 	ifRows            func(r int, label string) // jumps if there are r rows
 	ifMode            func(mode int, label string)
 	jump              func(label string)
 	ifNoSteps, repeat func(label string)
+	take              func(n int, label string) // takes n steps off, jumps if there were fewer
+	again             func(n int, label string) // takes n steps off, jumps if there were as many
+	giveBack          func(n int, label string) // puts n steps back, jumps if none are left
 	leave             func()
 	more              func() // goes on to the rows below
 }
@@ -35,7 +39,7 @@ func (s *smallTile) emit() {
 	}
 	for r := s.rows; r >= 1; r-- {
 		s.at("rows" + itoa(r))
-		start, loop, done, put, from := s.label("start"), s.label("loop"), s.label("done"), s.label("put"), s.label("from")
+		start, done, put, from := s.label("start"), s.label("done"), s.label("put"), s.label("from")
 		each := func(do func(i int)) {
 			s.row()
 			for i := range r {
@@ -54,14 +58,7 @@ func (s *smallTile) emit() {
 		s.at(from)
 		each(s.load)
 		s.at(start)
-		s.ifNoSteps(done)
-		s.at(loop)
-		s.columns()
-		for i := range r {
-			s.multiply(i)
-		}
-		s.endStep()
-		s.repeat(loop)
+		s.steps(r, done)
 		s.at(done)
 		sum := s.label("sum")
 		s.ifMode(modeAdd, sum)
@@ -77,36 +74,61 @@ func (s *smallTile) emit() {
 	}
 }
 
-// tilesAVX2 emits the tile of six rows and 16 columns, and one of two rows and 32, which sum in as many registers as
-// keep the processor busy.
+// steps writes the loop over the steps of r rows: rounds of several, then those that are left.
+func (s *smallTile) steps(r int, done string) {
+	round, rest, last := s.label("round"), s.label("rest"), s.label("last")
+	some := func(n int) {
+		for u := range n {
+			s.columns(r, u)
+			for i := range r {
+				s.multiply(r, u, i)
+			}
+		}
+		s.endSteps(r, n)
+	}
+	if s.unroll > 1 {
+		s.take(s.unroll, rest)
+		s.at(round)
+		some(s.unroll)
+		s.again(s.unroll, round)
+		s.at(rest)
+		s.giveBack(s.unroll, done)
+	} else {
+		s.ifNoSteps(done)
+	}
+	s.at(last)
+	some(1)
+	s.repeat(last)
+}
+
+// tilesAVX2 emits the tile of six rows and 16 columns, the strip of such tiles, and a tile of two rows and 32 columns,
+// which sum in as many registers as keep the processor busy.
 func tilesAVX2() []byte {
 	a := newAsm("amd64")
-	tileAVX2(a, "smallF32", smallRows, 2, 12, true)
-	tileAVX2(a, "wideF32", 2, 4, 8, false)
+	smallAVX2(a, "smallF32", smallRows, 2, 12).emit()
+	stripAVX2(a)
+	smallAVX2(a, "wideF32", 2, 4, 8).emit()
 	return a.Bytes()
 }
 
-// tileAVX2 sums a row in count registers of eight columns, all rows in Y0 and
-// on; the registers from first on hold columns, Y14, Y15 elements. With many, it
-// goes on to the rows below as stripF32 does, and R13 walks to R14 through the
-// words to prefetch, a line in four steps; without any it stays at a.
-func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
+// smallAVX2 sums a row in count registers of eight columns, all rows in Y0 and on; the registers from first on hold
+// columns, Y14, Y15 elements. R13 walks to R14 through the words to prefetch, a line in four steps; without any it
+// stays at a.
+func smallAVX2(a *asm, name string, rows, count, first int) *smallTile {
 	all := func(do func(j int)) {
 		for j := range count {
 			do(j)
 		}
 	}
 	s := &smallTile{
-		asm: a, name: name, rows: rows,
+		asm: a, name: name, rows: rows, unroll: 2,
 		enter: func() {
 			a.tileFields(tileSteps)
-			if many {
-				a.i("MOVQ %d(R15), R13", tileNext)
-				a.i("MOVQ %d(R15), R14", tileNext+8)
-				a.i("TESTQ R14, R14")
-				a.i("CMOVQEQ SI, R13")
-				a.i("LEAQ (R13)(R14*4), R14")
-			}
+			a.i("MOVQ %d(R15), R13", tileNext)
+			a.i("MOVQ %d(R15), R14", tileNext+8)
+			a.i("TESTQ R14, R14")
+			a.i("CMOVQEQ SI, R13")
+			a.i("LEAQ (R13)(R14*4), R14")
 		},
 		row:   func() { a.i("MOVQ AX, R12") },
 		next:  func() { a.i("ADDQ BX, R12") },
@@ -115,50 +137,78 @@ func tileAVX2(a *asm, name string, rows, count, first int, many bool) {
 		store: func(i int) { all(func(j int) { a.i("VMOVUPS Y%d, %d(R12)", count*i+j, 32*j) }) },
 		zero:  func(i int) { all(func(j int) { a.i("VXORPS Y%d, Y%d, Y%d", count*i+j, count*i+j, count*i+j) }) },
 		ask:   func(int) { a.i("PREFETCHT0 (R12)"); a.i("PREFETCHT0 %d(R12)", 32*count-1) },
-		columns: func() {
+		columns: func(_, u int) {
+			if u > 0 {
+				a.i("ADDQ R9, DI")
+			}
 			all(func(j int) { a.i("VMOVUPS %d(DI), Y%d", 32*j, first+j) })
 			for j := 0; j < count; j += 2 {
 				a.i("PREFETCHT0 %d(DI)(R9*8)", 32*j)
 			}
 		},
-		multiply: func(i int) {
-			a.i("VBROADCASTSS %d(SI), Y%d", 4*i, 14+i%2)
+		multiply: func(_, u, i int) {
+			a.i("VBROADCASTSS %d(SI)%s, Y%d", 4*i, []string{"", "(R8*1)"}[u], 14+i%2)
 			all(func(j int) { a.i("VFMADD231PS Y%d, Y%d, Y%d", first+j, 14+i%2, count*i+j) })
 		},
-		endStep: func() {
-			a.i("ADDQ R8, SI")
+		endSteps: func(_, n int) {
+			a.i("LEAQ (SI)(R8*%d), SI", n)
 			a.i("ADDQ R9, DI")
-			if many {
-				a.i("PREFETCHT1 (R13)")
-				a.i("ADDQ $16, R13")
-				a.i("CMPQ R13, R14")
-				a.i("CMOVQGT R14, R13")
-			}
+			a.ask(n)
 		},
 		ifRows:    func(r int, label string) { a.i("CMPQ R10, $%d", r); a.i("JEQ %s", label) },
 		ifMode:    func(mode int, label string) { a.i("TESTQ $%d, DX", mode); a.i("JNE %s", label) },
 		jump:      func(label string) { a.i("JMP %s", label) },
 		ifNoSteps: func(label string) { a.i("TESTQ CX, CX"); a.i("JEQ %s", label) },
 		repeat:    func(label string) { a.i("DECQ CX"); a.i("JNE %s", label) },
+		take:      func(n int, label string) { a.i("SUBQ $%d, CX", n); a.i("JLT %s", label) },
+		again:     func(n int, label string) { a.i("SUBQ $%d, CX", n); a.i("JGE %s", label) },
+		giveBack:  func(n int, label string) { a.i("ADDQ $%d, CX", n); a.i("JEQ %s", label) },
 		leave:     func() { a.i("VZEROUPPER"); a.i("RET") },
 	}
-	if many {
-		s.more = func() {
-			done, full := a.label("last"), "rows"+itoa(rows)
-			a.i("SUBQ $%d, R10", rows)
-			a.i("JEQ %s", done)
-			a.i("MOVQ R12, AX")
-			a.i("MOVQ %d(R15), DI", tileB)
-			a.i("MOVQ %d(R15), CX", tileSteps)
-			a.i("CMPQ R10, $%d", rows)
-			a.i("JGE %s", full)
-			a.i("MOVQ R10, R8")
-			a.i("SHLQ $2, R8")
-			for r := 1; r < rows; r++ {
-				s.ifRows(r, "rows"+itoa(r))
-			}
-			a.at(done)
+	return s
+}
+
+// ask prefetches the words that R13 is at, and goes on by a quarter of a line for each of n steps.
+func (a *asm) ask(n int) {
+	a.i("PREFETCHT1 (R13)")
+	a.i("ADDQ $%d, R13", 16*n)
+	a.i("CMPQ R13, R14")
+	a.i("CMOVQGT R14, R13")
+}
+
+// stripAVX2 emits stripF32 of 16 columns: the small tile for rows and columns without gaps, which go on to the rows
+// below. Where another program runs on the same core, what counts is how few instructions there are beside the twelve
+// that multiply: rounds are of four steps, and nothing asks for the strip, which is near.
+func stripAVX2(a *asm) {
+	s := smallAVX2(a, "rowsF32", smallRows, 2, 12)
+	s.unroll = 4
+	s.columns = func(_, u int) {
+		a.i("VMOVUPS %d(DI), Y12", 64*u)
+		a.i("VMOVUPS %d(DI), Y13", 64*u+32)
+	}
+	s.multiply = func(r, u, i int) {
+		a.i("VBROADCASTSS %d(SI), Y%d", 4*(r*u+i), 14+i%2)
+		a.i("VFMADD231PS Y12, Y%d, Y%d", 14+i%2, 2*i)
+		a.i("VFMADD231PS Y13, Y%d, Y%d", 14+i%2, 2*i+1)
+	}
+	s.endSteps = func(r, n int) {
+		a.i("ADDQ $%d, SI", 4*r*n)
+		a.i("ADDQ $%d, DI", 64*n)
+		a.ask(n)
+	}
+	s.more = func() {
+		done, full := a.label("end"), "rows"+itoa(smallRows)
+		a.i("SUBQ $%d, R10", smallRows)
+		a.i("JEQ %s", done)
+		a.i("MOVQ R12, AX")
+		a.i("MOVQ %d(R15), DI", tileB)
+		a.i("MOVQ %d(R15), CX", tileSteps)
+		a.i("CMPQ R10, $%d", smallRows)
+		a.i("JGE %s", full)
+		for r := 1; r < smallRows; r++ {
+			s.ifRows(r, "rows"+itoa(r))
 		}
+		a.at(done)
 	}
 	s.emit()
 }
@@ -207,7 +257,7 @@ func tilesNEON() []byte {
 		return "[V" + itoa(4*i) + ".S4, V" + itoa(4*i+1) + ".S4, V" + itoa(4*i+2) + ".S4, V" + itoa(4*i+3) + ".S4]"
 	}
 	s := &smallTile{
-		asm: a, name: "smallF32", rows: smallRows,
+		asm: a, name: "smallF32", rows: smallRows, unroll: 1,
 		enter: func() {
 			a.i("MOVD t+0(FP), R15")
 			for i, at := range []int{tileC, tileLDC, tileA, tileLDA, tileB, tileLDB, tileSteps, tileMode, tileRows} {
@@ -234,14 +284,14 @@ func tilesNEON() []byte {
 				a.i("VEOR V%d.B16, V%d.B16, V%d.B16", 4*i+j, 4*i+j, 4*i+j)
 			}
 		},
-		columns: func() { a.i("VLD1 (R4), %s", four(6)); a.i("MOVD R2, R13") },
-		multiply: func(i int) {
+		columns: func(_, _ int) { a.i("VLD1 (R4), %s", four(6)); a.i("MOVD R2, R13") },
+		multiply: func(_, _, i int) {
 			a.i("VLD1R.P 4(R13), [V28.S4]")
 			for j := range 4 {
 				a.i("VFMLA V%d.S4, V28.S4, V%d.S4", 24+j, 4*i+j)
 			}
 		},
-		endStep:   func() { a.i("ADD R3, R2"); a.i("ADD R5, R4") },
+		endSteps:  func(_, _ int) { a.i("ADD R3, R2"); a.i("ADD R5, R4") },
 		ifRows:    func(r int, label string) { a.i("CMP $%d, R8", r); a.i("BEQ %s", label) },
 		ifMode:    func(mode int, label string) { a.i("TST $%d, R7", mode); a.i("BNE %s", label) },
 		jump:      func(label string) { a.i("B %s", label) },
