@@ -168,7 +168,11 @@ func Run(ctx context.Context, out io.Writer, self Own, s Settings, status func(s
 	}
 	r.Model = bench.Describe(s.Shape, m.config)
 	for _, t := range tasks {
-		if err := r.compare(ctx, t, all, m, status); err != nil {
+		err := r.compare(ctx, t, all, m, status)
+		if r.Interrupted = ctx.Err() != nil; r.Interrupted && len(r.Figures) > 0 {
+			_ = r.print(out) // the interrupt is the error
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -178,7 +182,7 @@ func Run(ctx context.Context, out io.Writer, self Own, s Settings, status func(s
 // can reports whether a program does a task.
 func (p peer) can(t task) bool { return p.weights[t.Work][t.Bits] != "" }
 
-// compare runs the programs in turn. What fails once is not run again.
+// compare runs the programs in turn. What fails once is not run again. What was measured before an interrupt counts.
 func (r *report) compare(ctx context.Context, t task, all []*installed, m *models, status func(string)) error {
 	able := slices.DeleteFunc(slices.Clone(all), func(p *installed) bool { return !p.can(t) })
 	if len(able) == 1 {
@@ -186,6 +190,13 @@ func (r *report) compare(ctx context.Context, t task, all []*installed, m *model
 	}
 	j := job{task: t, Settings: r.settings, dir: m.dir, config: m.config, env: m.own.Env}
 	runs, failed := make([][]measured, len(able)), make([]error, len(able))
+	defer func() {
+		for i, p := range able {
+			if failed[i] != nil || len(runs[i]) > 0 {
+				r.add(t, *p, runs[i], failed[i])
+			}
+		}
+	}()
 	for round := range r.Rounds {
 		for i, p := range able {
 			if failed[i] != nil {
@@ -202,9 +213,6 @@ func (r *report) compare(ctx context.Context, t task, all []*installed, m *model
 			}
 			failed[i], runs[i] = err, append(runs[i], one)
 		}
-	}
-	for i, p := range able {
-		r.add(t, *p, runs[i], failed[i])
 	}
 	return nil
 }

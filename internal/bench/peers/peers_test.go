@@ -166,7 +166,7 @@ func TestAProgramThatHangsIsStopped(t *testing.T) {
 	requireEnded(t, dir)
 }
 
-// An interrupt ends the program that runs, and the comparison.
+// An interrupt ends the program that runs, and the comparison. What was measured before it is reported.
 func TestAnInterruptEndsEverything(t *testing.T) {
 	dir, s := faking(t, map[string]string{"llama": "hangs"})
 	s.Works, s.Widths = []string{decode}, []string{"8"}
@@ -177,9 +177,14 @@ func TestAnInterruptEndsEverything(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 	}()
-	_, err := compared(t, ctx, s)
+	r, err := compared(t, ctx, s)
 	require.ErrorIs(t, err, context.Canceled)
 	requireEnded(t, dir)
+	require.True(t, r.Interrupted)
+	require.Len(t, r.Figures, 1)
+	require.Equal(t, "fettle", r.Figures[0].Program)
+	require.Len(t, r.Figures[0].Runs, 1)
+	require.Contains(t, r.table(), "Medians of what was measured before the interrupt, 2 runs of a program at most")
 }
 
 func hanging(dir string) error {

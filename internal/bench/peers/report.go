@@ -24,6 +24,8 @@ type report struct {
 	Missing []missing `json:"missing"`
 	Figures []figure  `json:"figures"`
 
+	Interrupted bool `json:"interrupted,omitempty"` // before all were measured
+
 	settings Settings
 }
 
@@ -141,7 +143,11 @@ func (r *report) table() string {
 		rows = append(rows, row)
 	}
 	b.WriteString(human.Table(rows))
-	fmt.Fprintf(&b, "\nMedians of %s of each program, in turn.%s\n", human.Plural(r.Rounds, "run"), r.versions())
+	of := human.Plural(r.Rounds, "run") + " of each program"
+	if r.Interrupted {
+		of = "what was measured before the interrupt, " + human.Plural(r.Rounds, "run") + " of a program at most"
+	}
+	fmt.Fprintf(&b, "\nMedians of %s, in turn.%s\n", of, r.versions())
 	if share := r.share(); share < 0.9 {
 		fmt.Fprintf(&b, "The machine was busy: a thread of fettle got %.0f %% of a core. Programs whose threads wait for "+
 			"each other, as llama.cpp's do, suffer most: measure again when it is not.\n", 100*share)
