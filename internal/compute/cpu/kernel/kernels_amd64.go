@@ -107,6 +107,9 @@ func multiplyAVX512(y, x []float32)
 func smallF32(t *Tile)
 
 //go:noescape
+func nearF32(t *Tile)
+
+//go:noescape
 func rowsF32(t *Tile)
 
 //go:noescape

@@ -3,8 +3,9 @@
 package kernel
 
 // smallTilesF32 computes a tile by smallF32, at most 6 rows at a time and exactly 16 columns. Fewer columns pass
-// through a copy of c.
+// through a copy of c. Columns that more rows pass over, with nothing to ask for, are taken to be near.
 func smallTilesF32(t *Tile) {
+	near := t.Rows > SmallRows && len(t.Next) == 0
 	count := (t.Rows + SmallRows - 1) / SmallRows
 	small := *t
 	for j := 0; j < t.Cols; j += SmallCols {
@@ -16,10 +17,13 @@ func smallTilesF32(t *Tile) {
 				small.A, small.B = t.A[lo:], t.B[j:]
 			}
 			small.C, small.LDC = t.C[lo*t.LDC+j:], t.LDC
-			if wide == SmallCols {
-				smallF32(&small)
-			} else {
+			switch {
+			case wide < SmallCols:
 				small.edge(wide)
+			case near:
+				nearF32(&small)
+			default:
+				smallF32(&small)
 			}
 			small.Next = nil // once is enough
 		}

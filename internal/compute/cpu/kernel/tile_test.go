@@ -21,7 +21,7 @@ func TestTilesEqualTwins(t *testing.T) {
 		for _, k := range kinds {
 			for rows := 1; rows <= TileRows; rows++ {
 				for _, cols := range []int{1, 7, 15, 16, 17, 31, 32} {
-					for _, steps := range []int{0, 1, 2, 3, 5, 40} {
+					for _, steps := range []int{0, 1, 2, 3, 4, 5, 7, 40} {
 						for _, mode := range []int{0, ModeContinue, ModeAdd} {
 							what := fmt.Sprintf("%s rows=%d cols=%d steps=%d mode=%d", k.name, rows, cols, steps, mode)
 							ldc, lda := cols+3, rows+1
@@ -32,7 +32,7 @@ func TestTilesEqualTwins(t *testing.T) {
 							got, check := guarded(t, want)
 							call := Tile{
 								A: k.words(steps*lda + 1), LDA: lda, B: k.words(steps*35 + 32), LDB: 35,
-								C: want, LDC: ldc, Rows: rows, Cols: cols, Steps: steps, Mode: mode,
+								C: want, LDC: ldc, Rows: rows, Cols: cols, Steps: steps, Mode: mode, Next: floats(90 * (steps % 2)),
 							}
 							k.of(&slow)(&call)
 							call.C = got

@@ -1,5 +1,7 @@
 package main
 
+import "fmt"
+
 // smallRows bounds the rows of a tile of 16 columns: sums, columns and a row's element fit sixteen registers of eight,
 // or thirty-two of four.
 const smallRows = 6
@@ -101,11 +103,12 @@ func (s *smallTile) steps(r int, done string) {
 	s.repeat(last)
 }
 
-// tilesAVX2 emits the tile of six rows and 16 columns, the strip of such tiles, and a tile of two rows and 32 columns,
-// which sum in as many registers as keep the processor busy.
+// tilesAVX2 emits the tile of six rows and 16 columns, the same for columns that are near, the strip of such tiles, and
+// a tile of two rows and 32 columns, which sum in as many registers as keep the processor busy.
 func tilesAVX2() []byte {
 	a := newAsm("amd64")
 	smallAVX2(a, "smallF32", smallRows, 2, 12).emit()
+	nearAVX2(a)
 	stripAVX2(a)
 	smallAVX2(a, "wideF32", 2, 4, 8).emit()
 	return a.Bytes()
@@ -176,9 +179,43 @@ func (a *asm) ask(n int) {
 	a.i("CMOVQGT R14, R13")
 }
 
+// Where another program runs on the same core, what counts is how few instructions there are beside the twelve that
+// multiply: rounds of four steps, and no requests for what is near.
+
+// nearAVX2 emits the small tile for columns that are near. R11 and R13 are three times the strides.
+func nearAVX2(a *asm) {
+	s := smallAVX2(a, "nearF32", smallRows, 2, 12)
+	s.unroll = 4
+	s.enter = func() {
+		a.tileFields(tileSteps)
+		a.i("LEAQ (R8)(R8*2), R11")
+		a.i("LEAQ (R9)(R9*2), R13")
+	}
+	s.columns = func(_, u int) {
+		step := []string{"(DI)", "(DI)(R9*1)", "(DI)(R9*2)", "(DI)(R13*1)"}[u]
+		a.i("VMOVUPS %s, Y12", step)
+		a.i("VMOVUPS 32%s, Y13", step)
+	}
+	s.multiply = func(_, u, i int) {
+		step := []string{"(SI)", "(SI)(R8*1)", "(SI)(R8*2)", "(SI)(R11*1)"}[u]
+		a.multiplyRow(fmt.Sprintf("%d%s", 4*i, step), i)
+	}
+	s.endSteps = func(_, n int) {
+		a.i("LEAQ (SI)(R8*%d), SI", n)
+		a.i("LEAQ (DI)(R9*%d), DI", n)
+	}
+	s.emit()
+}
+
+// multiplyRow adds the products of an element and the columns Y12 and Y13 to the sums of row i.
+func (a *asm) multiplyRow(element string, i int) {
+	a.i("VBROADCASTSS %s, Y%d", element, 14+i%2)
+	a.i("VFMADD231PS Y12, Y%d, Y%d", 14+i%2, 2*i)
+	a.i("VFMADD231PS Y13, Y%d, Y%d", 14+i%2, 2*i+1)
+}
+
 // stripAVX2 emits stripF32 of 16 columns: the small tile for rows and columns without gaps, which go on to the rows
-// below. Where another program runs on the same core, what counts is how few instructions there are beside the twelve
-// that multiply: rounds are of four steps, and nothing asks for the strip, which is near.
+// below.
 func stripAVX2(a *asm) {
 	s := smallAVX2(a, "rowsF32", smallRows, 2, 12)
 	s.unroll = 4
@@ -186,11 +223,7 @@ func stripAVX2(a *asm) {
 		a.i("VMOVUPS %d(DI), Y12", 64*u)
 		a.i("VMOVUPS %d(DI), Y13", 64*u+32)
 	}
-	s.multiply = func(r, u, i int) {
-		a.i("VBROADCASTSS %d(SI), Y%d", 4*(r*u+i), 14+i%2)
-		a.i("VFMADD231PS Y12, Y%d, Y%d", 14+i%2, 2*i)
-		a.i("VFMADD231PS Y13, Y%d, Y%d", 14+i%2, 2*i+1)
-	}
+	s.multiply = func(r, u, i int) { a.multiplyRow(fmt.Sprintf("%d(SI)", 4*(r*u+i)), i) }
 	s.endSteps = func(r, n int) {
 		a.i("ADDQ $%d, SI", 4*r*n)
 		a.i("ADDQ $%d, DI", 64*n)
