@@ -168,11 +168,10 @@ func Run(ctx context.Context, out io.Writer, self Own, s Settings, status func(s
 	}
 	r.Model = bench.Describe(s.Shape, m.config)
 	for _, t := range tasks {
-		err := r.compare(ctx, t, all, m, status)
-		if r.Interrupted = ctx.Err() != nil; r.Interrupted && len(r.Figures) > 0 {
-			_ = r.print(out) // the interrupt is the error
-		}
-		if err != nil {
+		if err := r.compare(ctx, t, all, m, status); err != nil {
+			if r.Interrupted = ctx.Err() != nil; r.Interrupted && len(r.Figures) > 0 {
+				_ = r.print(out) // the interrupt is the error
+			}
 			return err
 		}
 	}

@@ -151,6 +151,7 @@ round5:
 
 rest6:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done2
 
 last7:
@@ -335,6 +336,7 @@ round13:
 
 rest14:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done10
 
 last15:
@@ -496,6 +498,7 @@ round21:
 
 rest22:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done18
 
 last23:
@@ -634,6 +637,7 @@ round29:
 
 rest30:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done26
 
 last31:
@@ -749,6 +753,7 @@ round37:
 
 rest38:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done34
 
 last39:
@@ -841,6 +846,7 @@ round45:
 
 rest46:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done42
 
 last47:
@@ -1055,6 +1061,7 @@ round53:
 
 rest54:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done50
 
 last55:
@@ -1261,6 +1268,7 @@ round61:
 
 rest62:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done58
 
 last63:
@@ -1438,6 +1446,7 @@ round69:
 
 rest70:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done66
 
 last71:
@@ -1586,6 +1595,7 @@ round77:
 
 rest78:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done74
 
 last79:
@@ -1705,6 +1715,7 @@ round85:
 
 rest86:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done82
 
 last87:
@@ -1795,6 +1806,7 @@ round93:
 
 rest94:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done90
 
 last95:
@@ -2011,6 +2023,7 @@ round101:
 
 rest102:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done98
 
 last103:
@@ -2244,6 +2257,7 @@ round110:
 
 rest111:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done107
 
 last112:
@@ -2429,6 +2443,7 @@ round118:
 
 rest119:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done115
 
 last120:
@@ -2585,6 +2600,7 @@ round126:
 
 rest127:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done123
 
 last128:
@@ -2712,6 +2728,7 @@ round134:
 
 rest135:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done131
 
 last136:
@@ -2810,6 +2827,7 @@ round142:
 
 rest143:
 	ADDQ $4, CX
+	TESTQ CX, CX
 	JEQ done139
 
 last144:
@@ -2861,11 +2879,6 @@ TEXT ·wideF32(SB), NOSPLIT, $0-8
 	SHLQ $2, BX
 	SHLQ $2, R8
 	SHLQ $2, R9
-	MOVQ 128(R15), R13
-	MOVQ 136(R15), R14
-	TESTQ R14, R14
-	CMOVQEQ SI, R13
-	LEAQ (R13)(R14*4), R14
 	CMPQ R10, $1
 	JEQ rows1
 
@@ -2942,15 +2955,12 @@ round150:
 	VFMADD231PS Y11, Y15, Y7
 	LEAQ (SI)(R8*2), SI
 	ADDQ R9, DI
-	PREFETCHT1 (R13)
-	ADDQ $32, R13
-	CMPQ R13, R14
-	CMOVQGT R14, R13
 	SUBQ $2, CX
 	JGE round150
 
 rest151:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done147
 
 last152:
@@ -2972,10 +2982,6 @@ last152:
 	VFMADD231PS Y11, Y15, Y7
 	LEAQ (SI)(R8*1), SI
 	ADDQ R9, DI
-	PREFETCHT1 (R13)
-	ADDQ $16, R13
-	CMPQ R13, R14
-	CMOVQGT R14, R13
 	DECQ CX
 	JNE last152
 
@@ -3063,15 +3069,12 @@ round158:
 	VFMADD231PS Y11, Y14, Y3
 	LEAQ (SI)(R8*2), SI
 	ADDQ R9, DI
-	PREFETCHT1 (R13)
-	ADDQ $32, R13
-	CMPQ R13, R14
-	CMOVQGT R14, R13
 	SUBQ $2, CX
 	JGE round158
 
 rest159:
 	ADDQ $2, CX
+	TESTQ CX, CX
 	JEQ done155
 
 last160:
@@ -3088,10 +3091,6 @@ last160:
 	VFMADD231PS Y11, Y14, Y3
 	LEAQ (SI)(R8*1), SI
 	ADDQ R9, DI
-	PREFETCHT1 (R13)
-	ADDQ $16, R13
-	CMPQ R13, R14
-	CMOVQGT R14, R13
 	DECQ CX
 	JNE last160
 

@@ -26,7 +26,7 @@ type smallTile struct {
 	ifNoSteps, repeat func(label string)
 	take              func(n int, label string) // takes n steps off, jumps if there were fewer
 	again             func(n int, label string) // takes n steps off, jumps if there were as many
-	giveBack          func(n int, label string) // puts n steps back, jumps if none are left
+	giveBack          func(n int)               // puts n steps back
 	leave             func()
 	more              func() // goes on to the rows below
 }
@@ -94,10 +94,9 @@ func (s *smallTile) steps(r int, done string) {
 		some(s.unroll)
 		s.again(s.unroll, round)
 		s.at(rest)
-		s.giveBack(s.unroll, done)
-	} else {
-		s.ifNoSteps(done)
+		s.giveBack(s.unroll)
 	}
+	s.ifNoSteps(done)
 	s.at(last)
 	some(1)
 	s.repeat(last)
@@ -107,7 +106,9 @@ func (s *smallTile) steps(r int, done string) {
 // a tile of two rows and 32 columns, which sum in as many registers as keep the processor busy.
 func tilesAVX2() []byte {
 	a := newAsm("amd64")
-	smallAVX2(a, "smallF32", smallRows, 2, 12).emit()
+	small := smallAVX2(a, "smallF32", smallRows, 2, 12)
+	small.asks()
+	small.emit()
 	nearAVX2(a)
 	stripAVX2(a)
 	smallAVX2(a, "wideF32", 2, 4, 8).emit()
@@ -115,24 +116,16 @@ func tilesAVX2() []byte {
 }
 
 // smallAVX2 sums a row in count registers of eight columns, all rows in Y0 and on; the registers from first on hold
-// columns, Y14, Y15 elements. R13 walks to R14 through the words to prefetch, a line in four steps; without any it
-// stays at a.
+// columns, Y14, Y15 elements.
 func smallAVX2(a *asm, name string, rows, count, first int) *smallTile {
 	all := func(do func(j int)) {
 		for j := range count {
 			do(j)
 		}
 	}
-	s := &smallTile{
+	return &smallTile{
 		asm: a, name: name, rows: rows, unroll: 2,
-		enter: func() {
-			a.tileFields(tileSteps)
-			a.i("MOVQ %d(R15), R13", tileNext)
-			a.i("MOVQ %d(R15), R14", tileNext+8)
-			a.i("TESTQ R14, R14")
-			a.i("CMOVQEQ SI, R13")
-			a.i("LEAQ (R13)(R14*4), R14")
-		},
+		enter: func() { a.tileFields(tileSteps) },
 		row:   func() { a.i("MOVQ AX, R12") },
 		next:  func() { a.i("ADDQ BX, R12") },
 		load:  func(i int) { all(func(j int) { a.i("VMOVUPS %d(R12), Y%d", 32*j, count*i+j) }) },
@@ -156,7 +149,6 @@ func smallAVX2(a *asm, name string, rows, count, first int) *smallTile {
 		endSteps: func(_, n int) {
 			a.i("LEAQ (SI)(R8*%d), SI", n)
 			a.i("ADDQ R9, DI")
-			a.ask(n)
 		},
 		ifRows:    func(r int, label string) { a.i("CMPQ R10, $%d", r); a.i("JEQ %s", label) },
 		ifMode:    func(mode int, label string) { a.i("TESTQ $%d, DX", mode); a.i("JNE %s", label) },
@@ -165,24 +157,35 @@ func smallAVX2(a *asm, name string, rows, count, first int) *smallTile {
 		repeat:    func(label string) { a.i("DECQ CX"); a.i("JNE %s", label) },
 		take:      func(n int, label string) { a.i("SUBQ $%d, CX", n); a.i("JLT %s", label) },
 		again:     func(n int, label string) { a.i("SUBQ $%d, CX", n); a.i("JGE %s", label) },
-		giveBack:  func(n int, label string) { a.i("ADDQ $%d, CX", n); a.i("JEQ %s", label) },
+		giveBack:  func(n int) { a.i("ADDQ $%d, CX", n) },
 		leave:     func() { a.i("VZEROUPPER"); a.i("RET") },
 	}
-	return s
 }
 
-// ask prefetches the words that R13 is at, and goes on by a quarter of a line for each of n steps.
-func (a *asm) ask(n int) {
-	a.i("PREFETCHT1 (R13)")
-	a.i("ADDQ $%d, R13", 16*n)
-	a.i("CMPQ R13, R14")
-	a.i("CMOVQGT R14, R13")
+// asks lets a tile of AVX2 ask memory for the next words: R13 walks to R14 through them, a line in four steps; without
+// any it stays at a.
+func (s *smallTile) asks() {
+	enter, endSteps := s.enter, s.endSteps
+	s.enter = func() {
+		enter()
+		s.i("MOVQ %d(R15), R13", tileNext)
+		s.i("MOVQ %d(R15), R14", tileNext+8)
+		s.i("TESTQ R14, R14")
+		s.i("CMOVQEQ SI, R13")
+		s.i("LEAQ (R13)(R14*4), R14")
+	}
+	s.endSteps = func(r, n int) {
+		endSteps(r, n)
+		s.i("PREFETCHT1 (R13)")
+		s.i("ADDQ $%d, R13", 16*n)
+		s.i("CMPQ R13, R14")
+		s.i("CMOVQGT R14, R13")
+	}
 }
 
-// Where another program runs on the same core, what counts is how few instructions there are beside the twelve that
-// multiply: rounds of four steps, and no requests for what is near.
-
-// nearAVX2 emits the small tile for columns that are near. R11 and R13 are three times the strides.
+// nearAVX2 emits the small tile for columns that are near. Where another program runs on the same core, what counts is
+// how few instructions there are beside the twelve that multiply: rounds of four steps, and no requests. R11 and R13
+// are three times the strides.
 func nearAVX2(a *asm) {
 	s := smallAVX2(a, "nearF32", smallRows, 2, 12)
 	s.unroll = 4
@@ -214,7 +217,7 @@ func (a *asm) multiplyRow(element string, i int) {
 	a.i("VFMADD231PS Y13, Y%d, Y%d", 14+i%2, 2*i+1)
 }
 
-// stripAVX2 emits stripF32 of 16 columns: the small tile for rows and columns without gaps, which go on to the rows
+// stripAVX2 emits stripF32 of 16 columns: the near tile for rows and columns without gaps, which goes on to the rows
 // below.
 func stripAVX2(a *asm) {
 	s := smallAVX2(a, "rowsF32", smallRows, 2, 12)
@@ -227,8 +230,8 @@ func stripAVX2(a *asm) {
 	s.endSteps = func(r, n int) {
 		a.i("ADDQ $%d, SI", 4*r*n)
 		a.i("ADDQ $%d, DI", 64*n)
-		a.ask(n)
 	}
+	s.asks()
 	s.more = func() {
 		done, full := a.label("end"), "rows"+itoa(smallRows)
 		a.i("SUBQ $%d, R10", smallRows)
