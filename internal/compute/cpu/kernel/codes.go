@@ -4,15 +4,17 @@ import "math"
 
 // RunWords is how many words a run of 32 elements takes that were rounded to bytes: 16 for each half of it. These are
 // eight words that hold each pair of bytes twice; the scale; the sum of the half's codes, and the same times the scale,
-// as float32; both for the whole run; three words that nobody reads.
+// as float32; both for the whole run; the sums of the half's first eight codes and of the others; a word that nobody
+// reads.
 const RunWords = 32
 
 // Places in the words of half a run.
 const (
-	halfScale = 8
-	halfSum   = 9
-	runSum    = 11
-	halfWords = RunWords / 2
+	halfScale  = 8
+	halfSum    = 9
+	runSum     = 11
+	quarterSum = 13
+	halfWords  = RunWords / 2
 )
 
 // BlockRows holds the arguments of products of rows of bytes and weights in blocks, which lie transposed as for Blocks.
@@ -61,6 +63,7 @@ func codeRun(dst *[RunWords]Word, x *[Run]float32) {
 		for i := range Run / 4 {
 			a, b := code(x[h*Run/2+2*i]), code(x[h*Run/2+2*i+1])
 			sum += a + b
+			half[quarterSum+i/4] += Word(a + b)
 			bytes := uint16(uint8(a)) | uint16(uint8(b))<<8
 			half[i] = pair(bytes, bytes)
 		}

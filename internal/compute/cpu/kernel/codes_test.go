@@ -89,14 +89,17 @@ func TestCodesTimesBlocks(t *testing.T) {
 	})
 }
 
-// TestCodesDoNotOverflow multiplies the largest codes by the largest of either sign.
+// TestCodesDoNotOverflow multiplies the largest codes by the largest of either sign, and codes of any size by those of
+// the sign that adds up most.
 func TestCodesDoNotOverflow(t *testing.T) {
 	eachProductOfCodes(func(what string, l *Level, typ compute.DType) {
 		of, _ := typ.Block()
-		for _, fill := range []byte{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55} {
+		for _, fill := range []int{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55, -1} {
 			w := devicetest.Drawn(5, Panel, of.Elements, typ)
 			for i := range w.Raw {
-				w.Raw[i] = fill
+				if fill >= 0 {
+					w.Raw[i] = byte(fill)
+				}
 			}
 			for at := 0; at < len(w.Raw); at += of.Bytes {
 				for _, h := range devicetest.Halves(typ) {
@@ -105,25 +108,38 @@ func TestCodesDoNotOverflow(t *testing.T) {
 			}
 			lines, weights := transposed(t, w)
 			for _, sign := range []float32{1, -1} {
-				x, codes, dst := make([]float32, of.Elements), make([]Word, of.Elements/Run*l.RunWords), make([]float32, Panel)
-				for i := range x {
-					x[i] = sign * 127
-				}
-				l.CodeRuns(x, codes)
-				l.Blocks[typ].Codes(&BlockRows{
-					Dst: dst, X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: 1, LDX: len(codes), Count: 1,
-				})
-				var want, size float64
-				for _, v := range weights[0] {
-					want += float64(v) * float64(sign) * 127
-					size += math.Abs(float64(v)) * 127
-				}
-				for _, got := range dst {
-					require.InDelta(t, want, float64(got), 1e-5*size, "%s %x", what, fill)
+				for _, sorted := range []bool{false, true} {
+					x := make([]float32, of.Elements)
+					for i := range x {
+						x[i] = sign * 127
+						if sorted && weights[0][i] < mean(weights[0][i/Run*Run:][:Run]) {
+							x[i] = -x[i]
+						}
+					}
+					codes, dst := make([]Word, of.Elements/Run*l.RunWords), make([]float32, Panel)
+					l.CodeRuns(x, codes)
+					l.Blocks[typ].Codes(&BlockRows{
+						Dst: dst, X: codes, Src: lines, Scales: make([]float32, BlockScales), Rows: 1, LDX: len(codes), Count: 1,
+					})
+					for c, got := range dst {
+						var want, size float64
+						for i, v := range weights[c] {
+							want += float64(v) * float64(x[i])
+							size += math.Abs(float64(v)) * 127
+						}
+						require.InDelta(t, want, float64(got), 1e-5*size, "%s %x %v", what, fill, sorted)
+					}
 				}
 			}
 		}
 	})
+}
+
+func mean(x []float32) (sum float32) {
+	for _, v := range x {
+		sum += v / float32(len(x))
+	}
+	return sum
 }
 
 func TestCodeRunsEqualTwin(t *testing.T) {

@@ -6,13 +6,13 @@ import (
 	"math/bits"
 )
 
-// The products of codes: weights of a type of blocks times rows rounded to bytes, see kernel.BlockRows. Halves hold the
-// bytes of two elements of a row of weights; VPMADDUBSW multiplies them by those of x, and the sums stay in 16 bits
-// for as long as they fit.
+// The products of codes in 512-bit registers: weights of a type of blocks times rows rounded to bytes, see
+// kernel.BlockRows. Halves hold the bytes of two elements of a row of weights; VPMADDUBSW multiplies them by those of
+// x, and the sums stay in 16 bits for as long as they fit.
 //
 // R12 is at the codes of the first row at the block, SI at those of a row, DX at its sums, DI at the block, R8 at the
-// room for the numbers of parts. R13 is the bytes from row to row. R9 counts rows, CX blocks, BX groups: the halves of
-// a register. In a loop over the halves of a run, which AX counts, R10 stands for DI, R11 for R8, and SI moves on.
+// room for the numbers of parts. R13 is the bytes from row to row. R9 counts rows, CX blocks. In a loop over the halves
+// of a run, which AX counts, R10 stands for DI, R11 for R8, and SI moves on.
 
 // Words of half a run of x.
 const (
@@ -109,7 +109,7 @@ func (b *blocksAsm) emitCodes(rows int) {
 	if rows > 1 {
 		name = fmt.Sprint("codes", rows, b.name)
 	}
-	b.function(name+b.pick("AVX2", "AVX512"), "b *BlockRows", 8)
+	b.function(name+"AVX512", "b *BlockRows", 8)
 	b.i("MOVQ b+0(FP), R15")
 	b.i("MOVQ 24(R15), R12")
 	b.i("MOVQ 48(R15), DI")
@@ -120,20 +120,16 @@ func (b *blocksAsm) emitCodes(rows int) {
 		b.i("LEAQ (R13)(R13*2), R14")
 	}
 	b.i("MOVQ 112(R15), CX")
-	b.i(b.pick("VPCMPEQD Y6, Y6, Y6", "VPTERNLOGD $0xff, Z16, Z16, Z16"))
+	b.i("VPTERNLOGD $0xff, Z16, Z16, Z16")
 	b.i("VPSLLD $8, %s, %s", b.upper(), b.upper())
-	block, row, group := b.label("block"), b.label("row"), b.label("group")
+	block, row := b.label("block"), b.label("row")
 	b.at(block)
 	b.makeScales()
 	b.i("MOVQ 0(R15), DX")
 	b.i("MOVQ R12, SI")
 	b.i("MOVQ 96(R15), R9")
 	b.at(row)
-	groups, length := b.groups()/2, 2*4*halfWords*len(b.runs)
-	if groups > 1 {
-		b.i("MOVL $%d, BX", groups)
-		b.at(group)
-	}
+	length := 2 * 4 * halfWords * len(b.runs)
 	for i := 0; i < 2 && rows == 1; i++ {
 		b.i("VMOVUPS %d(DX), %s", b.size()*i, b.v(regSums+i))
 	}
@@ -150,19 +146,8 @@ func (b *blocksAsm) emitCodes(rows int) {
 	for i := 0; i < 2 && rows == 1; i++ {
 		b.i("VMOVUPS %s, %d(DX)", b.v(regSums+i), b.size()*i)
 	}
-	if groups > 1 {
-		b.i("ADDQ $%d, DI", b.size())
-		b.i("ADDQ $%d, R8", 2*b.size())
-		b.i("ADDQ $%d, DX", 2*b.size())
-		b.i("SUBQ $%d, SI", length)
-		b.i("DECQ BX")
-		b.i("JNE %s", group)
-		b.i("SUBQ $64, DI")
-		b.i("SUBQ $128, R8")
-	} else {
-		b.i("ADDQ $%d, DX", 128*rows)
-		b.i("SUBQ $%d, SI", length)
-	}
+	b.i("ADDQ $%d, DX", 128*rows)
+	b.i("SUBQ $%d, SI", length)
 	b.i("LEAQ (SI)(R13*%d), SI", rows)
 	b.i("DECQ R9")
 	b.i("JNE %s", row)
@@ -184,7 +169,7 @@ func (b *blocksAsm) runCodes(spans []span) {
 	if !apart {
 		for i := range 2 * b.rows {
 			to := b.v(b.total(i/2, i%2))
-			b.i("%s %s, %s, %s", b.pick("VPXOR", "VPXORD"), to, to, to)
+			b.i("VPXORD %s, %[1]s, %[1]s", to)
 		}
 	}
 	if !looped {
@@ -252,7 +237,7 @@ func (b *blocksAsm) pairCodes(terms []term, base string, x int, first bool) {
 	codes, place := b.v(regCodes), func(t term) string { return fmt.Sprintf("%d(%s)", 64*t.line, base) }
 	if b.raw() {
 		b.load(place(terms[0]), codes)
-		b.i("%s flip<>(SB), %s, %s", b.pick("VPXOR", "VPXORD"), codes, codes)
+		b.i("VPXORD flip<>(SB), %s, %[1]s", codes)
 	} else {
 		b.codes(terms, place, 0, b.v)
 	}
@@ -260,16 +245,16 @@ func (b *blocksAsm) pairCodes(terms []term, base string, x int, first bool) {
 		b.multiply(codes, x, 0, first)
 		return
 	}
-	digit, and := b.v(regCodes+1), b.pick("VPAND", "VPANDD")
+	digit := b.v(regCodes + 1)
 	for i := range 2 {
 		switch table := []string{b.table(), b.v(regTable)}[i]; {
 		case b.levels:
 			b.i("VPSHUFB %s, %s, %s", codes, table, digit)
 		case i == 0:
-			b.i("%s mask0f0f<>(SB), %s, %s", and, codes, digit)
+			b.i("VPANDD mask0f0f<>(SB), %s, %s", codes, digit)
 		default:
 			b.i("VPSRLW $4, %s, %s", codes, digit)
-			b.i("%s mask0f0f<>(SB), %s, %s", and, digit, digit)
+			b.i("VPANDD mask0f0f<>(SB), %s, %[1]s", digit)
 		}
 		b.multiply(digit, x, i, first)
 	}
@@ -299,7 +284,7 @@ func (b *blocksAsm) widen(row, digit int, first bool) {
 	}
 	sum := b.short(row, digit)
 	b.i("VPMOVSXWD %s, %s", b.h(sum), low)
-	b.i("%s $1, %s, %s", b.pick("VEXTRACTI128", "VEXTRACTI64X4"), b.v(sum), b.h(regTerm+1))
+	b.i("VEXTRACTI64X4 $1, %s, %s", b.v(sum), b.h(regTerm+1))
 	b.i("VPMOVSXWD %s, %s", b.h(regTerm+1), high)
 	for i, v := range []string{low, high} {
 		if digit > 0 {

@@ -16,6 +16,7 @@ type blocksAsm struct {
 	wide, row bool
 	bytes     bool // the product of codes
 	rows      int  // of it, at a time
+	asks      int  // lines asked for while the scales of a group are made
 }
 
 // The numbers of a part, 32 of each. Codes come out of words as 2²⁴ times themselves, the first of a pair, and 2⁸
@@ -51,8 +52,8 @@ func blocksOf(wide bool) []byte {
 		a.Printf("DATA iq4Levels<>+%d(SB)/1, $%#x\n", i, uint8(iq4[i%16]))
 	}
 	a.Printf("GLOBL iq4Levels<>(SB), RODATA|NOPTR, $64\n")
-	a.codeTables()
 	if wide {
+		a.codeTables()
 		a.halvesInTurn()
 		a.lanesInTurn()
 	} else {
@@ -67,12 +68,13 @@ func blocksOf(wide bool) []byte {
 			b.emit()
 		}
 		b := blocksAsm{asm: a, blockLayout: l, wide: wide, bytes: true}
-		b.emitCodes(1)
 		if wide {
+			b.emitCodes(1)
 			b.emitCodes(4)
 			b.emitUnpack()
 			b.emitLines()
 		} else {
+			b.emitRowCodes()
 			b.emitUnpackAVX2()
 			if b.tileOf() == b.name {
 				b.emitTileAVX2()

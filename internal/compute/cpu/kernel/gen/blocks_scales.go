@@ -2,13 +2,20 @@ package main
 
 import "fmt"
 
-// makeScales writes the numbers of all parts of the block at DI, group by group.
+// makeScales writes the numbers of all parts of the block at DI, group by group. With each it asks for some lines, from
+// R14 on.
 func (b *blocksAsm) makeScales() {
 	group := b.label("group")
 	b.i("MOVQ DI, R10")
 	b.i("MOVQ R8, R11")
 	b.i("MOVL $%d, BX", b.groups())
 	b.at(group)
+	for i := range b.asks {
+		b.i("PREFETCHT0 %d(R14)", 64*i)
+	}
+	if b.asks > 0 {
+		b.i("ADDQ $%d, R14", 64*b.asks)
+	}
 	if len(b.scales) == 0 {
 		b.onePart()
 	} else {

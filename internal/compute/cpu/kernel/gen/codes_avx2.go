@@ -106,6 +106,14 @@ func (a *asm) scaled(sum string, offset int) {
 
 // asRun writes a run in two halves, every pair of codes twice.
 func (a *asm) asRun() {
+	for half, sums := range []int{1, 3} {
+		a.i("VMOVD X%d, AX", sums)
+		a.i("VPEXTRD $2, X%d, BX", sums)
+		for i, register := range []string{"AX", "BX"} {
+			a.i("SUBL $1024, %s", register)
+			a.i("MOVL %s, %d(DI)", register, 4*(half*halfWords+quarterSum+i))
+		}
+	}
 	a.halfSums()
 	for half, register := range []string{"AX", "BX"} {
 		place := func(word int) int { return 4 * (half*halfWords + word) }
@@ -118,8 +126,7 @@ func (a *asm) asRun() {
 			a.i("MOVL %s, %d(DI)", sum, place(halfSum+2*i))
 			a.scaled(sum, place(halfSum+2*i+1))
 		}
-		a.i("MOVL $0, %d(DI)", place(13))
-		a.i("MOVQ $0, %d(DI)", place(14))
+		a.i("MOVL $0, %d(DI)", place(halfWords-1))
 	}
 }
 
