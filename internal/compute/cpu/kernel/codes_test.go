@@ -93,11 +93,12 @@ func TestCodesTimesBlocks(t *testing.T) {
 // the sign that adds up most.
 func TestCodesDoNotOverflow(t *testing.T) {
 	eachProductOfCodes(func(what string, l *Level, typ compute.DType) {
+		const drawn = -1
 		of, _ := typ.Block()
-		for _, fill := range []int{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55, -1} {
+		for _, fill := range []int{0x00, 0xff, 0x7f, 0x80, 0x0f, 0xf0, 0xaa, 0x55, drawn} {
 			w := devicetest.Drawn(5, Panel, of.Elements, typ)
 			for i := range w.Raw {
-				if fill >= 0 {
+				if fill != drawn {
 					w.Raw[i] = byte(fill)
 				}
 			}

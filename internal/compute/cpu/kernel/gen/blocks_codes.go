@@ -20,6 +20,8 @@ const (
 	halfSum   = 9  // Σ codes of the half
 	runSum    = 11 // and of the run; each is followed by itself times the scale, in float32
 	halfWords = 16
+
+	quarterSum = 13 // Σ of the half's first eight codes, and of the others
 )
 
 // Registers, beside regCodes.
@@ -110,25 +112,16 @@ func (b *blocksAsm) emitCodes(rows int) {
 		name = fmt.Sprint("codes", rows, b.name)
 	}
 	b.function(name+"AVX512", "b *BlockRows", 8)
-	b.i("MOVQ b+0(FP), R15")
-	b.i("MOVQ 24(R15), R12")
-	b.i("MOVQ 48(R15), DI")
-	b.i("MOVQ 72(R15), R8")
-	b.i("MOVQ 104(R15), R13")
-	b.i("SHLQ $2, R13")
+	b.enterRows()
 	if rows > 1 {
 		b.i("LEAQ (R13)(R13*2), R14")
 	}
-	b.i("MOVQ 112(R15), CX")
 	b.i("VPTERNLOGD $0xff, Z16, Z16, Z16")
 	b.i("VPSLLD $8, %s, %s", b.upper(), b.upper())
 	block, row := b.label("block"), b.label("row")
 	b.at(block)
 	b.makeScales()
-	b.i("MOVQ 0(R15), DX")
-	b.i("MOVQ R12, SI")
-	b.i("MOVQ 96(R15), R9")
-	b.at(row)
+	b.firstRow(row)
 	length := 2 * 4 * halfWords * len(b.runs)
 	for i := 0; i < 2 && rows == 1; i++ {
 		b.i("VMOVUPS %d(DX), %s", b.size()*i, b.v(regSums+i))
@@ -149,6 +142,30 @@ func (b *blocksAsm) emitCodes(rows int) {
 	b.i("ADDQ $%d, DX", 128*rows)
 	b.i("SUBQ $%d, SI", length)
 	b.i("LEAQ (SI)(R13*%d), SI", rows)
+	b.againRows(row, block, length)
+}
+
+// enterRows loads the arguments of products of rows in codes, but for those of the first row.
+func (b *blocksAsm) enterRows() {
+	b.i("MOVQ b+0(FP), R15")
+	b.i("MOVQ 24(R15), R12")
+	b.i("MOVQ 48(R15), DI")
+	b.i("MOVQ 72(R15), R8")
+	b.i("MOVQ 104(R15), R13")
+	b.i("SHLQ $2, R13")
+	b.i("MOVQ 112(R15), CX")
+}
+
+// firstRow goes to the first row at a block.
+func (b *blocksAsm) firstRow(row string) {
+	b.i("MOVQ 0(R15), DX")
+	b.i("MOVQ R12, SI")
+	b.i("MOVQ 96(R15), R9")
+	b.at(row)
+}
+
+// againRows goes on to the next row, to the next block, whose codes of x are so many bytes further, and returns.
+func (b *blocksAsm) againRows(row, block string, length int) {
 	b.i("DECQ R9")
 	b.i("JNE %s", row)
 	b.i("ADDQ $%d, R12", length)

@@ -23,13 +23,7 @@ const (
 // emitLines emits the kernel of a type of blocks.
 func (b *blocksAsm) emitLines() {
 	b.function("lines"+b.name+"AVX512", "b *BlockRows", 8)
-	b.i("MOVQ b+0(FP), R15")
-	b.i("MOVQ 24(R15), R12")
-	b.i("MOVQ 48(R15), DI")
-	b.i("MOVQ 72(R15), R8")
-	b.i("MOVQ 104(R15), R13")
-	b.i("SHLQ $2, R13")
-	b.i("MOVQ 112(R15), CX")
+	b.enterRows()
 	b.i("VPTERNLOGD $0xff, Z16, Z16, Z16")
 	b.i("VPSLLD $8, Z16, Z16")
 	for i := range 2 {
@@ -42,10 +36,7 @@ func (b *blocksAsm) emitLines() {
 	block, row := b.label("block"), b.label("row")
 	b.at(block)
 	b.makeScales()
-	b.i("MOVQ 0(R15), DX")
-	b.i("MOVQ R12, SI")
-	b.i("MOVQ 96(R15), R9")
-	b.at(row)
+	b.firstRow(row)
 	for i := range 2 {
 		b.i("VMOVUPS %d(DX), %s", 64*i, b.v(regSums+i))
 	}
@@ -57,14 +48,7 @@ func (b *blocksAsm) emitLines() {
 	}
 	b.i("ADDQ $128, DX")
 	b.i("ADDQ R13, SI")
-	b.i("DECQ R9")
-	b.i("JNE %s", row)
-	b.i("ADDQ $%d, R12", 4*lineWords*len(b.runs))
-	b.i("ADDQ $%d, DI", 64*b.lines)
-	b.i("DECQ CX")
-	b.i("JNE %s", block)
-	b.i("VZEROUPPER")
-	b.i("RET")
+	b.againRows(row, block, 4*lineWords*len(b.runs))
 }
 
 // runLine does run r.

@@ -32,19 +32,10 @@ const (
 	rowTable   = 15
 )
 
-// Words of half a run of x that only these kernels read: the sums of its first eight codes and of the others.
-const quarterSum = 13
-
-// emitRowCodes emits the kernel of a type of blocks.
-func (b *blocksAsm) emitRowCodes() {
+// emitRowCodes emits the kernel of a type of blocks. It alone asks for lines while scales are made, so b is a copy.
+func (b blocksAsm) emitRowCodes() {
 	b.function("codes"+b.name+"AVX2", "b *BlockRows", 8)
-	b.i("MOVQ b+0(FP), R15")
-	b.i("MOVQ 24(R15), R12")
-	b.i("MOVQ 48(R15), DI")
-	b.i("MOVQ 72(R15), R8")
-	b.i("MOVQ 104(R15), R13")
-	b.i("SHLQ $2, R13")
-	b.i("MOVQ 112(R15), CX")
+	b.enterRows()
 	block, row := b.label("block"), b.label("row")
 	if len(b.scales) == 0 {
 		b.rowConstants()
@@ -58,25 +49,14 @@ func (b *blocksAsm) emitRowCodes() {
 		b.makeScales()
 		b.rowConstants()
 	}
-	b.i("MOVQ 0(R15), DX")
-	b.i("MOVQ R12, SI")
-	b.i("MOVQ 96(R15), R9")
-	b.at(row)
+	b.firstRow(row)
 	for r := 0; r < len(b.runs); r += b.runsAtOnce() {
 		b.rowRuns(r)
 	}
 	length := 2 * 4 * halfWords * len(b.runs)
 	b.i("ADDQ $128, DX")
 	b.i("LEAQ -%d(SI)(R13*1), SI", length)
-	b.i("DECQ R9")
-	b.i("JNE %s", row)
-	b.i("ADDQ $%d, R12", length)
-	b.i("ADDQ $%d, DI", 64*b.lines)
-	b.i("DECQ CX")
-	b.i("JNE %s", block)
-	b.i("VZEROUPPER")
-	b.i("RET")
-	b.asks = 0
+	b.againRows(row, block, length)
 }
 
 // masks returns the masks of all terms.
