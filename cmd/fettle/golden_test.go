@@ -46,6 +46,7 @@ func TestGoldenRuns(t *testing.T) {
 			{"g2_full_untied", []string{"--finetuning_type", "full"}},
 		} {
 			t.Run(strings.Join(append([]string{name + "/" + c.run}, c.flags...), " "), func(t *testing.T) {
+				t.Parallel()
 				dir := filepath.Join(root, name, c.run)
 				run, data := readGolden(t, dir)
 				out := replay(t, dir, run, data, c.flags)

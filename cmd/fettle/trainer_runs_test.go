@@ -56,6 +56,7 @@ func TestRunsEqualTrainers(t *testing.T) {
 		dir := filepath.Dir(path)
 		name := filepath.Base(dir)
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var want trainerRun
 			readJSON(t, path, &want)
 			out, code, said := retrain(t, dir, want)

@@ -76,7 +76,7 @@ func (b Settings) open(decodes bool) (*bench, func(), error) {
 		return nil, restore, fault.Mark(err, fault.Usage)
 	}
 	w := &bench{dev: dev, mode: compute.ModeF32}
-	if w.peak, err = cpu.MeasurePeak(); err != nil {
+	if w.peak, err = cpu.MeasurePeak(runtime.GOMAXPROCS(0)); err != nil {
 		return nil, restore, err
 	}
 	w.top = w.peak.F32

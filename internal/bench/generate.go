@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"runtime"
 	"time"
 
 	"fettle/internal/machine"
@@ -86,9 +87,10 @@ func (w *bench) generated(out io.Writer, b Settings, m *model.Model, reading, de
 		"the %s limit\n",
 		b.Tokens, reading.Tokens, reading.TokensCPU, reading.Work/1e9, 100*reading.Share, w.mode)
 	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of "+
-		"what one thread reads\n",
+		"what %s at once\n",
 		decoding.Tokens, decoding.TokensCPU, time.Duration(decoding.Seconds*1e9).Round(10*time.Microsecond),
-		decoding.Work/1e9, 100*decoding.Share)
+		decoding.Work/1e9, 100*decoding.Share,
+		map[bool]string{true: "one thread reads", false: "a thread reads where all do"}[runtime.GOMAXPROCS(0) == 1])
 	fmt.Fprintf(out, "memory   %s at most\n", gib(memory))
 	return nil
 }

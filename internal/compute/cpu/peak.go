@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"fettle/internal/compute/cpu/kernel"
@@ -16,24 +18,24 @@ type Peak struct {
 	F32    float64 // multiply-adds of float32, two operations each
 	BF16   float64 // of bfloat16 pairs
 	Int8   float64 // of bytes
-	Memory float64 // bytes read in order, by one thread
+	Memory float64 // bytes read in order, while as many cores read as threads were asked for
 }
 
-// MeasurePeak takes about a second on an idle core. Neighbours and clocks move all figures: compare figures of the same
+// MeasurePeak takes about a second on idle cores. Neighbours and clocks move all figures: compare figures of the same
 // minute.
-func MeasurePeak() (Peak, error) {
+func MeasurePeak(threads int) (Peak, error) {
 	l, err := kernel.Choose("")
 	if err != nil {
 		return Peak{}, err
 	}
 	var p Peak
-	measure(peaks(&l, &p)...)
+	measure(peaks(&l, &p, threads)...)
 	return p, nil
 }
 
 // peaks returns a probe for everything that the level has a peak of.
-func peaks(l *kernel.Level, p *Peak) []probe {
-	all := []probe{multiplyAdds(l, &p.F32), bandwidth(l, &p.Memory)}
+func peaks(l *kernel.Level, p *Peak, threads int) []probe {
+	all := []probe{multiplyAdds(l, &p.F32), bandwidth(l, &p.Memory, threads)}
 	if l.AMX != nil && l.AMX.PeakBF16 != nil {
 		return append(all, tiles(&p.BF16, l.AMX.PeakBF16, panel), tiles(&p.Int8, l.AMX.PeakInt8, 2*panel))
 	}
@@ -54,6 +56,8 @@ type probe struct {
 	rate *float64
 	work float64 // of one run
 	run  func()
+
+	beside []func() // what other threads do meanwhile, over and over
 }
 
 // multiplyAdds probes multiply-adds of float32 in registers, or in a tile where the level has no kernel for that.
@@ -62,13 +66,13 @@ func multiplyAdds(l *kernel.Level, rate *float64) probe {
 		return products(rate, l.TileF32, 1)
 	}
 	const rounds = 1024
-	return probe{rate, rounds * kernel.PeakRound, func() { l.PeakF32(rounds) }}.lasting()
+	return probe{rate: rate, work: rounds * kernel.PeakRound, run: func() { l.PeakF32(rounds) }}.lasting()
 }
 
 // pairs probes products of pairs of 16 bits in registers.
 func pairs(l *kernel.Level, rate *float64) probe {
 	const rounds = 1024
-	return probe{rate, rounds * kernel.PairsRound, func() { l.PeakPairs(rounds) }}.lasting()
+	return probe{rate: rate, work: rounds * kernel.PairsRound, run: func() { l.PeakPairs(rounds) }}.lasting()
 }
 
 // tiles probes products in tile registers, whose steps take deep elements. Numbers are random: on zeros it is faster.
@@ -83,7 +87,7 @@ func tiles(rate *float64, multiply func(*kernel.AMXStrip), deep int) probe {
 		}
 	}
 	s := &kernel.AMXStrip{X: words[:kernel.AMXStep], W: words[kernel.AMXStep:], Steps: steps}
-	return probe{rate, float64(2*deep*panel*panel) * steps, func() {
+	return probe{rate: rate, work: float64(2*deep*panel*panel) * steps, run: func() {
 		multiply(s)
 		runtime.KeepAlive(owner)
 	}}.lasting()
@@ -101,16 +105,27 @@ func products(rate *float64, multiply func(*kernel.Tile), per int) probe {
 	for i := range t.A {
 		t.A[i] = one
 	}
-	return probe{rate, float64(2 * per * steps * rows * panel), func() {
+	return probe{rate: rate, work: float64(2 * per * steps * rows * panel), run: func() {
 		multiply(t)
 		runtime.KeepAlive(owner)
 	}}.lasting()
 }
 
-// bandwidth sums more than any cache holds.
-func bandwidth(l *kernel.Level, rate *float64) probe {
+// bandwidth probes reading of more than any cache holds, with other threads that read as much of their own.
+func bandwidth(l *kernel.Level, rate *float64, threads int) probe {
+	const most, least = 32 << 20, 8 << 20 // words
+	size := max(least, most/max(1, threads))
+	p := reading(l, size)
+	p.rate = rate
+	for range threads - 1 {
+		p.beside = append(p.beside, reading(l, size).run)
+	}
+	return p
+}
+
+// reading sums so many words that lie one behind the other.
+func reading(l *kernel.Level, size int) probe {
 	owner := new([16]byte)
-	const size = 32 << 20 // words
 	t := &kernel.Tile{
 		C: make([]kernel.Word, panel), LDC: panel, A: make([]kernel.Word, 1), Steps: size/panel - 8, Rows: 1,
 		B: kernel.Allocate(owner, size), LDB: panel, Cols: panel, Ahead: l.Ahead,
@@ -119,7 +134,7 @@ func bandwidth(l *kernel.Level, rate *float64) probe {
 	for i := range t.B {
 		t.B[i] = one
 	}
-	return probe{rate, float64(4 * t.Steps * panel), func() {
+	return probe{work: float64(4 * t.Steps * panel), run: func() {
 		l.TileF32(t)
 		runtime.KeepAlive(owner)
 	}}
@@ -134,9 +149,27 @@ func (p probe) lasting() probe {
 			}
 		}
 		if timed(run) >= 8*time.Millisecond {
-			return probe{p.rate, p.work * float64(calls), run}
+			return probe{rate: p.rate, work: p.work * float64(calls), run: run}
 		}
 	}
+}
+
+// timed returns the processor time of a run, beside which the other threads are at work from its beginning to its end.
+func (p probe) timed() time.Duration {
+	var others, begun sync.WaitGroup
+	var ended atomic.Bool
+	for _, f := range p.beside {
+		begun.Add(1)
+		others.Go(func() {
+			for begun.Done(); !ended.Load(); {
+				f()
+			}
+		})
+	}
+	begun.Wait()
+	defer others.Wait()
+	defer ended.Store(true)
+	return timed(p.run)
 }
 
 // timed returns the processor time of f, which stays on one thread.
@@ -154,7 +187,7 @@ func measure(probes ...probe) {
 	rates := make([][]float64, len(probes))
 	for range 24 {
 		for i, p := range probes {
-			rates[i] = append(rates[i], p.work/timed(p.run).Seconds())
+			rates[i] = append(rates[i], p.work/p.timed().Seconds())
 		}
 	}
 	for i, p := range probes {
