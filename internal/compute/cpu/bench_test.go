@@ -98,7 +98,7 @@ func peak(l *kernel.Level, mode string) float64 {
 	var rate float64
 	switch {
 	case mode == "memory":
-		measure(bandwidth(l, &rate))
+		measure(bandwidth(l, &rate, 1))
 	case mode == "bf16" && l.BF16:
 		measure(products(&rate, l.TileBF16, 2))
 	case mode == "int8" && l.Codes == 4:
