@@ -19,8 +19,8 @@ type blocksAsm struct {
 	asks      int  // lines asked for while the scales of a group are made
 }
 
-// The numbers of a part, 32 of each. Codes come out of words as 2²⁴ times themselves, the first of a pair, and 2⁸
-// times, the second; where they are looked up as floats, as themselves.
+// The numbers of a part, 32 of each. Codes come out of words as 2²⁴ times themselves, in 512-bit registers the second of
+// a pair as 2⁸ times; where they are looked up as floats, as themselves.
 const (
 	scaleFirst  = iota // scale, divided by that
 	scaleSecond        // the same for the second
@@ -58,6 +58,7 @@ func blocksOf(wide bool) []byte {
 		a.lanesInTurn()
 	} else {
 		a.halves("ones", 1)
+		a.spreads()
 	}
 	for _, l := range blockLayouts() {
 		for _, row := range []bool{true, false} {
@@ -129,6 +130,11 @@ func (b *blocksAsm) groups() int { return 128 / b.size() }
 func (b *blocksAsm) upper() string { return b.pick("Y6", "Z16") }
 func (b *blocksAsm) table() string { return b.pick("Y7", "Z17") }
 
+func (b *blocksAsm) loadUpper() {
+	b.i(b.pick("VPCMPEQD Y6, Y6, Y6", "VPTERNLOGD $0xff, Z16, Z16, Z16"))
+	b.i("VPSLLD $8, %s, %[1]s", b.upper())
+}
+
 func (b *blocksAsm) emit() {
 	name := map[bool]string{true: "row", false: "dequantize"}[b.row] + b.name
 	b.function(name+b.pick("AVX2", "AVX512"), "b *Blocks", 8)
@@ -139,11 +145,16 @@ func (b *blocksAsm) emit() {
 	b.i("MOVQ 72(R15), R9")
 	b.i("MOVQ 80(R15), CX")
 	b.i("MOVQ 88(R15), R8")
-	for g := 0; b.row && g < b.groups(); g++ {
-		b.i("VMOVUPS %d(DX), %s", b.size()*g, b.v(g))
+	if b.row {
+		b.loadSums()
 	}
-	b.i(b.pick("VPCMPEQD Y6, Y6, Y6", "VPTERNLOGD $0xff, Z16, Z16, Z16"))
-	b.i("VPSLLD $8, %s, %s", b.upper(), b.upper())
+	shares := !b.wide && len(b.scales) > 0 // registers of scales with those of elements
+	switch {
+	case b.wide:
+		b.loadUpper()
+	case !shares:
+		b.loadSpreads()
+	}
 	switch {
 	case b.floats():
 		b.i("VMOVDQU32 floats%s<>(SB), %s", b.name, b.table())
@@ -152,7 +163,13 @@ func (b *blocksAsm) emit() {
 	}
 	block, done := b.label("block"), b.label("done")
 	b.at(block)
+	if shares {
+		b.loadUpper()
+	}
 	b.makeScales()
+	if shares {
+		b.loadSpreads()
+	}
 	run := make([]string, len(b.runs))
 	for r := range b.runs {
 		if run[r] = b.label("run"); r > 0 {
@@ -173,8 +190,8 @@ func (b *blocksAsm) emit() {
 	b.i("ADDQ $%d, DI", 64*b.lines)
 	b.i("JMP %s", block)
 	b.at(done)
-	for g := 0; b.row && g < b.groups(); g++ {
-		b.i("VMOVUPS %s, %d(DX)", b.v(g), b.size()*g)
+	if b.row {
+		b.storeSums()
 	}
 	b.i("VZEROUPPER")
 	b.i("RET")
@@ -205,13 +222,18 @@ func (b *blocksAsm) span(s span, before int, first bool) {
 		}
 	}
 	if s.pairs == 1 {
-		b.elements(s, "DI", before)
+		b.elements(s, "DI", before, 0)
+		b.pass(1)
 		return
 	}
-	b.i("MOVL $%d, BX", s.pairs)
+	round := map[bool]int{true: 1, false: 2}[b.wide]
+	b.i("MOVL $%d, BX", s.pairs/round)
 	b.at(loop)
-	b.elements(s, "R10", before)
-	b.i("ADDQ $64, R10")
+	for i := range round {
+		b.elements(s, "R10", before, i)
+	}
+	b.pass(round)
+	b.i("ADDQ $%d, R10", 64*round)
 	b.i("DECQ BX")
 	b.i("JNE %s", loop)
 	if s.parts > 1 {
@@ -221,65 +243,84 @@ func (b *blocksAsm) span(s span, before int, first bool) {
 	}
 }
 
-// elements does a pair of elements, whose lines lie from the base on, and prefetches a line of a later block.
-func (b *blocksAsm) elements(s span, base string, before int) {
-	b.i("PREFETCHT0 %d(%s)", 64*(b.lines*b.ahead()+before), base)
-	for i := 0; b.row && !b.wide && i < 2; i++ {
-		b.i("VBROADCASTSS %d(SI), Y%d", 4*i, 4+i)
+// pass steps over so many pairs of elements.
+func (b *blocksAsm) pass(pairs int) {
+	if b.row {
+		b.i("ADDQ $%d, SI", 8*pairs)
+	} else {
+		b.i("ADDQ $%d, DX", 256*pairs)
 	}
-	byteLines := !b.floats() && s.terms[0].mask != 0xffff
+}
+
+// elements does a pair of elements, the so manyth of those whose lines lie from the base on, and prefetches a line of a
+// later block.
+func (b *blocksAsm) elements(s span, base string, before, at int) {
+	b.i("PREFETCHT0 %d(%s)", 64*(b.lines*b.ahead()+before+at), base)
+	for i := 0; b.row && !b.wide && i < 2; i++ {
+		b.i("VBROADCASTSS %d(SI), Y%d", 8*at+4*i, 4+i)
+	}
 	for g := range b.groups() {
-		place := func(t term) string { return fmt.Sprintf("%d(%s)", 64*t.line+g*b.size()/2, base) }
-		switch {
-		case b.floats():
-			b.i("VPMOVZXWD %s, %s", place(s.terms[0]), b.v(regWords))
-		case !byteLines:
-			b.i("VPMOVSXWD %s, %s", place(s.terms[0]), b.v(regWords))
-		case g%2 == 0:
-			b.codes(s.terms, place, b.minus, b.v)
-			if b.levels {
-				b.i("VPSHUFB %s, %s, %s", b.v(regCodes), b.table(), b.v(regCodes))
-			}
-			b.i("VPMOVSXWD %s, %s", b.h(regCodes), b.v(regWords))
-		default:
-			b.i("%s $1, %s, %s", b.pick("VEXTRACTI128", "VEXTRACTI64X4"), b.v(regCodes), b.h(regWords))
-			b.i("VPMOVSXWD %s, %s", b.h(regWords), b.v(regWords))
+		place := func(t term) string { return fmt.Sprintf("%d(%s)", 64*(t.line+at)+g*b.size()/2, base) }
+		if b.wide {
+			b.wordsOf(s.terms, g, place)
+		} else if g%2 == 0 {
+			b.codesInLanes(s.terms, place)
 		}
 		for i := range 2 {
 			w := b.v(regFirst + i)
-			if b.floats() {
+			switch {
+			case !b.wide:
+				w = b.v(regWords + i)
+				b.i("VPSHUFB Y%d, Y%d, %s", regSpreads[g%2][i], regCodes, w)
+				b.i("VCVTDQ2PS %s, %[1]s", w)
+			case b.floats():
 				b.lookUp(s.terms[0].shift+8*i, w)
-			} else {
+			default:
 				b.code(i, w)
 			}
 			b.scaled(i, g, w)
 			switch {
 			case !b.row:
-				b.i("VMOVUPS %s, %d(DX)", w, 128*i+g*b.size())
+				b.i("VMOVUPS %s, %d(DX)", w, 256*at+128*i+g*b.size())
 			case b.wide:
-				b.i("VFMADD231PS.BCST %d(SI), %s, %s", 4*i, w, b.v(g))
+				b.i("VFMADD231PS.BCST %d(SI), %s, %s", 8*at+4*i, w, b.v(g))
 			default:
 				b.i("VFMADD231PS Y%d, %s, %s", 4+i, w, b.v(g))
 			}
 		}
 	}
-	if b.row {
-		b.i("ADDQ $8, SI")
-	} else {
-		b.i("ADDQ $256, DX")
+}
+
+// wordsOf makes words of the halves of group g, whose bytes are the codes of a pair of elements.
+func (b *blocksAsm) wordsOf(terms []term, g int, place func(term) string) {
+	switch {
+	case b.floats():
+		b.i("VPMOVZXWD %s, %s", place(terms[0]), b.v(regWords))
+	case terms[0].mask == 0xffff:
+		b.i("VPMOVSXWD %s, %s", place(terms[0]), b.v(regWords))
+	case g%2 == 0:
+		b.codes(terms, place, b.minus, b.v)
+		b.i("VPMOVSXWD %s, %s", b.h(regCodes), b.v(regWords))
+	default:
+		b.i("VEXTRACTI64X4 $1, %s, %s", b.v(regCodes), b.h(regWords))
+		b.i("VPMOVSXWD %s, %s", b.h(regWords), b.v(regWords))
 	}
 }
 
 // codes makes halves of two bytes, in registers that name names.
 func (b *blocksAsm) codes(terms []term, place func(term) string, minus int, name func(int) string) {
-	load := "VMOVDQU"
-	if name(0) == "Z0" {
-		load = "VMOVDQU32"
-	}
+	wide := name(0) == "Z0"
 	codes, more := name(regCodes), name(regCodes+1)
 	for i, t := range terms {
 		to := []string{codes, more, more}[i]
-		b.i("%s %s, %s", load, place(t), to)
+		switch {
+		case wide:
+			b.i("VMOVDQU32 %s, %s", place(t), to)
+		case name(0) == "X0":
+			b.group(t.line, to)
+		default:
+			b.i("VMOVDQU %s, %s", place(t), to)
+		}
 		if t.shift > 0 {
 			b.i("VPSRLW $%d, %s, %s", t.shift, to, to)
 		} else if t.shift < 0 {
@@ -289,7 +330,7 @@ func (b *blocksAsm) codes(terms []term, place func(term) string, minus int, name
 		case i > 0 && b.wide: // codes |= more & mask
 			b.i("VPTERNLOGD $0xf8, mask%04x<>(SB), %s, %s", t.mask, more, codes)
 			continue
-		case load == "VMOVDQU32":
+		case wide:
 			b.i("VPANDD mask%04x<>(SB), %s, %s", t.mask, to, to)
 		default:
 			b.i("VPAND mask%04x<>(SB), %s, %s", t.mask, to, to)
@@ -326,7 +367,7 @@ func (b *blocksAsm) lookUp(bit int, to string) {
 // scaled turns the codes of element i into weights.
 func (b *blocksAsm) scaled(i, g int, w string) {
 	kind := scaleFirst + i
-	if b.floats() {
+	if b.floats() || !b.wide {
 		kind = scaleFirst
 	}
 	scale := fmt.Sprintf("%d(R11)", 128*kind+g*b.size())

@@ -42,8 +42,7 @@ func (b blocksAsm) emitRowCodes() {
 	}
 	b.at(block)
 	if len(b.scales) > 0 {
-		b.i("VPCMPEQD %s, %[1]s, %[1]s", b.upper())
-		b.i("VPSLLD $8, %s, %[1]s", b.upper())
+		b.loadUpper()
 		b.i("LEAQ %d(DI), R14", 64*b.lines*b.blocksAhead())
 		b.asks = b.lines / 16
 		b.makeScales()
