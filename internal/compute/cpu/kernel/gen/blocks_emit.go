@@ -19,8 +19,8 @@ type blocksAsm struct {
 	asks      int  // lines asked for while the scales of a group are made
 }
 
-// The numbers of a part, 32 of each. Codes come out of words as 2²⁴ times themselves, in 512-bit registers the second of
-// a pair as 2⁸ times; where they are looked up as floats, as themselves.
+// The numbers of a part, 32 of each. Codes come out of words as 2²⁴ times themselves, in 512-bit registers the second
+// of a pair as 2⁸ times; where they are looked up as floats, as themselves.
 const (
 	scaleFirst  = iota // scale, divided by that
 	scaleSecond        // the same for the second

@@ -1,9 +1,9 @@
 package main
 
-// In 256-bit registers one instruction moves bytes to the top of words, where they are 2²⁴ times themselves. Bytes cannot
-// leave their lane, so either lane must have some of both groups that halves make: of sixteen columns in four quarters,
-// products of a row take the first and the third as one group, the second and the fourth as the other. Where weights
-// are written, quarters are put in that order before, so that groups are as they should be.
+// In 256-bit registers one instruction moves bytes to the top of words, where they are 2²⁴ times themselves. Bytes
+// cannot leave their lane, so either lane must have some of both groups that halves make: of sixteen columns in four
+// quarters, products of a row take the first and the third as one group, the second and the fourth as the other. Where
+// weights are written, quarters are put in that order before, so that groups are as they should be.
 
 // crossed reports whether groups are such ones.
 func (b *blocksAsm) crossed() bool { return b.row && !b.wide }
