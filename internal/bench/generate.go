@@ -86,11 +86,13 @@ func (w *bench) generated(out io.Writer, b Settings, m *model.Model, reading, de
 	fmt.Fprintf(out, "prompt   %d tokens: %.1f tokens/s, %.1f per CPU-second; %.1f GFLOP per CPU-second, %.1f %% of "+
 		"the %s limit\n",
 		b.Tokens, reading.Tokens, reading.TokensCPU, reading.Work/1e9, 100*reading.Share, w.mode)
-	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of "+
-		"what %s at once\n",
+	each := "one thread reads"
+	if n := runtime.GOMAXPROCS(0); n > 1 {
+		each = fmt.Sprintf("each of %d threads reads at once", n)
+	}
+	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of what %s\n",
 		decoding.Tokens, decoding.TokensCPU, time.Duration(decoding.Seconds*1e9).Round(10*time.Microsecond),
-		decoding.Work/1e9, 100*decoding.Share,
-		map[bool]string{true: "one thread reads", false: "a thread reads where all do"}[runtime.GOMAXPROCS(0) == 1])
+		decoding.Work/1e9, 100*decoding.Share, each)
 	fmt.Fprintf(out, "memory   %s at most\n", gib(memory))
 	return nil
 }
