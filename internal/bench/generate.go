@@ -90,7 +90,8 @@ func (w *bench) generated(out io.Writer, b Settings, m *model.Model, reading, de
 	if n := runtime.GOMAXPROCS(0); n > 1 {
 		each = fmt.Sprintf("each of %d threads reads at once", n)
 	}
-	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of what %s\n",
+	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of "+
+		"what %s\n",
 		decoding.Tokens, decoding.TokensCPU, time.Duration(decoding.Seconds*1e9).Round(10*time.Microsecond),
 		decoding.Work/1e9, 100*decoding.Share, each)
 	fmt.Fprintf(out, "memory   %s at most\n", gib(memory))
