@@ -1,6 +1,7 @@
 package cpu_test
 
 import (
+	"os"
 	"slices"
 	"testing"
 
@@ -53,6 +54,9 @@ func TestWordsOfEveryKindEqualRef(t *testing.T) {
 func TestTwinsOfAMXEqualRef(t *testing.T) {
 	if testing.Short() || slices.Contains(cpu.Levels(), "amx") {
 		t.Skip("long, and on one thread")
+	}
+	if os.Getenv("FETTLE_LONG") == "" {
+		t.Skip("takes a minute; set FETTLE_LONG=1")
 	}
 	dev := cpu.WithAMX(newDevice(t, cpu.Options{Compute: "bf16", Threads: 2, Level: "plain"}))
 	require.NoError(t, devicetest.Run(dev, selftest.Arithmetic{Level: cpu.TwinsOfAMX(), Mode: "bf16"}.Judge()))
