@@ -37,10 +37,11 @@ const (
 )
 
 // A goroutine waits, busy, for what should come at once, and longer for others to end what they do: to wake it takes as
-// long.
+// long. Where other programs, or those it waits for, have no core, they get its own meanwhile.
 const (
 	patience     = 50 * time.Microsecond
 	longPatience = 200 * time.Microsecond
+	courtesy     = 10 * time.Microsecond // before it offers its core
 )
 
 // do calls item(0) … item(n-1) on up to threads goroutines, the caller's among them. It reports false where the crew
@@ -112,8 +113,13 @@ func soon(moment time.Duration, condition func() bool) bool {
 		}
 		if began.IsZero() {
 			began = time.Now()
-		} else if time.Since(began) > moment {
+			continue
+		}
+		switch waited := time.Since(began); {
+		case waited > moment:
 			return false
+		case waited > courtesy:
+			yield()
 		}
 	}
 }
