@@ -14,7 +14,6 @@ import (
 )
 
 func TestAdaptersOfEveryFormAnswerAndLearn(t *testing.T) {
-	t.Parallel()
 	base, set := tiny(t, tinymodel.Config{}), rows(t, 14)
 	lora := trainedAdapter(t, base)
 	prompts := trainedAdapter(t, base, "--finetuning_type", "llama-adapter")

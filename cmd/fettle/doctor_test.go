@@ -68,7 +68,6 @@ func TestTheDoctorReportsForPeopleProgramsAndFiles(t *testing.T) {
 
 // What is wrong with a run is a line of the report, and the exit code is that of fettle train.
 func TestTheDoctorFindsWhatIsWrongWithARun(t *testing.T) {
-	t.Parallel()
 	base, set, dir := tiny(t, tinymodel.Config{}), rows(t, 24), t.TempDir()
 	cut := tiny(t, tinymodel.Config{})
 	require.NoError(t, os.Truncate(filepath.Join(cut, "model.safetensors"), 9000))

@@ -33,7 +33,6 @@ func asGGUF(t *testing.T, dir, mix string) string {
 }
 
 func TestAGGUFFileServesAsABase(t *testing.T) {
-	t.Parallel()
 	base, set := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 32}), rows(t, 14)
 	path := asGGUF(t, base, "Q8_0")
 	for _, given := range []string{path, filepath.Dir(path)} {

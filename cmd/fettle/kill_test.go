@@ -57,7 +57,6 @@ func outcome(t *testing.T, dir string) string {
 // A run is killed, or interrupted, at random moments, each attempt with another
 // number of processors, until it is through.
 func TestKilledRunsEndWithTheSameBits(t *testing.T) {
-	t.Parallel()
 	base, set := tiny(t, tinymodel.Config{Hidden: 32, Intermediate: 64, Layers: 4}), rows(t, 40)
 	for method, signal := range map[string]syscall.Signal{"lora": syscall.SIGKILL, "llama-adapter": syscall.SIGINT} {
 		t.Run(fmt.Sprintf("%s, %v", method, signal), func(t *testing.T) {

@@ -36,7 +36,6 @@ func answerOf(t testing.TB, flags ...string) string {
 }
 
 func TestMergedModelsAnswerAsTheirAdapter(t *testing.T) {
-	t.Parallel()
 	for name, c := range map[string]tinymodel.Config{
 		"one file": {}, "tied": {Tied: true}, "shards": {Shards: 3, Extra: map[string]any{"pretraining_tp": 1, "mine": "é"}},
 	} {

@@ -52,7 +52,6 @@ func familyDir(t *testing.T, config string, named func(name string) string, more
 
 // Phi-3's files fuse projections, Gemma 3's hold an encoder of pictures beside the language model.
 func TestModelsInOtherTensorsAreMerged(t *testing.T) {
-	t.Parallel()
 	const sizes = `"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4,
 		"num_key_value_heads": 2, "vocab_size": 286, "max_position_embeddings": 512`
 	plain := func(name string) string { return name }

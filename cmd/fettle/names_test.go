@@ -15,7 +15,6 @@ import (
 
 // Directories whose names hold what patterns, shells and lists are made of are names like others, in every command.
 func TestDirectoriesOfAnyName(t *testing.T) {
-	t.Parallel()
 	for _, name := range []string{"a [b] *? c", "ü {x,y} 'q' \"d\"", "new\nline", "[unended", "#1 %s $HOME ~"} {
 		t.Run(name, func(t *testing.T) {
 			top := filepath.Join(t.TempDir(), name)

@@ -17,7 +17,6 @@ import (
 
 // What a run trains of the base itself stays trained when the run is interrupted, continued and used.
 func TestRunsTrainEmbeddingsHeadsAndTokens(t *testing.T) {
-	t.Parallel()
 	for name, flags := range map[string][]string{
 		"modules": {"--modules_to_save", "embed_tokens,lm_head"},
 		"aliases": {"--additional_target", "embed_tokens,norm"},

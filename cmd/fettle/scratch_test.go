@@ -21,7 +21,6 @@ func shapeOf(t testing.TB) string {
 }
 
 func TestTrainFromNothing(t *testing.T) {
-	t.Parallel()
 	var texts strings.Builder
 	for i := range 30 {
 		fmt.Fprintf(&texts, "{\"text\": %q}\n", strings.Repeat("abc ", 1+i))

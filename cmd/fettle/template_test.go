@@ -52,7 +52,6 @@ func saying(t testing.TB, answer string, n int) string {
 // The template that a model was trained with is kept with the adapter, renders its
 // prompts, and ends its answers.
 func TestTheModelsTemplateTrainsAndAnswers(t *testing.T) {
-	t.Parallel()
 	base, run := chatty(t, chatJinja), filepath.Join(t.TempDir(), "run")
 	must(t, "train", "--model_name_or_path", base, "--dataset", saying(t, "ok", 16), "--output_dir", run, "--recipe",
 		"chat_template", "--val_size", "0", "--lora_target_modules", "all-linear",

@@ -59,7 +59,7 @@ func TestRunsEqualTrainers(t *testing.T) {
 			if i%3 > 0 && os.Getenv("FETTLE_LONG") == "" {
 				t.Skip("takes seconds, like many others; set FETTLE_LONG=1")
 			}
-			t.Parallel()
+			beside(t)
 			var want trainerRun
 			readJSON(t, path, &want)
 			out, code, said := retrain(t, dir, want)
