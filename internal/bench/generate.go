@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"io"
-	"runtime"
 	"time"
 
 	"fettle/internal/machine"
@@ -87,7 +86,7 @@ func (w *bench) generated(out io.Writer, b Settings, m *model.Model, reading, de
 		"the %s limit\n",
 		b.Tokens, reading.Tokens, reading.TokensCPU, reading.Work/1e9, 100*reading.Share, w.mode)
 	each := "one thread reads"
-	if n := runtime.GOMAXPROCS(0); n > 1 {
+	if n := w.peak.Readers; n > 1 {
 		each = fmt.Sprintf("each of %d threads reads at once", n)
 	}
 	fmt.Fprintf(out, "decode   %.2f tokens/s, %.2f per CPU-second; %s a token; %.1f GB per CPU-second, %.0f %% of "+

@@ -18,24 +18,26 @@ type Peak struct {
 	F32    float64 // multiply-adds of float32, two operations each
 	BF16   float64 // of bfloat16 pairs
 	Int8   float64 // of bytes
-	Memory float64 // bytes read in order, while as many cores read as threads were asked for
+	Memory float64 // bytes read in order, while Readers threads do
+
+	Readers int
 }
 
 // MeasurePeak takes about a second on idle cores. Neighbours and clocks move all figures: compare figures of the same
-// minute.
+// minute. Memory is read by so many threads at once, but by no more than there are cores.
 func MeasurePeak(threads int) (Peak, error) {
 	l, err := kernel.Choose("")
 	if err != nil {
 		return Peak{}, err
 	}
-	var p Peak
-	measure(peaks(&l, &p, threads)...)
+	p := Peak{Readers: max(1, min(threads, runtime.NumCPU()))}
+	measure(peaks(&l, &p)...)
 	return p, nil
 }
 
 // peaks returns a probe for everything that the level has a peak of.
-func peaks(l *kernel.Level, p *Peak, threads int) []probe {
-	all := []probe{multiplyAdds(l, &p.F32), bandwidth(l, &p.Memory, threads)}
+func peaks(l *kernel.Level, p *Peak) []probe {
+	all := []probe{multiplyAdds(l, &p.F32), bandwidth(l, &p.Memory, p.Readers)}
 	if l.AMX != nil && l.AMX.PeakBF16 != nil {
 		return append(all, tiles(&p.BF16, l.AMX.PeakBF16, panel), tiles(&p.Int8, l.AMX.PeakInt8, 2*panel))
 	}
@@ -112,12 +114,12 @@ func products(rate *float64, multiply func(*kernel.Tile), per int) probe {
 }
 
 // bandwidth probes reading of more than any cache holds, with other threads that read as much of their own.
-func bandwidth(l *kernel.Level, rate *float64, threads int) probe {
-	const most, least = 32 << 20, 8 << 20 // words
-	size := max(least, most/max(1, threads))
+func bandwidth(l *kernel.Level, rate *float64, readers int) probe {
+	const most, least = 32 << 20, 4 << 20 // words
+	size := max(least, most/readers)
 	p := reading(l, size)
 	p.rate = rate
-	for range threads - 1 {
+	for range readers - 1 {
 		p.beside = append(p.beside, reading(l, size).run)
 	}
 	return p
