@@ -307,7 +307,7 @@ func (b *blocksAsm) wordsOf(terms []term, g int, place func(term) string) {
 	}
 }
 
-// codes makes halves of two bytes, in registers that name names.
+// codes makes halves of two bytes, in registers that name names; without place, of the group whose scales are made.
 func (b *blocksAsm) codes(terms []term, place func(term) string, minus int, name func(int) string) {
 	wide := name(0) == "Z0"
 	codes, more := name(regCodes), name(regCodes+1)
@@ -316,7 +316,7 @@ func (b *blocksAsm) codes(terms []term, place func(term) string, minus int, name
 		switch {
 		case wide:
 			b.i("VMOVDQU32 %s, %s", place(t), to)
-		case name(0) == "X0":
+		case place == nil:
 			b.group(t.line, to)
 		default:
 			b.i("VMOVDQU %s, %s", place(t), to)

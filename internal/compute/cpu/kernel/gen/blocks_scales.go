@@ -118,7 +118,7 @@ func (b *blocksAsm) manyParts() {
 		if s.terms[0].mask == 0xffff {
 			b.open("VPMOVSXWD", s.terms[0].line, b.v(regWords))
 		} else {
-			b.codes(s.terms, func(t term) string { return lineOf(t.line) }, s.minus, b.h)
+			b.codes(s.terms, nil, s.minus, b.h)
 			b.i("VPMOVSXWD %s, %s", b.h(regCodes), b.v(regWords))
 		}
 		for i, part := range s.parts {
